@@ -1,0 +1,312 @@
+"""What plugins implement. Everything here is public: it changes only together with API_VERSION."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from soulsai_core.messages import ArraySpec, Arrays, EnvSpec, SampleBatch, State, Step, Transitions, Weights
+
+if TYPE_CHECKING:
+    import gymnasium
+    from pydantic import BaseModel
+
+API_VERSION = 1
+"""Plugins state the version that they were written for; another one is refused at start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """How tightly actors are bound to the learner. DQN and PPO differ in these numbers, not in the loop.
+
+    Attributes:
+        max_staleness: samples of this many newest iterations are admitted; 3 means V, V-1 and V-2.
+        rows_per_iteration: rows that the learner takes in before it makes a new iteration. The clients together may
+            have (max_staleness - 1, at least 1) times as many under way, so that samples do not age in queues.
+        required_clients: no update is made while fewer clients are there.
+    """
+
+    max_staleness: int
+    rows_per_iteration: int
+    required_clients: int = 0
+
+
+class Learner(ABC):
+    """An algorithm's server half. The training node calls it from one thread only."""
+
+    sync: Sync
+    columns: Mapping[str, ArraySpec]
+    """The columns of its samples; what does not fit is rejected before `add`."""
+
+    @abstractmethod
+    def add(self, batch: SampleBatch, client: str) -> None:
+        """Take in admitted rows. The arrays are read-only views of the message: copy what you keep."""
+
+    @abstractmethod
+    def ready(self) -> bool:
+        """True when there is enough new experience for an update."""
+
+    @abstractmethod
+    def update(self) -> Mapping[str, float]:
+        """Make one model iteration (any number of gradient steps) and return numbers to report, such as the loss."""
+
+    @abstractmethod
+    def weights(self) -> Arrays:
+        """A snapshot of the model; it must not change afterwards. Names and shapes are the same every time."""
+
+    @abstractmethod
+    def save(self, *, buffer: bool) -> State:
+        """Everything needed to go on exactly here; the replay buffer only if `buffer`."""
+
+    @abstractmethod
+    def load(self, state: State) -> None:
+        """Go on from `state`. Raises CheckpointError with a sentence if it does not fit."""
+
+    def started(self, *, resumed: bool) -> None:
+        """Called once before the loop."""
+
+    def updated(self, iteration: int) -> None:
+        """Called after the new iteration has been handed over for publishing."""
+
+    def clients_changed(self, clients: frozenset[str]) -> None:
+        """Called when a client joined or was lost, with the ids of all that are there."""
+
+    def stopped(self) -> None:
+        """Called once after the loop, also after an error."""
+
+
+class Actor(ABC):
+    """An algorithm's client half: picks actions for n environments and turns steps into samples.
+
+    The client calls `load`, `act`, `add` and `take` from one thread.
+    """
+
+    @abstractmethod
+    def load(self, weights: Weights) -> None:
+        """Use these weights from now on. Called before the first `act`, then between steps."""
+
+    @abstractmethod
+    def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:
+        """Actions (n, *action shape) for observations name -> (n, *shape); `masks` bool (n, actions) are respected."""
+
+    @abstractmethod
+    def add(self, transitions: Transitions) -> None:
+        """Take in what the last actions led to. Its arrays may be reused by the environment: copy what you keep."""
+
+    @abstractmethod
+    def take(self) -> SampleBatch | None:
+        """The rows finished since the last call, None if there are none. Each row is stamped with the iteration
+        that chose its action."""
+
+    def cut(self) -> None:
+        """The environments failed: the running episodes end after the last step seen, as if truncated there."""
+
+    def ready(self) -> bool:
+        """False while the actor wants newer weights before it goes on, as synchronous algorithms do."""
+        return True
+
+    def metrics(self) -> dict[str, float]:
+        """Numbers to report with each episode, for example epsilon."""
+        return {}
+
+
+class Environment(ABC):
+    """n environments of one kind, stepped together. One environment is n = 1."""
+
+    num_envs: int
+
+    @abstractmethod
+    def reset(self) -> Step:
+        """Start all episodes. Rewards and flags of the answer are zero."""
+
+    @abstractmethod
+    def step(self, actions: np.ndarray) -> Step:
+        """Step all rows; ended rows start their next episode by themselves (see `Step`)."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Leave nothing behind. May be called twice, and after a failure."""
+
+
+class Entry(NamedTuple):
+    """One entry of a stream. Ids grow, and compare as the transport orders them."""
+
+    id: str
+    payload: bytes
+
+
+class Transport(ABC):
+    """Moves bytes between node, clients and the command line; knows nothing of what they mean.
+
+    Methods may be called from several threads. All raise TransportError where trying again may help, AccessError where
+    the server refused. Time-outs are in seconds; a reading call blocks until there is something or the time is over.
+    `after` is the id of the last entry already seen, "" for the beginning.
+    """
+
+    # -- the training node's side
+    @abstractmethod
+    def announce(self, config: bytes) -> None:
+        """Publish what clients need to know before they start."""
+
+    @abstractmethod
+    def publish(self, iteration: int, payload: bytes, progress: bytes) -> None:
+        """Store the model, iteration and payload as one, store the progress, and wake whoever waits."""
+
+    @abstractmethod
+    def publish_progress(self, progress: bytes) -> None:
+        """Store the progress and wake whoever waits."""
+
+    @abstractmethod
+    def read_samples(self, after: str, count: int, timeout: float) -> list[Entry]:
+        """Up to `count` sample messages after an id, in order."""
+
+    @abstractmethod
+    def release_samples(self, last: str) -> None:
+        """Forget the sample messages up to and including `last`."""
+
+    @abstractmethod
+    def backlog(self) -> int:
+        """Sample messages that are not yet released."""
+
+    @abstractmethod
+    def read_episodes(self, after: str, count: int, timeout: float) -> list[Entry]:
+        """Up to `count` episode reports after an id, in order. Reading removes nothing."""
+
+    @abstractmethod
+    def roster(self) -> dict[str, tuple[float, bytes]]:
+        """client -> (seconds since its last heartbeat by the server's clock, its last info)."""
+
+    @abstractmethod
+    def remove_client(self, client: str) -> None:
+        """Strike a client off the roster."""
+
+    @abstractmethod
+    def read_commands(self, timeout: float) -> list[bytes]:
+        """Take commands off the queue: each is delivered to one reader."""
+
+    @abstractmethod
+    def reply(self, command: str, payload: bytes) -> None:
+        """Answer the command with this id."""
+
+    @abstractmethod
+    def write_status(self, payload: bytes) -> None:
+        """Store the node's status for whoever looks."""
+
+    # -- the client's side
+    @abstractmethod
+    def read_config(self) -> bytes | None:
+        """What the node announced, None if nothing yet."""
+
+    @abstractmethod
+    def read_progress(self) -> bytes | None:
+        """The newest progress, None if nothing yet."""
+
+    @abstractmethod
+    def wait_progress(self, timeout: float) -> bytes | None:
+        """Block until progress is published, None after the time-out. A wake-up may be lost, so poll with
+        `read_progress` after a None. One thread only."""
+
+    @abstractmethod
+    def read_model(self, newer_than: int) -> tuple[int, bytes] | None:
+        """Iteration and payload of the newest model, None if there is none newer."""
+
+    @abstractmethod
+    def push_samples(self, payloads: Sequence[bytes]) -> None:
+        """Append sample messages, in order. The oldest are dropped where the stream's bound is passed."""
+
+    @abstractmethod
+    def push_episode(self, payload: bytes) -> None:
+        """Append an episode report."""
+
+    @abstractmethod
+    def heartbeat(self, client: str, info: bytes) -> None:
+        """Say that the client is there, by the server's clock."""
+
+    # -- the command line's side
+    @abstractmethod
+    def command(self, command: str, payload: bytes, timeout: float) -> bytes | None:
+        """Send a command with this id and wait for the answer, None if none came in time."""
+
+    @abstractmethod
+    def read_status(self) -> bytes | None:
+        """The node's last status, None if there is none."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up all connections. Other threads' blocking calls end with TransportError."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlgorithmPlugin:
+    """Entry point group `soulsai.algorithms`.
+
+    Attributes:
+        name: the name in the config, equal to the entry point's.
+        config: pydantic model of the algorithm's settings; every field has a default.
+        learner, actor: build the halves from (config, spec, rng). They import heavy packages only when called, and
+            raise SpaceError for spaces that they cannot serve.
+    """
+
+    name: str
+    config: type[BaseModel]
+    learner: Callable[[Any, EnvSpec, np.random.Generator], Learner]
+    actor: Callable[[Any, EnvSpec, np.random.Generator], Actor]
+    api_version: int = API_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentPlugin:
+    """Entry point group `soulsai.environments`.
+
+    Attributes:
+        spec: config -> EnvSpec. The node calls it too, so it must not need the game to run.
+        make: (config, seed) -> Environment. Raises EnvironmentFailure with a sentence.
+    """
+
+    name: str
+    config: type[BaseModel]
+    spec: Callable[[Any], EnvSpec]
+    make: Callable[[Any, int | None], Environment]
+    api_version: int = API_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorContext:
+    """Where a connector lives: the run's name, its folder, and the resolved config without secrets."""
+
+    run: str
+    folder: Path
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorPlugin:
+    """Entry point group `soulsai.connectors`.
+
+    Attributes:
+        make: (config, context) -> an object with methods marked `@soulsai_core.hookimpl`, and optionally `close()`.
+    """
+
+    name: str
+    config: type[BaseModel]
+    make: Callable[[Any, ConnectorContext], object]
+    api_version: int = API_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class WrapperPlugin:
+    """Entry point group `soulsai.wrappers`: a named gymnasium wrapper.
+
+    Attributes:
+        wrap: (environment, config) -> wrapped environment.
+    """
+
+    name: str
+    config: type[BaseModel]
+    wrap: Callable[[gymnasium.Env, Any], gymnasium.Env]
+    api_version: int = API_VERSION

@@ -1,0 +1,234 @@
+"""The values that travel between processes. Plain, frozen, and free of any behaviour of the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+"""Named arrays. Observations are always of this form: a plain space has the one name "observation"."""
+
+
+class ArraySpec(msgspec.Struct, frozen=True):
+    """One row of a column: its shape without the leading row axis, its dtype, and the bounds if there are any."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    low: float | None = None
+    high: float | None = None
+
+
+class Discrete(msgspec.Struct, frozen=True, tag="discrete"):
+    """Actions 0 .. n-1; an action of one environment is an int64 scalar."""
+
+    n: int
+
+
+class MultiDiscrete(msgspec.Struct, frozen=True, tag="multi_discrete"):
+    """Several discrete choices at once; an action of one environment is int64 of shape (len(nvec),)."""
+
+    nvec: tuple[int, ...]
+
+
+class Continuous(msgspec.Struct, frozen=True, tag="continuous"):
+    """Real-valued actions, float32 of `shape`; low and high are flattened bounds, None where unbounded."""
+
+    shape: tuple[int, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+
+
+ActionSpec = Discrete | MultiDiscrete | Continuous
+
+
+class EnvSpec(msgspec.Struct, frozen=True):
+    """What an algorithm must know of an environment to build its networks.
+
+    Attributes:
+        name: for people, for example "LunarLander-v3".
+        observations: name -> spec of one row. A plain space has the single name "observation"; a Dict space has
+            "observation.<key>" for each key. Discrete parts arrive one-hot, float64 as float32.
+        action: the action space.
+        masked: the environment reports which actions are valid.
+    """
+
+    name: str
+    observations: dict[str, ArraySpec]
+    action: ActionSpec
+    masked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBatch:
+    """Rows of experience; one row is one environment step.
+
+    Attributes:
+        iteration: int64 (rows,), the model iteration that chose each row's action.
+        columns: name -> (rows, *shape), as the learner declares in `Learner.columns`.
+    """
+
+    iteration: np.ndarray
+    columns: Arrays
+
+    def __len__(self) -> int:
+        return len(self.iteration)
+
+    def select(self, rows: np.ndarray) -> SampleBatch:
+        """The rows where the boolean (rows,) is true."""
+        return SampleBatch(self.iteration[rows], {name: column[rows] for name, column in self.columns.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The model as actors use it: numpy arrays by name, so that no framework is needed to load it.
+
+    Attributes:
+        iteration: model iteration, 0 before the first update.
+        env_steps: environment steps admitted in the whole run so far; schedules such as epsilon follow it.
+    """
+
+    iteration: int
+    arrays: Arrays
+    env_steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """What one step of `rows` environments gave, without autoreset's traps: `next_observations` is always the
+    observation that the action led to, also where the episode ended, and every row is a real transition.
+
+    Attributes:
+        rows: int (n,), which environment each row belongs to.
+        observations, next_observations: name -> (n, *shape).
+        actions: (n, *action shape).
+        rewards: float32 (n,).  terminated, truncated: bool (n,).
+        masks, next_masks: bool (n, actions) of valid actions at the two observations, None where unmasked.
+    """
+
+    rows: np.ndarray
+    observations: Arrays
+    actions: np.ndarray
+    rewards: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    next_observations: Arrays
+    masks: np.ndarray | None = None
+    next_masks: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an environment of n rows returns, whatever its autoreset mode.
+
+    Attributes:
+        observations: name -> (n, *shape), what to act on next: after an end, the next episode's first observation.
+        rewards, terminated, truncated: (n,).
+        final: row -> the observation (name -> shape) that ended the episode, where it differs from `observations`.
+        valid: bool (n,), False where the step only reset the row and is no transition; None if all are valid.
+        masks: bool (n, actions) at `observations`; final_masks: row -> bool (actions,) at `final`.
+        metrics: row -> numbers from `info`, reported with the row's episode (the last value of each counts).
+    """
+
+    observations: Arrays
+    rewards: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    final: dict[int, Arrays] = field(default_factory=dict)
+    valid: np.ndarray | None = None
+    masks: np.ndarray | None = None
+    final_masks: dict[int, np.ndarray] = field(default_factory=dict)
+    metrics: dict[int, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a learner needs to go on exactly where it stopped. The core writes it; no plugin touches files.
+
+    Attributes:
+        arrays: part ("network", "optimizer", "replay" ...) -> arrays; each part becomes one safetensors file.
+        values: JSON-able counters, schedules and random states.
+    """
+
+    arrays: dict[str, Arrays]
+    values: dict[str, Any]
+
+
+class Episode(msgspec.Struct, frozen=True):
+    """The result of one episode, as a client reports it.
+
+    Attributes:
+        id: "<client>-<number>", unique, so that a repeated report is recognised.
+        seconds: wall time the episode took on the client.
+        complete: False if the environment failed in the middle.
+        metrics: further numbers, from the environment's `info` and the actor (for example epsilon).
+    """
+
+    id: str
+    client: str
+    total_reward: float
+    length: int
+    iteration: int
+    seconds: float
+    complete: bool = True
+    metrics: dict[str, float] = {}
+
+
+class ClientInfo(msgspec.Struct, frozen=True):
+    """What a client says of itself with each heartbeat."""
+
+    id: str
+    host: str
+    env_steps: int = 0
+    episodes: int = 0
+    steps_per_second: float = 0.0
+    restarts: int = 0
+    dropped: int = 0
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """The node's answer to its clients, sent with every model and whenever it would unblock somebody.
+
+    Attributes:
+        state: "running", or "stopping" when clients shall leave.
+        node: id of the node's process; a new one means that acknowledgements start afresh.
+        window: rows that one client may have under way, sent but not yet taken in.
+        acked: client -> number of its last message that was taken in.
+    """
+
+    node: str
+    state: str
+    iteration: int
+    env_steps: int
+    window: int
+    acked: dict[str, int] = {}
+
+
+class Command(msgspec.Struct, frozen=True):
+    """A request to the training node: "quicksave", "save_best" or "shutdown"."""
+
+    id: str
+    name: str
+    options: dict[str, Any] = {}
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The node's answer: `detail` is the result for a person, or the reason why not."""
+
+    id: str
+    ok: bool
+    detail: str
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """What a client downloads before it starts: the resolved configuration without secrets."""
+
+    api: int
+    version: str
+    run: str
+    environment: dict[str, Any]
+    algorithm: dict[str, Any]
+    client: dict[str, Any]
+    spec: EnvSpec
