@@ -1,0 +1,92 @@
+"""Distributed reinforcement learning on slow, real environments. The names here are what plugins may rely on."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from soulsai_core.assembly import join as join
+    from soulsai_core.assembly import node_parts_for as node_parts_for
+    from soulsai_core.client import Client as Client
+    from soulsai_core.config import Config as Config
+    from soulsai_core.config import load_config as load_config
+    from soulsai_core.contracts import API_VERSION as API_VERSION
+    from soulsai_core.contracts import Actor as Actor
+    from soulsai_core.contracts import AlgorithmPlugin as AlgorithmPlugin
+    from soulsai_core.contracts import ConnectorContext as ConnectorContext
+    from soulsai_core.contracts import ConnectorPlugin as ConnectorPlugin
+    from soulsai_core.contracts import Environment as Environment
+    from soulsai_core.contracts import EnvironmentPlugin as EnvironmentPlugin
+    from soulsai_core.contracts import Learner as Learner
+    from soulsai_core.contracts import Sync as Sync
+    from soulsai_core.contracts import WrapperPlugin as WrapperPlugin
+    from soulsai_core.errors import CheckpointError as CheckpointError
+    from soulsai_core.errors import ConfigError as ConfigError
+    from soulsai_core.errors import EnvironmentFailure as EnvironmentFailure
+    from soulsai_core.errors import SoulsAIError as SoulsAIError
+    from soulsai_core.errors import SpaceError as SpaceError
+    from soulsai_core.hookspecs import hookimpl as hookimpl
+    from soulsai_core.messages import Arrays as Arrays
+    from soulsai_core.messages import ArraySpec as ArraySpec
+    from soulsai_core.messages import ClientInfo as ClientInfo
+    from soulsai_core.messages import Continuous as Continuous
+    from soulsai_core.messages import Discrete as Discrete
+    from soulsai_core.messages import EnvSpec as EnvSpec
+    from soulsai_core.messages import Episode as Episode
+    from soulsai_core.messages import MultiDiscrete as MultiDiscrete
+    from soulsai_core.messages import SampleBatch as SampleBatch
+    from soulsai_core.messages import State as State
+    from soulsai_core.messages import Step as Step
+    from soulsai_core.messages import Transitions as Transitions
+    from soulsai_core.messages import Weights as Weights
+    from soulsai_core.training import TrainingNode as TrainingNode
+    from soulsai_core.transport.embedded import EmbeddedServer as EmbeddedServer
+
+_HOME = {
+    "assembly": ("join", "node_parts_for"),
+    "client": ("Client",),
+    "config": ("Config", "load_config"),
+    "contracts": (
+        "API_VERSION",
+        "Actor",
+        "AlgorithmPlugin",
+        "ConnectorContext",
+        "ConnectorPlugin",
+        "Environment",
+        "EnvironmentPlugin",
+        "Learner",
+        "Sync",
+        "WrapperPlugin",
+    ),
+    "errors": ("CheckpointError", "ConfigError", "EnvironmentFailure", "SoulsAIError", "SpaceError"),
+    "hookspecs": ("hookimpl",),
+    "messages": (
+        "Arrays",
+        "ArraySpec",
+        "ClientInfo",
+        "Continuous",
+        "Discrete",
+        "EnvSpec",
+        "Episode",
+        "MultiDiscrete",
+        "SampleBatch",
+        "State",
+        "Step",
+        "Transitions",
+        "Weights",
+    ),
+    "training": ("TrainingNode",),
+    "transport.embedded": ("EmbeddedServer",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__all__ = sorted(_MODULE_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> object:
+    """Modules are imported when their names are first asked for: `soulsai --help` needs none of them."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value

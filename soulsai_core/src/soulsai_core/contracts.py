@@ -150,6 +150,11 @@ class Transport(ABC):
 
     # -- the training node's side
     @abstractmethod
+    def clear(self) -> None:
+        """Forget everything of an earlier training: samples, episodes, model, progress, config, status, commands.
+        Clients stay on the roster."""
+
+    @abstractmethod
     def announce(self, config: bytes) -> None:
         """Publish what clients need to know before they start."""
 

@@ -40,8 +40,10 @@ class WireError(SoulsAIError):
 
     Attributes:
         reason: a short fixed label ("truncated", "checksum", "dtype" ...), under which it is counted.
+        client: who sent it, "" where the message is too damaged to tell.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, client: str = "") -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
+        self.client = client

@@ -192,12 +192,14 @@ class Progress(msgspec.Struct, frozen=True):
     """The node's answer to its clients, sent with every model and whenever it would unblock somebody.
 
     Attributes:
-        state: "running", or "stopping" when clients shall leave.
+        session: name of the training; it survives a resume. A new one means that clients start afresh.
         node: id of the node's process; a new one means that acknowledgements start afresh.
+        state: "running", or "stopping" when clients shall leave.
         window: rows that one client may have under way, sent but not yet taken in.
         acked: client -> number of its last message that was taken in.
     """
 
+    session: str
     node: str
     state: str
     iteration: int
@@ -227,8 +229,48 @@ class Announcement(msgspec.Struct, frozen=True):
 
     api: int
     version: str
-    run: str
+    session: str
     environment: dict[str, Any]
     algorithm: dict[str, Any]
     client: dict[str, Any]
     spec: EnvSpec
+
+
+class ClientStatus(msgspec.Struct, frozen=True):
+    """One client as the node sees it."""
+
+    info: ClientInfo
+    admitted: int = 0
+    rejected: dict[str, int] = {}
+
+
+class NodeStatus(msgspec.Struct, frozen=True):
+    """What the training node says of itself, for progress lines, `soulsai status` and pages.
+
+    Attributes:
+        goal_env_steps: where training stops by itself, None if it does not.
+        mean_return: mean return of the last `window_episodes` complete episodes, None before the first.
+        acceptance: share of rows admitted since the node started.
+        age: mean age of admitted rows in "iterations", "env_steps" and "seconds".
+        backlog: sample messages waiting in the server.
+        learner: numbers reported by the last update.
+    """
+
+    session: str
+    folder: str
+    state: str
+    iteration: int
+    env_steps: int
+    goal_env_steps: int | None
+    elapsed: float
+    episodes: int
+    mean_return: float | None
+    window_episodes: int
+    steps_per_second: float
+    iterations_per_second: float
+    acceptance: float
+    rejected: dict[str, int]
+    age: dict[str, float]
+    backlog: int
+    clients: list[ClientStatus]
+    learner: dict[str, float]

@@ -1,0 +1,170 @@
+"""Puts real objects together: from a resolved configuration to a training node, from an announcement to a client."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import random
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from soulsai_core.catalog import Catalog
+from soulsai_core.client import Client
+from soulsai_core.config import Config, Resolved, check_part, read_secret, resolve
+from soulsai_core.config.models import ClientSettings, RedisSettings
+from soulsai_core.contracts import API_VERSION, ConnectorContext, Transport
+from soulsai_core.errors import ConfigError, PluginError
+from soulsai_core.hooks import Observers
+from soulsai_core.messages import Announcement
+from soulsai_core.metrics import NodeMetrics
+from soulsai_core.run_folder import RunFolder
+from soulsai_core.training import TrainingNode
+from soulsai_core.transport import StreamLimits
+
+log = logging.getLogger(__name__)
+
+
+def open_transport(settings: RedisSettings, run: str) -> Transport:
+    """A transport to the configured server; the password comes from its own place. It is checked that it answers."""
+    if settings.address is None:
+        raise ConfigError("redis.address is null, and only `soulsai train` starts a server of its own: name one.")
+    limits = StreamLimits(settings.max_backlog_entries, int(settings.max_backlog_mb * 2**20))
+    return connect_to(settings.address, run, read_secret(settings.secret_file), limits)
+
+
+def connect_to(address: str, run: str, password: str | None, limits: StreamLimits | None = None) -> Transport:
+    """A transport to the server at `address`, checked that it answers."""
+    from soulsai_core.transport.redis import connect
+
+    transport = connect(address, run, password=password, limits=limits)
+    transport.check()
+    return transport
+
+
+def create_folder(resolved: Resolved) -> RunFolder:
+    """A new folder for this training under the configured `saves`."""
+    spec = resolved.environment.spec(resolved.environment_config)
+    label = f"{spec.name}_{resolved.algorithm.name}"
+    return RunFolder.create(Path(resolved.config.run.saves), label, datetime.now().astimezone())
+
+
+def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> dict[str, Any]:
+    """The arguments of a TrainingNode that is kept in `folder`."""
+    config, public = resolved.config, resolved.public()
+    spec = resolved.environment.spec(resolved.environment_config)
+    return {
+        "learner": resolved.algorithm.learner(resolved.algorithm_config, spec, np.random.default_rng(config.run.seed)),
+        "transport": transport,
+        "folder": folder,
+        "announcement": Announcement(
+            api=API_VERSION,
+            version=version("soulsai-core"),
+            session=folder.name,
+            environment=public["environment"],
+            algorithm=public["algorithm"],
+            client=public["client"],
+            spec=spec,
+        ),
+        "config": public,
+        "settings": config.training,
+        "observers": _observers(resolved, folder, public),
+        "metrics": NodeMetrics(),
+        "clock": time.monotonic,
+        "rng": random.Random(),
+    }
+
+
+def make_node(resolved: Resolved, transport: Transport, folder: RunFolder, *, resume: bool) -> TrainingNode:
+    """A training node kept in `folder`, with the checkpoint there loaded if it resumes."""
+    node = TrainingNode(**node_parts(resolved, transport, folder))
+    if resume:
+        node.load_checkpoint(folder.checkpoint)
+    return node
+
+
+def node_parts_for(algorithm: str, config: Config) -> dict[str, Any]:
+    """The arguments of a TrainingNode with this algorithm, whatever the configuration names, in a new folder."""
+    if config.algorithm.name != algorithm:
+        part = config.algorithm.model_copy(update={"name": algorithm, "config": {}})
+        config = config.model_copy(update={"algorithm": part})
+    resolved = resolve(config, Catalog())
+    return node_parts(resolved, open_transport(config.redis, config.run.name), create_folder(resolved))
+
+
+def join(address: str, run: str = "main", *, password: str | None = None, seed: int | None = None) -> Client:
+    """A client of the training at this server, once its node is there; call its `run`."""
+    transport = connect_to(address, run, password)
+    announcement = wait_for_announcement(transport, lambda: True)
+    assert announcement is not None
+    return make_client(announcement, transport, seed=seed)
+
+
+def _observers(resolved: Resolved, folder: RunFolder, public: dict[str, Any]) -> Observers:
+    observers = Observers()
+    for plugin, settings in resolved.connectors:
+        context = ConnectorContext(folder.name, folder.path, public)
+        observers.register(plugin.name, plugin.make(settings, context))
+    return observers
+
+
+def wait_for_announcement(transport: Transport, goes_on: Callable[[], bool], pause: float = 0.05) -> Announcement | None:
+    """What the training node announced, waiting for it as long as `goes_on()`; None if that ended first."""
+    told = False
+    while goes_on():
+        payload = transport.read_config()
+        if payload is not None:
+            return _read_announcement(payload)
+        if not told:
+            log.info("Waiting for the training node.")
+            told = True
+        time.sleep(pause)
+        pause = min(pause * 1.2, 1.0)
+    return None
+
+
+def _read_announcement(payload: bytes) -> Announcement:
+    api = msgspec.json.decode(payload, type=dict[str, Any]).get("api")
+    if api != API_VERSION:
+        raise PluginError(
+            f"The training node speaks api version {api}, this client {API_VERSION}: install the soulsai-core that the "
+            "training node has."
+        )
+    return msgspec.json.decode(payload, type=Announcement)
+
+
+def make_client(
+    announcement: Announcement, transport: Transport, *, catalog: Catalog | None = None, seed: int | None = None
+) -> Client:
+    """A client for the announced training; the plugins must be installed here too."""
+    catalog = catalog or Catalog()
+    algorithm = catalog.algorithm(announcement.algorithm["name"])
+    environment = catalog.environment(announcement.environment["name"])
+    origin = "the training node"
+    algorithm_config = check_part(algorithm, announcement.algorithm["config"], ("algorithm", "config"), origin)
+    environment_config = check_part(environment, announcement.environment["config"], ("environment", "config"), origin)
+    spec = environment.spec(environment_config)
+    if spec != announcement.spec:
+        raise PluginError(
+            f"The environment here is not the training node's: it is {spec} here and {announcement.spec} there. "
+            "Install the same versions of the environment's packages."
+        )
+    host = platform.node() or "client"
+    return Client(
+        transport=transport,
+        session=announcement.session,
+        client=f"{host}-{uuid.uuid4().hex[:6]}",
+        host=host,
+        actor=algorithm.actor(algorithm_config, spec, np.random.default_rng(seed)),
+        make_environment=lambda: environment.make(environment_config, seed),
+        settings=ClientSettings(**announcement.client),
+        clock=time.monotonic,
+        rng=random.Random(seed),
+    )

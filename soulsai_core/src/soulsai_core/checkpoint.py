@@ -1,0 +1,139 @@
+"""Checkpoints: folders that are either complete or not there, readable on any machine, free of executable code.
+
+A checkpoint holds one safetensors file for each part of the learner's State, `values.json` for its values, `node.json`
+for the node's own counters, and `manifest.json` with the sizes and SHA-256 sums of all of them, written last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from soulsai_core.errors import CheckpointError
+from soulsai_core.messages import State
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+VALUES = "values.json"
+NODE = "node.json"
+_SUFFIX = ".safetensors"
+
+
+def write(path: Path, state: State, node: dict[str, Any], identity: dict[str, Any]) -> None:
+    """Write a checkpoint to `path`, replacing the one that is there. A kill at any byte leaves a loadable one: the
+    folder is written beside, synced and renamed; the old one is kept as `<name>.old` until the new one is in place.
+
+    Args:
+        node: JSON-able counters of the training node.
+        identity: what the checkpoint belongs to (algorithm, environment, spaces); held against at loading.
+    """
+    fresh, old = path.with_name(path.name + ".new"), path.with_name(path.name + ".old")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    for part, arrays in state.arrays.items():
+        safetensors.numpy.save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, fresh / (part + _SUFFIX))
+    _write_json(fresh / VALUES, state.values)
+    _write_json(fresh / NODE, node)
+    files = {file.name: {"size": file.stat().st_size, "sha256": _sha256(file)} for file in sorted(fresh.iterdir())}
+    _write_json(fresh / MANIFEST, {"format": FORMAT, "identity": identity, "files": files})
+    for file in fresh.iterdir():
+        _sync(file)
+    _sync(fresh)
+    if path.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        path.rename(old)
+    fresh.rename(path)
+    _sync(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read(path: Path, identity: dict[str, Any] | None = None) -> tuple[State, dict[str, Any]]:
+    """The learner's state and the node's counters from `path`, or from its predecessor if that was being replaced.
+
+    Raises CheckpointError if it is missing or damaged, or where `identity` is given and is not the checkpoint's.
+    """
+    old = path.with_name(path.name + ".old")
+    problem = f"There is no checkpoint at {path}."
+    for folder in (path, old):
+        if not folder.is_dir():
+            continue
+        try:
+            manifest = _verify(folder)
+        except CheckpointError as error:
+            problem = str(error)
+            continue
+        if identity is not None:
+            _compare(folder, manifest["identity"], identity)
+        return _load(folder, manifest)
+    raise CheckpointError(problem)
+
+
+def _verify(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        version, files = manifest["format"], manifest["files"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder} is not a complete checkpoint: its {MANIFEST} cannot be read.") from error
+    if version != FORMAT:
+        raise CheckpointError(f"{folder} has checkpoint format {version}; this version reads format {FORMAT}.")
+    for name, expected in files.items():
+        file = folder / name
+        if not file.is_file() or file.stat().st_size != expected["size"] or _sha256(file) != expected["sha256"]:
+            raise CheckpointError(f"{folder} is damaged: {name} is not as it was written.")
+    return manifest
+
+
+def _compare(folder: Path, given: dict[str, Any], wanted: dict[str, Any]) -> None:
+    for key, value in json.loads(json.dumps(wanted)).items():
+        if given.get(key) != value:
+            raise CheckpointError(
+                f"{folder} belongs to another training: its {key} is {_short(given.get(key))}, this one's is "
+                f"{_short(value)}. Start without --resume, or with the configuration saved beside it."
+            )
+
+
+def _load(folder: Path, manifest: dict[str, Any]) -> tuple[State, dict[str, Any]]:
+    try:
+        arrays = {
+            name.removesuffix(_SUFFIX): safetensors.numpy.load_file(folder / name)
+            for name in manifest["files"]
+            if name.endswith(_SUFFIX)
+        }
+        values = json.loads((folder / VALUES).read_text(encoding="utf-8"))
+        node = json.loads((folder / NODE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{folder} cannot be read: {error}") from error
+    return State(arrays, values), node
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1, allow_nan=False), encoding="utf-8")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Bring a file or folder to the disk; Windows cannot sync folders."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

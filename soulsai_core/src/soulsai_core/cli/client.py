@@ -1,0 +1,24 @@
+"""`soulsai client`, also installed as `soulsai-client`: play for a training that somebody hosts."""
+
+from __future__ import annotations
+
+import argparse
+
+from soulsai_core.cli.connection import add_connection_arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The connection's; everything else comes from the training node."""
+    add_connection_arguments(parser)
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the environment and of exploration")
+    parser.add_argument(
+        "--wait", type=float, default=10.0, metavar="S", help="seconds to wait for a server that does not answer yet"
+    )
+    parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Join, play until the training ends, and join the next one if there is one."""
+    from soulsai_core.cli.playing import Player
+
+    return Player(args).run()

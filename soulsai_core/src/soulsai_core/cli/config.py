@@ -1,0 +1,59 @@
+"""`soulsai config`: the default file, the settings in force, a check, and the JSON schema."""
+
+from __future__ import annotations
+
+import argparse
+
+from soulsai_core.cli.options import add_config_arguments, add_set_argument, config_from
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    default = actions.add_parser("default", help="print every setting with its default and a comment")
+    add_set_argument(default)
+    add_config_arguments(actions.add_parser("show", help="print the settings in force, without secrets"))
+    add_config_arguments(actions.add_parser("check", help="say whether a run could start with these settings"))
+    actions.add_parser("schema", help="print a JSON schema, with which editors complete and check config.yaml")
+
+
+def run(args: argparse.Namespace) -> int:
+    print(_ACTIONS[args.action](args).rstrip("\n"), flush=True)
+    return 0
+
+
+def _default(args: argparse.Namespace) -> str:
+    from soulsai_core.catalog import Catalog
+    from soulsai_core.config import default_yaml
+
+    return default_yaml(Catalog(), args.set)
+
+
+def _show(args: argparse.Namespace) -> str:
+    from soulsai_core.catalog import Catalog
+    from soulsai_core.config import resolve
+    from soulsai_core.config.yaml_text import dump
+
+    return dump(resolve(config_from(args), Catalog()).public())
+
+
+def _check(args: argparse.Namespace) -> str:
+    from soulsai_core.catalog import Catalog
+    from soulsai_core.config import resolve
+
+    config = config_from(args)
+    resolve(config, Catalog())
+    connectors = ", ".join(part.name for part in config.connectors) or "no connectors"
+    origins = ", ".join(config.sources.origins()) or "the defaults alone"
+    return f"OK: {config.algorithm.name} on {config.environment.name}, {connectors}; from {origins}."
+
+
+def _schema(_: argparse.Namespace) -> str:
+    import json
+
+    from soulsai_core.catalog import Catalog
+    from soulsai_core.config import config_schema
+
+    return json.dumps(config_schema(Catalog()), indent=2)
+
+
+_ACTIONS = {"default": _default, "show": _show, "check": _check, "schema": _schema}

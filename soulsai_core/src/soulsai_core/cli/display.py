@@ -1,0 +1,64 @@
+"""What a training shows in the terminal: one live line, or plain lines where the output is no terminal."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.logging import RichHandler
+from rich.text import Text
+
+from soulsai_core.cli.wording import progress
+
+if TYPE_CHECKING:
+    from soulsai_core.messages import NodeStatus
+
+_LIVE_INTERVAL = 0.25
+_PLAIN_INTERVAL = 5.0
+
+
+def start_logging(console: Console) -> None:
+    """Log warnings of everybody and information of ours, above the live line."""
+    handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="[%X]")
+    plain = logging.StreamHandler(console.file)
+    plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler if console.is_terminal else plain], force=True)
+    logging.getLogger("soulsai_core").setLevel(logging.INFO)
+
+
+@contextmanager
+def progress_line(console: Console, latest: Callable[[], NodeStatus | None]) -> Iterator[None]:
+    """Show the newest status while the block runs."""
+    ended = threading.Event()
+    show = _show_live if console.is_terminal else _show_plain
+    thread = threading.Thread(target=show, args=(console, latest, ended), name="progress-line", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _show_live(console: Console, latest: Callable[[], NodeStatus | None], ended: threading.Event) -> None:
+    with Live(Text("starting"), console=console, auto_refresh=False) as live:
+        while not ended.wait(_LIVE_INTERVAL):
+            live.update(_line(latest()), refresh=True)
+        live.update(_line(latest()), refresh=True)
+
+
+def _show_plain(console: Console, latest: Callable[[], NodeStatus | None], ended: threading.Event) -> None:
+    while not ended.wait(_PLAIN_INTERVAL):
+        if (status := latest()) is not None:
+            print(progress(status), file=console.file, flush=True)
+    if (status := latest()) is not None:
+        print(progress(status), file=console.file, flush=True)
+
+
+def _line(status: NodeStatus | None) -> Text:
+    return Text("starting" if status is None else progress(status), overflow="ellipsis", no_wrap=True)

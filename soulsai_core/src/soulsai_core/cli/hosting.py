@@ -1,0 +1,100 @@
+"""Hosting a training: the server if it is ours, the clients that are ours, and the training node in this process."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from soulsai_core.assembly import create_folder, make_node, open_transport
+from soulsai_core.catalog import Catalog
+from soulsai_core.cli.display import progress_line, start_logging
+from soulsai_core.cli.interrupts import on_interrupt
+from soulsai_core.cli.options import config_from
+from soulsai_core.cli.workers import Workers
+from soulsai_core.config import Config, resolve
+from soulsai_core.config.secret import VARIABLE, read_secret
+from soulsai_core.errors import ConfigError
+from soulsai_core.run_folder import CONFIG, RunFolder
+from soulsai_core.training import TrainingNode
+from soulsai_core.transport.embedded import EmbeddedServer
+
+
+def host(args: argparse.Namespace, *, clients: int, own_server: bool) -> int:
+    """Run a training to its end and say where its model lies."""
+    if clients < 0:
+        raise ConfigError(f"--clients is {clients}; it takes 0 or more.")
+    console = Console()
+    start_logging(console)
+    config, resumed = _config_and_folder(args)
+    resolved = resolve(config, Catalog())
+    with ExitStack() as stack:
+        settings = config.redis
+        if own_server and settings.address is None:
+            server = stack.enter_context(EmbeddedServer())
+            settings = settings.model_copy(update={"address": server.address})
+        transport = open_transport(settings, config.run.name)
+        stack.callback(transport.close)
+        folder = resumed or create_folder(resolved)
+        stack.enter_context(_findable(folder, settings.address))
+        workers = Workers(_client_commands(config, settings.address, clients), _environ(config), folder.path / "logs")
+        with on_interrupt(lambda reason: _leave_before_start(reason, console), workers.kill):
+            workers.start()
+            stack.callback(workers.close)
+            node = make_node(resolved, transport, folder, resume=resumed is not None)
+            if config.training.prometheus_port is not None:
+                stack.callback(node.metrics.serve(config.training.prometheus_port))
+        reason = _run(node, workers, console)
+    console.print(f"Training ended: {reason}.", highlight=False)
+    console.print(f"The model lies in {node.folder.checkpoint}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _config_and_folder(args: argparse.Namespace) -> tuple[Config, RunFolder | None]:
+    """The configuration, and the folder to go on with. A resumed training keeps the settings saved with it, unless
+    --config gives others."""
+    config = config_from(args)
+    if args.resume is None:
+        return config, None
+    folder = RunFolder(Path(args.resume)) if args.resume else RunFolder.newest(Path(config.run.saves))
+    if args.config is None and (folder.path / CONFIG).is_file():
+        config = config_from(argparse.Namespace(**{**vars(args), "config": folder.path / CONFIG}))
+    return config, folder
+
+
+def _leave_before_start(reason: str, console: Console) -> None:
+    console.print(f"Training ended before it began: {reason}.", highlight=False)
+    raise KeyboardInterrupt
+
+
+def _run(node: TrainingNode, workers: Workers, console: Console) -> str:
+    console.print(f"Training {node.folder.name}; Ctrl-C saves and stops.", highlight=False, soft_wrap=True)
+    with on_interrupt(node.shutdown, workers.kill), progress_line(console, lambda: node.latest):
+        return node.run()
+
+
+@contextmanager
+def _findable(folder: RunFolder, address: str | None) -> Iterator[None]:
+    """While the training runs, commands on this machine find its server."""
+    folder.write_address(address)
+    try:
+        yield
+    finally:
+        folder.write_address(None)
+
+
+def _client_commands(config: Config, address: str | None, clients: int) -> list[list[str]]:
+    common = ["client", "--redis-address", str(address), "--run", config.run.name, "--with-parent"]
+    seeds = [[] if config.run.seed is None else ["--seed", str(config.run.seed * 1000 + i)] for i in range(clients)]
+    return [[*common, *seed] for seed in seeds]
+
+
+def _environ(config: Config) -> dict[str, str]:
+    """The children's environment: one thread each for maths, and the password where a file holds it."""
+    environ = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **os.environ}
+    password = read_secret(config.redis.secret_file)
+    return environ if password is None else {**environ, VARIABLE: password}

@@ -1,0 +1,87 @@
+"""A client's life: wait for the server, wait for the training node, play, and join the next training."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+import sys
+import threading
+import time
+
+from rich.console import Console
+
+from soulsai_core.assembly import make_client, wait_for_announcement
+from soulsai_core.backoff import delays
+from soulsai_core.cli.connection import connect_from
+from soulsai_core.cli.display import start_logging
+from soulsai_core.cli.interrupts import on_interrupt
+from soulsai_core.client import Client
+from soulsai_core.contracts import Transport
+from soulsai_core.downlink import NEW_TRAINING
+from soulsai_core.errors import TransportError
+
+log = logging.getLogger("soulsai_core.client")
+
+
+class Player:
+    """Runs `soulsai client` with its arguments."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._left = threading.Event()
+        self._client: Client | None = None
+
+    def run(self) -> int:
+        """Play until the training ends or somebody wants to leave."""
+        start_logging(Console(stderr=True))
+        with on_interrupt(self.leave):
+            if self._args.with_parent:
+                threading.Thread(target=self._leave_with_parent, name="parent-watch", daemon=True).start()
+            transport = self._connect()
+            if transport is None:
+                return 0
+            try:
+                while self._play(transport) == NEW_TRAINING and not self._left.is_set():
+                    log.info("Another training has begun.")
+            finally:
+                transport.close()
+        return 0
+
+    def leave(self, reason: str) -> None:
+        """Leave in good order."""
+        self._left.set()
+        if self._client is not None:
+            self._client.stop(reason)
+
+    def _leave_with_parent(self) -> None:
+        """Standard input ends when the process that holds its other end is gone, however it went."""
+        sys.stdin.buffer.read()
+        self.leave("the process that started this client is gone")
+
+    def _connect(self) -> Transport | None:
+        """Connect, waiting for a server that is still starting; None if somebody wants to leave."""
+        deadline = time.monotonic() + self._args.wait
+        for pause in delays(random.Random(), longest=2.0):
+            try:
+                return connect_from(self._args)
+            except TransportError as error:
+                if time.monotonic() + pause > deadline:
+                    raise
+                log.warning("%s Trying again.", error)
+                if self._left.wait(pause):
+                    break
+        return None
+
+    def _play(self, transport: Transport) -> str:
+        """Play one training; returns why it ended."""
+        announcement = wait_for_announcement(transport, lambda: not self._left.is_set())
+        if announcement is None:
+            return "left before the training began"
+        self._client = make_client(announcement, transport, seed=self._args.seed)
+        if self._left.is_set():
+            return "left before the training began"
+        log.info("Joined %s as %s.", announcement.session, self._client.client)
+        reason = self._client.run()
+        log.info("Left after %d steps: %s.", self._client.env_steps, reason)
+        return reason

@@ -1,0 +1,43 @@
+"""`soulsai plugins`: what is installed, and why something cannot be used."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+_HEAD = ("Group", "Name", "Distribution", "Version", "Usable")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """It has none."""
+
+
+def run(args: argparse.Namespace) -> int:  # noqa: ARG001
+    from soulsai_core.catalog import Catalog
+
+    rows = [(row.group, row.name, row.distribution, row.version, row.error or "yes") for row in Catalog().listing()]
+    if not rows:
+        print("No plugin is installed. Try: pip install soulsai-dqn")
+    elif sys.stdout.isatty():
+        _print_table(rows)
+    else:
+        print("\n".join(plain_lines([_HEAD, *rows])))
+    return 0
+
+
+def plain_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns padded with blanks, for files and pipes."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*_HEAD)
+    for row in rows:
+        table.add_row(*row[:-1], Text(row[-1], style="green" if row[-1] == "yes" else "red"))
+    Console().print(table)

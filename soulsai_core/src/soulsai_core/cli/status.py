@@ -1,0 +1,107 @@
+"""`soulsai status`: what a running training is doing."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from soulsai_core.cli.connection import add_connection_arguments, connect_from
+from soulsai_core.errors import TransportError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from soulsai_core.contracts import Transport
+    from soulsai_core.messages import NodeStatus
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The connection's, and how to show it."""
+    add_connection_arguments(parser)
+    parser.add_argument("--watch", action="store_true", help="show it again every second, until Ctrl-C")
+    parser.add_argument("--json", action="store_true", help="print it as JSON, for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the status once or again and again."""
+    from rich.console import Console
+    from rich.live import Live
+
+    transport = connect_from(args)
+    try:
+        if args.json:
+            print(_payload(transport).decode())
+        elif not args.watch:
+            Console().print(render(_read(transport)))
+        else:
+            _watch(transport, Live(render(_read(transport)), auto_refresh=False, screen=False))
+    finally:
+        transport.close()
+    return 0
+
+
+def _watch(transport: Transport, live: object) -> None:
+    import time
+
+    from rich.live import Live
+
+    assert isinstance(live, Live)
+    with live:
+        while (status := _read(transport)).state == "running":
+            live.update(render(status), refresh=True)
+            time.sleep(1.0)
+        live.update(render(status), refresh=True)
+
+
+def _payload(transport: Transport) -> bytes:
+    payload = transport.read_status()
+    if payload is None:
+        raise TransportError("The server answers, but no training node has reported to it yet.")
+    return payload
+
+
+def _read(transport: Transport) -> NodeStatus:
+    import msgspec
+
+    from soulsai_core.messages import NodeStatus
+
+    return msgspec.json.decode(_payload(transport), type=NodeStatus)
+
+
+def render(status: NodeStatus) -> RenderableType:
+    """A table of the node's numbers over a table of its clients."""
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(style="dim")
+    facts.add_column(overflow="fold")
+    for name, value in _facts(status):
+        facts.add_row(name, value)
+    clients = Table("client", "steps", "steps/s", "episodes", "admitted", "rejected", "restarts", box=box.SIMPLE)
+    for client in status.clients:
+        info, rejected = client.info, ", ".join(f"{n} {reason}" for reason, n in client.rejected.items()) or "0"
+        numbers = (info.env_steps, round(info.steps_per_second), info.episodes, client.admitted)
+        clients.add_row(info.id, *map(str, numbers), rejected, str(info.restarts))
+    return Group(facts, clients) if status.clients else facts
+
+
+def _facts(status: NodeStatus) -> list[tuple[str, str]]:
+    from soulsai_core.cli.wording import count, duration, mean_return
+
+    goal = "" if status.goal_env_steps is None else f" of {count(status.goal_env_steps)}"
+    rejected = ", ".join(f"{n} {reason}" for reason, n in status.rejected.items()) or "none"
+    age = status.age
+    return [
+        ("training", f"{status.session} ({status.state} for {duration(status.elapsed)})"),
+        ("folder", status.folder),
+        ("env steps", f"{count(status.env_steps)}{goal}, {status.steps_per_second:,.0f}/s"),
+        ("return", f"{mean_return(status)} over the last {status.window_episodes} of {status.episodes} episodes"),
+        ("iteration", f"{status.iteration}, {status.iterations_per_second:.1f}/s"),
+        ("admitted", f"{status.acceptance:.2%}; rejected: {rejected}"),
+        ("age", f"{age['iterations']:.2f} iterations, {age['env_steps']:.0f} steps, {age['seconds']:.2f} s"),
+        ("queue", f"{status.backlog} messages"),
+        ("learner", ", ".join(f"{name} {value:.4g}" for name, value in status.learner.items()) or "no update yet"),
+        ("clients", str(len(status.clients))),
+    ]

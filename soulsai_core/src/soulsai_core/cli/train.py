@@ -1,0 +1,32 @@
+"""`soulsai train`: server, training node and clients on this machine."""
+
+from __future__ import annotations
+
+import argparse
+
+from soulsai_core.cli.options import add_config_arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The configuration's, the number of clients, and what to go on with."""
+    add_config_arguments(parser)
+    parser.add_argument("--clients", type=int, default=2, metavar="N", help="clients to start here (default: 2)")
+    add_resume_argument(parser)
+
+
+def add_resume_argument(parser: argparse.ArgumentParser) -> None:
+    """--resume [FOLDER]."""
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="FOLDER",
+        help="go on with the training in FOLDER, by default the newest one with a checkpoint",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train until a goal is reached or somebody stops it."""
+    from soulsai_core.cli.hosting import host
+
+    return host(args, clients=args.clients, own_server=True)

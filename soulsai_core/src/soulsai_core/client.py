@@ -1,0 +1,219 @@
+"""The client: one environment loop for every algorithm."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator
+
+from soulsai_core.backoff import delays
+from soulsai_core.config import ClientSettings
+from soulsai_core.contracts import Actor, Environment, Transport
+from soulsai_core.downlink import Downlink
+from soulsai_core.errors import EnvironmentFailure, SoulsAIError
+from soulsai_core.flow import Flow
+from soulsai_core.messages import ClientInfo, Weights
+from soulsai_core.rates import Rate
+from soulsai_core.stepping import transitions
+from soulsai_core.tally import EpisodeTally
+from soulsai_core.uplink import Uplink
+
+log = logging.getLogger(__name__)
+
+_WAIT = 0.5
+_FAREWELL = 3.0
+
+
+class Client:
+    """Samples an environment with the newest weights, and sends what it sees.
+
+    Args:
+        transport: connection to the server.
+        session: the training that is joined.
+        client: a name that no other client has.
+        host: where it runs, for people.
+        actor: the algorithm's client half.
+        make_environment: called for each start of the environment; a failure in mid-run is waited out and tried again.
+        settings: grouping and back-pressure.
+        clock: monotonic seconds.
+        rng: for the jitter of waits.
+    """
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        session: str,
+        client: str,
+        host: str,
+        actor: Actor,
+        make_environment: Callable[[], Environment],
+        settings: ClientSettings,
+        clock: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self.client = client
+        self.env_steps = 0
+        self.restarts = 0
+        self._host = host
+        self._actor = actor
+        self._make_environment = make_environment
+        self._settings = settings
+        self._clock = clock
+        self._rng = rng
+        self._rate = Rate()
+        self._stopped = threading.Event()
+        self._reason = "stopped"
+        self._weights: Weights | None = None
+        self._pending = 0
+        self._pending_since = 0.0
+        self._flow = Flow(limited=settings.backpressure == "wait")
+        self._tally = EpisodeTally(client, clock)
+        self._downlink = Downlink(transport, session, client, self._flow, rng)
+        self._uplink = Uplink(
+            transport,
+            session,
+            client,
+            self._flow,
+            rng,
+            clock,
+            capacity=settings.buffer_messages,
+            interval=settings.heartbeat_interval_s,
+            info=self._info,
+        )
+
+    def run(self) -> str:
+        """Sample until the training ends or `stop` is called; returns the reason."""
+        self._downlink.start()
+        self._uplink.start()
+        try:
+            while self._weights is None and self._goes_on():
+                self._downlink.wait_newer(-1, _WAIT)
+                self._renew_weights()
+            if self._weights is not None:
+                self._sample_through_failures()
+        finally:
+            self._leave()
+        return self._downlink.ended or self._reason
+
+    def stop(self, reason: str) -> None:
+        """Ask the loop to end after its current step. May be called from any thread and from signal handlers."""
+        self._reason = reason
+        self._stopped.set()
+
+    def _sample_through_failures(self) -> None:
+        pauses: Iterator[float] = delays(self._rng, first=1.0, longest=60.0)
+        while self._goes_on():
+            episodes_before = self._tally.finished
+            environment: Environment | None = None
+            try:
+                environment = self._make_environment()
+                self._sample(environment)
+            except EnvironmentFailure as error:
+                if self.env_steps == 0:
+                    raise
+                if self._tally.finished > episodes_before:
+                    pauses = delays(self._rng, first=1.0, longest=60.0)
+                self._recover(error, next(pauses))
+            finally:
+                if environment is not None:
+                    environment.close()
+
+    def _recover(self, error: EnvironmentFailure, pause: float) -> None:
+        """End the running episodes where they were last seen, and wait before the next start."""
+        log.warning("%s Starting it again in %.0f s.", error, pause)
+        self.restarts += 1
+        self._actor.cut()
+        for episode in self._tally.abandon(self._iteration):
+            self._uplink.report(episode)
+        self._send()
+        self._stopped.wait(pause)
+
+    def _sample(self, environment: Environment) -> None:
+        actor, tally = self._actor, self._tally
+        step = environment.reset()
+        tally.begin(environment.num_envs)
+        while self._goes_on():
+            self._renew_weights()
+            if not self._may_step(environment.num_envs):
+                continue
+            actions = actor.act(step.observations, step.masks)
+            after = environment.step(actions)
+            led_to = transitions(step, actions, after)
+            if led_to is not None:
+                actor.add(led_to)
+                self._count(len(led_to.rows))
+            for episode in tally.add(after, self._iteration, actor.metrics):
+                self._uplink.report(episode)
+            step = after
+            if self._group_is_complete():
+                self._send()
+
+    def _goes_on(self) -> bool:
+        return self._downlink.ended is None and not self._stopped.is_set()
+
+    @property
+    def _iteration(self) -> int:
+        return -1 if self._weights is None else self._weights.iteration
+
+    def _renew_weights(self) -> None:
+        """Swap in newer weights. What was chosen with the old ones is sent first: waiting would only age it."""
+        newest = self._downlink.newest
+        if newest is not None and newest is not self._weights:
+            if self._pending:
+                self._send()
+            self._actor.load(newest)
+            self._weights = newest
+
+    def _may_step(self, rows: int) -> bool:
+        """True if the actor and the node let us go on; otherwise wait a moment for either."""
+        if not self._actor.ready():
+            self._send()
+            self._downlink.wait_newer(self._iteration, _WAIT)
+        elif self._flow.has_room(self._pending + rows):
+            return True
+        else:
+            self._send()
+            self._flow.wait_for_room(rows, _WAIT)
+        self._uplink.check()
+        self._downlink.check()
+        return False
+
+    def _count(self, rows: int) -> None:
+        if not self._pending:
+            self._pending_since = self._clock()
+        self._pending += rows
+        self.env_steps += rows
+
+    def _group_is_complete(self) -> bool:
+        """A quarter of the window circulates as one message, so that the node never waits for a full one."""
+        group = max(min(self._settings.max_group_rows, self._flow.window // 4), 1)
+        if self._pending >= group:
+            return True
+        return self._pending > 0 and self._clock() - self._pending_since >= self._settings.max_group_age_s
+
+    def _send(self) -> None:
+        batch = self._actor.take()
+        self._pending = 0
+        if batch is not None:
+            self._uplink.send(batch)
+
+    def _info(self) -> ClientInfo:
+        return ClientInfo(
+            id=self.client,
+            host=self._host,
+            env_steps=self.env_steps,
+            episodes=self._tally.finished,
+            steps_per_second=self._rate.note(self._clock(), self.env_steps),
+            restarts=self.restarts,
+            dropped=self._uplink.dropped,
+        )
+
+    def _leave(self) -> None:
+        self._send()
+        try:
+            self._uplink.close(_FAREWELL)
+            self._downlink.close()
+        except SoulsAIError as error:
+            log.warning("While leaving: %s", error)

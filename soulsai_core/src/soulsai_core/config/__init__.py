@@ -1,0 +1,34 @@
+"""Settings: read in layers, checked in two passes (the core's models, then each chosen plugin's own)."""
+
+from soulsai_core.config.layers import load_config
+from soulsai_core.config.models import (
+    ClientSettings,
+    Config,
+    Part,
+    RedisSettings,
+    RunSettings,
+    Settings,
+    StopSettings,
+    TrainingSettings,
+)
+from soulsai_core.config.resolved import Resolved, check_part, resolve
+from soulsai_core.config.secret import read_secret
+from soulsai_core.config.text import config_schema, default_yaml
+
+__all__ = [
+    "ClientSettings",
+    "Config",
+    "Part",
+    "RedisSettings",
+    "Resolved",
+    "RunSettings",
+    "Settings",
+    "StopSettings",
+    "TrainingSettings",
+    "check_part",
+    "config_schema",
+    "default_yaml",
+    "load_config",
+    "read_secret",
+    "resolve",
+]

@@ -1,0 +1,120 @@
+"""Turns what pydantic found into sentences: the full path, what was given, where, and what would be right."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from soulsai_core.config.shape import choices, model_at, setting_paths
+from soulsai_core.config.sources import Path, Sources, dotted
+from soulsai_core.errors import ConfigError
+
+_SECRET = re.compile(r"passw|secret|token|api_?key|credential", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"[^\s\"]*:[^\s\"]*@")
+
+_MUST_BE = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a group of settings, `key: value`"),
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "literal_error": "{expected}",
+    "enum": "{expected}",
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "more than {gt}",
+    "less_than_equal": "at most {le}",
+    "less_than": "less than {lt}",
+}
+
+
+def complaints(
+    error: ValidationError, model: type[BaseModel], values: Mapping[str, Any], sources: Sources, above: Path = ()
+) -> list[str]:
+    """A sentence for each thing wrong with `values`, which lie at the path `above` in the whole configuration."""
+    sentences = []
+    for details in error.errors(include_url=False):
+        path = _path(details["loc"], values)
+        sentences.append(_sentence(details, path, model, sources, above))
+    return sentences
+
+
+def raise_if_any(sentences: Sequence[str]) -> None:
+    """Raise one ConfigError with all of them, a line each."""
+    if len(sentences) == 1:
+        raise ConfigError(sentences[0])
+    if sentences:
+        raise ConfigError("\n  ".join((f"{len(sentences)} settings are wrong:", *sentences)))
+
+
+def _path(location: Path, values: Any) -> Path:
+    """pydantic's location without the names of the alternatives that it tried for a union."""
+    path: list[str | int] = []
+    for position, key in enumerate(location):
+        if isinstance(values, Mapping) and (key in values or position == len(location) - 1):
+            values = values.get(key)
+        elif isinstance(values, list | tuple) and isinstance(key, int) and key < len(values):
+            values = values[key]
+        else:
+            continue
+        path.append(key)
+    return tuple(path)
+
+
+def _sentence(details: ErrorDetails, path: Path, model: type[BaseModel], sources: Sources, above: Path) -> str:
+    name, origin, kind = dotted(above + path), sources.origin(above + path), details["type"]
+    where = f" ({origin})" if origin else ""
+    if kind == "extra_forbidden":
+        return f"{name}: there is no such setting{where}. {_nearest_key(path, model, above)}"
+    if kind == "missing":
+        return f"{name}: must be given."
+    given = details["input"]
+    if kind == "value_error":
+        shown = "" if isinstance(given, Mapping | BaseModel) else f"; {_says(origin, given, name)}"
+        return f"{name}: {str(details['ctx']['error']).rstrip('.')}{shown}.".removeprefix(": ")
+    must = _MUST_BE.get(kind, "").format_map({k: _plain(v) for k, v in details.get("ctx", {}).items()})
+    rule = f"must be {must}" if must else details["msg"].replace("Input should", "must")
+    return f"{name}: {rule}, but {_says(origin, given, name)}.{_nearest_choice(path, model, given)}"
+
+
+def _plain(limit: Any) -> Any:
+    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
+
+
+def _says(origin: str | None, given: Any, name: str) -> str:
+    if _SECRET.search(name.rpartition(".")[2]):
+        shown = "something else"
+    else:
+        shown = _PASSWORD_IN_URL.sub("…@", json.dumps(given, default=str, ensure_ascii=False))
+    shown = shown if len(shown) <= 80 else f"{shown[:77]}…"
+    return f"{origin} says {shown}" if origin else f"it is {shown}"
+
+
+def _nearest_key(path: Path, model: type[BaseModel], above: Path) -> str:
+    holder, wrong = model_at(model, path[:-1]), str(path[-1])
+    keys = list(holder.model_fields) if holder else []
+    near = get_close_matches(wrong, keys, n=1)
+    if near:
+        return f"Did you mean {dotted((*above, *path[:-1], near[0]))}?"
+    elsewhere = [found for found in setting_paths(model) if found[-1] == wrong]
+    if elsewhere:
+        return f"Did you mean {dotted((*above, *elsewhere[0]))}?"
+    return f"Here can be: {', '.join(keys)}." if keys else "There is nothing to set here."
+
+
+def _nearest_choice(path: Path, model: type[BaseModel], given: Any) -> str:
+    near = get_close_matches(str(given), _choices(path, model), n=1)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
+def _choices(path: Path, model: type[BaseModel]) -> Iterable[str]:
+    holder = model_at(model, path[:-1]) if path else None
+    field = holder.model_fields.get(str(path[-1])) if holder else None
+    return [str(choice) for choice in choices(field.annotation)] if field else []

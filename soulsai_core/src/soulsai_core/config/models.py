@@ -1,0 +1,142 @@
+"""The core's settings, each with its default and the comment that the default file shows."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+
+from soulsai_core.config.sources import Sources
+from soulsai_core.errors import ConfigError
+from soulsai_core.transport.address import parse_address
+
+
+class Settings(BaseModel):
+    """Base of all settings, for plugins too: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
+
+
+class Part(Settings):
+    """A plugin chosen by name, with settings that only the plugin knows."""
+
+    name: str = Field(description="Name of the installed plugin; `soulsai plugins` lists them.")
+    config: dict[str, Any] = Field(default={}, description="The plugin's own settings.")
+
+
+class RunSettings(Settings):
+    name: str = Field(
+        default="main", description="Name of the run: its keys in Redis and its folder are named after it."
+    )
+    saves: str = Field(default="saves", description="Folder that holds the folders of all runs.")
+    seed: int | None = Field(default=None, ge=0, description="Seed of all random numbers; null draws a new one.")
+
+    @field_validator("name")
+    @classmethod
+    def _fits_keys_and_folders(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+            raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+        return name
+
+
+class RedisSettings(Settings):
+    address: str | None = Field(
+        default=None,
+        description="HOST, HOST:PORT or a redis:// or unix:// URL; null starts a private server on this machine.",
+    )
+    secret_file: str = Field(
+        default="redis.secret", description="File with the one line `requirepass PASSWORD`; may be absent."
+    )
+    max_backlog_entries: int = Field(
+        default=10_000, ge=1, description="Sample messages kept in Redis; beyond, the oldest go."
+    )
+    max_backlog_mb: float = Field(default=512, gt=0, description="Size of the samples kept in Redis, in MB; likewise.")
+
+    @field_validator("address")
+    @classmethod
+    def _is_one_without_password(cls, address: str | None) -> str | None:
+        if address is None:
+            return None
+        try:
+            password = parse_address(address).password
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        if password is not None:
+            raise ValueError("must not hold a password, since this setting is saved: put it into redis.secret_file")
+        return address
+
+
+class StopSettings(Settings):
+    env_steps: int | None = Field(default=None, ge=1, description="Stop after this many environment steps.")
+    iterations: int | None = Field(default=None, ge=1, description="Stop after this many model iterations.")
+    seconds: float | None = Field(default=None, gt=0, description="Stop after this much time.")
+    mean_return: float | None = Field(default=None, description="Stop once the last episodes have this mean return.")
+    episodes: int = Field(default=20, ge=1, description="Number of last episodes that mean_return averages.")
+
+
+class TrainingSettings(Settings):
+    checkpoint_every: int = Field(default=100, ge=1, description="Model iterations between checkpoints.")
+    checkpoint_buffer: bool = Field(default=True, description="Checkpoints include the replay buffer.")
+    max_message_mb: float = Field(
+        default=64, gt=0, description="Messages from clients beyond this size, in MB, are rejected."
+    )
+    client_timeout_s: float = Field(
+        default=15, gt=0, description="A client counts as lost after this time without a heartbeat."
+    )
+    prometheus_port: int | None = Field(
+        default=None, ge=1, le=65535, description="Port that serves the node's metrics to Prometheus; null serves none."
+    )
+    stop: StopSettings = Field(
+        default=StopSettings(), description="When training ends by itself; null: never for this reason."
+    )
+
+
+class ClientSettings(Settings):
+    backpressure: Literal["wait", "drop"] = Field(
+        default="wait", description="When the node falls behind, a client waits, or plays on and drops samples."
+    )
+    max_group_rows: int = Field(default=128, ge=1, description="Transitions sent in one message at most.")
+    max_group_mb: float = Field(default=1, gt=0, description="Size of one message at most, in MB.")
+    max_group_age_s: float = Field(default=0.5, gt=0, description="Time that a transition waits for others at most.")
+    buffer_messages: int = Field(default=256, ge=1, description="Messages kept while the server is away.")
+    heartbeat_interval_s: float = Field(default=2, gt=0, description="Time between two signs of life.")
+
+
+class Config(Settings):
+    """All settings of a run. `load_config` makes one from the layers, `resolve` finds and checks the plugins'."""
+
+    run: RunSettings = Field(default=RunSettings(), description="This run.")
+    redis: RedisSettings = Field(
+        default=RedisSettings(), description="The server that connects training node and clients."
+    )
+    environment: Part = Field(default=Part(name="gymnasium"), description="What is played.")
+    algorithm: Part = Field(default=Part(name="dqn"), description="What learns.")
+    connectors: tuple[Part, ...] = Field(
+        default=(), description="What shows or stores the events: a list of {name, config}."
+    )
+    training: TrainingSettings = Field(default=TrainingSettings(), description="The training node.")
+    client: ClientSettings = Field(
+        default=ClientSettings(), description="The clients; they download this from the node."
+    )
+
+    _sources: Sources = PrivateAttr(default_factory=Sources)
+
+    @property
+    def sources(self) -> Sources:
+        """The layers that it was made of."""
+        return self._sources
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.client.max_group_mb > self.training.max_message_mb:
+            raise ValueError(
+                f"client.max_group_mb ({self.client.max_group_mb:g}) must not be more than "
+                f"training.max_message_mb ({self.training.max_message_mb:g}): all samples would be rejected"
+            )
+        if self.client.heartbeat_interval_s >= self.training.client_timeout_s:
+            raise ValueError(
+                f"client.heartbeat_interval_s ({self.client.heartbeat_interval_s:g}) must be less than "
+                f"training.client_timeout_s ({self.training.client_timeout_s:g}): all clients would count as lost"
+            )
+        return self

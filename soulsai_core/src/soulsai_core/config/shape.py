@@ -1,0 +1,46 @@
+"""What can be learnt from settings models: sections, keys, choices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+
+from soulsai_core.config.sources import Path
+
+
+def section(annotation: Any) -> type[BaseModel] | None:
+    """The model inside an annotation such as `Stop`, `Stop | None` or `list[Stop]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := section(inner))), None)
+
+
+def choices(annotation: Any) -> tuple[Any, ...]:
+    """The values of a Literal inside an annotation, empty if there is none."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return next((found for inner in get_args(annotation) if (found := choices(inner))), ())
+
+
+def model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
+    """The model that holds the keys below `path`, None where keys are free."""
+    for key in path:
+        if isinstance(key, int):
+            continue
+        field = model.model_fields.get(key)
+        inner = section(field.annotation) if field else None
+        if inner is None:
+            return None
+        model = inner
+    return model
+
+
+def setting_paths(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all settings, sections included."""
+    for name, field in model.model_fields.items():
+        yield (*above, name)
+        inner = section(field.annotation)
+        if inner is not None:
+            yield from setting_paths(inner, (*above, name))

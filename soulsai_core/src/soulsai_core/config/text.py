@@ -1,0 +1,87 @@
+"""The configuration as text: a commented default file, and a JSON schema for editors."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import models_json_schema
+from pydantic_core import to_jsonable_python
+
+from soulsai_core.config.layers import check, read_overrides
+from soulsai_core.config.models import Config
+from soulsai_core.config.resolved import resolve
+from soulsai_core.config.shape import choices
+from soulsai_core.config.yaml_text import dump_inline
+
+if TYPE_CHECKING:
+    from soulsai_core.catalog import Catalog
+
+_WIDTH = 110
+_KINDS = ("environment", "algorithm", "connector")
+_HEAD = "# Every setting with its default. Written by `soulsai config default`; put changes into config.yaml."
+
+
+def default_yaml(catalog: Catalog, overrides: Sequence[str] = ()) -> str:
+    """The default file with its comments, the chosen plugins' settings included; `overrides` may choose others."""
+    resolved = resolve(check([read_overrides(overrides)]), catalog)
+    plugins: dict[tuple[str, ...], BaseModel] = {
+        ("environment", "config"): resolved.environment_config,
+        ("algorithm", "config"): resolved.algorithm_config,
+    }
+    return "\n".join((_HEAD, *_section(resolved.config, (), plugins), ""))
+
+
+def _section(model: BaseModel, path: tuple[str, ...], plugins: Mapping[tuple[str, ...], BaseModel]) -> Iterator[str]:
+    """Lines of the settings below `path`, each below its comment; `plugins` are put in place of free values."""
+    indent = "  " * len(path)
+    for name, field in type(model).model_fields.items():
+        value = plugins.get((*path, name), getattr(model, name))
+        if isinstance(value, SecretStr | SecretBytes):
+            continue
+        if not path:
+            yield ""
+        yield from textwrap.wrap(_comment(field), _WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+        if isinstance(value, BaseModel) and type(value).model_fields:
+            yield f"{indent}{name}:"
+            yield from _section(value, (*path, name), plugins)
+        else:
+            yield f"{indent}{name}: {dump_inline(to_jsonable_python(value))}"
+
+
+def _comment(field: FieldInfo) -> str:
+    allowed = choices(field.annotation)
+    one_of = f"One of: {', '.join(map(str, allowed))}." if allowed else ""
+    return " ".join(text for text in (field.description, one_of) if text)
+
+
+def config_schema(catalog: Catalog) -> dict[str, Any]:
+    """JSON schema of config.yaml with the settings of every installed plugin that can be loaded."""
+    plugins = {kind: catalog.usable(kind) for kind in _KINDS}
+    models = [Config, *(plugin.config for found in plugins.values() for plugin in found)]
+    references, schema = models_json_schema([(model, "validation") for model in dict.fromkeys(models)])
+    definitions = schema["$defs"]
+    whole = definitions.pop(references[Config, "validation"]["$ref"].rpartition("/")[2])
+    for kind, found in plugins.items():
+        if not found:
+            continue
+        default = getattr(Config.model_fields.get(kind), "default", None)
+        parts = [_part(plugin.name, references[plugin.config, "validation"], default) for plugin in found]
+        if kind == "connector":
+            whole["properties"]["connectors"]["items"] = {"anyOf": parts}
+        else:
+            whole["properties"][kind] = {"description": Config.model_fields[kind].description, "anyOf": parts}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole, "$defs": definitions}
+
+
+def _part(name: str, config: Mapping[str, Any], default: Any) -> dict[str, Any]:
+    """A part is known by its name; the default part may leave it out."""
+    return {
+        "type": "object",
+        "properties": {"name": {"const": name}, "config": dict(config)},
+        "required": [] if default is not None and default.name == name else ["name"],
+        "additionalProperties": False,
+    }

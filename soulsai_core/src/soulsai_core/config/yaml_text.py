@@ -1,0 +1,64 @@
+"""YAML as a person expects it: 1e-3 is a number, a date is text, a key that occurs twice is an error."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from soulsai_core.errors import ConfigError
+
+_TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+_TIMESTAMP, _FLOAT = "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:float"
+_EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$")
+
+
+class _Loader(yaml.SafeLoader):
+    yaml_implicit_resolvers = {
+        first: [rule for rule in rules if rule[0] != _TIMESTAMP]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if key.tag not in (_TEXT, _MERGE):
+                raise yaml.composer.ComposerError(None, None, "a key must be text (put it in quotes)", key.start_mark)
+            if key.value in seen:
+                raise yaml.composer.ComposerError(None, None, f"{key.value!r} occurs twice here", key.start_mark)
+            seen.add(key.value)
+        return node
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the name is the base class's
+        return True
+
+
+for _class in (_Loader, _Dumper):
+    _class.add_implicit_resolver(_FLOAT, _EXPONENT, list("-+0123456789"))
+
+
+def load(text: str, origin: str) -> Any:
+    """The value that `text` says. Raises ConfigError with the line, and `origin` in words."""
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{origin}{place}: this is not valid YAML: {error.problem or error.context}.") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{origin}: this is not valid YAML: {str(error).splitlines()[0]}.") from None
+
+
+def dump(value: Any) -> str:
+    """Block YAML that `load` reads back as the same value."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def dump_inline(value: Any) -> str:
+    """The same on one line."""
+    listed = yaml.dump([value], Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=10**9)
+    return listed.strip()[1:-1]

@@ -1,0 +1,104 @@
+"""The client's ear: holds the newest weights and the node's progress, fetched in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+
+import msgspec
+
+from soulsai_core.contracts import Transport
+from soulsai_core.errors import WireError
+from soulsai_core.flow import Flow
+from soulsai_core.messages import Progress, Weights
+from soulsai_core.supervised import SupervisedLoop
+from soulsai_core.wire import decode_weights
+
+log = logging.getLogger(__name__)
+
+_WAIT = 1.0
+
+NEW_TRAINING = "another training has begun"
+
+
+class Downlink:
+    """Waits for progress, and fetches the model whenever there is a newer one.
+
+    Args:
+        session: the training that this client joined; `ended` says when there is another one.
+        client: this client's id, under which its messages are acknowledged.
+
+    Attributes:
+        newest: the newest weights, None before the first. Replaced as a whole, never changed.
+        ended: why the client has to leave, None while it may stay.
+    """
+
+    def __init__(self, transport: Transport, session: str, client: str, flow: Flow, rng: random.Random) -> None:
+        self.newest: Weights | None = None
+        self.ended: str | None = None
+        self._transport = transport
+        self._session = session
+        self._client = client
+        self._flow = flow
+        self._arrived = threading.Condition()
+        self._loop = SupervisedLoop("downlink", self._step, rng, back=flow.reset)
+        self._looked = False
+
+    def start(self) -> None:
+        """Start listening."""
+        self._loop.start()
+
+    def check(self) -> None:
+        """Raise what ended the thread, if anything did."""
+        if self._loop.failure is not None:
+            raise self._loop.failure
+
+    def wait_newer(self, iteration: int, timeout: float) -> bool:
+        """Block until weights newer than `iteration` are there; False after the time-out."""
+        with self._arrived:
+            return self._arrived.wait_for(
+                lambda: self.newest is not None and self.newest.iteration > iteration, timeout
+            )
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._loop.stop()
+        self._loop.join(_WAIT + 1.0)
+
+    def _step(self) -> None:
+        payload = self._transport.wait_progress(_WAIT) if self._looked else None
+        payload = payload or self._transport.read_progress()
+        self._looked = True
+        if payload is None:
+            return
+        try:
+            self._hear(msgspec.msgpack.decode(payload, type=Progress))
+        except msgspec.DecodeError as error:
+            log.warning("The node's progress could not be read: %s", error)
+
+    def _hear(self, progress: Progress) -> None:
+        if progress.session != self._session:
+            self.ended = NEW_TRAINING
+        elif progress.state == "stopping":
+            self.ended = "the training has ended"
+        else:
+            held = -1 if self.newest is None else self.newest.iteration
+            if progress.iteration > held:
+                self._fetch(held)
+            self._flow.acknowledged(progress.node, progress.acked.get(self._client, 0), progress.window)
+        if self.ended is not None:
+            self._flow.wake()
+
+    def _fetch(self, held: int) -> None:
+        model = self._transport.read_model(held)
+        if model is None:
+            return
+        try:
+            weights = decode_weights(*model)
+        except WireError as error:
+            log.warning("The model of iteration %d could not be read: %s", model[0], error)
+            return
+        with self._arrived:
+            self.newest = weights
+            self._arrived.notify_all()

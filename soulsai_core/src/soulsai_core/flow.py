@@ -1,0 +1,66 @@
+"""Back-pressure: how much a client may have under way, so that samples are not made to be rejected."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+
+class Flow:
+    """Counts the rows that were sent and not yet taken in by the node, against the window that the node allows.
+
+    Thread-safe. A new node forgets what was sent to the old one, and `reset` forgets everything, so that lost
+    messages never block a client for good.
+
+    Args:
+        limited: False lets the client go on whatever is under way (the setting "drop").
+    """
+
+    def __init__(self, *, limited: bool) -> None:
+        self._limited = limited
+        self._changed = threading.Condition()
+        self._under_way: deque[tuple[int, int]] = deque()
+        self._rows = 0
+        self._node = ""
+        self.window = 1
+
+    def sent(self, number: int, rows: int) -> None:
+        """Message `number` with so many rows is on its way."""
+        with self._changed:
+            self._under_way.append((number, rows))
+            self._rows += rows
+
+    def acknowledged(self, node: str, number: int, window: int) -> None:
+        """The node has taken in this client's messages up to `number`, and allows so many rows under way."""
+        with self._changed:
+            if node != self._node:
+                self._node = node
+                self._forget()
+            while self._under_way and self._under_way[0][0] <= number:
+                self._rows -= self._under_way.popleft()[1]
+            self.window = window
+            self._changed.notify_all()
+
+    def reset(self) -> None:
+        """The server was away: what was under way may be lost, and nobody would acknowledge it."""
+        with self._changed:
+            self._forget()
+            self._changed.notify_all()
+
+    def has_room(self, rows: int) -> bool:
+        """True if so many rows may be added; always, if nothing is under way."""
+        return not self._limited or self._rows == 0 or self._rows + rows <= self.window
+
+    def wait_for_room(self, rows: int, timeout: float) -> bool:
+        """Block until there is room for so many rows; False after the time-out."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.has_room(rows), timeout)
+
+    def wake(self) -> None:
+        """Let whoever waits look again at what else has changed."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _forget(self) -> None:
+        self._under_way.clear()
+        self._rows = 0

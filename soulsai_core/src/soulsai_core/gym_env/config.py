@@ -1,0 +1,51 @@
+"""Settings of the environment plugin "gymnasium"."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+AutoresetName = Literal["next_step", "same_step", "disabled"]
+
+
+class WrapperChoice(BaseModel):
+    """One wrapper, by the name of its entry point in the group soulsai.wrappers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="name of the wrapper, as `soulsai plugins` lists it")
+    config: dict[str, Any] = Field(default={}, description="the wrapper's own settings")
+
+
+class Config(BaseModel):
+    """Which gymnasium environment is played, and how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(default="LunarLander-v3", description="a registered id, or module:Id to import the module first")
+    num_envs: int = Field(default=1, ge=1, description="environments that one client steps together")
+    kwargs: dict[str, Any] = Field(default={}, description="passed to gymnasium.make")
+    max_episode_steps: int | None = Field(
+        default=None, ge=1, description="truncate episodes here; null keeps the environment's own limit"
+    )
+    vectorization: Literal["sync", "async", "vector_entry_point"] = Field(
+        default="sync",
+        description="several environments in one loop, in a process each, or the environment's own vector version",
+    )
+    autoreset_mode: AutoresetName = Field(
+        default="same_step",
+        description="how sync and async environments go on after an end; a vector_entry_point decides that itself",
+    )
+    wrappers: tuple[WrapperChoice, ...] = Field(
+        default=(), description="applied in this order, the first one innermost"
+    )
+
+    @model_validator(mode="after")
+    def _vector_versions_take_no_wrappers(self) -> Config:
+        if self.vectorization == "vector_entry_point" and self.wrappers:
+            raise ValueError(
+                "wrappers do not apply to vectorization: vector_entry_point, because they wrap single environments; "
+                "use sync or async"
+            )
+        return self

@@ -1,0 +1,52 @@
+"""Sentences for what goes wrong inside somebody else's environment."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gymnasium
+
+from soulsai_core.errors import EnvironmentFailure, SoulsAIError
+
+
+@contextmanager
+def construction(env_id: str) -> Iterator[None]:
+    """Turn whatever happens while an environment is made into an EnvironmentFailure; our own errors pass."""
+    try:
+        yield
+    except SoulsAIError:
+        raise
+    except Exception as error:
+        raise EnvironmentFailure(_construction_sentence(env_id, error)) from error
+
+
+def failed(env_id: str, action: str, error: Exception) -> EnvironmentFailure:
+    """An exception inside `action` ("step", "reset") as a sentence; the caller chains the cause."""
+    return EnvironmentFailure(f"environment {env_id!r} failed in {action}: {_cause(error)}")
+
+
+def _construction_sentence(env_id: str, error: Exception) -> str:
+    module, _, name = env_id.rpartition(":")
+    if isinstance(error, ImportError) and module and module == getattr(error, "name", None):
+        return f"environment {env_id!r}: module {module!r} is not installed here, so it cannot register {name!r}"
+    if isinstance(error, gymnasium.error.Error) and _unregistered(name, error):
+        return f"environment {env_id!r} is not registered with gymnasium; {_nearest(name)}"
+    return f"environment {env_id!r} could not be made: {_cause(error)}"
+
+
+def _unregistered(name: str, error: Exception) -> bool:
+    known = isinstance(error, gymnasium.error.UnregisteredEnv | gymnasium.error.DeprecatedEnv)
+    return known or (name not in gymnasium.registry and "No registered env" in str(error))
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, gymnasium.registry, n=3, cutoff=0.6)
+    if not near:
+        return "nothing there has a similar name (an id of another package is written module:Id)"
+    return f"the nearest ids are {', '.join(near)}"
+
+
+def _cause(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

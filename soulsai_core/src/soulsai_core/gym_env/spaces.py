@@ -1,0 +1,116 @@
+"""Observation spaces of gymnasium as named arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium import Space, spaces
+
+from soulsai_core.errors import SpaceError
+from soulsai_core.messages import Arrays, ArraySpec
+
+Reader = Callable[[Any], Arrays]
+
+
+class Leaf(NamedTuple):
+    """One array of an observation.
+
+    Attributes:
+        path: keys and indices that lead to it in the observation.
+        convert: (value, rows) -> a fresh array (rows, *shape), from one observation or from a batch of them.
+    """
+
+    name: str
+    path: tuple[Any, ...]
+    spec: ArraySpec
+    convert: Callable[[Any, int], np.ndarray]
+
+
+class ObservationLayout:
+    """How the observations of a space become arrays. Raises SpaceError where they do not."""
+
+    def __init__(self, space: Space[Any]) -> None:
+        self.leaves = tuple(_leaves(space, "observation", ()))
+        self.specs = {leaf.name: leaf.spec for leaf in self.leaves}
+        if len(self.specs) != len(self.leaves) or not self.leaves:
+            raise SpaceError(f"the parts of the observation space {space} need distinct names: {list(self.specs)}")
+
+    def reader(self, rows: int) -> Reader:
+        """A function from an observation (of one environment, or a batch of `rows`) to arrays of that many rows.
+        The arrays are always new, since an environment may go on writing into its own."""
+        if len(self.leaves) > 1 or self.leaves[0].path:
+            return lambda observation: {
+                leaf.name: leaf.convert(_follow(observation, leaf.path), rows) for leaf in self.leaves
+            }
+        name, convert = self.leaves[0].name, self.leaves[0].convert
+        return lambda observation: {name: convert(observation, rows)}
+
+
+def _follow(value: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
+def _leaves(space: Space[Any], name: str, path: tuple[Any, ...]) -> Iterator[Leaf]:
+    match space:
+        case spaces.Dict():
+            for key, part in space.spaces.items():
+                yield from _leaves(part, f"{name}.{key}", (*path, key))
+        case spaces.Tuple():
+            for index, part in enumerate(space.spaces):
+                yield from _leaves(part, f"{name}.{index}", (*path, index))
+        case spaces.Box():
+            yield Leaf(name, path, _box_spec(space), _box_converter(space))
+        case spaces.Discrete():
+            yield _one_hot(name, path, np.array([space.n]), np.array([space.start]))
+        case spaces.MultiDiscrete():
+            yield _one_hot(name, path, space.nvec.reshape(-1), space.start.reshape(-1))
+        case spaces.MultiBinary():
+            size = int(np.prod(space.shape))
+            spec = ArraySpec((size,), "float32", 0.0, 1.0)
+            yield Leaf(name, path, spec, lambda value, rows: np.array(value, np.float32).reshape(rows, size))
+        case _:
+            raise SpaceError(
+                f"{name} is a {type(space).__name__} space, which has no fixed shape as an array; a wrapper may turn "
+                "it into Box, Discrete, MultiDiscrete, MultiBinary, or a Dict or Tuple of these"
+            )
+
+
+def _box_dtype(space: spaces.Box) -> np.dtype:
+    return np.dtype(np.float32) if space.dtype == np.float64 else np.dtype(space.dtype)
+
+
+def _box_spec(space: spaces.Box) -> ArraySpec:
+    return ArraySpec(space.shape, _box_dtype(space).name, _uniform(space.low), _uniform(space.high))
+
+
+def _uniform(bound: np.ndarray) -> float | None:
+    """The bound that all elements share, if there is a finite one."""
+    first = float(bound.flat[0]) if bound.size else np.inf
+    return first if np.isfinite(first) and bool((bound == bound.flat[0]).all()) else None
+
+
+def _box_converter(space: spaces.Box) -> Callable[[Any, int], np.ndarray]:
+    dtype, shape, dimensions = _box_dtype(space), space.shape, len(space.shape) + 1
+
+    def convert(value: Any, rows: int) -> np.ndarray:
+        array = np.array(value, dtype, ndmin=dimensions)
+        if array.shape[0] == rows and array.shape[1:] == shape:
+            return array
+        return array.reshape(rows, *shape)
+
+    return convert
+
+
+def _one_hot(name: str, path: tuple[Any, ...], sizes: np.ndarray, starts: np.ndarray) -> Leaf:
+    """One choice or several, one-hot and in a row; a value outside of the space gives zeros."""
+    choice = np.repeat(np.arange(len(sizes)), sizes)
+    code = np.concatenate([np.arange(size) + start for size, start in zip(sizes, starts, strict=True)])
+
+    def convert(value: Any, rows: int) -> np.ndarray:
+        return (np.asarray(value).reshape(rows, -1)[:, choice] == code).astype(np.float32)
+
+    return Leaf(name, path, ArraySpec((len(code),), "float32", 0.0, 1.0), convert)

@@ -1,0 +1,88 @@
+"""Built-in wrappers, registered in soulsai.wrappers like anybody else's."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Literal
+
+import gymnasium
+from pydantic import BaseModel, ConfigDict, Field
+
+from soulsai_core.contracts import WrapperPlugin
+from soulsai_core.errors import EnvironmentFailure
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClipRewardConfig(_Settings):
+    """Settings of clip_reward."""
+
+    low: float = Field(default=-1.0, description="smallest reward that passes")
+    high: float = Field(default=1.0, description="largest reward that passes")
+
+
+class ScaleRewardConfig(_Settings):
+    """Settings of scale_reward."""
+
+    factor: float = Field(default=1.0, description="each reward is multiplied by this")
+
+
+class FrameStackConfig(_Settings):
+    """Settings of frame_stack."""
+
+    size: int = Field(default=4, ge=2, description="observations in a stack, the newest one last")
+    padding: Literal["reset", "zero"] = Field(default="reset", description="what fills the stack of a new episode")
+
+
+class ResizeConfig(_Settings):
+    """Settings of resize."""
+
+    height: int = Field(default=84, ge=1, description="rows of the image")
+    width: int = Field(default=84, ge=1, description="columns of the image")
+
+
+class GrayscaleConfig(_Settings):
+    """Settings of grayscale."""
+
+    keep_channel: bool = Field(default=False, description="give (height, width, 1) instead of (height, width)")
+
+
+def _clip_reward(env: gymnasium.Env, config: ClipRewardConfig) -> gymnasium.Env:
+    from gymnasium.wrappers import ClipReward
+
+    return ClipReward(env, config.low, config.high)
+
+
+def _scale_reward(env: gymnasium.Env, config: ScaleRewardConfig) -> gymnasium.Env:
+    from gymnasium.wrappers import TransformReward
+
+    return TransformReward(env, lambda reward: float(reward) * config.factor)
+
+
+def _frame_stack(env: gymnasium.Env, config: FrameStackConfig) -> gymnasium.Env:
+    from gymnasium.wrappers import FrameStackObservation
+
+    return FrameStackObservation(env, config.size, padding_type=config.padding)
+
+
+def _resize(env: gymnasium.Env, config: ResizeConfig) -> gymnasium.Env:
+    from gymnasium.wrappers import ResizeObservation
+
+    if find_spec("cv2") is None:
+        raise EnvironmentFailure("the wrapper 'resize' needs OpenCV: pip install opencv-python-headless")
+    return ResizeObservation(env, (config.height, config.width))
+
+
+def _grayscale(env: gymnasium.Env, config: GrayscaleConfig) -> gymnasium.Env:
+    from gymnasium.wrappers import GrayscaleObservation
+
+    return GrayscaleObservation(env, keep_dim=config.keep_channel)
+
+
+clip_reward = WrapperPlugin("clip_reward", ClipRewardConfig, _clip_reward)
+scale_reward = WrapperPlugin("scale_reward", ScaleRewardConfig, _scale_reward)
+frame_stack = WrapperPlugin("frame_stack", FrameStackConfig, _frame_stack)
+resize = WrapperPlugin("resize", ResizeConfig, _resize)
+grayscale = WrapperPlugin("grayscale", GrayscaleConfig, _grayscale)

@@ -1,0 +1,115 @@
+"""Observers: who hears the events. A slow, hanging or raising one is named in the log and disturbs nobody else."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import queue
+import threading
+from typing import Any
+
+import pluggy
+
+from soulsai_core.errors import PluginError
+from soulsai_core.hookspecs import PROJECT, HookSpecs
+
+log = logging.getLogger(__name__)
+
+
+class Observers:
+    """Registers connectors and tells each of them what happened, in a thread and a bounded queue of its own.
+
+    Args:
+        capacity: events that may wait for one observer; further ones are dropped for it, counted and logged.
+    """
+
+    def __init__(self, capacity: int = 10_000) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(HookSpecs)
+        self._capacity = capacity
+        self._mailboxes: list[_Mailbox] = []
+
+    def register(self, name: str, observer: object) -> None:
+        """Add one observer. Raises PluginError for a class instead of an instance, or a method that is no hook."""
+        if inspect.isclass(observer):
+            raise PluginError(f"Connector {name} gave the class {observer.__name__}; it must return an instance of it.")
+        try:
+            self._manager.register(observer, name)
+            self._manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise PluginError(f"Connector {name} does not fit the hooks: {error}") from error
+        self._mailboxes.append(_Mailbox(name, observer, self._methods(observer), self._capacity))
+
+    def _methods(self, observer: object) -> dict[str, pluggy.HookImpl]:
+        callers = self._manager.get_hookcallers(observer) or []
+        return {c.name: impl for c in callers for impl in c.get_hookimpls() if impl.plugin is observer}
+
+    def emit(self, event: str, **arguments: Any) -> None:
+        """Tell everybody; returns at once."""
+        for mailbox in self._mailboxes:
+            mailbox.put(event, arguments)
+
+    def dropped(self) -> dict[str, int]:
+        """Observer -> events that it was too slow to hear."""
+        return {mailbox.name: mailbox.dropped for mailbox in self._mailboxes if mailbox.dropped}
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Let everybody hear what is still waiting, `timeout` seconds at most, and close them."""
+        for mailbox in self._mailboxes:
+            mailbox.finish()
+        for mailbox in self._mailboxes:
+            mailbox.join(timeout)
+        self._mailboxes.clear()
+
+
+class _Mailbox:
+    """One observer's queue and thread."""
+
+    def __init__(self, name: str, observer: object, methods: dict[str, pluggy.HookImpl], capacity: int) -> None:
+        self.name = name
+        self.dropped = 0
+        self._observer = observer
+        self._methods = methods
+        self._queue: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(capacity)
+        self._finished = threading.Event()
+        self._thread = threading.Thread(target=self._work, name=f"observer-{name}", daemon=True)
+        self._thread.start()
+
+    def put(self, event: str, arguments: dict[str, Any]) -> None:
+        if event not in self._methods:
+            return
+        try:
+            self._queue.put_nowait((event, arguments))
+        except queue.Full:
+            self.dropped += 1
+            if self.dropped.bit_count() == 1:  # at 1, 2, 4, 8 ...: a hanging observer must not fill the log
+                log.warning("Connector %s is too slow: %d events were not told to it.", self.name, self.dropped)
+
+    def finish(self) -> None:
+        self._finished.set()
+        try:
+            self._queue.put_nowait(None)
+        except queue.Full:
+            log.warning("Connector %s hangs with a full queue and is left behind.", self.name)
+
+    def join(self, timeout: float) -> None:
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            log.warning("Connector %s did not finish within %g s and is left behind.", self.name, timeout)
+
+    def _work(self) -> None:
+        while (item := self._queue.get()) is not None:
+            self._tell(*item)
+        close = getattr(self._observer, "close", None)
+        if callable(close):
+            self._guard("close", close)
+
+    def _tell(self, event: str, arguments: dict[str, Any]) -> None:
+        impl = self._methods[event]
+        self._guard(event, lambda: impl.function(*(arguments[name] for name in impl.argnames)))
+
+    def _guard(self, what: str, call: Any) -> None:
+        try:
+            call()
+        except Exception:
+            log.exception("Connector %s raised in %s; training goes on.", self.name, what)

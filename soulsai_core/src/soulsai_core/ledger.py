@@ -1,0 +1,60 @@
+"""What each client sent: rows admitted, rows rejected by reason, and its last message that was taken in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class Account:
+    """One client's numbers."""
+
+    admitted: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    last_number: int = 0
+
+
+class Ledger:
+    """Accounts by client, and the totals. Accounts of clients long gone are closed, so that memory is bounded.
+
+    Args:
+        max_accounts: the account that was silent for longest is closed beyond this number.
+    """
+
+    def __init__(self, max_accounts: int = 1000) -> None:
+        self.accounts: dict[str, Account] = {}
+        self.admitted = 0
+        self.rejected: Counter[str] = Counter()
+        self._max_accounts = max_accounts
+
+    def is_repeat(self, client: str, number: int) -> bool:
+        """True if a message of this client with this or a higher number was taken in already."""
+        account = self.accounts.get(client)
+        return account is not None and number <= account.last_number
+
+    def enter(self, client: str, number: int | None, admitted: int, rejected: dict[str, int]) -> None:
+        """Book one message: the rows admitted, and rows (or 1 for a message that cannot be read) by reason."""
+        account = self.accounts.pop(client or UNKNOWN, None) or Account()
+        self.accounts[client or UNKNOWN] = account  # moved to the end: the order is that of the last message
+        if len(self.accounts) > self._max_accounts:
+            del self.accounts[next(iter(self.accounts))]
+        if number is not None:
+            account.last_number = max(account.last_number, number)
+        account.admitted += admitted
+        self.admitted += admitted
+        if rejected:
+            account.rejected.update(rejected)
+            self.rejected.update(rejected)
+
+    @property
+    def acceptance(self) -> float:
+        """Share of rows admitted so far; 1 before the first."""
+        total = self.admitted + self.rejected.total()
+        return self.admitted / total if total else 1.0
+
+    def acked(self) -> dict[str, int]:
+        """client -> number of its last message that was taken in."""
+        return {name: account.last_number for name, account in self.accounts.items() if account.last_number}

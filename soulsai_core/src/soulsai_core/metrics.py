@@ -1,0 +1,73 @@
+"""Prometheus metrics of the training node; with monitoring off the same calls do nothing that anybody sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from soulsai_core.errors import ConfigError
+from soulsai_core.freshness import AgeMeter
+
+_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+
+
+class NodeMetrics:
+    """What the training node counts and measures, in a registry of its own.
+
+    Every time-valued metric is in seconds. Names begin with `soulsai_`.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        common = {"registry": self.registry, "namespace": "soulsai"}
+        self.admitted = Counter("samples_admitted", "Environment steps admitted", ["client"], **common)
+        self.rejected = Counter("samples_rejected", "Environment steps rejected", ["client", "reason"], **common)
+        self.episodes = Counter("episodes", "Episodes reported", **common)
+        self.episode_return = Gauge("episode_return_mean", "Mean return of the last episodes", **common)
+        self.iteration = Gauge("iteration", "Newest model iteration", **common)
+        self.env_steps = Gauge("env_steps", "Environment steps admitted in the whole run", **common)
+        self.clients = Gauge("clients", "Clients that are there", **common)
+        self.backlog = Gauge("backlog_messages", "Sample messages waiting in the server", **common)
+        self.update_seconds = Histogram("update_seconds", "Time of one update", buckets=_SECONDS, **common)
+        self.publish_seconds = Histogram("publish_seconds", "Time to publish a model", buckets=_SECONDS, **common)
+        self.checkpoint_seconds = Gauge("checkpoint_seconds", "Time of the last checkpoint", **common)
+        self.age = Gauge("sample_age", "Mean age of admitted samples", ["unit"], **common)
+        self.learner = Gauge("learner", "Numbers reported by the learner", ["name"], **common)
+
+    def updated(
+        self, iteration: int, env_steps: int, seconds: float, report: Mapping[str, float], age: AgeMeter
+    ) -> None:
+        """The learner made an iteration in so many seconds, and reported these numbers."""
+        self.iteration.set(iteration)
+        self.env_steps.set(env_steps)
+        self.update_seconds.observe(seconds)
+        for unit in ("iterations", "env_steps", "seconds"):
+            self.age.labels(unit).set(getattr(age, unit))
+        for name, value in report.items():
+            self.learner.labels(name).set(value)
+
+    def forget_client(self, client: str) -> None:
+        """Drop a lost client's series, so that days of comings and goings do not fill the memory."""
+        for metric in (self.admitted, self.rejected):
+            metric.remove_by_labels({"client": client})
+
+    def serve(self, port: int) -> Callable[[], None]:
+        """Answer Prometheus at http://localhost:<port>/metrics from a thread; call the result to stop.
+
+        Raises ConfigError if the port is taken.
+        """
+        try:
+            server, thread = start_http_server(port, registry=self.registry)
+        except OSError as error:
+            raise ConfigError(
+                f"training.prometheus_port is {port}, but that port cannot be opened ({error.strerror or error}). "
+                "Choose another one, or null to switch monitoring off."
+            ) from error
+
+        def stop() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        return stop

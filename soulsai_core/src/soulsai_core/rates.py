@@ -1,0 +1,21 @@
+"""Counts per second, smoothed over a few seconds."""
+
+from __future__ import annotations
+
+from collections import deque
+
+
+class Rate:
+    """The growth of a count per second over the last `window` seconds."""
+
+    def __init__(self, window: float = 5.0) -> None:
+        self._window = window
+        self._points: deque[tuple[float, float]] = deque()
+
+    def note(self, now: float, count: float) -> float:
+        """The count is this now. Returns the rate, 0 until there are two points."""
+        self._points.append((now, count))
+        while len(self._points) > 2 and self._points[1][0] <= now - self._window:
+            self._points.popleft()
+        (then, before), elapsed = self._points[0], now - self._points[0][0]
+        return (count - before) / elapsed if elapsed > 0 else 0.0

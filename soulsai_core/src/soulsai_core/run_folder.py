@@ -1,0 +1,113 @@
+"""The folder of one training under `saves/`."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from soulsai_core.errors import CheckpointError
+
+CHECKPOINT = "checkpoint"
+CONFIG = "config.json"
+ADDRESS = "address"
+
+
+class RunFolder:
+    """Where a training keeps its configuration, checkpoints and results.
+
+    Attributes:
+        path: the folder; its name is unique and names the training.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, saves: Path, label: str, now: datetime) -> RunFolder:
+        """A new folder "<date>_<time>_<label>" under `saves`; two starts in the same second get different ones."""
+        label = "".join(c if c.isalnum() or c in "-." else "-" for c in label)
+        stem = f"{now:%Y-%m-%d_%H-%M-%S}_{label}"
+        saves.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 1000):
+            path = saves / (stem if number == 1 else f"{stem}_{number}")
+            try:
+                path.mkdir()
+                return cls(path)
+            except FileExistsError:
+                continue
+        raise FileExistsError(f"{saves} has 999 folders named {stem}.")
+
+    @classmethod
+    def newest(cls, saves: Path) -> RunFolder:
+        """The folder with the newest checkpoint. Raises CheckpointError if there is none."""
+        manifests = [*saves.glob(f"*/{CHECKPOINT}/manifest.json"), *saves.glob(f"*/{CHECKPOINT}.old/manifest.json")]
+        if not manifests:
+            raise CheckpointError(f"There is no checkpoint under {saves} to resume from; start without --resume.")
+        return cls(max(manifests, key=lambda file: file.stat().st_mtime_ns).parent.parent)
+
+    @property
+    def name(self) -> str:
+        """The training's name."""
+        return self.path.name
+
+    @property
+    def checkpoint(self) -> Path:
+        """The newest checkpoint."""
+        return self.path / CHECKPOINT
+
+    @property
+    def best_model(self) -> Path:
+        """The checkpoint of the best model so far."""
+        return self.path / "best_model"
+
+    @property
+    def episodes(self) -> Path:
+        """Results of each episode, one JSON object a line."""
+        return self.path / "episodes.jsonl"
+
+    def manual_save(self, iteration: int) -> Path:
+        """A place for a save on command that is not taken yet."""
+        base = self.path / "manual_save" / f"iteration-{iteration:08d}"
+        number = 1
+        path = base
+        while path.exists():
+            number += 1
+            path = base.with_name(f"{base.name}_{number}")
+        return path
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Save the resolved configuration, without secrets, as JSON."""
+        write_config(self.path / CONFIG, config)
+
+    def write_address(self, address: str | None) -> None:
+        """Note where this training's server listens while it runs, so that commands find it; None removes the note."""
+        note = self.path / ADDRESS
+        if address is None:
+            note.unlink(missing_ok=True)
+        else:
+            note.write_text(address + "\n", encoding="utf-8")
+
+
+def write_config(path: Path, config: dict[str, Any]) -> None:
+    """Write the configuration as JSON, at once or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    os.replace(fresh, path)  # noqa: PTH105 - replaces on Windows too
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The configuration saved at `path`. Raises CheckpointError if it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"The configuration at {path} cannot be read: {error}") from error
+
+
+def running_address(saves: Path) -> str | None:
+    """The server's address noted by the newest training under `saves` that is running, None if there is none."""
+    notes = sorted(saves.glob(f"*/{ADDRESS}"), key=lambda file: file.stat().st_mtime_ns)
+    return notes[-1].read_text(encoding="utf-8").strip() if notes else None
+

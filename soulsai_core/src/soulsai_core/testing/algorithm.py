@@ -1,0 +1,91 @@
+"""The contract of an algorithm plugin, as tests that its author runs.
+
+    from soulsai_core.testing.algorithm import AlgorithmContract
+
+    class TestMyAlgorithm(AlgorithmContract):
+        @pytest.fixture
+        def plugin(self):
+            return my_package.plugin
+
+        @pytest.fixture
+        def config(self):  # small networks, and an update after few rows
+            return my_package.Config(batch_size=8, update_every=16)
+
+An algorithm that does not serve Discrete actions overrides the fixture `spec` too. A test that cannot hold is marked
+xfail with the reason, never overridden to pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from soulsai_core.contracts import AlgorithmPlugin
+from soulsai_core.errors import SpaceError
+from soulsai_core.messages import ActionSpec, ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete
+from soulsai_core.testing.actor import ActorContract
+from soulsai_core.testing.arrays import assert_rows_fit
+from soulsai_core.testing.learner import LearnerContract
+from soulsai_core.testing.plugin import PluginContract
+from soulsai_core.testing.rollout import Subject
+
+VECTOR = {"observation": ArraySpec((4,), "float32")}
+PARTS = {"observation.image": ArraySpec((8, 8), "uint8", 0, 255), "observation.health": ArraySpec((), "float32", 0, 1)}
+ACTIONS: dict[str, ActionSpec] = {
+    "discrete": Discrete(3),
+    "one action": Discrete(1),
+    "multi discrete": MultiDiscrete((2, 3)),
+    "continuous": Continuous((2,), (-1.0, 0.0), (1.0, 5.0)),
+    "unbounded": Continuous((1,), (None,), (None,)),
+}
+SPACES = {
+    **{name: EnvSpec(name, VECTOR, action) for name, action in ACTIONS.items()},
+    "image": EnvSpec("image", {"observation": ArraySpec((84, 84, 3), "uint8", 0, 255)}, Discrete(3)),
+    "scalar": EnvSpec("scalar", {"observation": ArraySpec((), "float32")}, Discrete(3)),
+    "several parts": EnvSpec("several parts", PARTS, Discrete(3)),
+}
+
+
+class AlgorithmContract(PluginContract, ActorContract, LearnerContract):
+    """The implementer's class has the fixtures `plugin` and `config`."""
+
+    @pytest.fixture
+    def spec(self) -> EnvSpec:
+        """Spaces that the algorithm serves; the tests play in an environment made of them."""
+        return SPACES["discrete"]
+
+    @pytest.fixture
+    def subject(self, plugin: AlgorithmPlugin, config: Any, spec: EnvSpec) -> Subject:
+        """Makes the learners and actors of the other tests."""
+        return Subject(plugin, config, spec)
+
+    def test_default_settings_serve_the_spaces(self, plugin: AlgorithmPlugin, spec: EnvSpec) -> None:
+        """Users begin with them."""
+        subject = Subject(plugin, plugin.config(), spec)
+        subject.rollout(2).play(5)
+
+    @pytest.mark.parametrize("space", SPACES)
+    def test_spaces_are_served_by_both_halves_or_refused_by_both(
+        self, plugin: AlgorithmPlugin, config: Any, space: str
+    ) -> None:
+        """Refused means SpaceError, whose sentence says what it is about."""
+        subject = Subject(plugin, config, SPACES[space])
+        served = _serves(subject.learner)
+        assert _serves(subject.actor) == served, "one half serves the spaces, the other one does not"
+        if not served:
+            return
+        rollout, columns = subject.rollout(2), subject.learner().columns
+        rollout.play(20)
+        for batch in rollout.batches:
+            assert_rows_fit(batch.columns, columns, len(batch))
+
+
+def _serves(make: Callable[[], object]) -> bool:
+    try:
+        make()
+    except SpaceError as error:
+        assert len(str(error).split()) >= 4, f"{error!s} is not a sentence"
+        return False
+    return True

@@ -1,0 +1,115 @@
+"""The contract of a connector plugin, as tests that its author runs.
+
+from soulsai_core.testing.connector import ConnectorContract
+
+class TestMyConnector(ConnectorContract):
+    @pytest.fixture
+    def plugin(self):
+        return my_package.plugin
+
+    @pytest.fixture
+    def config(self):
+        return my_package.Config(port=0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pluggy
+import pytest
+
+from soulsai_core.contracts import ConnectorContext, ConnectorPlugin
+from soulsai_core.hookspecs import PROJECT, HookSpecs
+from soulsai_core.messages import ClientInfo, Episode
+from soulsai_core.testing.plugin import PluginContract
+
+CLIENT = ClientInfo(id="client-1", host="here", env_steps=40, episodes=2, steps_per_second=9.5)
+
+
+def example_events(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A short life of a run: every hook, in an order that happens."""
+    yield "training_started", {"run": "run-1", "folder": folder, "resumed": False}
+    yield "client_joined", {"client": CLIENT}
+    for number in range(1, 4):
+        yield "samples_received", {"client": CLIENT.id, "admitted": 20, "rejected": {"stale": number}}
+        yield "episode_finished", {"episode": _episode(number)}
+        metrics = {"loss": 1.0 / number}
+        yield "model_updated", {"iteration": number, "env_steps": 20 * number, "seconds": 0.01, "metrics": metrics}
+        yield "weights_published", {"iteration": number, "size": 1024, "seconds": 0.001}
+    yield "checkpoint_saved", {"path": folder / "checkpoint", "iteration": 3, "kind": "final"}
+    yield "client_lost", {"client": CLIENT}
+    yield "training_stopped", {"reason": "the goal is reached"}
+
+
+def _episode(number: int) -> Episode:
+    return Episode(
+        id=f"{CLIENT.id}-{number}",
+        client=CLIENT.id,
+        total_reward=1.5 * number,
+        length=20,
+        iteration=number,
+        seconds=0.5,
+        complete=number != 2,
+        metrics={"epsilon": 1.0 / number},
+    )
+
+
+class ConnectorContract(PluginContract):
+    """The implementer's class has the fixtures `plugin` and `config`."""
+
+    @pytest.fixture
+    def connector(self, plugin: ConnectorPlugin, config: Any, tmp_path: Path) -> Iterator[object]:
+        """The plugin's object, closed at the end if it can be."""
+        made = plugin.make(config, ConnectorContext("run-1", tmp_path, {"algorithm": {"name": "example"}}))
+        yield made
+        _close(made)
+
+    def test_connector_is_an_object_with_hooks(self, connector: object) -> None:
+        """An instance, not a class; it listens to something, and to nothing that does not exist."""
+        assert not isinstance(connector, type), f"{connector} is a class; make() shall give an instance of it"
+        assert _registered(connector).get_hookcallers(connector), "no method is marked with @soulsai_core.hookimpl"
+
+    def test_every_event_can_be_heard_in_a_thread_of_its_own(self, connector: object, tmp_path: Path) -> None:
+        """Events come from another thread than the one that made the connector."""
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(_tell_everything, connector, tmp_path).result()
+
+    def test_events_after_a_resume_can_be_heard(self, connector: object, tmp_path: Path) -> None:
+        """A second start in the same folder; episodes may come again."""
+        _tell_everything(connector, tmp_path)
+        _registered(connector).hook.training_started(run="run-1", folder=tmp_path, resumed=True)
+        _registered(connector).hook.episode_finished(episode=_episode(3))
+
+    def test_closing_twice_is_harmless(self, connector: object, tmp_path: Path) -> None:
+        """With events before it."""
+        _tell_everything(connector, tmp_path)
+        _close(connector)
+        _close(connector)
+
+    def test_closing_without_any_event_is_harmless(self, connector: object) -> None:
+        """Training may fail at its start."""
+        _close(connector)
+
+
+def _registered(connector: object) -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(HookSpecs)
+    manager.register(connector)
+    manager.check_pending()
+    return manager
+
+
+def _tell_everything(connector: object, folder: Path) -> None:
+    hook = _registered(connector).hook
+    for event, arguments in example_events(folder):
+        getattr(hook, event)(**arguments)
+
+
+def _close(connector: object) -> None:
+    close = getattr(connector, "close", None)
+    if close is not None:
+        close()

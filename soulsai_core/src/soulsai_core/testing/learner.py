@@ -1,0 +1,180 @@
+"""What every learner must do."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from soulsai_core.contracts import Learner
+from soulsai_core.errors import CheckpointError
+from soulsai_core.messages import Arrays, State
+from soulsai_core.testing.rollout import Subject, Training
+
+
+class LearnerContract:
+    """Part of `AlgorithmContract`; each test takes the fixture `subject`."""
+
+    def test_sync_is_possible(self, subject: Subject) -> None:
+        """Some iteration is admitted, some row counts."""
+        sync = subject.learner().sync
+        assert sync.max_staleness >= 1 and sync.rows_per_iteration >= 1 and sync.required_clients >= 0
+
+    def test_columns_are_declared(self, subject: Subject) -> None:
+        """With dtypes that numpy knows and that are plain numbers."""
+        columns = subject.learner().columns
+        assert columns
+        assert all(np.dtype(spec.dtype).kind in "biuf" for spec in columns.values())
+
+    def test_new_learner_is_not_ready(self, subject: Subject) -> None:
+        """It has seen nothing."""
+        assert not subject.learner().ready()
+
+    def test_update_changes_the_model_and_reports_finite_numbers(self, subject: Subject) -> None:
+        """For several iterations, with whatever its actors make of its weights."""
+        training = Training(subject, num_envs=2)
+        before = training.learner.weights()
+        for _ in range(3):
+            training.feed()
+            metrics = training.update()
+            assert all(np.isfinite(float(value)) for value in metrics.values()), metrics
+        after = training.learner.weights()
+        assert all(np.isfinite(array).all() for array in after.values())
+        assert any(not np.array_equal(before[name], after[name]) for name in before)
+
+    def test_weights_are_a_snapshot(self, subject: Subject) -> None:
+        """They are sent while the next update changes the model."""
+        training = Training(subject)
+        training.run(1)
+        weights = training.learner.weights()
+        kept = _copied(weights)
+        training.run(2)
+        _assert_equal(weights, kept)
+
+    def test_weights_keep_names_shapes_and_dtypes(self, subject: Subject) -> None:
+        """Actors rely on it."""
+        training = Training(subject)
+        before = _forms(training.learner.weights())
+        training.run(1)
+        assert _forms(training.learner.weights()) == before == _forms(subject.learner(seed=1).weights())
+        assert all(np.dtype(dtype).kind in "biuf" for _, dtype in before.values())
+
+    def test_learner_copies_the_samples_it_keeps(self, subject: Subject) -> None:
+        """They are views of a message whose memory goes away."""
+        training, spoiled = Training(subject), subject.learner()
+        _start(spoiled, training)
+        for _ in range(2):
+            training.feed(spoil=spoiled)
+            training.update()
+            spoiled.update()
+        _assert_equal(training.learner.weights(), spoiled.weights())
+
+    def test_same_generator_makes_the_same_learner(self, subject: Subject) -> None:
+        """All randomness comes from the generator that was handed in."""
+        _assert_equal(subject.learner(seed=3).weights(), subject.learner(seed=3).weights())
+
+    @pytest.mark.parametrize("buffer", [True, False])
+    @pytest.mark.parametrize("updates", [0, 2])
+    def test_state_is_numpy_arrays_and_json(self, subject: Subject, updates: int, buffer: bool) -> None:
+        """It is stored as safetensors and JSON."""
+        training = Training(subject)
+        training.run(updates)
+        state = training.learner.save(buffer=buffer)
+        json.dumps(state.values, allow_nan=False)
+        for part, arrays in state.arrays.items():
+            for name, array in arrays.items():
+                assert isinstance(array, np.ndarray), f"{part}/{name} is {type(array).__name__}"
+                assert array.dtype.kind in "biuf", f"{part}/{name} has dtype {array.dtype}"
+
+    def test_state_is_a_snapshot(self, subject: Subject) -> None:
+        """It is written while training goes on."""
+        training = Training(subject)
+        training.run(1)
+        state = training.learner.save(buffer=True)
+        kept, values = {part: _copied(arrays) for part, arrays in state.arrays.items()}, json.dumps(state.values)
+        training.run(2)
+        assert json.dumps(state.values) == values
+        for part, arrays in kept.items():
+            _assert_equal(state.arrays[part], arrays)
+
+    @pytest.mark.parametrize("buffer", [True, False])
+    @pytest.mark.parametrize("updates", [0, 2])
+    def test_loaded_learner_has_the_same_weights_and_learns_on(
+        self, subject: Subject, updates: int, buffer: bool
+    ) -> None:
+        """With or without its buffer, trained or not."""
+        training = Training(subject)
+        training.run(updates)
+        loaded = _reloaded(subject, training.learner, buffer=buffer)
+        _assert_equal(loaded.weights(), training.learner.weights())
+        Training(subject, loaded).run(2)
+
+    @pytest.mark.parametrize("updates", [0, 3])
+    def test_loaded_learner_makes_the_same_next_updates(self, subject: Subject, updates: int) -> None:
+        """Optimizer, counters, schedules, buffer, normalizers and random states all came along."""
+        training = Training(subject)
+        training.run(updates)
+        loaded = _reloaded(subject, training.learner, buffer=True)
+        _start(loaded, training, resumed=True)
+        for _ in range(2):
+            training.feed(loaded)
+            assert loaded.ready()
+            training.update()
+            loaded.update()
+            _assert_equal(loaded.weights(), training.learner.weights(), tolerance=1e-6)
+
+    def test_state_in_the_middle_of_gathering_samples_loses_none(self, subject: Subject) -> None:
+        """A checkpoint may come between two iterations, with samples taken in that no update has used yet."""
+        training = Training(subject)
+        training.run(1)
+        training.feed()
+        loaded = _reloaded(subject, training.learner, buffer=True)
+        assert loaded.ready()
+        training.update()
+        loaded.update()
+        _assert_equal(loaded.weights(), training.learner.weights(), tolerance=1e-6)
+
+    def test_foreign_state_is_refused(self, subject: Subject) -> None:
+        """With a sentence, not with a KeyError."""
+        for state in (State({}, {}), State({"foreign": {"weight": np.zeros(3)}}, {"foreign": 1})):
+            with pytest.raises(CheckpointError, match=r"\w+ \w+"):
+                subject.learner().load(state)
+
+    def test_notifications_are_accepted(self, subject: Subject) -> None:
+        """Also without any sample, and when the last client leaves."""
+        learner = subject.learner()
+        learner.started(resumed=False)
+        learner.clients_changed(frozenset({"a", "b"}))
+        learner.clients_changed(frozenset())
+        learner.stopped()
+
+
+def _start(learner: Learner, training: Training, *, resumed: bool = False) -> None:
+    learner.started(resumed=resumed)
+    learner.clients_changed(frozenset(training.clients))
+
+
+def _reloaded(subject: Subject, learner: Learner, *, buffer: bool) -> Learner:
+    """Another learner, from another generator, with the state as it comes from the disk."""
+    state = learner.save(buffer=buffer)
+    stored = State(
+        {part: _copied(arrays) for part, arrays in state.arrays.items()}, json.loads(json.dumps(state.values))
+    )
+    fresh = subject.learner(seed=99)
+    fresh.load(stored)
+    return fresh
+
+
+def _copied(arrays: Arrays) -> Arrays:
+    return {name: np.array(array) for name, array in arrays.items()}
+
+
+def _forms(arrays: Arrays) -> dict[str, tuple[tuple[int, ...], str]]:
+    return {name: (array.shape, array.dtype.name) for name, array in arrays.items()}
+
+
+def _assert_equal(one: Arrays, other: Arrays, tolerance: float = 0.0) -> None:
+    assert set(one) == set(other)
+    for name, array in one.items():
+        np.testing.assert_allclose(array, other[name], rtol=tolerance, atol=tolerance, err_msg=name)

@@ -1,0 +1,194 @@
+"""One Redis server as redis-py shows it: making the client, waiting, listening, and errors turned into sentences.
+
+Redis-py neither retries nor checks health here: a call fails once, and whoever called decides when to try again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import redis
+from redis import exceptions
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from soulsai_core.errors import AccessError, SoulsAIError, TransportError
+from soulsai_core.transport.address import Address
+
+T = TypeVar("T")
+
+SLICE = 0.5
+"""Seconds that one blocking command asks the server to wait at most; so a dead line is found out."""
+
+RENEWAL = 30.0
+"""Seconds of silence after which a subscription is made anew: a line can be dead without a sign of it."""
+
+REFUSALS = (
+    exceptions.AuthenticationError,
+    exceptions.AuthorizationError,
+    exceptions.AuthenticationWrongNumberOfArgsError,
+    exceptions.NoPermissionError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files for rediss://; None where the system's own authorities do, or no client certificate is asked for."""
+
+    authority: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
+def make_client(
+    place: Address, *, username: str | None, password: str | None, tls: Tls, patience: float
+) -> redis.Redis:
+    """A client that connects when first used and gives up after `patience` seconds without an answer."""
+    line: dict[str, Any] = {"host": place.host, "port": place.port, "socket_keepalive": True}
+    if place.path:
+        line = {"unix_socket_path": place.path}
+    if place.tls:
+        line |= {"ssl": True, "ssl_ca_certs": tls.authority, "ssl_certfile": tls.certificate, "ssl_keyfile": tls.key}
+    return redis.Redis(
+        db=place.database,
+        username=username,
+        password=password,
+        socket_timeout=patience + SLICE,
+        socket_connect_timeout=patience / 2,
+        retry=Retry(NoBackoff(), 0),
+        health_check_interval=0,
+        protocol=2,
+        **line,
+    )
+
+
+def explain(error: Exception, where: str) -> SoulsAIError:
+    """The sentence for an error of redis-py. It names the server and never repeats a secret."""
+    detail = str(error).strip().rstrip(".")
+    server = f"The Redis server at {where}"
+    if isinstance(error, REFUSALS) or detail.startswith("DENIED"):
+        return AccessError(f"{server} {_refusal(error, detail)}")
+    if isinstance(error, exceptions.BusyLoadingError):
+        return TransportError(f"{server} is still loading its data; it will answer when it is done.")
+    if isinstance(error, exceptions.TimeoutError):
+        return TransportError(f"{server} did not answer in time ({detail}). Check the network and the server's load.")
+    if isinstance(error, exceptions.ConnectionError | OSError):
+        return TransportError(
+            f"No Redis server answers at {where} ({detail}). Start it, or check address and firewall."
+        )
+    if isinstance(error, exceptions.OutOfMemoryError):
+        return TransportError(f"{server} has no memory left ({detail}). Raise its maxmemory, or bound streams lower.")
+    return TransportError(f"{server} answered with an error: {detail}.")
+
+
+def _refusal(error: Exception, detail: str) -> str:
+    if isinstance(error, exceptions.NoPermissionError):
+        return f"does not allow this user a command ({detail}). Ask whoever runs it for the right."
+    if detail.startswith("DENIED"):
+        return "takes no connections from other machines, because it has no password. Set one there (requirepass)."
+    if "required" in detail:
+        return "wants a password, and none was given. Give the one that it was started with (requirepass)."
+    if "without any password" in detail:
+        return "has no password, but one was given. Set it there (requirepass), or give none."
+    return "refuses the user or password that was given. Give the ones that it was started with."
+
+
+class Link:
+    """Calls to one server from any thread, until `close`."""
+
+    def __init__(self, client: redis.Redis, where: str) -> None:
+        self.client: Any = client
+        self._where = where
+        self._closed = threading.Event()
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Turn errors of redis-py into sentences, and whatever a `close` tears apart into a TransportError."""
+        self._check_open()
+        try:
+            yield
+        except Exception as error:
+            self._check_open()
+            if isinstance(error, exceptions.RedisError | OSError):
+                raise explain(error, self._where) from error
+            raise
+        finally:
+            if self._closed.is_set():
+                self._disconnect()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """Commands that take effect together, or not at all."""
+        with self.guard():
+            pipe = self.client.pipeline(transaction=True)
+            yield pipe
+            pipe.execute()
+
+    def wait(self, timeout: float, attempt: Callable[[float], T | None]) -> T | None:
+        """The first answer of `attempt(seconds)` that is not None, or None when the time is over."""
+        deadline = time.monotonic() + timeout
+        while True:
+            with self.guard():
+                answer = attempt(min(SLICE, max(0.0, deadline - time.monotonic())))
+            if answer is not None or time.monotonic() >= deadline:
+                return answer
+
+    def close(self) -> None:
+        """Cut all connections; calls under way end with TransportError."""
+        self._closed.set()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        with suppress(exceptions.RedisError, OSError):
+            self.client.connection_pool.disconnect(inuse_connections=True)
+
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise TransportError(f"The connection to the Redis server at {self._where} has been closed.")
+
+
+class Subscription:
+    """One channel, heard on a connection of its own, for one thread. After an error it begins anew."""
+
+    def __init__(self, client: redis.Redis, channel: str) -> None:
+        self._pool = client.connection_pool
+        self._channel = channel
+        self._line: Any = None
+        self._heard = 0.0
+
+    def newest(self, seconds: float) -> bytes | None:
+        """The newest of the messages that have come, None if none comes in so many seconds."""
+        try:
+            if self._line is None:
+                self._subscribe()
+            message = self._drain(seconds)
+        except BaseException:
+            self._drop()
+            raise
+        if time.monotonic() - self._heard > RENEWAL:
+            self._drop()
+        return message
+
+    def _subscribe(self) -> None:
+        self._line = self._pool.get_connection()
+        self._line.send_command("SUBSCRIBE", self._channel)
+        self._line.read_response()
+        self._heard = time.monotonic()
+
+    def _drain(self, seconds: float) -> bytes | None:
+        message = None
+        while self._line.can_read(0 if message is not None else seconds):
+            message = self._line.read_response()[2]
+            self._heard = time.monotonic()
+        return message
+
+    def _drop(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            line.disconnect()
+            self._pool.release(line)

