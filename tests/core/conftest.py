@@ -6,6 +6,7 @@ import textwrap
 from importlib.metadata import distributions
 
 import pytest
+
 from soulsai_core.catalog import Catalog
 
 ALGORITHM = """

@@ -1,6 +1,7 @@
 """Plugins are found by name, and one that cannot be used is refused with a sentence that helps."""
 
 import pytest
+
 from soulsai_core.catalog import Catalog
 from soulsai_core.contracts import AlgorithmPlugin, ConnectorPlugin, EnvironmentPlugin
 from soulsai_core.errors import PluginError

@@ -6,6 +6,7 @@ import types
 
 import pytest
 import yaml
+
 from soulsai_core.cli import app, client_main, main
 from soulsai_core.cli.plugins import plain_lines
 from soulsai_core.errors import SoulsAIError

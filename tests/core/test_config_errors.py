@@ -1,6 +1,7 @@
 """Every error names the setting, what was given, where it came from, and what would be right."""
 
 import pytest
+
 from soulsai_core.config import check_part, load_config, resolve
 from soulsai_core.errors import ConfigError, PluginError
 

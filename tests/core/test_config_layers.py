@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from soulsai_core.config import Config, load_config
 from soulsai_core.config.layers import merge, overlay
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import yaml
+
 from soulsai_core.config import Config, config_schema, default_yaml, load_config, resolve
 
 

@@ -1,6 +1,7 @@
 """The password is read from the environment or redis.secret, and no error shows it."""
 
 import pytest
+
 from soulsai_core.config import read_secret
 from soulsai_core.errors import ConfigError
 

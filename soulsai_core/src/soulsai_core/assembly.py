@@ -115,9 +115,11 @@ def _observers(resolved: Resolved, folder: RunFolder, public: dict[str, Any]) ->
     return observers
 
 
-def wait_for_announcement(transport: Transport, goes_on: Callable[[], bool], pause: float = 0.05) -> Announcement | None:
+def wait_for_announcement(
+    transport: Transport, goes_on: Callable[[], bool], pause: float = 0.05
+) -> Announcement | None:
     """What the training node announced, waiting for it as long as `goes_on()`; None if that ended first."""
-    told = False
+    told, pause = False, 0.05
     while goes_on():
         payload = transport.read_config()
         if payload is not None:

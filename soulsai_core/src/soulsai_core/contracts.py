@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from soulsai_core.messages import ArraySpec, Arrays, EnvSpec, SampleBatch, State, Step, Transitions, Weights
+from soulsai_core.messages import Arrays, ArraySpec, EnvSpec, SampleBatch, State, Step, Transitions, Weights
 
 if TYPE_CHECKING:
     import gymnasium
@@ -103,6 +103,7 @@ class Actor(ABC):
         """The rows finished since the last call, None if there are none. Each row is stamped with the iteration
         that chose its action."""
 
+    @abstractmethod
     def cut(self) -> None:
         """The environments failed: the running episodes end after the last step seen, as if truncated there."""
 

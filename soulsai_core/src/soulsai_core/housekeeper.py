@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
 from soulsai_core.contracts import Transport
 from soulsai_core.episode_log import EpisodeLog
+from soulsai_core.hooks import Observers
 from soulsai_core.messages import ClientInfo, Command, Episode, NodeStatus
-from soulsai_core.roster import Roster, RosterChange
+from soulsai_core.metrics import NodeMetrics
+from soulsai_core.roster import Roster
 from soulsai_core.supervised import SupervisedLoop
 
 log = logging.getLogger(__name__)
@@ -20,15 +23,30 @@ _INTERVAL = 0.25
 _EPISODES = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class NodeLine:
+    """The housekeeper's line to the node. All are called in the housekeeper's thread.
+
+    Attributes:
+        command: a command was heard.
+        clients: the clients that are there have changed.
+        forgotten: the server had lost its memory; the model is to be published again.
+        env_steps: environment steps admitted so far.
+        status: the node's status, given the number of messages waiting in the server.
+    """
+
+    command: Callable[[Command], None]
+    clients: Callable[[frozenset[str]], None]
+    forgotten: Callable[[], None]
+    env_steps: Callable[[], int]
+    status: Callable[[int], NodeStatus]
+
+
 class Housekeeper:
     """Looks after everything around the loop, in a thread of its own, several times a second.
 
     Args:
         announcement: what clients read before they start; written again if the server has forgotten it.
-        on_command, on_roster, on_episodes: told what was heard; on_episodes after it was written to the log.
-        env_steps: environment steps admitted so far, noted with each episode.
-        status: the node's status, asked for at each round.
-        forgotten: called if the server had lost its memory.
     """
 
     def __init__(
@@ -37,26 +55,19 @@ class Housekeeper:
         announcement: bytes,
         roster: Roster,
         episodes: EpisodeLog,
+        observers: Observers,
+        metrics: NodeMetrics,
+        line: NodeLine,
         rng: random.Random,
-        *,
-        on_command: Callable[[Command], None],
-        on_roster: Callable[[RosterChange], None],
-        on_episodes: Callable[[list[Episode]], None],
-        env_steps: Callable[[], int],
-        status: Callable[[int], NodeStatus],
-        forgotten: Callable[[], None],
     ) -> None:
         self.roster = roster
-        self.episodes = episodes
         self.garbled = 0
         self._transport = transport
         self._announcement = announcement
-        self._on_command = on_command
-        self._on_roster = on_roster
-        self._on_episodes = on_episodes
-        self._env_steps = env_steps
-        self._status = status
-        self._forgotten = forgotten
+        self._episodes = episodes
+        self._observers = observers
+        self._metrics = metrics
+        self._line = line
         self._loop = SupervisedLoop("housekeeper", self._step, rng)
 
     def start(self) -> None:
@@ -73,17 +84,22 @@ class Housekeeper:
         self._loop.stop()
         self._loop.join(_INTERVAL + 2.0)
         self._hear_episodes()
-        self._transport.write_status(msgspec.json.encode(self._status(self._transport.backlog())))
+        self._write_status()
 
     def _step(self) -> None:
         for payload in self._transport.read_commands(_INTERVAL):
             self._hear_command(payload)
         if self._transport.read_config() is None:
             self._transport.announce(self._announcement)
-            self._forgotten()
+            self._line.forgotten()
         self._hear_heartbeats()
         self._hear_episodes()
-        self._transport.write_status(msgspec.json.encode(self._status(self._transport.backlog())))
+        self._write_status()
+
+    def _write_status(self) -> None:
+        backlog = self._transport.backlog()
+        self._metrics.backlog.set(backlog)
+        self._transport.write_status(msgspec.json.encode(self._line.status(backlog)))
 
     def _hear_command(self, payload: bytes) -> None:
         try:
@@ -91,31 +107,46 @@ class Housekeeper:
         except msgspec.DecodeError as error:
             log.warning("A command could not be read and was left out: %s", error)
             return
-        self._on_command(command)
+        self._line.command(command)
 
     def _hear_heartbeats(self) -> None:
-        seen: dict[str, tuple[float, ClientInfo]] = {}
-        for client, (age, payload) in self._transport.roster().items():
-            try:
-                seen[client] = (age, msgspec.json.decode(payload, type=ClientInfo))
-            except msgspec.DecodeError:
-                seen[client] = (age, ClientInfo(client, "?"))
+        seen = {client: (age, _info(client, info)) for client, (age, info) in self._transport.roster().items()}
         change = self.roster.look(seen)
-        for client in seen.keys() - self.roster.present.keys():
+        present = frozenset(self.roster.present)
+        for client in seen.keys() - present:
             self._transport.remove_client(client)
-        if change:
-            self._on_roster(change)
+        if not change:
+            return
+        self._metrics.clients.set(len(present))
+        for info in change.joined:
+            self._observers.emit("client_joined", client=info)
+        for info in change.lost:
+            self._metrics.forget_client(info.id)
+            self._observers.emit("client_lost", client=info)
+        self._line.clients(present)
 
     def _hear_episodes(self) -> None:
-        while entries := self._transport.read_episodes(self.episodes.cursor, _EPISODES, 0):
+        while entries := self._transport.read_episodes(self._episodes.cursor, _EPISODES, 0):
             heard: list[tuple[str, Episode]] = []
             for entry in entries:
                 try:
                     heard.append((entry.id, msgspec.json.decode(entry.payload, type=Episode)))
                 except msgspec.DecodeError:
                     self.garbled += 1
-            fresh = self.episodes.append(heard, self._env_steps(), read_to=entries[-1].id)
-            if fresh:
-                self._on_episodes(fresh)
+            self._tell(self._episodes.append(heard, self._line.env_steps(), read_to=entries[-1].id))
             if len(entries) < _EPISODES:
                 return
+
+    def _tell(self, episodes: list[Episode]) -> None:
+        self._metrics.episodes.inc(len(episodes))
+        if self._episodes.mean_return is not None:
+            self._metrics.episode_return.set(self._episodes.mean_return)
+        for episode in episodes:
+            self._observers.emit("episode_finished", episode=episode)
+
+
+def _info(client: str, payload: bytes) -> ClientInfo:
+    try:
+        return msgspec.json.decode(payload, type=ClientInfo)
+    except msgspec.DecodeError:
+        return ClientInfo(client, "?")

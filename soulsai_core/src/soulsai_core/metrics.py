@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
@@ -20,20 +21,22 @@ class NodeMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        common = {"registry": self.registry, "namespace": "soulsai"}
-        self.admitted = Counter("samples_admitted", "Environment steps admitted", ["client"], **common)
-        self.rejected = Counter("samples_rejected", "Environment steps rejected", ["client", "reason"], **common)
-        self.episodes = Counter("episodes", "Episodes reported", **common)
-        self.episode_return = Gauge("episode_return_mean", "Mean return of the last episodes", **common)
-        self.iteration = Gauge("iteration", "Newest model iteration", **common)
-        self.env_steps = Gauge("env_steps", "Environment steps admitted in the whole run", **common)
-        self.clients = Gauge("clients", "Clients that are there", **common)
-        self.backlog = Gauge("backlog_messages", "Sample messages waiting in the server", **common)
-        self.update_seconds = Histogram("update_seconds", "Time of one update", buckets=_SECONDS, **common)
-        self.publish_seconds = Histogram("publish_seconds", "Time to publish a model", buckets=_SECONDS, **common)
-        self.checkpoint_seconds = Gauge("checkpoint_seconds", "Time of the last checkpoint", **common)
-        self.age = Gauge("sample_age", "Mean age of admitted samples", ["unit"], **common)
-        self.learner = Gauge("learner", "Numbers reported by the learner", ["name"], **common)
+        counter = partial(Counter, registry=self.registry, namespace="soulsai")
+        gauge = partial(Gauge, registry=self.registry, namespace="soulsai")
+        histogram = partial(Histogram, registry=self.registry, namespace="soulsai", buckets=_SECONDS)
+        self.admitted = counter("samples_admitted", "Environment steps admitted", ["client"])
+        self.rejected = counter("samples_rejected", "Environment steps rejected", ["client", "reason"])
+        self.episodes = counter("episodes", "Episodes reported")
+        self.episode_return = gauge("episode_return_mean", "Mean return of the last episodes")
+        self.iteration = gauge("iteration", "Newest model iteration")
+        self.env_steps = gauge("env_steps", "Environment steps admitted in the whole run")
+        self.clients = gauge("clients", "Clients that are there")
+        self.backlog = gauge("backlog_messages", "Sample messages waiting in the server")
+        self.update_seconds = histogram("update_seconds", "Time of one update")
+        self.publish_seconds = histogram("publish_seconds", "Time to publish a model")
+        self.checkpoint_seconds = gauge("checkpoint_seconds", "Time of the last checkpoint")
+        self.age = gauge("sample_age", "Mean age of admitted samples", ["unit"])
+        self.learner = gauge("learner", "Numbers reported by the learner", ["name"])
 
     def updated(
         self, iteration: int, env_steps: int, seconds: float, report: Mapping[str, float], age: AgeMeter

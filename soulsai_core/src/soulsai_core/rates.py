@@ -17,5 +17,5 @@ class Rate:
         self._points.append((now, count))
         while len(self._points) > 2 and self._points[1][0] <= now - self._window:
             self._points.popleft()
-        (then, before), elapsed = self._points[0], now - self._points[0][0]
-        return (count - before) / elapsed if elapsed > 0 else 0.0
+        then, before = self._points[0]
+        return (count - before) / (now - then) if now > then else 0.0

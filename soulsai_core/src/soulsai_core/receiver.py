@@ -50,12 +50,15 @@ class SampleReceiver:
     def _step(self) -> None:
         self._release()
         entries = self._transport.read_samples(self._last_read, _CHUNK, _BLOCK)
-        if not entries:
-            return
-        self._last_read = entries[-1].id
+        if entries:
+            self._last_read = entries[-1].id
+            self._hand_over(entries)
+
+    def _hand_over(self, entries: list[Entry]) -> None:
         while not self._loop.stopping:
             try:
-                return self._queue.put(entries, timeout=_BLOCK)
+                self._queue.put(entries, timeout=_BLOCK)
+                return
             except queue.Full:
                 self._release()
 

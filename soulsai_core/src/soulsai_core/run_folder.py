@@ -110,4 +110,3 @@ def running_address(saves: Path) -> str | None:
     """The server's address noted by the newest training under `saves` that is running, None if there is none."""
     notes = sorted(saves.glob(f"*/{ADDRESS}"), key=lambda file: file.stat().st_mtime_ns)
     return notes[-1].read_text(encoding="utf-8").strip() if notes else None
-

@@ -9,7 +9,6 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +16,29 @@ import msgspec
 import numpy as np
 from prometheus_client import Gauge, Histogram
 
-from soulsai_core import checkpoint, run_folder
+from soulsai_core import run_folder
+from soulsai_core.commands import CommandDesk
 from soulsai_core.config import TrainingSettings
 from soulsai_core.contracts import Entry, Learner, Transport
 from soulsai_core.episode_log import EpisodeLog
-from soulsai_core.errors import CheckpointError, SoulsAIError
+from soulsai_core.errors import SoulsAIError
 from soulsai_core.freshness import Freshness
 from soulsai_core.hooks import Observers
-from soulsai_core.housekeeper import Housekeeper
+from soulsai_core.housekeeper import Housekeeper, NodeLine
 from soulsai_core.intake import Intake
-from soulsai_core.messages import Announcement, Arrays, Command, Episode, NodeStatus, Progress, Reply, Weights
+from soulsai_core.messages import Announcement, Arrays, NodeStatus, Progress, Weights
 from soulsai_core.metrics import NodeMetrics
 from soulsai_core.publisher import Publisher
 from soulsai_core.receiver import SampleReceiver
-from soulsai_core.roster import Roster, RosterChange
+from soulsai_core.roster import Roster
 from soulsai_core.run_folder import RunFolder
+from soulsai_core.saving import CheckpointOptions, Counters, Saver
 from soulsai_core.status import StatusBoard
 from soulsai_core.wire import SampleDecoder
 
 log = logging.getLogger(__name__)
 
 _IDLE = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointOptions:
-    """What goes into a checkpoint: `buffer` includes the replay buffer, `kind` is told to observers."""
-
-    buffer: bool = True
-    kind: str = "quicksave"
 
 
 class TrainingNode:
@@ -107,15 +100,20 @@ class TrainingNode:
             msgspec.json.encode(announcement),
             Roster(settings.client_timeout_s),
             self._episodes,
+            observers,
+            metrics,
+            NodeLine(
+                command=lambda command: self._requests.put(lambda: self._desk.answer(command)),
+                clients=lambda present: self._requests.put(lambda: self._clients_changed(present)),
+                forgotten=self._publisher.republish,
+                env_steps=lambda: self.env_steps,
+                status=self._status,
+            ),
             rng,
-            on_command=self._on_command,
-            on_roster=self._on_roster,
-            on_episodes=self._on_episodes,
-            env_steps=lambda: self.env_steps,
-            status=self.status,
-            forgotten=self._publisher.republish,
         )
         self._board = StatusBoard(clock)
+        self._saver = Saver(learner, announcement, observers, self._counters)
+        self._desk = CommandDesk(transport, self._saver, folder, lambda: self.iteration, self.shutdown)
 
     # -- what others may ask for
 
@@ -138,22 +136,16 @@ class TrainingNode:
         with self._stop_lock:
             self._reason = self._reason or reason
 
-    def checkpoint(self, path: Path, options: CheckpointOptions = CheckpointOptions()) -> None:
+    def checkpoint(self, path: Path, options: CheckpointOptions | None = None) -> None:
         """Write a checkpoint to `path`. Call it between `run`s or from the loop's thread only."""
         with self.monitor_timing(self.metrics.checkpoint_seconds):
-            state = self._learner.save(buffer=options.buffer)
-            checkpoint.write(path, state, self._counters(), self._identity())
-        self._observers.emit("checkpoint_saved", path=path, iteration=self.iteration, kind=options.kind)
+            self._saver.write(path, options or CheckpointOptions())
 
     def load_checkpoint(self, path: Path) -> None:
         """Go on from the checkpoint at `path`. Raises CheckpointError if it does not fit this training."""
-        state, counters = checkpoint.read(path, self._identity())
-        self._learner.load(state)
-        try:
-            self.iteration, self.env_steps = int(counters["iteration"]), int(counters["env_steps"])
-            self._board.resume(float(counters["elapsed"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{path} lacks the node's counters: {error}") from error
+        counters = self._saver.read(path)
+        self.iteration, self.env_steps = counters.iteration, counters.env_steps
+        self._board.resume(counters.elapsed)
         self._resumed = True
 
     def save_config(self, path: Path) -> None:
@@ -174,22 +166,6 @@ class TrainingNode:
             seconds = self._clock() - started
             gauge.set(seconds) if isinstance(gauge, Gauge) else gauge.observe(seconds)
 
-    def status(self, backlog: int) -> NodeStatus:
-        """How the node is, with so many messages waiting in the server; kept as `latest` for whoever looks."""
-        self.metrics.backlog.set(backlog)
-        self.latest = self._board.status(
-            folder=self.folder,
-            state="running" if self._reason is None else "stopping",
-            iteration=self.iteration,
-            env_steps=self.env_steps,
-            settings=self._settings,
-            episodes=self._episodes,
-            intake=self._intake,
-            roster=self._housekeeper.roster,
-            backlog=backlog,
-        )
-        return self.latest
-
     # -- the loop
 
     def _start(self) -> None:
@@ -203,9 +179,7 @@ class TrainingNode:
         self._transport.announce(msgspec.json.encode(self._announcement))
         self._learner.started(resumed=self._resumed)
         self._board.start()
-        self._observers.emit(
-            "training_started", run=self.folder.name, folder=self.folder.path, resumed=self._resumed
-        )
+        self._observers.emit("training_started", run=self.folder.name, folder=self.folder.path, resumed=self._resumed)
         self._publish()
         for thread in (self._publisher, self._receiver, self._housekeeper):
             thread.start()
@@ -248,7 +222,7 @@ class TrainingNode:
             "model_updated", iteration=self.iteration, env_steps=self.env_steps, seconds=seconds, metrics=report
         )
         if self.iteration % self._settings.checkpoint_every == 0:
-            self._try_checkpoint(self.folder.checkpoint, self._options("periodic"))
+            self._saver.try_write(self.folder.checkpoint, self._options("periodic"))
 
     def _publish(self) -> None:
         arrays = self._learner.weights()
@@ -306,32 +280,28 @@ class TrainingNode:
         self._observers.emit("training_stopped", reason=self._reason)
         self._observers.close()
 
-    # -- checkpoints
-
     def _options(self, kind: str) -> CheckpointOptions:
         return CheckpointOptions(self._settings.checkpoint_buffer, kind)
 
-    def _try_checkpoint(self, path: Path, options: CheckpointOptions) -> str | None:
-        """Write a checkpoint; a full disk is logged and returned as a sentence, and does not stop training."""
-        try:
-            self.checkpoint(path, options)
-        except OSError as error:
-            problem = f"The checkpoint at {path} could not be written: {error}"
-            log.error(problem)
-            return problem
-        return None
+    def _counters(self) -> Counters:
+        return Counters(self.iteration, self.env_steps, self._board.elapsed)
 
-    def _counters(self) -> dict[str, Any]:
-        return {"iteration": self.iteration, "env_steps": self.env_steps, "elapsed": self._board.elapsed}
+    # -- what the other threads report
 
-    def _identity(self) -> dict[str, Any]:
-        return {
-            "algorithm": self._announcement.algorithm["name"],
-            "environment": self._announcement.spec.name,
-            "spaces": msgspec.to_builtins(self._announcement.spec),
-        }
-
-    # -- what the other threads report; they only leave requests for the loop
+    def _status(self, backlog: int) -> NodeStatus:
+        """How the node is, with so many messages waiting in the server; kept as `latest` for whoever looks."""
+        self.latest = self._board.status(
+            folder=self.folder,
+            state="running" if self._reason is None else "stopping",
+            iteration=self.iteration,
+            env_steps=self.env_steps,
+            settings=self._settings,
+            episodes=self._episodes,
+            intake=self._intake,
+            roster=self._housekeeper.roster,
+            backlog=backlog,
+        )
+        return self.latest
 
     def _judged(self, client: str, admitted: int, rejected: dict[str, int]) -> None:
         self._observers.emit("samples_received", client=client, admitted=admitted, rejected=rejected)
@@ -340,43 +310,6 @@ class TrainingNode:
         self.metrics.publish_seconds.observe(seconds)
         self._observers.emit("weights_published", iteration=iteration, size=size, seconds=seconds)
 
-    def _on_command(self, command: Command) -> None:
-        self._requests.put(lambda: self._answer(command))
-
-    def _answer(self, command: Command) -> None:
-        ok, detail = self._obey(command)
-        reply = Reply(command.id, ok, detail)
-        self._transport.reply(command.id, msgspec.json.encode(reply))
-
-    def _obey(self, command: Command) -> tuple[bool, str]:
-        if command.name == "shutdown":
-            self.shutdown("shutdown was asked for")
-            return True, str(self.folder.checkpoint)
-        if command.name in ("quicksave", "save_best"):
-            best = command.name == "save_best"
-            path = self.folder.best_model if best else self.folder.manual_save(self.iteration)
-            buffer = bool(command.options.get("buffer", False))
-            problem = self._try_checkpoint(path, CheckpointOptions(buffer, "best" if best else "quicksave"))
-            return problem is None, problem or str(path)
-        return False, f"The training node knows no command {command.name!r}; it knows quicksave, save_best, shutdown."
-
-    def _on_roster(self, change: RosterChange) -> None:
-        present = frozenset(self._housekeeper.roster.present)
-        self.metrics.clients.set(len(present))
-        for client in change.joined:
-            self._observers.emit("client_joined", client=client)
-        for client in change.lost:
-            self.metrics.forget_client(client.id)
-            self._observers.emit("client_lost", client=client)
-        self._requests.put(lambda: self._clients_changed(present))
-
     def _clients_changed(self, present: frozenset[str]) -> None:
         self._learner.clients_changed(present)
         self._untold = True  # the window of each client depends on their number
-
-    def _on_episodes(self, episodes: list[Episode]) -> None:
-        self.metrics.episodes.inc(len(episodes))
-        if self._episodes.mean_return is not None:
-            self.metrics.episode_return.set(self._episodes.mean_return)
-        for episode in episodes:
-            self._observers.emit("episode_finished", episode=episode)

@@ -8,6 +8,7 @@ import copy
 import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
+
 from soulsai_core.contracts import Actor, AlgorithmPlugin, Learner, Sync
 from soulsai_core.errors import CheckpointError, SpaceError
 from soulsai_core.messages import ArraySpec, Discrete, EnvSpec, SampleBatch, State

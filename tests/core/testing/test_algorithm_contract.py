@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+
 from soulsai_core.testing.algorithm import SPACES, AlgorithmContract
 
 

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.embedded import EmbeddedServer
 from soulsai_core.transport.redis import RedisTransport, connect

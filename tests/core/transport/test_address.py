@@ -1,6 +1,7 @@
 """Addresses are read in all their forms; what is none is refused without repeating a password."""
 
 import pytest
+
 from soulsai_core.errors import ConfigError
 from soulsai_core.transport.address import Address, parse_address
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from soulsai_core.errors import ConfigError, TransportError
 from soulsai_core.transport.embedded import EmbeddedServer, find_server
 from soulsai_core.transport.redis import connect

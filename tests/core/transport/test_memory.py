@@ -1,6 +1,7 @@
 """The transport in memory keeps the contract; its clock is the server's."""
 
 import pytest
+
 from soulsai_core.testing.transport import TransportContract
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
 

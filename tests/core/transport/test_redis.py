@@ -2,6 +2,7 @@
 
 import pytest
 import redis
+
 from soulsai_core.errors import AccessError, TransportError
 from soulsai_core.testing.transport import TransportContract
 from soulsai_core.transport import StreamLimits

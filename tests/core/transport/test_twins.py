@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
+
 from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.memory import MemoryTransport
 

@@ -48,6 +48,7 @@ def address_from(args: argparse.Namespace) -> str:
     address = running_address(args.saves)
     if address is None:
         raise ConfigError(
-            f"No training runs on this machine under {args.saves}. Give --redis-address, or --saves if its folder is elsewhere."
+            f"No training runs on this machine under {args.saves}. "
+            "Give --redis-address, or --saves if its folder is elsewhere."
         )
     return address

@@ -88,14 +88,15 @@ class Workers:
 
     def _spawn(self, command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
         # A group of their own: Ctrl-C in the terminal reaches this process alone, which then asks them to leave.
-        apart = {"creationflags": 0x200} if os.name == "nt" else {"start_new_session": True}
+        windows = os.name == "nt"
         return subprocess.Popen(
             [sys.executable, "-m", "soulsai_core", *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=self._environ,
-            **apart,  # type: ignore[arg-type]
+            creationflags=0x200 if windows else 0,
+            start_new_session=not windows,
         )
 
 

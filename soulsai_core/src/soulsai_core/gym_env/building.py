@@ -10,9 +10,9 @@ import gymnasium
 from gymnasium.vector import AutoresetMode, VectorEnv
 from pydantic import ValidationError
 
-from soulsai_core.contracts import Environment
 from soulsai_core.config.complaints import complaints, raise_if_any
 from soulsai_core.config.sources import Sources
+from soulsai_core.contracts import Environment
 from soulsai_core.gym_env.actions import action_codec
 from soulsai_core.gym_env.config import Config, WrapperChoice
 from soulsai_core.gym_env.failures import construction
