@@ -72,14 +72,13 @@ class TinyActor(Actor):
                 fold[4] += 1
                 fold[5] = moved.next_observations["observation"][i]
                 fold[6] = 0.0 if moved.terminated[i] else GAMMA ** fold[4]
-            self.finish(row, bool(moved.terminated[i] or moved.truncated[i]))
+            cut = moved.truncated[i] and self.mistake != "folds over truncation"
+            self.finish(row, bool(moved.terminated[i] or cut))
 
     def finish(self, row, ended):
         waiting = self.pending[row]
         if ended and self.mistake == "loses the tail":
             del waiting[1:]
-        if ended and self.mistake == "forgets truncated" and waiting[-1][6]:
-            waiting.clear()
         while waiting and (ended or waiting[0][4] == N_STEP):
             self.done.append(waiting.pop(0))
 

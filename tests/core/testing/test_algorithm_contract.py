@@ -24,7 +24,7 @@ MISTAKES = {
     "float64": "test_samples_fit_the_declared_columns",
     "empty batch": "test_samples_fit_the_declared_columns",
     "loses the tail": "test_each_step_becomes_one_row",
-    "forgets truncated": "test_each_step_becomes_one_row",
+    "folds over truncation": "test_rows_of_an_episode_do_not_depend_on_the_next_one",
     "stamps when given": "test_rows_carry_the_iteration_that_chose_their_action",
     "loses the cut": "test_cut_gives_out_the_rows_of_an_unfinished_episode",
     "gives twice": "test_rows_are_given_out_once",

@@ -214,6 +214,7 @@ def test_the_files_of_tls_reach_the_connection():
     [
         (redis.BusyLoadingError("LOADING"), TransportError, "still loading its data"),
         (redis.TimeoutError("Timeout reading"), TransportError, "did not answer in time"),
+        (redis.ConnectionError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"), TransportError, "is not trusted here"),
         (OSError("broken"), TransportError, "No Redis server answers at here"),
         (redis.ResponseError("WRONGTYPE bad"), TransportError, "answered with an error: WRONGTYPE bad."),
         (redis.ResponseError("DENIED Redis is in protected mode."), AccessError, "no connections from other machines"),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
-from soulsai_core.messages import Discrete, SampleBatch, Weights
+from soulsai_core.messages import Discrete, EnvSpec, SampleBatch, Step, Weights
 from soulsai_core.testing.arrays import assert_actions_fit, assert_rows_fit, draw
 from soulsai_core.testing.rollout import Rollout, Subject, read_only
+from soulsai_core.testing.scripted import ScriptedEnvironment
 
 STEPS = 60
-SETTLE = 100_000
 
 
 class ActorContract:
@@ -50,7 +52,7 @@ class ActorContract:
         """Names, dtypes and shapes are those of `Learner.columns`: others are rejected by the node."""
         rollout, learner = subject.rollout(num_envs), subject.learner()
         rollout.play(STEPS)
-        rollout.settle(SETTLE)
+        rollout.settle()
         assert rollout.batches, f"no samples after {rollout.chosen.total()} steps"
         for batch in rollout.batches:
             assert batch.iteration.dtype == np.int64 and batch.iteration.shape == (len(batch),)
@@ -62,16 +64,15 @@ class ActorContract:
         """Episodes of one step, tails, truncations, rows that were only reset: nothing is lost, nothing doubled."""
         rollout = subject.rollout(num_envs, next_step=next_step)
         rollout.play(STEPS)
-        rollout.settle(SETTLE)
+        rollout.settle()
         assert rollout.rows == rollout.chosen.total()
 
-    def test_ended_episodes_do_not_wait_for_the_next_ones(self, subject: Subject) -> None:
-        """After an end nothing is pending but what an actor gathers for a fixed number of rows."""
-        rollout = subject.rollout(1, lengths=(7,))
-        rollout.play(7)
-        missing = rollout.chosen.total() - rollout.rows
-        rollout.cut()
-        assert rollout.chosen.total() - rollout.rows == missing
+    def test_rows_of_an_episode_do_not_depend_on_the_next_one(self, subject: Subject) -> None:
+        """No return or advantage runs over an end, be it termination or truncation."""
+        one, other = (subject.rollout(environment=_Forked(subject.spec, after=9, seed=seed)) for seed in (1, 2))
+        first, second = ([row for batch in _played(rollout) for row in _rows(batch)] for rollout in (one, other))
+        assert first[:9] == second[:9]
+        assert first[9:] != second[9:], "two different later episodes gave the same rows"
 
     @pytest.mark.parametrize("next_step", [False, True], ids=["same_step", "next_step"])
     def test_rows_carry_the_iteration_that_chose_their_action(self, subject: Subject, next_step: bool) -> None:
@@ -80,14 +81,14 @@ class ActorContract:
         for _ in range(STEPS):
             rollout.step()
             rollout.refresh()
-        rollout.settle(SETTLE)
+        rollout.settle()
         assert rollout.stamps() == rollout.chosen
 
     def test_cut_gives_out_the_rows_of_an_unfinished_episode(self, subject: Subject) -> None:
         """The environment broke; what was seen of the episode still counts."""
         rollout = subject.rollout(2, lengths=(10**6,))
         rollout.play(STEPS)
-        rollout.settle(SETTLE)
+        rollout.settle()
         assert rollout.rows == rollout.chosen.total()
 
     def test_cut_without_an_episode_gives_nothing(self, subject: Subject) -> None:
@@ -137,8 +138,29 @@ def _skip_unless_discrete(subject: Subject) -> Discrete:
 
 def _played(rollout: Rollout) -> list[SampleBatch]:
     rollout.play(STEPS)
-    rollout.settle(SETTLE)
+    rollout.settle()
     return rollout.batches
+
+
+class _Forked(ScriptedEnvironment):
+    """A terminated and a truncated episode, the same for every seed, of `after` steps together; then others."""
+
+    def __init__(self, spec: EnvSpec, *, after: int, seed: int) -> None:
+        super().__init__(spec, lengths=(5, after - 5))
+        self._left, self._later = after, seed
+
+    def step(self, actions: np.ndarray) -> Step:
+        self._left -= 1
+        answer = super().step(actions)
+        if self._left == 0:
+            self.reseed(self._later)
+        return answer
+
+
+def _rows(batch: SampleBatch) -> Iterator[list[bytes]]:
+    """The rows of a batch in a form that can be compared; of one environment they come in the order of time."""
+    for row in range(len(batch)):
+        yield [name.encode() + column[row].tobytes() for name, column in sorted(batch.columns.items())]
 
 
 def _copied(batch: SampleBatch) -> SampleBatch:

@@ -33,11 +33,20 @@ class Subject:
         """A new actor, still without weights."""
         return self.plugin.actor(self.config, self.spec, np.random.default_rng(seed))
 
-    def rollout(self, num_envs: int = 1, *, seed: int = 0, spoil: bool = False, **script: Any) -> Rollout:
-        """A client with an environment of its own and the weights of an untrained learner."""
-        environment = ScriptedEnvironment(self.spec, num_envs, seed=seed, **script)
-        rollout = Rollout(self.actor(seed), environment, spoil=spoil)
-        rollout.load(Weights(0, read_only(self.learner().weights())))
+    def rollout(
+        self,
+        num_envs: int = 1,
+        *,
+        environment: Environment | None = None,
+        seed: int = 0,
+        spoil: bool = False,
+        **script: Any,
+    ) -> Rollout:
+        """A client with the weights of an untrained learner, in an environment of its own unless there is one."""
+        environment = environment or ScriptedEnvironment(self.spec, num_envs, seed=seed, **script)
+        learner = self.learner()
+        rollout = Rollout(self.actor(seed), environment, learner.sync.rows_per_iteration, spoil=spoil)
+        rollout.load(Weights(0, read_only(learner.weights())))
         return rollout
 
     def masked(self) -> Subject:
@@ -50,12 +59,14 @@ class Rollout:
 
     Attributes:
         chosen: iteration -> real steps whose action was chosen by it.
-        batches: everything that the actor gave out.
+        batches: everything that the actor gave out, `rows` in all.
+        gathering: rows that an actor may hold back to give them out together.
         spoil: overwrite what the actor was given as soon as it has taken it in.
     """
 
-    def __init__(self, actor: Actor, environment: Environment, *, spoil: bool = False) -> None:
-        self.actor, self.environment, self.spoil = actor, environment, spoil
+    def __init__(self, actor: Actor, environment: Environment, gathering: int, *, spoil: bool = False) -> None:
+        self.actor, self.environment = actor, environment
+        self.gathering, self.spoil, self.rows = gathering, spoil, 0
         self.chosen: Counter[int] = Counter()
         self.batches: list[SampleBatch] = []
         self._before = environment.reset()
@@ -97,10 +108,10 @@ class Rollout:
         self.collect()
         self._before = self.environment.reset()
 
-    def settle(self, limit: int) -> None:
+    def settle(self) -> None:
         """Cut the episodes, and where the actor gathers a fixed number of rows, go on until it has them."""
         self.cut()
-        for _ in range(limit):
+        for _ in range(2 * self.gathering + 10):
             if self.rows >= self.chosen.total() or not self.actor.ready():
                 break
             self.step()
@@ -111,11 +122,7 @@ class Rollout:
         if batch is not None:
             assert len(batch), "take() gave a batch without rows; it shall give None"
             self.batches.append(batch)
-
-    @property
-    def rows(self) -> int:
-        """Rows given out so far."""
-        return sum(len(batch) for batch in self.batches)
+            self.rows += len(batch)
 
     def stamps(self) -> Counter[int]:
         """Iteration -> rows given out with its stamp."""

@@ -36,6 +36,10 @@ class ScriptedEnvironment(Environment):
         self._ended = np.zeros(num_envs, np.bool_)
         self._masks: np.ndarray | None = None
 
+    def reseed(self, seed: int) -> None:
+        """Draw from another generator from now on."""
+        self._rng = np.random.default_rng(seed)
+
     def reset(self) -> Step:
         """Start all episodes."""
         self._age[:] = 0

@@ -77,6 +77,8 @@ def explain(error: Exception, where: str) -> SoulsAIError:
         return TransportError(f"{server} is still loading its data; it will answer when it is done.")
     if isinstance(error, exceptions.TimeoutError):
         return TransportError(f"{server} did not answer in time ({detail}). Check the network and the server's load.")
+    if "CERTIFICATE_VERIFY_FAILED" in detail:
+        return TransportError(f"{server} shows a certificate that is not trusted here ({detail}). Name its authority.")
     if isinstance(error, exceptions.ConnectionError | OSError):
         return TransportError(
             f"No Redis server answers at {where} ({detail}). Start it, or check address and firewall."
