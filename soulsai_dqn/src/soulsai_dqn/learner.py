@@ -11,9 +11,10 @@ from torch import Tensor
 from soulsai_core import Arrays, CheckpointError, EnvSpec, Learner, SampleBatch, State, Sync
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.features import Features, number_of_actions
+from soulsai_dqn.gradients import MLPGradient, Outcome
 from soulsai_dqn.networks import MLP, flatten_parameters
 from soulsai_dqn.replay import ReplayBuffer
-from soulsai_dqn.targets import bootstrap_actions, q_target, td_loss
+from soulsai_dqn.targets import td_loss
 from soulsai_dqn.trajectory import sample_columns
 
 _DRAW = 64
@@ -37,6 +38,9 @@ class DQNLearner(Learner):
         self._optimizer = torch.optim.AdamW(
             [self._flat], config.learning_rate, eps=config.adam_epsilon, weight_decay=config.weight_decay, fused=True
         )
+        self._gradient = MLPGradient(
+            self._network, self._target, batch_size=config.batch_size, double=config.double, loss=config.loss
+        )
         self._due = 0
         self._owed = 0.0
         self._gradient_steps = 0
@@ -59,45 +63,31 @@ class DQNLearner(Learner):
         self._owed += self._config.update_every * self._config.replay_ratio
         steps = int(self._owed)
         self._owed -= steps
-        losses, values = [], []
+        outcome: Outcome | None = None
         for done in range(0, steps, _DRAW):
-            drawn = self._replay.sample(self._rng, min(_DRAW, steps - done), self._config.batch_size)
-            tensors = {name: torch.from_numpy(column) for name, column in drawn.items()}
-            for row in range(min(_DRAW, steps - done)):
-                loss, value = self._gradient_step({name: tensor[row] for name, tensor in tensors.items()})
-                losses.append(loss)
-                values.append(value)
-        if not steps:
-            return {"gradient_steps": float(self._gradient_steps)}
-        return {
-            "loss": float(torch.stack(losses).mean()),
-            "q_value": float(torch.stack(values).mean()),
-            "gradient_steps": float(self._gradient_steps),
-            "replay_size": float(len(self._replay)),
-        }
+            count = min(_DRAW, steps - done)
+            drawn = self._replay.sample(self._rng, count, self._config.batch_size)
+            columns = {name: torch.from_numpy(column).unbind(0) for name, column in drawn.items()}
+            for row in range(count):
+                outcome = self._gradient_step({name: column[row] for name, column in columns.items()})
+        return self._report(outcome)
 
-    def _gradient_step(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """One minibatch; returns its loss and mean Q-value."""
-        target = self._targets(batch)
-        chosen = self._network(batch["observation"]).gather(1, batch["action"].long().unsqueeze(1)).squeeze(1)
-        loss = td_loss(chosen, target, self._config.loss)
-        assert self._flat.grad is not None
-        self._flat.grad.zero_()
-        loss.backward()
+    def _gradient_step(self, batch: Mapping[str, Tensor]) -> Outcome:
+        outcome = self._gradient(batch)
         if self._config.max_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_([self._flat], self._config.max_grad_norm)
         self._optimizer.step()
         self._flat_target.data.lerp_(self._flat.data, self._config.target_tau)
         self._gradient_steps += 1
-        return loss.detach(), chosen.detach().mean()
+        return outcome
 
-    @torch.no_grad()
-    def _targets(self, batch: Mapping[str, Tensor]) -> Tensor:
-        following = batch["next_observation"]
-        values = self._target(following)
-        chooser = self._network(following) if self._config.double else values
-        actions = bootstrap_actions(chooser, batch.get("next_mask"))
-        return q_target(batch["reward"], batch["discount"], values, actions)
+    def _report(self, last: Outcome | None) -> dict[str, float]:
+        """Numbers of the iteration; loss and Q-value are those of its last minibatch."""
+        report = {"gradient_steps": float(self._gradient_steps), "replay_size": float(len(self._replay))}
+        if last is not None:
+            report["loss"] = float(td_loss(last.chosen, last.target, self._config.loss))
+            report["q_value"] = float(last.chosen.mean())
+        return report
 
     def weights(self) -> Arrays:
         return _arrays(self._network)

@@ -10,19 +10,24 @@ from torch import Tensor, nn
 
 
 class MLP(nn.Module):
-    """A multilayer perceptron with ReLU between its layers: (n, sizes[0]) -> (n, sizes[-1])."""
+    """A multilayer perceptron with ReLU between its layers: (n, sizes[0]) -> (n, sizes[-1]).
+
+    Attributes:
+        linears: its linear layers, the first first.
+    """
 
     def __init__(self, sizes: Sequence[int], generator: torch.Generator) -> None:
         super().__init__()
-        layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
-        self.layers = nn.ModuleList(layers)
-        for layer in layers:
+        self.sizes = tuple(sizes)
+        self.linears = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+        self.layers = nn.ModuleList(self.linears)
+        for layer in self.linears:
             bound = layer.in_features**-0.5
             nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
             nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        *hidden, last = self.layers
+        *hidden, last = self.linears
         for layer in hidden:
             x = torch.relu(layer(x))
         return last(x)
