@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,10 @@ class RunFolder:
             path = base.with_name(f"{base.name}_{number}")
         return path
 
-    def write_config(self, config: dict[str, Any]) -> None:
-        """Save the resolved configuration, without secrets, as JSON."""
-        write_config(self.path / CONFIG, config)
+    def discard_unused(self) -> None:
+        """Remove the folder if its training never began, which is when the configuration is written."""
+        if not (self.path / CONFIG).exists():
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def write_address(self, address: str | None) -> None:
         """Note where this training's server listens while it runs, so that commands find it; None removes the note."""

@@ -40,6 +40,7 @@ def host(args: argparse.Namespace, *, clients: int, own_server: bool) -> int:
         transport = open_transport(settings, config.run.name)
         stack.callback(transport.close)
         folder = resumed or create_folder(resolved)
+        stack.callback(folder.discard_unused)
         stack.enter_context(_findable(folder, settings.address))
         workers = Workers(_client_commands(config, settings.address, clients), _environ(config), folder.path / "logs")
         with on_interrupt(lambda reason: _leave_before_start(reason, console), workers.kill):
