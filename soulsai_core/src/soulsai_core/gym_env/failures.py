@@ -29,7 +29,7 @@ def failed(env_id: str, action: str, error: Exception) -> EnvironmentFailure:
 
 def _construction_sentence(env_id: str, error: Exception) -> str:
     module, _, name = env_id.rpartition(":")
-    if isinstance(error, ImportError) and module and module == getattr(error, "name", None):
+    if module and module == getattr(error.__cause__, "name", None):
         return f"environment {env_id!r}: module {module!r} is not installed here, so it cannot register {name!r}"
     if isinstance(error, gymnasium.error.Error) and _unregistered(name, error):
         return f"environment {env_id!r} is not registered with gymnasium; {_nearest(name)}"

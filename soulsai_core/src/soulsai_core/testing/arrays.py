@@ -49,9 +49,10 @@ def assert_rows_fit(arrays: Mapping[str, np.ndarray], specs: Mapping[str, ArrayS
 def assert_bounds_hold(arrays: Mapping[str, np.ndarray], specs: Mapping[str, ArraySpec]) -> None:
     """All values lie within the specs' bounds."""
     for name, spec in specs.items():
-        low, high = arrays[name].min(initial=np.inf), arrays[name].max(initial=-np.inf)
-        assert spec.low is None or low >= spec.low, f"{name} has {low}, less than its bound {spec.low}"
-        assert spec.high is None or high <= spec.high, f"{name} has {high}, more than its bound {spec.high}"
+        array = arrays[name]
+        low_holds = spec.low is None or (array >= spec.low).all()
+        high_holds = spec.high is None or (array <= spec.high).all()
+        assert low_holds and high_holds, f"{name} is not within {spec.low} .. {spec.high}: {array}"
 
 
 def assert_actions_fit(actions: np.ndarray, action: ActionSpec, rows: int, masks: np.ndarray | None = None) -> None:
