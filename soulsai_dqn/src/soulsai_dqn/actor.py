@@ -38,8 +38,8 @@ class DQNActor(Actor):
         if len(x) == 1:
             mask = None if masks is None else masks[0]
             if self._rng.random() < self._epsilon:
-                return np.array([random_action(self._rng, mask, self._actions)])
-            return np.array([greedy_action(self._policy.one(x[0]), mask)])
+                return np.array([random_action(self._rng, mask, self._actions)], np.int64)
+            return np.array([greedy_action(self._policy.one(x[0]), mask)], np.int64)
         return self._act_on_many(x, masks)
 
     def _act_on_many(self, x: np.ndarray, masks: np.ndarray | None) -> np.ndarray:

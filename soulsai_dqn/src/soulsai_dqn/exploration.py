@@ -10,7 +10,7 @@ from soulsai_dqn.config import EpsilonConfig
 def epsilon_at(config: EpsilonConfig, env_steps: int) -> float:
     """Share of random actions after so many environment steps of all clients."""
     done = min(env_steps / config.steps, 1.0)
-    return config.start + (config.end - config.start) * done
+    return config.start * (1 - done) + config.end * done
 
 
 def random_action(rng: np.random.Generator, mask: np.ndarray | None, actions: int) -> int:

@@ -49,6 +49,9 @@ class DQNLearner(Learner):
         torch.set_num_threads(self._config.threads)
         torch.set_flush_denormal(True)  # dead units decay into denormal numbers, which are many times as slow
 
+    def stopped(self) -> None:
+        torch.set_flush_denormal(False)
+
     def add(self, batch: SampleBatch, client: str) -> None:
         self._replay.append(batch.columns)
         self._due += len(batch)
@@ -117,12 +120,16 @@ class DQNLearner(Learner):
             self._due, self._owed = int(state.values["due"]), float(state.values["owed"])
             self._gradient_steps = int(state.values["gradient_steps"])
             self._rng.bit_generator.state = state.values["rng"]
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise CheckpointError(f"This checkpoint is not one of DQN with these settings: {error}") from error
+        except KeyError as error:
+            raise CheckpointError(f"This checkpoint is not one of DQN: it has no {error}.") from error
+        except (ValueError, TypeError) as error:
+            raise CheckpointError(f"This checkpoint is not one of DQN with these settings: {error}.") from error
         if moments:
             self._optimizer.state[self._flat] = moments
         if "replay" in state.arrays:
             self._replay.load(state.arrays["replay"])
+        if len(self._replay) < self._config.learning_starts:
+            self._due = 0
 
 
 def _arrays(network: torch.nn.Module) -> Arrays:
@@ -130,4 +137,9 @@ def _arrays(network: torch.nn.Module) -> Arrays:
 
 
 def _load_arrays(network: torch.nn.Module, arrays: Arrays) -> None:
+    here = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    for name in sorted(here.keys() | arrays.keys()):
+        there = arrays[name].shape if name in arrays else None
+        if there != here.get(name):
+            raise ValueError(f"{name} has shape {there} in it and {here.get(name)} here; set `hidden` as it was")
     network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})

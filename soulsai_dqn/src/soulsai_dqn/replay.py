@@ -39,14 +39,16 @@ class ReplayBuffer:
         self._size = min(self._size + count, self.capacity)
 
     def sample(self, rng: np.random.Generator, batches: int, batch_size: int) -> Arrays:
-        """Draw with replacement: name -> (batches, batch_size, *shape). One gather serves all batches."""
+        """Draw with replacement: name -> (batches, batch_size, *shape). One gather serves all batches.
+
+        What is drawn is the age of a transition, not its slot: a buffer that was loaded draws the same."""
         slots = rng.integers(0, self._size, (batches, batch_size))
+        slots = (slots + self._oldest) % self.capacity
         return {name: column[slots] for name, column in self._columns.items()}
 
     def save(self) -> Arrays:
         """The transitions, the oldest first."""
-        oldest = self._next if self._size == self.capacity else 0
-        return {name: np.roll(column[: self._size], -oldest, axis=0) for name, column in self._columns.items()}
+        return {name: np.roll(column[: self._size], -self._oldest, axis=0) for name, column in self._columns.items()}
 
     def load(self, rows: Arrays) -> None:
         """Replace the content by rows saved earlier; of more than the capacity the newest are kept."""
@@ -57,3 +59,8 @@ class ReplayBuffer:
         self._next = self._size = 0
         if len(next(iter(rows.values()))):
             self.append(rows)
+
+    @property
+    def _oldest(self) -> int:
+        """Slot of the oldest transition."""
+        return self._next if self._size == self.capacity else 0

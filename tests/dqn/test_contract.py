@@ -1,0 +1,52 @@
+"""The contract that every algorithm keeps, for DQN on several kinds of spaces."""
+
+import msgspec
+import pytest
+
+from soulsai_core import ArraySpec, Discrete, EnvSpec
+from soulsai_core.testing.algorithm import SPACES, AlgorithmContract
+from soulsai_dqn.config import DQNConfig, EpsilonConfig
+from soulsai_dqn.plugin import plugin as dqn
+
+PLAYER = {
+    "observation.boss_pose": ArraySpec((4,), "float32"),
+    "observation.hp": ArraySpec((), "float32", 0, 1),
+    "observation.phase": ArraySpec((3,), "uint8", 0, 1),
+}
+SERVED = {
+    "vector": SPACES["discrete"],
+    "masked": msgspec.structs.replace(SPACES["discrete"], masked=True),
+    "dict": EnvSpec("dict", PLAYER, Discrete(5)),
+    "masked dict": EnvSpec("masked dict", PLAYER, Discrete(5), masked=True),
+    "scalar": SPACES["scalar"],
+}
+
+
+class TestDQN(AlgorithmContract):
+    @pytest.fixture
+    def plugin(self):
+        return dqn
+
+    @pytest.fixture
+    def config(self):
+        return DQNConfig(
+            hidden=(8,), batch_size=8, learning_starts=16, update_every=12, epsilon=EpsilonConfig(steps=50)
+        )
+
+    @pytest.fixture(params=SERVED)
+    def spec(self, request):
+        return SERVED[request.param]
+
+
+class TestDQNWithOneStepReturns(AlgorithmContract):
+    """And a fractional replay ratio, on one thread of rows."""
+
+    @pytest.fixture
+    def plugin(self):
+        return dqn
+
+    @pytest.fixture
+    def config(self):
+        return DQNConfig(
+            hidden=(), n_step=1, double=False, batch_size=8, learning_starts=1, update_every=8, replay_ratio=0.3
+        )

@@ -1,0 +1,51 @@
+"""Exploration: the schedule, and masks that always hold."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soulsai_dqn.config import EpsilonConfig
+from soulsai_dqn.exploration import epsilon_at, greedy_action, random_action
+
+masks = st.lists(st.booleans(), min_size=1, max_size=6).map(lambda valid: np.array(valid, np.bool_))
+
+
+@pytest.mark.parametrize(("env_steps", "epsilon"), [(0, 1.0), (50, 0.55), (100, 0.1), (10**9, 0.1)])
+def test_epsilon_falls_linearly_and_stays(env_steps, epsilon):
+    assert epsilon_at(EpsilonConfig(start=1.0, end=0.1, steps=100), env_steps) == pytest.approx(epsilon)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_epsilon_begins_and_ends_exactly_as_set(start, end):
+    config = EpsilonConfig(start=start, end=end, steps=10)
+    assert (epsilon_at(config, 0), epsilon_at(config, 10)) == (start, end)
+
+
+@given(masks, st.integers(0, 2**32 - 1))
+def test_random_action_is_valid(mask, seed):
+    action = random_action(np.random.default_rng(seed), mask, len(mask))
+    assert mask[action] or not mask.any()
+    assert 0 <= action < len(mask)
+
+
+@given(masks, st.data())
+def test_greedy_action_is_the_best_valid_one(mask, data):
+    values = np.array(data.draw(st.lists(st.floats(-9, 9), min_size=len(mask), max_size=len(mask))))
+    action = greedy_action(values, mask)
+    usable = values[mask] if mask.any() else values
+    assert values[action] == usable.max()
+    assert mask[action] or not mask.any()
+
+
+@pytest.mark.parametrize("mask", [None, np.array([True, False, True]), np.zeros(3, np.bool_)])
+def test_random_actions_are_uniform_over_the_valid_ones(mask, rng):
+    counts = np.bincount([random_action(rng, mask, 3) for _ in range(6000)], minlength=3)
+    valid = np.ones(3, np.bool_) if mask is None or not mask.any() else mask
+    np.testing.assert_allclose(counts / 6000, valid / valid.sum(), atol=0.03)
+
+
+def test_greedy_action_leaves_the_values_alone():
+    values = np.array([1.0, 2.0])
+    assert greedy_action(values, np.array([True, False])) == 0
+    assert values.tolist() == [1.0, 2.0]

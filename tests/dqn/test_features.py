@@ -1,0 +1,52 @@
+"""Observations become one float32 vector, and spaces that DQN cannot serve are refused with a sentence."""
+
+import numpy as np
+import pytest
+
+from soulsai_core import ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete, SpaceError
+from soulsai_dqn.features import Features, number_of_actions
+
+
+def spec(observations, action=None):
+    return EnvSpec("Some-v0", observations, action or Discrete(2))
+
+
+def test_parts_are_concatenated_in_the_order_of_their_names():
+    """Whatever the order in the spec and in the observation."""
+    parts = {"observation.b": ArraySpec((2, 2), "float32"), "observation.a": ArraySpec((), "uint8")}
+    features = Features(spec(parts))
+    b, a = np.arange(8, dtype=np.float32).reshape(2, 2, 2), np.array([250, 251], np.uint8)
+    expected = [[250, 0, 1, 2, 3], [251, 4, 5, 6, 7]]
+    for observation in ({"observation.b": b, "observation.a": a}, {"observation.a": a, "observation.b": b}):
+        assert features.of(observation).tolist() == expected
+        assert features.of(observation).dtype == np.float32
+    assert features.size == 5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "int64"])
+def test_single_part_becomes_float32(dtype):
+    features = Features(spec({"observation": ArraySpec((3,), dtype)}))
+    vector = features.of({"observation": np.array([[1, 2, 3]], dtype)})
+    assert vector.dtype == np.float32 and vector.tolist() == [[1, 2, 3]]
+
+
+def test_scalar_observation_is_a_vector_of_one():
+    features = Features(spec({"observation": ArraySpec((), "float32")}))
+    assert features.size == 1
+    assert features.of({"observation": np.array([1.0, 2.0], np.float32)}).tolist() == [[1], [2]]
+
+
+def test_images_are_refused_by_name_and_shape():
+    parts = {"observation.hp": ArraySpec((), "float32"), "observation.screen": ArraySpec((90, 160, 3), "uint8")}
+    with pytest.raises(SpaceError, match=r"Some-v0 observes images \(observation.screen .*90, 160, 3.*vector"):
+        Features(spec(parts))
+
+
+@pytest.mark.parametrize("action", [Continuous((1,), (None,), (None,)), MultiDiscrete((2, 3))])
+def test_other_actions_than_discrete_are_refused_with_the_alternative(action):
+    with pytest.raises(SpaceError, match=f"Some-v0 has {type(action).__name__} actions.*PPO"):
+        number_of_actions(spec({}, action))
+
+
+def test_discrete_actions_are_counted():
+    assert number_of_actions(spec({}, Discrete(20))) == 20
