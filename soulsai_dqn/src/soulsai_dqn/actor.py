@@ -17,6 +17,7 @@ class DQNActor(Actor):
 
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
         self._config = config
+        self._reward_scale = config.reward_scale
         self._rng = rng
         self._features = Features(spec)
         self._actions = number_of_actions(spec)
@@ -57,16 +58,24 @@ class DQNActor(Actor):
 
     def add(self, transitions: Transitions) -> None:
         before, after = self._features.of(transitions.observations), self._features.of(transitions.next_observations)
-        for i, row in enumerate(transitions.rows.tolist()):
+        masks = transitions.next_masks
+        numbers = (
+            transitions.rows.tolist(),
+            transitions.actions.tolist(),
+            transitions.rewards.tolist(),
+            transitions.terminated.tolist(),
+            transitions.truncated.tolist(),
+        )
+        for i, (row, action, reward, terminated, truncated) in enumerate(zip(*numbers, strict=True)):
             self._trajectory(row).append(
                 self._iteration,
                 before[i],
-                transitions.actions[i],
-                transitions.rewards[i] * self._config.reward_scale,
-                transitions.terminated[i],
-                transitions.truncated[i],
+                action,
+                reward * self._reward_scale,
+                terminated,
+                truncated,
                 after[i],
-                None if transitions.next_masks is None else transitions.next_masks[i],
+                None if masks is None else masks[i],
             )
 
     def _trajectory(self, row: int) -> Trajectory:

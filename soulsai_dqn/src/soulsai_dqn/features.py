@@ -6,6 +6,8 @@ import numpy as np
 
 from soulsai_core import Arrays, Discrete, EnvSpec, SpaceError
 
+_FLOAT32 = np.dtype(np.float32)
+
 
 class Features:
     """Flattens and concatenates the parts of an observation, in sorted order of their names.
@@ -30,6 +32,8 @@ class Features:
         """name -> (n, *shape) becomes float32 (n, size); may share memory with its input."""
         if len(self._names) == 1:
             only = observations[self._names[0]]
+            if only.ndim == 2 and only.dtype is _FLOAT32:  # the usual case, at every step: not even a view is made
+                return only
             return only.reshape(len(only), self.size).astype(np.float32, copy=False)
         parts = [observations[name] for name in self._names]
         return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1, dtype=np.float32)
