@@ -95,7 +95,7 @@ class Weights:
     env_steps: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made at every step: frozen, it would take five times as long to make
 class Transitions:
     """What one step of `rows` environments gave, without autoreset's traps: `next_observations` is always the
     observation that the action led to, also where the episode ended, and every row is a real transition.
@@ -119,7 +119,7 @@ class Transitions:
     next_masks: np.ndarray | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # like Transitions
 class Step:
     """What an environment of n rows returns, whatever its autoreset mode.
 

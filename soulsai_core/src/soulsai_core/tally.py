@@ -31,18 +31,18 @@ class EpisodeTally:
 
     def add(self, step: Step, iteration: int, extra: Callable[[], dict[str, float]]) -> list[Episode]:
         """Count one step of all rows. Returns the episodes that ended, with `extra()` among their metrics."""
-        valid = step.valid
+        valid = None if step.valid is None else step.valid.tolist()
         for row, reward in enumerate(step.rewards.tolist()):
             if valid is None or valid[row]:
                 self._rewards[row] += reward
                 self._lengths[row] += 1
         for row, numbers in step.metrics.items():
             self._metrics[row].update(numbers)
-        ended = step.terminated | step.truncated
-        if not ended.any():
+        terminated, truncated = step.terminated.tolist(), step.truncated.tolist()
+        if True not in terminated and True not in truncated:
             return []
-        rows = [int(row) for row in ended.nonzero()[0] if valid is None or valid[row]]
-        return [self._end(row, iteration, extra(), complete=True) for row in rows]
+        ended = [row for row in range(len(terminated)) if terminated[row] or truncated[row]]
+        return [self._end(r, iteration, extra(), complete=True) for r in ended if valid is None or valid[r]]
 
     def abandon(self, iteration: int) -> list[Episode]:
         """The environments failed: the episodes that had begun end incomplete."""
