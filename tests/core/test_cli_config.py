@@ -7,7 +7,7 @@ import types
 import pytest
 import yaml
 
-from soulsai_core.cli import app, client_main, main
+from soulsai_core.cli import client_main, main, menu
 from soulsai_core.cli.plugins import plain_lines
 from soulsai_core.errors import SoulsAIError
 
@@ -33,7 +33,7 @@ def run(capsys, *arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["config", "show", "--help"], *([command.name, "--help"] for command in app.COMMANDS)]
+    "arguments", [["--help"], ["config", "show", "--help"], *([command.name, "--help"] for command in menu.COMMANDS)]
 )
 def test_help_imports_nothing_heavy(arguments):
     script = f"""
@@ -55,7 +55,7 @@ def test_help_lists_every_command(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     output = capsys.readouterr().out
-    assert all(command.name in output for command in app.COMMANDS)
+    assert all(command.name in output for command in menu.COMMANDS)
 
 
 def test_the_module_can_be_run_like_the_command():

@@ -3,50 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
 from collections.abc import Sequence
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
+from soulsai_core.cli.menu import Command, menu
 from soulsai_core.errors import SoulsAIError
-
-
-class Command(NamedTuple):
-    """A subcommand; its module has `add_arguments(parser)`, which imports nothing heavy, and `run(args) -> int`.
-
-    `args.command` is the name, for modules that serve several commands.
-    """
-
-    name: str
-    module: str
-    help: str
-
-
-COMMANDS = (
-    Command("train", "train", "train on this machine: server, training node and clients in one go"),
-    Command("training-node", "training_node", "run only the training node, for clients elsewhere"),
-    Command("client", "client", "run a client that plays and sends its experience to a training node"),
-    Command("status", "status", "show what a run is doing"),
-    Command("quicksave", "control", "make a running training node save a checkpoint now"),
-    Command("shutdown", "control", "end a run: the node saves and stops, and its clients leave"),
-    Command("plugins", "plugins", "list the installed plugins, and why one cannot be used"),
-    Command("config", "config", "show, check or explain the configuration"),
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. An error that we raise on purpose becomes a sentence on stderr and exit code 2."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in arguments if not word.startswith("-")), None)
-    parser = _parser(chosen)
-    args = parser.parse_args(arguments)
-    if args.command is None:
-        parser.print_help(sys.stderr)
-        return 2
+    commands = menu(chosen)
     try:
-        return _module(args.command).run(args)
+        parser = _parser(commands, chosen)
+        args = parser.parse_args(arguments)
+        if args.command is None:
+            parser.print_help(sys.stderr)
+            return 2
+        return _find(commands, args.command).module().run(args)
     except SoulsAIError as error:
         print(f"soulsai: {error}", file=sys.stderr)
         return 2
@@ -62,20 +39,21 @@ def client_main() -> int:
     return main(["client", *sys.argv[1:]])
 
 
-def _parser(chosen: str | None) -> argparse.ArgumentParser:
+def _parser(commands: Sequence[Command], chosen: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("soulsai", description="Distributed reinforcement learning on real environments.")
     parser.add_argument("--version", action=_Version, help="print the version of soulsai-core")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for command in COMMANDS:
-        subparser = commands.add_parser(command.name, help=command.help, description=_sentence(command.help))
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for command in commands:
+        subparser = subparsers.add_parser(
+            command.name, help=command.help.replace("%", "%%"), description=_sentence(command.help)
+        )
         if command.name == chosen:
-            _module(chosen).add_arguments(subparser)
+            command.module().add_arguments(subparser)
     return parser
 
 
-def _module(name: str) -> ModuleType:
-    command = next(command for command in COMMANDS if command.name == name)
-    return importlib.import_module(f"soulsai_core.cli.{command.module}")
+def _find(commands: Sequence[Command], name: str) -> Command:
+    return next(command for command in commands if command.name == name)
 
 
 def _sentence(text: str) -> str:

@@ -1,0 +1,72 @@
+"""Commands that other distributions add to `soulsai`."""
+
+import subprocess
+import sys
+from importlib.metadata import distributions
+
+import pytest
+
+from soulsai_core.cli import app, main, menu
+
+DANCE = """
+HELP = "dance for 100% of the time"
+
+def add_arguments(parser):
+    parser.add_argument("--steps", type=int)
+
+def run(args):
+    return args.steps
+"""
+
+
+@pytest.fixture
+def stage(shelf, monkeypatch):
+    """The shelf's commands are those that are installed."""
+
+    def installed():
+        return [e for d in distributions(path=[str(shelf.folder)]) for e in d.entry_points.select(group=menu.GROUP)]
+
+    monkeypatch.setattr(app, "menu", lambda chosen: menu.menu(chosen, installed))
+    return shelf
+
+
+def add(stage, name="dance", code=DANCE):
+    return stage.add("commands", name, "soulsai-dance", code=code, target=f"shelf_soulsai_dance_{name}")
+
+
+def test_a_command_of_another_distribution_is_run_with_its_arguments(stage):
+    add(stage)
+    assert main(["dance", "--steps", "3"]) == 3
+
+
+def test_help_lists_the_commands_of_other_distributions(stage, capsys):
+    add(stage)
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "dance for 100% of the time" in capsys.readouterr().out
+
+
+def test_a_command_of_ours_is_never_replaced_nor_slowed_by_another_one(stage, monkeypatch):
+    module = add(stage, "status")
+    with pytest.raises(SystemExit, match="0"):
+        main(["status", "--help"])
+    assert not stage.imported(module)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [("1 / 0", "ZeroDivisionError: division by zero"), ("HELP = 'x'", "must have HELP")]
+)
+def test_a_broken_command_is_named_with_its_distribution_and_harms_no_other(stage, capsys, code, reason):
+    add(stage, "dance", code)
+    add(stage, "sing", DANCE)
+    assert main(["dance"]) == 2
+    error = capsys.readouterr().err
+    assert "'dance' of soulsai-dance 1.2" in error
+    assert reason in error
+    assert main(["sing", "--steps", "1"]) == 1
+
+
+def test_help_is_quick_with_commands_of_other_distributions_installed():
+    script = "import sys; from soulsai_core.cli.menu import menu; menu(None); print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "pydantic", "stevedore", "matplotlib", "torch", "rich"} & set(modules)
