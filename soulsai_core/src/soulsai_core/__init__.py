@@ -8,74 +8,142 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from soulsai_core.assembly import join as join
     from soulsai_core.assembly import node_parts_for as node_parts_for
+    from soulsai_core.assembly import open_transport as open_transport
+    from soulsai_core.catalog import Catalog as Catalog
+    from soulsai_core.cli.display import start_logging as start_logging
+    from soulsai_core.cli.interrupts import on_interrupt as on_interrupt
+    from soulsai_core.cli.options import add_config_arguments as add_config_arguments
+    from soulsai_core.cli.options import config_from as config_from
     from soulsai_core.client import Client as Client
     from soulsai_core.config import Config as Config
+    from soulsai_core.config import Settings as Settings
     from soulsai_core.config import load_config as load_config
+    from soulsai_core.config import resolve_telemetry as resolve_telemetry
     from soulsai_core.contracts import API_VERSION as API_VERSION
     from soulsai_core.contracts import Actor as Actor
     from soulsai_core.contracts import AlgorithmPlugin as AlgorithmPlugin
     from soulsai_core.contracts import ConnectorContext as ConnectorContext
     from soulsai_core.contracts import ConnectorPlugin as ConnectorPlugin
+    from soulsai_core.contracts import Entry as Entry
     from soulsai_core.contracts import Environment as Environment
     from soulsai_core.contracts import EnvironmentPlugin as EnvironmentPlugin
     from soulsai_core.contracts import Learner as Learner
     from soulsai_core.contracts import Sync as Sync
+    from soulsai_core.contracts import TelemetryPlugin as TelemetryPlugin
+    from soulsai_core.contracts import Transport as Transport
     from soulsai_core.contracts import WrapperPlugin as WrapperPlugin
+    from soulsai_core.errors import AccessError as AccessError
     from soulsai_core.errors import CheckpointError as CheckpointError
     from soulsai_core.errors import ConfigError as ConfigError
     from soulsai_core.errors import EnvironmentFailure as EnvironmentFailure
+    from soulsai_core.errors import PluginError as PluginError
     from soulsai_core.errors import SoulsAIError as SoulsAIError
     from soulsai_core.errors import SpaceError as SpaceError
+    from soulsai_core.errors import TransportError as TransportError
+    from soulsai_core.hooks import Observers as Observers
+    from soulsai_core.hookspecs import HookSpecs as HookSpecs
     from soulsai_core.hookspecs import hookimpl as hookimpl
+    from soulsai_core.hookspecs import hookspec as hookspec
+    from soulsai_core.messages import Announcement as Announcement
     from soulsai_core.messages import Arrays as Arrays
     from soulsai_core.messages import ArraySpec as ArraySpec
     from soulsai_core.messages import ClientInfo as ClientInfo
+    from soulsai_core.messages import ClientStatus as ClientStatus
+    from soulsai_core.messages import Command as Command
     from soulsai_core.messages import Continuous as Continuous
     from soulsai_core.messages import Discrete as Discrete
     from soulsai_core.messages import EnvSpec as EnvSpec
     from soulsai_core.messages import Episode as Episode
     from soulsai_core.messages import MultiDiscrete as MultiDiscrete
+    from soulsai_core.messages import NodeStatus as NodeStatus
+    from soulsai_core.messages import Reply as Reply
     from soulsai_core.messages import SampleBatch as SampleBatch
     from soulsai_core.messages import State as State
     from soulsai_core.messages import Step as Step
     from soulsai_core.messages import Transitions as Transitions
     from soulsai_core.messages import Weights as Weights
+    from soulsai_core.run_folder import RunFolder as RunFolder
+    from soulsai_core.run_folder import running_address as running_address
+    from soulsai_core.supervised import SupervisedLoop as SupervisedLoop
     from soulsai_core.training import TrainingNode as TrainingNode
     from soulsai_core.transport.embedded import EmbeddedServer as EmbeddedServer
 
 _HOME = {
-    "assembly": ("join", "node_parts_for"),
+    "assembly": (
+        "join",
+        "node_parts_for",
+        "open_transport",
+    ),
+    "catalog": ("Catalog",),
+    "cli.display": ("start_logging",),
+    "cli.interrupts": ("on_interrupt",),
+    "cli.options": (
+        "add_config_arguments",
+        "config_from",
+    ),
     "client": ("Client",),
-    "config": ("Config", "load_config"),
+    "config": (
+        "Config",
+        "Settings",
+        "load_config",
+        "resolve_telemetry",
+    ),
     "contracts": (
         "API_VERSION",
         "Actor",
         "AlgorithmPlugin",
         "ConnectorContext",
         "ConnectorPlugin",
+        "Entry",
         "Environment",
         "EnvironmentPlugin",
         "Learner",
         "Sync",
+        "TelemetryPlugin",
+        "Transport",
         "WrapperPlugin",
     ),
-    "errors": ("CheckpointError", "ConfigError", "EnvironmentFailure", "SoulsAIError", "SpaceError"),
-    "hookspecs": ("hookimpl",),
+    "errors": (
+        "AccessError",
+        "CheckpointError",
+        "ConfigError",
+        "EnvironmentFailure",
+        "PluginError",
+        "SoulsAIError",
+        "SpaceError",
+        "TransportError",
+    ),
+    "hooks": ("Observers",),
+    "hookspecs": (
+        "HookSpecs",
+        "hookimpl",
+        "hookspec",
+    ),
     "messages": (
-        "Arrays",
+        "Announcement",
         "ArraySpec",
+        "Arrays",
         "ClientInfo",
+        "ClientStatus",
+        "Command",
         "Continuous",
         "Discrete",
         "EnvSpec",
         "Episode",
         "MultiDiscrete",
+        "NodeStatus",
+        "Reply",
         "SampleBatch",
         "State",
         "Step",
         "Transitions",
         "Weights",
     ),
+    "run_folder": (
+        "RunFolder",
+        "running_address",
+    ),
+    "supervised": ("SupervisedLoop",),
     "training": ("TrainingNode",),
     "transport.embedded": ("EmbeddedServer",),
 }

@@ -16,6 +16,7 @@ from soulsai_core.contracts import (
     AlgorithmPlugin,
     ConnectorPlugin,
     EnvironmentPlugin,
+    TelemetryPlugin,
     WrapperPlugin,
 )
 from soulsai_core.errors import PluginError
@@ -30,6 +31,7 @@ _KINDS = {
     "algorithm": _Kind("soulsai.algorithms", AlgorithmPlugin),
     "environment": _Kind("soulsai.environments", EnvironmentPlugin),
     "connector": _Kind("soulsai.connectors", ConnectorPlugin),
+    "telemetry": _Kind("soulsai.telemetry", TelemetryPlugin),
     "wrapper": _Kind("soulsai.wrappers", WrapperPlugin),
 }
 
@@ -37,7 +39,16 @@ _HOMES = {
     "soulsai-dqn": ("dqn",),
     "soulsai-ppo": ("ppo",),
     "soulsai-souls-env": ("soulsgym",),
-    "soulsai-telemetry": ("figure", "grafana", "json_file", "prometheus", "tensorboard", "wandb"),
+    "soulsai-telemetry": (
+        "telemetry",
+        "figure",
+        "grafana",
+        "json_file",
+        "mlflow",
+        "prometheus",
+        "tensorboard",
+        "wandb",
+    ),
 }
 """Our own distributions, which may be suggested for a missing name. Other names are never guessed."""
 
@@ -87,6 +98,13 @@ class Catalog:
 
     def wrapper(self, name: str) -> WrapperPlugin:
         return self._chosen("wrapper", name)
+
+    def telemetry(self) -> TelemetryPlugin:
+        return self._chosen("telemetry", "telemetry")
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether such a plugin is installed, usable or not. Imports nothing."""
+        return any(entry.name == name for entry in self._entries(kind))
 
     def usable(self, kind: str) -> list[Any]:
         """All plugins of a kind ("algorithm", "environment" ...) that can be used, by name. Imports them all."""

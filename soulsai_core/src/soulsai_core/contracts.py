@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -296,11 +296,24 @@ class ConnectorPlugin:
 
     Attributes:
         make: (config, context) -> an object with methods marked `@soulsai_core.hookimpl`, and optionally `close()`.
+        home: the node that it lives in and whose events it hears. The telemetry node tells more of the episodes, and
+            nothing of single samples and updates.
     """
 
     name: str
     config: type[BaseModel]
     make: Callable[[Any, ConnectorContext], object]
+    home: Literal["training", "telemetry"] = "training"
+    api_version: int = API_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryPlugin:
+    """Entry point group `soulsai.telemetry`: the settings of the telemetry node. Its distribution also adds the command
+    `soulsai telemetry`, which runs it."""
+
+    config: type[BaseModel]
+    name: str = "telemetry"
     api_version: int = API_VERSION
 
 

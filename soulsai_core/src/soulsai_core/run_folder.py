@@ -14,6 +14,7 @@ from soulsai_core.errors import CheckpointError
 CHECKPOINT = "checkpoint"
 CONFIG = "config.json"
 ADDRESS = "address"
+PAGE = "page"
 
 
 class RunFolder:
@@ -68,6 +69,16 @@ class RunFolder:
     def episodes(self) -> Path:
         """Results of each episode, one JSON object a line."""
         return self.path / "episodes.jsonl"
+
+    @property
+    def logs(self) -> Path:
+        """What the processes of this training said, one file each."""
+        return self.path / "logs"
+
+    @property
+    def page(self) -> Path:
+        """Where the telemetry node notes the URL of its page while it runs."""
+        return self.path / PAGE
 
     def manual_save(self, iteration: int) -> Path:
         """A place for a save on command that is not taken yet."""

@@ -1,9 +1,8 @@
-"""Hosting a training: the server if it is ours, the clients that are ours, and the training node in this process."""
+"""Hosting a training: the server if it is ours, the children that are ours, and the training node in this process."""
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,20 +11,24 @@ from rich.console import Console
 
 from soulsai_core.assembly import create_folder, make_node, open_transport
 from soulsai_core.catalog import Catalog
-from soulsai_core.cli.display import progress_line, start_logging
+from soulsai_core.cli.children import client_commands, environ, page_told, telemetry_command
+from soulsai_core.cli.display import log_file, progress_line, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
 from soulsai_core.cli.workers import Workers
 from soulsai_core.config import Config, resolve
-from soulsai_core.config.secret import VARIABLE, read_secret
 from soulsai_core.errors import ConfigError
 from soulsai_core.run_folder import CONFIG, RunFolder
 from soulsai_core.training import TrainingNode
 from soulsai_core.transport.embedded import EmbeddedServer
 
 
-def host(args: argparse.Namespace, *, clients: int, own_server: bool) -> int:
-    """Run a training to its end and say where its model lies."""
+def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
+    """Run a training to its end and say where its model lies.
+
+    Args:
+        alone: run nothing but the training node; else a server too, if none is configured, clients and telemetry.
+    """
     if clients < 0:
         raise ConfigError(f"--clients is {clients}; it takes 0 or more.")
     console = Console()
@@ -34,7 +37,7 @@ def host(args: argparse.Namespace, *, clients: int, own_server: bool) -> int:
     resolved = resolve(config, Catalog())
     with ExitStack() as stack:
         settings = config.redis
-        if own_server and settings.address is None:
+        if not alone and settings.address is None:
             server = stack.enter_context(EmbeddedServer())
             settings = settings.model_copy(update={"address": server.address})
         transport = open_transport(settings, config.run.name)
@@ -42,13 +45,19 @@ def host(args: argparse.Namespace, *, clients: int, own_server: bool) -> int:
         folder = resumed or create_folder(resolved)
         stack.callback(folder.discard_unused)
         stack.enter_context(_findable(folder, settings.address))
-        workers = Workers(_client_commands(config, settings.address, clients), _environ(config), folder.path / "logs")
+        stack.enter_context(log_file(folder.logs / "training-node.log"))
+        children = client_commands(config, settings.address, clients)
+        if not alone:
+            children |= telemetry_command(args, resolved, settings.address, resumed)
+        workers = Workers(children, environ(config), folder.logs)
         with on_interrupt(lambda reason: _leave_before_start(reason, console), workers.kill):
             workers.start()
             stack.callback(workers.close)
             node = make_node(resolved, transport, folder, resume=resumed is not None)
             if config.training.prometheus_port is not None:
                 stack.callback(node.metrics.serve(config.training.prometheus_port))
+            if "telemetry" in children:
+                stack.enter_context(page_told(folder, console))
         reason = _run(node, workers, console)
     console.print(f"Training ended: {reason}.", highlight=False)
     console.print(f"The model lies in {node.folder.checkpoint}", highlight=False, soft_wrap=True)
@@ -86,16 +95,3 @@ def _findable(folder: RunFolder, address: str | None) -> Iterator[None]:
         yield
     finally:
         folder.write_address(None)
-
-
-def _client_commands(config: Config, address: str | None, clients: int) -> list[list[str]]:
-    common = ["client", "--redis-address", str(address), "--run", config.run.name, "--with-parent"]
-    seeds = [[] if config.run.seed is None else ["--seed", str(config.run.seed * 1000 + i)] for i in range(clients)]
-    return [[*common, *seed] for seed in seeds]
-
-
-def _environ(config: Config) -> dict[str, str]:
-    """The children's environment: one thread each for maths, and the password where a file holds it."""
-    environ = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **os.environ}
-    password = read_secret(config.redis.secret_file)
-    return environ if password is None else {**environ, VARIABLE: password}

@@ -1,4 +1,4 @@
-"""`soulsai train`: server, training node and clients on this machine."""
+"""`soulsai train`: server, training node, clients and telemetry on this machine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The configuration's, the number of clients, and what to go on with."""
     add_config_arguments(parser)
     parser.add_argument("--clients", type=int, default=2, metavar="N", help="clients to start here (default: 2)")
+    parser.add_argument(
+        "--no-telemetry",
+        action="append_const",
+        dest="set",
+        const="telemetry.enabled=false",
+        help="do not run the telemetry node, which shows the training on a page",
+    )
     add_resume_argument(parser)
 
 
@@ -29,4 +36,4 @@ def run(args: argparse.Namespace) -> int:
     """Train until a goal is reached or somebody stops it."""
     from soulsai_core.cli.hosting import host
 
-    return host(args, clients=args.clients, own_server=True)
+    return host(args, clients=args.clients, alone=False)

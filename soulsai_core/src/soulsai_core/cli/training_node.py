@@ -18,4 +18,4 @@ def run(args: argparse.Namespace) -> int:
     """Train until a goal is reached or somebody stops it."""
     from soulsai_core.cli.hosting import host
 
-    return host(args, clients=0, own_server=False)
+    return host(args, clients=0, alone=True)

@@ -1,4 +1,4 @@
-"""Clients as child processes of `soulsai train`: started, started again when they die, and never left behind."""
+"""Child processes of `soulsai train`: started, started again when they die, and never left behind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -26,19 +26,19 @@ class Workers:
     ended.
 
     Args:
-        commands: arguments after `python -m soulsai_core`.
+        commands: name of the child -> arguments after `python -m soulsai_core`.
         environ: environment variables of the children.
         logs: folder for what the children print, one file each.
     """
 
-    def __init__(self, commands: Sequence[Sequence[str]], environ: dict[str, str], logs: Path) -> None:
+    def __init__(self, commands: Mapping[str, Sequence[str]], environ: dict[str, str], logs: Path) -> None:
         self._environ = environ
         self._logs = logs
         self._closing = threading.Event()
-        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._threads = [
-            threading.Thread(target=self._keep_running, args=(i, command), name=f"worker-{i}", daemon=True)
-            for i, command in enumerate(commands)
+            threading.Thread(target=self._keep_running, args=item, name=f"worker-{item[0]}", daemon=True)
+            for item in commands.items()
         ]
 
     def start(self) -> None:
@@ -68,12 +68,12 @@ class Workers:
         for process in list(self._processes.values()):
             process.kill()
 
-    def _keep_running(self, index: int, command: Sequence[str]) -> None:
+    def _keep_running(self, name: str, command: Sequence[str]) -> None:
         pauses = delays(random.Random(), first=1.0, longest=60.0)
-        path = self._logs / f"client-{index + 1}.log"
+        path = self._logs / f"{name}.log"
         while not self._closing.is_set():
             with path.open("ab") as output:
-                process = self._processes[index] = self._spawn(command, output)
+                process = self._processes[name] = self._spawn(command, output)
                 if self._closing.is_set() and process.stdin is not None:
                     process.stdin.close()
                 code = process.wait()
@@ -81,8 +81,8 @@ class Workers:
                 return
             pause = next(pauses)
             log.warning(
-                "Client %d ended with code %d: %s Starting it again in %.0f s; its log is %s.",
-                index + 1, code, _last_line(path), pause, path,
+                "%s ended with code %d: %s Starting it again in %.0f s; its log is %s.",
+                name.capitalize(), code, _last_line(path), pause, path,
             )  # fmt: skip
             self._closing.wait(pause)
 

@@ -9,9 +9,10 @@ from soulsai_core.config.models import (
     RunSettings,
     Settings,
     StopSettings,
+    TelemetrySettings,
     TrainingSettings,
 )
-from soulsai_core.config.resolved import Resolved, check_part, resolve
+from soulsai_core.config.resolved import Resolved, check_part, resolve, resolve_telemetry
 from soulsai_core.config.secret import read_secret
 from soulsai_core.config.text import config_schema, default_yaml
 
@@ -24,6 +25,7 @@ __all__ = [
     "RunSettings",
     "Settings",
     "StopSettings",
+    "TelemetrySettings",
     "TrainingSettings",
     "check_part",
     "config_schema",
@@ -31,4 +33,5 @@ __all__ = [
     "load_config",
     "read_secret",
     "resolve",
+    "resolve_telemetry",
 ]

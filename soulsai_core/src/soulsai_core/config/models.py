@@ -67,6 +67,14 @@ class RedisSettings(Settings):
         return address
 
 
+class TelemetrySettings(Settings):
+    enabled: bool | None = Field(
+        default=None,
+        description="`soulsai train` runs the telemetry node too; null: if soulsai-telemetry is installed.",
+    )
+    config: dict[str, Any] = Field(default={}, description="The telemetry node's own settings.")
+
+
 class StopSettings(Settings):
     env_steps: int | None = Field(default=None, ge=1, description="Stop after this many environment steps.")
     iterations: int | None = Field(default=None, ge=1, description="Stop after this many model iterations.")
@@ -115,6 +123,7 @@ class Config(Settings):
     connectors: tuple[Part, ...] = Field(
         default=(), description="What shows or stores the events: a list of {name, config}."
     )
+    telemetry: TelemetrySettings = Field(default=TelemetrySettings(), description="Who watches the training.")
     training: TrainingSettings = Field(default=TrainingSettings(), description="The training node.")
     client: ClientSettings = Field(
         default=ClientSettings(), description="The clients; they download this from the node."

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import to_jsonable_python
@@ -12,12 +13,22 @@ from pydantic_core import to_jsonable_python
 from soulsai_core.config.complaints import complaints, raise_if_any
 from soulsai_core.config.models import Config, Part
 from soulsai_core.config.sources import Layer, Path, Sources
-from soulsai_core.contracts import AlgorithmPlugin, ConnectorPlugin, EnvironmentPlugin, WrapperPlugin
+from soulsai_core.contracts import (
+    AlgorithmPlugin,
+    ConnectorPlugin,
+    EnvironmentPlugin,
+    TelemetryPlugin,
+    WrapperPlugin,
+)
+from soulsai_core.errors import PluginError
 
 if TYPE_CHECKING:
     from soulsai_core.catalog import Catalog
 
-Plugin = AlgorithmPlugin | EnvironmentPlugin | ConnectorPlugin | WrapperPlugin
+log = logging.getLogger(__name__)
+
+Plugin = AlgorithmPlugin | EnvironmentPlugin | ConnectorPlugin | TelemetryPlugin | WrapperPlugin
+Connectors = tuple[tuple[ConnectorPlugin, BaseModel], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,7 @@ class Resolved:
         config: with every default of the plugins filled in.
         algorithm_config, environment_config: objects of the plugins' own models.
         connectors: each connector with its settings, in the order of the configuration.
+        telemetry_config: the telemetry node's settings, None if there is none or it is switched off.
     """
 
     config: Config
@@ -35,7 +47,8 @@ class Resolved:
     algorithm_config: BaseModel
     environment: EnvironmentPlugin
     environment_config: BaseModel
-    connectors: tuple[tuple[ConnectorPlugin, BaseModel], ...]
+    connectors: Connectors
+    telemetry_config: BaseModel | None = None
 
     def public(self) -> dict[str, Any]:
         """JSON-able values without secrets, as announced, saved and shown."""
@@ -48,27 +61,72 @@ def resolve(config: Config, catalog: Catalog) -> Resolved:
     Raises PluginError for a plugin that cannot be used, then ConfigError with a line for every wrong setting.
     """
     algorithm, environment = catalog.algorithm(config.algorithm.name), catalog.environment(config.environment.name)
-    connectors = [catalog.connector(part.name) for part in config.connectors]
+    connectors = _connectors(config, catalog)
+    telemetry = _telemetry(config, catalog)
     chosen: list[tuple[Plugin, Part, Path]] = [
         (algorithm, config.algorithm, ("algorithm", "config")),
         (environment, config.environment, ("environment", "config")),
+        *connectors,
+        *telemetry,
     ]
-    for position, connector in enumerate(connectors):
-        chosen.append((connector, config.connectors[position], ("connectors", position, "config")))
-    of_algorithm, of_environment, *of_connectors = _check_all(chosen, config.sources)
-    filled = {
+    of_algorithm, of_environment, *others = _check_all(chosen, config.sources)
+    of_connectors, of_telemetry = others[: len(connectors)], next(iter(others[len(connectors) :]), None)
+    filled: dict[str, Any] = {
         "algorithm": _filled(algorithm, of_algorithm),
         "environment": _filled(environment, of_environment),
-        "connectors": tuple(map(_filled, connectors, of_connectors)),
+        "connectors": tuple(_filled(c.plugin, checked) for c, checked in zip(connectors, of_connectors, strict=True)),
     }
+    if of_telemetry is not None:
+        filled["telemetry"] = config.telemetry.model_copy(update={"config": of_telemetry.model_dump()})
     return Resolved(
         config=config.model_copy(update=filled),
         algorithm=algorithm,
         algorithm_config=of_algorithm,
         environment=environment,
         environment_config=of_environment,
-        connectors=tuple(zip(connectors, of_connectors, strict=True)),
+        connectors=tuple((c.plugin, checked) for c, checked in zip(connectors, of_connectors, strict=True)),
+        telemetry_config=of_telemetry,
     )
+
+
+def resolve_telemetry(config: Config, catalog: Catalog) -> tuple[BaseModel, Connectors]:
+    """The telemetry node's settings and the connectors that live there; neither algorithm nor environment need be
+    installed. Raises as `resolve` does."""
+    connectors = [chosen for chosen in _connectors(config, catalog) if chosen.plugin.home == "telemetry"]
+    own = _Chosen(catalog.telemetry(), _telemetry_part(config), ("telemetry", "config"))
+    settings, *others = _check_all([own, *connectors], config.sources)
+    return settings, tuple((c.plugin, checked) for c, checked in zip(connectors, others, strict=True))
+
+
+class _Chosen(NamedTuple):
+    plugin: Any
+    part: Part
+    path: Path
+
+
+def _connectors(config: Config, catalog: Catalog) -> list[_Chosen]:
+    return [
+        _Chosen(catalog.connector(part.name), part, ("connectors", position, "config"))
+        for position, part in enumerate(config.connectors)
+    ]
+
+
+def _telemetry(config: Config, catalog: Catalog) -> list[_Chosen]:
+    """The telemetry node, unless it is switched off; not chosen in so many words, it may be missing or broken."""
+    enabled = config.telemetry.enabled
+    if enabled is False or (enabled is None and not catalog.has("telemetry", "telemetry")):
+        return []
+    try:
+        return [_Chosen(catalog.telemetry(), _telemetry_part(config), ("telemetry", "config"))]
+    except PluginError as error:
+        if enabled:
+            raise
+        log.warning("%s Training goes on without telemetry.", error)
+        return []
+
+
+def _telemetry_part(config: Config) -> Part:
+    return Part(name="telemetry", config=config.telemetry.config)
 
 
 def check_part(plugin: Plugin, values: Mapping[str, Any], path: tuple[str, ...], origin: str) -> BaseModel:
@@ -91,7 +149,7 @@ def public_values(model: BaseModel) -> dict[str, Any]:
     return to_jsonable_python(_without_secrets(model.model_dump()))
 
 
-def _check_all(chosen: list[tuple[Plugin, Part, Path]], sources: Sources) -> Iterator[BaseModel]:
+def _check_all(chosen: Sequence[tuple[Plugin, Part, Path]], sources: Sources) -> Iterator[BaseModel]:
     checked: list[BaseModel] = []
     wrong: list[str] = []
     for plugin, part, path in chosen:

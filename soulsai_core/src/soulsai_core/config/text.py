@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from soulsai_core.catalog import Catalog
 
 _WIDTH = 110
-_KINDS = ("environment", "algorithm", "connector")
+_KINDS = ("environment", "algorithm", "connector", "telemetry")
 _HEAD = "# Every setting with its default. Written by `soulsai config default`; put changes into config.yaml."
 
 
@@ -32,6 +32,8 @@ def default_yaml(catalog: Catalog, overrides: Sequence[str] = ()) -> str:
         ("environment", "config"): resolved.environment_config,
         ("algorithm", "config"): resolved.algorithm_config,
     }
+    if resolved.telemetry_config is not None:
+        plugins["telemetry", "config"] = resolved.telemetry_config
     return "\n".join((_HEAD, *_section(resolved.config, (), plugins), ""))
 
 
@@ -72,6 +74,9 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         parts = [_part(plugin.name, references[plugin.config, "validation"], default) for plugin in found]
         if kind == "connector":
             whole["properties"]["connectors"]["items"] = {"anyOf": parts}
+        elif kind == "telemetry":
+            settings = dict(references[found[0].config, "validation"])
+            definitions["TelemetrySettings"]["properties"]["config"] |= settings
         else:
             whole["properties"][kind] = {"description": Config.model_fields[kind].description, "anyOf": parts}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole, "$defs": definitions}

@@ -61,6 +61,13 @@ def _episode(number: int) -> Episode:
 class ConnectorContract(PluginContract):
     """The implementer's class has the fixtures `plugin` and `config`."""
 
+    specs: type = HookSpecs
+    """The menu of events of the node that the connector lives in."""
+
+    def events(self, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What it is told: every hook of the menu, in an order that happens."""
+        return example_events(folder)
+
     @pytest.fixture
     def connector(self, plugin: ConnectorPlugin, config: Any, tmp_path: Path) -> Iterator[object]:
         """The plugin's object, closed at the end if it can be."""
@@ -71,22 +78,24 @@ class ConnectorContract(PluginContract):
     def test_connector_is_an_object_with_hooks(self, connector: object) -> None:
         """An instance, not a class; it listens to something, and to nothing that does not exist."""
         assert not isinstance(connector, type), f"{connector} is a class; make() shall give an instance of it"
-        assert _registered(connector).get_hookcallers(connector), "no method is marked with @soulsai_core.hookimpl"
+        assert _registered(connector, self.specs).get_hookcallers(connector), (
+            "no method is marked with @soulsai_core.hookimpl"
+        )
 
     def test_every_event_can_be_heard_in_a_thread_of_its_own(self, connector: object, tmp_path: Path) -> None:
         """Events come from another thread than the one that made the connector."""
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(_tell_everything, connector, tmp_path).result()
+            thread.submit(self._tell_everything, connector, tmp_path).result()
 
     def test_events_after_a_resume_can_be_heard(self, connector: object, tmp_path: Path) -> None:
         """A second start in the same folder; episodes may come again."""
-        _tell_everything(connector, tmp_path)
-        _registered(connector).hook.training_started(run="run-1", folder=tmp_path, resumed=True)
-        _registered(connector).hook.episode_finished(episode=_episode(3))
+        self._tell_everything(connector, tmp_path)
+        _registered(connector, self.specs).hook.training_started(run="run-1", folder=tmp_path, resumed=True)
+        _registered(connector, self.specs).hook.episode_finished(episode=_episode(3))
 
     def test_closing_twice_is_harmless(self, connector: object, tmp_path: Path) -> None:
         """With events before it."""
-        _tell_everything(connector, tmp_path)
+        self._tell_everything(connector, tmp_path)
         _close(connector)
         _close(connector)
 
@@ -94,19 +103,18 @@ class ConnectorContract(PluginContract):
         """Training may fail at its start."""
         _close(connector)
 
+    def _tell_everything(self, connector: object, folder: Path) -> None:
+        hook = _registered(connector, self.specs).hook
+        for event, arguments in self.events(folder):
+            getattr(hook, event)(**arguments)
 
-def _registered(connector: object) -> pluggy.PluginManager:
+
+def _registered(connector: object, specs: type) -> pluggy.PluginManager:
     manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(HookSpecs)
+    manager.add_hookspecs(specs)
     manager.register(connector)
     manager.check_pending()
     return manager
-
-
-def _tell_everything(connector: object, folder: Path) -> None:
-    hook = _registered(connector).hook
-    for event, arguments in example_events(folder):
-        getattr(hook, event)(**arguments)
 
 
 def _close(connector: object) -> None:

@@ -1,0 +1,77 @@
+"""The telemetry node's settings: checked where it is installed, kept where it is not."""
+
+import pytest
+
+from soulsai_core.config import load_config, resolve, resolve_telemetry
+from soulsai_core.errors import ConfigError, PluginError
+
+TELEMETRY = """
+from pydantic import Field, SecretStr
+from soulsai_core.config import Settings
+from soulsai_core.contracts import TelemetryPlugin
+
+class Config(Settings):
+    window: int = Field(default=50, ge=1, description="Episodes averaged.")
+    token: SecretStr | None = Field(default=None, description="Something to hide.")
+
+plugin = TelemetryPlugin(config=Config)
+"""
+CONNECTOR = """
+from pydantic import Field
+from soulsai_core.config import Settings
+from soulsai_core.contracts import ConnectorPlugin
+
+class Config(Settings):
+    port: int = Field(default=8000, description="Port.")
+
+plugin = ConnectorPlugin(name="{name}", config=Config, make=None, home="{home}")
+"""
+
+
+def with_telemetry(shelf, code=TELEMETRY):
+    shelf.add("telemetry", "telemetry", "soulsai-telemetry", code=code)
+    return shelf.catalog()
+
+
+def test_telemetry_that_is_installed_is_resolved_with_its_defaults_and_without_its_secrets(catalog, shelf):
+    config = load_config(None, ["telemetry.config.token=hush"], {})
+    resolved = resolve(config, with_telemetry(shelf))
+    assert resolved.telemetry_config.window == 50
+    assert resolved.public()["telemetry"] == {"enabled": None, "config": {"window": 50}}
+
+
+def test_a_wrong_setting_of_telemetry_is_named_with_its_path(catalog, shelf):
+    with pytest.raises(ConfigError, match=r"telemetry\.config\.window: must be at least 1"):
+        resolve(load_config(None, ["telemetry.config.window=0"], {}), with_telemetry(shelf))
+
+
+def test_without_telemetry_its_settings_are_kept_for_others_and_nothing_is_resolved(catalog):
+    resolved = resolve(load_config(None, ["telemetry.config.window=7"], {}), catalog)
+    assert resolved.telemetry_config is None
+    assert resolved.config.telemetry.config == {"window": 7}
+
+
+def test_telemetry_switched_off_is_not_resolved(catalog, shelf):
+    assert resolve(load_config(None, ["telemetry.enabled=false"], {}), with_telemetry(shelf)).telemetry_config is None
+
+
+def test_telemetry_that_is_asked_for_and_missing_names_its_distribution(catalog):
+    with pytest.raises(PluginError, match="pip install soulsai-telemetry"):
+        resolve(load_config(None, ["telemetry.enabled=true"], {}), catalog)
+
+
+def test_broken_telemetry_nobody_asked_for_is_logged_and_harms_nothing(catalog, shelf, caplog):
+    broken = with_telemetry(shelf, "1 / 0")
+    assert resolve(load_config(None, [], {}), broken).telemetry_config is None
+    assert "division by zero" in caplog.text
+    with pytest.raises(PluginError, match="division by zero"):
+        resolve(load_config(None, ["telemetry.enabled=true"], {}), broken)
+
+
+def test_the_telemetry_node_needs_neither_algorithm_nor_environment_installed(shelf):
+    shelf.add("connectors", "wall", "soulsai-wall", code=CONNECTOR.format(name="wall", home="telemetry"))
+    shelf.add("connectors", "printer", "soulsai-print", code=CONNECTOR.format(name="printer", home="training"))
+    config = load_config(None, ["connectors=[{name: wall, config: {port: 9}}, {name: printer}]"], {})
+    settings, connectors = resolve_telemetry(config, with_telemetry(shelf))
+    assert settings.window == 50
+    assert [(plugin.name, chosen.port) for plugin, chosen in connectors] == [("wall", 9)]
