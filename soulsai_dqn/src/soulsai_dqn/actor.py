@@ -36,12 +36,15 @@ class DQNActor(Actor):
         if self._policy is None:
             raise RuntimeError("act was called before load")
         x = self._features.of(observations)
-        if len(x) == 1:
-            mask = None if masks is None else masks[0]
-            if self._rng.random() < self._epsilon:
-                return np.array([random_action(self._rng, mask, self._actions)], np.int64)
-            return np.array([greedy_action(self._policy.one(x[0]), mask)], np.int64)
-        return self._act_on_many(x, masks)
+        if len(x) > 1:
+            return self._act_on_many(x, masks)
+        mask = None if masks is None else masks[0]
+        if self._rng.random() < self._epsilon:
+            return np.array([random_action(self._rng, mask, self._actions)], np.int64)
+        values = self._policy.one(x[0])
+        if mask is None:
+            return values.argmax(keepdims=True)
+        return np.array([greedy_action(values, mask)], np.int64)
 
     def _act_on_many(self, x: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
         assert self._policy is not None
@@ -58,22 +61,16 @@ class DQNActor(Actor):
 
     def add(self, transitions: Transitions) -> None:
         before, after = self._features.of(transitions.observations), self._features.of(transitions.next_observations)
-        masks = transitions.next_masks
-        numbers = (
-            transitions.rows.tolist(),
-            transitions.actions.tolist(),
-            transitions.rewards.tolist(),
-            transitions.terminated.tolist(),
-            transitions.truncated.tolist(),
-        )
-        for i, (row, action, reward, terminated, truncated) in enumerate(zip(*numbers, strict=True)):
+        actions, rewards, masks = transitions.actions.tolist(), transitions.rewards.tolist(), transitions.next_masks
+        terminated, truncated = transitions.terminated.tolist(), transitions.truncated.tolist()
+        for i, row in enumerate(transitions.rows.tolist()):
             self._trajectory(row).append(
                 self._iteration,
                 before[i],
-                action,
-                reward * self._reward_scale,
-                terminated,
-                truncated,
+                actions[i],
+                rewards[i] * self._reward_scale,
+                terminated[i],
+                truncated[i],
                 after[i],
                 None if masks is None else masks[i],
             )

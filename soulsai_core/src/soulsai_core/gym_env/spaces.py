@@ -98,9 +98,8 @@ def _box_converter(space: spaces.Box) -> Callable[[Any, int], np.ndarray]:
 
     def convert(value: Any, rows: int) -> np.ndarray:
         array = np.array(value, dtype, ndmin=dimensions)
-        if array.shape[0] == rows and array.shape[1:] == shape:
-            return array
-        return array.reshape(rows, *shape)
+        expected = (rows, *shape)
+        return array if array.shape == expected else array.reshape(expected)
 
     return convert
 
