@@ -50,6 +50,14 @@ class RunFolder:
             raise CheckpointError(f"There is no checkpoint under {saves} to resume from; start without --resume.")
         return cls(max(manifests, key=lambda file: file.stat().st_mtime_ns).parent.parent)
 
+    @classmethod
+    def resumable(cls, path: Path) -> RunFolder:
+        """The folder at `path`, which may also be that of its checkpoint. Raises CheckpointError if it has none."""
+        path = path.parent if path.name == CHECKPOINT and path.is_dir() else path
+        if not any((path / name).is_dir() for name in (CHECKPOINT, f"{CHECKPOINT}.old")):
+            raise CheckpointError(f"There is no checkpoint in {path} to resume from; name the folder of a training.")
+        return cls(path)
+
     @property
     def name(self) -> str:
         """The training's name."""

@@ -55,7 +55,8 @@ def features(model: Arrays, x: np.ndarray) -> np.ndarray:
 class LinearActor(Actor):
     def __init__(self, config: Config, spec: EnvSpec, rng: np.random.Generator) -> None:
         self._size, self._actions = check(spec)
-        self._config, self._rng, self._rows = config, rng, []
+        self._config, self._rng = config, rng
+        self._rows: list[SampleBatch] = []
 
     def load(self, weights: Weights) -> None:
         self._weights = weights
@@ -72,7 +73,7 @@ class LinearActor(Actor):
 
     def add(self, transitions: Transitions) -> None:
         t = transitions
-        columns = {
+        columns: Arrays = {
             "observation": t.observations["observation"].astype(np.float32),
             "action": t.actions.astype(np.int64),
             "reward": t.rewards.astype(np.float32),

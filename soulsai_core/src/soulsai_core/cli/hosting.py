@@ -43,7 +43,8 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
         transport = open_transport(settings, config.run.name)
         stack.callback(transport.close)
         folder = resumed or create_folder(resolved)
-        stack.callback(folder.discard_unused)
+        if resumed is None:
+            stack.callback(folder.discard_unused)
         stack.enter_context(_findable(folder, settings.address))
         stack.enter_context(log_file(folder.logs / "training-node.log"))
         children = client_commands(config, settings.address, clients)
@@ -70,7 +71,7 @@ def _config_and_folder(args: argparse.Namespace) -> tuple[Config, RunFolder | No
     config = config_from(args)
     if args.resume is None:
         return config, None
-    folder = RunFolder(Path(args.resume)) if args.resume else RunFolder.newest(Path(config.run.saves))
+    folder = RunFolder.resumable(Path(args.resume)) if args.resume else RunFolder.newest(Path(config.run.saves))
     if args.config is None and (folder.path / CONFIG).is_file():
         config = config_from(argparse.Namespace(**{**vars(args), "config": folder.path / CONFIG}))
     return config, folder

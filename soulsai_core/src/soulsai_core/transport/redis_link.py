@@ -36,6 +36,9 @@ REFUSALS = (
 )
 
 
+_WHERE = "Put the one that it was started with into redis.secret, as `requirepass PASSWORD`."
+
+
 @dataclass(frozen=True, slots=True)
 class Tls:
     """Files for rediss://; None where the system's own authorities do, or no client certificate is asked for."""
@@ -94,10 +97,10 @@ def _refusal(error: Exception, detail: str) -> str:
     if detail.startswith("DENIED"):
         return "takes no connections from other machines, because it has no password. Set one there (requirepass)."
     if "required" in detail:
-        return "wants a password, and none was given. Give the one that it was started with (requirepass)."
+        return f"wants a password, and none was given. {_WHERE}"
     if "without any password" in detail:
         return "has no password, but one was given. Set it there (requirepass), or give none."
-    return "refuses the user or password that was given. Give the ones that it was started with."
+    return f"refuses the user or password that was given. {_WHERE}"
 
 
 class Link:

@@ -1,0 +1,40 @@
+"""A training goes on where it stopped: nothing is forgotten, nothing runs backwards."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.stack
+
+
+def episodes_of(stack):
+    return [json.loads(line) for line in (stack.run_folder / "episodes.jsonl").read_text().splitlines()]
+
+
+def test_counters_and_episodes_go_on_and_changed_settings_apply(stack):
+    stack.train("--seed", "1", steps=1200).ends()
+    first, episodes = stack.counters(), episodes_of(stack)
+    settings = ["training.stop.env_steps=2400", "algorithm.config.learning_rate=0.0007"]
+    output = stack.run("train", "--resume", settings=settings)
+    second, more = stack.counters(), episodes_of(stack)
+    assert f"Training {stack.run_folder.name};" in output
+    assert second["env_steps"] >= 2400 > first["env_steps"]
+    assert second["iteration"] > first["iteration"] and second["elapsed"] > first["elapsed"]
+    assert more[: len(episodes)] == episodes and len(more) > len(episodes)
+    fresh = more[len(episodes) :]
+    assert all(row["env_steps"] >= first["env_steps"] and row["iteration"] >= first["iteration"] for row in fresh)
+    saved = json.loads((stack.run_folder / "config.json").read_text())
+    assert saved["algorithm"]["config"]["learning_rate"] == 0.0007
+    assert saved["algorithm"]["config"]["hidden"] == [32] and saved["run"]["seed"] == 1
+
+
+def test_folder_to_resume_can_be_named_from_elsewhere(stack, tmp_path):
+    """By the path that was printed at its end, from another folder than the one where it began."""
+    stack.train(steps=300).ends()
+    old = stack.run_folder
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    stack.run("train", "--resume", str(old / "checkpoint"), settings=["training.stop.env_steps=700"], folder=elsewhere)
+    assert stack.counters()["env_steps"] >= 700
+    assert not list(elsewhere.iterdir())
+    assert stack.run_folder == old
