@@ -1,13 +1,17 @@
 """Fixtures of the core's tests: distributions that are installed only for one test."""
 
 import importlib
+import struct
 import sys
 import textwrap
+import zlib
 from importlib.metadata import distributions
 
+import msgspec
 import pytest
 
 from soulsai_core.catalog import Catalog
+from soulsai_core.wire import Header
 
 ALGORITHM = """
 from typing import Literal
@@ -104,3 +108,34 @@ def catalog(shelf):
     shelf.add("environments", "gymnasium", "soulsai-gym")
     shelf.add("connectors", "json_file", "soulsai-telemetry")
     return shelf.catalog()
+
+
+@pytest.fixture(scope="session")
+def seal():
+    """A function: a sample message with its header changed by a function, and lengths and checksum put right."""
+    prefix = struct.Struct("<4sHHIQI")
+
+    def seal(data, change=None):
+        magic, number, reserved, length, _, _ = prefix.unpack_from(data)
+        header, body = data[prefix.size : prefix.size + length], data[prefix.size + length :]
+        if change is not None:
+            header = msgspec.msgpack.encode(change(msgspec.msgpack.decode(header, type=Header)))
+        checksum = zlib.crc32(body, zlib.crc32(header))
+        return prefix.pack(magic, number, reserved, len(header), len(body), checksum) + header + body
+
+    return seal
+
+
+class Clock:
+    """Seconds that pass only when a test says so."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()

@@ -110,6 +110,8 @@ def join(address: str, run: str = "main", *, password: str | None = None, seed: 
 def _observers(resolved: Resolved, folder: RunFolder, public: dict[str, Any]) -> Observers:
     observers = Observers()
     for plugin, settings in resolved.connectors:
+        if plugin.home != "training":
+            continue
         context = ConnectorContext(folder.name, folder.path, public)
         observers.register(plugin.name, plugin.make(settings, context))
     return observers
@@ -119,7 +121,7 @@ def wait_for_announcement(
     transport: Transport, goes_on: Callable[[], bool], pause: float = 0.05
 ) -> Announcement | None:
     """What the training node announced, waiting for it as long as `goes_on()`; None if that ended first."""
-    told, pause = False, 0.05
+    told = False
     while goes_on():
         payload = transport.read_config()
         if payload is not None:
@@ -133,13 +135,16 @@ def wait_for_announcement(
 
 
 def _read_announcement(payload: bytes) -> Announcement:
-    api = msgspec.json.decode(payload, type=dict[str, Any]).get("api")
-    if api != API_VERSION:
-        raise PluginError(
-            f"The training node speaks api version {api}, this client {API_VERSION}: install the soulsai-core that the "
-            "training node has."
-        )
-    return msgspec.json.decode(payload, type=Announcement)
+    try:
+        api = msgspec.json.decode(payload, type=dict[str, Any]).get("api")
+        if api != API_VERSION:
+            raise PluginError(
+                f"The training node speaks api version {api}, this client {API_VERSION}: install the soulsai-core that "
+                "the training node has."
+            )
+        return msgspec.json.decode(payload, type=Announcement)
+    except msgspec.DecodeError as error:
+        raise PluginError(f"What the training node announced cannot be read: {error}.") from error
 
 
 def make_client(

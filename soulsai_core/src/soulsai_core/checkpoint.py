@@ -13,18 +13,34 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import safetensors
 import safetensors.numpy
 
 from soulsai_core.errors import CheckpointError
-from soulsai_core.messages import State
+from soulsai_core.messages import Arrays, State
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 VALUES = "values.json"
 NODE = "node.json"
 _SUFFIX = ".safetensors"
+
+
+class FileRecord(msgspec.Struct, frozen=True):
+    """One file as it was written."""
+
+    size: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a checkpoint belongs to, and the files that it consists of."""
+
+    format: int
+    identity: dict[str, Any]
+    files: dict[str, FileRecord]
 
 
 def write(path: Path, state: State, node: dict[str, Any], identity: dict[str, Any]) -> None:
@@ -34,16 +50,18 @@ def write(path: Path, state: State, node: dict[str, Any], identity: dict[str, An
     Args:
         node: JSON-able counters of the training node.
         identity: what the checkpoint belongs to (algorithm, environment, spaces); held against at loading.
+
+    Raises OSError if the disk does not take it, CheckpointError if the state cannot be written at all.
     """
     fresh, old = path.with_name(path.name + ".new"), path.with_name(path.name + ".old")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     for part, arrays in state.arrays.items():
-        safetensors.numpy.save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, fresh / (part + _SUFFIX))
+        _write_arrays(fresh / (part + _SUFFIX), arrays)
     _write_json(fresh / VALUES, state.values)
     _write_json(fresh / NODE, node)
-    files = {file.name: {"size": file.stat().st_size, "sha256": _sha256(file)} for file in sorted(fresh.iterdir())}
-    _write_json(fresh / MANIFEST, {"format": FORMAT, "identity": identity, "files": files})
+    files = {file.name: FileRecord(file.stat().st_size, _sha256(file)) for file in sorted(fresh.iterdir())}
+    _write_json(fresh / MANIFEST, msgspec.to_builtins(Manifest(FORMAT, identity, files)))
     for file in fresh.iterdir():
         _sync(file)
     _sync(fresh)
@@ -71,22 +89,21 @@ def read(path: Path, identity: dict[str, Any] | None = None) -> tuple[State, dic
             problem = str(error)
             continue
         if identity is not None:
-            _compare(folder, manifest["identity"], identity)
+            _compare(folder, manifest.identity, identity)
         return _load(folder, manifest)
     raise CheckpointError(problem)
 
 
-def _verify(folder: Path) -> dict[str, Any]:
+def _verify(folder: Path) -> Manifest:
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        version, files = manifest["format"], manifest["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError) as error:
         raise CheckpointError(f"{folder} is not a complete checkpoint: its {MANIFEST} cannot be read.") from error
-    if version != FORMAT:
-        raise CheckpointError(f"{folder} has checkpoint format {version}; this version reads format {FORMAT}.")
-    for name, expected in files.items():
+    if manifest.format != FORMAT:
+        raise CheckpointError(f"{folder} has checkpoint format {manifest.format}; this version reads format {FORMAT}.")
+    for name, written in manifest.files.items():
         file = folder / name
-        if not file.is_file() or file.stat().st_size != expected["size"] or _sha256(file) != expected["sha256"]:
+        if not file.is_file() or file.stat().st_size != written.size or _sha256(file) != written.sha256:
             raise CheckpointError(f"{folder} is damaged: {name} is not as it was written.")
     return manifest
 
@@ -100,11 +117,11 @@ def _compare(folder: Path, given: dict[str, Any], wanted: dict[str, Any]) -> Non
             )
 
 
-def _load(folder: Path, manifest: dict[str, Any]) -> tuple[State, dict[str, Any]]:
+def _load(folder: Path, manifest: Manifest) -> tuple[State, dict[str, Any]]:
     try:
         arrays = {
             name.removesuffix(_SUFFIX): safetensors.numpy.load_file(folder / name)
-            for name in manifest["files"]
+            for name in manifest.files
             if name.endswith(_SUFFIX)
         }
         values = json.loads((folder / VALUES).read_text(encoding="utf-8"))
@@ -119,8 +136,19 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def _write_arrays(path: Path, arrays: Arrays) -> None:
+    try:
+        safetensors.numpy.save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, path)
+    except safetensors.SafetensorError as error:  # a full disk is reported in this way too
+        raise OSError(f"{path.name}: {error}") from error
+
+
 def _write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=1, allow_nan=False), encoding="utf-8")
+    try:
+        text = json.dumps(value, indent=1, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{path.name} cannot be written: the learner's values are not JSON ({error}).") from error
+    path.write_text(text, encoding="utf-8")
 
 
 def _sha256(path: Path) -> str:

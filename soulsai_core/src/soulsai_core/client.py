@@ -13,6 +13,7 @@ from soulsai_core.contracts import Actor, Environment, Transport
 from soulsai_core.downlink import Downlink
 from soulsai_core.errors import EnvironmentFailure, SoulsAIError
 from soulsai_core.flow import Flow
+from soulsai_core.grouping import messages, row_bytes
 from soulsai_core.messages import ClientInfo, Weights
 from soulsai_core.rates import Rate
 from soulsai_core.stepping import transitions
@@ -38,6 +39,7 @@ class Client:
         settings: grouping and back-pressure.
         clock: monotonic seconds.
         rng: for the jitter of waits.
+        wait: how to wait until the event is set or the seconds are over.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Client:
         settings: ClientSettings,
         clock: Callable[[], float],
         rng: random.Random,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
         self.client = client
         self.env_steps = 0
@@ -62,13 +65,15 @@ class Client:
         self._settings = settings
         self._clock = clock
         self._rng = rng
+        self._wait = wait
         self._rate = Rate()
         self._stopped = threading.Event()
         self._reason = "stopped"
         self._weights: Weights | None = None
         self._pending = 0
         self._pending_since = 0.0
-        self._flow = Flow(limited=settings.backpressure == "wait")
+        self._max_rows = settings.max_group_rows
+        self._flow = Flow(limited=settings.backpressure == "wait", clock=clock)
         self._tally = EpisodeTally(client, clock)
         self._downlink = Downlink(transport, session, client, self._flow, rng)
         self._uplink = Uplink(
@@ -117,8 +122,7 @@ class Client:
                     pauses = delays(self._rng, first=1.0, longest=60.0)
                 self._recover(error, next(pauses))
             finally:
-                if environment is not None:
-                    environment.close()
+                _close(environment)
 
     def _recover(self, error: EnvironmentFailure, pause: float) -> None:
         """End the running episodes where they were last seen, and wait before the next start."""
@@ -128,7 +132,7 @@ class Client:
         for episode in self._tally.abandon(self._iteration):
             self._uplink.report(episode)
         self._send()
-        self._stopped.wait(pause)
+        self._wait(self._stopped, pause)
 
     def _sample(self, environment: Environment) -> None:
         actor, tally = self._actor, self._tally
@@ -151,6 +155,8 @@ class Client:
                 self._send()
 
     def _goes_on(self) -> bool:
+        self._uplink.check()
+        self._downlink.check()
         return self._downlink.ended is None and not self._stopped.is_set()
 
     @property
@@ -176,8 +182,6 @@ class Client:
         else:
             self._send()
             self._flow.wait_for_room(rows, _WAIT)
-        self._uplink.check()
-        self._downlink.check()
         return False
 
     def _count(self, rows: int) -> None:
@@ -188,7 +192,7 @@ class Client:
 
     def _group_is_complete(self) -> bool:
         """A quarter of the window circulates as one message, so that the node never waits for a full one."""
-        group = max(min(self._settings.max_group_rows, self._flow.window // 4), 1)
+        group = max(min(self._max_rows, self._flow.window // 4), 1)
         if self._pending >= group:
             return True
         return self._pending > 0 and self._clock() - self._pending_since >= self._settings.max_group_age_s
@@ -196,8 +200,12 @@ class Client:
     def _send(self) -> None:
         batch = self._actor.take()
         self._pending = 0
-        if batch is not None:
-            self._uplink.send(batch)
+        if batch is None:
+            return
+        max_bytes = int(self._settings.max_group_mb * 2**20)
+        self._max_rows = min(self._settings.max_group_rows, max_bytes // row_bytes(batch))
+        for part in messages(batch, max_bytes):
+            self._uplink.send(part)
 
     def _info(self) -> ClientInfo:
         return ClientInfo(
@@ -211,9 +219,20 @@ class Client:
         )
 
     def _leave(self) -> None:
-        self._send()
         try:
+            if self._weights is not None:
+                self._send()
             self._uplink.close(_FAREWELL)
-            self._downlink.close()
         except SoulsAIError as error:
             log.warning("While leaving: %s", error)
+        finally:
+            self._downlink.close()
+
+
+def _close(environment: Environment | None) -> None:
+    """After a failure closing may fail too; that must not end the client."""
+    try:
+        if environment is not None:
+            environment.close()
+    except EnvironmentFailure as error:
+        log.warning("%s", error)

@@ -23,7 +23,8 @@ NEW_TRAINING = "another training has begun"
 
 
 class Downlink:
-    """Waits for progress, and fetches the model whenever there is a newer one.
+    """Waits for progress, and fetches the model whenever there is a newer one, or one of a new node: that node may have
+    resumed from a checkpoint older than what we hold.
 
     Args:
         session: the training that this client joined; `ended` says when there is another one.
@@ -44,6 +45,7 @@ class Downlink:
         self._arrived = threading.Condition()
         self._loop = SupervisedLoop("downlink", self._step, rng, back=flow.reset)
         self._looked = False
+        self._node = ""
 
     def start(self) -> None:
         """Start listening."""
@@ -83,22 +85,22 @@ class Downlink:
         elif progress.state == "stopping":
             self.ended = "the training has ended"
         else:
-            held = -1 if self.newest is None else self.newest.iteration
-            if progress.iteration > held:
-                self._fetch(held)
+            held = -1 if self.newest is None or progress.node != self._node else self.newest.iteration
+            if progress.iteration > held and self._fetch(held):
+                self._node = progress.node
             self._flow.acknowledged(progress.node, progress.acked.get(self._client, 0), progress.window)
-        if self.ended is not None:
-            self._flow.wake()
 
-    def _fetch(self, held: int) -> None:
+    def _fetch(self, held: int) -> bool:
+        """Get a newer model than the one held; False if there is none."""
         model = self._transport.read_model(held)
         if model is None:
-            return
+            return False
         try:
             weights = decode_weights(*model)
         except WireError as error:
             log.warning("The model of iteration %d could not be read: %s", model[0], error)
-            return
+            return False
         with self._arrived:
             self.newest = weights
             self._arrived.notify_all()
+        return True

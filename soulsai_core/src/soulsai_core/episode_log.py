@@ -13,7 +13,7 @@ from soulsai_core.messages import Episode
 class EpisodeLog:
     """Appends episodes to a file and keeps the mean return of the last ones.
 
-    Opening an existing file goes on after its last complete line: a line torn by a kill is cut off.
+    Opening an existing file goes on after its last complete line: a line torn by a kill is overwritten.
 
     Args:
         window: number of last complete episodes that `mean_return` averages.
@@ -27,6 +27,7 @@ class EpisodeLog:
         self._path = path
         self._returns: deque[float] = deque(maxlen=window)
         self._last_numbers: dict[str, int] = {}
+        self._size = 0
         self.count = 0
         self.cursor = ""
         if path.exists():
@@ -44,48 +45,57 @@ class EpisodeLog:
 
     def append(self, entries: list[tuple[str, Episode]], env_steps: int, read_to: str) -> list[Episode]:
         """Write (stream id, episode) pairs, with the environment steps admitted so far; the stream was read up to
-        `read_to`. Returns the episodes that were not repeated reports."""
+        `read_to`. Returns the episodes that were not repeated reports.
+
+        Raises OSError, and has then changed nothing: the same entries may be given again.
+        """
         fresh: dict[str, tuple[str, Episode]] = {}
         for entry, episode in entries:
             if _number(episode.id) > self._last_numbers.get(episode.client, 0):
                 fresh.setdefault(episode.id, (entry, episode))
         rows = [_row(entry, episode, env_steps) for entry, episode in fresh.values()]
         if rows:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(row) + "\n" for row in rows)
+            self._write("".join(json.dumps(row) + "\n" for row in rows).encode())
         for row in rows:
             self._count(row)
         self.cursor = read_to
         return [episode for _, episode in fresh.values()]
 
+    def _write(self, lines: bytes) -> None:
+        with self._path.open("ab") as file:
+            file.truncate(self._size)  # a line that a full disk tore off goes
+            file.write(lines)
+        self._size += len(lines)
+
     def _count(self, row: dict[str, Any]) -> None:
+        entry, client, number = row["entry"], row["client"], _number(row["id"])
+        if row["complete"]:
+            self._returns.append(float(row["total_reward"]))
         self.count += 1
-        self.cursor = row["entry"]
-        self._last_numbers.pop(row["client"], None)  # to the end: the first is then the one silent for longest
-        self._last_numbers[row["client"]] = _number(row["id"])
+        self.cursor = entry
+        self._last_numbers.pop(client, None)  # to the end: the first is then the one silent for longest
+        self._last_numbers[client] = number
         if len(self._last_numbers) > 1000:
             del self._last_numbers[next(iter(self._last_numbers))]
-        if row["complete"]:
-            self._returns.append(row["total_reward"])
 
     def _recover(self) -> None:
-        good = 0
+        """What follows the last good line was torn, and will be overwritten."""
+        position = 0
         with self._path.open("rb") as file:
             for line in file:
+                position += len(line)
                 if not line.endswith(b"\n"):
                     break
                 try:
                     self._count(json.loads(line))
-                except (ValueError, KeyError, TypeError):
-                    break
-                good += len(line)
-        with self._path.open("r+b") as file:
-            file.truncate(good)
+                except (ValueError, KeyError, TypeError, AttributeError):
+                    continue
+                self._size = position
 
 
 def _number(identifier: str) -> int:
     _, _, number = identifier.rpartition("-")
-    return int(number) if number.isdigit() else 0
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
 
 
 def _row(entry: str, episode: Episode, env_steps: int) -> dict[str, Any]:

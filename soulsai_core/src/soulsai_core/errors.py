@@ -41,9 +41,11 @@ class WireError(SoulsAIError):
     Attributes:
         reason: a short fixed label ("truncated", "checksum", "dtype" ...), under which it is counted.
         client: who sent it, "" where the message is too damaged to tell.
+        number: the message's number among the client's, None where it is too damaged to tell.
     """
 
-    def __init__(self, reason: str, detail: str, client: str = "") -> None:
+    def __init__(self, reason: str, detail: str, client: str = "", number: int | None = None) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.client = client
+        self.number = number

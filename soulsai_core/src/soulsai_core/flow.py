@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 
 class Flow:
     """Counts the rows that were sent and not yet taken in by the node, against the window that the node allows.
 
-    Thread-safe. A new node forgets what was sent to the old one, and `reset` forgets everything, so that lost
-    messages never block a client for good.
+    Thread-safe. Lost messages never block a client for good: a new node forgets what was sent to the old one, `reset`
+    forgets everything, and so does a node that speaks but has acknowledged nothing for `patience` seconds.
 
     Args:
         limited: False lets the client go on whatever is under way (the setting "drop").
+        clock: monotonic seconds.
     """
 
-    def __init__(self, *, limited: bool) -> None:
+    def __init__(self, *, limited: bool, clock: Callable[[], float], patience: float = 10.0) -> None:
         self._limited = limited
+        self._clock = clock
+        self._patience = patience
+        self._moved = 0.0
         self._changed = threading.Condition()
         self._under_way: deque[tuple[int, int]] = deque()
         self._rows = 0
@@ -27,6 +35,8 @@ class Flow:
     def sent(self, number: int, rows: int) -> None:
         """Message `number` with so many rows is on its way."""
         with self._changed:
+            if not self._under_way:
+                self._moved = self._clock()
             self._under_way.append((number, rows))
             self._rows += rows
 
@@ -38,6 +48,10 @@ class Flow:
                 self._forget()
             while self._under_way and self._under_way[0][0] <= number:
                 self._rows -= self._under_way.popleft()[1]
+                self._moved = self._clock()
+            if self._under_way and self._clock() - self._moved > self._patience:
+                log.warning("%d rows on their way were lost; going on.", self._rows)
+                self._forget()
             self.window = window
             self._changed.notify_all()
 
@@ -55,11 +69,6 @@ class Flow:
         """Block until there is room for so many rows; False after the time-out."""
         with self._changed:
             return self._changed.wait_for(lambda: self.has_room(rows), timeout)
-
-    def wake(self) -> None:
-        """Let whoever waits look again at what else has changed."""
-        with self._changed:
-            self._changed.notify_all()
 
     def _forget(self) -> None:
         self._under_way.clear()

@@ -35,7 +35,7 @@ class Freshness:
 class AgeMeter:
     """How old admitted rows are: in iterations, in environment steps and in seconds since their model was made.
 
-    Running means with a weight of 0.05 for each message. Only the last `memory` iterations are known.
+    Running means with a weight of 0.05 for each message after the first. Only the last `memory` iterations are known.
     """
 
     def __init__(self, memory: int) -> None:
@@ -43,6 +43,7 @@ class AgeMeter:
         self.iterations = 0.0
         self.env_steps = 0.0
         self.seconds = 0.0
+        self._weight = 1.0
 
     def made(self, iteration: int, env_steps: int, now: float) -> None:
         """Iteration exists since `now`, when so many environment steps had been admitted."""
@@ -56,6 +57,7 @@ class AgeMeter:
         newest = self._made[-1][0]
         index = min(max(len(self._made) - 1 - round(newest - mean), 0), len(self._made) - 1)
         _, steps_then, then = self._made[index]
-        self.iterations += 0.05 * (newest - mean - self.iterations)
-        self.env_steps += 0.05 * (env_steps - steps_then - self.env_steps)
-        self.seconds += 0.05 * (now - then - self.seconds)
+        self.iterations += self._weight * (newest - mean - self.iterations)
+        self.env_steps += self._weight * (env_steps - steps_then - self.env_steps)
+        self.seconds += self._weight * (now - then - self.seconds)
+        self._weight = 0.05

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 import queue
 import threading
+import time
 from typing import Any
 
 import pluggy
@@ -21,24 +23,32 @@ class Observers:
 
     Args:
         capacity: events that may wait for one observer; further ones are dropped for it, counted and logged.
+        specs: the menu of events, a class whose methods are marked with `hookspec`.
     """
 
-    def __init__(self, capacity: int = 10_000) -> None:
+    def __init__(self, capacity: int = 10_000, specs: type = HookSpecs) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
-        self._manager.add_hookspecs(HookSpecs)
+        self._manager.add_hookspecs(specs)
         self._capacity = capacity
         self._mailboxes: list[_Mailbox] = []
 
     def register(self, name: str, observer: object) -> None:
-        """Add one observer. Raises PluginError for a class instead of an instance, or a method that is no hook."""
+        """Add one observer. Raises PluginError for a class instead of an instance, or a method that is no hook or wants
+        to wrap one: nobody's answer is waited for."""
         if inspect.isclass(observer):
             raise PluginError(f"Connector {name} gave the class {observer.__name__}; it must return an instance of it.")
         try:
-            self._manager.register(observer, name)
+            self._manager.register(observer, f"{name} #{len(self._mailboxes) + 1}")  # a connector may be there twice
             self._manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
             raise PluginError(f"Connector {name} does not fit the hooks: {error}") from error
-        self._mailboxes.append(_Mailbox(name, observer, self._methods(observer), self._capacity))
+        methods = self._methods(observer)
+        for event, method in methods.items():
+            if method.wrapper or method.hookwrapper:
+                raise PluginError(
+                    f"Connector {name} wants to wrap {event}; hooks only tell, so there is nothing to wrap."
+                )
+        self._mailboxes.append(_Mailbox(name, observer, methods, self._capacity))
 
     def _methods(self, observer: object) -> dict[str, pluggy.HookImpl]:
         callers = self._manager.get_hookcallers(observer) or []
@@ -55,10 +65,11 @@ class Observers:
 
     def close(self, timeout: float = 5.0) -> None:
         """Let everybody hear what is still waiting, `timeout` seconds at most, and close them."""
+        deadline = time.monotonic() + timeout
         for mailbox in self._mailboxes:
             mailbox.finish()
         for mailbox in self._mailboxes:
-            mailbox.join(timeout)
+            mailbox.join(max(deadline - time.monotonic(), 0.0))
         self._mailboxes.clear()
 
 
@@ -71,7 +82,6 @@ class _Mailbox:
         self._observer = observer
         self._methods = methods
         self._queue: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(capacity)
-        self._finished = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"observer-{name}", daemon=True)
         self._thread.start()
 
@@ -86,16 +96,23 @@ class _Mailbox:
                 log.warning("Connector %s is too slow: %d events were not told to it.", self.name, self.dropped)
 
     def finish(self) -> None:
-        self._finished.set()
-        try:
-            self._queue.put_nowait(None)
-        except queue.Full:
-            log.warning("Connector %s hangs with a full queue and is left behind.", self.name)
+        """Close after what is waiting; where the queue is full its oldest event makes room."""
+        while True:
+            try:
+                self._queue.put_nowait(None)
+                return
+            except queue.Full:
+                self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._queue.get_nowait()
+            self.dropped += 1
 
     def join(self, timeout: float) -> None:
         self._thread.join(timeout)
         if self._thread.is_alive():
-            log.warning("Connector %s did not finish within %g s and is left behind.", self.name, timeout)
+            log.warning("Connector %s did not finish in time and is left behind.", self.name)
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
@@ -111,5 +128,5 @@ class _Mailbox:
     def _guard(self, what: str, call: Any) -> None:
         try:
             call()
-        except Exception:
+        except BaseException:
             log.exception("Connector %s raised in %s; training goes on.", self.name, what)

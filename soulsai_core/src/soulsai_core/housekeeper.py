@@ -12,7 +12,7 @@ import msgspec
 from soulsai_core.contracts import Transport
 from soulsai_core.episode_log import EpisodeLog
 from soulsai_core.hooks import Observers
-from soulsai_core.messages import ClientInfo, Command, Episode, NodeStatus
+from soulsai_core.messages import Announcement, ClientInfo, Command, Episode, NodeStatus
 from soulsai_core.metrics import NodeMetrics
 from soulsai_core.roster import Roster
 from soulsai_core.supervised import SupervisedLoop
@@ -52,7 +52,7 @@ class Housekeeper:
     def __init__(
         self,
         transport: Transport,
-        announcement: bytes,
+        announcement: Announcement,
         roster: Roster,
         episodes: EpisodeLog,
         observers: Observers,
@@ -61,13 +61,14 @@ class Housekeeper:
         rng: random.Random,
     ) -> None:
         self.roster = roster
-        self.garbled = 0
         self._transport = transport
-        self._announcement = announcement
+        self._announcement = msgspec.json.encode(announcement)
+        self._session = announcement.session
         self._episodes = episodes
         self._observers = observers
         self._metrics = metrics
         self._line = line
+        self._complained = False
         self._loop = SupervisedLoop("housekeeper", self._step, rng)
 
     def start(self) -> None:
@@ -79,9 +80,13 @@ class Housekeeper:
         if self._loop.failure is not None:
             raise self._loop.failure
 
+    def stop(self) -> None:
+        """Ask the thread to end after what it is doing."""
+        self._loop.stop()
+
     def close(self) -> None:
         """Stop, after one last look."""
-        self._loop.stop()
+        self.stop()
         self._loop.join(_INTERVAL + 2.0)
         self._hear_episodes()
         self._write_status()
@@ -127,15 +132,29 @@ class Housekeeper:
 
     def _hear_episodes(self) -> None:
         while entries := self._transport.read_episodes(self._episodes.cursor, _EPISODES, 0):
-            heard: list[tuple[str, Episode]] = []
-            for entry in entries:
-                try:
-                    heard.append((entry.id, msgspec.json.decode(entry.payload, type=Episode)))
-                except msgspec.DecodeError:
-                    self.garbled += 1
-            self._tell(self._episodes.append(heard, self._line.env_steps(), read_to=entries[-1].id))
-            if len(entries) < _EPISODES:
+            heard = [(entry.id, episode) for entry in entries if (episode := self._episode(entry.payload)) is not None]
+            try:
+                fresh = self._episodes.append(heard, self._line.env_steps(), read_to=entries[-1].id)
+            except OSError as error:
+                self._complain(error)
                 return
+            self._complained = False
+            self._tell(fresh)
+
+    def _episode(self, payload: bytes) -> Episode | None:
+        """The report, None if it is another training's or cannot be read."""
+        try:
+            episode = msgspec.json.decode(payload, type=Episode)
+        except msgspec.DecodeError as error:
+            log.warning("An episode could not be read and was left out: %s", error)
+            return None
+        return episode if episode.session in ("", self._session) else None
+
+    def _complain(self, error: OSError) -> None:
+        """Once for each time that the disk does not take it; the server keeps the reports meanwhile."""
+        if not self._complained:
+            log.error("Episodes cannot be written: %s. Trying again until they can.", error)
+        self._complained = True
 
     def _tell(self, episodes: list[Episode]) -> None:
         self._metrics.episodes.inc(len(episodes))
@@ -147,6 +166,7 @@ class Housekeeper:
 
 def _info(client: str, payload: bytes) -> ClientInfo:
     try:
-        return msgspec.json.decode(payload, type=ClientInfo)
+        info = msgspec.json.decode(payload, type=ClientInfo)
     except msgspec.DecodeError:
         return ClientInfo(client, "?")
+    return info if info.id == client else ClientInfo(client, "?")

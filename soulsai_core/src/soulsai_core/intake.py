@@ -41,7 +41,7 @@ class Intake:
         try:
             message = self._decoder.decode(payload)
         except WireError as error:
-            self._book(error.client, None, 0, {error.reason: 1})
+            self._book(error.client, error.number, 0, {error.reason: 1})  # a number is acknowledged all the same
             return None
         header, batch = message.header, message.batch
         if header.session != self._session:
@@ -61,7 +61,9 @@ class Intake:
 
     def _book(self, client: str, number: int | None, admitted: int, rejected: dict[str, int]) -> None:
         client = client or UNKNOWN
-        self.ledger.enter(client, number, admitted, rejected)
+        closed = self.ledger.enter(client, number, admitted, rejected)
+        if closed is not None:
+            self._metrics.forget_client(closed)
         if admitted:
             self._metrics.admitted.labels(client).inc(admitted)
         for reason, rows in rejected.items():

@@ -35,12 +35,13 @@ class Ledger:
         account = self.accounts.get(client)
         return account is not None and number <= account.last_number
 
-    def enter(self, client: str, number: int | None, admitted: int, rejected: dict[str, int]) -> None:
-        """Book one message: the rows admitted, and rows (or 1 for a message that cannot be read) by reason."""
+    def enter(self, client: str, number: int | None, admitted: int, rejected: dict[str, int]) -> str | None:
+        """Book one message: the rows admitted, and rows (or 1 for a message that cannot be read) by reason.
+
+        Returns: the client whose account was closed for it, if any.
+        """
         account = self.accounts.pop(client or UNKNOWN, None) or Account()
         self.accounts[client or UNKNOWN] = account  # moved to the end: the order is that of the last message
-        if len(self.accounts) > self._max_accounts:
-            del self.accounts[next(iter(self.accounts))]
         if number is not None:
             account.last_number = max(account.last_number, number)
         account.admitted += admitted
@@ -48,6 +49,11 @@ class Ledger:
         if rejected:
             account.rejected.update(rejected)
             self.rejected.update(rejected)
+        if len(self.accounts) <= self._max_accounts:
+            return None
+        silent = next(iter(self.accounts))
+        del self.accounts[silent]
+        return silent
 
     @property
     def acceptance(self) -> float:

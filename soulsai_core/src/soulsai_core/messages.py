@@ -164,6 +164,7 @@ class Episode(msgspec.Struct, frozen=True):
         seconds: wall time the episode took on the client.
         complete: False if the environment failed in the middle.
         metrics: further numbers, from the environment's `info` and the actor (for example epsilon).
+        session: the training that it belongs to.
     """
 
     id: str
@@ -174,6 +175,7 @@ class Episode(msgspec.Struct, frozen=True):
     seconds: float
     complete: bool = True
     metrics: dict[str, float] = {}
+    session: str = ""
 
 
 class ClientInfo(msgspec.Struct, frozen=True):

@@ -51,7 +51,7 @@ class NodeMetrics:
             self.learner.labels(name).set(value)
 
     def forget_client(self, client: str) -> None:
-        """Drop a lost client's series, so that days of comings and goings do not fill the memory."""
+        """Drop a client's series, so that days of comings and goings do not fill the memory."""
         for metric in (self.admitted, self.rejected):
             metric.remove_by_labels({"client": client})
 

@@ -45,6 +45,11 @@ class Publisher:
         """Start sending."""
         self._loop.start()
 
+    def check(self) -> None:
+        """Raise what ended the thread, if anything did."""
+        if self._loop.failure is not None:
+            raise self._loop.failure
+
     def offer(self, weights: Weights, progress: Progress) -> None:
         """Send this model next. The arrays must not change afterwards."""
         with self._changed:
@@ -66,10 +71,15 @@ class Publisher:
             self._model_due = self._weights is not None
             self._changed.notify()
 
-    def close(self, farewell: Progress) -> None:
-        """Send what is waiting together with a last progress, and stop."""
-        self.offer_progress(farewell)
+    def stop(self) -> None:
+        """Ask the thread to end after what it is doing."""
         self._loop.stop()
+        with self._changed:
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Stop, and send what is waiting."""
+        self.stop()
         self._loop.join(_WAIT + 2.0)
         self._step()
 

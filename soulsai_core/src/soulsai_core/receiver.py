@@ -41,9 +41,13 @@ class SampleReceiver:
         """Everything up to this id has been taken in and may be forgotten."""
         self._consumed = last
 
+    def stop(self) -> None:
+        """Ask the thread to end after what it is doing."""
+        self._loop.stop()
+
     def close(self) -> None:
         """Stop reading, and release what was consumed."""
-        self._loop.stop()
+        self.stop()
         self._loop.join(2 * _BLOCK + 1.0)
         self._release()
 

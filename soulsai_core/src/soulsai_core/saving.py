@@ -62,10 +62,10 @@ class Saver:
         self._observers.emit("checkpoint_saved", path=path, iteration=counters.iteration, kind=options.kind)
 
     def try_write(self, path: Path, options: CheckpointOptions) -> str | None:
-        """`write`, but a full disk or missing right is logged and returned as a sentence: training goes on."""
+        """`write`, but what is in the way, such as a full disk, is logged and returned as a sentence."""
         try:
             self.write(path, options)
-        except OSError as error:
+        except (OSError, CheckpointError) as error:
             problem = f"The checkpoint at {path} could not be written: {error}"
             log.error(problem)
             return problem

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
-from soulsai_core.config import StopSettings, TrainingSettings
+from soulsai_core.config import TrainingSettings
 from soulsai_core.episode_log import EpisodeLog
 from soulsai_core.intake import Intake
 from soulsai_core.ledger import Account
@@ -19,10 +20,24 @@ class StatusBoard:
 
     Args:
         clock: monotonic seconds.
+        folder, settings, episodes, intake, roster: of the node that it speaks for.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        folder: RunFolder,
+        settings: TrainingSettings,
+        episodes: EpisodeLog,
+        intake: Intake,
+        roster: Roster,
+    ) -> None:
         self._clock = clock
+        self._folder = folder
+        self._stop = settings.stop
+        self._episodes = episodes
+        self._intake = intake
+        self._roster = roster
         self._before = 0.0
         self._started: float | None = None
         self._report: dict[str, float] = {}
@@ -44,10 +59,12 @@ class StatusBoard:
 
     def updated(self, report: Mapping[str, float], seconds: float) -> None:
         """The learner made an iteration and reported these numbers."""
-        self._report = {**report, "update_seconds": seconds}
+        numbers = {**report, "update_seconds": seconds}
+        self._report = {name: value for name, value in numbers.items() if math.isfinite(value)}  # JSON has no others
 
-    def goal_reached(self, stop: StopSettings, iteration: int, env_steps: int, episodes: EpisodeLog) -> str | None:
+    def goal_reached(self, iteration: int, env_steps: int) -> str | None:
         """The sentence that says which goal was reached, None while there is none."""
+        stop, episodes = self._stop, self._episodes
         if stop.env_steps is not None and env_steps >= stop.env_steps:
             return f"{env_steps} environment steps were trained"
         if stop.iterations is not None and iteration >= stop.iterations:
@@ -59,39 +76,27 @@ class StatusBoard:
             return f"the mean return of the last {stop.episodes} episodes is {mean:.1f}"
         return None
 
-    def status(
-        self,
-        *,
-        folder: RunFolder,
-        state: str,
-        iteration: int,
-        env_steps: int,
-        settings: TrainingSettings,
-        episodes: EpisodeLog,
-        intake: Intake,
-        roster: Roster,
-        backlog: int,
-    ) -> NodeStatus:
+    def status(self, state: str, iteration: int, env_steps: int, backlog: int) -> NodeStatus:
         """Everything at a glance."""
-        now, ledger, age = self._clock(), intake.ledger, intake.age
+        now, ledger, age = self._clock(), self._intake.ledger, self._intake.age
         return NodeStatus(
-            session=folder.name,
-            folder=str(folder.path),
+            session=self._folder.name,
+            folder=str(self._folder.path),
             state=state,
             iteration=iteration,
             env_steps=env_steps,
-            goal_env_steps=settings.stop.env_steps,
+            goal_env_steps=self._stop.env_steps,
             elapsed=self.elapsed,
-            episodes=episodes.count,
-            mean_return=episodes.mean_return,
-            window_episodes=settings.stop.episodes,
+            episodes=self._episodes.count,
+            mean_return=self._episodes.mean_return,
+            window_episodes=self._stop.episodes,
             steps_per_second=self._steps.note(now, env_steps),
             iterations_per_second=self._iterations.note(now, iteration),
             acceptance=ledger.acceptance,
             rejected=dict(ledger.rejected),
             age={"iterations": age.iterations, "env_steps": age.env_steps, "seconds": age.seconds},
             backlog=backlog,
-            clients=[_client(info, ledger.accounts.get(info.id)) for info in tuple(roster.present.values())],
+            clients=[_client(info, ledger.accounts.get(info.id)) for info in tuple(self._roster.present.values())],
             learner=self._report,
         )
 

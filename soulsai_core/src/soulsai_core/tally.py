@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from soulsai_core.messages import Episode, Step
@@ -49,17 +50,20 @@ class EpisodeTally:
         return [self._end(r, iteration, {}, complete=False) for r in range(len(self._lengths)) if self._lengths[r]]
 
     def _end(self, row: int, iteration: int, extra: dict[str, float], *, complete: bool) -> Episode:
+        """A return that is not finite cannot be sent, and is no result: the episode then counts as incomplete."""
         now = self._clock()
         self.finished += 1
+        reward = self._rewards[row]
+        metrics = {**self._metrics[row], **extra}
         episode = Episode(
             id=f"{self._client}-{self.finished}",
             client=self._client,
-            total_reward=self._rewards[row],
+            total_reward=reward if math.isfinite(reward) else 0.0,
             length=self._lengths[row],
             iteration=iteration,
             seconds=now - self._started[row],
-            complete=complete,
-            metrics={**self._metrics[row], **extra},
+            complete=complete and math.isfinite(reward),
+            metrics={name: value for name, value in metrics.items() if math.isfinite(value)},
         )
         self._rewards[row], self._lengths[row], self._started[row], self._metrics[row] = 0.0, 0, now, {}
         return episode

@@ -6,14 +6,12 @@ import logging
 import queue
 import random
 import threading
-import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 from prometheus_client import Gauge, Histogram
 
 from soulsai_core import run_folder
@@ -21,12 +19,14 @@ from soulsai_core.commands import CommandDesk
 from soulsai_core.config import TrainingSettings
 from soulsai_core.contracts import Entry, Learner, Transport
 from soulsai_core.episode_log import EpisodeLog
-from soulsai_core.errors import SoulsAIError
+from soulsai_core.errors import CheckpointError, SoulsAIError
 from soulsai_core.freshness import Freshness
+from soulsai_core.handover import take_over
+from soulsai_core.herald import Herald
 from soulsai_core.hooks import Observers
 from soulsai_core.housekeeper import Housekeeper, NodeLine
 from soulsai_core.intake import Intake
-from soulsai_core.messages import Announcement, Arrays, NodeStatus, Progress, Weights
+from soulsai_core.messages import Announcement, NodeStatus
 from soulsai_core.metrics import NodeMetrics
 from soulsai_core.publisher import Publisher
 from soulsai_core.receiver import SampleReceiver
@@ -84,46 +84,47 @@ class TrainingNode:
         self._observers = observers
         self._clock = clock
         self._resumed = False
-        self._node = uuid.uuid4().hex[:8]
         self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._reason: str | None = None
-        self._stop_lock = threading.Lock()
-        self._untold = False
+        self._stop_lock = threading.RLock()  # a signal handler may interrupt its own thread in `shutdown`
         sync = learner.sync
         decoder = SampleDecoder(learner.columns, int(settings.max_message_mb * 2**20))
         self._intake = Intake(folder.name, decoder, Freshness(sync.max_staleness), metrics, self._judged)
+        self._roster = Roster(settings.client_timeout_s)
         self._episodes = EpisodeLog(folder.episodes, settings.stop.episodes)
         self._receiver = SampleReceiver(transport, rng)
         self._publisher = Publisher(transport, clock, rng, self._published)
-        self._housekeeper = Housekeeper(
-            transport,
-            msgspec.json.encode(announcement),
-            Roster(settings.client_timeout_s),
-            self._episodes,
-            observers,
-            metrics,
-            NodeLine(
-                command=lambda command: self._requests.put(lambda: self._desk.answer(command)),
-                clients=lambda present: self._requests.put(lambda: self._clients_changed(present)),
-                forgotten=self._publisher.republish,
-                env_steps=lambda: self.env_steps,
-                status=self._status,
-            ),
-            rng,
+        self._herald = Herald(folder.name, sync, self._publisher, self._intake.ledger, self._roster, clock)
+        line = NodeLine(
+            command=lambda command: self._requests.put(lambda: self._desk.answer(command)),
+            clients=lambda present: self._requests.put(lambda: self._clients_changed(present)),
+            forgotten=self._forgotten,
+            env_steps=lambda: self.env_steps,
+            status=self._status,
         )
-        self._board = StatusBoard(clock)
+        self._housekeeper = Housekeeper(
+            transport, announcement, self._roster, self._episodes, observers, metrics, line, rng
+        )
+        self._board = StatusBoard(clock, folder, settings, self._episodes, self._intake, self._roster)
         self._saver = Saver(learner, announcement, observers, self._counters)
         self._desk = CommandDesk(transport, self._saver, folder, lambda: self.iteration, self.shutdown)
 
     # -- what others may ask for
 
     def run(self) -> str:
-        """Train until something ends it; returns the reason. Leaves a checkpoint behind, except after an error."""
+        """Train until something ends it; returns the reason. Leaves a checkpoint behind, except after an error. A node
+        runs once.
+
+        Raises CheckpointError if the last checkpoint could not be written.
+        """
         try:
             self._start()
             while self._reason is None:
                 self._turn()
-            self.checkpoint(self.folder.checkpoint, self._options("final"))
+            self._herald.dismiss(self.iteration, self.env_steps)
+            problem = self._save("final")
+            if problem is not None:
+                raise CheckpointError(problem)
         except BaseException:
             self._reason = self._reason or "error"
             raise
@@ -137,7 +138,7 @@ class TrainingNode:
             self._reason = self._reason or reason
 
     def checkpoint(self, path: Path, options: CheckpointOptions | None = None) -> None:
-        """Write a checkpoint to `path`. Call it between `run`s or from the loop's thread only."""
+        """Write a checkpoint to `path`. Call it before or after `run`, or in its thread."""
         with self.monitor_timing(self.metrics.checkpoint_seconds):
             self._saver.write(path, options or CheckpointOptions())
 
@@ -171,9 +172,7 @@ class TrainingNode:
     def _start(self) -> None:
         self.save_config(self.folder.path / run_folder.CONFIG)
         if self._resumed:
-            published = self._transport.read_model(-1)
-            if published is not None:  # clients may hold newer models than the checkpoint: never run backwards
-                self.iteration = max(self.iteration, published[0]) + 1
+            self.iteration = take_over(self._transport, self.folder.name, self.iteration)
         else:
             self._transport.clear()
         self._transport.announce(msgspec.json.encode(self._announcement))
@@ -185,33 +184,49 @@ class TrainingNode:
             thread.start()
 
     def _turn(self) -> None:
-        """One round of the loop: requests of other threads, then samples, with an update wherever one is due."""
-        while not self._requests.empty():
-            self._requests.get()()
-        self._housekeeper.check()
+        """One round of the loop: samples, with an update wherever one is due."""
+        self._between()
         entries = self._receiver.get(0)
         if not entries:
-            self._tell_if_untold()
+            self._herald.tell_if_due(self.iteration, self.env_steps)
             entries = self._receiver.get(_IDLE)
+        self._train()  # a client that was missing may be there, though nobody sent anything
         for entry in entries:
+            if self._reason is not None:
+                return
             self._take_in(entry)
-            while self._learner.ready() and self._clients_suffice() and self._reason is None:
-                self._update()
-        if entries:
-            self._receiver.consumed(entries[-1].id)
-        self._stop_at_goal()
+            self._receiver.consumed(entry.id)
+            self._between()
+            self._train()
+
+    def _between(self) -> None:
+        """What is looked after between two messages and between two updates."""
+        while not self._requests.empty():
+            self._requests.get()()
+        for thread in (self._publisher, self._housekeeper):
+            thread.check()
+        reached = self._board.goal_reached(self.iteration, self.env_steps)
+        if reached is not None:
+            self.shutdown(reached)
 
     def _take_in(self, entry: Entry) -> None:
         judged = self._intake.judge(entry.payload, self.iteration, self.env_steps, self._clock())
-        self._untold = True
+        self._herald.something_changed()
         if judged is not None:
             client, batch = judged
+            self._herald.heard_from(client)
             self._learner.add(batch, client)
             self.env_steps += len(batch)
 
+    def _train(self) -> None:
+        required = self._learner.sync.required_clients
+        while self._reason is None and self._learner.ready() and len(self._roster.present) >= required:
+            self._update()
+            self._between()
+
     def _update(self) -> None:
         started = self._clock()
-        report = dict(self._learner.update())
+        report = {name: float(value) for name, value in self._learner.update().items()}
         seconds = self._clock() - started
         self.iteration += 1
         self._publish()
@@ -222,66 +237,33 @@ class TrainingNode:
             "model_updated", iteration=self.iteration, env_steps=self.env_steps, seconds=seconds, metrics=report
         )
         if self.iteration % self._settings.checkpoint_every == 0:
-            self._saver.try_write(self.folder.checkpoint, self._options("periodic"))
+            self._save("periodic")
 
     def _publish(self) -> None:
-        arrays = self._learner.weights()
-        self._refuse_nonfinite(arrays)
         self._intake.age.made(self.iteration, self.env_steps, self._clock())
-        self._publisher.offer(Weights(self.iteration, arrays, self.env_steps), self._progress())
-        self._untold = False
+        try:
+            self._herald.tell_model(self._learner.weights(), self.iteration, self.env_steps)
+        except SoulsAIError as error:
+            advice = f"The last checkpoint is {self.folder.checkpoint}; resume from it with a lower learning rate."
+            raise SoulsAIError(f"{error} {advice}") from None
 
-    def _refuse_nonfinite(self, arrays: Arrays) -> None:
-        for name, array in arrays.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise SoulsAIError(
-                    f"Learning diverged: {name} is no longer finite at iteration {self.iteration}. The last checkpoint "
-                    f"is {self.folder.checkpoint}; resume from it with a lower learning rate."
-                )
-
-    def _tell_if_untold(self) -> None:
-        """Everything that came is taken in: clients that wait for room may go on."""
-        if self._untold:
-            self._publisher.offer_progress(self._progress())
-            self._untold = False
-
-    def _progress(self) -> Progress:
-        sync, present = self._learner.sync, self._housekeeper.roster.present
-        under_way = max(sync.max_staleness - 1, 1) * sync.rows_per_iteration
-        return Progress(
-            session=self.folder.name,
-            node=self._node,
-            state="running" if self._reason is None else "stopping",
-            iteration=self.iteration,
-            env_steps=self.env_steps,
-            window=max(under_way // max(len(present), sync.required_clients, 1), 1),
-            acked=self._intake.ledger.acked(),
-        )
-
-    def _clients_suffice(self) -> bool:
-        return len(self._housekeeper.roster.present) >= self._learner.sync.required_clients
-
-    def _stop_at_goal(self) -> None:
-        reason = self._board.goal_reached(self._settings.stop, self.iteration, self.env_steps, self._episodes)
-        if reason is not None:
-            self.shutdown(reason)
+    def _save(self, kind: str) -> str | None:
+        """Write the checkpoint; the sentence that says why not, if it cannot be written."""
+        with self.monitor_timing(self.metrics.checkpoint_seconds):
+            options = CheckpointOptions(self._settings.checkpoint_buffer, kind)
+            return self._saver.try_write(self.folder.checkpoint, options)
 
     def _finish(self) -> None:
-        self._learner.stopped()
-        for close in (
-            self._housekeeper.close,
-            self._receiver.close,
-            lambda: self._publisher.close(self._progress()),
-        ):
-            try:
-                close()
-            except SoulsAIError as error:
-                log.warning("While stopping: %s", error)
-        self._observers.emit("training_stopped", reason=self._reason)
-        self._observers.close()
-
-    def _options(self, kind: str) -> CheckpointOptions:
-        return CheckpointOptions(self._settings.checkpoint_buffer, kind)
+        """Close everything, whatever happens on the way; the last in this list is the first to be closed."""
+        with ExitStack() as stack:
+            stack.callback(self._observers.close)
+            stack.callback(lambda: self._observers.emit("training_stopped", reason=self._reason))
+            for close in (self._publisher.close, self._receiver.close, self._housekeeper.close):
+                stack.callback(_quietly, close)
+            for part in (self._publisher, self._receiver, self._housekeeper):
+                stack.callback(part.stop)  # all of them, before any is waited for
+            stack.callback(self._herald.dismiss, self.iteration, self.env_steps)
+            stack.callback(self._learner.stopped)
 
     def _counters(self) -> Counters:
         return Counters(self.iteration, self.env_steps, self._board.elapsed)
@@ -290,17 +272,8 @@ class TrainingNode:
 
     def _status(self, backlog: int) -> NodeStatus:
         """How the node is, with so many messages waiting in the server; kept as `latest` for whoever looks."""
-        self.latest = self._board.status(
-            folder=self.folder,
-            state="running" if self._reason is None else "stopping",
-            iteration=self.iteration,
-            env_steps=self.env_steps,
-            settings=self._settings,
-            episodes=self._episodes,
-            intake=self._intake,
-            roster=self._housekeeper.roster,
-            backlog=backlog,
-        )
+        state = "running" if self._reason is None else "stopping"
+        self.latest = self._board.status(state, self.iteration, self.env_steps, backlog)
         return self.latest
 
     def _judged(self, client: str, admitted: int, rejected: dict[str, int]) -> None:
@@ -311,5 +284,17 @@ class TrainingNode:
         self._observers.emit("weights_published", iteration=iteration, size=size, seconds=seconds)
 
     def _clients_changed(self, present: frozenset[str]) -> None:
+        self._herald.clients_changed(present)
         self._learner.clients_changed(present)
-        self._untold = True  # the window of each client depends on their number
+
+    def _forgotten(self) -> None:
+        self._publisher.republish()
+        self._requests.put(lambda: self._herald.start_over(self.iteration, self.env_steps))
+
+
+def _quietly(close: Callable[[], None]) -> None:
+    """The server may be away when we leave."""
+    try:
+        close()
+    except SoulsAIError as error:
+        log.warning("While stopping: %s", error)

@@ -82,7 +82,7 @@ class Uplink:
     def report(self, episode: Episode) -> None:
         """Send the result of an episode."""
         with self._changed:
-            self._episodes.append(episode)
+            self._episodes.append(msgspec.structs.replace(episode, session=self._session))
             self._changed.notify()
 
     def close(self, timeout: float) -> None:
@@ -105,7 +105,8 @@ class Uplink:
 
     def _send_waiting(self) -> None:
         """Messages leave the queue only after they were sent; the node recognises one that arrives twice."""
-        batches, episodes = tuple(self._batches), tuple(self._episodes)
+        with self._changed:
+            batches, episodes = tuple(self._batches), tuple(self._episodes)
         if batches:
             self._transport.push_samples(
                 [encode_samples(self._session, self._client, number, batch) for number, batch in batches]

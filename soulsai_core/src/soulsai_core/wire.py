@@ -28,6 +28,14 @@ _PREFIX = struct.Struct("<4sHHIQI")
 _HEADER_LIMIT = 64 * 1024
 _NAME_LIMIT = 128
 
+REASONS = frozenset(
+    {
+        *("oversized", "truncated", "magic", "format", "checksum", "header"),
+        *("unknown_field", "missing_field", "dtype", "shape", "rows", "nonfinite", "bounds"),
+    }
+)
+"""Why a sample message may be rejected by the decoder; each is counted under its name."""
+
 Column = tuple[str, str, tuple[int, ...]]
 """Name, dtype and shape of one row."""
 
@@ -67,7 +75,7 @@ def encode_samples(session: str, client: str, number: int, batch: SampleBatch) -
 
 
 def _little_endian(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 
 
 class SampleDecoder:
@@ -79,6 +87,8 @@ class SampleDecoder:
     """
 
     def __init__(self, columns: Mapping[str, ArraySpec], max_bytes: int = 64 * 2**20) -> None:
+        if ITERATION in columns:
+            raise ValueError(f"a learner may not declare a column {ITERATION!r}: every message has one already")
         specs = {ITERATION: ArraySpec((), "int64", low=0), **columns}
         self._layout = tuple(_Field.of(name, specs[name]) for name in sorted(specs))
         self._columns: tuple[Column, ...] = tuple((f.name, f.dtype.str, f.shape) for f in self._layout)
@@ -86,18 +96,25 @@ class SampleDecoder:
         self._max_bytes = max_bytes
 
     def decode(self, data: bytes) -> SampleMessage:
-        """The message in `data`. Raises WireError with a reason that can be counted."""
+        """The message in `data`. Raises WireError with one of REASONS, and with the sender where the header is good."""
         header, body = self._open(data)
+        try:
+            return SampleMessage(header, self._read(header, body))
+        except WireError as error:
+            error.client, error.number = header.client, header.number
+            raise
+
+    def _read(self, header: Header, body: memoryview) -> SampleBatch:
         if header.columns != self._columns:
-            raise _layout_error(header, self._columns)
+            raise _layout_error(header.columns, self._columns)
         if header.rows < 1 or header.rows * self._row_bytes != len(body):
-            raise WireError("rows", f"{header.rows} rows do not make {len(body)} bytes", header.client)
+            raise WireError("rows", f"{header.rows} rows do not make {len(body)} bytes")
         arrays: Arrays = {}
         offset = 0
         for field in self._layout:
-            arrays[field.name] = field.read(body, offset, header)
+            arrays[field.name] = field.read(body, offset, header.rows)
             offset += header.rows * field.row_bytes
-        return SampleMessage(header, SampleBatch(arrays.pop(ITERATION), arrays))
+        return SampleBatch(arrays.pop(ITERATION), arrays)
 
     def _open(self, data: bytes) -> tuple[Header, memoryview]:
         if len(data) > self._max_bytes:
@@ -143,39 +160,39 @@ class _Field:
         size = int(np.prod(spec.shape, dtype=np.int64))
         return cls(name, dtype, tuple(spec.shape), size, size * dtype.itemsize, spec.low, spec.high)
 
-    def read(self, body: memoryview, offset: int, header: Header) -> np.ndarray:
-        flat = np.frombuffer(body, self.dtype, header.rows * self.size, offset)
+    def read(self, body: memoryview, offset: int, rows: int) -> np.ndarray:
+        flat = np.frombuffer(body, self.dtype, rows * self.size, offset)
         if self.dtype.kind == "f" and not np.isfinite(flat).all():
-            raise WireError("nonfinite", f"column {self.name} has NaN or infinite values", header.client)
+            raise WireError("nonfinite", f"column {self.name} has NaN or infinite values")
         if self.dtype.kind == "b" and flat.view(np.uint8).max(initial=0) > 1:
-            raise WireError("bounds", f"column {self.name} has bytes that are neither true nor false", header.client)
+            raise WireError("bounds", f"column {self.name} has bytes that are neither true nor false")
         if self.low is not None and flat.size and flat.min() < self.low:
-            raise WireError("bounds", f"column {self.name} has values below {self.low}", header.client)
+            raise WireError("bounds", f"column {self.name} has values below {self.low}")
         if self.high is not None and flat.size and flat.max() > self.high:
-            raise WireError("bounds", f"column {self.name} has values above {self.high}", header.client)
-        return flat.reshape(header.rows, *self.shape)
+            raise WireError("bounds", f"column {self.name} has values above {self.high}")
+        return flat.reshape(rows, *self.shape)
 
 
-def _layout_error(header: Header, expected: tuple[Column, ...]) -> WireError:
+def _layout_error(columns: tuple[Column, ...], expected: tuple[Column, ...]) -> WireError:
     """Which of the ways not to fit it is; names are cut, since they come from outside."""
-    given = {name[:_NAME_LIMIT]: (dtype, shape) for name, dtype, shape in header.columns}
+    given = {name[:_NAME_LIMIT]: (dtype, shape) for name, dtype, shape in columns}
     wanted = {name: (dtype, shape) for name, dtype, shape in expected}
     if unknown := sorted(set(given) - set(wanted)):
-        return WireError("unknown_field", f"column {unknown[0]} is not declared", header.client)
+        return WireError("unknown_field", f"column {unknown[0]} is not declared")
     if missing := sorted(set(wanted) - set(given)):
-        return WireError("missing_field", f"column {missing[0]} is missing", header.client)
+        return WireError("missing_field", f"column {missing[0]} is missing")
     for name, (dtype, shape) in wanted.items():
         if given[name][0] != dtype:
-            return WireError("dtype", f"column {name} is {given[name][0][:16]}, not {dtype}", header.client)
+            return WireError("dtype", f"column {name} is {given[name][0][:16]}, not {dtype}")
         if given[name][1] != shape:
-            return WireError("shape", f"column {name} has rows of {given[name][1]}, not {shape}", header.client)
-    return WireError("header", "the columns are not in sorted order, or one is there twice", header.client)
+            return WireError("shape", f"column {name} has rows of {given[name][1][:16]}, not {shape}")
+    return WireError("header", "the columns are not in sorted order, or one is there twice")
 
 
 def encode_weights(weights: Weights) -> bytes:
     """Safetensors bytes, with iteration and environment steps as metadata."""
     metadata = {"iteration": str(weights.iteration), "env_steps": str(weights.env_steps)}
-    return safetensors.numpy.save({name: np.ascontiguousarray(a) for name, a in weights.arrays.items()}, metadata)
+    return safetensors.numpy.save({name: np.asarray(a, order="C") for name, a in weights.arrays.items()}, metadata)
 
 
 def decode_weights(iteration: int, payload: bytes) -> Weights:

@@ -1,0 +1,105 @@
+"""What the training node tells its clients: each model, and its progress whenever that may unblock somebody."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import numpy as np
+
+from soulsai_core.contracts import Sync
+from soulsai_core.errors import SoulsAIError
+from soulsai_core.ledger import Ledger
+from soulsai_core.messages import Arrays, Progress, Weights
+from soulsai_core.publisher import Publisher
+from soulsai_core.roster import Roster
+
+_INTERVAL = 2.0
+
+
+class Herald:
+    """Composes what the publisher sends. Called in the loop's thread only.
+
+    Args:
+        session: the training's name.
+        ledger, roster: what was taken in, and how many clients share the window.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        session: str,
+        sync: Sync,
+        publisher: Publisher,
+        ledger: Ledger,
+        roster: Roster,
+        clock: Callable[[], float],
+    ) -> None:
+        self._session = session
+        self._sync = sync
+        self._publisher = publisher
+        self._ledger = ledger
+        self._roster = roster
+        self._clock = clock
+        self._node = _new_name()
+        self._untold = False
+        self._senders: set[str] = set()
+        self._next = clock()
+
+    def tell_model(self, arrays: Arrays, iteration: int, env_steps: int) -> None:
+        """Publish a model. Raises SoulsAIError if it is not finite, so that no client ever plays with it."""
+        for name, array in arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise SoulsAIError(f"Learning diverged: {name} is no longer finite at iteration {iteration}.")
+        self._publisher.offer(Weights(iteration, arrays, env_steps), self._progress("running", iteration, env_steps))
+        self._told()
+
+    def something_changed(self) -> None:
+        """Samples were taken in, or clients came or went: progress is due once there is nothing better to do."""
+        self._untold = True
+
+    def heard_from(self, client: str) -> None:
+        """Samples of this client were taken in: it shares the window, even before the roster knows it."""
+        self._senders.add(client)
+
+    def clients_changed(self, present: frozenset[str]) -> None:
+        """Only these clients are there."""
+        self._senders &= present
+        self._untold = True
+
+    def tell_if_due(self, iteration: int, env_steps: int) -> None:
+        """Publish the progress if it has changed, and every now and then: by what is never acknowledged clients see
+        what was lost on its way."""
+        if self._untold or self._clock() >= self._next:
+            self._publisher.offer_progress(self._progress("running", iteration, env_steps))
+            self._told()
+
+    def start_over(self, iteration: int, env_steps: int) -> None:
+        """The server has lost its memory, and with it samples that were on their way: acknowledgements begin afresh."""
+        self._node = _new_name()
+        self._publisher.offer_progress(self._progress("running", iteration, env_steps))
+
+    def dismiss(self, iteration: int, env_steps: int) -> None:
+        """Tell the clients to leave."""
+        self._publisher.offer_progress(self._progress("stopping", iteration, env_steps))
+
+    def _told(self) -> None:
+        self._untold = False
+        self._next = self._clock() + _INTERVAL
+
+    def _progress(self, state: str, iteration: int, env_steps: int) -> Progress:
+        under_way = max(self._sync.max_staleness - 1, 1) * self._sync.rows_per_iteration
+        clients = len(self._senders | self._roster.present.keys())
+        return Progress(
+            session=self._session,
+            node=self._node,
+            state=state,
+            iteration=iteration,
+            env_steps=env_steps,
+            window=max(under_way // max(clients, self._sync.required_clients, 1), 1),
+            acked=self._ledger.acked(),
+        )
+
+
+def _new_name() -> str:
+    return uuid.uuid4().hex[:8]

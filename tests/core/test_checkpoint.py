@@ -1,0 +1,173 @@
+"""A checkpoint is complete or not there, says what is wrong with it, and is refused where it does not belong."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from soulsai_core import checkpoint
+from soulsai_core.errors import CheckpointError
+from soulsai_core.messages import State
+
+IDENTITY = {"algorithm": "dqn", "environment": "LunarLander-v3", "spaces": {"n": [4, 2]}}
+NODE = {"iteration": 5, "env_steps": 500, "elapsed": 1.5}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run" / "checkpoint"
+
+
+def state(value=1.0):
+    network = {"w": np.full((2, 3), value, np.float32), "scale": np.array(value)}
+    return State({"network": network, "optimizer": {}}, {"rng": {"state": 2**127 + 1}, "value": value})
+
+
+def assert_same(came, sent):
+    assert came.values == sent.values and came.arrays.keys() == sent.arrays.keys()
+    for part, named in sent.arrays.items():
+        assert came.arrays[part].keys() == named.keys()
+        for name, array in named.items():
+            other = came.arrays[part][name]
+            assert (other.dtype, other.shape) == (array.dtype, array.shape) and other.tobytes() == array.tobytes()
+
+
+def test_state_and_counters_come_back_as_they_were(path):
+    checkpoint.write(path, state(), NODE, IDENTITY)
+    came, node = checkpoint.read(path, IDENTITY)
+    assert_same(came, state())
+    assert node == NODE
+
+
+parts = st.dictionaries(
+    st.text("abcdefgh_", min_size=1, max_size=8),
+    st.dictionaries(
+        st.text("abc.xyz0", min_size=1, max_size=8),
+        arrays.arrays(st.sampled_from(["bool", "uint8", "int64", "float32"]), arrays.array_shapes(min_dims=0)),
+        max_size=3,
+    ),
+    max_size=3,
+)
+jsonable = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(parts, st.dictionaries(st.text(), jsonable))
+def test_any_state_comes_back_as_it_was(path, parts, values):
+    sent = State(parts, values)
+    checkpoint.write(path, sent, NODE, IDENTITY)
+    assert_same(checkpoint.read(path, IDENTITY)[0], sent)
+
+
+def test_newer_checkpoint_replaces_the_older_and_leaves_nothing_else_behind(path):
+    for value in (1.0, 2.0):
+        checkpoint.write(path, state(value), NODE, IDENTITY)
+    assert_same(checkpoint.read(path)[0], state(2.0))
+    assert [folder.name for folder in path.parent.iterdir()] == ["checkpoint"]
+
+
+def test_part_that_is_no_longer_saved_is_not_read_from_an_older_checkpoint(path):
+    checkpoint.write(path, State({"network": {}, "replay": {"x": np.zeros(3)}}, {}), NODE, IDENTITY)
+    checkpoint.write(path, State({"network": {}}, {}), NODE, IDENTITY)
+    assert checkpoint.read(path)[0].arrays == {"network": {}}
+
+
+def test_missing_checkpoint_is_named(path):
+    with pytest.raises(CheckpointError, match=r"There is no checkpoint at .*run/checkpoint"):
+        checkpoint.read(path)
+
+
+FILES = ["manifest.json", "network.safetensors", "node.json", "optimizer.safetensors", "values.json"]
+
+
+def test_checkpoint_consists_of_these_files(path):
+    checkpoint.write(path, state(), NODE, IDENTITY)
+    assert sorted(file.name for file in path.iterdir()) == FILES
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_damaged_file_is_named_whichever_byte_it_is(path, name):
+    checkpoint.write(path, state(), NODE, IDENTITY)
+    file = path / name
+    good = file.read_bytes()
+    for place in range(0, len(good), 7):
+        file.write_bytes(good[:place] + bytes([good[place] ^ 0x10]) + good[place + 1 :])
+        with pytest.raises(CheckpointError) as caught:
+            checkpoint.read(path, IDENTITY)
+        assert name in str(caught.value) or name == "manifest.json"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file_that_is_missing_or_cut_off_is_named(path, name):
+    checkpoint.write(path, state(), NODE, IDENTITY)
+    file = path / name
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match=name):
+        checkpoint.read(path)
+    file.unlink()
+    with pytest.raises(CheckpointError, match=name):
+        checkpoint.read(path)
+
+
+@pytest.mark.parametrize("manifest", ["[]", "{}", "null", '{"format": 1, "identity": {}, "files": []}', "{", "\xff"])
+def test_manifest_that_is_something_else_is_not_a_complete_checkpoint(path, manifest):
+    checkpoint.write(path, state(), NODE, IDENTITY)
+    (path / "manifest.json").write_text(manifest)
+    with pytest.raises(CheckpointError, match=r"not a complete checkpoint.*manifest\.json"):
+        checkpoint.read(path)
+
+
+def test_checkpoint_of_a_later_format_is_refused_by_its_number(path):
+    checkpoint.write(path, state(), NODE, IDENTITY)
+    manifest = json.loads((path / "manifest.json").read_text())
+    (path / "manifest.json").write_text(json.dumps({**manifest, "format": 2}))
+    with pytest.raises(CheckpointError, match="has checkpoint format 2; this version reads format 1"):
+        checkpoint.read(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "here"), [("algorithm", "ppo"), ("environment", "CartPole-v1"), ("spaces", {"n": [4, 3]})]
+)
+def test_checkpoint_of_another_training_is_refused_with_both_named(path, key, here):
+    checkpoint.write(path, state(), NODE, IDENTITY)
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.read(path, {**IDENTITY, key: here})
+    sentence = str(caught.value)
+    assert f"its {key} is {json.dumps(IDENTITY[key])}" in sentence and json.dumps(here) in sentence
+    assert str(path) in sentence and "--resume" in sentence
+
+
+def test_long_spaces_are_shortened_in_the_sentence(path):
+    checkpoint.write(path, state(), NODE, {**IDENTITY, "spaces": list(range(1000))})
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.read(path, IDENTITY)
+    assert len(str(caught.value)) < 500
+
+
+def test_tuples_in_the_identity_are_the_lists_that_json_makes_of_them(path):
+    checkpoint.write(path, state(), NODE, {"spaces": {"n": (4, 2)}})
+    checkpoint.read(path, {"spaces": {"n": (4, 2)}})
+
+
+@pytest.mark.parametrize("values", [{"score": float("nan")}, {"score": np.float32(1)}, {"score": {1, 2}}])
+def test_values_that_are_not_json_are_refused_before_the_old_checkpoint_is_touched(path, values):
+    checkpoint.write(path, state(), NODE, IDENTITY)
+    with pytest.raises(CheckpointError, match=r"values\.json"):
+        checkpoint.write(path, State({}, values), NODE, IDENTITY)
+    assert_same(checkpoint.read(path, IDENTITY)[0], state())
+
+
+def test_full_disk_below_the_arrays_is_an_os_error(path, monkeypatch):
+    def full(arrays, file):
+        raise checkpoint.safetensors.SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(checkpoint.safetensors.numpy, "save_file", full)
+    with pytest.raises(OSError, match=r"network\.safetensors: .*No space left"):
+        checkpoint.write(path, state(), NODE, IDENTITY)

@@ -1,0 +1,220 @@
+"""Observers hear what happened, each in a thread of its own; none disturbs training or another."""
+
+import logging
+import threading
+
+import pytest
+
+from soulsai_core.errors import PluginError
+from soulsai_core.hooks import Observers
+from soulsai_core.hookspecs import hookimpl
+
+
+class Listener:
+    """Notes the iterations published; the first event may be held up or raise."""
+
+    def __init__(self, *, gate=None, error=None):
+        self.heard, self.closed = [], False
+        self.gate, self.error = gate, error
+        self.inside = threading.Event()
+        self.count = threading.Semaphore(0)
+
+    @hookimpl
+    def weights_published(self, iteration):
+        self.inside.set()
+        if self.gate is not None:
+            self.gate.wait(60)
+        self.heard.append(iteration)
+        self.count.release()
+        if self.error is not None:
+            raise self.error
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def gate():
+    """What hangs is let go at the end of the test."""
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+def publish(observers, *iterations):
+    for iteration in iterations:
+        observers.emit("weights_published", iteration=iteration, size=1, seconds=0.0)
+
+
+def test_events_are_heard_in_order_and_the_observer_is_closed_after_the_last():
+    observers, listener = Observers(), Listener()
+    observers.register("listener", listener)
+    publish(observers, *range(100))
+    observers.close()
+    assert listener.heard == list(range(100)) and listener.closed
+
+
+@pytest.mark.parametrize("error", [ValueError("no disk"), SystemExit(1), KeyboardInterrupt()])
+def test_observer_that_raises_is_named_in_the_log_and_everybody_hears_on(caplog, error):
+    observers, bad, good = Observers(), Listener(error=error), Listener()
+    observers.register("bad one", bad)
+    observers.register("good one", good)
+    with caplog.at_level(logging.ERROR):
+        publish(observers, 1, 2)
+        observers.close()
+    assert bad.heard == good.heard == [1, 2] and bad.closed and good.closed
+    assert [r.message for r in caplog.records] == [
+        "Connector bad one raised in weights_published; training goes on."
+    ] * 2
+
+
+def test_observer_that_raises_while_closing_is_named_in_the_log(caplog):
+    class Leaky(Listener):
+        def close(self):
+            raise OSError("cannot close")
+
+    observers = Observers()
+    observers.register("leaky", Leaky())
+    observers.close()
+    assert "Connector leaky raised in close" in caplog.text and "cannot close" in caplog.text
+
+
+def test_hanging_observer_holds_up_neither_the_others_nor_the_end(gate, caplog):
+    observers, hanging, good = Observers(), Listener(gate=gate), Listener()
+    observers.register("hanging", hanging)
+    observers.register("good", good)
+    publish(observers, 1, 2)
+    assert hanging.inside.wait(30)
+    observers.close(timeout=0.05)
+    assert good.heard == [1, 2] and good.closed
+    assert "Connector hanging did not finish in time" in caplog.text
+
+
+def test_several_hanging_observers_share_one_time_out(gate, monkeypatch):
+    observers = Observers()
+    listeners = [Listener(gate=gate) for _ in range(4)]
+    for number, listener in enumerate(listeners):
+        observers.register(f"hanging {number}", listener)
+    publish(observers, 1)
+    assert all(listener.inside.wait(30) for listener in listeners)
+    granted = []
+    monkeypatch.setattr(threading.Thread, "join", lambda self, timeout=None: granted.append(timeout))
+    observers.close(timeout=8.0)
+    monkeypatch.undo()
+    assert len(granted) == 4 and sum(granted) < 4 * 8.0 + 1e-9 and granted == sorted(granted, reverse=True)
+    assert granted[-1] < 8.0, "the time that the first took is gone for the last"
+
+
+def test_events_beyond_the_capacity_are_dropped_counted_and_named(gate, caplog):
+    observers, hanging, good = Observers(capacity=3), Listener(gate=gate), Listener()
+    observers.register("hanging", hanging)
+    observers.register("good", good)
+    publish(observers, 0)
+    assert hanging.inside.wait(30) and good.inside.wait(30)
+    publish(observers, 1, 2, 3)
+    assert observers.dropped() == {}
+    assert all(good.count.acquire(timeout=30) for _ in range(4))
+    publish(observers, 4, 5)
+    assert observers.dropped() == {"hanging": 2}
+    assert "Connector hanging is too slow: 2 events were not told to it." in caplog.text
+    gate.set()
+    observers.close()
+    assert good.heard == [0, 1, 2, 3, 4, 5] and hanging.heard[0] == 0 and hanging.closed
+
+
+def test_warnings_about_a_slow_observer_grow_rare(gate, caplog):
+    observers, hanging = Observers(capacity=1), Listener(gate=gate)
+    observers.register("hanging", hanging)
+    publish(observers, 0)
+    assert hanging.inside.wait(30)
+    publish(observers, *range(1, 1002))
+    assert observers.dropped() == {"hanging": 1000}
+    assert len([r for r in caplog.records if "too slow" in r.message]) == 10
+
+
+def test_full_queue_makes_room_for_the_end(gate):
+    observers, slow = Observers(capacity=2), Listener(gate=gate)
+    observers.register("slow", slow)
+    publish(observers, 0)
+    assert slow.inside.wait(30)
+    publish(observers, 1, 2)
+    threading.Timer(0.05, gate.set).start()
+    observers.close(timeout=30)
+    assert slow.heard == [0, 2] and slow.closed
+
+
+def test_observer_gets_only_the_arguments_that_it_names():
+    class Curious:
+        @hookimpl
+        def weights_published(self, seconds, iteration):
+            self.heard = (seconds, iteration)
+
+    observers, curious = Observers(), Curious()
+    observers.register("curious", curious)
+    observers.emit("weights_published", iteration=3, size=99, seconds=0.5)
+    observers.close()
+    assert curious.heard == (0.5, 3)
+
+
+def test_methods_without_the_mark_are_not_called():
+    class Unmarked:
+        def weights_published(self, iteration):
+            raise AssertionError("never called")
+
+    observers = Observers()
+    observers.register("unmarked", Unmarked())
+    publish(observers, 1)
+    observers.close()
+    assert observers.dropped() == {}
+
+
+def test_same_connector_may_be_there_twice():
+    observers, first, second = Observers(), Listener(), Listener()
+    observers.register("json_file", first)
+    observers.register("json_file", second)
+    publish(observers, 1)
+    observers.close()
+    assert first.heard == second.heard == [1]
+
+
+def test_class_instead_of_an_instance_is_refused():
+    with pytest.raises(PluginError, match="Connector mine gave the class Listener; it must return an instance"):
+        Observers().register("mine", Listener)
+
+
+class Misspelt:
+    @hookimpl
+    def weight_published(self, iteration):
+        """There is no such hook."""
+
+
+class Greedy:
+    @hookimpl
+    def weights_published(self, loss):
+        """There is no such argument."""
+
+
+class Wrapping:
+    @hookimpl(wrapper=True)
+    def weights_published(self, iteration):
+        yield
+
+
+class OldWrapping:
+    @hookimpl(hookwrapper=True)
+    def weights_published(self, iteration):
+        yield
+
+
+@pytest.mark.parametrize(
+    ("observer", "named"),
+    [
+        (Misspelt, "weight_published"),
+        (Greedy, "loss"),
+        (Wrapping, "weights_published"),
+        (OldWrapping, "weights_published"),
+    ],
+)
+def test_method_that_is_no_hook_is_refused_with_its_name(observer, named):
+    with pytest.raises(PluginError, match=rf"(?s)Connector mine .*{named}"):
+        Observers().register("mine", observer())

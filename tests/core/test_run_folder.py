@@ -1,0 +1,114 @@
+"""The folder of one training."""
+
+import json
+import os
+from datetime import datetime
+
+import pytest
+
+from soulsai_core.errors import CheckpointError
+from soulsai_core.run_folder import RunFolder, read_config, running_address, write_config
+
+NOON = datetime(2026, 3, 1, 12, 0, 0)
+
+
+def create(saves, label="LunarLander-v3_dqn"):
+    return RunFolder.create(saves, label, NOON)
+
+
+def checkpointed(saves, label, age, name="checkpoint"):
+    folder = create(saves, label)
+    manifest = folder.path / name / "manifest.json"
+    manifest.parent.mkdir()
+    manifest.write_text("{}")
+    os.utime(manifest, (1_000_000 - age, 1_000_000 - age))
+    return folder
+
+
+def test_name_says_when_and_what(tmp_path):
+    assert create(tmp_path / "saves").name == "2026-03-01_12-00-00_LunarLander-v3-dqn"
+
+
+def test_trainings_that_start_in_the_same_second_get_different_folders(tmp_path):
+    names = [create(tmp_path).name for _ in range(5)]
+    assert len(set(names)) == 5 and names == sorted(names)
+
+
+@pytest.mark.parametrize("label", ["ALE/Pong-v5", "a\\b", "../up", "a b:c*?"])
+def test_label_never_leaves_the_folder(tmp_path, label):
+    assert create(tmp_path, label).path.parent == tmp_path
+    assert [folder.parent for folder in tmp_path.iterdir()] == [tmp_path]
+
+
+def test_newest_is_the_folder_with_the_newest_checkpoint_not_the_newest_folder(tmp_path):
+    checkpointed(tmp_path, "a", age=60)
+    wanted = checkpointed(tmp_path, "b", age=5)
+    checkpointed(tmp_path, "c", age=30)
+    create(tmp_path, "z-without-a-checkpoint")
+    assert RunFolder.newest(tmp_path).path == wanted.path
+
+
+def test_checkpoint_that_was_being_replaced_counts_too(tmp_path):
+    wanted = checkpointed(tmp_path, "a", age=0, name="checkpoint.old")
+    assert RunFolder.newest(tmp_path).path == wanted.path
+
+
+def test_saves_without_a_checkpoint_is_an_error_that_says_what_to_do(tmp_path):
+    create(tmp_path)
+    with pytest.raises(CheckpointError, match=r"no checkpoint under .* start without --resume"):
+        RunFolder.newest(tmp_path)
+
+
+def test_manual_saves_of_one_iteration_do_not_overwrite_each_other(tmp_path):
+    folder = create(tmp_path)
+    paths = []
+    for _ in range(3):
+        paths.append(folder.manual_save(12))
+        paths[-1].mkdir(parents=True)
+    assert len(set(paths)) == 3 and all(path.parent == folder.path / "manual_save" for path in paths)
+
+
+def test_configuration_comes_back_as_it_was_saved(tmp_path):
+    config = {"algorithm": {"name": "dqn", "config": {"lr": 1e-3}}, "list": [1, None, "ü"]}
+    write_config(tmp_path / "config.json", config)
+    assert read_config(tmp_path / "config.json") == config
+    assert [file.name for file in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_configuration_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    path = tmp_path / "config.json"
+    write_config(path, {"a": 1})
+    with pytest.raises(TypeError):
+        write_config(path, {"a": object()})
+    assert json.loads(path.read_text()) == {"a": 1}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe"])
+def test_configuration_that_cannot_be_read_is_named(tmp_path, content):
+    path = tmp_path / "config.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"configuration at .*config\.json cannot be read"):
+        read_config(path)
+
+
+def test_folder_of_a_training_that_never_began_is_removed_and_any_other_is_kept(tmp_path):
+    unused, used = create(tmp_path), create(tmp_path)
+    write_config(used.path / "config.json", {})
+    for folder in (unused, used):
+        folder.discard_unused()
+    assert list(tmp_path.iterdir()) == [used.path]
+
+
+def test_address_is_found_while_the_training_runs_and_not_afterwards(tmp_path):
+    first, second = create(tmp_path, "a"), create(tmp_path, "b")
+    assert running_address(tmp_path) is None
+    first.write_address("unix:///tmp/a.sock")
+    second.write_address("unix:///tmp/b.sock")
+    os.utime(first.path / "address", (1, 1))
+    assert running_address(tmp_path) == "unix:///tmp/b.sock"
+    second.write_address(None)
+    assert running_address(tmp_path) == "unix:///tmp/a.sock"
+    first.write_address(None)
+    first.write_address(None)
+    assert running_address(tmp_path) is None
