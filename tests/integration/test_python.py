@@ -1,0 +1,65 @@
+"""The training node from Python, as the documentation shows it."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from soulsai_core import checkpoint
+
+pytestmark = pytest.mark.stack
+
+SETTINGS = """
+environment: {config: {id: CartPole-v1}}
+algorithm: {config: {hidden: [32], learning_starts: 200}}
+"""
+
+
+@pytest.fixture
+def snippets(repository):
+    """The Python code of docs/python.md."""
+    return re.findall(r"```python\n(.*?)```", (repository / "docs" / "python.md").read_text(), re.DOTALL)
+
+
+def run(stack, code):
+    (stack.folder / "config.yaml").write_text(SETTINGS)
+    file = stack.folder / "snippet.py"
+    file.write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", file.name], cwd=stack.folder, env=stack.environ, capture_output=True, text=True,
+        timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not stack.processes()
+    return done
+
+
+def test_snippet_of_the_documentation_trains(stack, snippets):
+    lines = [line for line in snippets[0].splitlines() if line]
+    assert len(lines) <= 12
+    done = run(stack, snippets[0].replace("env_steps=50000", "env_steps=1500"))
+    assert re.search(r"It ended because 15\d\d environment steps were trained - the model lies in saves/", done.stdout)
+    assert done.stderr == ""
+    _, counters = checkpoint.read(stack.run_folder / "checkpoint")
+    assert counters["env_steps"] >= 1500
+
+
+def test_other_methods_of_the_documentation_are_there(stack, snippets):
+    """On a node that did not run: it saves, and another one loads what it saved."""
+    begin = """
+from pathlib import Path
+from soulsai_core import EmbeddedServer, load_config
+from soulsai_dqn import DQNTrainingNode
+
+with EmbeddedServer() as server:
+    node = DQNTrainingNode(load_config(overrides=[f"redis.address={server.address}", "algorithm.name=ppo"]))
+    path = Path("first")
+    node.checkpoint(path)
+"""
+    calls = [re.sub(r"\s+#.*", "", line) for line in snippets[1].splitlines()]
+    calls[1:1] = ['path = Path("second")']
+    calls[3:3] = ['path = Path("config.json")']
+    code = begin + "".join(f"    {line}\n" for line in calls)
+    run(stack, code + '    assert node.load_config(path)["algorithm"]["name"] == "dqn"\n')
+    assert checkpoint.read(stack.folder / "second")[1] == checkpoint.read(stack.folder / "first")[1]
