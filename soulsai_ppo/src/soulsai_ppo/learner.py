@@ -1,0 +1,193 @@
+"""PPO's server half."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from soulsai_core import Arrays, CheckpointError, EnvSpec, Learner, SampleBatch, State, Sync
+from soulsai_ppo.actor import INVERSE, MEAN, ROLLOUT
+from soulsai_ppo.columns import CUT, REWARD, TERMINATED, sample_columns
+from soulsai_ppo.config import PPOConfig
+from soulsai_ppo.distributions import distribution_for
+from soulsai_ppo.experience import Experience, joined
+from soulsai_ppo.features import VECTOR, Features
+from soulsai_ppo.model import make_model
+from soulsai_ppo.normalization import RewardScaler, RunningMoments, normalize
+from soulsai_ppo.parameters import initialize, shapes_of
+from soulsai_ppo.rounds import Rounds
+from soulsai_ppo.trainer import Trainer
+
+log = logging.getLogger(__name__)
+
+_TELL_AFTER = 5.0
+
+
+class PPOLearner(Learner):
+    """Gathers a rollout of each client, all played with the same weights, then makes an iteration of them.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        config: PPOConfig,
+        spec: EnvSpec,
+        rng: np.random.Generator,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        features, distribution = Features(spec), distribution_for(spec, config)
+        shapes = shapes_of(config, features, distribution)
+        needed = config.min_clients if config.on_lost_client == "continue" else config.clients
+        self.sync = Sync(max_staleness=1, rows_per_iteration=config.rollout, required_clients=needed)
+        self.columns = sample_columns(config, spec, features, distribution)
+        self._config = config
+        self._rng = rng
+        self._clock = clock
+        self._model = make_model(shapes, features, config)
+        initialize(self._model.parameters.views, config, rng)
+        self._trainer = Trainer(self._model, distribution, config, rng)
+        self._observed = RunningMoments((features.size,))
+        self._rewards = RewardScaler(config.gamma, config.reward_clip)
+        self._rounds = Rounds(needed, config.round_timeout_s, clock)
+        self._steps = 0
+        self._restarts = 0
+        self._players = config.clients
+        self._report: dict[str, float] = {}
+        self._lost = False
+        self._alone_since: float | None = None
+
+    # -- rounds
+
+    def started(self, *, resumed: bool) -> None:
+        self._rounds.begin()
+
+    def clients_changed(self, clients: frozenset[str]) -> None:
+        self._lost = self._lost or bool(self._rounds.present - clients)
+        self._rounds.clients_changed(clients)
+
+    def add(self, batch: SampleBatch, client: str) -> None:
+        self._rounds.add(batch, client)
+
+    def ready(self) -> bool:
+        self._tell_of_missing()
+        return self._rounds.complete or self._rounds.stalled
+
+    def finished(self) -> str | None:
+        if self._lost and self._config.on_lost_client == "stop":
+            return "a client was lost, and algorithm.config.on_lost_client is stop"
+        return None
+
+    def _tell_of_missing(self) -> None:
+        """Somebody who waits in front of a silent training should know for what."""
+        missing = self._rounds.missing
+        if not missing:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = self._clock()
+        elif self._clock() - self._alone_since > _TELL_AFTER:
+            self._alone_since = math.inf
+            log.warning(
+                "Waiting for %d more client%s: a round needs %d, and %d are there. Start another one, or set "
+                "algorithm.config.clients, or algorithm.config.on_lost_client to continue.",
+                missing, "" if missing == 1 else "s", self.sync.required_clients, len(self._rounds.present),
+            )  # fmt: skip
+
+    # -- updates
+
+    def update(self) -> Mapping[str, float]:
+        if self._rounds.complete:
+            self._report = self._learn()
+        else:
+            self._restarts += 1
+            log.warning(
+                "No sample has come for %.0f s: the round is begun anew. %d rollouts are complete and stay.",
+                self._config.round_timeout_s, self._rounds.completed,
+            )  # fmt: skip
+        self._rounds.begin()
+        self._players = max(len(self._rounds.expected), self.sync.required_clients)
+        return {**self._report, "rounds_restarted": float(self._restarts)}
+
+    def _learn(self) -> dict[str, float]:
+        report = {"rollout_seconds": self._rounds.seconds, "waited_seconds": self._rounds.waited_seconds}
+        rollouts = self._rounds.take()
+        experience = joined(rollouts)
+        seen = self._normalize(experience)
+        report |= self._trainer.train(experience, self._progress())
+        if seen is not None:
+            self._observed.update(seen)
+        self._steps += len(experience)
+        return report | {"round_clients": float(len(rollouts)), "round_steps": float(len(experience))}
+
+    def _normalize(self, experience: Experience) -> np.ndarray | None:
+        """Scale rewards, and observations as the actors did; their moments take the round in only afterwards, so that
+        the update sees what the actors saw. Returns the observations as they were."""
+        rows, config = experience.rows, self._config
+        if config.normalize_rewards:
+            rows[REWARD] = self._rewards.scale(
+                rows[REWARD], rows[TERMINATED], rows[CUT], experience.starts, experience.owners
+            )
+        if not config.normalize_observations or VECTOR not in rows:
+            return None
+        seen = rows[VECTOR]
+        rows[VECTOR] = normalize(seen, *self._scales(), config.observation_clip)
+        return seen
+
+    def _scales(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._observed.mean.astype(np.float32), (1 / self._observed.deviation).astype(np.float32)
+
+    def _progress(self) -> float:
+        return 0.0 if self._config.anneal_steps is None else min(self._steps / self._config.anneal_steps, 1.0)
+
+    # -- what leaves and comes back
+
+    def weights(self) -> Arrays:
+        config, arrays = self._config, self._model.parameters.copy()
+        arrays[ROLLOUT] = np.array([math.ceil(config.rollout / self._players)], np.int64)
+        if config.normalize_observations:
+            arrays[MEAN], arrays[INVERSE] = self._scales()
+        if config.normalize_rewards:
+            arrays["reward.deviation"] = np.array([self._rewards.moments.deviation], np.float32)
+        return arrays
+
+    def save(self, *, buffer: bool) -> State:
+        moments, returns = self._rewards.save()
+        arrays = {
+            "network": self._model.parameters.copy(),
+            "optimizer": self._trainer.adam.save(),
+            "observations": self._observed.save(),
+            "rewards": moments,
+        }
+        values = {
+            "steps": self._steps,
+            "restarts": self._restarts,
+            "players": self._players,
+            "report": self._report,
+            "returns": returns,
+            "rng": self._rng.bit_generator.state,
+        }
+        if buffer:
+            rollouts = self._rounds.save()
+            arrays |= {f"rollout-{index}": rows for index, rows in enumerate(rollouts.values())}
+            values["rollouts"] = list(rollouts)
+        return State(arrays, values)
+
+    def load(self, state: State) -> None:
+        try:
+            self._model.parameters.load(state.arrays["network"])
+            self._trainer.adam.load(state.arrays["optimizer"])
+            self._observed.load(state.arrays["observations"])
+            self._rewards.load(state.arrays["rewards"], state.values["returns"])
+            self._steps, self._restarts = int(state.values["steps"]), int(state.values["restarts"])
+            self._players = int(state.values["players"])
+            self._report = {str(name): float(value) for name, value in state.values["report"].items()}
+            self._rng.bit_generator.state = state.values["rng"]
+            clients = state.values.get("rollouts", [])
+            self._rounds.load({client: state.arrays[f"rollout-{index}"] for index, client in enumerate(clients)})
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise CheckpointError(f"This checkpoint is not one of PPO with these settings: {error}") from error

@@ -1,0 +1,16 @@
+"""The training node with PPO, for use from Python."""
+
+from __future__ import annotations
+
+from soulsai_core import Config, TrainingNode, node_parts_for
+
+
+class PPOTrainingNode(TrainingNode):
+    """A training node whose algorithm is PPO, in a new folder under `config.run.saves`.
+
+    Args:
+        config: all settings, from `soulsai_core.load_config`; `redis.address` names a running server.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(**node_parts_for("ppo", config))
