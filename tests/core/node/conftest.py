@@ -228,13 +228,17 @@ class Stage:
 
     # -- what a client does
 
-    def send(self, iterations, client="pc", *, number=None, session=None, **changed):
-        """Push one message with these iterations; the rows' first values are its number."""
+    def message(self, iterations, client="pc", *, number=None, session=None, **changed):
+        """A client's next message, with these iterations; the rows' first values are its number."""
         self.numbers[client] = number or self.numbers.get(client, 0) + 1
         rows = len(iterations)
         columns = {"x": np.full((rows, 2), self.numbers[client] % 10, np.float32), "done": np.zeros(rows, np.bool_)}
         batch = SampleBatch(np.array(iterations, np.int64), {**columns, **changed})
-        data = encode_samples(session or self.folder.name, client, self.numbers[client], batch)
+        return encode_samples(session or self.folder.name, client, self.numbers[client], batch)
+
+    def send(self, iterations, client="pc", **options):
+        """Push a message, and return it."""
+        data = self.message(iterations, client, **options)
         self.outside.push_samples([data])
         return data
 
@@ -276,8 +280,26 @@ class Stage:
             assert listener.wait_progress(PATIENCE) is not None, f"last was {self.progress()}"
         return self.progress()
 
+    def wait_message(self, count):
+        """Wait until more than so many messages were published."""
+        with self.server.changed:
+            assert self.server.changed.wait_for(lambda: self.server.message_count > count, PATIENCE)
+
+    def wait_progress_after_loss(self):
+        """Wait until the server has a progress again."""
+        with self.server.changed:
+            assert self.server.changed.wait_for(lambda: self.server.progress is not None, PATIENCE)
+
     def status(self):
         return msgspec.json.decode(self.outside.read_status(), type=NodeStatus)
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch):
+    """The node's threads look more often, so that it ends sooner."""
+    monkeypatch.setattr("soulsai_core.housekeeper._INTERVAL", 0.02)
+    monkeypatch.setattr("soulsai_core.receiver._BLOCK", 0.02)
+    monkeypatch.setattr("soulsai_core.training._IDLE", 0.01)
 
 
 @pytest.fixture

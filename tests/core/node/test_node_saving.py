@@ -1,0 +1,291 @@
+"""Checkpoints, commands and resume, through the same calls that the command line uses."""
+
+import json
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+
+from soulsai_core import checkpoint
+from soulsai_core.errors import CheckpointError
+from soulsai_core.messages import State
+from soulsai_core.run_folder import RunFolder
+from soulsai_core.saving import CheckpointOptions
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """A function: from now on no checkpoint can be written; called with False, it can again."""
+    original = Path.write_text
+
+    def write_text(self, *args, **options):
+        if ".new" in self.parent.name:
+            raise OSError(28, "No space left on device")
+        return original(self, *args, **options)
+
+    return lambda full=True: monkeypatch.setattr(Path, "write_text", write_text if full else original)
+
+
+def test_checkpoint_is_written_every_so_many_iterations_and_at_the_end(staged):
+    stage = staged(checkpoint_every=2).start()
+    stage.make_iterations(5)
+    stage.stop()
+    saved = [(event["iteration"], event["kind"]) for event in stage.recorder.all("checkpoint_saved")]
+    assert saved == [(2, "periodic"), (4, "periodic"), (5, "final")]
+    assert {event["path"] for event in stage.recorder.all("checkpoint_saved")} == {stage.folder.checkpoint}
+
+
+def test_replay_buffer_is_saved_only_if_the_settings_say_so(staged):
+    for wanted in (True, False):
+        stage = staged(checkpoint_buffer=wanted).start()
+        stage.make_iterations(1)
+        stage.stop()
+        assert (stage.folder.checkpoint / "replay.safetensors").exists() == wanted
+
+
+def test_configuration_is_saved_at_the_start_and_comes_back(stage):
+    path = stage.folder.path / "config.json"
+    assert json.loads(path.read_text()) == {"algorithm": {"name": "counting"}}
+    stage.node.save_config(stage.folder.path / "other.json")
+    assert stage.node.load_config(stage.folder.path / "other.json") == {"algorithm": {"name": "counting"}}
+
+
+def test_quicksave_is_answered_with_a_path_that_loads(stage, staged, new_learner):
+    stage.make_iterations(2)
+    reply = stage.command("quicksave", buffer=True)
+    assert reply.ok and Path(reply.detail).parent == stage.folder.path / "manual_save"
+    other = staged(new_learner())
+    other.node.load_checkpoint(Path(reply.detail))
+    assert (other.node.iteration, other.node.env_steps, other.learner.updates) == (2, 8, 2)
+    assert len(other.learner.rows) == 8
+    assert stage.take_in([2]) == (1, {}), "and training went on"
+
+
+def test_quicksave_without_the_buffer_is_the_default(stage):
+    assert not (Path(stage.command("quicksave").detail) / "replay.safetensors").exists()
+
+
+def test_quicksaves_of_one_iteration_do_not_overwrite_each_other(stage):
+    paths = {stage.command("quicksave").detail for _ in range(3)}
+    assert len(paths) == 3 and all(Path(path).is_dir() for path in paths)
+
+
+def test_best_model_has_one_place_and_is_replaced(stage):
+    assert stage.command("save_best").detail == str(stage.folder.best_model)
+    stage.make_iterations(1)
+    assert stage.command("save_best").ok
+    assert checkpoint.read(stage.folder.best_model)[1]["iteration"] == 1
+    assert [event["kind"] for event in stage.recorder.wait("checkpoint_saved", 2)] == ["best", "best"]
+
+
+def test_shutdown_is_answered_and_obeyed(stage):
+    reply = stage.command("shutdown")
+    assert reply.ok and str(stage.folder.checkpoint) in reply.detail
+    assert stage.join() == "a shutdown was asked for"
+    assert checkpoint.read(stage.folder.checkpoint)[1]["iteration"] == 0
+
+
+def test_unknown_command_is_answered_with_the_known_ones(stage):
+    reply = stage.command("make_coffee")
+    assert not reply.ok
+    assert reply.detail == "There is no command 'make_coffee'; there are quicksave, save_best and shutdown."
+    assert stage.take_in([0]) == (1, {})
+
+
+def test_commands_are_answered_between_the_updates_of_one_message(staged, learner):
+    stage = staged(learner).start()
+    replies = []
+    learner.before_update = lambda: learner.updates == 1 and replies.append(stage.outside._send(SAVE))
+    stage.send([0] * 40)
+    stage.recorder.wait("model_updated", 10)
+    stage.recorder.wait("checkpoint_saved")
+    assert learner.updates == 10 and len(replies) == 1
+
+
+SAVE = b'{"id": "c5", "name": "quicksave"}'
+
+
+def test_full_disk_at_a_checkpoint_does_not_stop_training(staged, full_disk, caplog):
+    stage = staged(checkpoint_every=1).start()
+    stage.make_iterations(1)
+    stage.recorder.wait("checkpoint_saved")
+    full_disk()
+    with caplog.at_level(logging.ERROR):
+        stage.make_iterations(2)
+    assert "could not be written: [Errno 28] No space left on device" in caplog.text
+    assert checkpoint.read(stage.folder.checkpoint)[1]["iteration"] == 1, "the old one is still there"
+    full_disk(False)
+    stage.make_iterations(1)
+    stage.stop()
+    assert checkpoint.read(stage.folder.checkpoint)[1]["iteration"] == 4
+
+
+def test_full_disk_at_a_quicksave_is_answered_with_the_reason(stage, full_disk):
+    full_disk()
+    reply = stage.command("quicksave")
+    assert not reply.ok and "No space left" in reply.detail
+    assert stage.take_in([0]) == (1, {})
+
+
+def test_full_disk_at_the_end_is_an_error_that_says_so(stage, full_disk):
+    stage.make_iterations(1)
+    full_disk()
+    with pytest.raises(CheckpointError, match=r"could not be written: .*No space left"):
+        stage.stop()
+    assert stage.recorder.wait("training_stopped")
+
+
+def test_full_disk_below_the_episodes_loses_none(stage, monkeypatch, caplog):
+    original = Path.open
+
+    def full(self, *args, **options):
+        if self.name == "episodes.jsonl":
+            tried.release()
+            raise OSError(28, "No space left on device")
+        return original(self, *args, **options)
+
+    tried = threading.Semaphore(0)
+    monkeypatch.setattr(Path, "open", full)
+    stage.report(1)
+    assert all(tried.acquire(timeout=20) for _ in range(2))
+    assert stage.take_in([0]) == (1, {}), "training goes on"
+    monkeypatch.undo()
+    stage.report(2)
+    assert len(stage.recorder.wait("episode_finished", 2)) == 2
+    assert [r.levelname for r in caplog.records if "Episodes cannot be written" in r.message] == ["ERROR"]
+    assert len(stage.folder.episodes.read_text().splitlines()) == 2
+
+
+def test_learner_whose_values_are_not_json_does_not_stop_training(staged, learner, caplog):
+    stage = staged(learner, checkpoint_every=1).start()
+    save = learner.save
+    learner.save = lambda **options: State({}, {"best_score": float("-inf")})
+    stage.make_iterations(2)
+    assert stage.command("quicksave").ok is False
+    assert "the learner's values are not JSON" in caplog.text
+    learner.save = save
+    assert stage.stop() == "the test is over"
+
+
+# -- resume
+
+
+def trained(staged, new_learner, iterations=3, **settings):
+    """A node that trained and stopped: 3 iterations, 12 steps, 2 episodes, 100 seconds."""
+    stage = staged(new_learner(), **settings).start()
+    stage.make_iterations(iterations)
+    stage.report(1, 10.0)
+    stage.report(2, 20.0)
+    stage.recorder.wait("episode_finished", 2)
+    stage.clock.now += 100
+    stage.stop()
+    return stage
+
+
+def resumed(staged, new_learner, earlier, **settings):
+    stage = staged(new_learner(), folder=RunFolder(earlier.folder.path), **settings)
+    stage.node.load_checkpoint(stage.folder.checkpoint)
+    return stage
+
+
+def test_resume_restores_counters_learner_episodes_and_mean_return(staged, new_learner):
+    earlier = trained(staged, new_learner)
+    stage = resumed(staged, new_learner, earlier).start()
+    assert (stage.node.iteration, stage.node.env_steps) == (3, 12)
+    assert stage.learner.updates == 3 and len(stage.learner.rows) == 12
+    assert stage.learner.calls[0] == ("started", True)
+    stage.clock.now += 10
+    stage.stop()
+    status = stage.status()
+    assert (status.episodes, status.mean_return, status.elapsed) == (2, 15.0, 110.0)
+    assert status.session == earlier.folder.name
+
+
+def test_resumed_node_does_not_read_old_episodes_again(staged, new_learner):
+    stage = resumed(staged, new_learner, trained(staged, new_learner)).start()
+    stage.report(3, 30.0)
+    stage.recorder.wait("episode_finished")
+    stage.stop()
+    assert [event["episode"].total_reward for event in stage.recorder.all("episode_finished")] == [30.0]
+    assert stage.status().episodes == 3
+
+
+def test_iterations_never_run_backwards_although_clients_saw_newer_ones_than_the_checkpoint(
+    staged, new_learner, full_disk
+):
+    stage = staged(new_learner(), checkpoint_every=2).start()
+    stage.make_iterations(2)
+    stage.recorder.wait("checkpoint_saved")
+    full_disk()
+    stage.make_iterations(3)
+    stage.recorder.wait("weights_published", where=lambda a: a["iteration"] == 5)
+    with pytest.raises(CheckpointError):
+        stage.stop()
+    full_disk(False)
+    again = resumed(staged, new_learner, stage)
+    assert again.node.iteration == 2
+    again.start()
+    assert again.node.iteration == 6 == again.outside.read_model(-1)[0]
+    assert again.take_in([5, 6]) == (2, {}), "what the clients sampled meanwhile is fresh enough"
+
+
+def test_resumed_training_takes_in_what_waited_in_the_server(staged, new_learner):
+    earlier = trained(staged, new_learner)
+    earlier.outside.push_samples([earlier.message([3] * 4)])
+    stage = resumed(staged, new_learner, earlier).start()
+    assert stage.recorder.wait("model_updated")[0]["iteration"] == 4
+
+
+def test_resume_after_another_training_used_the_server_does_not_mix_them(staged, new_learner):
+    earlier = trained(staged, new_learner)
+    other = trained(staged, new_learner, iterations=8)
+    stage = resumed(staged, new_learner, earlier).start()
+    assert stage.node.iteration == 3
+    stage.take_in([3])
+    stage.stop()
+    assert stage.status().episodes == 2 and other.folder.name != stage.folder.name
+
+
+def test_resume_with_an_empty_server_announces_everything_again(staged, new_learner):
+    earlier = trained(staged, new_learner)
+    earlier.outside.clear()
+    stage = resumed(staged, new_learner, earlier).start()
+    assert stage.outside.read_model(-1)[0] == 3 and stage.outside.read_config() is not None
+
+
+def test_goal_counts_what_was_trained_before_the_resume(staged, new_learner):
+    earlier = trained(staged, new_learner)
+    stage = resumed(staged, new_learner, earlier, stop={"env_steps": 12})
+    stage.start()
+    assert stage.join() == "12 environment steps were trained"
+
+
+@pytest.mark.parametrize("key", ["algorithm", "environment", "spaces"])
+def test_checkpoint_of_another_training_is_refused(staged, new_learner, key):
+    stage = trained(staged, new_learner)
+    manifest = stage.folder.checkpoint / "manifest.json"
+    content = json.loads(manifest.read_text())
+    content["identity"][key] = "something else"
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(CheckpointError, match=f'its {key} is "something else"'):
+        resumed(staged, new_learner, stage)
+
+
+def test_checkpoint_without_counters_is_refused(staged, tmp_path):
+    stage = staged()
+    stage.node.checkpoint(tmp_path / "save")
+    state, _ = checkpoint.read(tmp_path / "save")
+    identity = json.loads((tmp_path / "save" / "manifest.json").read_text())["identity"]
+    checkpoint.write(tmp_path / "save", state, {"iteration": "many"}, identity)
+    with pytest.raises(CheckpointError, match="lacks the node's counters"):
+        stage.node.load_checkpoint(tmp_path / "save")
+
+
+def test_checkpoint_before_the_run_can_be_loaded_by_another_node(staged, new_learner, tmp_path):
+    stage = staged(new_learner())
+    stage.learner.updates = 9
+    stage.node.checkpoint(tmp_path / "save", CheckpointOptions(buffer=False))
+    other = staged(new_learner())
+    other.node.load_checkpoint(tmp_path / "save")
+    assert other.learner.updates == 9
