@@ -1,0 +1,102 @@
+"""The state vector: what an agent sees of a fight, as a flat array of float32."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from soulsai_souls_env.animations import IUDEX, PLAYER, Bins
+
+STEP_SIZE = 0.1
+"""Seconds of game time in one step of soulsgym."""
+DISTANCE_SCALE = 50.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the observation of one boss becomes a vector.
+
+    Attributes:
+        player, boss: bins of their animations.
+        low, high: (3,), corners of the arena, by which positions are scaled.
+    """
+
+    player: Bins
+    boss: Bins
+    low: np.ndarray
+    high: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Numbers in the vector: 18, and one for each bin."""
+        return 18 + self.player.count + self.boss.count
+
+
+IUDEX_LAYOUT = Layout(PLAYER, IUDEX, np.array([110.0, 540.0, -73.0]), np.array([190.0, 640.0, -55.0]))
+
+
+class BossDuration:
+    """How long the boss has been in the animations of one bin.
+
+    The game counts from each change of animation. Where a bin is shared, the count goes on over a change within it;
+    what the old animation still took of the step is the step's size less the new animation's duration.
+    """
+
+    def __init__(self, bins: Bins) -> None:
+        self._bins = bins
+        self.reset()
+
+    def reset(self) -> None:
+        """A new episode begins."""
+        self._animation: int | None = None
+        self._before = 0.0
+        self._total = 0.0
+
+    def update(self, animation: int, duration: float) -> float:
+        """The duration in the bin after a step that ended in this animation, for so long in it already."""
+        if self._animation is not None and animation != self._animation:
+            goes_on = self._bins.shares(animation) and self._bins.shares(self._animation)
+            before = self._total if goes_on else 0.0
+            self._before = before + STEP_SIZE - duration if self._bins.shares(animation) else 0.0
+        self._animation, self._total = animation, self._before + duration
+        return self._total
+
+
+def state_vector(observation: Mapping[str, Any], boss_duration: float, layout: Layout) -> np.ndarray:
+    """float32 (layout.size,) of a soulsgym observation, whose scalars may be numbers or arrays of one.
+
+    player HP, SP and boss HP as fractions; distance in the plane / 50; player position, heading as (sin, cos); boss
+    position, heading; camera heading; both animation durations; one-hot animations of player and boss, all zeros
+    where one is unknown.
+    """
+    vector = np.zeros(layout.size, np.float32)
+    player, boss, camera = (observation[f"{name}_pose"].tolist() for name in ("player", "boss", "camera"))
+    low, high = layout.low, layout.high
+    vector[0] = _number(observation["player_hp"]) / _number(observation["player_max_hp"])
+    vector[1] = _number(observation["player_sp"]) / _number(observation["player_max_sp"])
+    vector[2] = _number(observation["boss_hp"]) / _number(observation["boss_max_hp"])
+    vector[3] = math.hypot(player[0] - boss[0], player[1] - boss[1]) / DISTANCE_SCALE
+    vector[4:7] = (observation["player_pose"][:3] - low) / (high - low)
+    vector[7:9] = math.sin(player[3]), math.cos(player[3])
+    vector[9:12] = (observation["boss_pose"][:3] - low) / (high - low)
+    vector[12:14] = math.sin(boss[3]), math.cos(boss[3])
+    heading = math.atan2(camera[3], camera[4])
+    vector[14:16] = math.sin(heading), math.cos(heading)
+    vector[16] = _number(observation["player_animation_duration"])
+    vector[17] = boss_duration
+    for start, bins, key in (
+        (18, layout.player, "player_animation"),
+        (18 + layout.player.count, layout.boss, "boss_animation"),
+    ):
+        index = bins.index(int(_number(observation[key])))
+        if index is not None:
+            vector[start + index] = 1.0
+    return vector
+
+
+def _number(value: Any) -> float:
+    return value.item() if isinstance(value, np.ndarray) else value

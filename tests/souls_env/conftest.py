@@ -1,0 +1,27 @@
+"""Where the recorded fight is, and what all tests of Souls environments share."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+RECORDINGS = Path(os.environ.get("SOULSAI_RECORDINGS", Path(__file__).parents[3] / "shared" / "data"))
+"""Recorded fights are no part of this repository; the variable says where they are on a machine that keeps them
+elsewhere. A machine that has none fails the tests that need them, so that they are never forgotten."""
+
+
+@pytest.fixture(scope="session")
+def recorded_fight() -> list[dict[str, Any]]:
+    """The steps of a real fight: soulsgym's observation, and the vector that agents were trained on."""
+    file = RECORDINGS / "iudex" / "recorded_episode.jsonl"
+    assert file.is_file(), f"There is no recorded fight at {file}: set SOULSAI_RECORDINGS to the folder with iudex/ in it."
+    steps = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    for step in steps:
+        observation = step["observation"]
+        observation |= {name: np.array(value) for name, value in observation.items() if isinstance(value, list)}
+    return steps
