@@ -72,7 +72,7 @@ class Client:
         self._weights: Weights | None = None
         self._pending = 0
         self._pending_since = 0.0
-        self._max_rows = settings.max_group_rows
+        self._max_rows = 1  # until the first message shows how large a row is
         self._flow = Flow(limited=settings.backpressure == "wait", clock=clock)
         self._tally = EpisodeTally(client, clock)
         self._downlink = Downlink(transport, session, client, self._flow, rng)
@@ -84,6 +84,7 @@ class Client:
             rng,
             clock,
             capacity=settings.buffer_messages,
+            drops=settings.backpressure == "drop",
             interval=settings.heartbeat_interval_s,
             info=self._info,
         )
@@ -173,16 +174,16 @@ class Client:
             self._weights = newest
 
     def _may_step(self, rows: int) -> bool:
-        """True if the actor and the node let us go on; otherwise wait a moment for either."""
+        """True if the actor, the node and the buffer let us go on; otherwise wait a moment for what does not."""
         if not self._actor.ready():
             self._send()
             self._downlink.wait_newer(self._iteration, _WAIT)
-        elif self._flow.has_room(self._pending + rows):
-            return True
-        else:
+            return False
+        if not self._flow.has_room(self._pending + rows):
             self._send()
             self._flow.wait_for_room(rows, _WAIT)
-        return False
+            return False
+        return self._uplink.wait_for_room(_WAIT)
 
     def _count(self, rows: int) -> None:
         if not self._pending:

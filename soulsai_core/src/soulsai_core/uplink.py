@@ -19,10 +19,12 @@ _EPISODES = 10_000
 
 
 class Uplink:
-    """Sends in order what it is given. While the server is away it keeps what fits, and counts what it drops.
+    """Sends in order what it is given. While the server is away it keeps what fits.
 
     Args:
-        capacity: sample messages kept; beyond it the oldest, which would be the first to be stale, is dropped.
+        capacity: sample messages that may wait.
+        drops: beyond the capacity the oldest, which would be the first to be stale, is dropped and counted; otherwise
+            whoever sends is to wait for room.
         info: asked for the client's numbers at each heartbeat.
         interval: seconds between heartbeats.
 
@@ -40,6 +42,7 @@ class Uplink:
         clock: Callable[[], float],
         *,
         capacity: int,
+        drops: bool,
         interval: float,
         info: Callable[[], ClientInfo],
     ) -> None:
@@ -50,6 +53,7 @@ class Uplink:
         self._flow = flow
         self._clock = clock
         self._capacity = capacity
+        self._drops = drops
         self._interval = interval
         self._info = info
         self._changed = threading.Condition()
@@ -74,22 +78,29 @@ class Uplink:
             self._number += 1
             self._flow.sent(self._number, len(batch))
             self._batches.append((self._number, batch))
-            if len(self._batches) > self._capacity:
+            if self._drops and len(self._batches) > self._capacity:
                 _, oldest = self._batches.popleft()
                 self.dropped += len(oldest)
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def wait_for_room(self, timeout: float) -> bool:
+        """Block until a message may be sent; False after the time-out. Always true for one that drops."""
+        if self._drops or len(self._batches) < self._capacity:
+            return True
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self._batches) < self._capacity, timeout)
 
     def report(self, episode: Episode) -> None:
         """Send the result of an episode."""
         with self._changed:
             self._episodes.append(msgspec.structs.replace(episode, session=self._session))
-            self._changed.notify()
+            self._changed.notify_all()
 
     def close(self, timeout: float) -> None:
         """Send what is waiting, `timeout` seconds at most, say goodbye and stop."""
         self._loop.stop()
         with self._changed:
-            self._changed.notify()
+            self._changed.notify_all()
         self._loop.join(timeout)
         self._send_waiting()
         self._transport.remove_client(self._client)
@@ -114,6 +125,7 @@ class Uplink:
             with self._changed:
                 while self._batches and self._batches[0][0] <= batches[-1][0]:
                     self._batches.popleft()
+                self._changed.notify_all()
         for episode in episodes:
             self._transport.push_episode(msgspec.json.encode(episode))
             with self._changed:

@@ -1,0 +1,257 @@
+"""The client and the node's window: nothing is lost, doubled or disordered, and nothing is played in vain."""
+
+import threading
+
+import pytest
+
+from soulsai_core.errors import AccessError
+
+
+def hold_up(actor, steps):
+    """The actor stops before its next step once it made so many; returns (reached, go on)."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    def after_step(actor):
+        if actor.step == steps:
+            reached.set()
+            go_on.wait(20)
+
+    actor.after_step = after_step
+    return reached, go_on
+
+
+def test_client_waits_for_the_first_model(played, node, actor):
+    play = played().start()
+    node.publish(0)
+    node.receive(1)
+    assert actor.loaded == [0]
+    assert play.stop() == "the test is over"
+
+
+def test_client_never_has_more_rows_under_way_than_the_window_allows(played, node, server):
+    node.window = 20
+    node.publish(0)
+    play = played().start()
+    total = 0
+    for _ in range(6):
+        total += sum(len(message.batch) for message in node.receive(20))
+        with server.changed:
+            assert not server.changed.wait_for(lambda: node.waiting(), 0.05), "it plays on without an answer"
+        assert play.client.env_steps == total and total % 20 == 0
+        node.acknowledge()
+    assert node.steps(node.messages) == list(range(1, 121))
+
+
+def test_part_of_the_window_that_was_acknowledged_may_be_played_again(played, node):
+    node.window = 20
+    node.publish(0)
+    play = played().start()
+    messages = node.receive(20)
+    assert [len(message.batch) for message in messages] == [1, 5, 5, 5, 4], "a quarter of the window each"
+    node.acknowledge(number=3)
+    node.receive(11)
+    play.stop()
+    assert play.client.env_steps == 31
+
+
+def test_client_that_drops_plays_on_beyond_the_window(played, node):
+    node.window = 4
+    node.publish(0)
+    played(backpressure="drop").start()
+    node.receive(100)
+
+
+def test_pending_rows_are_sent_before_newer_weights_are_used(played, node, actor):
+    node.window = 4000
+    reached, go_on = hold_up(actor, 7)
+    node.publish(0)
+    play = played().start()
+    assert reached.wait(20)
+    node.publish(1)
+    assert play.client._downlink.wait_newer(0, 20)
+    go_on.set()
+    first, *_ = [message for message in node.receive(8) if len(message.batch) > 1]
+    assert node.steps([first]) == list(range(2, 8)), "all that was left of the old model, and at once"
+    assert set(first.batch.iteration.tolist()) == {0}
+    assert set(node.receive(1)[-1].batch.iteration.tolist()) == {1}
+    assert actor.loaded == [0, 1]
+
+
+def test_rows_are_grouped_by_count_at_most(played, node):
+    node.window = 100_000
+    node.publish(0)
+    played(max_group_rows=16).start()
+    assert {len(message.batch) for message in node.receive(161)[1:]} == {16}
+
+
+def test_client_that_waits_drops_nothing_though_the_window_is_wider_than_its_buffer(played, node, flaky):
+    node.window = 1_000_000
+    node.publish(0)
+    play = played(max_group_rows=2, buffer_messages=5).start()
+    node.receive(50)
+    flaky.away = True
+    for _ in range(4):
+        assert flaky.refused.acquire(timeout=20)
+    flaky.away = False
+    node.receive(50)
+    play.stop()
+    assert node.steps(node.messages) == list(range(1, len(node.steps(node.messages)) + 1))
+    assert play.client._uplink.dropped == 0
+
+
+def test_client_that_drops_counts_what_it_drops_while_the_server_is_away(played, node, flaky, actor):
+    node.publish(0)
+    play = played(max_group_rows=2, buffer_messages=5, backpressure="drop").start()
+    node.receive(10)
+    flaky.away = True
+    step, many = actor.step, threading.Event()
+    actor.after_step = lambda actor: actor.step > step + 200 and many.set()
+    assert many.wait(20)
+    flaky.away = False
+    node.receive(100)
+    play.stop()
+    node.receive(0)
+    rest = [node.decoder.decode(entry.payload) for entry in node.waiting()]
+    arrived = node.steps(node.messages) + node.steps(rest)
+    assert arrived == sorted(set(arrived)), "neither doubled nor disordered"
+    assert play.client._uplink.dropped == play.client.env_steps - len(arrived) > 0
+
+
+def test_rows_are_grouped_by_size_at_most(played, node):
+    node.window = 100_000
+    node.publish(0)
+    played(max_group_rows=10_000, max_group_mb=170 / 2**20).start()
+    messages = node.receive(41)
+    assert len(messages[0].batch) == 1, "which shows that a row has 17 bytes"
+    assert {len(message.batch) for message in messages[1:]} == {10}
+    assert node.steps(messages) == list(range(1, len(node.steps(messages)) + 1))
+
+
+def test_rows_do_not_wait_longer_than_the_settings_say(played, node, actor, clock):
+    def pass_time(actor):
+        clock.now += 0.2
+
+    actor.after_step = pass_time
+    node.window = 100_000
+    node.publish(0)
+    played(max_group_age_s=0.5).start()
+    assert {len(message.batch) for message in node.receive(41)[1:]} == {4}
+
+
+def test_actor_that_wants_newer_weights_is_waited_for_and_its_rows_are_sent(played, node, actor):
+    def want_newer(actor):
+        if actor.step % 10 == 0:
+            actor.wanted.clear()
+
+    actor.after_step = want_newer
+    load = actor.load
+    actor.load = lambda weights: (load(weights), actor.wanted.set())
+    node.window = 100_000
+    node.publish(0)
+    play = played().start()
+    for iteration in range(1, 4):
+        messages = node.receive(10)
+        assert sum(len(message.batch) for message in messages) == 10
+        assert {int(i) for message in messages for i in message.batch.iteration} == {iteration - 1}
+        node.publish(iteration)
+    play.stop()
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_rows_of_single_and_vector_environments_count_as_steps(played, node, scripted, rows):
+    node.window = 12
+    node.publish(0)
+    play = played(lambda: scripted(num_envs=rows, lengths=(4,))).start()
+    assert sum(len(message.batch) for message in node.receive(12)) == 12
+    play.stop()
+    assert play.client.env_steps == 12
+
+
+def test_resets_of_vector_environments_are_no_steps(played, node, scripted):
+    node.window = 12
+    node.publish(0)
+    play = played(lambda: scripted(num_envs=2, lengths=(2,), next_step=True)).start()
+    node.receive(12)
+    play.stop()
+    assert play.client.env_steps == play.actor.step == 12
+
+
+def test_server_away_and_back_loses_nothing_and_keeps_the_order(played, node, flaky):
+    node.window = 20
+    node.publish(0)
+    play = played().start()
+    node.receive(20)
+    flaky.away = True
+    assert flaky.refused.acquire(timeout=20)
+    node.acknowledge()
+    for _ in range(3):
+        assert flaky.refused.acquire(timeout=20)
+    flaky.away = False
+    for _ in range(3):
+        node.receive(20)
+        node.acknowledge()
+    play.stop()
+    node.receive(0)
+    steps, numbers = node.steps(node.messages), [message.header.number for message in node.messages]
+    assert steps == list(range(1, len(steps) + 1)) and len(steps) >= 80
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert play.client._uplink.dropped == 0
+
+
+def test_samples_lost_in_the_server_do_not_block_the_client_for_good(played, node, clock):
+    node.window = 8
+    node.publish(0)
+    played().start()
+    node.receive(8)
+    clock.now += 11
+    node.tell()
+    assert len(node.steps(node.receive(8))) == 8
+
+
+def test_new_node_is_not_waited_for_because_of_what_the_old_one_got(played, node):
+    node.window = 8
+    node.publish(0)
+    played().start()
+    node.receive(8)
+    node.name = "node-2"
+    node.publish(0)
+    node.receive(8)
+
+
+def test_model_of_a_node_that_resumed_from_further_back_is_used(played, node, actor):
+    node.window = 8
+    node.publish(120)
+    played().start()
+    node.receive(8)
+    node.name = "node-2"
+    node.publish(101)
+    messages = node.receive(8)
+    assert actor.loaded == [120, 101] and messages[-1].batch.iteration.tolist()[-1] == 101
+
+
+@pytest.mark.parametrize("method", ["push_samples", "wait_progress", "heartbeat"])
+@pytest.mark.parametrize("backpressure", ["wait", "drop"])
+def test_refusal_by_the_server_ends_the_client_with_its_sentence(
+    played, node, flaky, monkeypatch, method, backpressure, clock
+):
+    node.publish(0)
+    play = played(backpressure=backpressure).start()
+    node.receive(1)
+
+    def refuse(*args, **options):
+        raise AccessError("wrong password")
+
+    monkeypatch.setattr(flaky._transport, method, refuse)
+    clock.now += 10
+    node.tell()
+    with pytest.raises(AccessError, match="wrong password"):
+        play.join()
+
+
+def test_refusal_by_the_server_ends_a_client_that_waits_for_its_first_model(played, flaky, monkeypatch):
+    def refuse(*args, **options):
+        raise AccessError("wrong password")
+
+    monkeypatch.setattr(flaky._transport, "read_progress", refuse)
+    with pytest.raises(AccessError, match="wrong password"):
+        played().start().join()

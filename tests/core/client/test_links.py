@@ -1,0 +1,219 @@
+"""The client's voice and ear by themselves."""
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soulsai_core.downlink import Downlink
+from soulsai_core.flow import Flow
+from soulsai_core.grouping import messages, row_bytes
+from soulsai_core.messages import ClientInfo, Episode, SampleBatch
+from soulsai_core.transport.memory import MemoryTransport
+from soulsai_core.uplink import Uplink
+
+
+def batch(*steps):
+    return SampleBatch(
+        np.zeros(len(steps), np.int64), {"step": np.array(steps), "truncated": np.zeros(len(steps), bool)}
+    )
+
+
+@pytest.fixture
+def flow(clock):
+    return Flow(limited=True, clock=clock)
+
+
+@pytest.fixture
+def uplink(flaky, flow, clock, rng):
+    """A function: an uplink with this capacity that drops or does not."""
+    made = []
+
+    def make(capacity=100, drops=False):
+        info = lambda: ClientInfo("pc", "host")  # noqa: E731
+        options = {"capacity": capacity, "drops": drops, "interval": 2.0, "info": info}
+        made.append(Uplink(flaky, "training", "pc", flow, rng, clock, **options))
+        return made[-1]
+
+    yield make
+    flaky.away = False
+    for uplink in made:
+        uplink.close(5.0)
+
+
+@pytest.fixture
+def downlink(server, flow, rng):
+    downlink = Downlink(MemoryTransport(server), "training", "pc", flow, rng)
+    yield downlink
+    downlink.close()
+
+
+# -- uplink
+
+
+def test_messages_are_sent_in_order_and_numbered_from_one(uplink, node):
+    link = uplink()
+    link.start()
+    for step in range(20):
+        link.send(batch(step))
+    came = node.receive(20)
+    assert node.steps(came) == list(range(20))
+    assert [message.header.number for message in came] == list(range(1, 21))
+    assert {(message.header.session, message.header.client) for message in came} == {("training", "pc")}
+
+
+def test_sent_rows_count_as_under_way(uplink, flow):
+    flow.acknowledged("node", 0, 5)
+    uplink().send(batch(1, 2, 3))
+    assert flow.has_room(2) and not flow.has_room(3)
+
+
+def test_oldest_message_beyond_the_capacity_is_dropped_and_counted_in_rows(uplink, node):
+    link = uplink(capacity=2, drops=True)
+    for steps in ((1, 2, 3), (4, 5), (6,), (7,)):
+        link.send(batch(*steps))
+    assert link.dropped == 5 and link.wait_for_room(0)
+    link.start()
+    assert node.steps(node.receive(2)) == [6, 7]
+
+
+def test_uplink_that_does_not_drop_says_when_there_is_room(uplink, node):
+    link = uplink(capacity=2)
+    link.send(batch(1))
+    assert link.wait_for_room(0)
+    link.send(batch(2))
+    assert not link.wait_for_room(0)
+    link.start()
+    assert link.wait_for_room(20)
+    assert node.steps(node.receive(2)) == [1, 2] and link.dropped == 0
+
+
+def test_message_whose_sending_failed_halfway_is_sent_again_under_its_number(uplink, node, flaky, monkeypatch):
+    push = flaky._transport.push_samples
+
+    def push_and_lose(payloads):
+        monkeypatch.undo()
+        push(payloads)
+        flaky.away = True
+        flaky.read_config()
+
+    monkeypatch.setattr(flaky._transport, "push_samples", push_and_lose)
+    link = uplink()
+    link.start()
+    link.send(batch(1))
+    assert flaky.refused.acquire(timeout=20)
+    flaky.away = False
+    assert [message.header.number for message in node.receive(2)] == [1, 1], "the node recognises the second"
+
+
+def test_episodes_wait_for_the_server_too(uplink, node, flaky):
+    flaky.away = True
+    link = uplink()
+    link.start()
+    assert flaky.refused.acquire(timeout=20)
+    for number in (1, 2):
+        link.report(Episode(f"pc-{number}", "pc", 1.0, 5, 0, 1.0))
+    flaky.away = False
+    assert [(e.id, e.session) for e in node.episodes(2)] == [("pc-1", "training"), ("pc-2", "training")]
+
+
+def test_heartbeat_comes_at_once_and_then_at_its_interval(uplink, server, clock):
+    link = uplink()
+    link.start()
+    with server.changed:
+        assert server.changed.wait_for(lambda: "pc" in server.clients, 20)
+        assert msgspec.json.decode(server.clients["pc"][1], type=ClientInfo) == ClientInfo("pc", "host")
+    clock.now += 2.5
+    link.send(batch(1))
+    with server.changed:
+        assert server.changed.wait_for(lambda: server.clients["pc"][0] == clock.now, 20)
+
+
+def test_closing_sends_what_is_waiting_and_says_goodbye(uplink, node, server):
+    link = uplink()
+    server.clients["pc"] = (0.0, b"")
+    link.send(batch(1, 2))
+    link.report(Episode("pc-1", "pc", 1.0, 5, 0, 1.0))
+    link.close(5.0)
+    assert node.steps(node.receive(2)) == [1, 2] and len(node.episodes(1)) == 1
+    assert server.clients == {}
+
+
+# -- downlink
+
+
+def test_model_that_was_there_before_is_fetched_at_once(downlink, node):
+    node.publish(3)
+    downlink.start()
+    assert downlink.wait_newer(-1, 20) and downlink.newest.iteration == 3
+
+
+def test_newer_models_are_fetched_as_they_come_and_the_same_one_only_once(downlink, node):
+    node.publish(3)
+    downlink.start()
+    assert downlink.wait_newer(2, 20)
+    held = downlink.newest
+    node.tell(acked=1)
+    node.publish(4)
+    assert downlink.wait_newer(3, 20)
+    assert held.iteration == 3 and downlink.newest.iteration == 4
+
+
+def test_progress_without_a_newer_model_keeps_the_weights(downlink, node, flow):
+    node.window = 7
+    node.publish(3)
+    downlink.start()
+    assert downlink.wait_newer(2, 20)
+    held = downlink.newest
+    node.window = 70
+    flow.sent(1, 1)
+    node.tell()
+    assert flow.wait_for_room(50, 20)
+    assert downlink.newest is held
+
+
+def test_waiting_for_newer_weights_ends_after_the_time_out(downlink, node):
+    node.publish(3)
+    downlink.start()
+    assert downlink.wait_newer(-1, 20)
+    assert not downlink.wait_newer(3, 0)
+
+
+@pytest.mark.parametrize("spoil", ["progress", "model"])
+def test_garbage_is_logged_and_the_next_good_one_is_used(downlink, node, caplog, spoil):
+    if spoil == "progress":
+        node.transport.publish(1, b"", b"\xff")
+    else:
+        node.iteration = 1
+        node.transport.publish(1, b"garbage", node.progress())
+    downlink.start()
+    assert not downlink.wait_newer(-1, 0.2)
+    node.publish(2)
+    assert downlink.wait_newer(1, 20)
+    assert "could not be read" in caplog.text and downlink.newest.iteration == 2
+
+
+def test_wake_up_that_was_lost_costs_time_but_no_model(downlink, node, server):
+    node.publish(1)
+    downlink.start()
+    assert downlink.wait_newer(0, 20)
+    node.publish(2)
+    with server.changed:
+        server.message_count -= 1
+    assert downlink.wait_newer(1, 20)
+
+
+# -- grouping
+
+
+@given(st.integers(1, 60), st.integers(1, 2000))
+def test_batches_are_cut_into_messages_of_bounded_size_without_losing_a_row(rows, limit):
+    columns = {"x": np.arange(rows * 6, dtype=np.float32).reshape(rows, 2, 3), "done": np.zeros(rows, np.bool_)}
+    whole = SampleBatch(np.arange(rows), columns)
+    assert row_bytes(whole) == 8 + 24 + 1
+    parts = list(messages(whole, limit))
+    assert all(len(part) == 1 or len(part) * 33 <= limit for part in parts)
+    assert np.concatenate([part.iteration for part in parts]).tolist() == list(range(rows))
+    for name, column in columns.items():
+        assert np.array_equal(np.concatenate([part.columns[name] for part in parts]), column)
