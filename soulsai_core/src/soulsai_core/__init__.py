@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from soulsai_core.cli.options import config_from as config_from
     from soulsai_core.client import Client as Client
     from soulsai_core.config import Config as Config
+    from soulsai_core.config import RedisSettings as RedisSettings
     from soulsai_core.config import Settings as Settings
     from soulsai_core.config import load_config as load_config
     from soulsai_core.config import resolve_telemetry as resolve_telemetry
@@ -84,6 +85,7 @@ _HOME = {
     "client": ("Client",),
     "config": (
         "Config",
+        "RedisSettings",
         "Settings",
         "load_config",
         "resolve_telemetry",

@@ -1,0 +1,1 @@
+"""Comparing runs: finding them, putting their curves on one axis, and what they have in common."""

@@ -1,0 +1,77 @@
+"""Settings of the telemetry node, below `telemetry.config`."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from soulsai_core import Settings
+
+BUILT_IN = ("return", "length", "seconds")
+"""Metrics that are always there: the episode's return, its steps, and the wall time that it took."""
+
+CONDITION = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+
+
+class MetricSettings(Settings):
+    key: str = Field(
+        default="total_reward",
+        min_length=1,
+        description="What is measured: total_reward, length, seconds, seconds_per_step, seconds_between (since the "
+        "previous report), iteration, or any number that the environment puts into `info`.",
+    )
+    condition: str | None = Field(
+        default=None,
+        description='Count 1 where it holds and 0 where not, such as "> 200"; null takes the value itself.',
+    )
+
+    @field_validator("condition")
+    @classmethod
+    def _is_a_comparison(cls, condition: str | None) -> str | None:
+        if condition is not None and not CONDITION.fullmatch(condition):
+            raise ValueError('must be a comparison with a number, such as "> 200"')
+        return condition
+
+
+class BestSettings(Settings):
+    metric: str = Field(default="return", description="Metric whose moving average tells which model is the best.")
+    mode: Literal["max", "min"] = Field(default="max", description="Whether more or less of it is better.")
+    save: bool = Field(default=True, description="Ask the training node to save the best model to best_model/.")
+    interval_s: float = Field(default=5, ge=0, description="Time between two such saves at least.")
+
+
+class PageSettings(Settings):
+    enabled: bool = Field(default=True, description="Serve the live page.")
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen at; 0.0.0.0 lets phones and other machines look, too."
+    )
+    port: int | None = Field(
+        default=None, ge=1, le=65535, description="Port to listen at; null takes 8081, or the next one that is free."
+    )
+    token: SecretStr | None = Field(
+        default=None, description="Who knows it may save the model from the page; null lets everybody only look."
+    )
+
+
+class TelemetryConfig(Settings):
+    update_interval: int = Field(default=2, ge=1, description="Connectors are told of every so many episodes.")
+    moving_average: int = Field(default=50, ge=1, le=10_000, description="Episodes that a moving average covers.")
+    metrics: dict[str, MetricSettings] = Field(
+        default={},
+        description="Metrics beside return, length and seconds, by the name under which they are shown: {key, "
+        'condition}, such as win: {key: total_reward, condition: "> 200"}.',
+    )
+    info_metrics: bool = Field(
+        default=True, description="Every number that the environment or the actor reports is a metric as well."
+    )
+    best: BestSettings = Field(default=BestSettings(), description="How the best model is found.")
+    page: PageSettings = Field(default=PageSettings(), description="The live page.")
+
+    @model_validator(mode="after")
+    def _best_metric_is_known(self) -> Self:
+        known = [*BUILT_IN, *self.metrics]
+        if self.best.metric not in known and not self.info_metrics:
+            raise ValueError(f"best.metric is {self.best.metric!r}, which is none of the metrics {', '.join(known)}")
+        return self

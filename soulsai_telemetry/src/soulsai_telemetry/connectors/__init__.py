@@ -1,0 +1,1 @@
+"""Connectors that live in the telemetry node, a file each."""

@@ -1,0 +1,70 @@
+"""A figure of the run, drawn anew now and then: PNG, SVG or PDF by the file's ending."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, field_validator
+
+from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
+from soulsai_telemetry.records import Update
+
+if TYPE_CHECKING:
+    from soulsai_telemetry.drawing import RunFigure
+
+_ENDINGS = (".png", ".svg", ".pdf")
+
+
+class FigureConfig(Settings):
+    file: str = Field(
+        default="telemetry.png", description="File to draw, relative to the run's folder; .png, .svg or .pdf."
+    )
+    metrics: tuple[str, ...] | None = Field(default=None, description="Metrics to draw, a panel each; null draws all.")
+    axis: Literal["episode", "step"] = Field(default="episode", description="What lies along the horizontal axis.")
+    interval_s: float = Field(default=30, ge=0, description="Time between two drawings at least.")
+
+    @field_validator("file")
+    @classmethod
+    def _has_a_known_ending(cls, file: str) -> str:
+        if not file.endswith(_ENDINGS):
+            raise ValueError(f"must end in {', '.join(_ENDINGS)}")
+        return file
+
+
+class FigureFile:
+    """Draws the history; the last episodes are in it once the training has stopped."""
+
+    def __init__(self, config: FigureConfig, context: ConnectorContext) -> None:
+        self._config = config
+        self._path = context.folder / config.file
+        self._title = context.run
+        self._figure: RunFigure | None = None
+        self._drawn = -1e9
+        self._update: Update | None = None
+
+    @hookimpl
+    def episodes_recorded(self, update: Update) -> None:
+        self._update = update
+        if time.monotonic() - self._drawn >= self._config.interval_s:
+            self._draw(update)
+
+    @hookimpl
+    def training_stopped(self) -> None:
+        if self._update is not None:
+            self._draw(self._update)
+
+    def _draw(self, update: Update) -> None:
+        from soulsai_telemetry.drawing import RunFigure, save
+
+        names = list(self._config.metrics or update.history.names)
+        if not update.history.episodes or not names:
+            return
+        if self._figure is None or self._figure.names != names:
+            self._figure = RunFigure(names, self._title, self._config.axis)
+        self._figure.show(update.history)
+        save(self._figure.figure, self._path)
+        self._drawn = time.monotonic()
+
+
+plugin = ConnectorPlugin(name="figure", config=FigureConfig, make=FigureFile, home="telemetry")

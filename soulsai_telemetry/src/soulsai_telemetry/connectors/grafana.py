@@ -1,0 +1,215 @@
+"""A data source for Grafana: the protocol of its JSON data source, and plain GET for Infinity."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
+from soulsai_telemetry.history import AXES, History
+from soulsai_telemetry.http_service import BadRequest, HttpService, Request, Response
+from soulsai_telemetry.records import Best, Update
+
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Headers": "accept, content-type",
+    "Access-Control-Allow-Methods": "POST, GET",
+}
+_KINDS = ("average", "value", "low", "high")
+_MOST_POINTS = 10_000
+_AXIS_OPTIONS = [{"label": axis, "value": axis} for axis in AXES]
+
+
+class GrafanaConfig(Settings):
+    host: str = Field(default="127.0.0.1", description="Address to listen at; 0.0.0.0 for a Grafana elsewhere.")
+    port: int = Field(default=8082, ge=0, le=65535, description="Port to listen at; 0 takes any that is free.")
+    annotations: int = Field(default=1000, ge=0, description="Checkpoints and best models remembered at most.")
+
+
+class Grafana:
+    """Answers Grafana's questions from the history.
+
+    Attributes:
+        port: where it listens.
+    """
+
+    def __init__(self, config: GrafanaConfig, context: ConnectorContext) -> None:
+        self._history = History(capacity=2)
+        self._notes: deque[dict[str, Any]] = deque(maxlen=config.annotations)
+        self._service = HttpService(
+            config.host, config.port, self._routes(), setting="the grafana connector's port", headers=_CORS
+        )
+        self.port = self._service.port
+        self._service.start()
+
+    @hookimpl
+    def episodes_recorded(self, update: Update) -> None:
+        self._history = update.history
+
+    @hookimpl
+    def checkpoint_saved(self, path: Path, iteration: int, kind: str) -> None:
+        self._note(time.time(), f"Checkpoint ({kind})", f"iteration {iteration}: {path}", ["checkpoint", kind])
+
+    @hookimpl
+    def best_found(self, best: Best) -> None:
+        self._note(best.time, f"Best {best.metric}: {best.score:.4g}", f"at episode {best.episode}", ["best"])
+
+    def close(self) -> None:
+        self._service.close()
+
+    def _note(self, at: float, title: str, text: str, tags: list[str]) -> None:
+        self._notes.append({"time": round(at * 1000), "title": title, "text": text, "tags": tags})
+
+    def _routes(self) -> dict[tuple[str, str], Any]:
+        def fixed(value: Any) -> Any:
+            return lambda _: Response.json(value)
+
+        posts = {
+            "/search": self._search,
+            "/metrics": self._metrics,
+            "/metric-payload-options": fixed(_AXIS_OPTIONS),
+            "/query": self._query,
+            "/annotations": self._annotations,
+            "/variable": self._variable,
+            "/tag-keys": fixed([{"type": "string", "text": "kind"}]),
+            "/tag-values": fixed([{"text": "checkpoint"}, {"text": "best"}]),
+        }
+        gets = {"/": fixed({"status": "ok"}), "/health": fixed({"status": "ok"}), "/series": self._series}
+        preflight = {("OPTIONS", path): lambda _: Response(status=204) for path in posts}
+        return {
+            **preflight,
+            **{("POST", path): handler for path, handler in posts.items()},
+            **{("GET", path): handler for path, handler in gets.items()},
+        }
+
+    # -- names
+
+    def _targets(self) -> list[str]:
+        return [f"{name} {kind}" for name in self._history.names for kind in _KINDS]
+
+    def _search(self, request: Request) -> Response:
+        wanted = str(_mapping(request.json()).get("target", ""))
+        return Response.json([target for target in self._targets() if wanted in target])
+
+    def _metrics(self, request: Request) -> Response:
+        payload = {"label": "axis", "name": "axis", "type": "select", "options": _AXIS_OPTIONS}
+        limits = [{"label": name, "name": name, "type": "input"} for name in ("from", "to")]
+        return Response.json(
+            [{"label": target, "value": target, "payloads": [payload, *limits]} for target in self._targets()]
+        )
+
+    def _variable(self, request: Request) -> Response:
+        return Response.json([{"__text": name, "__value": name} for name in self._history.names])
+
+    # -- values
+
+    def _query(self, request: Request) -> Response:
+        asked = _mapping(request.json())
+        points = _points(asked.get("maxDataPoints"))
+        start, end = _time_range(asked.get("range"))
+        answers = []
+        for target in asked.get("targets") or []:
+            target = _mapping(target)
+            payload = _mapping(target.get("payload") or target.get("data") or {})
+            name = str(target.get("target", ""))
+            if name and not target.get("hide"):
+                answers.append(self._answer(name, payload, start, end, points, target.get("refId")))
+        return Response.json(answers)
+
+    def _answer(
+        self, target: str, payload: dict[str, Any], start: float, end: float, points: int, ref: Any
+    ) -> dict[str, Any]:
+        """A time series; a table where the axis is episodes or steps, since Grafana's series have times only."""
+        axis = payload.get("axis", "time")
+        if axis not in AXES:
+            raise BadRequest(f"axis must be one of {', '.join(AXES)}.")
+        if axis != "time":
+            start, end = _limit(payload, "from", -math.inf), _limit(payload, "to", math.inf)
+        x, y = self._curve(target, axis, start, end, points)
+        reference = {} if ref is None else {"refId": ref}
+        if axis == "time":
+            return {
+                "target": target,
+                "datapoints": [[v, round(at * 1000)] for at, v in zip(x, y, strict=True)],
+            } | reference
+        columns = [{"text": axis, "type": "number"}, {"text": target, "type": "number"}]
+        return {"type": "table", "columns": columns, "rows": [list(row) for row in zip(x, y, strict=True)]} | reference
+
+    def _curve(self, target: str, axis: Any, start: float, end: float, points: int) -> tuple[list[float], list[float]]:
+        name, kind = target, "average"
+        if target not in self._history.names:
+            name, _, kind = target.rpartition(" ")
+        if name not in self._history.names or kind not in _KINDS:
+            return [], []
+        curve = self._history.curve(name, axis, start=start, end=end, points=points)
+        values = {"average": curve.average, "value": curve.mean, "low": curve.low, "high": curve.high}[kind]
+        return curve.x.tolist(), values.tolist()
+
+    def _series(self, request: Request) -> Response:
+        """For Infinity: /series?metric=return&axis=step&from=0&to=1e6&points=500 as a list of rows."""
+        query, axis = dict(request.query), request.query.get("axis", "time")
+        if axis not in AXES:
+            raise BadRequest(f"axis must be one of {', '.join(AXES)}.")
+        scale = 1000 if axis == "time" else 1
+        start, end = _limit(query, "from", -math.inf) / scale, _limit(query, "to", math.inf) / scale
+        curve = self._history.curve(
+            query.get("metric", ""), axis, start=start, end=end, points=_points(query.get("points"))
+        )
+        rows = zip(curve.x.tolist(), curve.mean.tolist(), curve.average.tolist(), strict=True)
+        return Response.json([{axis: x * scale, "value": value, "average": mean} for x, value, mean in rows])
+
+    def _annotations(self, request: Request) -> Response:
+        asked = _mapping(request.json())
+        start, end = _time_range(asked.get("range"))
+        annotation = _mapping(asked.get("annotation") or {})
+        wanted = str(annotation.get("query") or annotation.get("name") or "")
+        found = [
+            note
+            for note in list(self._notes)
+            if start <= note["time"] / 1000 <= end and (wanted not in ("checkpoint", "best") or wanted in note["tags"])
+        ]
+        return Response.json([{**note, "annotation": annotation} for note in found])
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadRequest("An object was expected.")
+    return value
+
+
+def _time_range(value: Any) -> tuple[float, float]:
+    """Seconds since 1970 from {"from": ISO time, "to": ISO time}; everything where it is missing."""
+    if not value:
+        return -math.inf, math.inf
+    try:
+        times = [datetime.fromisoformat(str(value[key]).replace("Z", "+00:00")).timestamp() for key in ("from", "to")]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BadRequest("range must have from and to as ISO 8601 times.") from error
+    return times[0], times[1]
+
+
+def _points(value: Any) -> int:
+    number = _limit({"maxDataPoints": value}, "maxDataPoints", 1000)
+    return int(min(max(number, 1), _MOST_POINTS))
+
+
+def _limit(values: dict[str, Any], name: str, default: float) -> float:
+    value = values.get(name)
+    if value in (None, ""):
+        return default
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if math.isnan(number):
+        raise BadRequest(f"{name} must be a number.")
+    return number
+
+
+plugin = ConnectorPlugin(name="grafana", config=GrafanaConfig, make=Grafana, home="telemetry")

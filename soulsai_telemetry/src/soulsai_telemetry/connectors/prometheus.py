@@ -1,0 +1,147 @@
+"""The run's numbers for Prometheus, as they are when it asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from pydantic import Field
+
+from soulsai_core import ConnectorContext, ConnectorPlugin, NodeStatus, Settings, hookimpl
+from soulsai_telemetry.http_service import HttpService, Request, Response
+from soulsai_telemetry.records import Update, Vitals
+
+Family = GaugeMetricFamily | CounterMetricFamily
+Samples = Sequence[tuple[dict[str, str], float]]
+
+_FRESH = 10.0
+
+
+class PrometheusConfig(Settings):
+    host: str = Field(default="127.0.0.1", description="Address to listen at; 0.0.0.0 for a Prometheus elsewhere.")
+    port: int = Field(default=8083, ge=0, le=65535, description="Port to listen at; 0 takes any that is free.")
+
+
+class Prometheus:
+    """Serves /metrics. All names begin with `soulsai_run_`; times are in seconds.
+
+    Attributes:
+        port: where it listens.
+    """
+
+    def __init__(self, config: PrometheusConfig, context: ConnectorContext) -> None:
+        self._numbers = RunNumbers(context.run)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self._numbers)
+
+        def serve(_: Request) -> Response:
+            return Response(generate_latest(registry), CONTENT_TYPE_LATEST)
+
+        self._service = HttpService(
+            config.host, config.port, {("GET", "/metrics"): serve}, setting="the prometheus connector's port"
+        )
+        self.port = self._service.port
+        self._service.start()
+
+    @hookimpl
+    def episodes_recorded(self, update: Update) -> None:
+        self._numbers.update = update
+
+    @hookimpl
+    def status_received(self, vitals: Vitals) -> None:
+        self._numbers.vitals = vitals
+
+    def close(self) -> None:
+        self._service.close()
+
+
+class RunNumbers(Collector):
+    """Turns the latest news into metric families."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self.update: Update | None = None
+        self.vitals: Vitals | None = None
+
+    def collect(self) -> Iterator[Family]:
+        """Asked at each scrape."""
+        if self.update is not None:
+            yield from _of_episodes(self.update)
+        vitals = self.vitals
+        alive = vitals is not None and vitals.alive and time.time() - vitals.time < _FRESH
+        yield _gauge("up", "The training node reported lately", [({"run": self._run}, float(alive))])
+        if vitals is not None:
+            yield from _of_status(vitals.status, vitals)
+            yield from _of_clients(vitals)
+
+
+def _of_episodes(update: Update) -> Iterator[Family]:
+    history = update.history
+    averages = [(name, curve.average[-1]) for name in history.names if len((curve := history.curve(name)).average)]
+    yield _counter("episodes", "Episodes recorded", [({}, history.episodes)])
+    yield _gauge("metric_average", "Moving average of a metric", [({"metric": n}, float(v)) for n, v in averages])
+    reports = [({"kind": kind}, count) for kind, count in update.reports.items()]
+    yield _counter("odd_reports", "Episode reports that were late, repeated, garbled, foreign or incomplete", reports)
+    if update.best is not None:
+        yield _gauge(
+            "best_average", "Best moving average so far", [({"metric": update.best.metric}, update.best.score)]
+        )
+
+
+def _of_status(status: NodeStatus, vitals: Vitals) -> Iterator[Family]:
+    yield _gauge("elapsed_seconds", "Time of training", [({}, status.elapsed)])
+    yield _gauge("iteration", "Newest model iteration", [({}, status.iteration)])
+    yield _gauge("iterations_per_second", "Model iterations made", [({}, status.iterations_per_second)])
+    yield _counter("env_steps", "Environment steps admitted in the whole run", [({}, status.env_steps)])
+    yield _gauge("env_steps_per_second", "Environment steps admitted", [({}, vitals.admitted_per_second)])
+    yield _gauge("rejected_per_second", "Environment steps rejected", [({}, vitals.rejected_per_second)])
+    rejected = [({"reason": reason}, count) for reason, count in status.rejected.items()]
+    yield _counter("rejected", "Environment steps rejected since the node started", rejected)
+    yield _gauge("acceptance_ratio", "Share of environment steps admitted", [({}, status.acceptance)])
+    yield _gauge("backlog_messages", "Sample messages waiting in the server", [({}, status.backlog)])
+    age = [({"unit": unit}, value) for unit, value in status.age.items()]
+    yield _gauge("sample_age", "Mean age of admitted samples", age)
+    yield _gauge("clients", "Clients that are there", [({}, len(status.clients))])
+    learner = dict(status.learner)
+    if "update_seconds" in learner:
+        yield _gauge("update_seconds", "Time of the last update", [({}, learner.pop("update_seconds"))])
+    yield _gauge("learner", "Numbers reported by the learner", [({"name": n}, v) for n, v in learner.items()])
+
+
+def _of_clients(vitals: Vitals) -> Iterator[Family]:
+    here = vitals.clients
+
+    def each(values: Iterable[float | None]) -> Samples:
+        return [({"client": c.id}, v) for c, v in zip(here, values, strict=True) if v is not None]
+
+    yield _gauge("client_steps_per_second", "Environment steps played", each(c.steps_per_second for c in here))
+    yield _gauge("client_return", "Mean return of the last episodes", each(c.last_return for c in here))
+    yield _gauge("client_silence_seconds", "Time since the last sign of life", each(c.silent for c in here))
+    yield _counter("client_admitted", "Environment steps admitted", each(c.admitted for c in here))
+    yield _counter("client_rejected", "Environment steps rejected", each(sum(c.rejected.values()) for c in here))
+    yield _counter("client_restarts", "Restarts of the environment", each(c.restarts for c in here))
+
+
+def _gauge(name: str, text: str, samples: Samples) -> Family:
+    return _fill(GaugeMetricFamily(f"soulsai_run_{name}", text, labels=_labels(samples)), samples)
+
+
+def _counter(name: str, text: str, samples: Samples) -> Family:
+    return _fill(CounterMetricFamily(f"soulsai_run_{name}", text, labels=_labels(samples)), samples)
+
+
+def _labels(samples: Samples) -> list[str]:
+    return list(samples[0][0]) if samples else []
+
+
+def _fill(family: Family, samples: Samples) -> Family:
+    for labels, value in samples:
+        family.add_metric(list(labels.values()), value)
+    return family
+
+
+plugin = ConnectorPlugin(name="prometheus", config=PrometheusConfig, make=Prometheus, home="telemetry")

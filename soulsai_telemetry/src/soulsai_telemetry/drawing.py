@@ -1,0 +1,106 @@
+"""Figures with matplotlib, without its global state: of one run, and of many compared."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from soulsai_telemetry.comparing.curves import Band
+from soulsai_telemetry.history import Axis, History
+
+COLOURS = ("#0b6e99", "#b3541e", "#1d7a4b", "#7a4fa3", "#b3261e", "#5f6b2d", "#2f4b9e", "#8a6d00")
+
+_LABELS: dict[Axis, str] = {"episode": "episodes", "step": "environment steps", "time": "time"}
+_POINTS = 600
+_DPI = 110
+
+
+class RunFigure:
+    """One panel a metric: raw values faint, moving average strong. Made once, then filled again and again.
+
+    Attributes:
+        names: the metrics, in the order of their panels.
+    """
+
+    def __init__(self, names: Sequence[str], title: str, axis: Axis = "episode") -> None:
+        self.names = list(names)
+        self._axis = axis
+        columns = min(len(names), 2) if len(names) < 7 else 3
+        rows = math.ceil(len(names) / columns)
+        self.figure = _figure(4.6 * columns, 0.4 + 2.6 * rows)
+        self.figure.suptitle(title, fontsize=11)
+        self._panels = [_Panel(self.figure.add_subplot(rows, columns, i + 1), name) for i, name in enumerate(names)]
+        for panel in self._panels[-columns:]:
+            panel.axes.set_xlabel(_LABELS[axis], fontsize=9)
+
+    def show(self, history: History) -> None:
+        """Fill the panels with the history as it is now."""
+        for name, panel in zip(self.names, self._panels, strict=True):
+            curve = history.curve(name, self._axis, points=_POINTS)
+            panel.fill(curve.x, curve.low, curve.high, curve.average)
+
+
+class _Panel:
+    def __init__(self, axes: Axes, name: str) -> None:
+        self.axes = axes
+        axes.set_title(name, fontsize=10, loc="left")
+        dress(axes)
+        (self._raw,) = axes.plot([], [], linestyle="", marker=".", markersize=3, alpha=0.3, color=COLOURS[0])
+        (self._average,) = axes.plot([], [], linewidth=1.8, color=COLOURS[0])
+
+    def fill(self, x: np.ndarray, low: np.ndarray, high: np.ndarray, average: np.ndarray) -> None:
+        """Both ends of what a bucket holds are drawn, so that no outlier is lost."""
+        self._raw.set_data(np.concatenate((x, x)), np.concatenate((low, high)))
+        self._average.set_data(x, average)
+        self.axes.relim()
+        self.axes.autoscale_view()
+
+
+def comparison(groups: Mapping[str, Band], ylabel: str, xlabel: str) -> Figure:
+    """Each group's median over its runs, with the interquartile band; a single run as its line alone."""
+    figure = _figure(7.4, 4.4)
+    axes = figure.add_subplot()
+    dress(axes)
+    for i, (name, band) in enumerate(groups.items()):
+        colour = COLOURS[i % len(COLOURS)]
+        label = name if band.runs == 1 else f"{name} ({band.runs} runs)"
+        axes.plot(band.x, band.median, color=colour, linewidth=1.8, label=label)
+        if band.runs > 1:
+            axes.fill_between(band.x, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
+    axes.set_ylabel(ylabel)
+    axes.set_xlabel(xlabel)
+    axes.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def dress(axes: Axes) -> None:
+    """Calm axes: no box, a faint grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#b6bec8")
+    axes.grid(color="#e6eaee", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8, color="#b6bec8")
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure at once: whoever looks never finds half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.stem}.new{path.suffix}")
+    figure.savefig(fresh, dpi=_DPI)
+    os.replace(fresh, path)  # noqa: PTH105 - replaces on Windows too
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure

@@ -1,0 +1,5 @@
+"""The live page."""
+
+from soulsai_telemetry.page.server import Page
+
+__all__ = ["Page"]

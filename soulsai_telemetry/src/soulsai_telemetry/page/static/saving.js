@@ -1,0 +1,46 @@
+// The quicksave button, for who has the token.
+
+const $ = (id) => document.getElementById(id);
+
+export function offerSaving(writable) {
+  $("quicksave").hidden = !writable;
+}
+
+function toast(text) {
+  $("toast").textContent = text;
+  $("toast").hidden = false;
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => ($("toast").hidden = true), 8000);
+}
+
+async function save() {
+  $("quicksave").disabled = true;
+  try {
+    const headers = { Authorization: `Bearer ${sessionStorage.getItem("token")}` };
+    const response = await fetch("api/quicksave", { method: "POST", headers });
+    const { ok, detail } = await response.json();
+    if (response.status === 403) sessionStorage.removeItem("token");
+    toast(ok ? `Saved to ${detail}` : detail);
+  } catch {
+    toast("The telemetry node did not answer.");
+  } finally {
+    $("quicksave").disabled = false;
+  }
+}
+
+$("quicksave").addEventListener("click", () => {
+  if (sessionStorage.getItem("token")) save();
+  else $("token-box").showModal();
+});
+$("token-cancel").addEventListener("click", () => $("token-box").close());
+$("token-form").addEventListener("submit", () => {
+  sessionStorage.setItem("token", $("token").value);
+  $("token").value = "";
+  save();
+});
+
+const given = new URLSearchParams(location.hash.slice(1)).get("token");
+if (given) {
+  sessionStorage.setItem("token", given);
+  history.replaceState(null, "", location.pathname);
+}
