@@ -92,6 +92,12 @@ class Stack:
         self._commands = []
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SOULSAI_")}
         self.environ = {**kept, MARK: self._mark, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        self.environ["SOULSAI_TELEMETRY__ENABLED"] = "false"  # these tests are of the core and DQN
+
+    def add_to_path(self, folder):
+        """Let the processes import from `folder` before anything else."""
+        before = self.environ.get("PYTHONPATH")
+        self.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), before]))
 
     def start(self, *arguments, settings=(), folder=None):
         """A command with `--set` for each setting; it goes on while the test does."""

@@ -16,7 +16,7 @@ def installed(stack, repository):
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--target", target, repository / "tests" / "plugins" / "linear_q"], check=True, timeout=120)
     (target / "torch.py").write_text('raise ImportError("there is no torch here")\n')
-    stack.environ["PYTHONPATH"] = str(target)
+    stack.add_to_path(target)
 
 
 @pytest.mark.usefixtures("installed")

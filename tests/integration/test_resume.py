@@ -26,15 +26,3 @@ def test_counters_and_episodes_go_on_and_changed_settings_apply(stack):
     saved = json.loads((stack.run_folder / "config.json").read_text())
     assert saved["algorithm"]["config"]["learning_rate"] == 0.0007
     assert saved["algorithm"]["config"]["hidden"] == [32] and saved["run"]["seed"] == 1
-
-
-def test_folder_to_resume_can_be_named_from_elsewhere(stack, tmp_path):
-    """By the path that was printed at its end, from another folder than the one where it began."""
-    stack.train(steps=300).ends()
-    old = stack.run_folder
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    stack.run("train", "--resume", str(old / "checkpoint"), settings=["training.stop.env_steps=700"], folder=elsewhere)
-    assert stack.counters()["env_steps"] >= 700
-    assert not list(elsewhere.iterdir())
-    assert stack.run_folder == old

@@ -1,6 +1,7 @@
 """`soulsai train`: one command from nothing to a model, and every way in which it may end."""
 
 import json
+import re
 import time
 
 import pytest
@@ -54,19 +55,21 @@ def test_second_interrupt_leaves_at_once(stack):
     stack.is_gone(5)
 
 
-def test_killed_training_takes_clients_and_server_along_and_can_be_resumed(stack, until):
-    """Nobody is there to tell them: they notice. What had been saved is there."""
+def test_killed_training_takes_clients_and_server_along_and_can_be_resumed(stack, until, tmp_path):
+    """Nobody is there to tell them: they notice. What had been saved is there, from whatever folder it is resumed."""
     command = stack.training()
     assert len(stack.processes("client")) == 2
     until("a checkpoint", lambda: (stack.run_folder / "checkpoint").exists())
     command.kill()
     stack.is_gone(10)
     saved = stack.counters()
-    assert "soulsai:" in stack.run("status", code=2)
-    goal = saved["env_steps"] + 500
-    stack.run("train", "--resume", settings=[f"training.stop.env_steps={goal}"])
+    assert re.search("soulsai: .* was killed, .*`soulsai train --resume`", stack.run("status", code=2))
+    goal, elsewhere, path = saved["env_steps"] + 500, tmp_path / "elsewhere", stack.run_folder / "checkpoint"
+    elsewhere.mkdir()
+    stack.run("train", "--resume", str(path), settings=[f"training.stop.env_steps={goal}"], folder=elsewhere)
     assert stack.counters()["env_steps"] >= goal
     assert stack.counters()["iteration"] > saved["iteration"]
+    assert not list(elsewhere.iterdir())
 
 
 def test_client_that_dies_is_started_again(stack, until):
@@ -80,7 +83,7 @@ def test_client_that_dies_is_started_again(stack, until):
 
 
 def test_two_trainings_at_once_have_folders_and_servers_of_their_own(stack):
-    one, other = stack.train(steps=300), stack.train(steps=300)
+    one, other = (stack.train("--clients", "1", steps=300) for _ in range(2))
     outputs = one.ends(), other.ends()
     names = {path.name for path in (stack.folder / "saves").iterdir()}
     assert len(names) == 2

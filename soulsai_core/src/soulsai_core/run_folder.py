@@ -109,13 +109,18 @@ class RunFolder:
         if address is None:
             note.unlink(missing_ok=True)
         else:
-            note.write_text(address + "\n", encoding="utf-8")
+            _write_at_once(note, address + "\n")
 
 
 def write_config(path: Path, config: dict[str, Any]) -> None:
     """Write the configuration as JSON, at once or not at all."""
+    _write_at_once(path, json.dumps(config, indent=2) + "\n")
+
+
+def _write_at_once(path: Path, text: str) -> None:
+    """Nobody ever reads half of it."""
     fresh = path.with_name(path.name + ".new")
-    fresh.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    fresh.write_text(text, encoding="utf-8")
     os.replace(fresh, path)  # noqa: PTH105 - replaces on Windows too
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soulsai_core.errors import ConfigError
+from soulsai_core.errors import ConfigError, TransportError
 
 if TYPE_CHECKING:
     from soulsai_core.contracts import Transport
@@ -36,7 +36,13 @@ def connect_from(args: argparse.Namespace) -> Transport:
     from soulsai_core.assembly import connect_to
     from soulsai_core.config import read_secret
 
-    return connect_to(address_from(args), args.run, read_secret(args.secret_file))
+    try:
+        return connect_to(address_from(args), args.run, read_secret(args.secret_file))
+    except TransportError as error:
+        if args.redis_address is not None:
+            raise
+        advice = "The training that listened there was killed, it seems: go on with `soulsai train --resume`."
+        raise TransportError(f"{error} {advice}") from error
 
 
 def address_from(args: argparse.Namespace) -> str:
