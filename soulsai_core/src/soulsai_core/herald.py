@@ -88,17 +88,22 @@ class Herald:
         self._next = self._clock() + _INTERVAL
 
     def _progress(self, state: str, iteration: int, env_steps: int) -> Progress:
-        under_way = max(self._sync.max_staleness - 1, 1) * self._sync.rows_per_iteration
-        clients = len(self._senders | self._roster.present.keys())
+        clients = max(len(self._senders | self._roster.present.keys()), self._sync.required_clients, 1)
         return Progress(
             session=self._session,
             node=self._node,
             state=state,
             iteration=iteration,
             env_steps=env_steps,
-            window=max(under_way // max(clients, self._sync.required_clients, 1), 1),
+            window=max(self._rows_under_way(clients) // clients, 1),
             acked=self._ledger.acked(),
         )
+
+    def _rows_under_way(self, clients: int) -> int:
+        """One client's rows arrive in order; those of several overtake each other, and the last rows of an n-step
+        return wait for the next ones while their client waits for room. That takes half of what is fresh."""
+        iterations = (self._sync.max_staleness - 1) // (1 if clients == 1 else 2)
+        return max(iterations, 1) * self._sync.rows_per_iteration
 
 
 def _new_name() -> str:

@@ -47,7 +47,7 @@ def test_window_is_shared_by_the_clients_that_are_there(staged, new_learner):
     assert stage.progress().window == 120
     stage.heartbeat("a")
     stage.heartbeat("b")
-    stage.wait_progress(lambda progress: progress.window == 60)
+    stage.wait_progress(lambda progress: progress.window == 30)
 
 
 def test_window_is_at_least_one_row_and_that_of_all_required_clients(staged, new_learner):
