@@ -52,8 +52,8 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             children |= telemetry_command(args, resolved, settings.address, resumed)
         workers = Workers(children, environ(config), folder.logs)
         with on_interrupt(lambda reason: _leave_before_start(reason, console), workers.kill):
-            workers.start()
             stack.callback(workers.close)
+            workers.start()
             node = make_node(resolved, transport, folder, resume=resumed is not None)
             if config.training.prometheus_port is not None:
                 stack.callback(node.metrics.serve(config.training.prometheus_port))

@@ -48,7 +48,7 @@ class Workers:
             thread.start()
 
     def close(self) -> None:
-        """Ask all of them to leave, and end those that do not."""
+        """Ask all of them to leave, and end those that do not. They may not have been started."""
         self._closing.set()
         processes = list(self._processes.values())
         for process in processes:
@@ -60,7 +60,8 @@ class Workers:
             except subprocess.TimeoutExpired:
                 process.kill()
         for thread in self._threads:
-            thread.join(_FAREWELL)
+            if thread.ident is not None:
+                thread.join(_FAREWELL)
 
     def kill(self) -> None:
         """End all of them at once."""
