@@ -71,8 +71,8 @@ class Client:
         self._reason = "stopped"
         self._weights: Weights | None = None
         self._pending = 0
-        self._pending_since = 0.0
-        self._max_rows = 1  # until the first message shows how large a row is
+        self._send_at = 0.0
+        self._group = 1  # until the first message shows how large a row is
         self._flow = Flow(limited=settings.backpressure == "wait", clock=clock)
         self._tally = EpisodeTally(client, clock)
         self._downlink = Downlink(transport, session, client, self._flow, rng)
@@ -96,6 +96,7 @@ class Client:
         try:
             while self._weights is None and self._goes_on():
                 self._downlink.wait_newer(-1, _WAIT)
+                self._check_threads()
                 self._renew_weights()
             if self._weights is not None:
                 self._sample_through_failures()
@@ -136,12 +137,13 @@ class Client:
         self._wait(self._stopped, pause)
 
     def _sample(self, environment: Environment) -> None:
-        actor, tally = self._actor, self._tally
+        actor, tally, rows = self._actor, self._tally, environment.num_envs
         step = environment.reset()
-        tally.begin(environment.num_envs)
+        tally.begin(rows)
         while self._goes_on():
             self._renew_weights()
-            if not self._may_step(environment.num_envs):
+            if not self._may_step(rows):
+                self._check_threads()
                 continue
             actions = actor.act(step.observations, step.masks)
             after = environment.step(actions)
@@ -152,13 +154,16 @@ class Client:
             for episode in tally.add(after, self._iteration, actor.metrics):
                 self._uplink.report(episode)
             step = after
-            if self._group_is_complete():
+            if self._pending and (self._pending >= self._group or self._clock() >= self._send_at):
                 self._send()
+                self._check_threads()
 
     def _goes_on(self) -> bool:
+        return self._downlink.ended is None and not self._stopped.is_set()
+
+    def _check_threads(self) -> None:
         self._uplink.check()
         self._downlink.check()
-        return self._downlink.ended is None and not self._stopped.is_set()
 
     @property
     def _iteration(self) -> int:
@@ -187,24 +192,18 @@ class Client:
 
     def _count(self, rows: int) -> None:
         if not self._pending:
-            self._pending_since = self._clock()
+            self._send_at = self._clock() + self._settings.max_group_age_s
         self._pending += rows
         self.env_steps += rows
 
-    def _group_is_complete(self) -> bool:
-        """A quarter of the window circulates as one message, so that the node never waits for a full one."""
-        group = max(min(self._max_rows, self._flow.window // 4), 1)
-        if self._pending >= group:
-            return True
-        return self._pending > 0 and self._clock() - self._pending_since >= self._settings.max_group_age_s
-
     def _send(self) -> None:
+        """Half of the window circulates as one message: the next one is made while it is on its way."""
         batch = self._actor.take()
         self._pending = 0
         if batch is None:
             return
         max_bytes = int(self._settings.max_group_mb * 2**20)
-        self._max_rows = min(self._settings.max_group_rows, max_bytes // row_bytes(batch))
+        self._group = max(min(self._settings.max_group_rows, max_bytes // row_bytes(batch), self._flow.window // 2), 1)
         for part in messages(batch, max_bytes):
             self._uplink.send(part)
 

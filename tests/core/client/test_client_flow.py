@@ -47,8 +47,8 @@ def test_part_of_the_window_that_was_acknowledged_may_be_played_again(played, no
     node.publish(0)
     play = played().start()
     messages = node.receive(20)
-    assert [len(message.batch) for message in messages] == [1, 5, 5, 5, 4], "a quarter of the window each"
-    node.acknowledge(number=3)
+    assert [len(message.batch) for message in messages] == [1, 10, 9], "half of the window each"
+    node.acknowledge(number=2)
     node.receive(11)
     play.stop()
     assert play.client.env_steps == 31
