@@ -1,0 +1,20 @@
+"""All benchmarks, in one table: `make bench`. Options of each are those of its own script, at their defaults."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+
+from benchmarks import client_speed, footprint, ingest, training
+from benchmarks.common import cores, print_table, say
+
+for_all = argparse.ArgumentParser(description=__doc__)
+for_all.parse_args()
+rows = []
+for benchmark in (ingest, client_speed, footprint, training):
+    say(f"{benchmark.__name__} ...")
+    parser = argparse.ArgumentParser()
+    benchmark.add_arguments(parser)
+    rows += benchmark.measure(parser.parse_args([]))
+print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {cores()} cores\n")
+print_table(rows)

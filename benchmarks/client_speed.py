@@ -1,0 +1,170 @@
+"""One client on one core, everything included, against the bare environment with random actions.
+
+The client is the real one, with DQN's actor at the end of its exploration. The server and a stand-in for the training
+node, which takes in samples, acknowledges them and publishes models, have the other core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import threading
+import time
+from itertools import pairwise
+from statistics import median
+
+import gymnasium
+import msgspec
+import numpy as np
+
+from benchmarks.common import RUN, Row, lunar_lander, pin, run_alone, say, server
+from soulsai_core.assembly import connect_to, make_client
+from soulsai_core.contracts import API_VERSION, Transport
+from soulsai_core.messages import Announcement, Arrays, EnvSpec, Progress, Weights
+from soulsai_core.wire import SampleDecoder, encode_weights
+from soulsai_dqn.trajectory import sample_columns
+
+COMMAND = "python -m benchmarks.client_speed"
+CLIENT_CORE, OTHER_CORE = 0, 1
+ROWS_PER_ITERATION = 64
+WINDOW = 2 * ROWS_PER_ITERATION
+UPDATE_SECONDS = 0.025
+SESSION = "client_speed"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, each of random actions and a client in turn")
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of each measurement")
+    parser.add_argument("--client", metavar="ADDRESS", help=argparse.SUPPRESS)
+
+
+def measure(args: argparse.Namespace) -> list[Row]:
+    pin(OTHER_CORE)
+    with server() as (transport, address):
+        stand_in = StandIn(transport)
+        stand_in.start()
+        command = [sys.executable, "-m", "benchmarks.client_speed", "--client", address]
+        options = [f"--rounds={args.rounds}", f"--seconds={args.seconds}"]
+        child = subprocess.run([*command, *options], stdout=subprocess.PIPE, check=True)
+        stand_in.stop()
+    rounds = json.loads(child.stdout)
+    for bare, ours in rounds:
+        say(f"random actions {bare:,.0f} steps/s, client {ours:,.0f} ({ours / bare:.0%})")
+    best, share = max(ours for _, ours in rounds), 100 * median(ours / bare for bare, ours in rounds)
+    note = f"best of {len(rounds)} rounds; random actions {max(bare for bare, _ in rounds):,.0f}"
+    return [
+        Row("client on one core, LunarLander", best, 20_000, "env steps/s", COMMAND, note=note),
+        Row("the same, of the bare random loop", share, 60, "%", COMMAND, note=f"median of {len(rounds)} rounds"),
+    ]
+
+
+class StandIn(threading.Thread):
+    """A node that learns nothing: it publishes the same weights again, as often as a quick learner makes new ones."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(name="stand-in", daemon=True)
+        resolved = lunar_lander()
+        spec = resolved.environment.spec(resolved.environment_config)
+        public = resolved.public()
+        parts = {part: public[part] for part in ("environment", "algorithm", "client")}
+        announcement = Announcement(api=API_VERSION, version="0", session=SESSION, spec=spec, **parts)
+        self._decoder = SampleDecoder(sample_columns(8, 4, masked=False))
+        self._arrays = _weights(spec, resolved.algorithm_config.hidden)
+        self._transport = transport
+        self._iteration = self._rows = 0
+        self._next_model = 0.0
+        self._stopped = threading.Event()
+        self._acked: dict[str, int] = {}
+        transport.announce(msgspec.json.encode(announcement))
+        self._publish()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join()
+
+    def run(self) -> None:
+        last = ""
+        while not self._stopped.is_set():
+            for entry in self._transport.read_samples(last, 256, 0.2):
+                last = entry.id
+                header = self._decoder.decode(entry.payload).header
+                self._acked[header.client] = header.number
+                self._rows += header.rows
+            if last:
+                self._transport.release_samples(last)
+            if self._rows // ROWS_PER_ITERATION > self._iteration and time.monotonic() >= self._next_model:
+                self._next_model = time.monotonic() + UPDATE_SECONDS
+                self._iteration += 1
+                self._publish()
+            else:
+                self._transport.publish_progress(self._progress())
+
+    def _publish(self) -> None:
+        weights = Weights(self._iteration, self._arrays, env_steps=10**6)
+        self._transport.publish(self._iteration, encode_weights(weights), self._progress())
+
+    def _progress(self) -> bytes:
+        progress = Progress(SESSION, "stand-in", "running", self._iteration, self._rows, WINDOW, self._acked)
+        return msgspec.msgpack.encode(progress)
+
+
+def _weights(spec: EnvSpec, hidden: tuple[int, ...]) -> Arrays:
+    """Random weights of a trained network's size."""
+    rng = np.random.default_rng(1)
+    sizes = (*spec.observations["observation"].shape, *hidden, spec.action.n)
+    arrays: Arrays = {}
+    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
+        arrays[f"layers.{i}.weight"] = (rng.normal(size=(outputs, inputs)) / inputs**0.5).astype(np.float32)
+        arrays[f"layers.{i}.bias"] = rng.normal(scale=0.1, size=outputs).astype(np.float32)
+    return arrays
+
+
+def _rounds(args: argparse.Namespace) -> list[tuple[float, float]]:
+    """In the client's process: steps per second of either, for each round."""
+    pin(CLIENT_CORE)
+    return [(_random_actions(args.seconds), _client(args.client, args.seconds)) for _ in range(args.rounds)]
+
+
+def _random_actions(seconds: float) -> float:
+    env = gymnasium.make("LunarLander-v3")
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    steps, started = 0, time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        for _ in range(100):
+            _, _, terminated, truncated, _ = env.step(env.action_space.sample())
+            if terminated or truncated:
+                env.reset()
+        steps += 100
+    return steps / (time.perf_counter() - started)
+
+
+def _client(address: str, seconds: float) -> float:
+    transport = connect_to(address, RUN, None)
+    payload = transport.read_config()
+    assert payload is not None
+    client = make_client(msgspec.json.decode(payload, type=Announcement), transport, seed=0)
+    rates = []
+
+    def watch() -> None:
+        time.sleep(0.5)
+        before, started = client.env_steps, time.perf_counter()
+        time.sleep(seconds)
+        rates.append((client.env_steps - before) / (time.perf_counter() - started))
+        client.stop("measured")
+
+    threading.Thread(target=watch, daemon=True).start()
+    client.run()
+    transport.close()
+    return rates[0]
+
+
+if __name__ == "__main__":
+    if "--client" in sys.argv:
+        parser = argparse.ArgumentParser()
+        add_arguments(parser)
+        print(json.dumps(_rounds(parser.parse_args())))
+    else:
+        run_alone(measure, add_arguments, __doc__)

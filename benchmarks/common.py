@@ -1,0 +1,134 @@
+"""What the benchmarks share: rows, tables, cores, and the pieces of a training."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import msgspec
+
+from soulsai_core import EmbeddedServer
+from soulsai_core.assembly import connect_to
+from soulsai_core.catalog import Catalog
+from soulsai_core.config import Resolved, load_config, resolve
+from soulsai_core.contracts import Transport
+from soulsai_core.messages import NodeStatus
+from soulsai_core.transport import StreamLimits
+from soulsai_core.transport.redis import RedisTransport
+
+RUN = "benchmark"
+HEAD = "| what | measured | target | times as good | command |\n|---|---|---|---|---|"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        target: None where the number only explains another one.
+        at_most: the target is a ceiling, not a floor.
+        note: for people, after the number.
+    """
+
+    what: str
+    measured: float
+    target: float | None
+    unit: str
+    command: str
+    at_most: bool = False
+    note: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times as good as the target; 1 or more is met."""
+        if self.target is None:
+            return None
+        return self.target / self.measured if self.at_most else self.measured / self.target
+
+    def __str__(self) -> str:
+        target = "" if self.target is None else f"{'≤' if self.at_most else '≥'} {_number(self.target)} {self.unit}"
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}{'' if self.ratio >= 1 else ' (missed)'}"
+        note = f" ({self.note})" if self.note else ""
+        return f"| {self.what} | {_number(self.measured)} {self.unit}{note} | {target} | {ratio} | `{self.command}` |"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.2f}"
+
+
+def run_alone(
+    measure: Callable[[argparse.Namespace], list[Row]],
+    add_arguments: Callable[[argparse.ArgumentParser], None],
+    description: str | None,
+) -> None:
+    """What each script does when it is run: read its options, measure, print its table."""
+    parser = argparse.ArgumentParser(description=description)
+    add_arguments(parser)
+    print_table(measure(parser.parse_args()))
+
+
+def print_table(rows: list[Row]) -> None:
+    """Markdown, to be pasted."""
+    print(HEAD)
+    for row in rows:
+        print(row)
+
+
+def say(text: str) -> None:
+    """Progress, apart from the table."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def pin(core: int) -> None:
+    """Keep this process, and what it starts, on one core, where the system lets us choose and has several."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(os.getppid()) | os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[core % len(cores)]})
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def server(limits: StreamLimits | None = None) -> Iterator[tuple[RedisTransport, str]]:
+    """A real server: a connection to it, and its address."""
+    with EmbeddedServer() as embedded:
+        transport = connect_to(embedded.address, RUN, None, limits)
+        try:
+            yield transport, embedded.address
+        finally:
+            transport.close()
+
+
+def lunar_lander(*settings: str) -> Resolved:
+    """The configuration of DQN on LunarLander, the default, with these settings as in `--set`."""
+    return resolve(load_config(None, [f"run.name={RUN}", *settings]), Catalog())
+
+
+def soulsai(*arguments: str) -> subprocess.Popen[bytes]:
+    """The command line, as users start it; what it prints is left out, except for errors."""
+    return subprocess.Popen([sys.executable, "-m", "soulsai_core", *arguments], stdout=subprocess.DEVNULL)
+
+
+def read_status(transport: Transport) -> NodeStatus:
+    """The node's last status, as `soulsai status --json` shows it."""
+    payload = transport.read_status()
+    assert payload is not None, "no training node has reported"
+    return msgspec.json.decode(payload, type=NodeStatus)
+
+
+def wait_until(true: Callable[[], bool], timeout: float, pause: float = 0.002) -> None:
+    """Look again and again; TimeoutError if it does not come true."""
+    deadline = time.monotonic() + timeout
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError("it did not happen in time")
+        time.sleep(pause)
