@@ -77,6 +77,10 @@ class Learner(ABC):
     def clients_changed(self, clients: frozenset[str]) -> None:
         """Called when a client joined or was lost, with the ids of all that are there."""
 
+    def finished(self) -> str | None:
+        """The reason why training shall end now; None while it goes on."""
+        return None
+
     def stopped(self) -> None:
         """Called once after the loop, also after an error."""
 

@@ -205,9 +205,9 @@ class TrainingNode:
             self._requests.get()()
         for thread in (self._publisher, self._housekeeper):
             thread.check()
-        reached = self._board.goal_reached(self.iteration, self.env_steps)
-        if reached is not None:
-            self.shutdown(reached)
+        reason = self._board.goal_reached(self.iteration, self.env_steps) or self._learner.finished()
+        if reason is not None:
+            self.shutdown(reason)
 
     def _take_in(self, entry: Entry) -> None:
         judged = self._intake.judge(entry.payload, self.iteration, self.env_steps, self._clock())
