@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from soulsai_core.errors import SpaceError as SpaceError
     from soulsai_core.errors import TransportError as TransportError
     from soulsai_core.hooks import Observers as Observers
+    from soulsai_core.gym_env.single import SingleEnvironment as SingleEnvironment
     from soulsai_core.hookspecs import HookSpecs as HookSpecs
     from soulsai_core.hookspecs import hookimpl as hookimpl
     from soulsai_core.hookspecs import hookspec as hookspec
@@ -117,6 +118,7 @@ _HOME = {
     ),
     "hooks": ("Observers",),
     "hookspecs": (
+    "gym_env.single": ("SingleEnvironment",),
         "HookSpecs",
         "hookimpl",
         "hookspec",

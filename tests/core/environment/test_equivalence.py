@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from soulsai_core.gym_env.single import SingleEnvironment
 from soulsai_core.stepping import transitions
 
 ROWS, STEPS, SEED = 3, 80, 40
@@ -97,3 +98,13 @@ def test_first_reset_is_seeded_and_later_ones_are_not(make):
     environment = make("Counter-v0", SEED, num_envs=2)
     firsts = [environment.reset().observations["observation"][:, :2].tolist() for _ in range(3)]
     assert firsts == [[[40.0, episode], [41.0, episode]] for episode in (1.0, 2.0, 3.0)]
+
+
+def test_single_environment_that_resets_later_gives_the_same_transitions(make, kwargs):
+    """The reset is a step of its own, which is no transition."""
+    (at_once,) = histories(make("Counter-v0", SEED, kwargs=kwargs), STEPS)
+    inner = make("Counter-v0", SEED, kwargs=kwargs)
+    later = SingleEnvironment(inner._env, "Counter-v0", SEED, reset_at_once=False)
+    (waiting,) = histories(later, STEPS)
+    assert len(waiting) < STEPS
+    assert waiting == at_once[: len(waiting)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -27,12 +28,19 @@ FALSE, TRUE = _constant(False), _constant(True)
 
 
 class SingleEnvironment(Environment):
-    """One row. After an end it resets at once: the observation that ended the episode is in `Step.final`."""
+    """One row. After an end it resets at once: the observation that ended the episode is in `Step.final`.
+
+    Args:
+        reset_at_once: False leaves the reset to the step after an end, as games do whose resets take seconds: it then
+            counts neither as part of the last step's time nor against the deadline of a step.
+    """
 
     num_envs = 1
 
-    def __init__(self, env: gymnasium.Env, name: str, seed: int | None) -> None:
+    def __init__(self, env: gymnasium.Env, name: str, seed: int | None, *, reset_at_once: bool = True) -> None:
         self._env, self._name, self._seed = env, name, seed
+        self._reset_at_once = reset_at_once
+        self._ended = False
         self._codec = action_codec(env.action_space)
         self._act = self._codec.one
         self._read = ObservationLayout(env.observation_space).reader(1)
@@ -44,6 +52,7 @@ class SingleEnvironment(Environment):
     def reset(self) -> Step:
         """Start an episode; the first one is seeded."""
         self._failure = None
+        self._ended = False
         observations, masks = self._begin()
         return Step(observations, np.zeros(1, np.float32), FALSE, FALSE, masks=masks)
 
@@ -51,6 +60,8 @@ class SingleEnvironment(Environment):
         """Play the one action of (1, *action shape)."""
         if self._failure is not None:
             raise self._failure
+        if self._ended:
+            return replace(self.reset(), valid=FALSE)
         try:
             observation, reward, terminated, truncated, info = self._env.step(self._act(actions))
             observations = self._read(observation)
@@ -62,8 +73,13 @@ class SingleEnvironment(Environment):
         metrics = {0: found} if found else {}
         if terminated or truncated:
             flags = TRUE if terminated else FALSE, TRUE if truncated else FALSE
-            return self._end(Step(observations, rewards, *flags, {}, None, masks, {}, metrics))
+            last = Step(observations, rewards, *flags, {}, None, masks, {}, metrics)
+            return self._end(last) if self._reset_at_once else self._wait(last)
         return Step(observations, rewards, FALSE, FALSE, {}, None, masks, {}, metrics)
+
+    def _wait(self, last: Step) -> Step:
+        self._ended = True
+        return last
 
     def _end(self, last: Step) -> Step:
         """Go on to the next episode. Should that fail, the step that ended this one is still handed out, and the
