@@ -19,7 +19,9 @@ elsewhere. A machine that has none fails the tests that need them, so that they 
 def recorded_fight() -> list[dict[str, Any]]:
     """The steps of a real fight: soulsgym's observation, and the vector that agents were trained on."""
     file = RECORDINGS / "iudex" / "recorded_episode.jsonl"
-    assert file.is_file(), f"There is no recorded fight at {file}: set SOULSAI_RECORDINGS to the folder with iudex/ in it."
+    assert file.is_file(), (
+        f"There is no recorded fight at {file}: set SOULSAI_RECORDINGS to the folder that has iudex/."
+    )
     steps = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     for step in steps:
         observation = step["observation"]

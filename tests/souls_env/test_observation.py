@@ -39,7 +39,9 @@ def test_scalars_may_be_arrays_of_one(recorded_fight: list[dict[str, Any]]) -> N
         name: np.array([value], np.float32) if isinstance(value, int | float) else value
         for name, value in observation.items()
     }
-    np.testing.assert_array_equal(state_vector(wrapped, 0.3, IUDEX_LAYOUT), state_vector(observation, 0.3, IUDEX_LAYOUT))
+    np.testing.assert_array_equal(
+        state_vector(wrapped, 0.3, IUDEX_LAYOUT), state_vector(observation, 0.3, IUDEX_LAYOUT)
+    )
 
 
 @pytest.mark.parametrize(("name", "start", "count"), [("player", 18, 31), ("boss", 49, 25)])

@@ -1,0 +1,83 @@
+"""Settings of the environment plugin `souls`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FaultName = Literal["freeze", "crash", "exit", "dialog", "lost_focus", "slow_frame"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ImageConfig(_Settings):
+    """What becomes of the pictures of the …Img environments."""
+
+    height: int = Field(default=90, ge=1, description="Rows of the picture; the game gives 90.")
+    width: int = Field(default=160, ge=1, description="Columns of the picture; the game gives 160.")
+    gray: bool = Field(default=False, description="One channel instead of three.")
+    stack: int = Field(default=1, ge=1, description="How many pictures are seen at once, the newest one last.")
+
+
+class FaultsConfig(_Settings):
+    """What goes wrong in the simulated game, to try the babysitting."""
+
+    kinds: tuple[FaultName, ...] = Field(default=(), description="Which faults occur.")
+    every: float = Field(default=1000, ge=1, description="Environment steps from one fault to the next, on average.")
+    exact: bool = Field(default=False, description="After exactly so many steps instead of at random.")
+    slow_frame_s: float = Field(default=1.0, gt=0, description="How long a slow frame takes.")
+
+
+class SimulationConfig(_Settings):
+    """The simulated game."""
+
+    pace: float | None = Field(
+        default=None, gt=0, description="Game seconds in a real second, at game_speed 1; null is as fast as possible."
+    )
+    faults: FaultsConfig = Field(default=FaultsConfig(), description="What goes wrong in it, for tests.")
+
+
+class SoulsConfig(_Settings):
+    """Which fight, in which game, and what the agent sees of it."""
+
+    id: str = Field(
+        default="SoulsGymIudex-v0", pattern=r"^SoulsGym[A-Za-z]+-v\d+$", description="An environment of soulsgym."
+    )
+    game: Literal["real", "simulated"] = Field(
+        default="real", description="Dark Souls III on this Windows PC, or a simulated game that runs anywhere."
+    )
+    game_speed: float = Field(default=1.0, gt=0, le=5, description="How fast the game runs; soulsgym advises 1 to 3.")
+    phase: Literal[1, 2] = Field(default=1, description="Phase of the boss; the demo environments have both.")
+    init_pose_randomization: bool = Field(default=False, description="Start at a random place around the boss.")
+    kwargs: dict[str, Any] = Field(default={}, description="Further arguments of the environment.")
+    max_episode_steps: int | None = Field(
+        default=None, ge=1, description="Truncate episodes here; null keeps soulsgym's own limit of 3000."
+    )
+    image: ImageConfig = Field(default=ImageConfig(), description="What becomes of pictures.")
+    simulation: SimulationConfig = Field(default=SimulationConfig(), description="The simulated game.")
+
+    @property
+    def boss(self) -> str:
+        """soulsgym's short name of the boss."""
+        return self.id.removeprefix("SoulsGym").partition("-v")[0].removesuffix("Demo").removesuffix("Img").lower()
+
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether the agent sees pictures instead of the state vector."""
+        return self.id.partition("-v")[0].endswith("Img")
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether both phases are fought in one go."""
+        return self.id.partition("-v")[0].endswith("Demo")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.game == "simulated" and self.boss != "iudex":
+            raise ValueError(f"the simulated game has Iudex Gundyr only, so id {self.id} needs game: real")
+        if self.is_demo and self.phase != 1:
+            raise ValueError("phase must be 1 in a demo environment, which fights both phases in one go")
+        return self

@@ -1,0 +1,1 @@
+"""A small model of the boss fight that stands where the game stands."""

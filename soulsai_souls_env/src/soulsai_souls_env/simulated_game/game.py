@@ -1,0 +1,278 @@
+"""The game object: stands where soulsgym's memory interface to Dark Souls III stands."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+import numpy as np
+from pymem.exception import MemoryReadError
+from soulsgym.core.game_state import GameState
+from soulsgym.games.game import StaticGameData
+
+from soulsai_souls_env.simulated_game import player as player_module
+from soulsai_souls_env.simulated_game.arena import Arena
+from soulsai_souls_env.simulated_game.boss import MAX_HP
+from soulsai_souls_env.simulated_game.clock import TICK, VirtualClock
+from soulsai_souls_env.simulated_game.faults import Faults
+from soulsai_souls_env.simulated_game.picture import draw
+
+_RESPAWN_SECONDS = 12.0
+
+
+class SimulatedGame:
+    """Player, boss and camera behind the properties and methods that soulsgym reads and sets.
+
+    Game time passes while it is read, so that soulsgym's waiting loops make the world go on.
+
+    Args:
+        rng: of the boss.
+    """
+
+    game_id = "DarkSoulsIII"
+    iudex_max_hp = MAX_HP
+    player_max_hp, player_max_sp = player_module.MAX_HP, player_module.MAX_SP
+
+    def __init__(self, rng: random.Random, clock: VirtualClock, faults: Faults) -> None:
+        self.data = StaticGameData(self.game_id)
+        self.faults = faults
+        self.clock = clock
+        self.arena = Arena(self.data, rng)
+        self.lock_on_bonus_range = self.los_lock_on_deactivate_time = 0.0
+        self.last_bonfire = "Cemetery of Ash"
+        self.player_stats: Iterable[int] = ()
+        self.allow_weapon_durability_dmg = self.allow_player_death = self.gravity = True
+        self._speed = 1.0
+        self._flags = False
+
+    # -- time
+    @property
+    def time(self) -> int:
+        """Game time in milliseconds; a tick passes unless the game is paused or frozen."""
+        self._check()
+        if self._speed:
+            self._tick()
+        return self.clock.milliseconds
+
+    @time.setter
+    def time(self, milliseconds: int) -> None:
+        self.clock.milliseconds = milliseconds
+
+    @staticmethod
+    def timed(end: int, start: int) -> float:
+        """Seconds between two readings; after an overflow, since it."""
+        return (end - start if end >= start else end) / 1000
+
+    def sleep(self, seconds: float) -> None:
+        """At least so much game time passes."""
+        assert seconds > 0 and self._speed > 0, "the game can't be paused during sleeps"
+        start = self.time
+        while self.timed(self.time, start) <= seconds:
+            pass
+
+    def run(self, seconds: float) -> None:
+        """So much game time passes, in whole ticks."""
+        for _ in range(round(seconds * 1000) // TICK if self._speed else 0):
+            self._tick()
+
+    def _tick(self) -> None:
+        if "freeze" in self.faults.active:
+            self.faults.wait()
+            return
+        self.clock.tick()
+        self.arena.pass_time(TICK / 1000)
+
+    @property
+    def game_speed(self) -> float:
+        """0 is paused."""
+        return self._speed
+
+    @game_speed.setter
+    def game_speed(self, speed: float) -> None:
+        if speed and not self._speed:
+            self.faults.stepped()
+        self._speed = speed
+        self.clock.speed = speed or self.clock.speed
+
+    def pause_game(self) -> None:
+        self.game_speed = 0
+
+    def resume_game(self) -> None:
+        self.game_speed = 1
+
+    # -- keys
+    def press(self, action: str) -> None:
+        """A key goes down, if the game gets it."""
+        if not self.faults.active & {"lost_focus", "dialog"}:
+            self.arena.press(action, self.lock_on_bonus_range)
+
+    def release(self, action: str) -> None:
+        """A key goes up."""
+        self.arena.held.discard(action)
+
+    # -- the state
+    def _check(self) -> None:
+        if "crash" in self.faults.active:
+            raise MemoryReadError(0, 4)
+
+    def get_state(self, boss_id: str, use_cache: bool = False) -> GameState:
+        """A snapshot; soulsgym measures the animations' durations itself."""
+        self._check()
+        player, boss = self.arena.player, self.arena.boss
+        return GameState(
+            player_hp=int(player.hp),
+            player_max_hp=self.player_max_hp,
+            player_sp=int(player.sp),
+            player_max_sp=self.player_max_sp,
+            boss_hp=int(boss.hp),
+            boss_max_hp=MAX_HP,
+            player_pose=self.player_pose,
+            boss_pose=self.iudex_pose,
+            camera_pose=self.camera_pose,
+            player_animation=player.animation,
+            boss_animation=boss.animation,
+            lock_on=self.arena.camera.locked,
+        )
+
+    @property
+    def is_ingame(self) -> bool:
+        """The player is loaded."""
+        return True
+
+    @property
+    def img(self) -> np.ndarray:
+        """uint8 (90, 160, 3)."""
+        self._check()
+        return draw(self.arena.player, self.arena.boss, self.arena.camera)
+
+    @property
+    def player_hp(self) -> int:
+        self._check()
+        return int(self.arena.player.hp)
+
+    @player_hp.setter
+    def player_hp(self, hp: int) -> None:
+        self.arena.player.hp = float(hp)
+
+    @property
+    def player_sp(self) -> int:
+        return int(self.arena.player.sp)
+
+    @player_sp.setter
+    def player_sp(self, sp: int) -> None:
+        self.arena.player.sp = float(sp)
+
+    def reset_player_hp(self) -> None:
+        self.player_hp = self.player_max_hp
+
+    def reset_player_sp(self) -> None:
+        self.player_sp = self.player_max_sp
+
+    @property
+    def player_pose(self) -> np.ndarray:
+        """float64 (4,): x, y, z, heading."""
+        body = self.arena.player
+        return np.array([body.x, body.y, body.z, body.heading])
+
+    @player_pose.setter
+    def player_pose(self, pose: Iterable[float]) -> None:
+        self.arena.player.place(*pose)
+        self.reset_player_hp()
+
+    @property
+    def player_animation(self) -> str:
+        self._check()
+        return self.arena.player.animation
+
+    @property
+    def iudex_hp(self) -> int:
+        return int(self.arena.boss.hp)
+
+    @iudex_hp.setter
+    def iudex_hp(self, hp: int) -> None:
+        self.arena.boss.hp = float(hp)
+
+    def reset_boss_hp(self, boss_id: str) -> None:
+        self.iudex_hp = MAX_HP
+
+    @property
+    def iudex_pose(self) -> np.ndarray:
+        """float64 (4,): x, y, z, heading."""
+        body = self.arena.boss
+        return np.array([body.x, body.y, body.z, body.heading])
+
+    @iudex_pose.setter
+    def iudex_pose(self, pose: Iterable[float]) -> None:
+        self.arena.boss.place(*pose)
+
+    def get_boss_pose(self, boss_id: str) -> np.ndarray:
+        return self.iudex_pose
+
+    @property
+    def iudex_animation(self) -> str:
+        return self.arena.boss.animation
+
+    def get_boss_animation(self, boss_id: str) -> str:
+        return self.arena.boss.animation
+
+    @property
+    def camera_pose(self) -> np.ndarray:
+        """float64 (6,): position, and the normal of the picture plane."""
+        return self.arena.camera.pose(self.arena.player)
+
+    @camera_pose.setter
+    def camera_pose(self, normal: Iterable[float]) -> None:
+        self.arena.camera.look(normal)
+
+    @property
+    def lock_on(self) -> bool:
+        return self.arena.camera.locked
+
+    # -- flags
+    @property
+    def allow_attacks(self) -> bool:
+        return self.arena.attacks
+
+    @allow_attacks.setter
+    def allow_attacks(self, flag: bool) -> None:
+        self.arena.attacks = flag
+
+    @property
+    def allow_hits(self) -> bool:
+        return self.arena.hits
+
+    @allow_hits.setter
+    def allow_hits(self, flag: bool) -> None:
+        self.arena.hits = flag
+
+    @property
+    def allow_moves(self) -> bool:
+        return self.arena.moves
+
+    @allow_moves.setter
+    def allow_moves(self, flag: bool) -> None:
+        self.arena.moves = flag
+
+    @property
+    def allow_deaths(self) -> bool:
+        return self.arena.deaths
+
+    @allow_deaths.setter
+    def allow_deaths(self, flag: bool) -> None:
+        self.arena.deaths = flag
+
+    def check_boss_flags(self, boss_id: str) -> bool:
+        """The boss has been met and not beaten."""
+        return self._flags
+
+    def set_boss_flags(self, boss_id: str, flag: bool) -> None:
+        self._flags = flag
+
+    def reload(self) -> None:
+        """The player dies, and stands at the bonfire again."""
+        self._check()
+        while self.faults.active & {"dialog", "freeze"}:
+            self.faults.wait()
+        self.resume_game()
+        self.clock.skip(_RESPAWN_SECONDS)
+        self.arena.respawn()

@@ -1,0 +1,54 @@
+"""The contract of environments, for the simulated fight in all its forms."""
+
+from __future__ import annotations
+
+import pytest
+
+from soulsai_core.testing.environment import EnvironmentContract
+from soulsai_souls_env.config import ImageConfig, SoulsConfig
+from soulsai_souls_env.plugin import plugin as souls
+
+
+class SoulsContract(EnvironmentContract):
+    @pytest.fixture
+    def plugin(self):
+        return souls
+
+
+class TestStateVector(SoulsContract):
+    @pytest.fixture
+    def config(self):
+        return SoulsConfig(game="simulated")
+
+
+class TestRandomStarts(SoulsContract):
+    @pytest.fixture
+    def config(self):
+        return SoulsConfig(game="simulated", init_pose_randomization=True, max_episode_steps=40)
+
+
+class TestSecondPhase(SoulsContract):
+    @pytest.fixture
+    def config(self):
+        return SoulsConfig(game="simulated", phase=2, game_speed=3)
+
+
+class TestDemo(SoulsContract):
+    steps = 1500
+
+    @pytest.fixture
+    def config(self):
+        return SoulsConfig(game="simulated", id="SoulsGymIudexDemo-v0")
+
+
+class TestPictures(SoulsContract):
+    @pytest.fixture
+    def config(self):
+        return SoulsConfig(game="simulated", id="SoulsGymIudexImg-v0", max_episode_steps=30)
+
+
+class TestSmallGrayStackedPictures(SoulsContract):
+    @pytest.fixture
+    def config(self):
+        image = ImageConfig(height=42, width=64, gray=True, stack=4)
+        return SoulsConfig(game="simulated", id="SoulsGymIudexImg-v0", image=image, max_episode_steps=30)

@@ -1,0 +1,92 @@
+"""soulsgym's own environment, unmodified, on the simulated game."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+from soulsai_core import EnvironmentFailure
+from soulsai_souls_env.building import make_gym
+from soulsai_souls_env.config import FaultsConfig, SimulationConfig, SoulsConfig
+
+HIT, NOTHING = 16, 19
+
+
+def fight(config, choose, episodes=1, seed=0):
+    """The last info of each episode, and how long it was."""
+    env, found = make_gym(config, seed), []
+    for _ in range(episodes):
+        _, info = env.reset()
+        for length in range(1, 4000):
+            _, _, terminated, truncated, info = env.step(choose(info["allowed_actions"]))
+            if terminated or truncated:
+                found.append((info, length))
+                break
+    env.close()
+    return found
+
+
+def test_environment_is_soulsgyms_own():
+    env = make_gym(SoulsConfig(game="simulated"), 0).unwrapped
+    assert type(env).__module__ == "soulsgym.envs.darksouls3.iudex"
+    assert "site-packages" in inspect.getfile(type(env))
+    env.close()
+
+
+def test_random_and_always_attacking_agents_rarely_win():
+    rng = np.random.default_rng(0)
+    random_agent = fight(SoulsConfig(game="simulated"), lambda allowed: int(rng.choice(allowed)), 30)
+    attacker = fight(SoulsConfig(game="simulated"), lambda allowed: HIT if HIT in allowed else NOTHING, 30)
+    assert sum(info["won"] for info, _ in random_agent) == 0
+    assert sum(info["won"] for info, _ in attacker) <= 6
+    assert all(length > 20 for _, length in random_agent + attacker)
+
+
+def test_health_of_both_and_the_outcome_are_reported_at_the_end_only():
+    env = make_gym(SoulsConfig(game="simulated", max_episode_steps=5), 0)
+    env.reset()
+    infos = [env.step(NOTHING)[4] for _ in range(5)]
+    assert all("won" not in info for info in infos[:-1])
+    assert [infos[-1][name] for name in ("won", "boss_hp", "player_hp")] == [0, 1, 1]
+
+
+def test_second_phase_changes_the_boss():
+    env = make_gym(SoulsConfig(game="simulated", phase=2), 0)
+    env.reset()
+    assert env.unwrapped.game.arena.boss.second_phase
+    assert env.unwrapped.game.iudex_hp == env.unwrapped.game.iudex_max_hp
+
+
+def test_reload_after_fifteen_minutes_needs_no_fifteen_minutes():
+    config = SoulsConfig(game="simulated", max_episode_steps=10)
+    env = make_gym(config, 0)
+    env.reset()
+    env.unwrapped.game.clock.skip(1000)
+    before = env.unwrapped._last_hard_reset
+    env.reset()
+    assert env.unwrapped._last_hard_reset > before + 900
+
+
+def test_steps_take_a_tenth_of_a_second_of_game_time():
+    env = make_gym(SoulsConfig(game="simulated"), 0)
+    env.reset()
+    before = env.unwrapped.game.clock.milliseconds
+    for _ in range(50):
+        env.step(NOTHING)
+    assert env.unwrapped.game.clock.milliseconds - before == pytest.approx(5000, rel=0.1)
+
+
+@pytest.mark.parametrize(("kind", "sentence"), [("lost_focus", "lost the focus"), ("crash", "MemoryReadError")])
+def test_fault_ends_the_step_with_an_error(kind, sentence):
+    from soulsai_souls_env.plugin import plugin
+
+    faults = FaultsConfig(kinds=(kind,), every=20, exact=True)
+    config = SoulsConfig(game="simulated", simulation=SimulationConfig(faults=faults))
+    environment = plugin.make(config, 0)
+    environment.reset()
+    with pytest.raises(EnvironmentFailure, match=sentence):
+        for _ in range(30):
+            environment.step(np.array([NOTHING]))
+    environment.close()
