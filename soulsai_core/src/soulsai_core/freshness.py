@@ -25,7 +25,7 @@ class Freshness:
         Returns: a boolean mask (rows,), None if all are admitted, and the numbers of rejected rows by reason.
         """
         oldest = current - self.max_staleness + 1
-        if iterations.min() >= oldest and iterations.max() <= current:
+        if np.minimum.reduce(iterations) >= oldest and np.maximum.reduce(iterations) <= current:
             return None, {}
         stale, future = iterations < oldest, iterations > current
         counts = {"stale": int(stale.sum()), "future": int(future.sum())}
@@ -53,7 +53,7 @@ class AgeMeter:
         """Rows of these iterations were just admitted."""
         if not self._made:
             return
-        mean = float(iterations.mean())
+        mean = float(np.add.reduce(iterations)) / len(iterations)
         newest = self._made[-1][0]
         index = min(max(len(self._made) - 1 - round(newest - mean), 0), len(self._made) - 1)
         _, steps_then, then = self._made[index]

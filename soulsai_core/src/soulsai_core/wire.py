@@ -7,6 +7,7 @@ little-endian. Nothing is ever unpickled, and what does not fit the learner's de
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Mapping
@@ -104,19 +105,20 @@ class SampleDecoder:
             error.client, error.number = header.client, header.number
             raise
 
-    def _read(self, header: Header, body: memoryview) -> SampleBatch:
+    def _read(self, header: Header, body: memoryview | bytes) -> SampleBatch:
         if header.columns != self._columns:
             raise _layout_error(header.columns, self._columns)
         if header.rows < 1 or header.rows * self._row_bytes != len(body):
             raise WireError("rows", f"{header.rows} rows do not make {len(body)} bytes")
         arrays: Arrays = {}
         offset = 0
-        for field in self._layout:
-            arrays[field.name] = field.read(body, offset, header.rows)
-            offset += header.rows * field.row_bytes
+        with np.errstate(over="ignore", invalid="ignore"):  # in sums of squares
+            for field in self._layout:
+                arrays[field.name] = field.read(body, offset, header.rows)
+                offset += header.rows * field.row_bytes
         return SampleBatch(arrays.pop(ITERATION), arrays)
 
-    def _open(self, data: bytes) -> tuple[Header, memoryview]:
+    def _open(self, data: bytes) -> tuple[Header, memoryview | bytes]:
         if len(data) > self._max_bytes:
             raise WireError("oversized", f"{len(data)} bytes, at most {self._max_bytes}")
         if len(data) < _PREFIX.size:
@@ -139,7 +141,12 @@ class SampleDecoder:
             raise WireError("header", str(error)) from error
         if not header.client or len(header.client) > _NAME_LIMIT or header.number < 1:
             raise WireError("header", "no usable client name or message number", header.client[:_NAME_LIMIT])
-        return header, view[_PREFIX.size + header_length :]
+        return header, _aligned(view, _PREFIX.size + header_length)
+
+
+def _aligned(view: memoryview, start: int) -> memoryview | bytes:
+    """What follows `start`, where numpy computes fast; that is worth a copy."""
+    return view[start:] if start % 8 == 0 else bytes(view[start:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +167,23 @@ class _Field:
         size = int(np.prod(spec.shape, dtype=np.int64))
         return cls(name, dtype, tuple(spec.shape), size, size * dtype.itemsize, spec.low, spec.high)
 
-    def read(self, body: memoryview, offset: int, rows: int) -> np.ndarray:
+    def read(self, body: memoryview | bytes, offset: int, rows: int) -> np.ndarray:
         flat = np.frombuffer(body, self.dtype, rows * self.size, offset)
-        if self.dtype.kind == "f" and not np.isfinite(flat).all():
+        if self.dtype.kind == "f" and not _is_finite(flat):
             raise WireError("nonfinite", f"column {self.name} has NaN or infinite values")
         if self.dtype.kind == "b" and flat.view(np.uint8).max(initial=0) > 1:
             raise WireError("bounds", f"column {self.name} has bytes that are neither true nor false")
-        if self.low is not None and flat.size and flat.min() < self.low:
+        if self.low is not None and flat.size and np.minimum.reduce(flat) < self.low:
             raise WireError("bounds", f"column {self.name} has values below {self.low}")
-        if self.high is not None and flat.size and flat.max() > self.high:
+        if self.high is not None and flat.size and np.maximum.reduce(flat) > self.high:
             raise WireError("bounds", f"column {self.name} has values above {self.high}")
-        return flat.reshape(rows, *self.shape)
+        return flat.reshape(rows, *self.shape) if self.shape else flat
+
+
+def _is_finite(flat: np.ndarray) -> bool:
+    """True if all values of (n,) are. The sum of squares takes a fifth of the time, and shows nearly always that there
+    is nothing to look for."""
+    return math.isfinite(flat.dot(flat)) or bool(np.isfinite(flat).all())
 
 
 def _layout_error(columns: tuple[Column, ...], expected: tuple[Column, ...]) -> WireError:
