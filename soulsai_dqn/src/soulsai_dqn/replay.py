@@ -34,7 +34,8 @@ class ReplayBuffer:
         first = min(count, self.capacity - self._next)
         for name, column in self._columns.items():
             column[self._next : self._next + first] = rows[name][:first]
-            column[: count - first] = rows[name][first:]
+            if first < count:
+                column[: count - first] = rows[name][first:]
         self._next = (self._next + count) % self.capacity
         self._size = min(self._size + count, self.capacity)
 
