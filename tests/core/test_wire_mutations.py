@@ -136,6 +136,7 @@ MUTATIONS = (
 )  # fmt: skip
 
 
+@pytest.mark.filterwarnings("error")
 def test_no_bytes_make_the_decoder_raise_anything_but_a_counted_reason(seal):
     rng, decoder, data = random.Random(20), SampleDecoder(COLUMNS), original()
     decoder.decode(data)

@@ -19,6 +19,7 @@ from soulsai_core.rates import Rate
 from soulsai_core.stepping import transitions
 from soulsai_core.tally import EpisodeTally
 from soulsai_core.uplink import Uplink
+from soulsai_core.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -75,17 +76,22 @@ class Client:
         self._group = 1  # until the first message shows how large a row is
         self._flow = Flow(limited=settings.backpressure == "wait", clock=clock)
         self._tally = EpisodeTally(client, clock)
+        self._trouble = ""
+        self._watchdog = Watchdog(late_after=settings.late_step_s, min_per_minute=settings.min_steps_per_minute)
         self._downlink = Downlink(transport, session, client, self._flow, rng)
-        self._uplink = Uplink(
+        self._uplink = self._make_uplink(transport, session, rng)
+
+    def _make_uplink(self, transport: Transport, session: str, rng: random.Random) -> Uplink:
+        return Uplink(
             transport,
             session,
-            client,
+            self.client,
             self._flow,
             rng,
-            clock,
-            capacity=settings.buffer_messages,
-            drops=settings.backpressure == "drop",
-            interval=settings.heartbeat_interval_s,
+            self._clock,
+            capacity=self._settings.buffer_messages,
+            drops=self._settings.backpressure == "drop",
+            interval=self._settings.heartbeat_interval_s,
             info=self._info,
         )
 
@@ -130,6 +136,7 @@ class Client:
         """End the running episodes where they were last seen, and wait before the next start."""
         log.warning("%s Starting it again in %.0f s.", error, pause)
         self.restarts += 1
+        self._trouble = str(error)
         self._actor.cut()
         for episode in self._tally.abandon(self._iteration):
             self._uplink.report(episode)
@@ -138,21 +145,28 @@ class Client:
 
     def _sample(self, environment: Environment) -> None:
         actor, tally, rows = self._actor, self._tally, environment.num_envs
+        clock, watchdog = self._clock, self._watchdog
         step = environment.reset()
         tally.begin(rows)
+        watchdog.begin(rows)
         while self._goes_on():
             self._renew_weights()
             if not self._may_step(rows):
                 self._check_threads()
                 continue
             actions = actor.act(step.observations, step.masks)
+            asked = clock()
             after = environment.step(actions)
+            late = watchdog.note(clock() - asked, after)
             led_to = transitions(step, actions, after)
-            if led_to is not None:
+            if late and self._settings.discard_late_steps:
+                actor.cut()
+            elif led_to is not None:
                 actor.add(led_to)
                 self._count(len(led_to.rows))
             for episode in tally.add(after, self._iteration, actor.metrics):
                 self._uplink.report(episode)
+                self._trouble = ""
             step = after
             if self._pending and (self._pending >= self._group or self._clock() >= self._send_at):
                 self._send()
@@ -208,6 +222,7 @@ class Client:
             self._uplink.send(part)
 
     def _info(self) -> ClientInfo:
+        mean, slowest = self._watchdog.take_times()
         return ClientInfo(
             id=self.client,
             host=self._host,
@@ -216,6 +231,10 @@ class Client:
             steps_per_second=self._rate.note(self._clock(), self.env_steps),
             restarts=self.restarts,
             dropped=self._uplink.dropped,
+            late_steps=self._watchdog.late_steps,
+            step_seconds=mean,
+            slowest_step_seconds=slowest,
+            trouble=self._trouble,
         )
 
     def _leave(self) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from soulsai_core.messages import Arrays, ArraySpec, EnvSpec, SampleBatch, State, Step, Transitions, Weights
+from soulsai_core.transport.contract import Entry as Entry
+from soulsai_core.transport.contract import Transport as Transport
 
 if TYPE_CHECKING:
     import gymnasium
@@ -139,119 +141,6 @@ class Environment(ABC):
         """Leave nothing behind. May be called twice, and after a failure."""
 
 
-class Entry(NamedTuple):
-    """One entry of a stream. Ids grow, and compare as the transport orders them."""
-
-    id: str
-    payload: bytes
-
-
-class Transport(ABC):
-    """Moves bytes between node, clients and the command line; knows nothing of what they mean.
-
-    Methods may be called from several threads. All raise TransportError where trying again may help, AccessError where
-    the server refused. Time-outs are in seconds; a reading call blocks until there is something or the time is over.
-    `after` is the id of the last entry already seen, "" for the beginning.
-    """
-
-    # -- the training node's side
-    @abstractmethod
-    def clear(self) -> None:
-        """Forget everything of an earlier training: samples, episodes, model, progress, config, status, commands.
-        Clients stay on the roster."""
-
-    @abstractmethod
-    def announce(self, config: bytes) -> None:
-        """Publish what clients need to know before they start."""
-
-    @abstractmethod
-    def publish(self, iteration: int, payload: bytes, progress: bytes) -> None:
-        """Store the model, iteration and payload as one, store the progress, and wake whoever waits."""
-
-    @abstractmethod
-    def publish_progress(self, progress: bytes) -> None:
-        """Store the progress and wake whoever waits."""
-
-    @abstractmethod
-    def read_samples(self, after: str, count: int, timeout: float) -> list[Entry]:
-        """Up to `count` sample messages after an id, in order."""
-
-    @abstractmethod
-    def release_samples(self, last: str) -> None:
-        """Forget the sample messages up to and including `last`."""
-
-    @abstractmethod
-    def backlog(self) -> int:
-        """Sample messages that are not yet released."""
-
-    @abstractmethod
-    def read_episodes(self, after: str, count: int, timeout: float) -> list[Entry]:
-        """Up to `count` episode reports after an id, in order. Reading removes nothing."""
-
-    @abstractmethod
-    def roster(self) -> dict[str, tuple[float, bytes]]:
-        """client -> (seconds since its last heartbeat by the server's clock, its last info)."""
-
-    @abstractmethod
-    def remove_client(self, client: str) -> None:
-        """Strike a client off the roster."""
-
-    @abstractmethod
-    def read_commands(self, timeout: float) -> list[bytes]:
-        """Take commands off the queue: each is delivered to one reader."""
-
-    @abstractmethod
-    def reply(self, command: str, payload: bytes) -> None:
-        """Answer the command with this id."""
-
-    @abstractmethod
-    def write_status(self, payload: bytes) -> None:
-        """Store the node's status for whoever looks."""
-
-    # -- the client's side
-    @abstractmethod
-    def read_config(self) -> bytes | None:
-        """What the node announced, None if nothing yet."""
-
-    @abstractmethod
-    def read_progress(self) -> bytes | None:
-        """The newest progress, None if nothing yet."""
-
-    @abstractmethod
-    def wait_progress(self, timeout: float) -> bytes | None:
-        """Block until progress is published, None after the time-out. A wake-up may be lost, so poll with
-        `read_progress` after a None. One thread only."""
-
-    @abstractmethod
-    def read_model(self, newer_than: int) -> tuple[int, bytes] | None:
-        """Iteration and payload of the newest model, None if there is none newer."""
-
-    @abstractmethod
-    def push_samples(self, payloads: Sequence[bytes]) -> None:
-        """Append sample messages, in order. The oldest are dropped where the stream's bound is passed."""
-
-    @abstractmethod
-    def push_episode(self, payload: bytes) -> None:
-        """Append an episode report."""
-
-    @abstractmethod
-    def heartbeat(self, client: str, info: bytes) -> None:
-        """Say that the client is there, by the server's clock."""
-
-    # -- the command line's side
-    @abstractmethod
-    def command(self, command: str, payload: bytes, timeout: float) -> bytes | None:
-        """Send a command with this id and wait for the answer, None if none came in time."""
-
-    @abstractmethod
-    def read_status(self) -> bytes | None:
-        """The node's last status, None if there is none."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Give up all connections. Other threads' blocking calls end with TransportError."""
-
-
 @dataclass(frozen=True, slots=True)
 class AlgorithmPlugin:
     """Entry point group `soulsai.algorithms`.
@@ -333,4 +222,24 @@ class WrapperPlugin:
     name: str
     config: type[BaseModel]
     wrap: Callable[[gymnasium.Env, Any], gymnasium.Env]
+    api_version: int = API_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlugin:
+    """Entry point group `soulsai.networks`: what turns observations into a vector, for algorithms to put their own
+    layers on.
+
+    Attributes:
+        build: (config, name -> shape of one row, torch.Generator) -> torch.nn.Module with an int attribute `width`. It
+            takes name -> tensor (n, *shape), "observation" float32 and "image" uint8 of (channels, height, width),
+            whichever there are, and gives float32 (n, width). All randomness comes from the generator. Heavy packages
+            are imported only when it is called.
+        images: it needs an "image"; the others take none.
+    """
+
+    name: str
+    config: type[BaseModel]
+    build: Callable[[Any, Mapping[str, tuple[int, ...]], Any], Any]
+    images: bool = False
     api_version: int = API_VERSION

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import queue
 import random
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -86,15 +85,23 @@ class TrainingNode:
         self._resumed = False
         self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._reason: str | None = None
-        self._stop_lock = threading.RLock()  # a signal handler may interrupt its own thread in `shutdown`
-        sync = learner.sync
-        decoder = SampleDecoder(learner.columns, int(settings.max_message_mb * 2**20))
-        self._intake = Intake(folder.name, decoder, Freshness(sync.max_staleness), metrics, self._judged)
+        self._intake = self._make_intake()
         self._roster = Roster(settings.client_timeout_s)
         self._episodes = EpisodeLog(folder.episodes, settings.stop.episodes)
         self._receiver = SampleReceiver(transport, rng)
         self._publisher = Publisher(transport, clock, rng, self._published)
-        self._herald = Herald(folder.name, sync, self._publisher, self._intake.ledger, self._roster, clock)
+        self._herald = Herald(folder.name, learner.sync, self._publisher, self._intake.ledger, self._roster, clock)
+        self._housekeeper = self._make_housekeeper(rng)
+        self._board = StatusBoard(clock, folder, settings, self._episodes, self._intake, self._roster)
+        self._saver = Saver(learner, announcement, observers, self._counters)
+        self._desk = CommandDesk(transport, self._saver, folder, lambda: self.iteration, self.shutdown)
+
+    def _make_intake(self) -> Intake:
+        decoder = SampleDecoder(self._learner.columns, int(self._settings.max_message_mb * 2**20))
+        freshness = Freshness(self._learner.sync.max_staleness)
+        return Intake(self.folder.name, decoder, freshness, self.metrics, self._judged)
+
+    def _make_housekeeper(self, rng: random.Random) -> Housekeeper:
         line = NodeLine(
             command=lambda command: self._requests.put(lambda: self._desk.answer(command)),
             clients=lambda present: self._requests.put(lambda: self._clients_changed(present)),
@@ -102,18 +109,13 @@ class TrainingNode:
             env_steps=lambda: self.env_steps,
             status=self._status,
         )
-        self._housekeeper = Housekeeper(
-            transport, announcement, self._roster, self._episodes, observers, metrics, line, rng
-        )
-        self._board = StatusBoard(clock, folder, settings, self._episodes, self._intake, self._roster)
-        self._saver = Saver(learner, announcement, observers, self._counters)
-        self._desk = CommandDesk(transport, self._saver, folder, lambda: self.iteration, self.shutdown)
+        shared = (self._transport, self._announcement, self._roster, self._episodes, self._observers, self.metrics)
+        return Housekeeper(*shared, line, rng)
 
     # -- what others may ask for
 
     def run(self) -> str:
-        """Train until something ends it; returns the reason. Leaves a checkpoint behind, except after an error. A node
-        runs once.
+        """Train, once, until something ends it; returns the reason. Leaves a checkpoint, except after an error.
 
         Raises CheckpointError if the last checkpoint could not be written.
         """
@@ -134,8 +136,7 @@ class TrainingNode:
 
     def shutdown(self, reason: str) -> None:
         """Ask the loop to end after its current update. May be called from any thread and from signal handlers."""
-        with self._stop_lock:
-            self._reason = self._reason or reason
+        self._reason = self._reason or reason  # without a lock, which a signal handler could wait for forever
 
     def checkpoint(self, path: Path, options: CheckpointOptions | None = None) -> None:
         """Write a checkpoint to `path`. Call it before or after `run`, or in its thread."""
@@ -166,8 +167,6 @@ class TrainingNode:
         finally:
             seconds = self._clock() - started
             gauge.set(seconds) if isinstance(gauge, Gauge) else gauge.observe(seconds)
-
-    # -- the loop
 
     def _start(self) -> None:
         self.save_config(self.folder.path / run_folder.CONFIG)

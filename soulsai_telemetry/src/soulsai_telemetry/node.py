@@ -85,10 +85,7 @@ class TelemetryNode:
         self._checkpoints = {found.path: found.time for found in place.checkpoints()}
         self._retold = tuple(recent)
         rng = rng or random.Random()
-        self._loops = [
-            SupervisedLoop("episodes", self._hear, rng),
-            SupervisedLoop("watch", self._look, rng),
-        ]
+        self._loops = [SupervisedLoop("episodes", self._hear, rng), SupervisedLoop("watch", self._look, rng)]
 
     @property
     def history(self) -> History:

@@ -121,13 +121,6 @@ def test_shutdown_ends_after_the_current_update_with_the_first_reason(staged, le
     assert stage.join() == "somebody asked" and learner.updates == 1
 
 
-def test_shutdown_can_interrupt_itself_as_signal_handlers_do(staged):
-    node = staged().node
-    with node._stop_lock:
-        node.shutdown("from a signal handler")
-    assert node._reason == "from a signal handler"
-
-
 def test_clients_are_told_to_leave(stage):
     stage.stop()
     assert stage.progress().state == "stopping" and stage.status().state == "stopping"

@@ -1,0 +1,230 @@
+"""Real objects put together: a node from a configuration, a client from what the node announced."""
+
+import socket
+
+import msgspec
+import numpy as np
+import pytest
+
+from soulsai_core import assembly
+from soulsai_core.assembly import create_folder, make_client, make_node, open_transport, wait_for_announcement
+from soulsai_core.config import load_config, resolve
+from soulsai_core.contracts import API_VERSION
+from soulsai_core.errors import CheckpointError, ConfigError, PluginError, TransportError
+from soulsai_core.messages import Announcement
+from soulsai_core.transport.memory import MemoryServer, MemoryTransport
+
+ALGORITHM = """
+from pydantic import SecretStr
+from soulsai_core.config import Settings
+from soulsai_core.contracts import Actor, AlgorithmPlugin, Learner, Sync
+from soulsai_core.messages import State
+
+class Config(Settings):
+    rows: int = 4
+    token: SecretStr = SecretStr("hush")
+
+class Nothing(Learner):
+    columns = {}
+    def __init__(self, config, spec, rng):
+        self.sync, self.drawn = Sync(3, config.rows), int(rng.integers(2**60))
+    def add(self, batch, client): pass
+    def ready(self): return False
+    def update(self): return {}
+    def weights(self): return {}
+    def save(self, *, buffer): return State({}, {})
+    def load(self, state): pass
+
+class Idle(Actor):
+    def __init__(self, config, spec, rng):
+        self.rows, self.spec = config.rows, spec
+    def load(self, weights): pass
+    def act(self, observations, masks): return observations["observation"][:, 0].astype("int64")
+    def add(self, transitions): pass
+    def take(self): return None
+    def cut(self): pass
+
+plugin = AlgorithmPlugin("dqn", Config, Nothing, Idle)
+"""
+ENVIRONMENT = """
+from soulsai_core.config import Settings
+from soulsai_core.contracts import EnvironmentPlugin
+from soulsai_core.messages import ArraySpec, Discrete, EnvSpec
+from soulsai_core.testing.scripted import ScriptedEnvironment
+
+class Config(Settings):
+    id: str = "Toy-v0"
+    size: int = 2
+
+def spec(config):
+    return EnvSpec(config.id, {"observation": ArraySpec((config.size,), "float32")}, Discrete(2))
+
+plugin = EnvironmentPlugin("gymnasium", Config, spec, lambda config, seed: ScriptedEnvironment(spec(config)))
+"""
+CONNECTOR = """
+from soulsai_core import hookimpl
+from soulsai_core.config import Settings
+from soulsai_core.contracts import ConnectorPlugin
+
+class Config(Settings):
+    file: str = "stopped.txt"
+
+class Note:
+    def __init__(self, config, context):
+        self.path, self.run = context.folder / config.file, context.run
+    @hookimpl
+    def training_stopped(self, reason):
+        self.path.write_text(f"{self.run}: {reason}")
+
+plugin = ConnectorPlugin("note", Config, Note)
+"""
+
+
+@pytest.fixture
+def catalog(shelf):
+    shelf.add("algorithms", "dqn", "soulsai-dqn", code=ALGORITHM)
+    shelf.add("environments", "gymnasium", "soulsai-gym", code=ENVIRONMENT)
+    shelf.add("connectors", "note", "soulsai-note", code=CONNECTOR)
+    return shelf.catalog()
+
+
+@pytest.fixture
+def resolved_with(catalog, tmp_path, monkeypatch):
+    """A function: a resolved configuration with these settings, `a.b=c` each."""
+    monkeypatch.chdir(tmp_path)
+    common = [f"run.saves={tmp_path / 'saves'}", "connectors=[{name: note}]"]
+    return lambda *settings: resolve(load_config(None, [*common, *settings], {}), catalog)
+
+
+@pytest.fixture
+def server():
+    return MemoryServer()
+
+
+@pytest.fixture
+def announced(resolved_with, server):
+    """What a node put together from the configuration announces."""
+    node = make_node(resolved_with(), MemoryTransport(server), create_folder(resolved_with()), resume=False)
+    node.shutdown("announced")
+    node.run()
+    return wait_for_announcement(MemoryTransport(server), lambda: True)
+
+
+def test_folder_is_named_after_environment_and_algorithm(resolved_with, tmp_path):
+    folder = create_folder(resolved_with())
+    assert folder.path.parent == tmp_path / "saves" and folder.name.endswith("_Toy-v0-dqn")
+
+
+def test_node_trains_in_its_folder_with_its_connectors_and_announces_the_public_settings(announced, tmp_path):
+    [folder] = (tmp_path / "saves").iterdir()
+    assert (folder / "stopped.txt").read_text() == f"{folder.name}: announced"
+    assert (folder / "checkpoint" / "manifest.json").exists()
+    assert (announced.api, announced.session) == (API_VERSION, folder.name)
+    assert announced.environment == {"name": "gymnasium", "config": {"id": "Toy-v0", "size": 2}}
+    assert announced.algorithm == {"name": "dqn", "config": {"rows": 4}}
+    assert announced.spec.name == "Toy-v0"
+
+
+def test_secrets_are_neither_announced_nor_saved(announced, tmp_path):
+    [folder] = (tmp_path / "saves").iterdir()
+    assert b"hush" not in msgspec.json.encode(announced)
+    assert not any(b"hush" in file.read_bytes() for file in folder.rglob("*") if file.is_file())
+
+
+def test_seed_decides_what_the_learner_draws(resolved_with, server, tmp_path):
+    def drawn(*settings):
+        resolved = resolved_with(*settings)
+        return assembly.node_parts(resolved, MemoryTransport(server), create_folder(resolved))["learner"].drawn
+
+    assert drawn("run.seed=5") == drawn("run.seed=5") != drawn("run.seed=6")
+    assert drawn() != drawn()
+
+
+def test_resume_loads_the_checkpoint_in_the_folder(resolved_with, server):
+    resolved = resolved_with()
+    folder = create_folder(resolved)
+    with pytest.raises(CheckpointError, match="no checkpoint at"):
+        make_node(resolved, MemoryTransport(server), folder, resume=True)
+    first = make_node(resolved, MemoryTransport(server), folder, resume=False)
+    first.iteration = 12
+    first.checkpoint(folder.checkpoint)
+    assert make_node(resolved, MemoryTransport(server), folder, resume=True).iteration == 12
+
+
+def test_transport_without_an_address_says_who_starts_a_server(resolved_with):
+    with pytest.raises(ConfigError, match=r"redis\.address is null"):
+        open_transport(resolved_with().config.redis, "main")
+
+
+def test_server_that_does_not_answer_is_an_error_of_the_transport(free_port):
+    with pytest.raises(TransportError):
+        assembly.connect_to(f"127.0.0.1:{free_port}", "main", None)
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+# -- the client's side
+
+
+def test_client_is_made_of_what_was_announced(announced, catalog):
+    announced = msgspec.structs.replace(
+        announced, algorithm={"name": "dqn", "config": {"rows": 9}}, client={"max_group_rows": 3}
+    )
+    client = make_client(announced, MemoryTransport(), catalog=catalog)
+    assert client._actor.rows == 9 and client._actor.spec == announced.spec
+    assert client._settings.max_group_rows == 3
+    assert isinstance(client._make_environment().reset().observations["observation"], np.ndarray)
+
+
+def test_two_clients_on_one_machine_have_different_names(announced, catalog):
+    names = {make_client(announced, MemoryTransport(), catalog=catalog, seed=1).client for _ in range(5)}
+    assert len(names) == 5
+
+
+def test_client_whose_environment_differs_is_refused_with_both(announced, catalog):
+    other = msgspec.structs.replace(announced.spec, name="Other-v7")
+    with pytest.raises(PluginError, match=r"(?s)not the training node's.*Toy-v0.*Other-v7.*same versions"):
+        make_client(msgspec.structs.replace(announced, spec=other), MemoryTransport(), catalog=catalog)
+
+
+def test_plugin_that_is_missing_on_the_client_is_named(announced, catalog):
+    wanted = msgspec.structs.replace(announced, algorithm={"name": "ppo", "config": {}})
+    with pytest.raises(PluginError, match="ppo"):
+        make_client(wanted, MemoryTransport(), catalog=catalog)
+
+
+def test_setting_that_the_clients_plugin_does_not_know_is_named_with_its_origin(announced, catalog):
+    wanted = msgspec.structs.replace(announced, algorithm={"name": "dqn", "config": {"rows": 4, "layers": 2}})
+    with pytest.raises(ConfigError, match=r"(?s)algorithm\.config\.layers.*the training node"):
+        make_client(wanted, MemoryTransport(), catalog=catalog)
+
+
+def test_announcement_is_waited_for_as_long_as_one_goes_on():
+    transport = MemoryTransport()
+    looks = iter([True, True, True, False])
+    assert wait_for_announcement(transport, lambda: next(looks), pause=0.001) is None
+    assert next(looks, None) is None
+
+
+def test_node_of_another_api_is_refused_with_both_versions():
+    transport = MemoryTransport()
+    transport.announce(b'{"api": 99, "whatever": "it says"}')
+    with pytest.raises(PluginError, match=f"speaks api version 99, this client {API_VERSION}"):
+        wait_for_announcement(transport, lambda: True)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xff", b"[]", b'{"api": 1}', b'{"api": 1, "session": 3}'])
+def test_announcement_that_cannot_be_read_is_an_error_that_says_so(payload):
+    transport = MemoryTransport()
+    transport.announce(payload)
+    with pytest.raises(PluginError, match="announced cannot be read"):
+        wait_for_announcement(transport, lambda: True)
+
+
+def test_announcement_survives_the_wire(announced):
+    assert msgspec.json.decode(msgspec.json.encode(announced), type=Announcement) == announced
