@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from soulsai_core.contracts import Environment as Environment
     from soulsai_core.contracts import EnvironmentPlugin as EnvironmentPlugin
     from soulsai_core.contracts import Learner as Learner
+    from soulsai_core.contracts import NetworkPlugin as NetworkPlugin
     from soulsai_core.contracts import Sync as Sync
     from soulsai_core.contracts import TelemetryPlugin as TelemetryPlugin
     from soulsai_core.contracts import Transport as Transport
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
     from soulsai_core.errors import SoulsAIError as SoulsAIError
     from soulsai_core.errors import SpaceError as SpaceError
     from soulsai_core.errors import TransportError as TransportError
-    from soulsai_core.hooks import Observers as Observers
     from soulsai_core.gym_env.single import SingleEnvironment as SingleEnvironment
+    from soulsai_core.hooks import Observers as Observers
     from soulsai_core.hookspecs import HookSpecs as HookSpecs
     from soulsai_core.hookspecs import hookimpl as hookimpl
     from soulsai_core.hookspecs import hookspec as hookspec
@@ -101,6 +102,7 @@ _HOME = {
         "Environment",
         "EnvironmentPlugin",
         "Learner",
+        "NetworkPlugin",
         "Sync",
         "TelemetryPlugin",
         "Transport",
@@ -116,9 +118,9 @@ _HOME = {
         "SpaceError",
         "TransportError",
     ),
+    "gym_env.single": ("SingleEnvironment",),
     "hooks": ("Observers",),
     "hookspecs": (
-    "gym_env.single": ("SingleEnvironment",),
         "HookSpecs",
         "hookimpl",
         "hookspec",

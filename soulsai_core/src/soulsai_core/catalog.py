@@ -16,6 +16,7 @@ from soulsai_core.contracts import (
     AlgorithmPlugin,
     ConnectorPlugin,
     EnvironmentPlugin,
+    NetworkPlugin,
     TelemetryPlugin,
     WrapperPlugin,
 )
@@ -31,12 +32,13 @@ _KINDS = {
     "algorithm": _Kind("soulsai.algorithms", AlgorithmPlugin),
     "environment": _Kind("soulsai.environments", EnvironmentPlugin),
     "connector": _Kind("soulsai.connectors", ConnectorPlugin),
+    "network": _Kind("soulsai.networks", NetworkPlugin),
     "telemetry": _Kind("soulsai.telemetry", TelemetryPlugin),
     "wrapper": _Kind("soulsai.wrappers", WrapperPlugin),
 }
 
 _HOMES = {
-    "soulsai-dqn": ("dqn",),
+    "soulsai-dqn": ("dqn", "qrdqn", "rainbow", "apex", "r2d2", "mlp", "nature_cnn", "impala_cnn"),
     "soulsai-ppo": ("ppo",),
     "soulsai-souls-env": ("soulsgym",),
     "soulsai-telemetry": (
@@ -98,6 +100,9 @@ class Catalog:
 
     def wrapper(self, name: str) -> WrapperPlugin:
         return self._chosen("wrapper", name)
+
+    def network(self, name: str) -> NetworkPlugin:
+        return self._chosen("network", name)
 
     def telemetry(self) -> TelemetryPlugin:
         return self._chosen("telemetry", "telemetry")
