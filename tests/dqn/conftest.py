@@ -10,6 +10,12 @@ from soulsai_core.testing.arrays import draw
 VECTOR = EnvSpec("vector", {"observation": ArraySpec((4,), "float32")}, Discrete(3))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """On a busy machine two are many times as slow."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def whole_arithmetic():
     """A learner that was started flushes denormal numbers; other tests of this process want them."""

@@ -9,7 +9,7 @@ from soulsai_dqn.config import DQNConfig, EpsilonConfig
 
 
 def config(**changes):
-    return DQNConfig(**{"n_step": 3, "gamma": 0.5, "reward_scale": 1.0, **changes})
+    return DQNConfig(**{"hidden": (), "n_step": 3, "gamma": 0.5, "reward_scale": 1.0, **changes})
 
 
 GREEDY = config(epsilon=EpsilonConfig(start=0.0, end=0.0))

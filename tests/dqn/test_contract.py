@@ -50,3 +50,44 @@ class TestDQNWithOneStepReturns(AlgorithmContract):
         return DQNConfig(
             hidden=(), n_step=1, double=False, batch_size=8, learning_starts=1, update_every=8, replay_ratio=0.3
         )
+
+
+SMALL = {"hidden": (8,), "batch_size": 8, "learning_starts": 16, "update_every": 12, "atoms": 5}
+COMBINATIONS = {
+    "dueling": {"dueling": True, "layer_norm": True},
+    "quantile": {"head": "quantile", "dueling": True, "target_tau": 1.0, "target_every": 7},
+    "categorical": {"head": "categorical", "double": False},
+    "boltzmann": {"exploration": "boltzmann"},
+    "ladder": {"exploration": "ladder", "reward_clip": 1.0},
+}
+
+
+class TestDQNInCombination(AlgorithmContract):
+    """The parts of Rainbow, and others."""
+
+    @pytest.fixture
+    def plugin(self):
+        return dqn
+
+    @pytest.fixture(params=COMBINATIONS)
+    def config(self, request):
+        return DQNConfig(**{**SMALL, **COMBINATIONS[request.param]})
+
+
+class TestDQNOnImages(AlgorithmContract):
+    """With a vector beside them."""
+
+    @pytest.fixture
+    def plugin(self):
+        return dqn
+
+    @pytest.fixture
+    def config(self):
+        return DQNConfig(
+            **{**SMALL, "network": {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}, "buffer_size": 64}
+        )
+
+    @pytest.fixture
+    def spec(self):
+        parts = {"observation.image": ArraySpec((36, 40), "uint8", 0, 255), "observation.hp": ArraySpec((), "float32")}
+        return EnvSpec("image", parts, Discrete(3))

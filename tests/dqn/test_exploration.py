@@ -6,20 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soulsai_dqn.config import EpsilonConfig
-from soulsai_dqn.exploration import epsilon_at, greedy_action, random_action
+from soulsai_dqn.exploration import greedy_action, random_action, scheduled
 
 masks = st.lists(st.booleans(), min_size=1, max_size=6).map(lambda valid: np.array(valid, np.bool_))
 
 
 @pytest.mark.parametrize(("env_steps", "epsilon"), [(0, 1.0), (50, 0.55), (100, 0.1), (10**9, 0.1)])
 def test_epsilon_falls_linearly_and_stays(env_steps, epsilon):
-    assert epsilon_at(EpsilonConfig(start=1.0, end=0.1, steps=100), env_steps) == pytest.approx(epsilon)
+    assert scheduled(EpsilonConfig(start=1.0, end=0.1, steps=100), env_steps) == pytest.approx(epsilon)
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_epsilon_begins_and_ends_exactly_as_set(start, end):
     config = EpsilonConfig(start=start, end=end, steps=10)
-    assert (epsilon_at(config, 0), epsilon_at(config, 10)) == (start, end)
+    assert (scheduled(config, 0), scheduled(config, 10)) == (start, end)
 
 
 @given(masks, st.integers(0, 2**32 - 1))

@@ -18,28 +18,48 @@ def test_parts_are_concatenated_in_the_order_of_their_names():
     b, a = np.arange(8, dtype=np.float32).reshape(2, 2, 2), np.array([250, 251], np.uint8)
     expected = [[250, 0, 1, 2, 3], [251, 4, 5, 6, 7]]
     for observation in ({"observation.b": b, "observation.a": a}, {"observation.a": a, "observation.b": b}):
-        assert features.of(observation).tolist() == expected
-        assert features.of(observation).dtype == np.float32
+        assert features.vector(observation).tolist() == expected
+        assert features.vector(observation).dtype == np.float32
     assert features.size == 5
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "int64"])
 def test_single_part_becomes_float32(dtype):
     features = Features(spec({"observation": ArraySpec((3,), dtype)}))
-    vector = features.of({"observation": np.array([[1, 2, 3]], dtype)})
+    vector = features.vector({"observation": np.array([[1, 2, 3]], dtype)})
     assert vector.dtype == np.float32 and vector.tolist() == [[1, 2, 3]]
 
 
 def test_scalar_observation_is_a_vector_of_one():
     features = Features(spec({"observation": ArraySpec((), "float32")}))
     assert features.size == 1
-    assert features.of({"observation": np.array([1.0, 2.0], np.float32)}).tolist() == [[1], [2]]
+    assert features.vector({"observation": np.array([1.0, 2.0], np.float32)}).tolist() == [[1], [2]]
 
 
-def test_images_are_refused_by_name_and_shape():
-    parts = {"observation.hp": ArraySpec((), "float32"), "observation.screen": ArraySpec((90, 160, 3), "uint8")}
-    with pytest.raises(SpaceError, match=r"Some-v0 observes images \(observation.screen .*90, 160, 3.*vector"):
+@pytest.mark.parametrize(
+    ("shape", "channels_first"),
+    [((40, 50), (1, 40, 50)), ((40, 50, 3), (3, 40, 50)), ((3, 40, 50), (3, 40, 50)), ((4, 40, 50, 3), (12, 40, 50))],
+)
+def test_image_has_its_channels_first_and_the_rest_is_a_vector(shape, channels_first):
+    parts = {"observation.hp": ArraySpec((), "float32"), "observation.screen": ArraySpec(shape, "uint8")}
+    features = Features(spec(parts))
+    assert features.shapes() == {"observation": (1,), "image": channels_first}
+    screen = np.arange(2 * np.prod(shape), dtype=np.int64).reshape(2, *shape).astype(np.uint8)
+    seen = features.of({"observation.hp": np.array([1.0, 2.0], np.float32), "observation.screen": screen})
+    assert seen["image"].shape == (2, *channels_first) and seen["image"].dtype == np.uint8
+    assert sorted(seen["image"].ravel().tolist()) == sorted(screen.ravel().tolist())
+    assert seen["observation"].tolist() == [[1], [2]]
+
+
+def test_two_images_are_refused_by_name():
+    parts = {f"observation.{name}": ArraySpec((90, 160, 3), "uint8") for name in ("left", "right")}
+    with pytest.raises(SpaceError, match=r"Some-v0 observes 2 images \(observation.left, observation.right\)"):
         Features(spec(parts))
+
+
+def test_images_that_are_too_small_are_refused_with_what_helps():
+    with pytest.raises(SpaceError, match=r"30 x 60 pixels.*resize"):
+        Features(spec({"observation": ArraySpec((30, 60, 3), "uint8")}))
 
 
 @pytest.mark.parametrize("action", [Continuous((1,), (None,), (None,)), MultiDiscrete((2, 3))])

@@ -218,11 +218,11 @@ def test_learns_the_value_of_each_action(spec, rng):
     columns["action"] = rng.integers(3, size=300).astype(np.int32)
     columns["reward"] = columns["action"].astype(np.float32)
     from soulsai_core import SampleBatch
-    from soulsai_dqn.policy import NumpyMLP
+    from soulsai_dqn.policy import NumpyQ
 
     learner.add(SampleBatch(np.zeros(300, np.int64), columns), "client")
     learner.update()
-    values = NumpyMLP(learner.weights()).many(columns["observation"])
+    values = NumpyQ(learner.weights(), settings(), 3).many(columns)
     np.testing.assert_allclose(values.mean(0), [0, 1, 2], atol=0.15)
 
 

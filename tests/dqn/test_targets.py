@@ -1,13 +1,13 @@
-"""Targets and losses against loops over rows."""
+"""Bootstrap actions and dueling streams against loops over rows."""
 
-import math
+from itertools import product
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soulsai_dqn.targets import bootstrap_actions, q_target, td_loss
+from soulsai_dqn.targets import bootstrap_actions, dueling, of_action
 
 number = st.floats(-5, 5, width=32)
 
@@ -40,16 +40,19 @@ def test_without_mask_the_best_action_counts(drawn):
 
 def test_double_q_target_takes_the_action_of_one_network_and_the_value_of_the_other():
     online, target = torch.tensor([[1.0, 2.0], [4.0, 3.0]]), torch.tensor([[10.0, 20.0], [30.0, 40.0]])
-    reward, discount = torch.tensor([1.0, 2.0]), torch.tensor([0.5, 0.0])
-    assert q_target(reward, discount, target, bootstrap_actions(online, None)).tolist() == [11.0, 2.0]
-    assert q_target(reward, discount, target, bootstrap_actions(target, None)).tolist() == [11.0, 2.0]
+    assert of_action(target.unsqueeze(2), bootstrap_actions(online, None)).tolist() == [[20.0], [30.0]]
 
 
-@given(st.lists(st.tuples(number, number), min_size=1, max_size=8))
-def test_loss_is_the_mean_over_rows(pairs):
-    chosen, target = torch.tensor([a for a, _ in pairs]), torch.tensor([b for _, b in pairs])
-    errors = [abs(a - b) for a, b in pairs]
-    huber = math.fsum(0.5 * e * e if e <= 1 else e - 0.5 for e in errors) / len(pairs)
-    squared = math.fsum(0.5 * e * e for e in errors) / len(pairs)
-    assert td_loss(chosen, target, "huber").item() == pytest.approx(huber, rel=1e-5, abs=1e-6)
-    assert td_loss(chosen, target, "mse").item() == pytest.approx(squared, rel=1e-5, abs=1e-6)
+def test_atoms_of_an_action_are_those_of_its_row():
+    atoms = torch.arange(12.0).view(2, 3, 2)
+    assert of_action(atoms, torch.tensor([[2], [0]])).tolist() == [[4, 5], [6, 7]]
+
+
+def test_dueling_streams_are_value_plus_mean_subtracted_advantages():
+    streams = torch.randn(5, 4, 3, generator=torch.Generator().manual_seed(0))
+    atoms = dueling(streams)
+    for row, action, k in product(range(5), range(3), range(3)):
+        advantages = streams[row, :3, k]
+        expected = streams[row, 3, k] + advantages[action] - advantages.mean()
+        assert atoms[row, action, k].item() == pytest.approx(expected.item(), abs=1e-6)
+    torch.testing.assert_close(atoms.mean(1), streams[:, 3])

@@ -3,23 +3,28 @@
 import numpy as np
 import pytest
 
+from soulsai_core import ArraySpec, Discrete, EnvSpec
+from soulsai_dqn.features import Features
 from soulsai_dqn.trajectory import Trajectory, sample_columns
+
+OBSERVED = {"observation": ArraySpec((2,), "float32")}
 
 
 @pytest.fixture
 def trajectory():
-    return Trajectory(2, 3, masked=False)
+    return Trajectory(OBSERVED, 3, masked=False)
 
 
 def append(trajectory, iteration, *, reward=1.0, terminated=False, truncated=False, mask=None):
     here, there = np.full(2, iteration, np.float32), np.full(2, iteration + 1, np.float32)
-    trajectory.append(iteration, here, 1, reward, terminated, truncated, there, mask)
+    before, after = {"observation": here[None]}, {"observation": there[None]}
+    trajectory.append(iteration, before, 1, reward, terminated, truncated, after, mask)
 
 
 def test_rows_fit_the_declared_columns(trajectory):
     append(trajectory, 0, terminated=True)
     batch = trajectory.take(3, 0.9)
-    for name, spec in sample_columns(2, 3, masked=False).items():
+    for name, spec in sample_columns(Features(EnvSpec("two", OBSERVED, Discrete(3))), 3, masked=False).items():
         assert batch.columns[name].dtype == spec.dtype
         assert batch.columns[name].shape == (1, *spec.shape)
     assert batch.iteration.dtype == np.int64
@@ -72,7 +77,7 @@ def test_rows_given_out_do_not_change_afterwards(trajectory):
 
 
 def test_missing_mask_allows_all_actions():
-    trajectory = Trajectory(2, 3, masked=True)
+    trajectory = Trajectory(OBSERVED, 3, masked=True)
     append(trajectory, 0, mask=np.array([True, False, True]))
     append(trajectory, 1, mask=None)
     assert trajectory.take(1, 0.9).columns["next_mask"].tolist() == [[True, False, True], [True, True, True]]

@@ -1,85 +1,117 @@
-"""DQN's client half. It needs numpy only."""
+"""DQN's client half. It needs numpy only, but for images."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import numpy as np
 
 from soulsai_core import Actor, Arrays, EnvSpec, SampleBatch, Transitions, Weights
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.exploration import epsilon_at, greedy_action, random_action
+from soulsai_dqn.encoders import chosen_network, mlp
+from soulsai_dqn.exploration import Explorer, random_action
 from soulsai_dqn.features import Features, number_of_actions
-from soulsai_dqn.policy import NumpyMLP
+from soulsai_dqn.policy import NumpyQ
 from soulsai_dqn.trajectory import Trajectory
 
 
+class Policy(Protocol):
+    """Weights that answer with Q-values."""
+
+    def one(self, observations: Arrays) -> np.ndarray:
+        """Q-values (actions,) for name -> (1, *shape)."""
+
+    def many(self, observations: Arrays) -> np.ndarray:
+        """Q-values (n, actions) for name -> (n, *shape)."""
+
+
 class DQNActor(Actor):
-    """Acts epsilon-greedily and folds steps into n-step samples."""
+    """Explores, and folds steps into n-step samples."""
 
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
         self._config = config
-        self._reward_scale = config.reward_scale
         self._rng = rng
         self._features = Features(spec)
+        self._in_numpy = chosen_network(config.network, self._features) is mlp
         self._actions = number_of_actions(spec)
         self._masked = spec.masked
+        self._explorer = Explorer(config, rng)
         self._trajectories: dict[int, Trajectory] = {}
-        self._policy: NumpyMLP | None = None
+        self._policy: Policy | None = None
         self._iteration = -1
-        self._epsilon = config.epsilon.start
+        self._shares: list[float] = []
 
     def load(self, weights: Weights) -> None:
-        self._policy = NumpyMLP(weights.arrays)
+        self._policy = self._policy_of(weights.arrays)
         self._iteration = weights.iteration
-        self._epsilon = epsilon_at(self._config.epsilon, weights.env_steps)
+        self._explorer.follow(weights.env_steps)
+        self._shares = [self._explorer.share(row) for row in range(len(self._shares))]
+
+    def _policy_of(self, arrays: Arrays) -> Policy:
+        if self._in_numpy:
+            return NumpyQ(arrays, self._config, self._actions)
+        from soulsai_dqn.torch_policy import TorchQ
+
+        return TorchQ(arrays, self._config, self._features, self._actions)
 
     def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:
         if self._policy is None:
             raise RuntimeError("act was called before load")
         x = self._features.of(observations)
-        if len(x) > 1:
+        count = len(next(iter(x.values())))
+        if len(self._shares) != count:
+            self._shares = [self._explorer.share(row) for row in range(count)]
+        if count > 1:
             return self._act_on_many(x, masks)
         mask = None if masks is None else masks[0]
-        if self._rng.random() < self._epsilon:
+        if self._rng.random() < self._shares[0]:
             return np.array([random_action(self._rng, mask, self._actions)], np.int64)
-        values = self._policy.one(x[0])
-        if mask is None:
-            return values.argmax(keepdims=True)
-        return np.array([greedy_action(values, mask)], np.int64)
+        values = self._policy.one(x)
+        if mask is None and self._explorer.temperature is None:
+            return values.argmax(axis=0, keepdims=True)
+        return np.array([self._explorer.choose(values, mask)], np.int64)
 
-    def _act_on_many(self, x: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
+    def _act_on_many(self, x: Arrays, masks: np.ndarray | None) -> np.ndarray:
         assert self._policy is not None
         values = self._policy.many(x)
-        actions = np.empty(len(x), np.int64)
-        explores = self._rng.random(len(x)) < self._epsilon
-        for row, explore in enumerate(explores.tolist()):
+        actions = np.empty(len(values), np.int64)
+        chances = self._rng.random(len(values)).tolist()
+        for row, chance in enumerate(chances):
             mask = None if masks is None else masks[row]
-            if explore:
+            if chance < self._shares[row]:
                 actions[row] = random_action(self._rng, mask, self._actions)
             else:
-                actions[row] = greedy_action(values[row], mask)
+                actions[row] = self._explorer.choose(values[row], mask)
         return actions
 
     def add(self, transitions: Transitions) -> None:
         before, after = self._features.of(transitions.observations), self._features.of(transitions.next_observations)
-        actions, rewards, masks = transitions.actions.tolist(), transitions.rewards.tolist(), transitions.next_masks
+        actions, rewards, masks = transitions.actions.tolist(), self._rewards(transitions), transitions.next_masks
         terminated, truncated = transitions.terminated.tolist(), transitions.truncated.tolist()
-        for i, row in enumerate(transitions.rows.tolist()):
-            self._trajectory(row).append(
+        for i, environment in enumerate(transitions.rows.tolist()):
+            self._trajectory(environment).append(
                 self._iteration,
-                before[i],
+                before,
                 actions[i],
-                rewards[i] * self._reward_scale,
+                rewards[i],
                 terminated[i],
                 truncated[i],
-                after[i],
+                after,
                 None if masks is None else masks[i],
+                i,
             )
 
-    def _trajectory(self, row: int) -> Trajectory:
-        trajectory = self._trajectories.get(row)
+    def _rewards(self, transitions: Transitions) -> list[float]:
+        """What is learned from."""
+        scale, clip = self._config.reward_scale, self._config.reward_clip
+        rewards = [scale * reward for reward in transitions.rewards.tolist()]
+        return rewards if clip is None else [min(max(reward, -clip), clip) for reward in rewards]
+
+    def _trajectory(self, environment: int) -> Trajectory:
+        trajectory = self._trajectories.get(environment)
         if trajectory is None:
-            trajectory = Trajectory(self._features.size, self._actions, masked=self._masked)
-            self._trajectories[row] = trajectory
+            trajectory = Trajectory(self._features.columns(), self._actions, masked=self._masked)
+            self._trajectories[environment] = trajectory
         return trajectory
 
     def take(self) -> SampleBatch | None:
@@ -98,4 +130,4 @@ class DQNActor(Actor):
             trajectory.cut()
 
     def metrics(self) -> dict[str, float]:
-        return {"epsilon": self._epsilon}
+        return self._explorer.metrics()

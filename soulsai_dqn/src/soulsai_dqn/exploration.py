@@ -1,16 +1,31 @@
-"""Epsilon-greedy exploration that never picks an action that is not valid."""
+"""Exploration that never picks an action that is not valid."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from soulsai_dqn.config import EpsilonConfig
+from soulsai_dqn.config import BoltzmannConfig, DQNConfig, EpsilonConfig, LadderConfig
+
+_GOLDEN = (5**0.5 - 1) / 2
 
 
-def epsilon_at(config: EpsilonConfig, env_steps: int) -> float:
-    """Share of random actions after so many environment steps of all clients."""
+def scheduled(config: EpsilonConfig | BoltzmannConfig, env_steps: int) -> float:
+    """From start to end, linearly over so many environment steps of all clients."""
     done = min(env_steps / config.steps, 1.0)
     return config.start * (1 - done) + config.end * done
+
+
+def ladder_epsilon(config: LadderConfig, place: float) -> float:
+    """Share of random actions in a place from 0 to 1 (Horgan et al. 2018: there, place i / (N - 1) of N actors)."""
+    return config.base ** (1 + config.exponent * place)
+
+
+def ladder_place(start: float, environment: int) -> float:
+    """Where an environment of a client that begins at `start` stands on the ladder, 0 to 1.
+
+    Nobody else is asked, so that clients may come and go. The environments of one client are spread by the golden
+    ratio, which leaves no part of the ladder empty, however many there are."""
+    return (start + environment * _GOLDEN) % 1.0
 
 
 def random_action(rng: np.random.Generator, mask: np.ndarray | None, actions: int) -> int:
@@ -27,3 +42,50 @@ def greedy_action(values: np.ndarray, mask: np.ndarray | None) -> int:
     if mask is not None and mask.any():
         values = np.where(mask, values, -np.inf)
     return int(values.argmax())
+
+
+def boltzmann_action(rng: np.random.Generator, values: np.ndarray, temperature: float, mask: np.ndarray | None) -> int:
+    """Valid action i with probability in proportion to exp(values_i / temperature), by the largest of the values with
+    Gumbel noise."""
+    return greedy_action(values / temperature + rng.gumbel(size=len(values)), mask)
+
+
+class Explorer:
+    """Decides for each environment of a client between its Q-values and chance.
+
+    Attributes:
+        epsilon: share of random actions, that of the first environment where they differ.
+        temperature: of Boltzmann's exploration, None without it.
+    """
+
+    def __init__(self, config: DQNConfig, rng: np.random.Generator) -> None:
+        self._config, self._rng = config, rng
+        self._start = float(rng.random())
+        self.temperature: float | None = None
+        self.epsilon = 0.0
+        self.follow(0)
+
+    def follow(self, env_steps: int) -> None:
+        """Schedules go on to so many environment steps of all clients."""
+        if self._config.exploration == "epsilon":
+            self.epsilon = scheduled(self._config.epsilon, env_steps)
+        elif self._config.exploration == "ladder":
+            self.epsilon = self.share(0)
+        elif self._config.exploration == "boltzmann":
+            self.temperature = scheduled(self._config.boltzmann, env_steps)
+
+    def share(self, environment: int) -> float:
+        """Share of random actions in an environment."""
+        if self._config.exploration != "ladder":
+            return self.epsilon
+        return ladder_epsilon(self._config.ladder, ladder_place(self._start, environment))
+
+    def choose(self, values: np.ndarray, mask: np.ndarray | None) -> int:
+        """An action from Q-values (actions,)."""
+        if self.temperature is not None:
+            return boltzmann_action(self._rng, values, self.temperature, mask)
+        return greedy_action(values, mask)
+
+    def metrics(self) -> dict[str, float]:
+        """What is reported with each episode."""
+        return {"epsilon": self.epsilon} if self.temperature is None else {"temperature": self.temperature}

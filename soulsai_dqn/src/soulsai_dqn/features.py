@@ -1,35 +1,55 @@
-"""Observations as one float32 vector for a multilayer perceptron."""
+"""What the networks see of an observation: one vector, one image, or both."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from soulsai_core import Arrays, Discrete, EnvSpec, SpaceError
+from soulsai_core import Arrays, ArraySpec, Discrete, EnvSpec, SpaceError
 
+VECTOR, IMAGE = "observation", "image"
 _FLOAT32 = np.dtype(np.float32)
+_SMALLEST = 36
 
 
 class Features:
-    """Flattens and concatenates the parts of an observation, in sorted order of their names.
+    """Flattens and concatenates the vector parts of an observation, in sorted order of their names, and turns its
+    image into (channels, height, width).
 
     Attributes:
-        size: length of the vector.
+        size: length of the vector, 0 if there is none.
+        image: (channels, height, width), None if there is none.
 
-    Raises SpaceError for images, which need a convolutional network.
+    Raises SpaceError for images that convolutional networks cannot take.
     """
 
     def __init__(self, spec: EnvSpec) -> None:
-        for name, part in spec.observations.items():
-            if len(part.shape) >= 3:
-                raise SpaceError(
-                    f"{spec.name} observes images ({name} has shape {part.shape}); DQN's network takes vectors. "
-                    "Choose an environment with vector observations."
-                )
-        self.size = sum(int(np.prod(part.shape, dtype=np.int64)) for part in spec.observations.values())
-        self._names = sorted(spec.observations)
+        images = sorted(name for name, part in spec.observations.items() if _is_image(part))
+        if len(images) > 1:
+            raise SpaceError(f"{spec.name} observes {len(images)} images ({', '.join(images)}); DQN takes one at most.")
+        self._image_name = images[0] if images else None
+        self._names = sorted(name for name in spec.observations if name not in images)
+        self.size = sum(int(np.prod(spec.observations[name].shape, dtype=np.int64)) for name in self._names)
+        self.image = self._image_shape(spec)
 
-    def of(self, observations: Arrays) -> np.ndarray:
-        """name -> (n, *shape) becomes float32 (n, size); may share memory with its input."""
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """name -> shape of one row, as the networks get them: "observation", "image"."""
+        vector: dict[str, tuple[int, ...]] = {VECTOR: (self.size,)} if self.size else {}
+        return vector if self.image is None else {**vector, IMAGE: self.image}
+
+    def columns(self) -> dict[str, ArraySpec]:
+        """The columns that hold them in samples."""
+        return {n: ArraySpec(shape, "uint8" if n == IMAGE else "float32") for n, shape in self.shapes().items()}
+
+    def of(self, observations: Arrays) -> Arrays:
+        """name -> (n, *shape) becomes "observation" float32 (n, size) and "image" uint8 (n, *image); may share
+        memory with its input."""
+        if self._image_name is None:
+            return {VECTOR: self.vector(observations)}
+        image = {IMAGE: _channels_first(observations[self._image_name])}
+        return {VECTOR: self.vector(observations), **image} if self.size else image
+
+    def vector(self, observations: Arrays) -> np.ndarray:
+        """The vector alone, float32 (n, size)."""
         if len(self._names) == 1:
             only = observations[self._names[0]]
             if only.ndim == 2 and only.dtype is _FLOAT32:  # the usual case, at every step: not even a view is made
@@ -38,6 +58,18 @@ class Features:
         parts = [observations[name] for name in self._names]
         return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1, dtype=np.float32)
 
+    def _image_shape(self, spec: EnvSpec) -> tuple[int, int, int] | None:
+        if self._image_name is None:
+            return None
+        given = spec.observations[self._image_name].shape
+        channels, height, width = _channels_first(np.zeros((1, *given), np.uint8)).shape[1:]
+        if min(height, width) < _SMALLEST:
+            raise SpaceError(
+                f"{spec.name} observes images of {height} x {width} pixels; the convolutional networks need "
+                f"{_SMALLEST} x {_SMALLEST} at least. The wrapper resize makes them larger."
+            )
+        return channels, height, width
+
 
 def number_of_actions(spec: EnvSpec) -> int:
     """The number of discrete actions. Raises SpaceError for any other action space."""
@@ -45,3 +77,20 @@ def number_of_actions(spec: EnvSpec) -> int:
         kind = type(spec.action).__name__
         raise SpaceError(f"{spec.name} has {kind} actions; DQN needs Discrete ones. PPO (soulsai-ppo) takes others.")
     return spec.action.n
+
+
+def _is_image(part: ArraySpec) -> bool:
+    if part.dtype != "uint8":
+        return False
+    return len(part.shape) in (3, 4) or (len(part.shape) == 2 and min(part.shape) >= _SMALLEST)
+
+
+def _channels_first(rows: np.ndarray) -> np.ndarray:
+    """(n, H, W), (n, H, W, C), (n, C, H, W) or stacked (n, S, H, W, C) becomes (n, C, H, W); the smaller one of the
+    outer axes of an image counts its channels."""
+    if rows.ndim == 3:
+        return rows[:, None]
+    if rows.ndim == 5:
+        stacked = rows.transpose(0, 1, 4, 2, 3)
+        return stacked.reshape(len(rows), -1, *stacked.shape[3:])
+    return rows.transpose(0, 3, 1, 2) if rows.shape[3] < rows.shape[1] else rows

@@ -1,36 +1,67 @@
-"""Q-networks in torch."""
+"""The Q-network: an encoder chosen by name, dense layers, and a head; and its parameters as one vector."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
+from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.convolutions import VectorEncoder
+from soulsai_dqn.encoders import make_encoder
+from soulsai_dqn.features import Features
+from soulsai_dqn.layers import NoisyLinear, dense
+from soulsai_dqn.targets import dueling
 
-class MLP(nn.Module):
-    """A multilayer perceptron with ReLU between its layers: (n, sizes[0]) -> (n, sizes[-1]).
+
+class QNetwork(nn.Module):
+    """Observations -> atoms (n, actions, K).
+
+    With dueling, the last layer gives the advantages of all actions and then the value, both from the same hidden
+    layers (as Dopamine's Rainbow does).
 
     Attributes:
-        linears: its linear layers, the first first.
+        encoder: observations -> (n, features).
+        inputs: features of the encoder.
+        dense: the layers that follow, the last one being the head.
+        dense_norms: a layer norm for each of them but the last, or none.
+        streams: actions, and one more with dueling.
     """
 
-    def __init__(self, sizes: Sequence[int], generator: torch.Generator) -> None:
+    def __init__(
+        self, config: DQNConfig, features: Features, actions: int, atoms: int, generator: torch.Generator
+    ) -> None:
         super().__init__()
-        self.sizes = tuple(sizes)
-        self.linears = [nn.Linear(a, b) for a, b in pairwise(sizes)]
-        self.layers = nn.ModuleList(self.linears)
-        for layer in self.linears:
-            bound = layer.in_features**-0.5
-            nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-            nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+        self.actions, self.atoms, self.dueling = actions, atoms, config.dueling
+        self.streams = actions + config.dueling
+        self.encoder = make_encoder(config.network, features, generator)
+        self.inputs = int(self.encoder.width)
+        sizes = (self.inputs, *config.hidden, self.streams * atoms)
+        self.dense: list[nn.Linear] = [
+            NoisyLinear(a, b, config.noisy_sigma, generator) if config.noisy else dense(a, b, generator)
+            for a, b in pairwise(sizes)
+        ]
+        self.dense_norms = [nn.LayerNorm(size) for size in config.hidden if config.layer_norm]
+        self.layers, self.norms = nn.ModuleList(self.dense), nn.ModuleList(self.dense_norms)
 
-    def forward(self, x: Tensor) -> Tensor:
-        *hidden, last = self.linears
-        for layer in hidden:
-            x = torch.relu(layer(x))
-        return last(x)
+    @property
+    def dense_only(self) -> bool:
+        """There is nothing in it but dense layers."""
+        return isinstance(self.encoder, VectorEncoder)
+
+    def forward(self, observations: Mapping[str, Tensor]) -> Tensor:
+        x = self.encoder(observations)
+        for i, layer in enumerate(self.dense[:-1]):
+            x = layer(x)
+            x = torch.relu(self.dense_norms[i](x) if self.dense_norms else x)
+        return self.combined(self.dense[-1](x))
+
+    def combined(self, outputs: Tensor) -> Tensor:
+        """What the last layer's outputs (n, streams * K) say of each action."""
+        streams = outputs.view(len(outputs), self.streams, self.atoms)
+        return dueling(streams) if self.dueling else streams
 
 
 def flatten_parameters(network: nn.Module) -> nn.Parameter:

@@ -2,46 +2,115 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from soulsai_core import Arrays
+from soulsai_dqn.config import DQNConfig
 
 _ZERO = np.zeros((), np.float32)
+_EPSILON = 1e-5
 
 
-class NumpyMLP:
-    """A multilayer perceptron with ReLU between its layers. Not for several threads at once.
+class NumpyQ:
+    """Q-values of a network of dense layers. Not for several threads at once.
+
+    What is linear after the last hidden layer (dueling streams, the mean of quantiles) is folded into the last layer
+    when the weights are loaded, so that those networks act as fast as a plain one.
 
     Args:
-        arrays: "layers.<i>.weight" (out, in) and "layers.<i>.bias" (out,), float32, for i from 0.
+        arrays: "layers.<i>.weight" (out, in) and "layers.<i>.bias" (out,), float32, for i from 0; "norms.<i>.weight"
+            and "norms.<i>.bias" for all but the last layer, or none; as `QNetwork` names them.
+        actions: number of actions.
     """
 
-    def __init__(self, arrays: Arrays) -> None:
+    def __init__(self, arrays: Arrays, config: DQNConfig, actions: int) -> None:
+        depth = len(config.hidden) + 1
+        raw = [(arrays[f"layers.{i}.weight"], arrays[f"layers.{i}.bias"]) for i in range(depth)]
+        self._finish = _finisher(config, actions)
+        if self._finish is None:
+            raw[-1] = _folded(*raw[-1], config, actions)
+        normed = range(depth - 1 if config.layer_norm else 0)
+        self._norms = [(arrays[f"norms.{i}.weight"], arrays[f"norms.{i}.bias"]) for i in normed]
         # Each layer is one matrix (in + 1, out) with the bias as its last row: inputs that end in 1 take it along.
-        self._layers = [_matrix(arrays, i) for i in range(len(arrays) // 2)]
+        self._layers = [np.ascontiguousarray(np.vstack([weight.T, bias])) for weight, bias in raw]
         inputs = [np.ones(len(matrix), np.float32) for matrix in self._layers]
         places = [row[:-1] for row in inputs]
         self._first = places[0]
-        self._hidden = [(row.dot, *rest) for row, *rest in zip(inputs, self._layers, places[1:], strict=False)]
+        self._hidden = [
+            (row.dot, matrix, place) for row, matrix, place in zip(inputs, self._layers, places[1:], strict=False)
+        ]
         self._last = inputs[-1]
 
-    def one(self, x: np.ndarray) -> np.ndarray:
-        """Outputs (out,) for one input (in,)."""
-        self._first[:] = x
-        for dot, matrix, place in self._hidden:
-            dot(matrix, place)
-            np.maximum(place, _ZERO, out=place)
-        return self._last.dot(self._layers[-1])
+    def one(self, observations: Arrays) -> np.ndarray:
+        """Q-values (actions,) for one observation, name -> (1, *shape)."""
+        self._first[:] = observations["observation"][0]
+        if self._norms:
+            for (dot, matrix, place), (scale, shift) in zip(self._hidden, self._norms, strict=True):
+                dot(matrix, place)
+                _normalize_one(place, scale, shift)
+                np.maximum(place, _ZERO, out=place)
+        else:
+            for dot, matrix, place in self._hidden:
+                dot(matrix, place)
+                np.maximum(place, _ZERO, out=place)
+        outputs = self._last.dot(self._layers[-1])
+        return outputs if self._finish is None else self._finish(outputs[None])[0]
 
-    def many(self, x: np.ndarray) -> np.ndarray:
-        """Outputs (n, out) for inputs (n, in)."""
-        for matrix in self._layers[:-1]:
+    def many(self, observations: Arrays) -> np.ndarray:
+        """Q-values (n, actions) for observations name -> (n, *shape)."""
+        x = observations["observation"]
+        for i, matrix in enumerate(self._layers[:-1]):
             x = x @ matrix[:-1]
             x += matrix[-1]
+            if self._norms:
+                x = _normalized(x, *self._norms[i])
             np.maximum(x, _ZERO, out=x)
-        return x @ self._layers[-1][:-1] + self._layers[-1][-1]
+        outputs = x @ self._layers[-1][:-1] + self._layers[-1][-1]
+        return outputs if self._finish is None else self._finish(outputs)
 
 
-def _matrix(arrays: Arrays, layer: int) -> np.ndarray:
-    weight, bias = arrays[f"layers.{layer}.weight"], arrays[f"layers.{layer}.bias"]
-    return np.ascontiguousarray(np.vstack([weight.T, bias]))
+def _normalize_one(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:
+    """Layer norm of (width,) in place."""
+    size = len(x)
+    x -= x.sum() / size
+    x *= (float(x.dot(x)) / size + _EPSILON) ** -0.5
+    x *= scale
+    x += shift
+
+
+def _normalized(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Layer norm of (n, width)."""
+    x = x - x.mean(1, keepdims=True)
+    x *= (np.square(x).mean(1, keepdims=True) + np.float32(_EPSILON)) ** np.float32(-0.5)
+    x *= scale
+    x += shift
+    return x
+
+
+def _folded(weight: np.ndarray, bias: np.ndarray, config: DQNConfig, actions: int) -> tuple[np.ndarray, np.ndarray]:
+    """A last layer that gives the Q-values (actions) themselves."""
+    streams = actions + config.dueling
+    weight, bias = weight.reshape(streams, -1, weight.shape[1]).mean(1), bias.reshape(streams, -1).mean(1)
+    return (_dueling(weight), _dueling(bias)) if config.dueling else (weight, bias)
+
+
+def _dueling(streams: np.ndarray) -> np.ndarray:
+    """Value plus mean-subtracted advantages along the first axis, the value being the last."""
+    return streams[:-1] - streams[:-1].mean(0) + streams[-1]
+
+
+def _finisher(config: DQNConfig, actions: int) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Last layer's outputs (n, streams * K) -> Q-values (n, actions), where that is not linear."""
+    if config.head != "categorical":
+        return None
+    support = np.linspace(config.value_low, config.value_high, config.atoms, dtype=np.float32)
+
+    def expected(outputs: np.ndarray) -> np.ndarray:
+        streams = outputs.reshape(len(outputs), actions + config.dueling, config.atoms)
+        logits = np.moveaxis(_dueling(np.moveaxis(streams, 1, 0)), 0, 1) if config.dueling else streams
+        logits = np.exp(logits - logits.max(2, keepdims=True))
+        return (logits @ support) / logits.sum(2)
+
+    return expected

@@ -1,14 +1,16 @@
-"""Targets and losses of Q-learning, as pure functions."""
+"""Which action is bootstrapped from, and what dueling streams say of it: pure functions."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 
 def bootstrap_actions(values: Tensor, mask: Tensor | None) -> Tensor:
     """The valid action of highest value, int64 (n, 1) for values (n, actions); of all, where a mask has none.
+
+    With values of the online network this is double Q-learning (van Hasselt et al. 2016, equation 4); with those of
+    the target network it is DQN's own (Mnih et al. 2015).
 
     Args:
         mask: bool (n, actions) of valid actions, None where all are.
@@ -19,16 +21,18 @@ def bootstrap_actions(values: Tensor, mask: Tensor | None) -> Tensor:
     return values.argmax(1, keepdim=True)
 
 
-def q_target(reward: Tensor, discount: Tensor, target_values: Tensor, actions: Tensor) -> Tensor:
-    """reward + discount * Q_target(next observation, action), all (n,) but target_values (n, actions) and actions
-    (n, 1). With actions chosen by the online network this is double Q-learning (van Hasselt et al. 2016, equation 4);
-    chosen by the target network it is DQN's own (Mnih et al. 2015). `discount` is 0 where the episode terminated."""
-    return reward + discount * target_values.gather(1, actions).squeeze(1)
+def dueling(streams: Tensor) -> Tensor:
+    """Value plus mean-subtracted advantages (Wang et al. 2016, equation 9), for each atom.
+
+    Args:
+        streams: (n, actions + 1, K), the advantages of all actions and then the value.
+
+    Returns (n, actions, K).
+    """
+    advantages, value = streams[:, :-1], streams[:, -1:]
+    return value + advantages - advantages.mean(1, keepdim=True)
 
 
-def td_loss(chosen: Tensor, target: Tensor, kind: str) -> Tensor:
-    """Mean loss of Q-values (n,) against targets (n,): "huber" with threshold 1, or "mse" as half the squared error,
-    which is the same near 0."""
-    if kind == "huber":
-        return functional.huber_loss(chosen, target)
-    return 0.5 * functional.mse_loss(chosen, target)
+def of_action(atoms: Tensor, action: Tensor) -> Tensor:
+    """The atoms (n, K) of one action (n, 1) for each row of (n, actions, K)."""
+    return atoms.gather(1, action.unsqueeze(2).expand(-1, -1, atoms.shape[2])).squeeze(1)

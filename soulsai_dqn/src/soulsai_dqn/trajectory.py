@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from soulsai_core import Arrays, ArraySpec, SampleBatch
+from soulsai_dqn.features import Features
 from soulsai_dqn.nstep import fold
 
 
-def sample_columns(features: int, actions: int, *, masked: bool) -> dict[str, ArraySpec]:
+def sample_columns(features: Features, actions: int, *, masked: bool) -> dict[str, ArraySpec]:
     """The columns of DQN's samples; `next_mask` only where the environment reports masks."""
+    observed = features.columns()
     columns = {
-        "observation": ArraySpec((features,), "float32"),
+        **observed,
         "action": ArraySpec((), "int32", low=0, high=actions - 1),
         "reward": ArraySpec((), "float32"),
         "discount": ArraySpec((), "float32", low=0, high=1),
-        "next_observation": ArraySpec((features,), "float32"),
+        **{f"next_{name}": spec for name, spec in observed.items()},
     }
     if masked:
         columns["next_mask"] = ArraySpec((actions,), "bool")
@@ -26,16 +30,17 @@ class Trajectory:
     """Steps in order, in columns that grow as needed.
 
     Args:
-        features: length of an observation.
+        observed: what is observed: name -> spec of one row.
         actions: number of actions.
         masked: keep masks of the next observations.
     """
 
-    def __init__(self, features: int, actions: int, *, masked: bool) -> None:
+    def __init__(self, observed: Mapping[str, ArraySpec], actions: int, *, masked: bool) -> None:
         self._length = 0
+        self._observed = [(name, f"next_{name}") for name in observed]
         self._columns: Arrays = {
-            "observation": np.empty((64, features), np.float32),
-            "next_observation": np.empty((64, features), np.float32),
+            **{name: np.empty((64, *spec.shape), spec.dtype) for name, spec in observed.items()},
+            **{f"next_{name}": np.empty((64, *spec.shape), spec.dtype) for name, spec in observed.items()},
             "action": np.empty(64, np.int32),
             "reward": np.empty(64, np.float32),
             "terminated": np.empty(64, np.bool_),
@@ -48,20 +53,23 @@ class Trajectory:
     def append(
         self,
         iteration: int,
-        observation: np.ndarray,
+        before: Arrays,
         action: int,
         reward: float,
         terminated: bool,
         truncated: bool,
-        next_observation: np.ndarray,
+        after: Arrays,
         next_mask: np.ndarray | None,
+        row: int = 0,
     ) -> None:
-        """Add one step, chosen by the model of `iteration`."""
+        """Add one step, chosen by the model of `iteration`; what was observed before and after is this row of arrays
+        name -> (n, *shape)."""
         if self._length == len(self._columns["reward"]):
             self._grow()
         at, columns = self._length, self._columns
-        columns["observation"][at] = observation
-        columns["next_observation"][at] = next_observation
+        for name, following in self._observed:
+            columns[name][at] = before[name][row]
+            columns[following][at] = after[name][row]
         columns["action"][at] = action
         columns["reward"][at] = reward
         columns["terminated"][at] = terminated
@@ -84,11 +92,11 @@ class Trajectory:
         if not count:
             return None
         columns = {
-            "observation": steps["observation"][:count].copy(),
+            **{name: steps[name][:count].copy() for name, _ in self._observed},
             "action": steps["action"][:count].copy(),
             "reward": folded.reward,
             "discount": folded.discount,
-            "next_observation": steps["next_observation"][folded.last],
+            **{following: steps[following][folded.last] for _, following in self._observed},
         }
         if "next_mask" in steps:
             columns["next_mask"] = steps["next_mask"][folded.last]

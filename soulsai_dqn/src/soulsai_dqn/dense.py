@@ -1,0 +1,103 @@
+"""Forward and backward through the dense layers of a Q-network, written out, in buffers that are kept."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from soulsai_dqn.heads import Head
+from soulsai_dqn.networks import QNetwork
+
+_EPSILON = 1e-5
+
+
+class DensePass:
+    """Forward for at most `rows` rows, and backward for the first `used` of them, which `atoms` was asked of.
+
+    Args:
+        network: whose parameters, if `used`, have `.grad`s to write into.
+    """
+
+    def __init__(self, network: QNetwork, rows: int, used: int) -> None:
+        self._network = network
+        layers = [(layer.weight.detach(), layer.bias.detach()) for layer in network.dense]
+        self._hidden, self._last = layers[:-1], layers[-1]
+        self._gradients = [(layer.weight.grad, layer.bias.grad) for layer in network.dense]
+        self._norms = [(norm.weight.detach(), norm.bias.detach()) for norm in network.dense_norms]
+        self._norm_gradients = [(norm.weight.grad, norm.bias.grad) for norm in network.dense_norms]
+        self._sums = [torch.empty(rows, len(bias)) for _, bias in self._hidden]
+        self._outputs = [torch.empty_like(sums) for sums in self._sums] if self._norms else self._sums
+        self._moments = [(torch.empty(rows, 1), torch.empty(rows, 1)) for _ in self._hidden]
+        self._deltas = [torch.empty(used, len(bias)) for _, bias in self._hidden]
+        self._head_delta = torch.zeros(used, network.streams, network.atoms)
+        self._used = used
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """The last hidden layer (rows, width) for inputs (rows, features)."""
+        for i, (weight, bias) in enumerate(self._hidden):
+            torch.addmm(bias, x, weight.t(), out=self._sums[i])
+            x = self._outputs[i]
+            if self._norms:
+                torch.ops.aten.native_layer_norm.out(
+                    self._sums[i], bias.shape, *self._norms[i], _EPSILON,
+                    out0=x, out1=self._moments[i][0], out2=self._moments[i][1],
+                )  # fmt: skip
+            x.relu_()
+        return x
+
+    def atoms(self, hidden: Tensor) -> Tensor:
+        """Atoms (n, actions, K) for the last hidden layer's (n, width)."""
+        weight, bias = self._last
+        return self._network.combined(torch.addmm(bias, hidden, weight.t()))
+
+    def preferences(self, hidden: Tensor, head: Head) -> Tensor:
+        """Something (n, actions) that is largest for the action of largest expected return. Where that is a mean of
+        atoms the mean is taken of the weights, once instead of for each row, and the value stream adds nothing."""
+        if not head.linear:
+            return head.values(self.atoms(hidden))
+        weight, bias = self._last
+        if head.atoms > 1:
+            streams = self._network.streams
+            weight, bias = weight.view(streams, head.atoms, -1).mean(1), bias.view(streams, head.atoms).mean(1)
+        actions = self._network.actions
+        return torch.addmm(bias[:actions], hidden, weight[:actions].t())
+
+    def backward(self, x: Tensor, action: Tensor, slope: Tensor) -> None:
+        """Write the gradients, where the loss has derivative `slope` (used, K) by the atoms of `action` (used, 1)."""
+        delta = self._by_outputs(action, slope)
+        for i in reversed(range(len(self._gradients))):
+            below = self._outputs[i - 1][: self._used] if i else x
+            by_weight, by_bias = self._gradients[i]
+            if i < len(self._hidden) and self._norms:
+                delta = self._through_norm(i, delta)
+            torch.mm(delta.t(), below, out=by_weight)
+            torch.sum(delta, 0, out=by_bias)
+            if i:  # through the ReLU, whose output is positive exactly where its input was
+                weight = self._last[0] if i == len(self._hidden) else self._hidden[i][0]
+                through = torch.mm(delta, weight, out=self._deltas[i - 1])
+                delta = torch.ops.aten.threshold_backward.grad_input(through, below, 0, grad_input=through)
+
+    def _by_outputs(self, action: Tensor, slope: Tensor) -> Tensor:
+        """The derivative (used, streams * K) by the last layer's outputs."""
+        delta, actions = self._head_delta, self._network.actions
+        index = action.unsqueeze(2).expand(-1, -1, slope.shape[1])
+        if self._network.dueling:
+            delta[:, :actions] = (slope / -actions).unsqueeze(1)
+            delta[:, actions] = slope
+            delta.scatter_add_(1, index, slope.unsqueeze(1))
+        else:
+            delta.zero_().scatter_(1, index, slope.unsqueeze(1))
+        return delta.view(self._used, -1)
+
+    def _through_norm(self, i: int, delta: Tensor) -> Tensor:
+        mean, deviation = self._moments[i]
+        sums = self._sums[i]
+        delta, by_scale, by_shift = torch.ops.aten.native_layer_norm_backward(
+            delta, sums[: self._used], sums.shape[1:], mean[: self._used], deviation[: self._used],
+            *self._norms[i], (True, True, True),
+        )  # fmt: skip
+        scale, shift = self._norm_gradients[i]
+        assert scale is not None and shift is not None
+        scale.copy_(by_scale)
+        shift.copy_(by_shift)
+        return delta

@@ -1,0 +1,127 @@
+"""The networks in training: online and target network, their optimizer, and what makes a gradient step."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from soulsai_core import Arrays, SoulsAIError
+from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.features import Features
+from soulsai_dqn.gradients import AutogradGradient, Batch, DenseGradient, Gradient, Outcome
+from soulsai_dqn.heads import make_head
+from soulsai_dqn.layers import draw_noise
+from soulsai_dqn.networks import QNetwork, flatten_parameters
+
+
+class Trainer:
+    """Makes gradient steps (AdamW: Loshchilov and Hutter 2019), moves the target along, and resets now and then.
+
+    Attributes:
+        head: what the networks' outputs mean.
+        steps: gradient steps made so far.
+        device: where they are made.
+    """
+
+    def __init__(self, config: DQNConfig, features: Features, actions: int, seed: int) -> None:
+        self._config = config
+        self._features, self._actions = features, actions
+        self._generator = torch.Generator().manual_seed(seed)
+        self.device = chosen_device(config.device)
+        self.head = make_head(config, self.device)
+        self.network, self.target = self._fresh(), self._fresh()
+        self._flat, self._flat_target = flatten_parameters(self.network), flatten_parameters(self.target)
+        self._flat_target.data.copy_(self._flat.data)
+        self._optimizer = torch.optim.AdamW(
+            [self._flat], config.learning_rate, eps=config.adam_epsilon, weight_decay=config.weight_decay, fused=True
+        )
+        self._gradient = self._make_gradient()
+        self.steps = 0
+
+    def _fresh(self) -> QNetwork:
+        return QNetwork(self._config, self._features, self._actions, self.head.atoms, self._generator).to(self.device)
+
+    def _make_gradient(self) -> Gradient:
+        config, networks = self._config, (self.network, self.target, self.head)
+        if self.device.type == "cpu" and self.network.dense_only and not config.noisy:
+            return DenseGradient(*networks, batch_size=config.batch_size, double=config.double)
+        return AutogradGradient(*networks, double=config.double)
+
+    def step(self, batch: Batch) -> Outcome:
+        """One gradient step on a minibatch."""
+        if self._config.noisy:
+            draw_noise(self.network, self._generator)
+            draw_noise(self.target, self._generator)
+        outcome = self._gradient(batch)
+        if self._config.max_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_([self._flat], self._config.max_grad_norm)
+        self._optimizer.step()
+        self.steps += 1
+        if self.steps % self._config.target_every == 0:
+            self._flat_target.data.lerp_(self._flat.data, self._config.target_tau)
+        return outcome
+
+    def reset_due(self) -> bool:
+        """It is time for a reset."""
+        every, last = self._config.resets.every, self._config.resets.last
+        return every is not None and self.steps % every == 0 and 0 < self.steps <= (last or self.steps)
+
+    def reset(self) -> None:
+        """Shrink all but the head towards fresh parameters, make the head fresh, and forget the optimizer's moments."""
+        fresh = self._fresh()
+        head = set(fresh.dense[-1].parameters())
+        parts = [torch.full_like(p, 0.0 if p in head else self._config.resets.keep) for p in fresh.parameters()]
+        keep = torch.cat([part.reshape(-1) for part in parts])
+        self._flat.data.copy_(flatten_parameters(fresh).data.lerp(self._flat.data, keep))
+        self._flat_target.data.copy_(self._flat.data)
+        self._optimizer.state.pop(self._flat, None)
+
+    def weights(self) -> Arrays:
+        """A copy of the online network."""
+        return _arrays(self.network)
+
+    def save(self) -> dict[str, Arrays]:
+        """Both networks, the optimizer's moments, and the state of the generator."""
+        moments = self._optimizer.state.get(self._flat, {})
+        return {
+            "network": _arrays(self.network),
+            "target": _arrays(self.target),
+            "optimizer": {name: np.array(value.cpu().numpy()) for name, value in moments.items()},
+            "generator": {"state": self._generator.get_state().numpy().copy()},
+        }
+
+    def load(self, arrays: dict[str, Arrays], steps: int) -> None:
+        """Go on from what was saved. Raises KeyError or ValueError if it does not fit."""
+        _load_arrays(self.network, arrays["network"])
+        _load_arrays(self.target, arrays["target"])
+        moments = {name: torch.from_numpy(a.copy()) for name, a in arrays["optimizer"].items()}
+        self._generator.set_state(torch.from_numpy(arrays["generator"]["state"].copy()))
+        self.steps = steps
+        if moments:
+            self._optimizer.state[self._flat] = {
+                name: value if name == "step" and self.device.type == "cpu" else value.to(self.device)
+                for name, value in moments.items()
+            }
+
+
+def chosen_device(name: str) -> torch.device:
+    """The configured device; "auto" is a GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise SoulsAIError(f"device is {name} and torch finds no GPU here: set device to cpu or auto.")
+    return torch.device(name)
+
+
+def _arrays(network: nn.Module) -> Arrays:
+    return {name: np.array(tensor.detach().cpu().numpy()) for name, tensor in network.state_dict().items()}
+
+
+def _load_arrays(network: nn.Module, arrays: Arrays) -> None:
+    here = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    for name in sorted(here.keys() | arrays.keys()):
+        there = arrays[name].shape if name in arrays else None
+        if there != here.get(name):
+            raise ValueError(f"{name} has shape {there} in it and {here.get(name)} here; set `hidden` as it was")
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
