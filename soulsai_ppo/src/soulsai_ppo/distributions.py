@@ -224,6 +224,7 @@ class SquashedGaussian(Gaussian):
     def __init__(self, action: Continuous) -> None:
         super().__init__(action)
         self._middle, self._half = (self._high + self._low) / 2, (self._high - self._low) / 2
+        self._log_half = np.log(self._half.astype(np.float64))
 
     def executed(self, raw: np.ndarray) -> np.ndarray:
         stretched = self._middle + self._half * np.tanh(raw)
@@ -232,7 +233,7 @@ class SquashedGaussian(Gaussian):
     def evaluate(self, head: np.ndarray, log_std: np.ndarray, raw: np.ndarray, masks: np.ndarray | None) -> Likelihood:
         normal = super().evaluate(head, log_std, raw, masks)
         # log of the stretch: half * (1 - tanh²), in a form that does not underflow
-        stretch = (np.log(self._half) + 2 * (np.log(2.0) - raw - np.logaddexp(0, -2 * raw))).sum(axis=1)
+        stretch = (self._log_half + 2 * (np.log(2.0) - raw - np.logaddexp(0, -2 * raw))).sum(axis=1)
         stretch = stretch.astype(normal.log_prob.dtype, copy=False)
         memo = (*normal.memo, np.tanh(raw), np.exp(log_std))
         return Likelihood(normal.log_prob - stretch, normal.entropy + stretch, memo)

@@ -8,7 +8,6 @@ from soulsai_core import Arrays
 from soulsai_ppo.gae import discounted_sums
 
 _EPSILON = 1e-8
-_PRIOR = 1e-4
 
 
 class RunningMoments:
@@ -21,7 +20,7 @@ class RunningMoments:
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.mean = np.zeros(shape)
         self.variance = np.ones(shape)
-        self.count = _PRIOR
+        self.count = 0.0
 
     def update(self, rows: np.ndarray) -> None:
         """Take in (n, *shape)."""

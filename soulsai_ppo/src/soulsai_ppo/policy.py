@@ -36,7 +36,7 @@ class Policy(ABC):
         """These environments (n,) carried out their last actions, and these of them ended. Returns further columns."""
         return {}
 
-    def forget(self) -> None:
+    def forget(self) -> None:  # noqa: B027 - there may be nothing to forget
         """All environments begin anew."""
 
 

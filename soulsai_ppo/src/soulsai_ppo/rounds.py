@@ -56,9 +56,11 @@ class Rounds:
         self._heard.clear()
 
     def clients_changed(self, present: frozenset[str]) -> None:
-        """These clients are there; a newcomer's rollout counts, but is waited for from the next round on."""
+        """These clients are there. A newcomer's rollout counts, but once a round has its first rows it is waited for
+        from the next round on only."""
         self.present = present
-        self.expected &= present
+        untouched = not self._heard and not self._complete
+        self.expected = present - self._silent if untouched else self.expected & present
         for client in self._growing.keys() - present:
             del self._growing[client]
         self._moved = self._clock()

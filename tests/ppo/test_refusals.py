@@ -1,0 +1,109 @@
+"""Settings and spaces that cannot work are refused with a sentence that says what would."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from soulsai_core import ArraySpec, CheckpointError, Continuous, Discrete, EnvSpec, SpaceError, State
+from soulsai_ppo.config import PPOConfig
+from soulsai_ppo.features import Features
+from soulsai_ppo.plugin import plugin
+
+REFUSED = {
+    "minibatch larger than the rollout": (
+        {"rollout": 64, "minibatch_size": 128},
+        r"minibatch_size \(128\) must not be more than rollout \(64\).*set rollout to 128 or more, or minibatch_size",
+    ),
+    "more clients than steps": (
+        {"rollout": 4, "minibatch_size": 4, "clients": 5},
+        r"rollout \(4\) must give each of the 5 clients a step at least: set rollout to 5 or more",
+    ),
+    "minibatch of one": (
+        {"minibatch_size": 1},
+        r"one advantage has no deviation.*set minibatch_size to 2 or more, or normalize_advantages to false",
+    ),
+    "more clients at least than at best": (
+        {"clients": 2, "min_clients": 3, "on_lost_client": "continue"},
+        r"min_clients \(3\) must not be more than clients \(2\): set clients to 3 or more",
+    ),
+    "separate networks with one LSTM": (
+        {"lstm": 8, "shared": False},
+        r"policy and values share the one LSTM: set shared to null or true, or lstm to null",
+    ),
+    "sequence longer than a minibatch": (
+        {"lstm": 8, "sequence_length": 200, "minibatch_size": 100},
+        r"minibatch_size \(100\) must hold a sequence.*set sequence_length \(200\) to at most 100",
+    ),
+    "annealing to nowhere": ({"anneal_clip": True, "anneal_steps": None}, r"anneal_clip needs anneal_steps"),
+    "unknown policy": ({"on_lost_client": "despair"}, r"'wait', 'continue' or 'stop'"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_settings_that_cannot_work_are_refused(case):
+    settings, sentence = REFUSED[case]
+    with pytest.raises(ValidationError, match=f"(?s){sentence}"):
+        PPOConfig(**settings)
+
+
+@pytest.mark.parametrize("rollout", [64, 100, 127])
+def test_steps_that_clients_and_minibatches_do_not_divide_are_dealt_out_all_the_same(rollout):
+    assert PPOConfig(rollout=rollout, clients=3, minibatch_size=64).rollout == rollout
+
+
+def test_min_clients_matters_only_where_training_continues():
+    assert PPOConfig(clients=1, min_clients=3).clients == 1
+
+
+def spec_of(**observations):
+    return EnvSpec("Eye-v0", observations, Discrete(2))
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        (spec_of(observation=ArraySpec((20, 84, 3), "uint8", 0, 255)), "20 x 84 pixels.*needs 36 x 36.*resize"),
+        (
+            spec_of(a=ArraySpec((84, 84, 3), "uint8", 0, 255), b=ArraySpec((84, 84), "uint8", 0, 255)),
+            r"observes 2 images \(a, b\); PPO takes one",
+        ),
+    ],
+)
+def test_images_that_the_network_cannot_see_are_refused(spec, sentence):
+    for half in (plugin.learner, plugin.actor):
+        with pytest.raises(SpaceError, match=f"Eye-v0 observes.*{sentence}" if "pixels" in sentence else sentence):
+            half(plugin.config(), spec, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("shape", "image"),
+    [
+        ((90, 160, 3), (3, 90, 160)),
+        ((4, 84, 84), (4, 84, 84)),
+        ((84, 84), (1, 84, 84)),
+        ((4, 84, 84, 3), (12, 84, 84)),
+    ],
+)
+def test_images_of_every_layout_become_channels_first(rng, shape, image):
+    features = Features(spec_of(observation=ArraySpec(shape, "uint8", 0, 255)))
+    assert features.image == image and features.size == 0
+    rows = rng.integers(256, size=(2, *shape)).astype(np.uint8)
+    found = features.of({"observation": rows})["image"]
+    assert found.shape == (2, *image)
+    if shape == (4, 84, 84, 3):
+        np.testing.assert_array_equal(found[1, 5], rows[1, 1, :, :, 2])
+
+
+def test_bytes_that_are_no_image_become_numbers_from_0_to_1():
+    features = Features(spec_of(b=ArraySpec((2, 2), "uint8", 0, 255), a=ArraySpec((), "float32")))
+    found = features.of({"b": np.full((1, 2, 2), 255, np.uint8), "a": np.array([7], np.float32)})["vector"]
+    np.testing.assert_array_equal(found, [[7, 1, 1, 1, 1]])
+
+
+def test_checkpoint_of_another_network_is_refused():
+    spec = EnvSpec("vector", {"observation": ArraySpec((4,), "float32")}, Continuous((1,), (-1.0,), (1.0,)))
+    small, large = (plugin.learner(PPOConfig(hidden=(width,)), spec, np.random.default_rng(0)) for width in (4, 8))
+    with pytest.raises(CheckpointError, match=r"not one of PPO with these settings: hidden.0.weight has shape"):
+        large.load(small.save(buffer=False))
+    with pytest.raises(CheckpointError, match="not one of PPO"):
+        large.load(State({}, {}))
