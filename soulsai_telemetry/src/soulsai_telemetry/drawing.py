@@ -6,15 +6,17 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from soulsai_telemetry.comparing.curves import Band
-from soulsai_telemetry.history import Axis, History
+from soulsai_telemetry.history import Axis, Curve, History
 
 COLOURS = ("#0b6e99", "#b3541e", "#1d7a4b", "#7a4fa3", "#b3261e", "#5f6b2d", "#2f4b9e", "#8a6d00")
 
@@ -35,8 +37,12 @@ class RunFigure:
         self._axis = axis
         columns = min(len(names), 2) if len(names) < 7 else 3
         rows = math.ceil(len(names) / columns)
-        self.figure = _figure(4.6 * columns, 0.4 + 2.6 * rows)
-        self.figure.suptitle(title, fontsize=11)
+        width, height = 4.6 * columns, 0.5 + 2.6 * rows
+        self.figure = _figure(width, height)  # a layout engine would measure all text at each drawing
+        self.figure.subplots_adjust(
+            left=0.6 / width, right=1 - 0.15 / width, bottom=0.5 / height, top=1 - 0.7 / height, wspace=0.2, hspace=0.35
+        )
+        self.figure.suptitle(title, fontsize=11, y=1 - 0.1 / height, va="top")
         self._panels = [_Panel(self.figure.add_subplot(rows, columns, i + 1), name) for i, name in enumerate(names)]
         for panel in self._panels[-columns:]:
             panel.axes.set_xlabel(_LABELS[axis], fontsize=9)
@@ -45,28 +51,36 @@ class RunFigure:
         """Fill the panels with the history as it is now."""
         for name, panel in zip(self.names, self._panels, strict=True):
             curve = history.curve(name, self._axis, points=_POINTS)
-            panel.fill(curve.x, curve.low, curve.high, curve.average)
+            panel.fill(curve)
 
 
 class _Panel:
     def __init__(self, axes: Axes, name: str) -> None:
         self.axes = axes
-        axes.set_title(name, fontsize=10, loc="left")
+        axes.set_title(name, fontsize=10, loc="left", y=1.02)
         dress(axes)
+        self._band: PolyCollection | None = None
         (self._raw,) = axes.plot([], [], linestyle="", marker=".", markersize=3, alpha=0.3, color=COLOURS[0])
         (self._average,) = axes.plot([], [], linewidth=1.8, color=COLOURS[0])
 
-    def fill(self, x: np.ndarray, low: np.ndarray, high: np.ndarray, average: np.ndarray) -> None:
-        """Both ends of what a bucket holds are drawn, so that no outlier is lost."""
-        self._raw.set_data(np.concatenate((x, x)), np.concatenate((low, high)))
-        self._average.set_data(x, average)
+    def fill(self, curve: Curve) -> None:
+        """A point is an episode, or the mean of neighbours; then a band shows from where to where they go."""
+        if self._band is not None:
+            self._band.remove()
+            self._band = None
+        if np.any(curve.high > curve.low):
+            self._band = self.axes.fill_between(
+                curve.x, curve.low, curve.high, color=COLOURS[0], alpha=0.12, linewidth=0
+            )
+        self._raw.set_data(curve.x, curve.mean)
+        self._average.set_data(curve.x, curve.average)
         self.axes.relim()
         self.axes.autoscale_view()
 
 
 def comparison(groups: Mapping[str, Band], ylabel: str, xlabel: str) -> Figure:
     """Each group's median over its runs, with the interquartile band; a single run as its line alone."""
-    figure = _figure(7.4, 4.4)
+    figure = _figure(7.4, 4.4, layout="constrained")
     axes = figure.add_subplot()
     dress(axes)
     for i, (name, band) in enumerate(groups.items()):
@@ -88,19 +102,23 @@ def dress(axes: Axes) -> None:
     axes.grid(color="#e6eaee", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=8, color="#b6bec8")
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
 def save(figure: Figure, path: Path) -> None:
     """Write the figure at once: whoever looks never finds half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.stem}.new{path.suffix}")
-    figure.savefig(fresh, dpi=_DPI)
+    canvas = figure.canvas
+    if path.suffix == ".png" and isinstance(canvas, FigureCanvasAgg):
+        canvas.print_png(fresh, pil_kwargs={"compress_level": 3})  # savefig draws everything twice
+    else:
+        figure.savefig(fresh)
     os.replace(fresh, path)  # noqa: PTH105 - replaces on Windows too
 
 
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
+def _figure(width: float, height: float, layout: Literal["constrained"] | None = None) -> Figure:
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout=layout)
     FigureCanvasAgg(figure)
     return figure

@@ -107,6 +107,7 @@ class HttpService:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 64
 
     def __init__(self, *args: Any) -> None:
         self._free = threading.Semaphore(_MAX_CONNECTIONS)

@@ -16,13 +16,18 @@ _MOST = 1000
 
 class MlflowConfig(Settings):
     tracking_uri: str | None = Field(
-        default=None, description="The tracking server, such as http://host:5000; null keeps files in the run's folder."
+        default=None,
+        description="The tracking server, such as http://host:5000; null keeps mlflow.db in the run's folder.",
     )
     experiment: str = Field(default="soulsai", min_length=1, description="Experiment that the run belongs to.")
 
 
 class Mlflow:
-    """Logs each episode's metrics and averages; a run that is resumed goes on under its name."""
+    """Logs each episode's metrics and averages; a run that is resumed goes on under its name.
+
+    Attributes:
+        uri: of the tracking server, or of the database that stands for it.
+    """
 
     def __init__(self, config: MlflowConfig, context: ConnectorContext) -> None:
         try:
@@ -32,21 +37,21 @@ class Mlflow:
                 f"The connector mlflow needs more ({error}). Try: pip install soulsai-telemetry[mlflow]"
             ) from error
         self._metric = mlflow.entities.Metric
-        uri = config.tracking_uri or (context.folder / "mlruns").absolute().as_uri()
-        self._client: Any = mlflow.MlflowClient(tracking_uri=uri)
-        self._run = self._find_run(config.experiment, context.run)
+        self.uri = config.tracking_uri or f"sqlite:///{(context.folder / 'mlflow.db').absolute().as_posix()}"
+        self._connect = mlflow.MlflowClient
+        self._client: Any = None
+        self._run = ""
+        self._experiment, self._name = config.experiment, context.run
         self._bookmark = Bookmark(context.folder / "telemetry" / "mlflow_last_episode")
-        self._closed = False
-
-    def _find_run(self, experiment: str, name: str) -> str:
-        found = self._client.get_experiment_by_name(experiment)
-        place = found.experiment_id if found is not None else self._client.create_experiment(experiment)
-        runs = self._client.search_runs([place], f"attributes.run_name = '{name}'", max_results=1)
-        return (runs[0] if runs else self._client.create_run(place, run_name=name)).info.run_id
 
     @hookimpl
     def episodes_recorded(self, update: Update) -> None:
         records = self._bookmark.new(update.records)
+        if not records:
+            return
+        if self._client is None:  # not in the constructor: to make a database takes seconds
+            self._client = self._connect(tracking_uri=self.uri)
+            self._run = self._find_run()
         metrics = [
             self._metric(f"{kind}/{_allowed(name)}", value, round(record.time * 1000), record.number)
             for record in records
@@ -58,9 +63,15 @@ class Mlflow:
         self._bookmark.move(records)
 
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._client.set_terminated(self._run)
+        client, self._client = self._client, None
+        if client is not None:
+            client.set_terminated(self._run)
+
+    def _find_run(self) -> str:
+        found = self._client.get_experiment_by_name(self._experiment)
+        place = found.experiment_id if found is not None else self._client.create_experiment(self._experiment)
+        runs = self._client.search_runs([place], f"attributes.run_name = '{self._name}'", max_results=1)
+        return (runs[0] if runs else self._client.create_run(place, run_name=self._name)).info.run_id
 
 
 def _allowed(name: str) -> str:

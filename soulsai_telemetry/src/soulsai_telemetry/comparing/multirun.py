@@ -1,0 +1,119 @@
+"""Trains several seeds one after the other, and puts them together."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from soulsai_core import ConfigError, load_config, on_interrupt
+from soulsai_telemetry.comparing.curves import Band
+from soulsai_telemetry.comparing.plotting import bands, draw
+from soulsai_telemetry.comparing.runs import Run, find_runs
+from soulsai_telemetry.comparing.table import rows
+
+_OURS = ("--seed", "--resume")
+
+
+class Multirun:
+    """Runs `soulsai multirun` with its arguments."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._train = args.train[1:] if args.train[:1] == ["--"] else list(args.train)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._left = False
+
+    def run(self) -> int:
+        """Train each seed; a failed one is told and left out. The code is 1 if any failed."""
+        self._check()
+        folder = self._args.output or self._saves() / f"multirun_{datetime.now():%Y-%m-%d_%H-%M-%S}"
+        folder.mkdir(parents=True)
+        seeds = range(self._args.first_seed, self._args.first_seed + self._args.seeds)
+        with on_interrupt(self._leave):
+            codes = {seed: self._train_one(seed, folder) for seed in seeds if not self._left}
+        failed = [seed for seed, code in codes.items() if code]
+        for seed in failed:
+            print(f"soulsai: seed {seed} ended with code {codes[seed]}.", file=sys.stderr)
+        if len(failed) < len(codes):
+            self._summarise(folder)
+        return 130 if self._left else int(bool(failed))
+
+    def _check(self) -> None:
+        if self._args.seeds < 1 or self._args.window < 1:
+            raise ConfigError("--seeds and --window take 1 or more.")
+        taken = [word for word in self._train if word.partition("=")[0] in _OURS]
+        if taken:
+            raise ConfigError(f"{taken[0]} cannot be given to multirun, which chooses the seeds and starts afresh.")
+        stop = self._config().training.stop
+        if all(getattr(stop, goal) is None for goal in ("env_steps", "iterations", "seconds", "mean_return")):
+            raise ConfigError(
+                "The first run would never end: say when, for example with -- --set training.stop.env_steps=50000."
+            )
+
+    def _config(self) -> Any:
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        parser.add_argument("--config", type=Path)
+        parser.add_argument("--set", action="append", default=[])
+        known, _ = parser.parse_known_args(self._train)
+        return load_config(known.config, known.set)
+
+    def _saves(self) -> Path:
+        return Path(self._config().run.saves)
+
+    def _leave(self, reason: str) -> None:
+        """Let the running one save and stop, and start no other."""
+        self._left = True
+        if self._child is not None:
+            self._child.terminate()
+
+    def _train_one(self, seed: int, folder: Path) -> int:
+        print(f"Seed {seed}:", flush=True)
+        own = ["--seed", str(seed), "--set", f"run.saves={json.dumps(str(folder))}"]
+        self._child = subprocess.Popen([sys.executable, "-m", "soulsai_core", "train", *self._train, *own])
+        return self._child.wait()
+
+    def _summarise(self, folder: Path) -> None:
+        args = self._args
+        runs = [run for run in find_runs([folder]) if run.points]
+        drawn = bands(runs, args.metric, args.axis, args.window)
+        draw(drawn, folder / "figure.png", args.metric, args.axis, args.window)
+        table = rows(runs, args.window)
+        report = {
+            "runs": table,
+            "best": _spread(table, "best"),
+            "last": _spread(table, "last"),
+            "curves": _curves(drawn),
+        }
+        (folder / "averages.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+        _tell(runs, report, folder)
+
+
+def _spread(table: list[dict[str, Any]], name: str) -> dict[str, float]:
+    """Mean, median and quartiles over the runs."""
+    values = np.array([row[name] for row in table if row[name] is not None])
+    low, median, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
+    return {"mean": float(values.mean()), "median": median, "low_quartile": low, "high_quartile": high}
+
+
+def _curves(drawn: dict[str, Band]) -> dict[str, Any]:
+    return {
+        label: {"x": b.x.tolist(), "median": b.median.tolist(), "low": b.low.tolist(), "high": b.high.tolist()}
+        for label, b in drawn.items()
+    }
+
+
+def _tell(runs: list[Run], report: dict[str, Any], folder: Path) -> None:
+    for name in ("best", "last"):
+        spread = report[name]
+        print(
+            f"{name} return of {len(runs)} runs: mean {spread['mean']:.1f}, median {spread['median']:.1f}, "
+            f"quartiles {spread['low_quartile']:.1f} to {spread['high_quartile']:.1f}"
+        )
+    print(f"{folder / 'figure.png'}\n{folder / 'averages.json'}")

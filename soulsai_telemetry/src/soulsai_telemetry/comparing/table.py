@@ -1,0 +1,69 @@
+"""The table of runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from soulsai_telemetry.comparing.runs import Run
+
+
+def rows(runs: Sequence[Run], window: int) -> list[dict[str, Any]]:
+    """A row a run, with plain values."""
+    return [_row(run, window) for run in runs]
+
+
+def _row(run: Run, window: int) -> dict[str, Any]:
+    points, score = run.points, run.score(window)
+    started = points[0].time if points and points[0].time else run.folder.stat().st_mtime
+    return {
+        "run": run.name,
+        "environment": run.environment,
+        "algorithm": run.algorithm,
+        "episodes": len(points),
+        "steps": points[-1].steps if points else 0,
+        "best": None if score is None else score[0],
+        "last": None if score is None else score[1],
+        "started": started,
+        "running": run.running,
+    }
+
+
+def print_table(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    """For a terminal, for a file, or for a program."""
+    if as_json:
+        print(msgspec.json.encode(list(found)).decode())
+        return
+    terminal = sys.stdout.isatty()
+    table = Table(box=box.SIMPLE if terminal else None, pad_edge=terminal)
+    for name in ("Run", "Environment", "Algorithm", "Steps", "Episodes", "Best", "Last", "Started"):
+        number = name in ("Steps", "Episodes", "Best", "Last")
+        table.add_column(name, justify="right" if number else "left", no_wrap=True)
+    for row in found:
+        table.add_row(*map(Text, _cells(row)), style="green" if row["running"] else "")
+    Console(width=None if terminal else 250).print(table)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    def number(value: float | None) -> str:
+        return "-" if value is None else f"{value:.1f}"
+
+    started = f"{datetime.fromtimestamp(row['started']):%Y-%m-%d %H:%M}" + (" (running)" if row["running"] else "")
+    counts = [f"{row['steps']:,}", f"{row['episodes']:,}"]
+    return [
+        row["run"],
+        row["environment"],
+        row["algorithm"],
+        *counts,
+        number(row["best"]),
+        number(row["last"]),
+        started,
+    ]

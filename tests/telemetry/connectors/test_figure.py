@@ -1,0 +1,79 @@
+"""The figure of a run."""
+
+import pytest
+from pydantic import ValidationError
+
+from soulsai_telemetry.connectors.figure import plugin
+from soulsai_telemetry.drawing import RunFigure
+
+
+@pytest.mark.parametrize(("file", "begins"), [("f.png", b"\x89PNG"), ("f.svg", b"<?xml"), ("f.pdf", b"%PDF")])
+def test_the_kind_of_file_follows_its_ending(make, context, update, file, begins):
+    make(plugin, file=file).episodes_recorded(update(1, 30))
+    assert (context.folder / file).read_bytes().startswith(begins)
+
+
+def test_an_unknown_ending_is_refused():
+    with pytest.raises(ValidationError, match=r"must end in \.png, \.svg, \.pdf"):
+        plugin.config(file="figure.bmp")
+
+
+def test_it_is_not_drawn_more_often_than_its_interval_but_always_at_the_end(make, context, update):
+    figure, file = make(plugin, interval_s=1000), context.folder / "telemetry.png"
+    figure.episodes_recorded(update(1, 10))
+    first = file.read_bytes()
+    figure.episodes_recorded(update(11, 30))
+    assert file.read_bytes() == first
+    figure.training_stopped()
+    assert file.read_bytes() != first
+
+
+def test_nothing_is_drawn_before_the_first_episode(make, context, update):
+    figure = make(plugin, interval_s=0)
+    figure.episodes_recorded(update(1, 0))
+    figure.training_stopped()
+    assert not (context.folder / "telemetry.png").exists()
+
+
+def test_half_a_figure_is_never_seen(make, context, update):
+    make(plugin).episodes_recorded(update(1, 10))
+    assert [file.name for file in context.folder.iterdir()] == ["telemetry.png"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 12])
+def test_any_number_of_metrics_has_a_panel_each(update, count):
+    names = [f"metric {i}" for i in range(count)]
+    figure = RunFigure(names, "run")
+    figure.show(update(1, 10).history)
+    assert [axes.get_title(loc="left") for axes in figure.figure.axes] == names
+
+
+def test_raw_points_are_faint_and_the_average_is_strong(update):
+    figure = RunFigure(["return"], "run", "step")
+    history = update(1, 9).history
+    for _ in range(3):  # filled again and again, it still has one of each
+        figure.show(history)
+    [axes] = figure.figure.axes
+    raw, average = axes.get_lines()
+    assert raw.get_alpha() < 0.5
+    assert average.get_linewidth() > 1
+    assert average.get_xdata().tolist() == [20.0 * n for n in range(1, 10)]
+    assert raw.get_ydata().tolist() == [1.5 * n for n in range(1, 10)]
+
+
+def test_a_long_run_shows_from_where_to_where_neighbours_go(update):
+    figure = RunFigure(["return"], "run")
+    for _ in range(2):
+        figure.show(update(1, 2000).history)
+    assert len(figure.figure.axes[0].collections) == 1
+
+
+def test_new_metrics_get_a_panel(make, context, update):
+    figure = make(plugin, interval_s=0)
+    figure.episodes_recorded(update(1, 3))
+    news = update(1, 3)
+    from soulsai_telemetry.records import Record
+
+    news.history.add(Record(4, 80, 2e9, 1, "c", True, {"win": 1.0}, {"win": 1.0}))
+    figure.episodes_recorded(news)
+    assert "win" in figure._figure.names

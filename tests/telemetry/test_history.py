@@ -1,0 +1,112 @@
+"""The bounded history: exact while it is small, true in its sums and bounds when it is not."""
+
+import sys
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soulsai_telemetry.history import History
+from soulsai_telemetry.records import Record
+
+
+def fill(history, values, *, steps=10, name="return"):
+    for i, value in enumerate(values, start=1):
+        known = {} if value is None else {name: value}
+        history.add(Record(i, i * steps, 1000.0 + i, 0, "c", True, known, dict(known)))
+    return history
+
+
+SOME = st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=300)
+
+
+@given(SOME)
+def test_a_small_history_is_exact(values):
+    curve = fill(History(capacity=300), values).curve("return", points=1000)
+    known = [(i, value) for i, value in enumerate(values, start=1) if value is not None]
+    assert curve.x.tolist() == [i for i, _ in known]
+    for column in (curve.mean, curve.low, curve.high, curve.average):
+        assert column.tolist() == [value for _, value in known]
+
+
+@given(SOME, st.sampled_from([2, 4, 10, 64]), st.integers(1, 80))
+def test_however_often_buckets_merge_no_value_is_lost(values, capacity, points):
+    curve = fill(History(capacity), values).curve("return", points=points)
+    known = [value for value in values if value is not None]
+    assert len(curve.x) <= min(capacity, points)
+    if known:
+        assert curve.low.min() == min(known)
+        assert curve.high.max() == max(known)
+        assert curve.average[-1] == known[-1]
+        assert np.all(curve.low <= curve.mean + 1e-6)
+        assert np.all(curve.mean <= curve.high + 1e-6)
+    assert np.all(np.diff(curve.x) > 0)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=200))
+def test_the_mean_of_one_bucket_is_the_mean_of_all(values):
+    curve = fill(History(capacity=4), values).curve("return", points=1)
+    assert curve.mean[0] == pytest.approx(np.mean(values), rel=1e-9, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("axis", "positions"), [("episode", [1, 2, 3]), ("step", [10, 20, 30]), ("time", [1001, 1002, 1003])]
+)
+def test_every_axis_can_be_asked_for(axis, positions):
+    assert fill(History(), [5.0, 6.0, 7.0]).curve("return", axis).x.tolist() == positions
+
+
+def test_a_part_of_the_axis_holds_both_of_its_ends():
+    curve = fill(History(), range(10)).curve("return", "step", start=30, end=50)
+    assert curve.x.tolist() == [30, 40, 50]
+
+
+def test_the_extent_is_that_of_the_whole_run():
+    history = fill(History(), range(10))
+    assert history.extent("step") == (10, 100)
+    assert History().extent("time") == (0, 0)
+
+
+def test_an_unknown_metric_has_an_empty_curve():
+    assert len(fill(History(), [1.0]).curve("loss").x) == 0
+
+
+def test_a_metric_that_comes_late_is_there_from_then_on():
+    history = fill(History(capacity=4), [1.0] * 9)
+    history.add(Record(10, 100, 2000.0, 0, "c", True, {"win": 1.0}, {"win": 0.5}))
+    curve = history.curve("win")
+    assert (curve.mean.tolist(), curve.average.tolist()) == ([1.0], [0.5])
+
+
+def test_memory_does_not_grow_with_the_run():
+    history = fill(History(capacity=64), range(64))
+    before = sum(column.nbytes for columns in history._columns.values() for column in columns.values())
+    fill(history, range(10_000))
+    assert sum(column.nbytes for columns in history._columns.values() for column in columns.values()) == before
+    assert history.episodes == 10_000
+
+
+def test_it_can_be_read_while_it_grows():
+    history, ended, seen = History(capacity=64), threading.Event(), []
+
+    def read():
+        while not ended.is_set():
+            curve = history.curve("return", points=16)
+            seen.append(
+                len({len(column) for column in (curve.x, curve.mean, curve.low, curve.high, curve.average)}) == 1
+            )
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        thread = threading.Thread(target=read)
+        thread.start()
+        fill(history, range(3000))
+        ended.set()
+        thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert seen
+    assert all(seen)
