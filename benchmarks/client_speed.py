@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from itertools import pairwise
 from statistics import median
 
 import gymnasium
@@ -22,9 +21,8 @@ import numpy as np
 from benchmarks.common import RUN, Row, lunar_lander, pin, run_alone, say, server
 from soulsai_core.assembly import connect_to, make_client
 from soulsai_core.contracts import API_VERSION, Transport
-from soulsai_core.messages import Announcement, Arrays, EnvSpec, Progress, Weights
+from soulsai_core.messages import Announcement, Progress, Weights
 from soulsai_core.wire import SampleDecoder, encode_weights
-from soulsai_dqn.trajectory import sample_columns
 
 COMMAND = "python -m benchmarks.client_speed"
 CLIENT_CORE, OTHER_CORE = 0, 1
@@ -70,8 +68,9 @@ class StandIn(threading.Thread):
         public = resolved.public()
         parts = {part: public[part] for part in ("environment", "algorithm", "client")}
         announcement = Announcement(api=API_VERSION, version="0", session=SESSION, spec=spec, **parts)
-        self._decoder = SampleDecoder(sample_columns(8, 4, masked=False))
-        self._arrays = _weights(spec, resolved.algorithm_config.hidden)
+        learner = resolved.algorithm.learner(resolved.algorithm_config, spec, np.random.default_rng(1))
+        self._decoder = SampleDecoder(learner.columns)
+        self._arrays = learner.weights()
         self._transport = transport
         self._iteration = self._rows = 0
         self._next_model = 0.0
@@ -108,17 +107,6 @@ class StandIn(threading.Thread):
     def _progress(self) -> bytes:
         progress = Progress(SESSION, "stand-in", "running", self._iteration, self._rows, WINDOW, self._acked)
         return msgspec.msgpack.encode(progress)
-
-
-def _weights(spec: EnvSpec, hidden: tuple[int, ...]) -> Arrays:
-    """Random weights of a trained network's size."""
-    rng = np.random.default_rng(1)
-    sizes = (*spec.observations["observation"].shape, *hidden, spec.action.n)
-    arrays: Arrays = {}
-    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
-        arrays[f"layers.{i}.weight"] = (rng.normal(size=(outputs, inputs)) / inputs**0.5).astype(np.float32)
-        arrays[f"layers.{i}.bias"] = rng.normal(scale=0.1, size=outputs).astype(np.float32)
-    return arrays
 
 
 def _rounds(args: argparse.Namespace) -> list[tuple[float, float]]:

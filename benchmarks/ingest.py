@@ -9,24 +9,25 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.common import Row, lunar_lander, run_alone, say, server
-from soulsai_core import SampleBatch
+from soulsai_core import ArraySpec, SampleBatch
 from soulsai_core.assembly import node_parts
 from soulsai_core.contracts import Transport
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.training import TrainingNode
 from soulsai_core.transport import StreamLimits
-from soulsai_core.wire import encode_samples
+from soulsai_core.wire import ITERATION, encode_samples
 from soulsai_dqn.learner import DQNLearner
 
 COMMAND = "python -m benchmarks.ingest"
 ROWS = 128
 CHUNK = 256
+CAPACITY = 100_000
 LIMITS = StreamLimits(max_entries=10**6, max_bytes=2**34)
 
 
@@ -56,7 +57,7 @@ def _round(messages: int) -> tuple[float, float, float]:
         assert node.env_steps == rows, f"{node.env_steps} of {rows} rows were admitted"
         learner = node._learner
         thrown = _read(transport, learner.payloads, len)
-        copied = _read(transport, learner.payloads, _Columns().copy)
+        copied = _read(transport, learner.payloads, _Columns(learner.columns).copy)
     return rows / learner.seconds, rows / thrown, rows / copied
 
 
@@ -88,20 +89,14 @@ def _node(transport: Transport, folder: Path, messages: int) -> TrainingNode:
     (folder / "session").mkdir()
     learner = _WatchedLearner(resolved.algorithm_config, parts["announcement"].spec, np.random.default_rng(0))
     learner.transport = transport
-    learner.payloads = _payloads(messages)
+    learner.payloads = _payloads(messages, learner.columns)
     return TrainingNode(**{**parts, "learner": learner})
 
 
-def _payloads(messages: int) -> list[bytes]:
+def _payloads(messages: int, columns: Mapping[str, ArraySpec]) -> list[bytes]:
     rng = np.random.default_rng(0)
-    columns = {
-        "observation": rng.normal(size=(ROWS, 8)).astype(np.float32),
-        "action": rng.integers(0, 4, ROWS, np.int32),
-        "reward": rng.normal(size=ROWS).astype(np.float32),
-        "discount": np.full(ROWS, 0.97, np.float32),
-        "next_observation": rng.normal(size=(ROWS, 8)).astype(np.float32),
-    }
-    batch = SampleBatch(np.zeros(ROWS, np.int64), columns)
+    arrays = {name: rng.random((ROWS, *spec.shape)).astype(spec.dtype) for name, spec in columns.items()}
+    batch = SampleBatch(np.zeros(ROWS, np.int64), arrays)
     return [encode_samples("session", "client", number, batch) for number in range(1, messages + 1)]
 
 
@@ -113,21 +108,18 @@ def _push(transport: Transport, payloads: Sequence[bytes]) -> None:
 class _Columns:
     """The same columns without any check: where they lie in the bytes is known beforehand."""
 
-    def __init__(self) -> None:
-        self._dtypes = [np.dtype((kind, shape)) for kind, shape in COLUMNS]
-        self._places = [np.zeros((100_000, *dtype.shape), dtype.base) for dtype in self._dtypes]
+    def __init__(self, columns: Mapping[str, ArraySpec]) -> None:
+        specs = {**columns, ITERATION: ArraySpec((), "int64")}
+        self._dtypes = [np.dtype((spec.dtype, spec.shape)) for _, spec in sorted(specs.items(), reverse=True)]
+        self._places = [np.zeros((CAPACITY, *dtype.shape), dtype.base) for dtype in self._dtypes]
         self._next = 0
 
     def copy(self, payload: bytes) -> None:
         offset = len(payload)
-        for dtype, place in zip(reversed(self._dtypes), reversed(self._places), strict=True):
+        for dtype, place in zip(self._dtypes, self._places, strict=True):
             offset -= dtype.itemsize * ROWS
             place[self._next : self._next + ROWS] = np.frombuffer(payload, dtype, ROWS, offset)
-        self._next = (self._next + ROWS) % (100_000 - ROWS)
-
-
-COLUMNS = (("<i4", ()), ("<f4", ()), ("<i8", ()), ("<f4", (8,)), ("<f4", (8,)), ("<f4", ()))
-"""As they lie in a message: action, discount, iteration, next_observation, observation, reward."""
+        self._next = (self._next + ROWS) % (CAPACITY - ROWS)
 
 
 def _read(transport: Transport, payloads: Sequence[bytes], use: Callable[[bytes], object]) -> float:
