@@ -15,12 +15,13 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from pydantic import BaseModel
 
 from soulsai_core.catalog import Catalog
 from soulsai_core.client import Client
 from soulsai_core.config import Config, Resolved, check_part, read_secret, resolve
 from soulsai_core.config.models import ClientSettings, RedisSettings
-from soulsai_core.contracts import API_VERSION, ConnectorContext, Transport
+from soulsai_core.contracts import API_VERSION, ConnectorContext, Environment, EnvironmentPlugin, Transport
 from soulsai_core.errors import ConfigError, PluginError
 from soulsai_core.hooks import Observers
 from soulsai_core.messages import Announcement
@@ -164,14 +165,29 @@ def make_client(
             "Install the same versions of the environment's packages."
         )
     host = platform.node() or "client"
+    settings = ClientSettings(**announcement.client)
     return Client(
         transport=transport,
         session=announcement.session,
         client=f"{host}-{uuid.uuid4().hex[:6]}",
         host=host,
         actor=algorithm.actor(algorithm_config, spec, np.random.default_rng(seed)),
-        make_environment=lambda: environment.make(environment_config, seed),
-        settings=ClientSettings(**announcement.client),
-        clock=time.monotonic,
+        make_environment=_environment_maker(environment, environment_config, seed, settings),
+        settings=settings,
+        clock=time.perf_counter,  # steps are timed by it, and the monotonic clock of Windows has a grain of 16 ms
         rng=random.Random(seed),
+    )
+
+
+def _environment_maker(
+    plugin: EnvironmentPlugin, config: BaseModel, seed: int | None, settings: ClientSettings
+) -> Callable[[], Environment]:
+    """In this process, or in one of its own."""
+    if not settings.isolate:
+        return lambda: plugin.make(config, seed)
+    from soulsai_core.isolation import IsolatedEnvironment, installed
+
+    make = installed(plugin, config, seed)
+    return lambda: IsolatedEnvironment(
+        make, step_timeout=settings.step_timeout_s, start_timeout=settings.start_timeout_s
     )

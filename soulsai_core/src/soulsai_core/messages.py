@@ -179,7 +179,15 @@ class Episode(msgspec.Struct, frozen=True):
 
 
 class ClientInfo(msgspec.Struct, frozen=True):
-    """What a client says of itself with each heartbeat."""
+    """What a client says of itself with each heartbeat.
+
+    Attributes:
+        restarts: how often the environment failed and was started again.
+        dropped: rows that never left.
+        late_steps: steps that took longer than they should.
+        step_seconds, slowest_step_seconds: mean and longest time of the steps since the last heartbeat.
+        trouble: why the environment failed last, "" once an episode was finished since.
+    """
 
     id: str
     host: str
@@ -188,6 +196,10 @@ class ClientInfo(msgspec.Struct, frozen=True):
     steps_per_second: float = 0.0
     restarts: int = 0
     dropped: int = 0
+    late_steps: int = 0
+    step_seconds: float = 0.0
+    slowest_step_seconds: float = 0.0
+    trouble: str = ""
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -79,11 +79,12 @@ def render(status: NodeStatus) -> RenderableType:
     facts.add_column(overflow="fold")
     for name, value in _facts(status):
         facts.add_row(name, value)
-    clients = Table("client", "steps", "steps/s", "episodes", "admitted", "rejected", "restarts", box=box.SIMPLE)
+    columns = ("client", "steps", "steps/s", "episodes", "admitted", "rejected", "late", "restarts")
+    clients = Table(*columns, box=box.SIMPLE)
     for client in status.clients:
         info, rejected = client.info, ", ".join(f"{n} {reason}" for reason, n in client.rejected.items()) or "0"
         numbers = (info.env_steps, round(info.steps_per_second), info.episodes, client.admitted)
-        clients.add_row(info.id, *map(str, numbers), rejected, str(info.restarts))
+        clients.add_row(info.id, *map(str, numbers), rejected, str(info.late_steps), str(info.restarts))
     return Group(facts, clients) if status.clients else facts
 
 
@@ -104,4 +105,5 @@ def _facts(status: NodeStatus) -> list[tuple[str, str]]:
         ("queue", f"{status.backlog} messages"),
         ("learner", ", ".join(f"{name} {value:.4g}" for name, value in status.learner.items()) or "no update yet"),
         ("clients", str(len(status.clients))),
+        *(("trouble", f"{client.info.id}: {client.info.trouble}") for client in status.clients if client.info.trouble),
     ]

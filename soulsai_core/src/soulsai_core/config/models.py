@@ -109,6 +109,24 @@ class ClientSettings(Settings):
     max_group_age_s: float = Field(default=0.5, gt=0, description="Time that a transition waits for others at most.")
     buffer_messages: int = Field(default=256, ge=1, description="Messages kept while the server is away.")
     heartbeat_interval_s: float = Field(default=2, gt=0, description="Time between two signs of life.")
+    isolate: bool = Field(
+        default=False,
+        description="The environment runs in a process of its own, which is ended and started again if it hangs or "
+        "crashes. For games; it costs about 0.1 ms a step.",
+    )
+    step_timeout_s: float = Field(
+        default=30, gt=0, description="An isolated environment that takes longer than this for a step hangs."
+    )
+    start_timeout_s: float = Field(default=180, gt=0, description="Likewise for its start, and for a reset.")
+    late_step_s: float | None = Field(
+        default=None, gt=0, description="A step that takes longer is counted as late; null counts none."
+    )
+    discard_late_steps: bool = Field(
+        default=False, description="Late steps are no samples: what is learnt from ends before them and begins after."
+    )
+    min_steps_per_minute: float = Field(
+        default=0, ge=0, description="An environment that gives less in a minute of its time restarts; 0: never."
+    )
 
 
 class Config(Settings):
