@@ -2,7 +2,7 @@
 
 import pytest
 
-from soulsai_core.config import load_config, resolve, resolve_telemetry
+from soulsai_core.config import config_schema, default_yaml, load_config, resolve, resolve_telemetry
 from soulsai_core.errors import ConfigError, PluginError
 
 TELEMETRY = """
@@ -75,3 +75,11 @@ def test_the_telemetry_node_needs_neither_algorithm_nor_environment_installed(sh
     settings, connectors = resolve_telemetry(config, with_telemetry(shelf))
     assert settings.window == 50
     assert [(plugin.name, chosen.port) for plugin, chosen in connectors] == [("wall", 9)]
+
+
+def test_the_schema_and_the_default_file_show_its_settings(catalog, shelf):
+    installed = with_telemetry(shelf)
+    schema = config_schema(installed)
+    reference = schema["$defs"]["TelemetrySettings"]["properties"]["config"]["$ref"].rpartition("/")[2]
+    assert "window" in schema["$defs"][reference]["properties"]
+    assert "# Episodes averaged." in default_yaml(installed)

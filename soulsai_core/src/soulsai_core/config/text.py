@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from soulsai_core.catalog import Catalog
 
 _WIDTH = 110
-_KINDS = ("environment", "algorithm", "connector", "telemetry")
+_KINDS = ("environment", "algorithm", "connector")
 _HEAD = "# Every setting with its default. Written by `soulsai config default`; put changes into config.yaml."
 
 
@@ -63,7 +63,8 @@ def _comment(field: FieldInfo) -> str:
 def config_schema(catalog: Catalog) -> dict[str, Any]:
     """JSON schema of config.yaml with the settings of every installed plugin that can be loaded."""
     plugins = {kind: catalog.usable(kind) for kind in _KINDS}
-    models = [Config, *(plugin.config for found in plugins.values() for plugin in found)]
+    telemetry = [plugin.config for plugin in catalog.usable("telemetry")]
+    models = [Config, *(plugin.config for found in plugins.values() for plugin in found), *telemetry]
     references, schema = models_json_schema([(model, "validation") for model in dict.fromkeys(models)])
     definitions = schema["$defs"]
     whole = definitions.pop(references[Config, "validation"]["$ref"].rpartition("/")[2])
@@ -74,11 +75,10 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         parts = [_part(plugin.name, references[plugin.config, "validation"], default) for plugin in found]
         if kind == "connector":
             whole["properties"]["connectors"]["items"] = {"anyOf": parts}
-        elif kind == "telemetry":
-            settings = dict(references[found[0].config, "validation"])
-            definitions["TelemetrySettings"]["properties"]["config"] |= settings
         else:
             whole["properties"][kind] = {"description": Config.model_fields[kind].description, "anyOf": parts}
+    for settings in telemetry:
+        definitions["TelemetrySettings"]["properties"]["config"] = dict(references[settings, "validation"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole, "$defs": definitions}
 
 
