@@ -1,5 +1,6 @@
 """A training as the telemetry node sees it: a server in memory, and somebody who plays node and clients."""
 
+import json
 import os
 import shutil
 import threading
@@ -185,3 +186,29 @@ def _program(*names):
 @pytest.fixture(scope="session")
 def program():
     return _program
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Writes a run's folder as the training node leaves it: a return for each episode of 10 steps."""
+
+    def save(name, returns, *, environment="Lander", algorithm="dqn", saves="saves", **settings):
+        folder = tmp_path / saves / name
+        folder.mkdir(parents=True)
+        config = {
+            "run": {"seed": 1},
+            "environment": {"name": "gymnasium", "config": {"id": environment}},
+            "algorithm": {"name": algorithm, "config": settings},
+        }
+        (folder / "config.json").write_text(json.dumps(config))
+        with (folder / "episodes.jsonl").open("w") as file:
+            for i, value in enumerate(returns, start=1):
+                row = {
+                    "id": f"c-{i}", "client": "c", "total_reward": value, "length": 10, "iteration": i,
+                    "env_steps": 10 * i, "seconds": 1.0, "complete": True, "metrics": {"boss_hp": value / 2},
+                    "entry": f"{1_700_000_000_000 + 1000 * i}-0",
+                }  # fmt: skip
+                file.write(json.dumps(row) + "\n")
+        return folder
+
+    return save

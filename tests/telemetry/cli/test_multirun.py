@@ -1,0 +1,84 @@
+"""`soulsai multirun`, with a stand-in for `soulsai train`."""
+
+import json
+import sys
+
+import pytest
+
+from soulsai_telemetry.comparing import multirun
+
+TRAIN = """
+import json, pathlib, sys
+args = sys.argv[1:]
+seed = int(args[args.index("--seed") + 1])
+saves = next(json.loads(a.partition("=")[2]) for a in args if a.startswith("run.saves="))
+if seed == FAILING:
+    sys.exit(3)
+folder = pathlib.Path(saves) / f"run-{seed}"
+folder.mkdir()
+(folder / "args.json").write_text(json.dumps(args))
+(folder / "config.json").write_text('{"algorithm": {"name": "dqn"}}')
+rows = [{"id": f"c-{i}", "client": "c", "total_reward": float(i + seed), "length": 10, "iteration": 0, "seconds": 1.0,
+         "env_steps": 10 * i} for i in range(1, 30)]
+(folder / "episodes.jsonl").write_text("".join(json.dumps(row) + chr(10) for row in rows))
+"""
+STOP = ["--set", "training.stop.env_steps=100"]
+
+
+@pytest.fixture
+def train(monkeypatch, here):
+    """Replaces `soulsai train` by a script that only writes a run's folder; `train(seed)` makes that seed fail."""
+    real = multirun.subprocess.Popen
+    script = here / "train.py"
+
+    def install(failing=-1):
+        script.write_text(TRAIN.replace("FAILING", str(failing)))
+
+    def popen(command):
+        assert command[1:4] == ["-m", "soulsai_core", "train"]
+        return real([sys.executable, str(script), *command[4:]])
+
+    monkeypatch.setattr(multirun.subprocess, "Popen", popen)
+    install()
+    return install
+
+
+def test_each_seed_is_trained_and_all_are_put_together(train, run, here):
+    code, out, _ = run("multirun", "--seeds", 3, "--output", "many", "--window", 5, "--", "--clients", "1", *STOP)
+    assert code == 0
+    assert "best return of 3 runs: mean 28.0, median 28.0, quartiles 27.5 to 28.5" in out
+    report = json.loads((here / "many" / "averages.json").read_text())
+    assert [row["run"] for row in report["runs"]] == ["run-0", "run-1", "run-2"]
+    assert (report["last"]["median"], len(report["curves"]["dqn"]["median"])) == (28.0, 500)
+    assert (here / "many" / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_training_gets_the_arguments_after_two_dashes(train, run, here):
+    run("multirun", "--seeds", 1, "--first-seed", 7, "--output", "many", "--", "--clients", "1", *STOP)
+    given = json.loads((here / "many" / "run-7" / "args.json").read_text())
+    assert given[:4] == ["--clients", "1", *STOP]
+    assert given[4:6] == ["--seed", "7"]
+
+
+def test_by_default_it_lies_in_saves(train, run, here):
+    run("multirun", "--seeds", 1, "--", *STOP)
+    [folder] = (here / "saves").glob("multirun_*")
+    assert (folder / "averages.json").exists()
+
+
+def test_a_seed_that_fails_is_told_and_left_out(train, run, here):
+    train(failing=1)
+    code, _, err = run("multirun", "--seeds", 3, "--output", "many", "--", *STOP)
+    assert (code, "seed 1 ended with code 3" in err) == (1, True)
+    assert len(json.loads((here / "many" / "averages.json").read_text())["runs"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [([], "The first run would never end"), (["--seed", "3", *STOP], "--seed cannot be given to multirun"),
+     (["--resume", *STOP], "--resume cannot be given"),
+     (["--set", "training.stop.env_step=1"], "there is no such setting")],
+)  # fmt: skip
+def test_bad_input_gets_a_sentence(train, run, arguments, sentence):
+    code, _, err = run("multirun", "--", *arguments)
+    assert (code, sentence in err) == (2, True)
