@@ -71,6 +71,7 @@ class Client:
         self._stopped = threading.Event()
         self._reason = "stopped"
         self._weights: Weights | None = None
+        self._iteration = -1
         self._pending = 0
         self._send_at = 0.0
         self._group = 1  # until the first message shows how large a row is
@@ -157,18 +158,19 @@ class Client:
             actions = actor.act(step.observations, step.masks)
             asked = clock()
             after = environment.step(actions)
-            late = watchdog.note(clock() - asked, after)
+            now = clock()
+            late = watchdog.note(now - asked, after)
             led_to = transitions(step, actions, after)
             if late and self._settings.discard_late_steps:
                 actor.cut()
             elif led_to is not None:
                 actor.add(led_to)
-                self._count(len(led_to.rows))
+                self._count(len(led_to.rows), now)
             for episode in tally.add(after, self._iteration, actor.metrics):
                 self._uplink.report(episode)
                 self._trouble = ""
             step = after
-            if self._pending and (self._pending >= self._group or self._clock() >= self._send_at):
+            if self._pending and (self._pending >= self._group or now >= self._send_at):
                 self._send()
                 self._check_threads()
 
@@ -179,10 +181,6 @@ class Client:
         self._uplink.check()
         self._downlink.check()
 
-    @property
-    def _iteration(self) -> int:
-        return -1 if self._weights is None else self._weights.iteration
-
     def _renew_weights(self) -> None:
         """Swap in newer weights. What was chosen with the old ones is sent first: waiting would only age it."""
         newest = self._downlink.newest
@@ -191,6 +189,7 @@ class Client:
                 self._send()
             self._actor.load(newest)
             self._weights = newest
+            self._iteration = newest.iteration
 
     def _may_step(self, rows: int) -> bool:
         """True if the actor, the node and the buffer let us go on; otherwise wait a moment for what does not."""
@@ -204,9 +203,9 @@ class Client:
             return False
         return self._uplink.wait_for_room(_WAIT)
 
-    def _count(self, rows: int) -> None:
+    def _count(self, rows: int, now: float) -> None:
         if not self._pending:
-            self._send_at = self._clock() + self._settings.max_group_age_s
+            self._send_at = now + self._settings.max_group_age_s
         self._pending += rows
         self.env_steps += rows
 
