@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from soulsai_core.contracts import EnvironmentPlugin as EnvironmentPlugin
     from soulsai_core.contracts import Learner as Learner
     from soulsai_core.contracts import NetworkPlugin as NetworkPlugin
+    from soulsai_core.contracts import PresetPlugin as PresetPlugin
     from soulsai_core.contracts import Sync as Sync
     from soulsai_core.contracts import TelemetryPlugin as TelemetryPlugin
     from soulsai_core.contracts import Transport as Transport
@@ -103,6 +104,7 @@ _HOME = {
         "EnvironmentPlugin",
         "Learner",
         "NetworkPlugin",
+        "PresetPlugin",
         "Sync",
         "TelemetryPlugin",
         "Transport",

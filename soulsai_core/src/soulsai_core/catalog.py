@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -17,6 +17,7 @@ from soulsai_core.contracts import (
     ConnectorPlugin,
     EnvironmentPlugin,
     NetworkPlugin,
+    PresetPlugin,
     TelemetryPlugin,
     WrapperPlugin,
 )
@@ -33,6 +34,7 @@ _KINDS = {
     "environment": _Kind("soulsai.environments", EnvironmentPlugin),
     "connector": _Kind("soulsai.connectors", ConnectorPlugin),
     "network": _Kind("soulsai.networks", NetworkPlugin),
+    "preset": _Kind("soulsai.presets", PresetPlugin),
     "telemetry": _Kind("soulsai.telemetry", TelemetryPlugin),
     "wrapper": _Kind("soulsai.wrappers", WrapperPlugin),
 }
@@ -40,7 +42,7 @@ _KINDS = {
 _HOMES = {
     "soulsai-dqn": ("dqn", "qrdqn", "rainbow", "apex", "r2d2", "mlp", "nature_cnn", "impala_cnn"),
     "soulsai-ppo": ("ppo",),
-    "soulsai-souls-env": ("soulsgym",),
+    "soulsai-souls-env": ("souls", "iudex", "iudex-simulated"),
     "soulsai-telemetry": (
         "telemetry",
         "figure",
@@ -103,6 +105,9 @@ class Catalog:
 
     def network(self, name: str) -> NetworkPlugin:
         return self._chosen("network", name)
+
+    def preset(self, name: str) -> PresetPlugin:
+        return self._chosen("preset", name)
 
     def telemetry(self) -> TelemetryPlugin:
         return self._chosen("telemetry", "telemetry")
@@ -173,6 +178,8 @@ def _flaw(plugin: Any, kind: str, name: str) -> str | None:
         return f"it is made for api_version {plugin.api_version} and this soulsai-core has {API_VERSION}"
     if plugin.name != name:
         return f"the plugin calls itself {plugin.name!r}, and the two names must be equal"
+    if isinstance(plugin, PresetPlugin):
+        return None if isinstance(plugin.values, Mapping) else "its values are no mapping"
     if not (isinstance(plugin.config, type) and issubclass(plugin.config, BaseModel)):
         return "its config is no pydantic model class"
     return None

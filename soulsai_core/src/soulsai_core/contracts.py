@@ -243,3 +243,16 @@ class NetworkPlugin:
     build: Callable[[Any, Mapping[str, tuple[int, ...]], Any], Any]
     images: bool = False
     api_version: int = API_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class PresetPlugin:
+    """Entry point group `soulsai.presets`: settings that go well together, chosen with `--preset NAME`.
+
+    Attributes:
+        values: as in config.yaml, which lies above them; config_d.yaml, which has every default, lies below.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    api_version: int = API_VERSION

@@ -11,8 +11,17 @@ if TYPE_CHECKING:
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """--config, --set and --seed."""
+    """--config, --preset, --set and --seed."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings (default: config.yaml, if it is there)")
+    parser.add_argument(
+        "--preset",
+        action="append",
+        default=[],
+        dest="set",
+        type="preset={}".format,
+        metavar="NAME",
+        help="settings that go well together, below those of config.yaml; the same as --set preset=NAME",
+    )
     add_set_argument(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="the same as --set run.seed=N")
 

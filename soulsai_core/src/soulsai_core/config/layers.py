@@ -1,4 +1,4 @@
-"""config_d.yaml < config.yaml < SOULSAI_… variables < --set: read, merged, and checked by the core's models."""
+"""config_d.yaml < preset < config.yaml < SOULSAI_… variables < --set: read, merged, checked by the core's models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,13 +17,19 @@ from soulsai_core.config.sources import Layer, Sources
 from soulsai_core.config.yaml_text import load
 from soulsai_core.errors import ConfigError
 
+if TYPE_CHECKING:
+    from soulsai_core.catalog import Catalog
+
 CONFIG_FILE, DEFAULTS_FILE = "config.yaml", "config_d.yaml"
 PREFIX = "SOULSAI_"
 _PARTS = ("algorithm", "environment")
 
 
 def load_config(
-    config_file: Path | None = None, overrides: Sequence[str] = (), environ: Mapping[str, str] = os.environ
+    config_file: Path | None = None,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
+    catalog: Catalog | None = None,
 ) -> Config:
     """The settings of all layers together.
 
@@ -31,11 +37,30 @@ def load_config(
         config_file: None reads config.yaml of this folder if there is one. A config_d.yaml beside it lies below it.
         overrides: "a.b=value" as given to --set; values are YAML.
         environ: SOULSAI_A__B=value sets a.b; an empty value counts as not set.
+        catalog: where a preset that is named in any layer is looked up; None takes what is installed.
 
-    Raises ConfigError with a line for every setting that is unknown or does not fit.
+    Raises ConfigError with a line for every setting that is unknown or does not fit, PluginError for a preset that
+    cannot be used.
     """
-    files = [[layer] for layer in read_files(config_file)]
-    return check([*files, read_environment(environ), read_overrides(overrides)])
+    defaults, chosen = read_files(config_file)
+    spoken = [chosen, read_environment(environ), read_overrides(overrides)]
+    preset = _preset_name([layer for tier in (defaults, *spoken) for layer in tier])
+    return check([defaults, *([read_preset(preset, catalog)] if preset else []), *spoken])
+
+
+def _preset_name(layers: Sequence[Layer]) -> str | None:
+    """What the highest layer that names one says; what is no name at all is left to the check of the settings."""
+    names = [layer.values["preset"] for layer in layers if "preset" in layer.values]
+    return names[-1] if names and isinstance(names[-1], str) else None
+
+
+def read_preset(name: str, catalog: Catalog | None = None) -> list[Layer]:
+    """The layer of an installed preset."""
+    if catalog is None:
+        from soulsai_core.catalog import Catalog
+
+        catalog = Catalog()
+    return [Layer(f"the preset {name}", dict(catalog.preset(name).values))]
 
 
 def check(tiers: Iterable[Sequence[Layer]]) -> Config:
@@ -89,12 +114,14 @@ def _without_empty_sections(values: Mapping[str, Any], model: type[BaseModel]) -
     return kept
 
 
-def read_files(config_file: Path | None) -> list[Layer]:
-    """config_d.yaml and config.yaml, or the file given in its place."""
+def read_files(config_file: Path | None) -> tuple[list[Layer], list[Layer]]:
+    """The layer of config_d.yaml and that of config.yaml, or of the file given in its place, where they are there."""
     if config_file is not None and not config_file.is_file():
         raise ConfigError(f"There is no configuration file {config_file}.")
     chosen = config_file or Path(CONFIG_FILE)
-    return [read_file(file) for file in dict.fromkeys((chosen.with_name(DEFAULTS_FILE), chosen)) if file.is_file()]
+    defaults = chosen.with_name(DEFAULTS_FILE)
+    below = [read_file(defaults)] if defaults.is_file() and defaults != chosen else []
+    return below, [read_file(chosen)] if chosen.is_file() else []
 
 
 def read_file(file: Path) -> Layer:

@@ -132,6 +132,9 @@ class ClientSettings(Settings):
 class Config(Settings):
     """All settings of a run. `load_config` makes one from the layers, `resolve` finds and checks the plugins'."""
 
+    preset: str | None = Field(
+        default=None, description="Settings that go well together, by name; all that is said here goes before them."
+    )
     run: RunSettings = Field(default=RunSettings(), description="This run.")
     redis: RedisSettings = Field(
         default=RedisSettings(), description="The server that connects training node and clients."
