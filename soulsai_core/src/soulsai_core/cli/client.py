@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from soulsai_core.cli.connection import add_connection_arguments
 
@@ -19,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Join, play until the training ends, and join the next one if there is one."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # read when numpy is imported
+        os.environ.setdefault(variable, "1")  # small networks: further threads would only wait, and take memory
     from soulsai_core.cli.playing import Player
 
     return Player(args).run()
