@@ -28,11 +28,11 @@ class PPOConfig(BaseModel):
 
     epochs: int = Field(default=10, ge=1, description="Passes over the samples of a round.")
     minibatch_size: int = Field(
-        default=64, ge=1, description="Samples in one gradient step; the last minibatches differ by one at most. [6]"
+        default=128, ge=1, description="Samples in one gradient step; the last minibatches differ by one at most. [6]"
     )
-    gamma: float = Field(default=0.99, gt=0, le=1, description="Discount factor of one step.")
+    gamma: float = Field(default=0.999, gt=0, le=1, description="Discount factor of one step.")
     gae_lambda: float = Field(
-        default=0.95, ge=0, le=1, description="Generalized advantage estimation (Schulman et al. 2016). [5]"
+        default=0.98, ge=0, le=1, description="Generalized advantage estimation (Schulman et al. 2016). [5]"
     )
     clip: float = Field(default=0.2, gt=0, description="Bound of the probability ratio's distance to 1. [8]")
     value_clip: float | None = Field(
@@ -42,9 +42,9 @@ class PPOConfig(BaseModel):
     entropy_coefficient: float = Field(default=0.0, ge=0, description="Weight of the entropy bonus. [10]")
     normalize_advantages: bool = Field(default=True, description="To mean 0, deviation 1 in each minibatch. [7]")
     target_kl: float | None = Field(
-        default=None, gt=0, description="No further epoch once the approximate KL divergence passes this; null: never."
+        default=0.02, gt=0, description="No further epoch once the approximate KL divergence passes this; null: never."
     )
-    learning_rate: float = Field(default=3e-4, gt=0, description="Step size of Adam.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Step size of Adam.")
     anneal_steps: int | None = Field(
         default=None, ge=1, description="Learning rate and clip fall linearly to 0 at so many steps; null: never. [4]"
     )
@@ -75,10 +75,10 @@ class PPOConfig(BaseModel):
     normalize_observations: bool = Field(default=False, description="By running mean and deviation. [28]")
     observation_clip: float = Field(default=10.0, gt=0, description="Bound of normalized observations. [29]")
     normalize_rewards: bool = Field(
-        default=False, description="By the running deviation of the discounted return. [30]"
+        default=True, description="By the running deviation of the discounted return. [30]"
     )
     reward_clip: float = Field(default=10.0, gt=0, description="Bound of normalized rewards. [31]")
-    threads: int = Field(default=1, ge=1, description="Threads of torch, which only images and LSTMs use for learning.")
+    threads: int = Field(default=1, ge=1, description="Threads of one gradient step; more than one are slower but for images.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

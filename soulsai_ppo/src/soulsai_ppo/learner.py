@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from soulsai_core import Arrays, CheckpointError, EnvSpec, Learner, SampleBatch, State, Sync
 from soulsai_ppo.actor import INVERSE, MEAN, ROLLOUT
@@ -59,13 +60,19 @@ class PPOLearner(Learner):
         self._restarts = 0
         self._players = config.clients
         self._report: dict[str, float] = {}
+        self._threads: threadpool_limits | None = None
         self._lost = False
         self._alone_since: float | None = None
 
     # -- rounds
 
     def started(self, *, resumed: bool) -> None:
+        self._threads = threadpool_limits(self._config.threads)  # numpy's own choice, all cores, is many times as slow
         self._rounds.begin()
+
+    def stopped(self) -> None:
+        if self._threads is not None:
+            self._threads.restore_original_limits()
 
     def clients_changed(self, clients: frozenset[str]) -> None:
         self._lost = self._lost or bool(self._rounds.present - clients)

@@ -48,7 +48,8 @@ class Rounds:
 
     def begin(self) -> None:
         """The clients get new weights now. Those that said nothing in the last round are not waited for."""
-        self._silent = (self._silent | self.expected) - self._heard.keys()
+        if self._heard:
+            self._silent = (self._silent | self.expected) - self._heard.keys()
         self.expected = self.present - self._silent
         self._began = self._moved = self._clock()
         self._first_at = self._enough_at = None
