@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -45,7 +46,8 @@ def measure(args: argparse.Namespace) -> list[Row]:
         stand_in.start()
         command = [sys.executable, "-m", "benchmarks.client_speed", "--client", address]
         options = [f"--rounds={args.rounds}", f"--seconds={args.seconds}"]
-        child = subprocess.run([*command, *options], stdout=subprocess.PIPE, check=True)
+        one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # as `soulsai client` has it
+        child = subprocess.run([*command, *options], stdout=subprocess.PIPE, check=True, env=one_thread)
         stand_in.stop()
     rounds = json.loads(child.stdout)
     for bare, ours in rounds:
@@ -68,7 +70,7 @@ class StandIn(threading.Thread):
         public = resolved.public()
         parts = {part: public[part] for part in ("environment", "algorithm", "client")}
         announcement = Announcement(api=API_VERSION, version="0", session=SESSION, spec=spec, **parts)
-        learner = resolved.algorithm.learner(resolved.algorithm_config, spec, np.random.default_rng(1))
+        learner = resolved.algorithm.learner(resolved.algorithm_config, spec, np.random.default_rng(0))
         self._decoder = SampleDecoder(learner.columns)
         self._arrays = learner.weights()
         self._transport = transport
