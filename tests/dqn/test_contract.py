@@ -58,6 +58,8 @@ COMBINATIONS = {
     "quantile": {"head": "quantile", "dueling": True, "target_tau": 1.0, "target_every": 7},
     "categorical": {"head": "categorical", "double": False},
     "boltzmann": {"exploration": "boltzmann"},
+    "prioritized": {"prioritized": {"beta_steps": 50}},
+    "prioritized quantile": {"prioritized": {}, "head": "quantile"},
     "ladder": {"exploration": "ladder", "reward_clip": 1.0},
 }
 

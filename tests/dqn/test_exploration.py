@@ -5,8 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soulsai_dqn.config import EpsilonConfig
-from soulsai_dqn.exploration import greedy_action, random_action, scheduled
+from soulsai_dqn.config import DQNConfig, EpsilonConfig, LadderConfig
+from soulsai_dqn.exploration import (
+    Explorer,
+    boltzmann_action,
+    greedy_action,
+    ladder_epsilon,
+    ladder_place,
+    random_action,
+    scheduled,
+)
 
 masks = st.lists(st.booleans(), min_size=1, max_size=6).map(lambda valid: np.array(valid, np.bool_))
 
@@ -49,3 +57,43 @@ def test_greedy_action_leaves_the_values_alone():
     values = np.array([1.0, 2.0])
     assert greedy_action(values, np.array([True, False])) == 0
     assert values.tolist() == [1.0, 2.0]
+
+
+def test_ladder_is_the_one_of_the_paper():
+    """Of 8 actors, actor i has 0.4 ** (1 + 7 i / 7)."""
+    assert [ladder_epsilon(LadderConfig(), i / 7) for i in range(8)] == pytest.approx(
+        [0.4 ** (1 + i) for i in range(8)]
+    )
+
+
+@given(st.floats(0, 1, exclude_max=True), st.integers(2, 64))
+def test_environments_of_a_client_leave_no_part_of_the_ladder_empty(start, environments):
+    places = np.sort([ladder_place(start, environment) for environment in range(environments)])
+    gaps = np.diff([*places, places[0] + 1])
+    assert gaps.max() < 2.7 / environments
+
+
+def test_place_on_the_ladder_stays_whoever_comes_and_goes(rng):
+    explorer = Explorer(DQNConfig(exploration="ladder"), rng)
+    before = [explorer.share(row) for row in range(4)]
+    explorer.follow(10**6)
+    assert [explorer.share(row) for row in range(4)] == before and len(set(before)) == 4
+
+
+def test_boltzmann_actions_are_in_proportion_to_the_exponential(rng):
+    values = np.array([0.0, 1.0, 2.0])
+    counts = np.bincount([boltzmann_action(rng, values, 0.8, None) for _ in range(8000)], minlength=3)
+    expected = np.exp(values / 0.8)
+    np.testing.assert_allclose(counts / 8000, expected / expected.sum(), atol=0.02)
+
+
+@given(masks, st.integers(0, 2**32 - 1))
+def test_boltzmann_action_is_valid(mask, seed):
+    action = boltzmann_action(np.random.default_rng(seed), np.zeros(len(mask)), 1.0, mask)
+    assert mask[action] or not mask.any()
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "ladder", "boltzmann"])
+def test_explorer_reports_what_it_follows(kind, rng):
+    explorer = Explorer(DQNConfig(exploration=kind), rng)
+    assert list(explorer.metrics()) == (["temperature"] if kind == "boltzmann" else ["epsilon"])

@@ -103,7 +103,7 @@ def test_new_learning_rate_holds_after_loading(trained, spec, random_rows):
         np.testing.assert_allclose(array, before[name], atol=1e-8)
 
 
-@pytest.mark.parametrize("part", ["network", "target", "optimizer"])
+@pytest.mark.parametrize("part", ["network", "target", "optimizer", "generator"])
 def test_state_without_a_part_is_refused(trained, spec, part):
     state = trained.save(buffer=False)
     del state.arrays[part]
@@ -111,7 +111,7 @@ def test_state_without_a_part_is_refused(trained, spec, part):
         DQNLearner(CONFIG, spec, np.random.default_rng(0)).load(state)
 
 
-@pytest.mark.parametrize("key", ["rng", "due", "owed", "gradient_steps"])
+@pytest.mark.parametrize("key", ["rng", "due", "owed", "rows", "gradient_steps"])
 def test_state_without_a_value_is_refused(trained, spec, key):
     state = trained.save(buffer=False)
     del state.values[key]

@@ -45,7 +45,7 @@ def test_newest_rows_are_kept_in_order(capacity, counts):
 @given(capacity=st.integers(1, 10), counts=counts.filter(bool), batches=st.integers(1, 4), size=st.integers(1, 30))
 def test_only_kept_rows_are_drawn(capacity, counts, batches, size):
     buffer, model = filled(capacity, *counts)
-    drawn = buffer.sample(np.random.default_rng(0), batches, size)
+    drawn = buffer.draw(np.random.default_rng(0), batches, size).columns
     assert drawn["number"].shape == (batches, size) and drawn["pair"].shape == (batches, size, 2)
     assert set(drawn["number"].flat) <= set(model[-capacity:])
     assert (drawn["pair"][..., 0] == drawn["number"]).all()
@@ -72,13 +72,13 @@ def test_loaded_buffer_draws_the_same_rows(capacity, counts):
     buffer, _ = filled(capacity, *counts)
     loaded = ReplayBuffer(capacity, COLUMNS)
     loaded.load(buffer.save())
-    one, other = (b.sample(np.random.default_rng(3), 2, 20)["number"].tolist() for b in (buffer, loaded))
+    one, other = (b.draw(np.random.default_rng(3), 2, 20).columns["number"].tolist() for b in (buffer, loaded))
     assert one == other
 
 
 def test_draws_are_uniform_and_with_replacement():
     buffer, _ = filled(10, 10)
-    drawn = buffer.sample(np.random.default_rng(0), 100, 100)["number"]
+    drawn = buffer.draw(np.random.default_rng(0), 100, 100).columns["number"]
     shares = np.bincount(drawn.ravel(), minlength=10) / drawn.size
     np.testing.assert_allclose(shares, 0.1, atol=0.015)
     assert any(len(set(batch)) < 100 for batch in drawn.tolist())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,18 +11,9 @@ from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.encoders import chosen_network, mlp
 from soulsai_dqn.exploration import Explorer, random_action
 from soulsai_dqn.features import Features, number_of_actions
-from soulsai_dqn.policy import NumpyQ
+from soulsai_dqn.policy import NumpyQ, Policy
+from soulsai_dqn.priorities import td_errors
 from soulsai_dqn.trajectory import Trajectory
-
-
-class Policy(Protocol):
-    """Weights that answer with Q-values."""
-
-    def one(self, observations: Arrays) -> np.ndarray:
-        """Q-values (actions,) for name -> (1, *shape)."""
-
-    def many(self, observations: Arrays) -> np.ndarray:
-        """Q-values (n, actions) for name -> (n, *shape)."""
 
 
 class DQNActor(Actor):
@@ -117,13 +108,11 @@ class DQNActor(Actor):
     def take(self) -> SampleBatch | None:
         batches = [t.take(self._config.n_step, self._config.gamma) for t in self._trajectories.values()]
         known = [batch for batch in batches if batch is not None]
-        if len(known) <= 1:
-            return known[0] if known else None
-        names = known[0].columns
-        return SampleBatch(
-            np.concatenate([batch.iteration for batch in known]),
-            {name: np.concatenate([batch.columns[name] for batch in known]) for name in names},
-        )
+        batch = _joined(known) if len(known) > 1 else next(iter(known), None)
+        if batch is not None and self._config.prioritized is not None:
+            assert self._policy is not None
+            batch.columns["error"] = td_errors(self._policy, batch.columns)
+        return batch
 
     def cut(self) -> None:
         for trajectory in self._trajectories.values():
@@ -131,3 +120,11 @@ class DQNActor(Actor):
 
     def metrics(self) -> dict[str, float]:
         return self._explorer.metrics()
+
+
+def _joined(batches: Sequence[SampleBatch]) -> SampleBatch:
+    names = batches[0].columns
+    return SampleBatch(
+        np.concatenate([batch.iteration for batch in batches]),
+        {name: np.concatenate([batch.columns[name] for batch in batches]) for name in names},
+    )

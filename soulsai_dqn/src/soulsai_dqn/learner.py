@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from soulsai_core import Arrays, CheckpointError, EnvSpec, Learner, SampleBatch, State, Sync
+from soulsai_core import Arrays, ArraySpec, CheckpointError, EnvSpec, Learner, SampleBatch, State, Sync
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.features import Features, number_of_actions
 from soulsai_dqn.gradients import Outcome
 from soulsai_dqn.optimization import Trainer
-from soulsai_dqn.replay import ReplayBuffer
+from soulsai_dqn.priorities import beta_at
+from soulsai_dqn.prioritized import PrioritizedReplay
+from soulsai_dqn.replay import Draw, ReplayBuffer
 from soulsai_dqn.trajectory import sample_columns
 
-_DRAW = 64
+log = logging.getLogger(__name__)
+
+_DRAW = 32
 
 
 class DQNLearner(Learner):
@@ -24,13 +30,15 @@ class DQNLearner(Learner):
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
         actions, features = number_of_actions(spec), Features(spec)
         self.sync = Sync(config.max_staleness, config.update_every)
-        self.columns = sample_columns(features, actions, masked=spec.masked)
+        prioritized = config.prioritized is not None
+        self.columns = sample_columns(features, actions, masked=spec.masked, prioritized=prioritized)
         self._config = config
         self._rng = rng
-        self._replay = ReplayBuffer(config.buffer_size, self.columns)
+        self._replay = _make_replay(config, self.columns)
         self._trainer = Trainer(config, features, actions, int(rng.integers(2**31)))
         self._due = 0
         self._owed = 0.0
+        self._rows = 0
 
     def started(self, *, resumed: bool) -> None:
         torch.set_num_threads(self._config.threads)
@@ -42,6 +50,7 @@ class DQNLearner(Learner):
     def add(self, batch: SampleBatch, client: str) -> None:
         self._replay.append(batch.columns)
         self._due += len(batch)
+        self._rows += len(batch)
         if len(self._replay) < self._config.learning_starts:
             self._due = 0
 
@@ -55,12 +64,19 @@ class DQNLearner(Learner):
         self._owed -= steps
         outcome: Outcome | None = None
         for done in range(0, steps, _DRAW):
-            count = min(_DRAW, steps - done)
-            drawn = self._replay.sample(self._rng, count, self._config.batch_size)
-            columns = {name: torch.from_numpy(column).unbind(0) for name, column in drawn.items()}
-            for row in range(count):
-                outcome = self._trainer.step({name: column[row] for name, column in columns.items()})
+            outcome = self._train(min(_DRAW, steps - done))
         return self._report(outcome)
+
+    def _train(self, steps: int) -> Outcome:
+        """So many gradient steps on minibatches that are drawn together; returns what came of the last."""
+        prioritized = self._config.prioritized
+        beta = 1.0 if prioritized is None else beta_at(prioritized, self._rows)
+        draw = self._replay.draw(self._rng, steps, self._config.batch_size, beta)
+        outcomes = [self._trainer.step(batch) for batch in _minibatches(draw, self._trainer.device)]
+        if prioritized is not None:
+            errors = torch.stack([self._trainer.errors(outcome) for outcome in outcomes])
+            self._replay.update(draw, errors.cpu().numpy())
+        return outcomes[-1]
 
     def _report(self, last: Outcome | None) -> dict[str, float]:
         """Numbers of the iteration; loss and Q-value are those of its last minibatch."""
@@ -81,6 +97,7 @@ class DQNLearner(Learner):
         values = {
             "due": self._due,
             "owed": self._owed,
+            "rows": self._rows,
             "gradient_steps": self._trainer.steps,
             "rng": self._rng.bit_generator.state,
         }
@@ -90,6 +107,7 @@ class DQNLearner(Learner):
         try:
             self._trainer.load(state.arrays, int(state.values["gradient_steps"]))
             self._due, self._owed = int(state.values["due"]), float(state.values["owed"])
+            self._rows = int(state.values["rows"])
             self._rng.bit_generator.state = state.values["rng"]
         except KeyError as error:
             raise CheckpointError(f"This checkpoint is not one of DQN: it has no {error}.") from error
@@ -99,3 +117,21 @@ class DQNLearner(Learner):
             self._replay.load(state.arrays["replay"])
         if len(self._replay) < self._config.learning_starts:
             self._due = 0
+
+
+def _make_replay(config: DQNConfig, columns: Mapping[str, ArraySpec]) -> ReplayBuffer:
+    """The configured replay buffer; the memory that it needs is said before the start."""
+    kept = {name: spec for name, spec in columns.items() if name != "error"}
+    if config.prioritized is None:
+        replay = ReplayBuffer(config.buffer_size, kept)
+    else:
+        replay = PrioritizedReplay(config.buffer_size, kept, config.prioritized)
+    log.info("The replay buffer takes %.0f MB once its %d rows are there.", replay.bytes / 2**20, replay.capacity)
+    return replay
+
+
+def _minibatches(draw: Draw, device: torch.device) -> Iterator[dict[str, Tensor]]:
+    """One after the other, as tensors on the device; moved there all at once."""
+    columns = {name: torch.from_numpy(column).to(device).unbind(0) for name, column in draw.columns.items()}
+    for row in range(len(draw.slots)):
+        yield {name: column[row] for name, column in columns.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from soulsai_core import Arrays, SoulsAIError
 from soulsai_dqn.config import DQNConfig
@@ -61,6 +61,10 @@ class Trainer:
         if self.steps % self._config.target_every == 0:
             self._flat_target.data.lerp_(self._flat.data, self._config.target_tau)
         return outcome
+
+    def errors(self, outcome: Outcome) -> Tensor:
+        """Absolute TD errors (n,) of expected returns, the same that clients reckon with their Q-values."""
+        return (self.head.values(outcome.chosen) - self.head.target_values(outcome.target)).abs()
 
     def reset_due(self) -> bool:
         """It is time for a reset."""

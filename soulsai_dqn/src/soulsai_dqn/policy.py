@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -11,6 +12,16 @@ from soulsai_dqn.config import DQNConfig
 
 _ZERO = np.zeros((), np.float32)
 _EPSILON = 1e-5
+
+
+class Policy(Protocol):
+    """Weights that answer with Q-values."""
+
+    def one(self, observations: Arrays) -> np.ndarray:
+        """Q-values (actions,) for name -> (1, *shape)."""
+
+    def many(self, observations: Arrays) -> np.ndarray:
+        """Q-values (n, actions) for name -> (n, *shape)."""
 
 
 class NumpyQ:

@@ -11,8 +11,11 @@ from soulsai_dqn.features import Features
 from soulsai_dqn.nstep import fold
 
 
-def sample_columns(features: Features, actions: int, *, masked: bool) -> dict[str, ArraySpec]:
-    """The columns of DQN's samples; `next_mask` only where the environment reports masks."""
+def sample_columns(
+    features: Features, actions: int, *, masked: bool, prioritized: bool = False
+) -> dict[str, ArraySpec]:
+    """The columns of DQN's samples; `next_mask` only where the environment reports masks, `error` (the absolute TD
+    error by the client's own Q-values) only for prioritized replay."""
     observed = features.columns()
     columns = {
         **observed,
@@ -23,6 +26,8 @@ def sample_columns(features: Features, actions: int, *, masked: bool) -> dict[st
     }
     if masked:
         columns["next_mask"] = ArraySpec((actions,), "bool")
+    if prioritized:
+        columns["error"] = ArraySpec((), "float32", low=0)
     return columns
 
 

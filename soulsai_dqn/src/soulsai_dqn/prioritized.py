@@ -1,0 +1,64 @@
+"""Proportional prioritized replay (Schaul et al. 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from soulsai_core import Arrays, ArraySpec
+from soulsai_dqn.config import PriorityConfig
+from soulsai_dqn.priorities import importance, priority
+from soulsai_dqn.replay import Draw, ReplayBuffer
+from soulsai_dqn.sumtree import SumTree
+
+ERROR = "error"
+
+
+class PrioritizedReplay(ReplayBuffer):
+    """A ring of rows that are drawn in proportion to their priorities.
+
+    Rows come with a column "error", their absolute TD error, which is not kept but as a priority.
+    """
+
+    def __init__(self, capacity: int, columns: Mapping[str, ArraySpec], config: PriorityConfig) -> None:
+        super().__init__(capacity, columns)
+        self._config = config
+        self._tree = SumTree(capacity)
+
+    def append(self, rows: Arrays) -> None:
+        errors = rows[ERROR][-self.capacity :] if ERROR in rows else np.zeros(0)  # none while loading
+        first = min(len(errors), self.capacity - self._next)
+        self._tree.set_range(self._next, priority(errors[:first], self._config))
+        self._tree.set_range(0, priority(errors[first:], self._config))
+        super().append(rows)
+
+    def draw(self, rng: np.random.Generator, batches: int, batch_size: int, beta: float = 1.0) -> Draw:
+        """Draw with replacement, each minibatch from equal parts of the sum of priorities (appendix B.2.1), and weight
+        the rows by `importance`. The parts begin at the oldest row, wherever it lies."""
+        total = self._tree.total
+        parts = (np.arange(batch_size) + rng.random((batches, batch_size))) / batch_size
+        sums = (parts * total + self._tree.before(self._oldest)) % total
+        slots = self._tree.find(sums.ravel()).reshape(batches, batch_size)
+        drawn = self._gather(slots)
+        drawn.columns["weight"] = importance(self._tree[slots], total, self._size, beta)
+        return drawn
+
+    def update(self, draw: Draw, errors: np.ndarray) -> None:
+        """Give the rows drawn the priorities of their new errors, but those that were overwritten since."""
+        there = self._written[draw.slots] == draw.written
+        self._tree.set(draw.slots[there], priority(errors[there], self._config))
+
+    def save(self) -> Arrays:
+        slots = np.arange(self._oldest, self._oldest + self._size) % self.capacity
+        return {**super().save(), "priority": self._tree[slots]}
+
+    def load(self, rows: Arrays) -> None:
+        """Replace the content; the priorities are those that were saved."""
+        rows = dict(rows)
+        priorities = rows.pop("priority", None)
+        if priorities is None:  # saved by a uniform buffer: all are alike
+            priorities = np.ones(len(next(iter(rows.values()), ())))
+        self._tree = SumTree(self.capacity)
+        super().load(rows)
+        self._tree.set_range(0, priorities[-self.capacity :])
