@@ -7,11 +7,15 @@ import textwrap
 import zlib
 from importlib.metadata import distributions
 
+import hypothesis
 import msgspec
 import pytest
 
 from soulsai_core.catalog import Catalog
 from soulsai_core.wire import Header
+
+hypothesis.settings.register_profile("unhurried", deadline=None)  # other work runs on the same machine
+hypothesis.settings.load_profile("unhurried")
 
 ALGORITHM = """
 from typing import Literal

@@ -17,7 +17,8 @@ NODE = {"iteration": 5, "env_steps": 500, "elapsed": 1.5}
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "_sync", lambda path: None)  # takes long, and changes nothing that can be seen
     return tmp_path / "run" / "checkpoint"
 
 
