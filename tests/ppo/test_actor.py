@@ -9,6 +9,7 @@ from soulsai_core import ArraySpec, Continuous, Discrete, EnvSpec, Weights
 from soulsai_core.gym_env.plugin import plugin as gym_plugin
 from soulsai_core.messages import Transitions
 from soulsai_core.stepping import transitions
+from soulsai_ppo.actor import PPOActor
 from soulsai_ppo.assembly import Assembly
 from soulsai_ppo.columns import ACTION, CUT, ENV, LAST, NEXT_VALUE, POSITION, REWARD, TERMINATED
 from soulsai_ppo.config import PPOConfig
@@ -256,3 +257,12 @@ def test_masks_of_every_row_are_sent(started, spec, rng):
     actor.add(Transitions(*[getattr(led_to, name) for name in led_to.__slots__[:7]], masks=masks))
     actor.cut()
     np.testing.assert_array_equal(actor.take().columns["mask"], masks)
+
+
+def test_greedy_actor_takes_the_most_likely_action(spec, rng):
+    learner, _ = learner_and_actor(PPOConfig(), spec)
+    learner._model.parameters.views["policy.bias"][:] = [0.0, 0.5, 0.0]
+    actor = PPOActor(PPOConfig(), spec, rng, greedy=True)
+    actor.load(Weights(0, learner.weights()))
+    actions = actor.act({"observation": 0.01 * rng.normal(size=(100, 4)).astype(np.float32)}, None)
+    np.testing.assert_array_equal(actions, np.ones(100))

@@ -175,3 +175,11 @@ def test_squashing_of_unbounded_actions_is_refused():
 )
 def test_distribution_fits_the_action_space(action, squash, kind):
     assert type(distribution_for(EnvSpec("any", {}, action), PPOConfig(squash=squash))) is kind
+
+
+def test_mode_is_the_most_likely_valid_action(rng):
+    masks = np.array([[True, True, False], [False, False, True], [False, False, False]])
+    head = np.tile([1.0, 2.0, 3.0], (3, 1))
+    np.testing.assert_array_equal(Categorical(3).mode(head, masks), [1, 2, 2])
+    np.testing.assert_array_equal(MultiCategorical((2, 3)).mode(np.array([[0, 1, 5, 4, 6]]), None), [[1, 2]])
+    np.testing.assert_array_equal(Gaussian(BOX).mode(head[:, :2], None), head[:, :2])

@@ -19,10 +19,15 @@ MEAN, INVERSE = "observation.mean", "observation.inverse"
 
 
 class PPOActor(Actor):
-    """Draws actions, and plays one rollout with each model."""
+    """Draws actions, and plays one rollout with each model.
 
-    def __init__(self, config: PPOConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
+    Args:
+        greedy: take the most likely action instead, to see what was learned.
+    """
+
+    def __init__(self, config: PPOConfig, spec: EnvSpec, rng: np.random.Generator, *, greedy: bool = False) -> None:
         self._config = config
+        self._greedy = greedy
         self._rng = rng
         self._features = Features(spec)
         self._distribution = distribution_for(spec, config)
@@ -55,7 +60,10 @@ class PPOActor(Actor):
     def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:
         observed = self._observe(self._features.of(observations))
         head = self._policy.head(observed)
-        self._raw = self._distribution.sample(head, self._arrays["log_std"], masks, self._rng)
+        if self._greedy:
+            self._raw = self._distribution.mode(head, masks)
+        else:
+            self._raw = self._distribution.sample(head, self._arrays["log_std"], masks, self._rng)
         return self._distribution.executed(self._raw)
 
     def _observe(self, found: Arrays) -> Arrays:

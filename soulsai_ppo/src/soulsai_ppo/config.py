@@ -74,11 +74,11 @@ class PPOConfig(BaseModel):
 
     normalize_observations: bool = Field(default=False, description="By running mean and deviation. [28]")
     observation_clip: float = Field(default=10.0, gt=0, description="Bound of normalized observations. [29]")
-    normalize_rewards: bool = Field(
-        default=True, description="By the running deviation of the discounted return. [30]"
-    )
+    normalize_rewards: bool = Field(default=True, description="By the running deviation of the discounted return. [30]")
     reward_clip: float = Field(default=10.0, gt=0, description="Bound of normalized rewards. [31]")
-    threads: int = Field(default=1, ge=1, description="Threads of one gradient step; more than one are slower but for images.")
+    threads: int = Field(
+        default=1, ge=1, description="Threads of one gradient step; more than one are slower but for images."
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -48,6 +48,10 @@ class Distribution(ABC):
         """Draw raw actions (n, *raw shape)."""
 
     @abstractmethod
+    def mode(self, head: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
+        """The most likely raw actions (n, *raw shape); of squashed ones that before squashing."""
+
+    @abstractmethod
     def executed(self, raw: np.ndarray) -> np.ndarray:
         """The environment's actions (n, *action shape) of raw ones."""
 
@@ -119,6 +123,9 @@ class Categorical(Distribution):
     ) -> np.ndarray:
         return _draw(_masked(head, masks), rng)
 
+    def mode(self, head: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
+        return _masked(head, masks).argmax(axis=1)
+
     def executed(self, raw: np.ndarray) -> np.ndarray:
         return raw
 
@@ -153,6 +160,9 @@ class MultiCategorical(Distribution):
     ) -> np.ndarray:
         drawn = [part.sample(head[:, s], log_std, _part(masks, s), rng) for s, part in self._parts]
         return np.stack(drawn, axis=1)
+
+    def mode(self, head: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
+        return np.stack([part.mode(head[:, s], _part(masks, s)) for s, part in self._parts], axis=1)
 
     def executed(self, raw: np.ndarray) -> np.ndarray:
         return raw
@@ -195,6 +205,9 @@ class Gaussian(Distribution):
         self, head: np.ndarray, log_std: np.ndarray, masks: np.ndarray | None, rng: np.random.Generator
     ) -> np.ndarray:
         return head + np.exp(log_std) * rng.standard_normal(head.shape, np.float32)
+
+    def mode(self, head: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
+        return head
 
     def executed(self, raw: np.ndarray) -> np.ndarray:
         return np.clip(raw, self._low, self._high).reshape(len(raw), *self._shape)

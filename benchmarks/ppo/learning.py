@@ -1,0 +1,133 @@
+"""What is learned in a given number of steps: settings in settings.yaml, one JSON line a seed in results.jsonl.
+
+Learner and actors are the real ones, in one process: since rounds are exact, processes change nothing but the time.
+The score is the mean return of 100 episodes with the final policy, which takes its most likely action.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from benchmarks.common import Row, cores, run_alone, say
+from soulsai_core import Environment, EnvSpec, Weights
+from soulsai_core.gym_env import plugin as games
+from soulsai_core.messages import Step
+from soulsai_core.stepping import transitions
+from soulsai_core.tally import EpisodeTally
+from soulsai_ppo.actor import PPOActor
+from soulsai_ppo.config import PPOConfig
+from soulsai_ppo.learner import PPOLearner
+
+COMMAND = "python -m benchmarks.ppo.learning"
+HERE = Path(__file__).parent
+TARGETS = {"CartPole-v1": 500, "Acrobot-v1": -74, "LunarLander-v3": 250, "Pendulum-v1": -200}
+CLIENTS = ("a", "b")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--environments", nargs="+", choices=TARGETS, default=list(TARGETS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
+    parser.add_argument("--processes", type=int, default=cores())
+    parser.add_argument("--output", type=Path, default=HERE / "results.jsonl")
+
+
+def measure(args: argparse.Namespace) -> list[Row]:
+    return [_environment(name, args) for name in args.environments]
+
+
+def _environment(name: str, args: argparse.Namespace) -> Row:
+    with ProcessPoolExecutor(args.processes) as pool, args.output.open("a") as output:
+        scores = []
+        for result in pool.map(train, [name] * len(args.seeds), args.seeds):
+            output.write(json.dumps(result) + "\n")
+            say(f"{name}, seed {result['seed']}: {result['score']:.1f} after {result['seconds']:.0f} s")
+            scores.append(result["score"])
+    note = f"± {np.std(scores):.1f}, median {np.median(scores):.1f}, worst {min(scores):.1f}, {len(scores)} seeds"
+    score, target = float(np.mean(scores)), TARGETS[name]
+    return Row(f"{name}, mean return", score, target, "", COMMAND, note=note)
+
+
+def train(name: str, seed: int) -> dict[str, Any]:
+    """Train one seed to its last step; returns settings, score and curve."""
+    recipe = yaml.safe_load((HERE / "settings.yaml").read_text())[name]
+    config = PPOConfig(**recipe["settings"])
+    game = games.config(id=name, num_envs=recipe["num_envs"])
+    spec = games.spec(game)
+    seeds = np.random.SeedSequence(seed).generate_state(5).tolist()
+    learner = PPOLearner(config, spec, np.random.default_rng(seeds[0]))
+    players = [
+        Player(PPOActor(config, spec, np.random.default_rng(seeds[1 + i])), games.make(game, seeds[3 + i] % 2**31))
+        for i in range(len(CLIENTS))
+    ]
+    learner.clients_changed(frozenset(CLIENTS))
+    learner.started(resumed=False)
+    steps, iteration, curve, started = 0, 0, [], time.perf_counter()
+    while steps < recipe["steps"]:
+        weights = Weights(iteration, learner.weights(), steps)
+        returns: list[float] = []
+        for client, player in zip(CLIENTS, players, strict=True):
+            returns += player.play(weights)
+            batch = player.actor.take()
+            assert batch is not None
+            learner.add(batch, client)
+            steps += len(batch)
+        learner.update()
+        iteration += 1
+        if returns:
+            curve.append((steps, round(float(np.mean(returns)), 2)))
+    seconds = time.perf_counter() - started
+    learner.stopped()
+    final = Weights(iteration, learner.weights(), steps)
+    score = evaluate(config, spec, games.make(games.config(id=name, num_envs=10), seed + 10_000), final)
+    return {"environment": name, "seed": seed, **recipe, "score": score, "seconds": seconds, "curve": curve}
+
+
+class Player:
+    """A client's loop without the network."""
+
+    def __init__(self, actor: PPOActor, environment: Environment) -> None:
+        self.actor, self._environment = actor, environment
+        self._step: Step = environment.reset()
+        self._tally = EpisodeTally("player", time.monotonic)
+        self._tally.begin(environment.num_envs)
+
+    def play(self, weights: Weights) -> list[float]:
+        """One rollout; returns of the episodes that ended in it."""
+        self.actor.load(weights)
+        returns = []
+        while self.actor.ready():
+            actions = self.actor.act(self._step.observations, self._step.masks)
+            after = self._environment.step(actions)
+            led_to = transitions(self._step, actions, after)
+            if led_to is not None:
+                self.actor.add(led_to)
+            returns += [episode.total_reward for episode in self._tally.add(after, weights.iteration, dict)]
+            self._step = after
+        return returns
+
+
+def evaluate(config: PPOConfig, spec: EnvSpec, environment: Environment, weights: Weights) -> float:
+    """Mean return of 100 episodes, 10 of each environment, so that short ones do not count for more."""
+    actor = PPOActor(config, spec, np.random.default_rng(0), greedy=True)
+    actor.load(weights)
+    step, returns = environment.reset(), [[0.0] for _ in range(environment.num_envs)]
+    while any(len(own) <= 10 for own in returns):
+        step = environment.step(actor.act(step.observations, step.masks))
+        for row, own in enumerate(returns):
+            own[-1] += float(step.rewards[row])
+            if step.terminated[row] or step.truncated[row]:
+                own.append(0.0)
+    environment.close()
+    return float(np.mean([own[:10] for own in returns]))
+
+
+if __name__ == "__main__":
+    run_alone(measure, add_arguments, __doc__)
