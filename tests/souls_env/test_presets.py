@@ -1,0 +1,41 @@
+"""The presets are valid settings of what is installed beside them."""
+
+from __future__ import annotations
+
+import pytest
+
+from soulsai_core import Catalog, load_config
+from soulsai_core.config import resolve
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def settings(name):
+    pytest.importorskip("soulsai_dqn", reason="the presets learn with DQN")
+    return resolve(load_config(None, [f"preset={name}"], {}), Catalog())
+
+
+def test_simulated_fight_needs_no_game_and_ends_by_itself():
+    chosen = settings("iudex-simulated")
+    assert chosen.environment_config.game == "simulated"
+    assert chosen.config.training.stop.env_steps == 300_000
+    assert not chosen.config.client.isolate, "the simulated game is fast and does not hang"
+
+
+def test_real_fight_is_babysat():
+    chosen = settings("iudex")
+    client = chosen.config.client
+    assert chosen.environment_config.game == "real"
+    assert client.isolate and client.discard_late_steps and client.min_steps_per_minute
+    assert client.step_timeout_s + 1 < 60, "a frozen game is started again within a minute"
+    assert chosen.algorithm_config.replay_ratio >= 4
+
+
+@pytest.mark.parametrize("name", ["iudex", "iudex-simulated"])
+def test_both_learn_the_same_fight(name):
+    chosen = settings(name)
+    spec = chosen.environment.spec(chosen.environment_config)
+    assert spec.masked and spec.observations["observation"].shape == (74,)
