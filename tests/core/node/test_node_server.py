@@ -36,6 +36,7 @@ def test_node_waits_for_a_server_that_is_away_and_goes_on(stage, caplog):
         stage.recorder.wait("model_updated", where=lambda a: a["iteration"] == 2)
         stage.recorder.wait("weights_published", where=lambda a: a["iteration"] == 2)
         stage.recorder.wait("episode_finished")
+        stage.stop()
     assert "The server is away. Trying again until it is back." in caplog.text
     assert "The server is back." in caplog.text
     assert stage.outside.read_model(-1)[0] == 2
