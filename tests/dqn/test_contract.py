@@ -60,6 +60,14 @@ COMBINATIONS = {
     "boltzmann": {"exploration": "boltzmann"},
     "prioritized": {"prioritized": {"beta_steps": 50}},
     "prioritized quantile": {"prioritized": {}, "head": "quantile"},
+    "rainbow": {
+        "head": "categorical",
+        "dueling": True,
+        "noisy": True,
+        "exploration": "noisy",
+        "prioritized": {},
+    },
+    "normalized, with resets": {"normalize": True, "layer_norm": True, "resets": {"every": 20, "recovery": 5}},
     "ladder": {"exploration": "ladder", "reward_clip": 1.0},
 }
 

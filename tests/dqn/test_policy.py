@@ -46,7 +46,7 @@ def test_policies_give_the_values_of_the_network(changes, rng):
     x = rng.normal(size=(9, 5)).astype(np.float32)
     with torch.no_grad():
         expected = make_head(config).values(network({"observation": torch.from_numpy(x)})).numpy()
-    for policy in (NumpyQ(arrays, config, ACTIONS), TorchQ(arrays, config, FEATURES, ACTIONS)):
+    for policy in (NumpyQ(arrays, config, ACTIONS), TorchQ(arrays, config, FEATURES, ACTIONS, None)):
         np.testing.assert_allclose(policy.many({"observation": x}), expected, rtol=1e-5, atol=1e-5)
         for row in range(9):
             one = policy.one({"observation": x[row : row + 1]})

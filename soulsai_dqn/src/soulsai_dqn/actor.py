@@ -11,7 +11,8 @@ from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.encoders import chosen_network, mlp
 from soulsai_dqn.exploration import Explorer, random_action
 from soulsai_dqn.features import Features, number_of_actions
-from soulsai_dqn.policy import NumpyQ, Policy
+from soulsai_dqn.normalization import MEAN
+from soulsai_dqn.policy import NoisyQ, NormalizedQ, NumpyQ, Policy
 from soulsai_dqn.priorities import td_errors
 from soulsai_dqn.trajectory import Trajectory
 
@@ -39,11 +40,18 @@ class DQNActor(Actor):
         self._shares = [self._explorer.share(row) for row in range(len(self._shares))]
 
     def _policy_of(self, arrays: Arrays) -> Policy:
+        policy = self._plain_policy_of({name: a for name, a in arrays.items() if not name.startswith("normalizer.")})
+        return NormalizedQ(policy, arrays) if MEAN in arrays else policy
+
+    def _plain_policy_of(self, arrays: Arrays) -> Policy:
+        rng = self._rng if self._config.exploration == "noisy" else None
+        if self._in_numpy and self._config.noisy:
+            return NoisyQ(arrays, self._config, self._actions, rng)
         if self._in_numpy:
             return NumpyQ(arrays, self._config, self._actions)
         from soulsai_dqn.torch_policy import TorchQ
 
-        return TorchQ(arrays, self._config, self._features, self._actions)
+        return TorchQ(arrays, self._config, self._features, self._actions, rng)
 
     def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:
         if self._policy is None:

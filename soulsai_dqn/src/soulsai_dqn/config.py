@@ -164,6 +164,11 @@ class DQNConfig(Settings):
                 f"loss: mse is for head: scalar; head: {self.head} has a loss of its own, so leave loss at huber",
             ),
             (
+                self.resets.every is not None and self.resets.recovery >= self.resets.every,
+                f"resets.recovery ({self.resets.recovery}) must be less than resets.every ({self.resets.every}): "
+                "one reset would follow the other without end",
+            ),
+            (
                 recurrent and self.frame_stack is not None,
                 "recurrent with frame_stack would remember twice: an LSTM takes single frames; set frame_stack: null",
             ),

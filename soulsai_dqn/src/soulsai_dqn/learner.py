@@ -13,6 +13,7 @@ from soulsai_core import Arrays, ArraySpec, CheckpointError, EnvSpec, Learner, S
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.features import Features, number_of_actions
 from soulsai_dqn.gradients import Outcome
+from soulsai_dqn.normalization import RunningMoments, normalized
 from soulsai_dqn.optimization import Trainer
 from soulsai_dqn.priorities import beta_at
 from soulsai_dqn.prioritized import PrioritizedReplay
@@ -36,6 +37,7 @@ class DQNLearner(Learner):
         self._rng = rng
         self._replay = _make_replay(config, self.columns)
         self._trainer = Trainer(config, features, actions, int(rng.integers(2**31)))
+        self._moments = RunningMoments(features.size) if config.normalize and features.size else None
         self._due = 0
         self._owed = 0.0
         self._rows = 0
@@ -49,6 +51,8 @@ class DQNLearner(Learner):
 
     def add(self, batch: SampleBatch, client: str) -> None:
         self._replay.append(batch.columns)
+        if self._moments is not None:
+            self._moments.update(batch.columns["observation"])
         self._due += len(batch)
         self._rows += len(batch)
         if len(self._replay) < self._config.learning_starts:
@@ -63,8 +67,13 @@ class DQNLearner(Learner):
         steps = int(self._owed)
         self._owed -= steps
         outcome: Outcome | None = None
-        for done in range(0, steps, _DRAW):
-            outcome = self._train(min(_DRAW, steps - done))
+        while steps:
+            count = min(_DRAW, steps, self._trainer.steps_until_reset)
+            outcome = self._train(count)
+            steps -= count
+            if self._trainer.reset_due:
+                self._trainer.reset()
+                steps += self._config.resets.recovery
         return self._report(outcome)
 
     def _train(self, steps: int) -> Outcome:
@@ -72,6 +81,10 @@ class DQNLearner(Learner):
         prioritized = self._config.prioritized
         beta = 1.0 if prioritized is None else beta_at(prioritized, self._rows)
         draw = self._replay.draw(self._rng, steps, self._config.batch_size, beta)
+        if self._moments is not None:
+            arrays = self._moments.arrays()
+            for name in ("observation", "next_observation"):
+                draw.columns[name] = normalized(draw.columns[name], arrays)
         outcomes = [self._trainer.step(batch) for batch in _minibatches(draw, self._trainer.device)]
         if prioritized is not None:
             errors = torch.stack([self._trainer.errors(outcome) for outcome in outcomes])
@@ -88,10 +101,12 @@ class DQNLearner(Learner):
         return report
 
     def weights(self) -> Arrays:
-        return self._trainer.weights()
+        return {**self._trainer.weights(), **({} if self._moments is None else self._moments.arrays())}
 
     def save(self, *, buffer: bool) -> State:
         arrays = self._trainer.save()
+        if self._moments is not None:
+            arrays["moments"] = self._moments.save()
         if buffer:
             arrays["replay"] = self._replay.save()
         values = {
@@ -106,6 +121,8 @@ class DQNLearner(Learner):
     def load(self, state: State) -> None:
         try:
             self._trainer.load(state.arrays, int(state.values["gradient_steps"]))
+            if self._moments is not None:
+                self._moments.load(state.arrays["moments"])
             self._due, self._owed = int(state.values["due"]), float(state.values["owed"])
             self._rows = int(state.values["rows"])
             self._rng.bit_generator.state = state.values["rng"]

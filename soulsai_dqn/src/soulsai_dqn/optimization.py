@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -66,10 +68,17 @@ class Trainer:
         """Absolute TD errors (n,) of expected returns, the same that clients reckon with their Q-values."""
         return (self.head.values(outcome.chosen) - self.head.target_values(outcome.target)).abs()
 
+    @property
+    def steps_until_reset(self) -> int:
+        """Gradient steps up to the next one that a reset may follow."""
+        every = self._config.resets.every
+        return sys.maxsize if every is None else every - self.steps % every
+
+    @property
     def reset_due(self) -> bool:
-        """It is time for a reset."""
+        """A reset follows the last gradient step."""
         every, last = self._config.resets.every, self._config.resets.last
-        return every is not None and self.steps % every == 0 and 0 < self.steps <= (last or self.steps)
+        return every is not None and self.steps % every == 0 and self.steps <= (last or self.steps)
 
     def reset(self) -> None:
         """Shrink all but the head towards fresh parameters, make the head fresh, and forget the optimizer's moments."""

@@ -1,10 +1,11 @@
-"""What the entry point `dqn` of `soulsai.algorithms` leads to. Torch is imported only for the learner."""
+"""What the entry points of `soulsai.algorithms` lead to. Torch is imported only for the learner."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from soulsai_core import Actor, AlgorithmPlugin, EnvSpec, Learner
+from soulsai_dqn import presets
 from soulsai_dqn.config import DQNConfig
 
 
@@ -20,4 +21,13 @@ def _actor(config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> Actor:
     return DQNActor(config, spec, rng)
 
 
-plugin = AlgorithmPlugin(name="dqn", config=DQNConfig, learner=_learner, actor=_actor)
+def _named(name: str, config: type[DQNConfig]) -> AlgorithmPlugin:
+    return AlgorithmPlugin(name=name, config=config, learner=_learner, actor=_actor)
+
+
+plugin = _named("dqn", DQNConfig)
+qrdqn = _named("qrdqn", presets.QRDQNConfig)
+rainbow = _named("rainbow", presets.RainbowConfig)
+apex = _named("apex", presets.ApexConfig)
+r2d2 = _named("r2d2", presets.R2D2Config)
+high_replay = _named("high_replay", presets.ResetsConfig)

@@ -9,6 +9,8 @@ import numpy as np
 
 from soulsai_core import Arrays
 from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.noise import NoisyDense
+from soulsai_dqn.normalization import normalized
 
 _ZERO = np.zeros((), np.float32)
 _EPSILON = 1e-5
@@ -39,7 +41,7 @@ class NumpyQ:
     def __init__(self, arrays: Arrays, config: DQNConfig, actions: int) -> None:
         depth = len(config.hidden) + 1
         raw = [(arrays[f"layers.{i}.weight"], arrays[f"layers.{i}.bias"]) for i in range(depth)]
-        self._finish = _finisher(config, actions)
+        self._finish = _finisher(config, actions) if config.head == "categorical" else None
         if self._finish is None:
             raw[-1] = _folded(*raw[-1], config, actions)
         normed = range(depth - 1 if config.layer_norm else 0)
@@ -82,6 +84,55 @@ class NumpyQ:
         return outputs if self._finish is None else self._finish(outputs)
 
 
+class NoisyQ:
+    """The same with noisy layers: nothing is folded, since the noise comes between.
+
+    Args: as NumpyQ's, and
+        rng: for the noise; None acts without it.
+    """
+
+    def __init__(self, arrays: Arrays, config: DQNConfig, actions: int, rng: np.random.Generator | None) -> None:
+        depth = len(config.hidden) + 1
+        self._layers = [NoisyDense(arrays, f"layers.{i}", rng) for i in range(depth)]
+        normed = range(depth - 1 if config.layer_norm else 0)
+        self._norms = [(arrays[f"norms.{i}.weight"], arrays[f"norms.{i}.bias"]) for i in normed]
+        self._finish = _finisher(config, actions)
+
+    def one(self, observations: Arrays) -> np.ndarray:
+        """Q-values (actions,) for one observation, name -> (1, *shape)."""
+        return self.many(observations)[0]
+
+    def many(self, observations: Arrays) -> np.ndarray:
+        """Q-values (n, actions) for observations name -> (n, *shape)."""
+        x = observations["observation"]
+        for i, layer in enumerate(self._layers[:-1]):
+            x = layer(x)
+            x = np.maximum(_normalized(x, *self._norms[i]) if self._norms else x, _ZERO)
+        return self._finish(self._layers[-1](x))
+
+
+class NormalizedQ:
+    """Another policy that sees vectors less their mean, over their deviation.
+
+    Args:
+        arrays: with "normalizer.mean" and "normalizer.scale".
+    """
+
+    def __init__(self, policy: Policy, arrays: Arrays) -> None:
+        self._policy, self._arrays = policy, arrays
+
+    def one(self, observations: Arrays) -> np.ndarray:
+        """Q-values (actions,) for one observation, name -> (1, *shape)."""
+        return self._policy.one(self._seen(observations))
+
+    def many(self, observations: Arrays) -> np.ndarray:
+        """Q-values (n, actions) for observations name -> (n, *shape)."""
+        return self._policy.many(self._seen(observations))
+
+    def _seen(self, observations: Arrays) -> Arrays:
+        return {**observations, "observation": normalized(observations["observation"], self._arrays)}
+
+
 def _normalize_one(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:
     """Layer norm of (width,) in place."""
     size = len(x)
@@ -112,16 +163,17 @@ def _dueling(streams: np.ndarray) -> np.ndarray:
     return streams[:-1] - streams[:-1].mean(0) + streams[-1]
 
 
-def _finisher(config: DQNConfig, actions: int) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Last layer's outputs (n, streams * K) -> Q-values (n, actions), where that is not linear."""
-    if config.head != "categorical":
-        return None
+def _finisher(config: DQNConfig, actions: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Last layer's outputs (n, streams * K) -> Q-values (n, actions)."""
+    atoms = 1 if config.head == "scalar" else config.atoms
     support = np.linspace(config.value_low, config.value_high, config.atoms, dtype=np.float32)
 
     def expected(outputs: np.ndarray) -> np.ndarray:
-        streams = outputs.reshape(len(outputs), actions + config.dueling, config.atoms)
-        logits = np.moveaxis(_dueling(np.moveaxis(streams, 1, 0)), 0, 1) if config.dueling else streams
-        logits = np.exp(logits - logits.max(2, keepdims=True))
-        return (logits @ support) / logits.sum(2)
+        streams = outputs.reshape(len(outputs), actions + config.dueling, atoms)
+        of_actions = np.moveaxis(_dueling(np.moveaxis(streams, 1, 0)), 0, 1) if config.dueling else streams
+        if config.head != "categorical":
+            return of_actions.mean(2)
+        share = np.exp(of_actions - of_actions.max(2, keepdims=True))
+        return (share @ support) / share.sum(2)
 
     return expected

@@ -1,0 +1,73 @@
+"""Settings: what does not go together is refused with a sentence, and presets are settings with other defaults."""
+
+import pytest
+from pydantic import ValidationError
+
+from soulsai_core import ArraySpec, Catalog, ConfigError, Discrete, EnvSpec, PluginError, SpaceError
+from soulsai_dqn.config import DQNConfig, NetworkChoice
+from soulsai_dqn.encoders import chosen_network, impala_cnn, make_encoder, mlp, nature_cnn
+from soulsai_dqn.features import Features
+
+VECTOR = Features(EnvSpec("v", {"observation": ArraySpec((4,), "float32")}, Discrete(2)))
+PIXELS = Features(EnvSpec("p", {"observation": ArraySpec((84, 84), "uint8")}, Discrete(2)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"learning_starts": 9, "buffer_size": 8}, r"learning_starts \(9\) must not be more than buffer_size \(8\)"),
+        ({"exploration": "noisy"}, "needs a network with noisy layers: set noisy: true"),
+        ({"head": "categorical", "value_low": 1, "value_high": 1}, "must be less than value_high"),
+        ({"head": "quantile", "loss": "mse"}, "loss: mse is for head: scalar"),
+        ({"recurrent": {}, "frame_stack": 4}, "an LSTM takes single frames"),
+        ({"recurrent": {}, "noisy": True}, "recurrent with noisy"),
+        ({"recurrent": {}, "buffer_size": 30, "learning_starts": 1}, "single-step replay cannot teach an LSTM"),
+        ({"resets": {"every": 10, "recovery": 10}}, "one reset would follow the other"),
+        ({"device": "gpu"}, "must be cpu, cuda, cuda:N or auto"),
+    ],
+)
+def test_wrong_combination_is_refused_with_what_to_do(settings, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        DQNConfig(**settings)
+
+
+def test_network_follows_from_the_observations_or_is_named():
+    assert chosen_network(NetworkChoice(), VECTOR) is mlp
+    assert chosen_network(NetworkChoice(), PIXELS) is nature_cnn
+    assert chosen_network(NetworkChoice(name="impala_cnn"), PIXELS) is impala_cnn
+
+
+@pytest.mark.parametrize(
+    ("name", "features", "sentence"),
+    [("mlp", PIXELS, "takes no images.*nature_cnn"), ("nature_cnn", VECTOR, "there are none; choose network.name mlp")],
+)
+def test_network_that_cannot_take_the_observations_is_refused(name, features, sentence):
+    with pytest.raises(SpaceError, match=sentence):
+        chosen_network(NetworkChoice(name=name), features)
+
+
+def test_network_that_is_not_installed_is_refused_with_those_that_are():
+    with pytest.raises(PluginError, match=r"no network 'transformer' installed.*mlp"):
+        chosen_network(NetworkChoice(name="transformer"), VECTOR)
+
+
+def test_wrong_setting_of_a_network_is_refused_by_name():
+    with pytest.raises(ConfigError, match=r"network.config does not fit the network 'mlp': depth"):
+        make_encoder(NetworkChoice(config={"depth": 3}), VECTOR, None)
+
+
+@pytest.mark.parametrize("name", ["qrdqn", "rainbow", "apex", "high_replay"])
+def test_preset_is_an_algorithm_whose_parts_can_be_switched_off(name):
+    config = Catalog().algorithm(name).config
+    changed = {key for key in DQNConfig.model_fields if getattr(config(), key) != getattr(DQNConfig(), key)}
+    assert changed
+    for key in changed - {"noisy", "exploration"}:
+        assert getattr(config(**{key: getattr(DQNConfig(), key)}), key) == getattr(DQNConfig(), key)
+
+
+def test_rainbow_is_all_of_its_parts():
+    rainbow = Catalog().algorithm("rainbow").config()
+    assert (rainbow.double, rainbow.dueling, rainbow.noisy, rainbow.head, rainbow.exploration) == (
+        True, True, True, "categorical", "noisy"
+    )  # fmt: skip
+    assert rainbow.n_step == 3 and rainbow.prioritized is not None
