@@ -11,7 +11,7 @@ from soulsai_core import EnvironmentFailure
 from soulsai_souls_env.building import make_gym
 from soulsai_souls_env.config import FaultsConfig, SimulationConfig, SoulsConfig
 
-HIT, NOTHING = 16, 19
+ROLL, HIT, NOTHING = 8, 16, 19
 
 
 def fight(config, choose, episodes=1, seed=0):
@@ -78,7 +78,10 @@ def test_steps_take_a_tenth_of_a_second_of_game_time():
     assert env.unwrapped.game.clock.milliseconds - before == pytest.approx(5000, rel=0.1)
 
 
-@pytest.mark.parametrize(("kind", "sentence"), [("lost_focus", "lost the focus"), ("crash", "MemoryReadError")])
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [("lost_focus", "lost the focus"), ("crash", "MemoryReadError"), ("dialog", "3 rolls in a row had no effect")],
+)
 def test_fault_ends_the_step_with_an_error(kind, sentence):
     from soulsai_souls_env.plugin import plugin
 
@@ -87,6 +90,6 @@ def test_fault_ends_the_step_with_an_error(kind, sentence):
     environment = plugin.make(config, 0)
     environment.reset()
     with pytest.raises(EnvironmentFailure, match=sentence):
-        for _ in range(30):
-            environment.step(np.array([NOTHING]))
+        for _ in range(60):
+            environment.step(np.array([ROLL]))
     environment.close()

@@ -13,7 +13,7 @@ from soulsai_souls_env.config import ImageConfig, SoulsConfig
 from soulsai_souls_env.soulsgym_access import import_soulsgym
 from soulsai_souls_env.spaces import layout_of
 from soulsai_souls_env.troubles import cannot_start, check_platform
-from soulsai_souls_env.wrappers import InFocus, Outcome, StateVector
+from soulsai_souls_env.wrappers import InFocus, Outcome, Responsive, StateVector
 
 
 def build(config: SoulsConfig, seed: int | None) -> Environment:
@@ -37,7 +37,7 @@ def make_gym(config: SoulsConfig, seed: int | None) -> gymnasium.Env:
         from soulsai_souls_env.simulated_game.seam import InVirtualTime
 
         env = InVirtualTime(env, game, rng)
-    env = Outcome(InFocus(env))
+    env = Outcome(Responsive(InFocus(env)))
     return _pictures(env, config.image) if config.shows_pictures else StateVector(env, layout_of(config))
 
 

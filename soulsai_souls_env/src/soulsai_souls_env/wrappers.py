@@ -65,3 +65,29 @@ class InFocus(gymnasium.Wrapper):
         if not self.env.unwrapped._game_window.focused:  # type: ignore[attr-defined]
             raise EnvironmentFailure("The game lost the focus, so its keys went to another window.")
         return result
+
+
+class Responsive(gymnasium.Wrapper):
+    """Notices when the game no longer takes keys, as behind a dialog: whoever stands or walks and has stamina can roll.
+    In the middle of other animations a roll may be lost (1 of 34 in the recorded fight)."""
+
+    most_ignored = 3
+    _rolls = range(8, 16)
+    _free = frozenset(("Idle", "Move", "None"))
+
+    def __init__(self, env: gymnasium.Env) -> None:
+        super().__init__(env)
+        self._ignored = 0
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, Info]:
+        """Like the environment's own. Raises EnvironmentFailure if too many rolls in a row had no effect."""
+        soulsgym: Any = self.env.unwrapped
+        before = soulsgym._internal_state
+        result = self.env.step(action)
+        if action in self._rolls and before.player_animation in self._free and before.player_sp > 0:
+            self._ignored = self._ignored + 1 if soulsgym._internal_state.player_animation in self._free else 0
+            if self._ignored >= self.most_ignored:
+                raise EnvironmentFailure(
+                    f"{self._ignored} rolls in a row had no effect: a dialog or another window takes the keys."
+                )
+        return result
