@@ -1,5 +1,6 @@
 """Real objects put together: a node from a configuration, a client from what the node announced."""
 
+import dataclasses
 import socket
 
 import msgspec
@@ -228,3 +229,21 @@ def test_announcement_that_cannot_be_read_is_an_error_that_says_so(payload):
 
 def test_announcement_survives_the_wire(announced):
     assert msgspec.json.decode(msgspec.json.encode(announced), type=Announcement) == announced
+
+
+def test_environment_that_starts_again_does_not_repeat_its_episodes(announced, catalog, monkeypatch):
+    seeds: list[int | None] = []
+    chosen = catalog.environment(announced.environment["name"])
+    recording = dataclasses.replace(chosen, make=lambda config, seed: seeds.append(seed))
+    monkeypatch.setattr(catalog, "environment", lambda name: recording)
+    client = make_client(announced, MemoryTransport(), catalog=catalog, seed=3)
+    for _ in range(3):
+        client._make_environment()
+    assert seeds[0] == 3
+    assert len(set(seeds)) == 3
+
+
+def test_client_older_than_the_node_is_told_what_to_install(announced, catalog):
+    newer = msgspec.structs.replace(announced, client={**announced.client, "telepathy": True}, version="9.9")
+    with pytest.raises(ConfigError, match=r"does not know: install 9\.9"):
+        make_client(newer, MemoryTransport(), catalog=catalog)

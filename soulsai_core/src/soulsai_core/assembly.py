@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import platform
 import random
@@ -15,7 +16,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from soulsai_core.catalog import Catalog
 from soulsai_core.client import Client
@@ -31,6 +32,8 @@ from soulsai_core.training import TrainingNode
 from soulsai_core.transport import StreamLimits
 
 log = logging.getLogger(__name__)
+
+_SEED_STRIDE = 10_007  # further apart than the environments of one vector
 
 
 def open_transport(settings: RedisSettings, run: str) -> Transport:
@@ -165,7 +168,7 @@ def make_client(
             "Install the same versions of the environment's packages."
         )
     host = platform.node() or "client"
-    settings = ClientSettings(**announcement.client)
+    settings = _client_settings(announcement)
     return Client(
         transport=transport,
         session=announcement.session,
@@ -179,15 +182,29 @@ def make_client(
     )
 
 
+def _client_settings(announcement: Announcement) -> ClientSettings:
+    try:
+        return ClientSettings(**announcement.client)
+    except ValidationError as error:
+        here = version("soulsai-core")
+        raise ConfigError(
+            f"The training node has client settings that soulsai-core {here} here does not know: install "
+            f"{announcement.version}, as the node has."
+        ) from error
+
+
 def _environment_maker(
     plugin: EnvironmentPlugin, config: BaseModel, seed: int | None, settings: ClientSettings
 ) -> Callable[[], Environment]:
-    """In this process, or in one of its own."""
+    """In this process, or in one of its own. Each start has a seed of its own, so that no start repeats another's
+    episodes."""
+    seeds = itertools.count(seed, _SEED_STRIDE) if seed is not None else itertools.repeat(None)
     if not settings.isolate:
-        return lambda: plugin.make(config, seed)
+        return lambda: plugin.make(config, next(seeds))
     from soulsai_core.isolation import IsolatedEnvironment, installed
 
-    make = installed(plugin, config, seed)
     return lambda: IsolatedEnvironment(
-        make, step_timeout=settings.step_timeout_s, start_timeout=settings.start_timeout_s
+        installed(plugin, config, next(seeds)),
+        step_timeout=settings.step_timeout_s,
+        start_timeout=settings.start_timeout_s,
     )
