@@ -30,9 +30,9 @@ export class Group {
 
   /** Draw `curves`: name -> columns; new names get a card at the end. */
   draw(names, curves) {
-    if (names.length) this.box.querySelector(".empty")?.remove();
     for (const name of names) {
       if (!curves[name]) continue;
+      this.box.querySelector(".empty")?.remove();
       if (!this.cards.has(name)) this.cards.set(name, new Card(this, name));
       this.cards.get(name).draw(curves[name]);
     }
@@ -89,7 +89,10 @@ class Card {
     const [from, to] = this.group.shown;
     const x = this.columns.x;
     if (!x.length) return;
-    this.plot.setScale("x", { min: from ?? x[0], max: Math.max(to ?? x[x.length - 1], (from ?? x[0]) + 1e-6) });
+    const first = from ?? x[0];
+    const last = Math.max(to ?? x[x.length - 1], first + 1e-6);
+    this.plot.setScale("x", { min: first, max: last });
+    [this.place.dataset.from, this.place.dataset.to] = [first, to ?? x[x.length - 1]];
   }
 
   clear() {
@@ -126,7 +129,7 @@ class Card {
     this.plot = new uPlot({
       width: this.place.clientWidth || 300,
       height: this.height(),
-      padding: [8, 6, 0, 0],
+      padding: [8, 16, 0, 0],
       cursor: {
         sync: { key: this.group.sync.key, setSeries: false },
         drag: { x: true, y: false, setScale: false },

@@ -10,16 +10,16 @@ export function showClients({ clients, time }) {
   if (clients.length) document.getElementById("clients").replaceChildren(...clients.map((client) => row(client, time)));
 }
 
-function lost(client) {
-  return client.silent == null || client.silent >= LOST;
+export function lost(client) {
+  return client.silent >= LOST;
 }
 
 function row(client, time) {
   const rejected = Object.entries(client.rejected);
   const total = rejected.reduce((sum, [, n]) => sum + n, 0);
   const troubles = [
-    client.restarts ? `${count(client.restarts)} restarts` : "",
-    client.dropped ? `${count(client.dropped)} steps dropped` : "",
+    client.restarts ? `restarts: ${count(client.restarts)}` : "",
+    client.dropped ? `steps dropped: ${count(client.dropped)}` : "",
   ].filter(Boolean);
   const cells = [
     [null, element("b", {}, client.host), element("small", {}, client.id),
@@ -30,7 +30,7 @@ function row(client, time) {
     ["Return", number(client.last_return)],
     ["Admitted", count(client.admitted)],
     ["Rejected", count(total), ...rejected.map(([reason, n]) => element("small", { class: "flag" }, `${count(n)} ${reason}`))],
-    ["Last seen", lost(client) ? `${duration(client.silent)} ago` : "now"],
+    ["Last seen", lost(client) ? `${duration(client.silent)} ago` : client.silent == null ? "–" : "now"],
   ];
   const made = cells.map(([label, ...parts], i) => element("td", { "data-label": label, class: i > 1 ? "n" : null }, ...parts));
   return element("tr", { class: lost(client) ? "gone" : null, "data-client": client.id }, ...made);

@@ -3,7 +3,7 @@
 import { Group } from "./charts.js";
 import { clock, count, duration, element, millisecondTick, milliseconds, number } from "./text.js";
 import { offerSaving } from "./saving.js";
-import { showClients } from "./clients.js";
+import { lost, showClients } from "./clients.js";
 
 const $ = (id) => document.getElementById(id);
 const POINTS = 800;
@@ -195,10 +195,10 @@ function showFacts(state) {
     ["Episodes", count(state.episodes)],
     ["Environment steps", count(status.env_steps)],
     ["Steps per second", count(state.rates[0])],
-    ["Clients", count(state.clients.filter((c) => c.silent != null && c.silent < 15).length)],
+    ["Clients", count(state.clients.filter((client) => !lost(client)).length)],
     ["Model iteration", count(status.iteration), `${number(status.iterations_per_second)}/s`],
     ["Update time", milliseconds(status.learner.update_seconds)],
-    ["Admitted", `${(status.acceptance * 100).toFixed(status.acceptance > 0.9995 || rejected === 0 ? 0 : 1)} %`, rejected ? `${count(rejected)} rejected` : ""],
+    ["Admitted", `${(status.acceptance * 100).toFixed(rejected ? 1 : 0)} %`],
     ["Age of samples", `${number(status.age.iterations)}`, "iterations"],
   ];
   $("facts").replaceChildren(...facts.map(([name, value, note]) =>
