@@ -92,11 +92,15 @@ def test_message_with_rows_of_two_iterations_gives_the_newer_ones(rounds_of, mak
     assert rounds.completed == 1
 
 
-def test_lost_message_stalls_the_round_until_it_is_begun_anew(rounds_of, play, clock):
+@pytest.mark.parametrize(("arrived", "patience"), [((0,), TIMEOUT), ((1,), 1), ((), TIMEOUT)])
+def test_lost_message_stalls_the_round_until_it_is_begun_anew(rounds_of, play, clock, arrived, patience):
+    """At once where a later message shows that an earlier one was lost."""
     rounds = rounds_of()
     play(rounds, "a")
-    play(rounds, "b", which=(1,))
-    clock.wait(TIMEOUT + 1)
+    play(rounds, "b", which=arrived)
+    clock.wait(patience)
+    assert not rounds.stalled
+    clock.wait(0.1)
     assert rounds.stalled and not rounds.complete
     rounds.begin()
     assert not rounds.stalled and rounds.completed == 1

@@ -20,6 +20,7 @@ class Assembly:
         self.iteration = iteration
         self.rows = 0
         self._length: int | None = None
+        self._highest = -1
         self._seen = np.zeros(1024, np.bool_)
         self._pieces: list[Arrays] = []
 
@@ -28,10 +29,16 @@ class Assembly:
         """All rows up to the last one are there."""
         return self.rows == self._length
 
+    @property
+    def torn(self) -> bool:
+        """A later row is there and an earlier one is not: since messages come in order, it was lost."""
+        return self.rows <= self._highest
+
     def add(self, batch: SampleBatch) -> int:
         """Take in rows of this iteration, but those that are there already. Returns how many were new."""
         position = batch.columns[POSITION]
-        self._make_room(int(position.max()) + 1)
+        self._highest = max(self._highest, int(position.max()))
+        self._make_room(self._highest + 1)
         new = ~self._seen[position]
         if np.count_nonzero(new) != len(np.unique(position[new])):  # the same position twice in one message
             new &= np.isin(np.arange(len(position)), np.unique(position, return_index=True)[1])

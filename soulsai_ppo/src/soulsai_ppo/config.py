@@ -23,7 +23,7 @@ class PPOConfig(BaseModel):
     )
     min_clients: int = Field(default=1, ge=1, description="Clients that on_lost_client: continue needs at least.")
     round_timeout_s: float = Field(
-        default=30, gt=0, description="A round without any new sample for so long is begun anew: messages were lost."
+        default=60, gt=0, description="A round without any new sample for so long is begun anew: messages were lost."
     )
 
     epochs: int = Field(default=10, ge=1, description="Passes over the samples of a round.")

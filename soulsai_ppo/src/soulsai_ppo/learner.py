@@ -113,9 +113,9 @@ class PPOLearner(Learner):
         else:
             self._restarts += 1
             log.warning(
-                "No sample has come for %.0f s: the round is begun anew. %d rollouts are complete and stay.",
-                self._config.round_timeout_s, self._rounds.completed,
-            )  # fmt: skip
+                "Samples were lost, or a client is stuck: the round is begun anew. %d rollouts are complete and stay.",
+                self._rounds.completed,
+            )
         self._rounds.begin()
         self._players = max(len(self._rounds.expected), self.sync.required_clients)
         return {**self._report, "rounds_restarted": float(self._restarts)}

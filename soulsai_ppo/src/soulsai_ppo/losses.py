@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+_LARGEST = 20
+"""Log-ratios end here: one action that became much more likely must not make everything infinite."""
+
 
 class PolicyLoss(NamedTuple):
     """The clipped surrogate objective, negated.
@@ -27,7 +30,7 @@ class PolicyLoss(NamedTuple):
 def policy_loss(log_prob: np.ndarray, old_log_prob: np.ndarray, advantage: np.ndarray, clip: float) -> PolicyLoss:
     """-min(ratio * A, clip(ratio, 1 - clip, 1 + clip) * A) with ratio = exp(log_prob - old_log_prob) (Schulman et al.
     2017, equation 7)."""
-    log_ratio = log_prob - old_log_prob
+    log_ratio = np.minimum(log_prob - old_log_prob, _LARGEST)
     ratio = np.exp(log_ratio)
     plain = ratio * advantage
     clipped = np.clip(ratio, 1 - clip, 1 + clip) * advantage

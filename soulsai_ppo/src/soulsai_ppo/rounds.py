@@ -100,8 +100,10 @@ class Rounds:
 
     @property
     def stalled(self) -> bool:
-        """Enough clients are there, and nothing has come for so long that it must have been lost."""
-        return not self.missing and not self.complete and self._clock() - self._moved > self._timeout
+        """Enough clients are there, and nothing comes any more: something was lost, surely or very likely."""
+        torn = any(assembly.torn for assembly in self._growing.values())
+        waited = self._clock() - self._moved > (_PATIENCE if torn else self._timeout)
+        return waited and not self.missing and not self.complete
 
     @property
     def missing(self) -> int:
