@@ -74,6 +74,11 @@ class Herald:
             self._publisher.offer_progress(self._progress("running", iteration, env_steps))
             self._told()
 
+    def update_begins(self, iteration: int, env_steps: int) -> None:
+        """Several clients, who have less under way, play on while the learner learns."""
+        if self._clients > 1:
+            self.tell_if_due(iteration, env_steps)
+
     def start_over(self, iteration: int, env_steps: int) -> None:
         """The server has lost its memory, and with it samples that were on their way: acknowledgements begin afresh."""
         self._node = _new_name()
@@ -88,21 +93,24 @@ class Herald:
         self._next = self._clock() + _INTERVAL
 
     def _progress(self, state: str, iteration: int, env_steps: int) -> Progress:
-        clients = max(len(self._senders | self._roster.present.keys()), self._sync.required_clients, 1)
         return Progress(
             session=self._session,
             node=self._node,
             state=state,
             iteration=iteration,
             env_steps=env_steps,
-            window=max(self._rows_under_way(clients) // clients, 1),
+            window=max(self._rows_under_way() // self._clients, 1),
             acked=self._ledger.acked(),
         )
 
-    def _rows_under_way(self, clients: int) -> int:
+    @property
+    def _clients(self) -> int:
+        return max(len(self._senders | self._roster.present.keys()), self._sync.required_clients, 1)
+
+    def _rows_under_way(self) -> int:
         """One client's rows arrive in order; those of several overtake each other, and the last rows of an n-step
         return wait for the next ones while their client waits for room. That takes half of what is fresh."""
-        iterations = (self._sync.max_staleness - 1) // (1 if clients == 1 else 2)
+        iterations = (self._sync.max_staleness - 1) // (1 if self._clients == 1 else 2)
         return max(iterations, 1) * self._sync.rows_per_iteration
 
 

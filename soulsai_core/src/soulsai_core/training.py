@@ -220,7 +220,7 @@ class TrainingNode:
     def _train(self) -> None:
         required = self._learner.sync.required_clients
         while self._reason is None and self._learner.ready() and len(self._roster.present) >= required:
-            self._herald.tell_if_due(self.iteration, self.env_steps)  # clients play on while the learner learns
+            self._herald.update_begins(self.iteration, self.env_steps)
             self._update()
             self._between()
 
