@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from soulsai_core import assembly
-from soulsai_core.assembly import create_folder, make_client, make_node, open_transport, wait_for_announcement
+from soulsai_core.assembly import (
+    create_folder,
+    load_agent,
+    make_client,
+    make_node,
+    open_transport,
+    wait_for_announcement,
+)
 from soulsai_core.config import load_config, resolve
 from soulsai_core.contracts import API_VERSION
 from soulsai_core.errors import CheckpointError, ConfigError, PluginError, TransportError
@@ -247,3 +254,16 @@ def test_client_older_than_the_node_is_told_what_to_install(announced, catalog):
     newer = msgspec.structs.replace(announced, client={**announced.client, "telepathy": True}, version="9.9")
     with pytest.raises(ConfigError, match=r"does not know: install 9\.9"):
         make_client(newer, MemoryTransport(), catalog=catalog)
+
+
+def test_agent_of_a_training_is_found_in_its_folder_alone(announced, catalog, tmp_path):
+    [folder] = (tmp_path / "saves").iterdir()
+    agent = load_agent(folder, ["algorithm.config.rows=9"], catalog=catalog)
+    assert agent.actor.rows == 9, "settings may be overridden"
+    assert agent.spec == announced.spec and agent.environment_config.id == "Toy-v0"
+    assert agent.actor.act({"observation": np.ones((1, 2), np.float32)}, None).tolist() == [1]
+
+
+def test_folder_without_a_model_has_no_agent(catalog, tmp_path):
+    with pytest.raises(CheckpointError, match="There is no checkpoint in"):
+        load_agent(tmp_path, catalog=catalog)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from soulsai_core.assembly import join as join
+    from soulsai_core.assembly import load_agent as load_agent
     from soulsai_core.assembly import node_parts_for as node_parts_for
     from soulsai_core.assembly import open_transport as open_transport
     from soulsai_core.catalog import Catalog as Catalog
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
 _HOME = {
     "assembly": (
         "join",
+        "load_agent",
         "node_parts_for",
         "open_transport",
     ),

@@ -8,26 +8,27 @@ import platform
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from soulsai_core import checkpoint
 from soulsai_core.catalog import Catalog
 from soulsai_core.client import Client
-from soulsai_core.config import Config, Resolved, check_part, read_secret, resolve
+from soulsai_core.config import Config, Resolved, check_part, load_config, read_secret, resolve
 from soulsai_core.config.models import ClientSettings, RedisSettings
-from soulsai_core.contracts import API_VERSION, ConnectorContext, Environment, EnvironmentPlugin, Transport
+from soulsai_core.contracts import API_VERSION, Actor, ConnectorContext, Environment, EnvironmentPlugin, Transport
 from soulsai_core.errors import ConfigError, PluginError
 from soulsai_core.hooks import Observers
-from soulsai_core.messages import Announcement
+from soulsai_core.messages import Announcement, EnvSpec, Weights
 from soulsai_core.metrics import NodeMetrics
-from soulsai_core.run_folder import RunFolder
+from soulsai_core.run_folder import CONFIG, RunFolder
 from soulsai_core.training import TrainingNode
 from soulsai_core.transport import StreamLimits
 
@@ -109,6 +110,36 @@ def join(address: str, run: str = "main", *, password: str | None = None, seed: 
     announcement = wait_for_announcement(transport, lambda: True)
     assert announcement is not None
     return make_client(announcement, transport, seed=seed)
+
+
+class Agent(NamedTuple):
+    """A trained actor, and the environment that it was trained on."""
+
+    actor: Actor
+    spec: EnvSpec
+    environment: EnvironmentPlugin
+    environment_config: BaseModel
+
+
+def load_agent(
+    folder: Path, overrides: Sequence[str] = (), *, seed: int | None = None, catalog: Catalog | None = None
+) -> Agent:
+    """The newest model of the training in `folder`, ready to act.
+
+    Args:
+        overrides: of the training's settings, as in --set: `algorithm.config.epsilon.end=0` acts greedily.
+    """
+    run = RunFolder.resumable(folder)
+    catalog = catalog or Catalog()
+    config = load_config(run.path / CONFIG, ["telemetry.enabled=false", *overrides], {}, catalog)
+    resolved = resolve(config, catalog)
+    spec, rng = resolved.environment.spec(resolved.environment_config), np.random.default_rng(seed)
+    learner = resolved.algorithm.learner(resolved.algorithm_config, spec, rng)
+    state, counters = checkpoint.read(run.checkpoint)
+    learner.load(state)
+    actor = resolved.algorithm.actor(resolved.algorithm_config, spec, rng)
+    actor.load(Weights(counters["iteration"], learner.weights(), counters["env_steps"]))
+    return Agent(actor, spec, resolved.environment, resolved.environment_config)
 
 
 def _observers(resolved: Resolved, folder: RunFolder, public: dict[str, Any]) -> Observers:
