@@ -1,0 +1,37 @@
+"""Who fights: yardsticks that learn nothing, or the agent of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from soulsai_core import Arrays, load_agent
+
+Agent = Callable[[Arrays, np.ndarray], int]
+"""(observations of one row, bool (1, actions)) -> action."""
+
+LIGHT_ATTACK, NOTHING = 16, 19
+
+
+def random_agent(seed: int | None) -> Agent:
+    """Any valid action."""
+    rng = np.random.default_rng(seed)
+    return lambda _observations, masks: int(rng.choice(np.flatnonzero(masks[0])))
+
+
+def attacker(_seed: int | None) -> Agent:
+    """Strikes whenever it can, and does nothing else."""
+    return lambda _observations, masks: LIGHT_ATTACK if masks[0, LIGHT_ATTACK] else NOTHING
+
+
+YARDSTICKS = {"random": random_agent, "attack": attacker}
+
+
+def find_agent(name: str, seed: int | None) -> Agent:
+    """A yardstick by its name, or the newest model of a training by its folder."""
+    if name in YARDSTICKS:
+        return YARDSTICKS[name](seed)
+    actor = load_agent(Path(name), seed=seed).actor
+    return lambda observations, masks: int(actor.act(observations, masks)[0])

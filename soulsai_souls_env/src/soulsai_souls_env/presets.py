@@ -1,0 +1,69 @@
+"""Settings that go well together: the fight in the real game, and the same in the simulated one.
+
+Real games give about 25 samples a second from all PCs together, so each is learnt from many times, and none is wasted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from soulsai_core import PresetPlugin
+
+_ALGORITHM: dict[str, Any] = {
+    "hidden": [128, 128],
+    "layer_norm": True,
+    "dueling": True,
+    "head": "quantile",
+    "gamma": 0.99,  # ten seconds of a fight
+    "n_step": 5,
+    "prioritized": {},
+    "reward_scale": 1.0,  # a whole fight is worth between -1.1 and 1.1
+    "learning_rate": 5e-4,
+    "weight_decay": 0.0,
+}
+
+iudex = PresetPlugin(
+    "iudex",
+    {
+        "environment": {"name": "souls", "config": {"game_speed": 3.0, "init_pose_randomization": True}},
+        "algorithm": {
+            "name": "dqn",
+            "config": {
+                **_ALGORITHM,
+                "replay_ratio": 8.0,
+                "buffer_size": 500_000,
+                "learning_starts": 5_000,
+                "update_every": 25,  # a new model about once a second
+                "epsilon": {"end": 0.01, "steps": 200_000},
+            },
+        },
+        "training": {"checkpoint_every": 600, "stop": {"episodes": 100}},
+        "client": {
+            "isolate": True,
+            "step_timeout_s": 15,
+            "start_timeout_s": 180,
+            "late_step_s": 0.5,  # such a step spans more of the fight than others
+            "discard_late_steps": True,
+            "min_steps_per_minute": 60,
+        },
+    },
+)
+
+iudex_simulated = PresetPlugin(
+    "iudex-simulated",
+    {
+        "environment": {"name": "souls", "config": {"game": "simulated", "init_pose_randomization": True}},
+        "algorithm": {
+            "name": "dqn",
+            "config": {
+                **_ALGORITHM,
+                "replay_ratio": 2.0,
+                "buffer_size": 300_000,
+                "learning_starts": 5_000,
+                "update_every": 128,
+                "epsilon": {"end": 0.01, "steps": 60_000},
+            },
+        },
+        "training": {"stop": {"env_steps": 300_000, "episodes": 100}},
+    },
+)
