@@ -99,9 +99,9 @@ class QuantileHead(Head):
 
     def slope(self, chosen: Tensor, target: Tensor) -> Tensor:
         """-(τ_i A + (1 - τ_i) B) / K, where A sums the positive and B the negative errors over j, cut to [-1, 1]."""
-        error = (target.unsqueeze(1) - chosen.unsqueeze(2)).clamp_(-1.0, 1.0)
-        both = error.sum(2)
-        above = error.relu_().sum(2)
+        error = (target.unsqueeze(2) - chosen.unsqueeze(1)).clamp_(-1.0, 1.0)  # (n, j, i): sums of rows are quicker
+        both = error.sum(1)
+        above = error.relu_().sum(1)
         below = both.sub_(above)
         return below.addcmul_(self._midpoints, above - below).div_(-self.atoms)
 

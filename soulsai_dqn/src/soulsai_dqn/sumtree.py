@@ -25,7 +25,7 @@ class SumTree:
 
     def __getitem__(self, slots: np.ndarray) -> np.ndarray:
         """Priorities (n,) of slots (n,)."""
-        return self._nodes[self._leaves + slots]
+        return self._nodes.take(self._leaves + slots)
 
     def set(self, slots: np.ndarray, priorities: np.ndarray) -> None:
         """Give slots (n,) priorities (n,), none negative; of a slot that is there twice the last counts."""
@@ -35,7 +35,10 @@ class SumTree:
         while wide > len(slots):  # below, each parent has few children that changed
             parents >>= 1
             left = parents << 1
-            nodes[parents] = nodes[left] + nodes[left + 1]
+            sums = nodes.take(left)
+            left += 1
+            sums += nodes.take(left)
+            nodes[parents] = sums
             wide >>= 1
         while wide:  # above, a whole level is quicker than its parts
             np.add(nodes[2 * wide : 4 * wide : 2], nodes[2 * wide + 1 : 4 * wide : 2], out=nodes[wide : 2 * wide])
@@ -70,7 +73,7 @@ class SumTree:
         node += wide
         while wide < self._leaves:
             node <<= 1
-            left = nodes[node]
+            left = nodes.take(node)  # quicker than an index
             beyond = rest >= left
             node += beyond
             left *= beyond

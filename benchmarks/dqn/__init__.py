@@ -1,0 +1,1 @@
+"""How fast DQN's parts are, against others and against bare arithmetic in the same run."""
