@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from soulsai_core.errors import ConfigError, EnvironmentFailure, PluginError, SpaceError
+from soulsai_core.gym_env.failures import failed
 
 ACTION = np.zeros((1, 2), np.float32)
 
@@ -120,3 +121,9 @@ def test_spaces_that_cannot_be_served_are_a_space_error(plugin):
             plugin.spec(plugin.config(id="soulsai-test/Chat-v0"))
     finally:
         del gymnasium.registry["soulsai-test/Chat-v0"]
+
+
+def test_failure_that_is_a_sentence_already_stays_as_it_is():
+    """Wrappers of games say what is wrong in words of their own."""
+    error = EnvironmentFailure("The game lost the focus.")
+    assert str(failed("Game-v0", "step", error)) == "The game lost the focus."

@@ -23,7 +23,10 @@ def construction(env_id: str) -> Iterator[None]:
 
 
 def failed(env_id: str, action: str, error: Exception) -> EnvironmentFailure:
-    """An exception inside `action` ("step", "reset") as a sentence; the caller chains the cause."""
+    """An exception inside `action` ("step", "reset") as a sentence; the caller chains the cause. What is a sentence
+    already stays as it is."""
+    if isinstance(error, EnvironmentFailure):
+        return EnvironmentFailure(str(error))
     return EnvironmentFailure(f"environment {env_id!r} failed in {action}: {_cause(error)}")
 
 
