@@ -84,6 +84,26 @@ class TestDQNInCombination(AlgorithmContract):
         return DQNConfig(**{**SMALL, **COMBINATIONS[request.param]})
 
 
+RECURRENT = {"recurrent": {"width": 6, "burn_in": 2, "length": 4, "stride": 3}}
+REMEMBERING = {
+    "r2d2": {"prioritized": {}, "exploration": "ladder", "dueling": True},
+    "recurrent quantile": {"head": "quantile", "double": False, "normalize": True, "layer_norm": True},
+    "recurrent categorical, one step": {"head": "categorical", "n_step": 1},
+}
+
+
+class TestRecurrentDQN(AlgorithmContract):
+    """Sequences, stored state, burn-in."""
+
+    @pytest.fixture
+    def plugin(self):
+        return dqn
+
+    @pytest.fixture(params=REMEMBERING)
+    def config(self, request):
+        return DQNConfig(**{**SMALL, **RECURRENT, **REMEMBERING[request.param]})
+
+
 class TestDQNOnImages(AlgorithmContract):
     """With a vector beside them."""
 

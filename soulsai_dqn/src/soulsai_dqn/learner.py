@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from soulsai_dqn.gradients import Outcome
 from soulsai_dqn.normalization import RunningMoments, normalized
 from soulsai_dqn.optimization import Trainer
 from soulsai_dqn.priorities import beta_at
-from soulsai_dqn.prioritized import PrioritizedReplay
+from soulsai_dqn.prioritized import ERROR, PrioritizedReplay
 from soulsai_dqn.replay import Draw, ReplayBuffer
 from soulsai_dqn.trajectory import sample_columns
 
@@ -31,16 +31,26 @@ class DQNLearner(Learner):
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
         actions, features = number_of_actions(spec), Features(spec)
         self.sync = Sync(config.max_staleness, config.update_every)
-        prioritized = config.prioritized is not None
-        self.columns = sample_columns(features, actions, masked=spec.masked, prioritized=prioritized)
         self._config = config
         self._rng = rng
-        self._replay = _make_replay(config, self.columns)
-        self._trainer = Trainer(config, features, actions, int(rng.integers(2**31)))
+        self.columns = self._make_columns(spec, features)
+        self._replay = self._make_replay()
+        self._trainer = self._make_trainer(features, actions, int(rng.integers(2**31)))
         self._moments = RunningMoments(features.size) if config.normalize and features.size else None
         self._due = 0
         self._owed = 0.0
         self._rows = 0
+
+    def _make_columns(self, spec: EnvSpec, features: Features) -> dict[str, ArraySpec]:
+        prioritized = self._config.prioritized is not None
+        return sample_columns(features, number_of_actions(spec), masked=spec.masked, prioritized=prioritized)
+
+    def _make_replay(self) -> ReplayBuffer:
+        kept = {name: spec for name, spec in self.columns.items() if name != ERROR}
+        return make_replay(self._config, kept, self._config.buffer_size)
+
+    def _make_trainer(self, features: Features, actions: int, seed: int) -> Trainer:
+        return Trainer(self._config, features, actions, seed)
 
     def started(self, *, resumed: bool) -> None:
         torch.set_num_threads(self._config.threads)
@@ -50,13 +60,22 @@ class DQNLearner(Learner):
         torch.set_flush_denormal(False)
 
     def add(self, batch: SampleBatch, client: str) -> None:
-        self._replay.append(batch.columns)
+        self._remember(batch, client)
         if self._moments is not None:
             self._moments.update(batch.columns["observation"])
         self._due += len(batch)
         self._rows += len(batch)
-        if len(self._replay) < self._config.learning_starts:
+        if not self._enough:
             self._due = 0
+
+    def _remember(self, batch: SampleBatch, client: str) -> None:
+        """Put rows into the replay buffer."""
+        self._replay.append(batch.columns)
+
+    @property
+    def _enough(self) -> bool:
+        """There is enough in the replay buffer to learn from."""
+        return len(self._replay) >= self._config.learning_starts
 
     def ready(self) -> bool:
         return self._due >= self._config.update_every
@@ -81,22 +100,31 @@ class DQNLearner(Learner):
         prioritized = self._config.prioritized
         beta = 1.0 if prioritized is None else beta_at(prioritized, self._rows)
         draw = self._replay.draw(self._rng, steps, self._config.batch_size, beta)
+        self._normalized(draw.columns)
+        errors = []
+        for batch in _minibatches(draw, self._trainer.device):
+            outcome = self._trainer.step(batch)
+            if prioritized is not None:
+                errors.append(self._trainer.errors(outcome, batch))
+        if errors:
+            self._replay.update(draw, torch.stack(errors).cpu().numpy())
+        return outcome
+
+    def _normalized(self, columns: Arrays) -> None:
+        self._normalize(columns, ("observation", "next_observation"))
+
+    def _normalize(self, columns: Arrays, names: Sequence[str]) -> None:
+        """Normalise vectors that were drawn, by what is known now."""
         if self._moments is not None:
             arrays = self._moments.arrays()
-            for name in ("observation", "next_observation"):
-                draw.columns[name] = normalized(draw.columns[name], arrays)
-        outcomes = [self._trainer.step(batch) for batch in _minibatches(draw, self._trainer.device)]
-        if prioritized is not None:
-            errors = torch.stack([self._trainer.errors(outcome) for outcome in outcomes])
-            self._replay.update(draw, errors.cpu().numpy())
-        return outcomes[-1]
+            columns.update({name: normalized(columns[name], arrays) for name in names})
 
     def _report(self, last: Outcome | None) -> dict[str, float]:
         """Numbers of the iteration; loss and Q-value are those of its last minibatch."""
         report = {"gradient_steps": float(self._trainer.steps), "replay_size": float(len(self._replay))}
         if last is not None:
             head = self._trainer.head
-            report["loss"] = float(head.loss(last.chosen, last.target).mean())
+            report["loss"] = float(head.loss(last.chosen.flatten(0, -2), last.target.flatten(0, -2)).mean())
             report["q_value"] = float(head.values(last.chosen).mean())
         return report
 
@@ -109,6 +137,7 @@ class DQNLearner(Learner):
             arrays["moments"] = self._moments.save()
         if buffer:
             arrays["replay"] = self._replay.save()
+            arrays |= self._unfinished()
         values = {
             "due": self._due,
             "owed": self._owed,
@@ -117,6 +146,10 @@ class DQNLearner(Learner):
             "rng": self._rng.bit_generator.state,
         }
         return State(arrays, values)
+
+    def _unfinished(self) -> dict[str, Arrays]:
+        """What is on its way into the replay buffer, by part."""
+        return {}
 
     def load(self, state: State) -> None:
         try:
@@ -132,17 +165,16 @@ class DQNLearner(Learner):
             raise CheckpointError(f"This checkpoint is not one of DQN with these settings: {error}.") from error
         if "replay" in state.arrays:
             self._replay.load(state.arrays["replay"])
-        if len(self._replay) < self._config.learning_starts:
+        if not self._enough:
             self._due = 0
 
 
-def _make_replay(config: DQNConfig, columns: Mapping[str, ArraySpec]) -> ReplayBuffer:
+def make_replay(config: DQNConfig, columns: Mapping[str, ArraySpec], capacity: int) -> ReplayBuffer:
     """The configured replay buffer; the memory that it needs is said before the start."""
-    kept = {name: spec for name, spec in columns.items() if name != "error"}
     if config.prioritized is None:
-        replay = ReplayBuffer(config.buffer_size, kept)
+        replay = ReplayBuffer(capacity, columns)
     else:
-        replay = PrioritizedReplay(config.buffer_size, kept, config.prioritized)
+        replay = PrioritizedReplay(capacity, columns, config.prioritized)
     log.info("The replay buffer takes %.0f MB once its %d rows are there.", replay.bytes / 2**20, replay.capacity)
     return replay
 

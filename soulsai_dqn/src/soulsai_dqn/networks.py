@@ -31,17 +31,25 @@ class QNetwork(nn.Module):
     """
 
     def __init__(
-        self, config: DQNConfig, features: Features, actions: int, atoms: int, generator: torch.Generator
+        self,
+        config: DQNConfig,
+        features: Features,
+        actions: int,
+        atoms: int,
+        generator: torch.Generator,
+        *,
+        head_inputs: int | None = None,
     ) -> None:
         super().__init__()
         self.actions, self.atoms, self.dueling = actions, atoms, config.dueling
         self.streams = actions + config.dueling
         self.encoder = make_encoder(config.network, features, generator)
         self.inputs = int(self.encoder.width)
-        sizes = (self.inputs, *config.hidden, self.streams * atoms)
+        sizes = list(pairwise((self.inputs, *config.hidden, self.streams * atoms)))
+        sizes[-1] = (head_inputs or sizes[-1][0], sizes[-1][1])
         self.dense: list[nn.Linear] = [
             NoisyLinear(a, b, config.noisy_sigma, generator) if config.noisy else dense(a, b, generator)
-            for a, b in pairwise(sizes)
+            for a, b in sizes
         ]
         self.dense_norms = [nn.LayerNorm(size) for size in config.hidden if config.layer_norm]
         self.layers, self.norms = nn.ModuleList(self.dense), nn.ModuleList(self.dense_norms)
@@ -52,11 +60,14 @@ class QNetwork(nn.Module):
         return isinstance(self.encoder, VectorEncoder)
 
     def forward(self, observations: Mapping[str, Tensor]) -> Tensor:
+        return self.combined(self.dense[-1](self._hidden(observations)))
+
+    def _hidden(self, observations: Mapping[str, Tensor]) -> Tensor:
         x = self.encoder(observations)
         for i, layer in enumerate(self.dense[:-1]):
             x = layer(x)
             x = torch.relu(self.dense_norms[i](x) if self.dense_norms else x)
-        return self.combined(self.dense[-1](x))
+        return x
 
     def combined(self, outputs: Tensor) -> Tensor:
         """What the last layer's outputs (n, streams * K) say of each action."""

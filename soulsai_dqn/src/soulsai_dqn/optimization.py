@@ -64,8 +64,8 @@ class Trainer:
             self._flat_target.data.lerp_(self._flat.data, self._config.target_tau)
         return outcome
 
-    def errors(self, outcome: Outcome) -> Tensor:
-        """Absolute TD errors (n,) of expected returns, the same that clients reckon with their Q-values."""
+    def errors(self, outcome: Outcome, batch: Batch) -> Tensor:
+        """Absolute TD errors (n,) of a minibatch's expected returns, as clients reckon them by their Q-values."""
         return (self.head.values(outcome.chosen) - self.head.target_values(outcome.target)).abs()
 
     @property

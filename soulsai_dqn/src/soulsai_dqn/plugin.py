@@ -11,13 +11,19 @@ from soulsai_dqn.config import DQNConfig
 
 def _learner(config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> Learner:
     from soulsai_dqn.learner import DQNLearner
+    from soulsai_dqn.recurrent_learner import RecurrentLearner
 
+    if config.recurrent is not None:
+        return RecurrentLearner(config, spec, rng)
     return DQNLearner(config, spec, rng)
 
 
 def _actor(config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> Actor:
     from soulsai_dqn.actor import DQNActor
+    from soulsai_dqn.recurrent_actor import RecurrentActor
 
+    if config.recurrent is not None:
+        return RecurrentActor(config, spec, rng)
     return DQNActor(config, spec, rng)
 
 

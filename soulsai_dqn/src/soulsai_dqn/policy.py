@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -74,12 +74,7 @@ class NumpyQ:
     def many(self, observations: Arrays) -> np.ndarray:
         """Q-values (n, actions) for observations name -> (n, *shape)."""
         x = observations["observation"]
-        for i, matrix in enumerate(self._layers[:-1]):
-            x = x @ matrix[:-1]
-            x += matrix[-1]
-            if self._norms:
-                x = _normalized(x, *self._norms[i])
-            np.maximum(x, _ZERO, out=x)
+        x = dense_forward(x, [(matrix[:-1], matrix[-1]) for matrix in self._layers[:-1]], self._norms)
         outputs = x @ self._layers[-1][:-1] + self._layers[-1][-1]
         return outputs if self._finish is None else self._finish(outputs)
 
@@ -131,6 +126,21 @@ class NormalizedQ:
 
     def _seen(self, observations: Arrays) -> Arrays:
         return {**observations, "observation": normalized(observations["observation"], self._arrays)}
+
+
+def dense_forward(
+    x: np.ndarray,
+    layers: Sequence[tuple[np.ndarray, np.ndarray]],
+    norms: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> np.ndarray:
+    """Through hidden layers of weights (in, out) and biases (out,), with their layer norms if there are any."""
+    for i, (weight, bias) in enumerate(layers):
+        x = x @ weight
+        x += bias
+        if norms:
+            x = _normalized(x, *norms[i])
+        np.maximum(x, _ZERO, out=x)
+    return x
 
 
 def _normalize_one(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:

@@ -1,0 +1,147 @@
+"""R2D2's client half: it remembers, and sends single steps with the memory before each. It needs numpy only."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soulsai_core import Actor, Arrays, EnvSpec, SampleBatch, SpaceError, Transitions, Weights
+from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.exploration import Explorer, random_action
+from soulsai_dqn.features import Features, number_of_actions
+from soulsai_dqn.recurrent_policy import RecurrentQ
+from soulsai_dqn.sequences import step_columns
+
+
+class RecurrentActor(Actor):
+    """Explores with an LSTM. Each environment's state begins at 0 with each episode, and is kept when newer weights
+    come.
+
+    With prioritized replay, the TD error of a step is known when the values after the next one are: it is reckoned
+    with one step, by the values that were acted upon.
+    """
+
+    def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
+        assert config.recurrent is not None
+        self._config, self._rng = config, rng
+        self._features = vectors_only(spec)
+        self._actions = number_of_actions(spec)
+        self._width = config.recurrent.width
+        prioritized = config.prioritized is not None
+        size = self._features.size
+        self._columns = step_columns(size, self._actions, self._width, masked=spec.masked, prioritized=prioritized)
+        self._explorer = Explorer(config, rng)
+        self._policy: RecurrentQ | None = None
+        self._iteration = -1
+        self._memories: dict[int, _Memory] = {}
+        self._rows: list[tuple[int, Arrays]] = []
+        self._acted: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+
+    def load(self, weights: Weights) -> None:
+        self._policy = RecurrentQ(weights.arrays, self._config, self._actions)
+        self._iteration = weights.iteration
+        self._explorer.follow(weights.env_steps)
+
+    def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:
+        if self._policy is None:
+            raise RuntimeError("act was called before load")
+        x = self._features.vector(observations)
+        before = np.stack([self._memory(row).state for row in range(len(x))])
+        values, after = self._policy.step(x, before)
+        self._acted = before, after, values
+        actions = np.empty(len(x), np.int64)
+        for row in range(len(x)):
+            mask = None if masks is None else masks[row]
+            if self._rng.random() < self._explorer.share(row):
+                actions[row] = random_action(self._rng, mask, self._actions)
+            else:
+                actions[row] = self._explorer.choose(values[row], mask)
+        return actions
+
+    def add(self, transitions: Transitions) -> None:
+        assert self._acted is not None and self._policy is not None
+        before, after, values = self._acted
+        observed = self._features.vector(transitions.observations)
+        following = self._features.vector(transitions.next_observations)
+        rows = transitions.rows
+        later = self._policy.step(following, after[rows])[0] if "error" in self._columns else values[rows]
+        for i, env in enumerate(rows.tolist()):
+            memory = self._memory(env)
+            ended = bool(transitions.terminated[i] or transitions.truncated[i])
+            reward = self._reward(float(transitions.rewards[i]))
+            row = {
+                "observation": observed[i].copy(),
+                "next_observation": following[i].copy(),
+                "action": transitions.actions[i],
+                "reward": reward,
+                "terminated": transitions.terminated[i],
+                "ended": ended,
+                "first": memory.first,
+                "state": before[env].copy(),
+                "env": env,
+                "number": memory.number,
+            }
+            mask = None if transitions.next_masks is None else transitions.next_masks[i].copy()
+            if "next_mask" in self._columns:
+                row["next_mask"] = np.ones(self._actions, np.bool_) if mask is None else mask
+            if "error" in self._columns:
+                usable = later[i] if mask is None or not mask.any() else later[i][mask]
+                target = reward + (0.0 if transitions.terminated[i] else self._config.gamma * usable.max())
+                row["error"] = abs(target - values[env][transitions.actions[i]])
+            self._rows.append((self._iteration, row))
+            memory.go_on(after[env], ended=ended)
+
+    def _reward(self, reward: float) -> float:
+        scaled, clip = reward * self._config.reward_scale, self._config.reward_clip
+        return scaled if clip is None else min(max(scaled, -clip), clip)
+
+    def _memory(self, env: int) -> _Memory:
+        if env not in self._memories:
+            self._memories[env] = _Memory(self._width)
+        return self._memories[env]
+
+    def take(self) -> SampleBatch | None:
+        if not self._rows:
+            return None
+        rows, self._rows = self._rows, []
+        iterations = np.array([iteration for iteration, _ in rows], np.int64)
+        columns = {n: np.array([row[n] for _, row in rows], spec.dtype) for n, spec in self._columns.items()}
+        return SampleBatch(iterations, columns)
+
+    def cut(self) -> None:
+        for memory in self._memories.values():
+            memory.cut()
+
+    def metrics(self) -> dict[str, float]:
+        return self._explorer.metrics()
+
+
+class _Memory:
+    """The LSTM's state in one environment, and where it is.
+
+    Attributes:
+        number: of the next step; one is left out where the environment broke.
+        first: the next step begins an episode.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.state = np.zeros(2 * width, np.float32)
+        self.number, self.first = 0, True
+
+    def go_on(self, state: np.ndarray, *, ended: bool) -> None:
+        self.number += 1
+        self.first = ended
+        self.state = np.zeros_like(state) if ended else state.copy()
+
+    def cut(self) -> None:
+        if not self.first:
+            self.number += 1
+        self.first = True
+        self.state = np.zeros_like(self.state)
+
+
+def vectors_only(spec: EnvSpec) -> Features:
+    """What is observed. Raises SpaceError for images."""
+    features = Features(spec)
+    if features.image is not None:
+        raise SpaceError(f"{spec.name} observes images; recurrent agents take vectors only. Set recurrent: null.")
+    return features
