@@ -7,11 +7,12 @@ import platform
 
 from benchmarks import client_speed, footprint, ingest, training
 from benchmarks.common import cores, print_table, say
+from benchmarks.telemetry import cpu_share, figure, notification
 
 for_all = argparse.ArgumentParser(description=__doc__)
 for_all.parse_args()
 rows = []
-for benchmark in (ingest, client_speed, footprint, training):
+for benchmark in (ingest, client_speed, footprint, training, figure, notification, cpu_share):
     say(f"{benchmark.__name__} ...")
     parser = argparse.ArgumentParser()
     benchmark.add_arguments(parser)

@@ -13,6 +13,7 @@ from soulsai_core import (
     Announcement,
     ClientInfo,
     ClientStatus,
+    ConnectorContext,
     Discrete,
     EnvSpec,
     Episode,
@@ -212,3 +213,8 @@ def save(tmp_path):
         return folder
 
     return save
+
+
+@pytest.fixture
+def context(tmp_path):
+    return ConnectorContext("run-1", tmp_path, {"algorithm": {"name": "dqn"}})

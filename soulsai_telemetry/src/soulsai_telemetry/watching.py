@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import random
 import sys
 import threading
@@ -63,6 +64,7 @@ class Watcher:
         self._settings = settings
         with on_interrupt(self.leave):
             if self._args.with_parent:
+                _step_back()
                 threading.Thread(target=self._leave_with_parent, name="parent-watch", daemon=True).start()
             transport = self._connect()
             if transport is None:
@@ -172,6 +174,12 @@ def _agreeing(announced: bytes | None, status: bytes | None) -> tuple[Announceme
         return None
     pair = msgspec.json.decode(announced, type=Announcement), msgspec.json.decode(status, type=NodeStatus)
     return pair if pair[0].session == pair[1].session else None
+
+
+def _step_back() -> None:
+    """On a machine that also trains, training comes first."""
+    if hasattr(os, "nice"):
+        os.nice(5)
 
 
 def _make(folder: Path) -> None:

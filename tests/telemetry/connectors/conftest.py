@@ -2,13 +2,6 @@
 
 import pytest
 
-from soulsai_core import ConnectorContext
-
-
-@pytest.fixture
-def context(tmp_path):
-    return ConnectorContext("run-1", tmp_path, {"algorithm": {"name": "dqn"}})
-
 
 @pytest.fixture
 def make(context):

@@ -1,0 +1,139 @@
+"""How much of a core the telemetry node takes at ten episodes a second, with a browser that watches and without."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from benchmarks.common import RUN, Row, run_alone, server, soulsai, wait_until
+from soulsai_core import (
+    Announcement,
+    ClientInfo,
+    ClientStatus,
+    Discrete,
+    EnvSpec,
+    Episode,
+    NodeStatus,
+    Transport,
+)
+from soulsai_core.messages import ArraySpec
+
+COMMAND = "python -m benchmarks.telemetry.cpu_share"
+CONNECTORS = "connectors=[{name: json_file}, {name: prometheus, config: {port: 0}}, {name: grafana, config: {port: 0}}]"
+WITH_FIGURE = CONNECTORS.replace("[", "[{name: figure}, ", 1)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How fast, and how long."""
+    parser.add_argument("--rate", type=float, default=10.0, help="episodes a second")
+    parser.add_argument("--seconds", type=float, default=60.0)
+
+
+def measure(args: argparse.Namespace) -> list[Row]:
+    """The CPU time of the process, children and threads included, as a share of the time that passed."""
+    what = f"telemetry at {args.rate:g} episodes a second"
+    plain = _share(args, CONNECTORS, watched=False)
+    figure = _share(args, WITH_FIGURE, watched=False)
+    watched = _share(args, CONNECTORS, watched=True)
+    return [
+        Row(f"{what}: page, JSON file, Prometheus, Grafana", plain, 2, "% of a core", COMMAND, at_most=True),
+        Row(f"{what}: a figure every 30 s as well", figure, None, "% of a core", COMMAND),
+        Row(f"{what}: the page is watched", watched, None, "% of a core", COMMAND),
+    ]
+
+
+def _share(args: argparse.Namespace, connectors: str, *, watched: bool) -> float:
+    with server() as (transport, address), tempfile.TemporaryDirectory() as saves, _playing(transport, args.rate):
+        settings = ("--set", f"run.name={RUN}", "--set", f"run.saves={saves}", "--set", connectors)
+        telemetry = soulsai("telemetry", "--redis-address", address, *settings)
+        try:
+            note = Path(saves) / "benchmark" / "page"
+            wait_until(lambda: note.exists() and bool(note.read_text()), 30)
+            with _watching(note.read_text().strip(), watched):
+                time.sleep(5)
+                return _cpu(telemetry, args.seconds)
+        finally:
+            telemetry.terminate()
+            telemetry.wait()
+
+
+def _cpu(process: subprocess.Popen[bytes], seconds: float) -> float:
+    def spent() -> float:
+        times = psutil.Process(process.pid).cpu_times()
+        return times.user + times.system
+
+    before, started = spent(), time.perf_counter()
+    time.sleep(seconds)
+    return 100 * (spent() - before) / (time.perf_counter() - started)
+
+
+@contextmanager
+def _playing(transport: Transport, rate: float) -> Iterator[None]:
+    """A training node and four clients that only report, from threads of this process."""
+    spec = EnvSpec("benchmark", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
+    announced = Announcement(1, "", "benchmark", {"name": "x"}, {"name": "x"}, {}, spec)
+    transport.announce(msgspec.json.encode(announced))
+    ended = threading.Event()
+    started = time.monotonic()
+    numbers = iter(range(1, 10**9))
+
+    def play() -> None:
+        number = next(numbers)
+        metrics = {"epsilon": 0.1, "boss_hp": 0.5}
+        episode = Episode(f"c-{number}", "c", float(number % 100), 100, number, 1.0, True, metrics)
+        transport.push_episode(msgspec.json.encode(episode))
+
+    def report() -> None:
+        infos = [ClientInfo(f"client-{i}", "here", 1000, 10, 25.0) for i in range(4)]
+        for info in infos:
+            transport.heartbeat(info.id, msgspec.json.encode(info))
+        status = NodeStatus(
+            session="benchmark", folder="/nowhere/benchmark", state="running", iteration=1, env_steps=1000,
+            goal_env_steps=None, elapsed=time.monotonic() - started, episodes=10, mean_return=1.0, window_episodes=20,
+            steps_per_second=100.0, iterations_per_second=1.0, acceptance=1.0, rejected={"stale": 1},
+            age={"iterations": 1.0, "env_steps": 10.0, "seconds": 0.1}, backlog=0,
+            clients=[ClientStatus(info, 1000, {"stale": 1}) for info in infos],
+            learner={"loss": 0.1, "update_seconds": 0.01},
+        )  # fmt: skip
+        transport.write_status(msgspec.json.encode(status))
+
+    threads = [threading.Thread(target=_every, args=(ended, *job)) for job in ((1 / rate, play), (0.25, report))]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def _every(ended: threading.Event, seconds: float, act: Callable[[], None]) -> None:
+    while not ended.wait(seconds):
+        act()
+
+
+@contextmanager
+def _watching(url: str, watched: bool) -> Iterator[None]:
+    """A reader of the page's events, as an open browser is one."""
+    if not watched:
+        yield
+        return
+    with urllib.request.urlopen(f"{url}/api/events", timeout=30) as events:
+        thread = threading.Thread(target=lambda: [None for _ in events], daemon=True)
+        thread.start()
+        yield
+
+
+if __name__ == "__main__":
+    run_alone(measure, add_arguments, __doc__)
