@@ -235,7 +235,7 @@ def test_user_is_told_once_what_is_waited_for(learner_of, clock, caplog):
         learner.ready()
         clock.wait(3)
     assert [record.getMessage() for record in caplog.records] == [
-        "Waiting for 1 more client: a round needs 2, and 1 are there. Start another one, or set "
+        "Waiting for 1 more client: a round needs 2, there now: 1. Start another one, or set "
         "algorithm.config.clients, or algorithm.config.on_lost_client to continue."
     ]
 

@@ -54,7 +54,7 @@ class PPOConfig(BaseModel):
         default=0.5, gt=0, description="Gradients are clipped to this norm; null: never. [11]"
     )
 
-    hidden: tuple[int, ...] = Field(default=(64, 64), description="Widths of the hidden layers for vectors. [31]")
+    hidden: tuple[int, ...] = Field(default=(64, 64), description="Widths of the hidden layers for vectors. [13, 26]")
     activation: Literal["tanh", "relu"] = Field(default="tanh", description="What follows each hidden layer.")
     shared: bool | None = Field(
         default=None,

@@ -192,7 +192,7 @@ def _part(masks: np.ndarray | None, where: slice) -> np.ndarray | None:
 
 class Gaussian(Distribution):
     """Independent normal distributions [23-25]; the environment gets the action clipped to its bounds, and the
-    likelihood stays that of the action drawn [26]."""
+    likelihood stays that of the action drawn [27]."""
 
     def __init__(self, action: Continuous) -> None:
         self.size = self.parameters = int(np.prod(action.shape, dtype=np.int64))

@@ -100,7 +100,7 @@ class PPOLearner(Learner):
         elif self._clock() - self._alone_since > _TELL_AFTER:
             self._alone_since = math.inf
             log.warning(
-                "Waiting for %d more client%s: a round needs %d, and %d are there. Start another one, or set "
+                "Waiting for %d more client%s: a round needs %d, there now: %d. Start another one, or set "
                 "algorithm.config.clients, or algorithm.config.on_lost_client to continue.",
                 missing, "" if missing == 1 else "s", self.sync.required_clients, len(self._rounds.present),
             )  # fmt: skip
