@@ -38,6 +38,9 @@ class Player:
         with on_interrupt(self.leave):
             if self._args.with_parent:
                 threading.Thread(target=self._leave_with_parent, name="parent-watch", daemon=True).start()
+            elif sys.stdin is not None and sys.stdin.isatty():
+                log.info("Press Enter to leave.")
+                threading.Thread(target=self._leave_on_enter, name="enter-watch", daemon=True).start()
             transport = self._connect()
             if transport is None:
                 return 0
@@ -58,6 +61,11 @@ class Player:
         """Standard input ends when the process that holds its other end is gone, however it went."""
         sys.stdin.buffer.read()
         self.leave("the process that started this client is gone")
+
+    def _leave_on_enter(self) -> None:
+        """An end of input is no key."""
+        if sys.stdin.readline():
+            self.leave("Enter was pressed")
 
     def _connect(self) -> Transport | None:
         """Connect, waiting for a server that is still starting; None if somebody wants to leave."""
