@@ -1,0 +1,35 @@
+"""What a gaming PC needs: no torch, and nothing that only POSIX has (but for `resource`, which psutil needs on POSIX)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PROGRAM = """
+import sys
+ABSENT = {"fcntl", "pwd", "grp", "termios", "tty", "pty", "syslog", "curses", "readline", "torch"}
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ABSENT:
+            raise ModuleNotFoundError("No module named " + name, name=name)
+
+for name in ABSENT:
+    sys.modules.pop(name, None)
+sys.meta_path.insert(0, Missing())
+"""
+CLIENT = """
+import soulsai_core.client, soulsai_core.cli.playing, soulsai_core.isolation
+from soulsai_souls_env.config import SoulsConfig
+from soulsai_souls_env.plugin import plugin
+spec = plugin.spec(SoulsConfig())
+assert "soulsgym" not in sys.modules and "gymnasium" not in sys.modules, "the spec needs neither"
+environment = plugin.make(SoulsConfig(game="simulated"), 0)
+assert environment.reset().observations["observation"].shape == (1, 74)
+print("played")
+"""
+
+
+def test_client_plays_without_torch_and_without_modules_of_posix():
+    done = subprocess.run([sys.executable, "-c", PROGRAM + CLIENT], capture_output=True, text=True, check=False)
+    assert done.stdout == "played\n", done.stderr
