@@ -69,15 +69,16 @@ class TestWandb(TelemetryConnectorContract):
         return wandb.WandbConfig(mode="offline")
 
 
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
 class TestMlflow(TelemetryConnectorContract):
     @pytest.fixture
     def plugin(self):
         pytest.importorskip("mlflow")
         return mlflow.plugin
-
-    @pytest.fixture(scope="class")
-    def database(self, tmp_path_factory):
-        return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
 
     @pytest.fixture
     def config(self, database):

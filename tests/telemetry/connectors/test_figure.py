@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from soulsai_telemetry.connectors.figure import plugin
 from soulsai_telemetry.drawing import RunFigure
+from soulsai_telemetry.records import Record
 
 
 @pytest.mark.parametrize(("file", "begins"), [("f.png", b"\x89PNG"), ("f.svg", b"<?xml"), ("f.pdf", b"%PDF")])
@@ -25,6 +26,19 @@ def test_it_is_not_drawn_more_often_than_its_interval_but_always_at_the_end(make
     figure.episodes_recorded(update(11, 30))
     assert file.read_bytes() == first
     figure.training_stopped()
+    assert file.read_bytes() != first
+
+
+def test_what_came_within_the_interval_is_drawn_when_it_is_over(make, context, update):
+    figure, file = make(plugin, interval_s=0.05), context.folder / "telemetry.png"
+    figure.episodes_recorded(update(1, 10))
+    first = file.read_bytes()
+    figure._drawn += 1000
+    figure.episodes_recorded(update(11, 30))
+    figure.status_received()
+    assert file.read_bytes() == first
+    figure._drawn -= 2000
+    figure.status_received()
     assert file.read_bytes() != first
 
 
@@ -72,8 +86,6 @@ def test_new_metrics_get_a_panel(make, context, update):
     figure = make(plugin, interval_s=0)
     figure.episodes_recorded(update(1, 3))
     news = update(1, 3)
-    from soulsai_telemetry.records import Record
-
     news.history.add(Record(4, 80, 2e9, 1, "c", True, {"win": 1.0}, {"win": 1.0}))
     figure.episodes_recorded(news)
     assert "win" in figure._figure.names

@@ -41,18 +41,26 @@ class FigureFile:
         self._title = context.run
         self._figure: RunFigure | None = None
         self._drawn = -1e9
-        self._update: Update | None = None
+        self._undrawn: Update | None = None
 
     @hookimpl
     def episodes_recorded(self, update: Update) -> None:
-        self._update = update
-        if time.monotonic() - self._drawn >= self._config.interval_s:
-            self._draw(update)
+        self._undrawn = update
+        self._draw_if_due()
+
+    @hookimpl
+    def status_received(self) -> None:
+        """Episodes that came within the interval are drawn when it is over, also if none comes after them."""
+        self._draw_if_due()
 
     @hookimpl
     def training_stopped(self) -> None:
-        if self._update is not None:
-            self._draw(self._update)
+        if self._undrawn is not None:
+            self._draw(self._undrawn)
+
+    def _draw_if_due(self) -> None:
+        if self._undrawn is not None and time.monotonic() - self._drawn >= self._config.interval_s:
+            self._draw(self._undrawn)
 
     def _draw(self, update: Update) -> None:
         from soulsai_telemetry.drawing import RunFigure, save
@@ -63,8 +71,8 @@ class FigureFile:
         if self._figure is None or self._figure.names != names:
             self._figure = RunFigure(names, self._title, self._config.axis)
         self._figure.show(update.history)
+        self._drawn, self._undrawn = time.monotonic(), None
         save(self._figure.figure, self._path)
-        self._drawn = time.monotonic()
 
 
 plugin = ConnectorPlugin(name="figure", config=FigureConfig, make=FigureFile, home="telemetry")

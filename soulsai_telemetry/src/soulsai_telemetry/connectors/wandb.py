@@ -30,25 +30,17 @@ class Wandb:
             raise PluginError(
                 f"The connector wandb needs more ({error}). Try: pip install soulsai-telemetry[wandb]"
             ) from error
-        settings = wandb.Settings(silent=True, console="off", disable_git=True, save_code=False)
-        if config.api_key is not None:
-            wandb.login(key=config.api_key.get_secret_value(), verify=False)
-        self._run: Any = wandb.init(
-            project=config.project,
-            entity=config.entity,
-            mode=config.mode,
-            dir=str(context.folder),
-            id=context.run,
-            name=context.run,
-            resume="allow" if config.mode == "online" else None,
-            config=dict(context.config),
-            settings=settings,
-        )
+        self._wandb: Any = wandb
+        self._config = config
+        self._context = context
+        self._run: Any = None
         self._bookmark = Bookmark(context.folder / "wandb" / "last_episode")
 
     @hookimpl
     def episodes_recorded(self, update: Update) -> None:
         records = self._bookmark.new(update.records)
+        if records and self._run is None:  # not in the constructor: it may wait for the network
+            self._run = self._begin()
         for record in records:
             values = {f"episode/{name}": value for name, value in record.values.items()}
             values |= {f"average/{name}": value for name, value in record.averages.items()}
@@ -57,12 +49,29 @@ class Wandb:
 
     @hookimpl
     def best_found(self, best: Best) -> None:
-        self._run.summary[f"best/{best.metric}"] = best.score
+        if self._run is not None:
+            self._run.summary[f"best/{best.metric}"] = best.score
 
     def close(self) -> None:
         if self._run is not None:
             self._run.finish()
             self._run = None
+
+    def _begin(self) -> Any:
+        config, context = self._config, self._context
+        if config.api_key is not None:
+            self._wandb.login(key=config.api_key.get_secret_value(), verify=False)
+        return self._wandb.init(
+            project=config.project,
+            entity=config.entity,
+            mode=config.mode,
+            dir=str(context.folder),
+            id=context.run,
+            name=context.run,
+            resume="allow" if config.mode == "online" else None,
+            config=dict(context.config),
+            settings=self._wandb.Settings(silent=True, console="off", disable_git=True, save_code=False),
+        )
 
 
 plugin = ConnectorPlugin(name="wandb", config=WandbConfig, make=Wandb, home="telemetry")
