@@ -15,7 +15,9 @@ class BareQRDQN:
         count = sum(a * b + a for a, b in sizes)
         self.flat = torch.nn.Parameter(0.05 * torch.randn(count))
         self.target_flat, self.flat.grad = self.flat.detach().clone(), torch.zeros(count)
-        self.layers, self.grads, self.target = (_views(v, sizes) for v in (self.flat.data, self.flat.grad, self.target_flat))
+        self.layers, self.grads, self.target = (
+            _views(v, sizes) for v in (self.flat.data, self.flat.grad, self.target_flat)
+        )
         self.optimizer = torch.optim.AdamW([self.flat], 1e-3, eps=1e-4, weight_decay=0.01, fused=True)
         self.taus = (torch.arange(quantiles) + 0.5) / quantiles
         self.obs, self.next_obs = torch.randn(batch, inputs), torch.randn(batch, inputs)
@@ -48,7 +50,9 @@ class BareQRDQN:
         return torch.addmm(b3, x, w3.t()).view(len(x), *self.shape)
 
     def _backward(self, delta: Tensor, x1: Tensor, x2: Tensor, w2: Tensor, w3: Tensor) -> None:
-        for (by_weight, by_bias), below, weight in zip(self.grads[::-1], (x2, x1, self.obs), (w3, w2, None), strict=True):
+        for (by_weight, by_bias), below, weight in zip(
+            self.grads[::-1], (x2, x1, self.obs), (w3, w2, None), strict=True
+        ):
             torch.mm(delta.t(), below, out=by_weight)
             torch.sum(delta, 0, out=by_bias)
             if weight is not None:

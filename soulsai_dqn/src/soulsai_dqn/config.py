@@ -104,9 +104,6 @@ class DQNConfig(Settings):
     batch_size: int = Field(default=64, ge=1, description="Transitions (recurrent: sequences) in one gradient step.")
     buffer_size: int = Field(default=100_000, ge=1, description="Transitions in the replay buffer.")
     prioritized: PriorityConfig | None = Field(default=None, description="Prioritized replay; null: uniform.")
-    frame_stack: int | None = Field(
-        default=None, ge=2, description="Frames stacked in the image, oldest first: each is sent and kept once."
-    )
     learning_starts: int = Field(default=1_000, ge=1, description="Transitions in the buffer before learning starts.")
     update_every: int = Field(default=64, ge=1, description="Environment steps between two model iterations.")
     replay_ratio: float = Field(default=1.0, gt=0, description="Gradient steps for each environment step.")
@@ -167,10 +164,6 @@ class DQNConfig(Settings):
                 self.resets.every is not None and self.resets.recovery >= self.resets.every,
                 f"resets.recovery ({self.resets.recovery}) must be less than resets.every ({self.resets.every}): "
                 "one reset would follow the other without end",
-            ),
-            (
-                recurrent and self.frame_stack is not None,
-                "recurrent with frame_stack would remember twice: an LSTM takes single frames; set frame_stack: null",
             ),
             (
                 recurrent and self.noisy,

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import create_model
 from pydantic.fields import FieldInfo
 
-from soulsai_dqn.config import DQNConfig, LadderConfig, PriorityConfig, RecurrentConfig, ResetConfig
+from soulsai_dqn.config import DQNConfig, EpsilonConfig, LadderConfig, PriorityConfig, RecurrentConfig, ResetConfig
 
 
 def preset(name: str, doc: str, **defaults: Any) -> type[DQNConfig]:
@@ -23,7 +23,13 @@ def preset(name: str, doc: str, **defaults: Any) -> type[DQNConfig]:
 
 
 QRDQNConfig = preset(
-    "QRDQNConfig", "QR-DQN (Dabney et al. 2018).", head="quantile", dueling=True, layer_norm=True, target_tau=0.01
+    "QRDQNConfig",
+    "QR-DQN (Dabney et al. 2018), dueling and with layer norm: more from each sample than plain DQN, at more CPU time.",
+    head="quantile",
+    dueling=True,
+    layer_norm=True,
+    target_tau=0.01,
+    epsilon=EpsilonConfig(steps=5_000),
 )
 
 RainbowConfig = preset(

@@ -1,0 +1,25 @@
+"""CartPole whose velocities cannot be seen."""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+
+
+class PartialCartPole(gymnasium.ObservationWrapper):
+    """Position of the cart and angle of the pole only."""
+
+    def __init__(self, env: gymnasium.Env) -> None:
+        super().__init__(env)
+        high = env.observation_space.high[[0, 2]]
+        self.observation_space = gymnasium.spaces.Box(-high, high, dtype=np.float32)
+
+    def observation(self, observation: np.ndarray) -> np.ndarray:
+        return observation[[0, 2]]
+
+
+def make(**kwargs: object) -> gymnasium.Env:
+    return PartialCartPole(gymnasium.make("CartPole-v1", **kwargs))
+
+
+gymnasium.register("PartialCartPole-v0", entry_point=make)
