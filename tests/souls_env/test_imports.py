@@ -1,4 +1,4 @@
-"""What a gaming PC needs: no torch, and nothing that only POSIX has (but for `resource`, which psutil needs on POSIX)."""
+"""What a gaming PC needs: no torch, and nothing that only POSIX has (`resource` aside, which psutil needs there)."""
 
 from __future__ import annotations
 
