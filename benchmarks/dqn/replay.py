@@ -30,9 +30,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=300, help="measurements of each")
     rounds = parser.parse_args().rounds
-    print(
-        "| slots | draw 25x64 and update, ms | of it the columns | append, µs a row | append, uniform |\n|---|---|---|---|---|"
-    )
+    print("| slots | draw 25x64 and update, ms | of it the columns | append, µs a row | append, uniform |")
+    print("|---|---|---|---|---|")
     for slots in (10**5, 10**6):
         print(f"| {slots:,} | " + " | ".join(measured(slots, rounds)) + " |")
 
