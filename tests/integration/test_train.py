@@ -40,7 +40,7 @@ def test_interrupt_before_training_begins_is_heard(stack, until):
     command = stack.train()
     until("the folder", lambda: list(stack.folder.glob("saves/*")))
     command.interrupt()
-    command.process.wait(15)
+    command.process.wait(60)
     assert command.process.returncode in (0, 130)
     assert "Traceback" not in command.output
     stack.is_gone(5)

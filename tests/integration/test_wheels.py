@@ -71,7 +71,7 @@ def test_installed_wheels_train_in_an_empty_folder(wheels, environment, tmp_path
     assert re.search(r"soulsai\.environments +gymnasium +soulsai-core +\S+ +yes", listed), listed
     assert "--redis-address" in run(environment / "soulsai-client", "--help", folder=folder)
     told = run(environment / "soulsai", "train", "--set", "algorithm.name=ppo", folder=folder, code=2)
-    assert "Installed: dqn" in told and "pip install soulsai-ppo" in told
+    assert "dqn (soulsai-dqn" in told and "pip install soulsai-ppo" in told
     settings = ["--set", "environment.config.id=CartPole-v1", "--set", "training.stop.env_steps=1500"]
     output = run(environment / "soulsai", "train", *settings, folder=folder)
     [checkpoint] = folder.glob("saves/*/checkpoint")
