@@ -12,8 +12,8 @@ import pytest
 
 RECORDINGS = Path(os.environ.get("SOULSAI_RECORDINGS", Path(__file__).parents[3] / "shared" / "data"))
 """Recorded fights are no part of this repository; the variable says where they are on a machine that keeps them
-elsewhere. The tests that need them fail on a build server (CI is set) that has none, so that they are never forgotten, and
-are skipped on other machines."""
+elsewhere. The tests that need them fail on a build server (CI is set) that has none, so that they are never forgotten,
+and are skipped on other machines."""
 
 
 @pytest.fixture(scope="session")
