@@ -26,6 +26,8 @@ print(server.pid, server.address.removeprefix("unix://"), flush=True)
 """
 
 INTERRUPTED = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background inherit that it is ignored
 try:
     print("ready", flush=True)
     time.sleep(600)
