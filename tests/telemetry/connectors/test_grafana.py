@@ -14,7 +14,7 @@ from soulsai_telemetry.records import Best
 START = "2023-11-14T22:13:20.000Z"  # 1.7e9, when the example's first episode began
 RANGE = {"from": START, "to": "2023-11-14T22:14:20.000Z", "raw": {"from": "now-1m", "to": "now"}}
 
-# Recorded from Grafana 11 with the data source simpod-json-datasource 0.6, shortened to what differs between requests.
+# Written from the protocol of the data source simpod-json-datasource; not recorded from a running Grafana.
 QUERY = {
     "app": "dashboard",
     "requestId": "Q101",
