@@ -196,7 +196,8 @@ def test_train_runs_telemetry_beside_it_and_a_kill_of_it_harms_nothing(train, tm
     eventually(lambda: (state := ask(url, "/api/state")) and state["episodes"] > 20)
     telemetry_child(process).kill()
     eventually(lambda: "Telemetry ended with code" in (tmp_path / "train.out").read_text())
-    before = len(rows(folder / "episodes.jsonl"))
+    # Telemetry may have heard of the first episodes before the training node wrote its file.
+    before = len(eventually(lambda: (folder / "episodes.jsonl").exists() and rows(folder / "episodes.jsonl")))
     eventually(lambda: (state := ask(url, "/api/state")) and state["episodes"] > before + 5)
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
