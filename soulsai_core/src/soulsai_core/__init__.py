@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from soulsai_core.errors import CheckpointError as CheckpointError
     from soulsai_core.errors import ConfigError as ConfigError
     from soulsai_core.errors import EnvironmentFailure as EnvironmentFailure
+    from soulsai_core.errors import EnvironmentNotReady as EnvironmentNotReady
     from soulsai_core.errors import PluginError as PluginError
     from soulsai_core.errors import SoulsAIError as SoulsAIError
     from soulsai_core.errors import SpaceError as SpaceError
@@ -117,6 +118,7 @@ _HOME = {
         "CheckpointError",
         "ConfigError",
         "EnvironmentFailure",
+        "EnvironmentNotReady",
         "PluginError",
         "SoulsAIError",
         "SpaceError",

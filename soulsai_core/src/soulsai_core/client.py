@@ -11,7 +11,7 @@ from soulsai_core.backoff import delays
 from soulsai_core.config import ClientSettings
 from soulsai_core.contracts import Actor, Environment, Transport
 from soulsai_core.downlink import Downlink
-from soulsai_core.errors import EnvironmentFailure, SoulsAIError
+from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, SoulsAIError
 from soulsai_core.flow import Flow
 from soulsai_core.grouping import messages, row_bytes
 from soulsai_core.messages import ClientInfo, Weights
@@ -36,7 +36,8 @@ class Client:
         client: a name that no other client has.
         host: where it runs, for people.
         actor: the algorithm's client half.
-        make_environment: called for each start of the environment; a failure in mid-run is waited out and tried again.
+        make_environment: called for each start of the environment. A failure in mid-run is waited out and tried again,
+            and so is one before the first sample where the environment says that it is not ready yet.
         settings: grouping and back-pressure.
         clock: monotonic seconds.
         rng: for the jitter of waits.
@@ -125,7 +126,7 @@ class Client:
                 environment = self._make_environment()
                 self._sample(environment)
             except EnvironmentFailure as error:
-                if self.env_steps == 0:
+                if self.env_steps == 0 and not isinstance(error, EnvironmentNotReady):
                     raise
                 if self._tally.finished > episodes_before:
                     pauses = delays(self._rng, first=1.0, longest=60.0)
@@ -135,7 +136,7 @@ class Client:
 
     def _recover(self, error: EnvironmentFailure, pause: float) -> None:
         """End the running episodes where they were last seen, and wait before the next start."""
-        log.warning("%s Starting it again in %.0f s.", error, pause)
+        log.warning("%s Trying again in %.0f s.", error, pause)
         self.restarts += 1
         self._trouble = str(error)
         self._actor.cut()

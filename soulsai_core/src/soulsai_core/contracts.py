@@ -165,7 +165,8 @@ class EnvironmentPlugin:
 
     Attributes:
         spec: config -> EnvSpec. The node calls it too, so it must not need the game to run.
-        make: (config, seed) -> Environment. Raises EnvironmentFailure with a sentence.
+        make: (config, seed) -> Environment. Raises EnvironmentFailure with a sentence, or
+            EnvironmentNotReady, which is one, if it may go better later.
     """
 
     name: str

@@ -23,6 +23,11 @@ class EnvironmentFailure(SoulsAIError):
     """An environment could not be made, or failed while stepping."""
 
 
+class EnvironmentNotReady(EnvironmentFailure):
+    """An environment cannot be made or reset yet, and may become able to without a change to the settings: the game is
+    not running, say. A client tells the player and tries again."""
+
+
 class CheckpointError(SoulsAIError):
     """A checkpoint is missing, damaged, or belongs to another environment or algorithm."""
 

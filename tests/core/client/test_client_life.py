@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from soulsai_core.downlink import NEW_TRAINING
-from soulsai_core.errors import EnvironmentFailure
+from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady
 from soulsai_core.messages import ClientInfo
 
 
@@ -84,6 +84,37 @@ def test_first_failure_is_raised_since_nothing_has_ever_worked(played, node):
     node.publish(0)
     with pytest.raises(EnvironmentFailure, match="not installed"):
         played(make).start().join()
+
+
+def test_environment_that_is_not_ready_yet_is_waited_for(played, node, scripted):
+    waits, troubles = [], []
+
+    def wait(event, pause):
+        waits.append(pause)
+        troubles.append(play.client._info().trouble)
+
+    def make():
+        if len(waits) < 3:
+            raise EnvironmentNotReady("Load your character.")
+        return scripted(lengths=(5,))
+
+    node.publish(0)
+    play = played(make, wait=wait, backpressure="drop").start()
+    node.episodes(1)
+    play.stop()
+    assert waits == [0.5, 1.0, 2.0] and troubles == ["Load your character."] * 3
+    assert play.client._info().trouble == "", "it is forgotten once an episode was played"
+
+
+def test_failure_for_good_after_one_that_was_waited_out_is_raised(played, node):
+    failures = [EnvironmentNotReady("The game is not running."), EnvironmentFailure("The game is not installed.")]
+
+    def make():
+        raise failures.pop(0)
+
+    node.publish(0)
+    with pytest.raises(EnvironmentFailure, match="not installed"):
+        played(make, wait=lambda *_: None).start().join()
 
 
 def test_failure_at_the_very_first_step_is_raised(played, node, breakable):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from soulsai_core.errors import ConfigError, EnvironmentFailure, PluginError, SpaceError
+from soulsai_core.errors import ConfigError, EnvironmentFailure, EnvironmentNotReady, PluginError, SpaceError
 from soulsai_core.gym_env.failures import failed
 
 ACTION = np.zeros((1, 2), np.float32)
@@ -127,3 +127,8 @@ def test_failure_that_is_a_sentence_already_stays_as_it_is():
     """Wrappers of games say what is wrong in words of their own."""
     error = EnvironmentFailure("The game lost the focus.")
     assert str(failed("Game-v0", "step", error)) == "The game lost the focus."
+
+
+def test_environment_that_is_not_ready_yet_stays_that():
+    failure = failed("Game-v0", "reset", EnvironmentNotReady("The game is not running."))
+    assert type(failure) is EnvironmentNotReady and str(failure) == "The game is not running."

@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
-from soulsai_core.errors import EnvironmentFailure
+from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady
 from soulsai_core.gym_env.config import Config
 from soulsai_core.gym_env.plugin import plugin
 from soulsai_core.isolation import IsolatedEnvironment, installed
@@ -21,7 +21,7 @@ MISBEHAVING = """
 import os, pathlib, time
 from functools import partial
 import numpy as np
-from soulsai_core.errors import EnvironmentFailure
+from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady
 from soulsai_core.messages import ArraySpec, Discrete, EnvSpec
 from soulsai_core.testing.scripted import ScriptedEnvironment
 
@@ -47,6 +47,8 @@ class Misbehaving(ScriptedEnvironment):
             raise RuntimeError("out of memory")
         elif self.what == "fail":
             raise EnvironmentFailure("The game is gone.")
+        elif self.what == "wait":
+            raise EnvironmentNotReady("The game is not running.")
     def close(self):
         if self.what.endswith(".closed"):
             pathlib.Path(self.what).touch()
@@ -142,6 +144,14 @@ def test_hanging_start_is_ended_at_its_deadline(make):
 def test_crash_and_error_are_told_in_words(isolate, what, at, sentence):
     with pytest.raises(EnvironmentFailure, match=sentence):
         play(isolate(what, at), 2)
+
+
+@pytest.mark.parametrize(("what", "kind"), [("wait", EnvironmentNotReady), ("fail", EnvironmentFailure)])
+@pytest.mark.parametrize("at", [0, 2])
+def test_whether_it_may_become_ready_is_told_too(isolate, what, kind, at):
+    with pytest.raises(EnvironmentFailure) as raised:
+        play(isolate(what, at), 2)
+    assert type(raised.value) is kind
 
 
 def test_reset_after_an_end_may_take_as_long_as_a_start(isolate):

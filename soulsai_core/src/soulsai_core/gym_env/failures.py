@@ -26,7 +26,7 @@ def failed(env_id: str, action: str, error: Exception) -> EnvironmentFailure:
     """An exception inside `action` ("step", "reset") as a sentence; the caller chains the cause. What is a sentence
     already stays as it is."""
     if isinstance(error, EnvironmentFailure):
-        return EnvironmentFailure(str(error))
+        return type(error)(str(error))
     return EnvironmentFailure(f"environment {env_id!r} failed in {action}: {_cause(error)}")
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from soulsai_core.contracts import Environment
-from soulsai_core.errors import SoulsAIError
-from soulsai_core.isolation.codec import ACT, CLOSE, FAILURE, READY, RESET, STEP, decode_actions, encode
+from soulsai_core.errors import EnvironmentNotReady, SoulsAIError
+from soulsai_core.isolation.codec import ACT, CLOSE, FAILURE, NOT_READY, READY, RESET, STEP, decode_actions, encode
 
 
 def serve(connection: Connection, make: Callable[[], Environment]) -> None:
@@ -21,7 +21,7 @@ def serve(connection: Connection, make: Callable[[], Environment]) -> None:
     try:
         environment = make()
     except Exception as error:
-        connection.send_bytes(FAILURE + _sentence(error).encode())
+        connection.send_bytes(_failure(error))
         return
     try:
         connection.send_bytes(READY + str(environment.num_envs).encode())
@@ -41,11 +41,13 @@ def _answer(environment: Environment, order: bytes) -> bytes:
         assert kind == ACT
         return STEP + encode(environment.step(decode_actions(body)))
     except Exception as error:
-        return FAILURE + _sentence(error).encode()
+        return _failure(error)
 
 
-def _sentence(error: Exception) -> str:
-    return str(error) if isinstance(error, SoulsAIError) else f"{type(error).__name__}: {error}"
+def _failure(error: Exception) -> bytes:
+    kind = NOT_READY if isinstance(error, EnvironmentNotReady) else FAILURE
+    sentence = str(error) if isinstance(error, SoulsAIError) else f"{type(error).__name__}: {error}"
+    return kind + sentence.encode()
 
 
 def _leave_with_parent() -> None:

@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import BaseModel
 
 from soulsai_core.contracts import Environment, EnvironmentPlugin
-from soulsai_core.errors import EnvironmentFailure
+from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady
 from soulsai_core.isolation.child import serve
-from soulsai_core.isolation.codec import ACT, CLOSE, FAILURE, READY, RESET, STEP, decode_step, encode
+from soulsai_core.isolation.codec import ACT, CLOSE, FAILURE, NOT_READY, READY, RESET, STEP, decode_step, encode
 from soulsai_core.messages import Step
 
 _FAREWELL = 5.0
@@ -86,6 +86,8 @@ class IsolatedEnvironment(Environment):
             answer = self._connection.recv_bytes()
         except (EOFError, OSError):
             raise self._died(what) from None
+        if answer[:1] == NOT_READY:
+            raise EnvironmentNotReady(answer[1:].decode())
         if answer[:1] == FAILURE:
             raise EnvironmentFailure(answer[1:].decode())
         assert answer[:1] == expected
