@@ -12,12 +12,12 @@ from soulsai_core import Environment, EnvironmentFailure, SingleEnvironment
 from soulsai_souls_env.config import ImageConfig, SoulsConfig
 from soulsai_souls_env.soulsgym_access import import_soulsgym
 from soulsai_souls_env.spaces import layout_of
-from soulsai_souls_env.troubles import cannot_start, check_platform
-from soulsai_souls_env.wrappers import InFocus, Outcome, Responsive, StateVector
+from soulsai_souls_env.troubles import cannot, check_platform
+from soulsai_souls_env.wrappers import Advised, InFocus, Outcome, Responsive, StateVector
 
 
 def build(config: SoulsConfig, seed: int | None) -> Environment:
-    """One fight. Raises EnvironmentFailure that says what is missing."""
+    """One fight. Raises EnvironmentFailure that says what is missing, EnvironmentNotReady if the player can help."""
     return SingleEnvironment(make_gym(config, seed), config.id, seed, reset_at_once=False)
 
 
@@ -32,12 +32,12 @@ def make_gym(config: SoulsConfig, seed: int | None) -> gymnasium.Env:
     except EnvironmentFailure:
         raise
     except Exception as error:
-        raise cannot_start(config.id, error) from error
+        raise cannot("start", config.id, error) from error
     if game is not None and rng is not None:
         from soulsai_souls_env.simulated_game.seam import InVirtualTime
 
         env = InVirtualTime(env, game, rng)
-    env = Outcome(Responsive(InFocus(env)))
+    env = Outcome(Responsive(InFocus(Advised(env, config.id))))
     return _pictures(env, config.image) if config.shows_pictures else StateVector(env, layout_of(config))
 
 

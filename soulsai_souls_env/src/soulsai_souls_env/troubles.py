@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import platform
 
-from soulsai_core import EnvironmentFailure
+from soulsai_core import EnvironmentFailure, EnvironmentNotReady
 
 SIMULATED = "To train without the game, use the simulated one: environment.config.game: simulated."
+_NOT_RUNNING = "Dark Souls III is not running. Start it, load your character and stand at the first bonfire."
+_NOT_LOADED = "The player is not loaded. Load your character and stand at the bonfire."
 _RESOLUTION = "Set the game to windowed mode at 800x450 (System, Screen settings)."
-_ADVICE = (
-    ("not open", "Dark Souls III is not running. Start it, load your character and stand at the first bonfire."),
-    (
-        "Could not find process",
-        "Dark Souls III is not running. Start it, load your character and stand at the bonfire.",
-    ),
-    ("not loaded into the game", "The player is not loaded. Load your character and stand at the bonfire."),
-    ("not seem to be ingame", "The player is not loaded. Load your character and stand at the bonfire."),
+_MEMORY = "The game's memory could not be read: it is closing, starting or loading. Load your character."
+_PLAYER_CAN_HELP = (
+    ("not open", _NOT_RUNNING),
+    ("Could not find process", _NOT_RUNNING),
+    ("DarkSoulsIII.exe not found", _NOT_RUNNING),
+    ("not loaded into the game", _NOT_LOADED),
+    ("not seem to be ingame", _NOT_LOADED),
     ("Window not found", "The game's window was not found. Start Dark Souls III and load your character."),
     ("crop", _RESOLUTION),
     ("800x450", _RESOLUTION),
-    ("Injection", "The game's speed cannot be set. Run this program as administrator."),
     (
         "setup failed",
         "The fight could not be set up. Stand at the bonfire Cemetery of Ash, close all menus and windows.",
     ),
+    ("MemoryReadError", _MEMORY),
+    ("MemoryWriteError", _MEMORY),
+)
+_FOR_GOOD = (
+    ("Injection", "The game's speed cannot be set. Run this program as administrator."),
+    ("could not be resolved", "The game is not the version that this soulsgym knows. Bring both up to date."),
 )
 
 
@@ -41,8 +47,12 @@ def check_platform(env_id: str) -> None:
         )
 
 
-def cannot_start(env_id: str, error: Exception) -> EnvironmentFailure:
-    """What to do about an error while the environment was made."""
+def cannot(what: str, env_id: str, error: Exception) -> EnvironmentFailure:
+    """What to do about an error while the environment was to "start" or "reset". What the player can put right beside
+    the running client is EnvironmentNotReady."""
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    advice = next((advice for sign, advice in _ADVICE if sign.lower() in said.lower()), None)
-    return EnvironmentFailure(f"{env_id} could not be started. {advice or ''} ({said})".replace("  ", " "))
+    for kind, signs in ((EnvironmentNotReady, _PLAYER_CAN_HELP), (EnvironmentFailure, _FOR_GOOD)):
+        for sign, advice in signs:
+            if sign.lower() in said.lower():
+                return kind(f"{env_id} could not {what}. {advice} ({said})")
+    return EnvironmentFailure(f"{env_id} could not {what}. ({said})")

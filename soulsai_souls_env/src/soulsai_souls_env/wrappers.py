@@ -9,6 +9,7 @@ import numpy as np
 
 from soulsai_core import EnvironmentFailure
 from soulsai_souls_env.observation import BossDuration, Layout, state_vector
+from soulsai_souls_env.troubles import cannot
 
 Info = dict[str, Any]
 
@@ -54,6 +55,21 @@ class Outcome(gymnasium.Wrapper):
                 "won": float(state.boss_hp <= 0),
             }
         return observation, reward, terminated, truncated, info
+
+
+class Advised(gymnasium.Wrapper):
+    """Says what to do about a fight that cannot be set up."""
+
+    def __init__(self, env: gymnasium.Env, name: str) -> None:
+        super().__init__(env)
+        self._name = name
+
+    def reset(self, **kwargs: Any) -> tuple[Any, Info]:
+        """Like the environment's own. Raises EnvironmentFailure, EnvironmentNotReady if the player can help."""
+        try:
+            return self.env.reset(**kwargs)
+        except Exception as error:
+            raise cannot("reset", self._name, error) from error
 
 
 class InFocus(gymnasium.Wrapper):
