@@ -1,16 +1,46 @@
 """How a player's client is left."""
 
 import argparse
-import io
+import os
+import subprocess
+import sys
 
 import pytest
 
 from soulsai_core.cli.playing import Player
 
 
-@pytest.mark.parametrize(("typed", "leaves"), [("\n", True), ("bye\n", True), ("", False)])
-def test_enter_leaves_and_the_end_of_input_does_not(monkeypatch, typed, leaves):
-    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+@pytest.fixture
+def typed(monkeypatch):
+    """A function: from now on this is what comes through standard input, and then its end."""
+    readers = []
+
+    def type_in(text):
+        reader, writer = os.pipe()
+        os.write(writer, text)
+        os.close(writer)
+        readers.append(os.fdopen(reader))
+        monkeypatch.setattr("sys.stdin", readers[-1])
+
+    yield type_in
+    for reader in readers:
+        reader.close()
+
+
+@pytest.mark.parametrize(("text", "leaves"), [(b"\n", True), (b"bye\n", True), (b"", False)])
+def test_enter_leaves_and_the_end_of_input_does_not(typed, text, leaves):
+    typed(text)
     player = Player(argparse.Namespace(with_parent=False))
     player._leave_on_enter()
     assert player._left.is_set() is leaves
+
+
+def test_client_whose_parent_is_there_still_ends_with_code_2_and_a_sentence():
+    command = [sys.executable, "-m", "soulsai_core", "client", "--with-parent", "--wait", "0"]
+    client = subprocess.Popen(
+        [*command, "--redis-address", "127.0.0.1:1"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    said = client.stderr.read()
+    with client:
+        assert client.wait(60) == 2, said
+    assert "127.0.0.1:1" in said and "Fatal" not in said

@@ -84,7 +84,8 @@ class Watcher:
 
     def _leave_with_parent(self) -> None:
         """Standard input ends when the process that holds its other end is gone, however it went."""
-        sys.stdin.buffer.read()
+        while os.read(sys.stdin.fileno(), 4096):  # whoever waits in sys.stdin itself keeps the interpreter from ending
+            pass
         self.leave("the process that started this node is gone")
 
     def _connect(self) -> Transport | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import random
 import sys
 import threading
@@ -59,12 +60,13 @@ class Player:
 
     def _leave_with_parent(self) -> None:
         """Standard input ends when the process that holds its other end is gone, however it went."""
-        sys.stdin.buffer.read()
+        while _read_input():
+            pass
         self.leave("the process that started this client is gone")
 
     def _leave_on_enter(self) -> None:
         """An end of input is no key."""
-        if sys.stdin.readline():
+        if _read_input():
             self.leave("Enter was pressed")
 
     def _connect(self) -> Transport | None:
@@ -93,3 +95,9 @@ class Player:
         reason = self._client.run()
         log.info("Left after %d steps: %s.", self._client.env_steps, reason)
         return reason
+
+
+def _read_input() -> bytes:
+    """The next bytes of standard input, none at its end. Past Python's own buffer: who waits for that holds a lock
+    without which the interpreter cannot end, and aborts."""
+    return os.read(sys.stdin.fileno(), 4096)
