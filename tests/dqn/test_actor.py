@@ -139,3 +139,11 @@ def test_masks_of_the_next_observation_come_along(masked_spec, rng):
     for mask in ([True, False, False], [False, True, False], [False, False, True]):
         actor.add(moved([0], truncated=mask[2], next_masks=np.array([mask])))
     assert actor.take().columns["next_mask"].argmax(1).tolist() == [1, 2, 2]
+
+
+def test_missing_mask_allows_all_actions(masked_spec, rng):
+    actor = DQNActor(config(n_step=1), masked_spec, rng)
+    actor.load(linear())
+    actor.add(moved([0], next_masks=np.array([[True, False, True]])))
+    actor.add(moved([0]))
+    assert actor.take().columns["next_mask"].tolist() == [[True, False, True], [True, True, True]]

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soulsai_core import ArraySpec
 from soulsai_dqn.nstep import fold
 from soulsai_dqn.trajectory import Trajectory
 
@@ -57,13 +56,21 @@ def test_fold_is_the_definition_of_an_n_step_return(steps, n, gamma):
 @given(steps=steps_of_an_environment, n=st.integers(1, 6), gamma=discounts, data=st.data())
 def test_cutting_the_steps_into_chunks_changes_nothing(steps, n, gamma, data):
     """Rows leave the trajectory as soon as they are known, whenever they are asked for."""
-    trajectory = Trajectory({"observation": ArraySpec((1,), "float32")}, 100, masked=True)
+    trajectory = Trajectory(["observation"])
     batches = []
     for number, (reward, end) in enumerate(steps):
-        mask = np.arange(100) == number + 1
-        here, there = ({"observation": np.array([[n]], np.float32)} for n in (number, number + 1))
-        flags = terminates(end), end in (TRUNCATED, BOTH)
-        trajectory.append(number, here, number, reward, *flags, there, mask)
+        trajectory.extend(
+            {
+                "observation": np.array([[number]], np.float32),
+                "next_observation": np.array([[number + 1]], np.float32),
+                "next_mask": np.arange(100)[None] == number + 1,
+                "action": np.array([number], np.int32),
+                "reward": np.array([reward], np.float32),
+                "terminated": np.array([terminates(end)]),
+                "ended": np.array([terminates(end) or end in (TRUNCATED, BOTH)]),
+                "iteration": np.array([number]),
+            }
+        )
         if data.draw(st.booleans()):
             batches.append(trajectory.take(n, gamma))
     batches.append(trajectory.take(n, gamma))

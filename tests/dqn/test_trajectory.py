@@ -12,13 +12,24 @@ OBSERVED = {"observation": ArraySpec((2,), "float32")}
 
 @pytest.fixture
 def trajectory():
-    return Trajectory(OBSERVED, 3, masked=False)
+    return Trajectory(OBSERVED)
 
 
-def append(trajectory, iteration, *, reward=1.0, terminated=False, truncated=False, mask=None):
-    here, there = np.full(2, iteration, np.float32), np.full(2, iteration + 1, np.float32)
-    before, after = {"observation": here[None]}, {"observation": there[None]}
-    trajectory.append(iteration, before, 1, reward, terminated, truncated, after, mask)
+def append(trajectory, *iterations, reward=1.0, terminated=False, truncated=False):
+    """Steps of these iterations, each of which observes its iteration; the flags are the last one's."""
+    here = np.repeat(np.array(iterations, np.float32)[:, None], 2, axis=1)
+    last = np.arange(len(iterations)) == len(iterations) - 1
+    trajectory.extend(
+        {
+            "observation": here,
+            "next_observation": here + 1,
+            "action": np.ones(len(iterations), np.int32),
+            "reward": np.full(len(iterations), reward, np.float32),
+            "terminated": last & terminated,
+            "ended": last & (terminated or truncated),
+            "iteration": np.array(iterations),
+        }
+    )
 
 
 def test_rows_fit_the_declared_columns(trajectory):
@@ -57,12 +68,16 @@ def test_cut_of_nothing_is_nothing(trajectory):
     assert trajectory.take(3, 0.5) is None
 
 
-def test_long_episode_grows_the_columns(trajectory):
-    for iteration in range(1000):
-        append(trajectory, iteration)
-    batch = trajectory.take(1, 0.9)
-    assert batch.iteration.tolist() == list(range(1000))
-    assert batch.columns["observation"][:, 1].tolist() == list(range(1000))
+def test_pieces_of_any_length_give_the_same_rows_as_one(trajectory):
+    whole = Trajectory(OBSERVED)
+    append(whole, *range(20), terminated=True)
+    for piece in ([0], [1, 2], list(range(3, 17)), [17, 18]):
+        append(trajectory, *piece)
+    append(trajectory, 19, terminated=True)
+    ours, expected = trajectory.take(3, 0.9), whole.take(3, 0.9)
+    assert ours.iteration.tolist() == expected.iteration.tolist() == list(range(20))
+    for name, column in expected.columns.items():
+        np.testing.assert_array_equal(ours.columns[name], column)
 
 
 def test_rows_given_out_do_not_change_afterwards(trajectory):
@@ -74,10 +89,3 @@ def test_rows_given_out_do_not_change_afterwards(trajectory):
     assert batch.iteration.tolist() == [0]
     assert batch.columns["observation"].tolist() == [[0, 0]]
     assert batch.columns["reward"].tolist() == [1]
-
-
-def test_missing_mask_allows_all_actions():
-    trajectory = Trajectory(OBSERVED, 3, masked=True)
-    append(trajectory, 0, mask=np.array([True, False, True]))
-    append(trajectory, 1, mask=None)
-    assert trajectory.take(1, 0.9).columns["next_mask"].tolist() == [[True, False, True], [True, True, True]]

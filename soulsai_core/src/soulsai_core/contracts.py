@@ -103,7 +103,7 @@ class Actor(ABC):
 
     @abstractmethod
     def add(self, transitions: Transitions) -> None:
-        """Take in what the last actions led to. Its arrays may be reused by the environment: copy what you keep."""
+        """Take in what the last actions led to. Its arrays may be kept, but not changed: the next step shares them."""
 
     @abstractmethod
     def take(self) -> SampleBatch | None:
@@ -134,7 +134,8 @@ class Environment(ABC):
 
     @abstractmethod
     def step(self, actions: np.ndarray) -> Step:
-        """Step all rows; ended rows start their next episode by themselves (see `Step`)."""
+        """Step all rows; ended rows start their next episode by themselves (see `Step`). The arrays of a Step are new
+        each time: whoever got one may keep it."""
 
     @abstractmethod
     def close(self) -> None:

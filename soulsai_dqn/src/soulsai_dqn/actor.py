@@ -14,6 +14,7 @@ from soulsai_dqn.features import Features, number_of_actions
 from soulsai_dqn.normalization import MEAN
 from soulsai_dqn.policy import NoisyQ, NormalizedQ, NumpyQ, Policy
 from soulsai_dqn.priorities import td_errors
+from soulsai_dqn.step_log import StepLog
 from soulsai_dqn.trajectory import Trajectory
 
 
@@ -26,7 +27,7 @@ class DQNActor(Actor):
         self._features = Features(spec)
         self._in_numpy = chosen_network(config.network, self._features) is mlp
         self._actions = number_of_actions(spec)
-        self._masked = spec.masked
+        self._log = StepLog(self._features, self._actions, masked=spec.masked, rewards=self._rewards)
         self._explorer = Explorer(config, rng)
         self._trajectories: dict[int, Trajectory] = {}
         self._policy: Policy | None = None
@@ -84,36 +85,22 @@ class DQNActor(Actor):
         return actions
 
     def add(self, transitions: Transitions) -> None:
-        before, after = self._features.of(transitions.observations), self._features.of(transitions.next_observations)
-        actions, rewards, masks = transitions.actions.tolist(), self._rewards(transitions), transitions.next_masks
-        terminated, truncated = transitions.terminated.tolist(), transitions.truncated.tolist()
-        for i, environment in enumerate(transitions.rows.tolist()):
-            self._trajectory(environment).append(
-                self._iteration,
-                before,
-                actions[i],
-                rewards[i],
-                terminated[i],
-                truncated[i],
-                after,
-                None if masks is None else masks[i],
-                i,
-            )
+        self._log.add((self._iteration, transitions))
 
-    def _rewards(self, transitions: Transitions) -> list[float]:
-        """What is learned from."""
-        scale, clip = self._config.reward_scale, self._config.reward_clip
-        rewards = [scale * reward for reward in transitions.rewards.tolist()]
-        return rewards if clip is None else [min(max(reward, -clip), clip) for reward in rewards]
+    def _rewards(self, rewards: np.ndarray) -> np.ndarray:
+        """What is learned from, for float32 (n,) rewards of the environment."""
+        scaled, clip = rewards * np.float32(self._config.reward_scale), self._config.reward_clip
+        return scaled if clip is None else scaled.clip(-clip, clip)
 
-    def _trajectory(self, environment: int) -> Trajectory:
-        trajectory = self._trajectories.get(environment)
-        if trajectory is None:
-            trajectory = Trajectory(self._features.columns(), self._actions, masked=self._masked)
-            self._trajectories[environment] = trajectory
-        return trajectory
+    def _remember(self) -> None:
+        """Hand every environment's new steps to its trajectory."""
+        for environment, steps in self._log.take():
+            if environment not in self._trajectories:
+                self._trajectories[environment] = Trajectory(self._features.shapes())
+            self._trajectories[environment].extend(steps)
 
     def take(self) -> SampleBatch | None:
+        self._remember()
         batches = [t.take(self._config.n_step, self._config.gamma) for t in self._trajectories.values()]
         known = [batch for batch in batches if batch is not None]
         batch = _joined(known) if len(known) > 1 else next(iter(known), None)
@@ -123,6 +110,7 @@ class DQNActor(Actor):
         return batch
 
     def cut(self) -> None:
+        self._remember()
         for trajectory in self._trajectories.values():
             trajectory.cut()
 

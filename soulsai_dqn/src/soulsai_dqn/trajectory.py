@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -32,84 +32,47 @@ def sample_columns(
 
 
 class Trajectory:
-    """Steps in order, in columns that grow as needed.
+    """Steps in order, in columns: what is observed and `next_` of it, `action`, `reward`, `terminated`, `ended`
+    (terminated or truncated), `iteration`, and perhaps `next_mask`.
 
     Args:
-        observed: what is observed: name -> spec of one row.
-        actions: number of actions.
-        masked: keep masks of the next observations.
+        observed: names of what is observed.
     """
 
-    def __init__(self, observed: Mapping[str, ArraySpec], actions: int, *, masked: bool) -> None:
-        self._length = 0
-        self._observed = [(name, f"next_{name}") for name in observed]
-        self._columns: Arrays = {
-            **{name: np.empty((64, *spec.shape), spec.dtype) for name, spec in observed.items()},
-            **{f"next_{name}": np.empty((64, *spec.shape), spec.dtype) for name, spec in observed.items()},
-            "action": np.empty(64, np.int32),
-            "reward": np.empty(64, np.float32),
-            "terminated": np.empty(64, np.bool_),
-            "ended": np.empty(64, np.bool_),
-            "iteration": np.empty(64, np.int64),
-        }
-        if masked:
-            self._columns["next_mask"] = np.empty((64, actions), np.bool_)
+    def __init__(self, observed: Iterable[str]) -> None:
+        self._observed = tuple(observed)
+        self._steps: Arrays | None = None
 
-    def append(
-        self,
-        iteration: int,
-        before: Arrays,
-        action: int,
-        reward: float,
-        terminated: bool,
-        truncated: bool,
-        after: Arrays,
-        next_mask: np.ndarray | None,
-        row: int = 0,
-    ) -> None:
-        """Add one step, chosen by the model of `iteration`; what was observed before and after is this row of arrays
-        name -> (n, *shape)."""
-        if self._length == len(self._columns["reward"]):
-            self._grow()
-        at, columns = self._length, self._columns
-        for name, following in self._observed:
-            columns[name][at] = before[name][row]
-            columns[following][at] = after[name][row]
-        columns["action"][at] = action
-        columns["reward"][at] = reward
-        columns["terminated"][at] = terminated
-        columns["ended"][at] = terminated or truncated
-        columns["iteration"][at] = iteration
-        if "next_mask" in columns:
-            columns["next_mask"][at] = True if next_mask is None else next_mask
-        self._length += 1
+    def extend(self, steps: Arrays) -> None:
+        """Add steps that followed; the arrays are kept, and may be written into."""
+        if self._steps is None:
+            self._steps = steps
+        else:
+            self._steps = {name: np.concatenate([column, steps[name]]) for name, column in self._steps.items()}
 
     def cut(self) -> None:
         """The last step was the last one seen of its episode."""
-        if self._length:
-            self._columns["ended"][self._length - 1] = True
+        if self._steps is not None:
+            self._steps["ended"][-1:] = True
 
     def take(self, n: int, gamma: float) -> SampleBatch | None:
         """Remove and return the rows whose n-step returns are known."""
-        steps = {name: column[: self._length] for name, column in self._columns.items()}
+        steps = self._steps
+        if steps is None:
+            return None
         folded = fold(steps["reward"], steps["terminated"], steps["ended"], n, gamma)
         count = len(folded.last)
         if not count:
             return None
         columns = {
-            **{name: steps[name][:count].copy() for name, _ in self._observed},
-            "action": steps["action"][:count].copy(),
+            **{name: steps[name][:count] for name in self._observed},
+            "action": steps["action"][:count],
             "reward": folded.reward,
             "discount": folded.discount,
-            **{following: steps[following][folded.last] for _, following in self._observed},
+            **{following: steps[following][folded.last] for following in (f"next_{name}" for name in self._observed)},
         }
         if "next_mask" in steps:
             columns["next_mask"] = steps["next_mask"][folded.last]
-        batch = SampleBatch(steps["iteration"][:count].copy(), columns)
-        for column in steps.values():
-            column[: self._length - count] = column[count:].copy()
-        self._length -= count
-        return batch
-
-    def _grow(self) -> None:
-        self._columns = {name: np.concatenate([c, np.empty_like(c)]) for name, c in self._columns.items()}
+        # What stays is copied, so that the rows given out are nobody else's.
+        self._steps = {name: column[count:].copy() for name, column in steps.items()}
+        return SampleBatch(steps["iteration"][:count], columns)

@@ -28,7 +28,7 @@ MISTAKES = {
     "stamps when given": "test_rows_carry_the_iteration_that_chose_their_action",
     "loses the cut": "test_cut_gives_out_the_rows_of_an_unfinished_episode",
     "gives twice": "test_rows_are_given_out_once",
-    "keeps references": "test_actor_copies_what_it_keeps",
+    "changes what it is given": "test_actor_does_not_change_what_it_is_given",
     "changes what it gave": "test_samples_given_out_do_not_change",
     "global random": "test_same_generator_gives_the_same_samples",
     "nan metric": "test_metrics_are_finite_numbers",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -39,13 +38,12 @@ class Subject:
         *,
         environment: Environment | None = None,
         seed: int = 0,
-        spoil: bool = False,
         **script: Any,
     ) -> Rollout:
         """A client with the weights of an untrained learner, in an environment of its own unless there is one."""
         environment = environment or ScriptedEnvironment(self.spec, num_envs, seed=seed, **script)
         learner = self.learner()
-        rollout = Rollout(self.actor(seed), environment, learner.sync.rows_per_iteration, spoil=spoil)
+        rollout = Rollout(self.actor(seed), environment, learner.sync.rows_per_iteration)
         rollout.load(Weights(0, read_only(learner.weights())))
         return rollout
 
@@ -61,12 +59,11 @@ class Rollout:
         chosen: iteration -> real steps whose action was chosen by it.
         batches: everything that the actor gave out, `rows` in all.
         gathering: rows that an actor may hold back to give them out together.
-        spoil: overwrite what the actor was given as soon as it has taken it in.
     """
 
-    def __init__(self, actor: Actor, environment: Environment, gathering: int, *, spoil: bool = False) -> None:
+    def __init__(self, actor: Actor, environment: Environment, gathering: int) -> None:
         self.actor, self.environment = actor, environment
-        self.gathering, self.spoil, self.rows = gathering, spoil, 0
+        self.gathering, self.rows = gathering, 0
         self.chosen: Counter[int] = Counter()
         self.batches: list[SampleBatch] = []
         self._before = environment.reset()
@@ -92,7 +89,9 @@ class Rollout:
         self._before = after
         if moved is not None:
             self.chosen[self._weights.iteration] += len(moved.rows)
-            self._tell(moved)
+            for array in _arrays_of(moved):
+                array.flags.writeable = False
+            self.actor.add(moved)
         self.collect()
 
     def play(self, steps: int) -> None:
@@ -127,15 +126,6 @@ class Rollout:
     def stamps(self) -> Counter[int]:
         """Iteration -> rows given out with its stamp."""
         return Counter(int(stamp) for batch in self.batches for stamp in batch.iteration)
-
-    def _tell(self, moved: Transitions) -> None:
-        if not self.spoil:
-            self.actor.add(moved)
-            return
-        lent = copy.deepcopy(moved)
-        self.actor.add(lent)
-        for array in _arrays_of(lent):
-            array.fill(0)
 
 
 class Training:
