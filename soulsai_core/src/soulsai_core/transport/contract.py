@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from soulsai_core.transport.door import Door
 
 
 class Entry(NamedTuple):
@@ -20,7 +23,12 @@ class Transport(ABC):
     Methods may be called from several threads. All raise TransportError where trying again may help, AccessError where
     the server refused. Time-outs are in seconds; a reading call blocks until there is something or the time is over.
     `after` is the id of the last entry already seen, "" for the beginning.
+
+    Attributes:
+        contributor: the name under which this party was invited, "" for one that has the server's own password.
     """
+
+    contributor = ""
 
     # -- the training node's side
     @abstractmethod
@@ -68,6 +76,10 @@ class Transport(ABC):
     def read_commands(self, timeout: float) -> list[bytes]:
         """Take commands off the queue: each is delivered to one reader."""
 
+    def read_requests(self) -> list[bytes]:
+        """Likewise, from parties that may ask for saves only; does not wait."""
+        return []
+
     @abstractmethod
     def reply(self, command: str, payload: bytes) -> None:
         """Answer the command with this id."""
@@ -75,6 +87,10 @@ class Transport(ABC):
     @abstractmethod
     def write_status(self, payload: bytes) -> None:
         """Store the node's status for whoever looks."""
+
+    def door(self) -> Door | None:
+        """Where contributors hand in what they send; None where there are none."""
+        return None
 
     # -- the client's side
     @abstractmethod

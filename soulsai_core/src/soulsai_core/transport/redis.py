@@ -9,11 +9,14 @@ from redis.exceptions import ResponseError
 
 from soulsai_core.contracts import Entry, Transport
 from soulsai_core.transport.address import parse_address
+from soulsai_core.transport.keys import TELEMETRY, prefix
 from soulsai_core.transport.limits import COMMAND_LIMIT, EPISODE_LIMIT, StreamLimits
 from soulsai_core.transport.redis_link import Link, Subscription, Tls, make_client
 
 if TYPE_CHECKING:
     import redis
+
+    from soulsai_core.transport.door import Door
 
 REPLY_LIFE = 60
 """Seconds that an answer waits for a caller who may have gone."""
@@ -44,7 +47,8 @@ def connect(
     place = parse_address(address)
     username, password = username or place.username, password or place.password
     client = make_client(place, username=username, password=password, tls=tls or Tls(), patience=patience)
-    return RedisTransport(client, run, where=str(place), limits=limits)
+    orders = "requests" if username == TELEMETRY else "commands"
+    return RedisTransport(client, run, where=str(place), limits=limits, orders=orders)
 
 
 class RedisTransport(Transport):
@@ -53,10 +57,21 @@ class RedisTransport(Transport):
     Args:
         client: answers in bytes and by protocol 2, without retries of its own; `connect` makes such a one.
         where: names the server in messages.
+        orders: the stream that `command` writes to; "requests" for who may ask for saves only.
     """
 
-    def __init__(self, client: redis.Redis, run: str, *, where: str, limits: StreamLimits | None = None) -> None:
-        self._prefix = f"soulsai:{run}:"
+    def __init__(
+        self,
+        client: redis.Redis,
+        run: str,
+        *,
+        where: str,
+        limits: StreamLimits | None = None,
+        orders: str = "commands",
+    ) -> None:
+        self.run = run
+        self._prefix = prefix(run)
+        self._orders = orders
         self._limits = limits if limits is not None else StreamLimits()
         self._link = Link(client, where)
         self._client: Any = client
@@ -72,7 +87,7 @@ class RedisTransport(Transport):
     # -- the training node's side
     def clear(self) -> None:
         with self._link.transaction() as pipe:
-            for stream in ("samples", "episodes", "commands"):
+            for stream in ("samples", "episodes", "commands", "requests"):
                 # Emptied rather than deleted: so its ids go on growing, even if the server's clock was put back.
                 pipe.xtrim(self._key(stream), maxlen=0, approximate=False)
             pipe.delete(*(self._key(name) for name in ("model", "progress", "config", "status")))
@@ -133,13 +148,19 @@ class RedisTransport(Transport):
             pipe.hdel(self._key("infos"), client)
 
     def read_commands(self, timeout: float) -> list[bytes]:
-        entries = self._read("commands", "", COMMAND_LIMIT, timeout)
+        return self._take("commands", timeout)
+
+    def read_requests(self) -> list[bytes]:
+        return self._take("requests", 0)
+
+    def _take(self, stream: str, timeout: float) -> list[bytes]:
+        entries = self._read(stream, "", COMMAND_LIMIT, timeout)
         if not entries:
             return []
         with self._link.guard():
             pipe = self._client.pipeline(transaction=False)
             for entry in entries:
-                pipe.xdel(self._key("commands"), entry.id)
+                pipe.xdel(self._key(stream), entry.id)
             taken = pipe.execute()
         return [entry.payload for entry, ours in zip(entries, taken, strict=True) if ours]
 
@@ -151,6 +172,11 @@ class RedisTransport(Transport):
 
     def write_status(self, payload: bytes) -> None:
         self._set("status", payload)
+
+    def door(self) -> Door | None:
+        from soulsai_core.transport.redis_door import RedisDoor
+
+        return RedisDoor(self._link, self.run, self._limits)
 
     # -- the client's side
     def read_config(self) -> bytes | None:
@@ -198,7 +224,7 @@ class RedisTransport(Transport):
 
     # -- the command line's side
     def command(self, command: str, payload: bytes, timeout: float) -> bytes | None:
-        key, box = self._key("commands"), self._key(f"reply:{command}")
+        key, box = self._key(self._orders), self._key(f"reply:{command}")
         with self._link.guard():
             entry = self._client.xadd(key, {FIELD: payload}, maxlen=COMMAND_LIMIT, approximate=False)
         answer = self._link.wait(timeout, lambda seconds: self._pop(box, seconds))

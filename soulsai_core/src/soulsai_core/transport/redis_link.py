@@ -5,6 +5,7 @@ Redis-py neither retries nor checks health here: a call fails once, and whoever 
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -36,14 +37,25 @@ REFUSALS = (
 )
 
 
+_UNNAMED: dict[str, Any] = (
+    {"driver_info": None} if hasattr(redis, "driver_info") else {"lib_name": None, "lib_version": None}
+)
+"""Redis-py else names itself with a command that a contributor has no right to."""
+
 _WHERE = "Put the one that it was started with into redis.secret, as `requirepass PASSWORD`."
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Files for rediss://; None where the system's own authorities do, or no client certificate is asked for."""
+    """Files for rediss://; None where the system's own authorities do, or no client certificate is asked for.
+
+    Attributes:
+        authority: file of the only authority that is trusted.
+        authority_text: likewise, as PEM text instead of a file.
+    """
 
     authority: str | None = None
+    authority_text: str | None = None
     certificate: str | None = None
     key: str | None = None
 
@@ -56,7 +68,7 @@ def make_client(
     if place.path:
         line = {"unix_socket_path": place.path}
     if place.tls:
-        line |= {"ssl": True, "ssl_ca_certs": tls.authority, "ssl_certfile": tls.certificate, "ssl_keyfile": tls.key}
+        line |= _tls_options(tls)
     return redis.Redis(
         db=place.database,
         username=username,
@@ -66,8 +78,23 @@ def make_client(
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,
         protocol=2,
+        **_UNNAMED,
         **line,
     )
+
+
+def _tls_options(tls: Tls) -> dict[str, Any]:
+    """Name and chain are always checked: a server that cannot prove itself is told no password."""
+    return {
+        "ssl": True,
+        "ssl_cert_reqs": "required",
+        "ssl_check_hostname": True,
+        "ssl_min_version": ssl.TLSVersion.TLSv1_2,
+        "ssl_ca_certs": tls.authority,
+        "ssl_ca_data": tls.authority_text,
+        "ssl_certfile": tls.certificate,
+        "ssl_keyfile": tls.key,
+    }
 
 
 def explain(error: Exception, where: str) -> SoulsAIError:
@@ -81,7 +108,10 @@ def explain(error: Exception, where: str) -> SoulsAIError:
     if isinstance(error, exceptions.TimeoutError):
         return TransportError(f"{server} did not answer in time ({detail}). Check the network and the server's load.")
     if "CERTIFICATE_VERIFY_FAILED" in detail:
-        return TransportError(f"{server} shows a certificate that is not trusted here ({detail}). Name its authority.")
+        return TransportError(
+            f"{server} shows a certificate that is not trusted here ({detail}). Name its authority in redis.ca_file, "
+            "or ask for a new invitation."
+        )
     if isinstance(error, exceptions.ConnectionError | OSError):
         return TransportError(
             f"No Redis server answers at {where} ({detail}). Start it, or check address and firewall."
@@ -100,7 +130,7 @@ def _refusal(error: Exception, detail: str) -> str:
         return f"wants a password, and none was given. {_WHERE}"
     if "without any password" in detail:
         return "has no password, but one was given. Set it there (requirepass), or give none."
-    return f"refuses the user or password that was given. {_WHERE}"
+    return f"refuses the user or password that was given. {_WHERE} Who was invited asks for a new invitation."
 
 
 class Link:
