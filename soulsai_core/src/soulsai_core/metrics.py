@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 
 from soulsai_core.errors import ConfigError
 from soulsai_core.freshness import AgeMeter
@@ -16,11 +16,12 @@ _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 class NodeMetrics:
     """What the training node counts and measures, in a registry of its own.
 
-    Every time-valued metric is in seconds. Names begin with `soulsai_`.
+    Every time-valued metric is in seconds. Names begin with `soulsai_`; those of the process with `process_`.
     """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)  # time and memory of the process itself; nothing on Windows
         counter = partial(Counter, registry=self.registry, namespace="soulsai")
         gauge = partial(Gauge, registry=self.registry, namespace="soulsai")
         histogram = partial(Histogram, registry=self.registry, namespace="soulsai", buckets=_SECONDS)

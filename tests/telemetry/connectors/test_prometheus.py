@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import time
 import urllib.request
 from dataclasses import replace
@@ -65,7 +66,15 @@ def test_a_telemetry_node_without_news_calls_the_training_node_down(served, vita
 
 
 def test_before_any_news_it_is_down(make):
-    assert samples(make(plugin, port=0)) == {("soulsai_run_up", "run-1"): 0}
+    found = {name: value for name, value in samples(make(plugin, port=0)).items() if not name[0].startswith("process_")}
+    assert found == {("soulsai_run_up", "run-1"): 0}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the library reads the process' numbers on Linux only")
+def test_time_and_memory_of_the_process_are_there(make):
+    found = samples(make(plugin, port=0))
+    assert found["process_resident_memory_bytes",] > 1e6
+    assert ("process_cpu_seconds_total",) in found
 
 
 def test_promtool_has_nothing_to_say_about_the_metrics(served, program):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
@@ -27,7 +27,7 @@ class PrometheusConfig(Settings):
 
 
 class Prometheus:
-    """Serves /metrics. All names begin with `soulsai_run_`; times are in seconds.
+    """Serves /metrics. Names begin with `soulsai_run_`, those of the process with `process_`; times are in seconds.
 
     Attributes:
         port: where it listens.
@@ -37,6 +37,7 @@ class Prometheus:
         self._numbers = RunNumbers(context.run)
         registry = CollectorRegistry(auto_describe=False)
         registry.register(self._numbers)
+        ProcessCollector(registry=registry)
 
         def serve(_: Request) -> Response:
             return Response(generate_latest(registry), CONTENT_TYPE_LATEST)
