@@ -1,0 +1,21 @@
+"""Print what the named distributions need from elsewhere, so that an image can install it before our own code."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+LEFT_OUT = ("soulsai-", "torch", "soulsgym")
+"""Our own, what the image chooses itself, and a game that no container can play."""
+
+
+def requirements(folders: list[str]) -> list[str]:
+    """The dependencies in the folders' pyproject.toml, less those left out."""
+    found = set()
+    for folder in folders:
+        project = tomllib.loads(Path(folder, "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        found |= {line for line in project["dependencies"] if not line.startswith(LEFT_OUT)}
+    return sorted(found)
+
+
+if __name__ == "__main__":
+    print("\n".join(requirements(sys.argv[1:])))

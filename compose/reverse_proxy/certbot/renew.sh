@@ -1,0 +1,23 @@
+#!/bin/sh
+# Gets a certificate for SOULSAI_PUBLIC_HOST and keeps it fresh; NGINX loads it by itself.
+set -u
+folders="--config-dir /etc/letsencrypt --work-dir /tmp/certbot --logs-dir /tmp/certbot/logs"
+if [ -n "$SOULSAI_CERTBOT_EMAIL" ]; then
+    contact="--email $SOULSAI_CERTBOT_EMAIL"
+else
+    contact="--register-unsafely-without-email"
+fi
+server=${SOULSAI_ACME_SERVER:+--server $SOULSAI_ACME_SERVER}
+trap exit TERM INT
+
+while :; do
+    case "$SOULSAI_PUBLIC_HOST" in
+        "" | localhost) echo "SOULSAI_PUBLIC_HOST names no public host, so no certificate can be had for it." ;;
+        # Words are meant to be split here.
+        # shellcheck disable=SC2086
+        *) certbot certonly --webroot --webroot-path /var/www/certbot --non-interactive --agree-tos --keep-until-expiring \
+            $folders $contact $server --cert-name "$SOULSAI_PUBLIC_HOST" --domain "$SOULSAI_PUBLIC_HOST" ;;
+    esac
+    sleep "$SOULSAI_ACME_PAUSE" &
+    wait $!
+done
