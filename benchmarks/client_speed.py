@@ -27,7 +27,7 @@ from soulsai_core.wire import SampleDecoder, encode_weights
 
 COMMAND = "python -m benchmarks.client_speed"
 CLIENT_CORE, OTHER_CORE = 0, 1
-ROWS_PER_ITERATION = 64
+ROWS_PER_ITERATION = 512
 WINDOW = 2 * ROWS_PER_ITERATION
 UPDATE_SECONDS = 0.025
 SESSION = "client_speed"

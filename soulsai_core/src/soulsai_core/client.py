@@ -147,12 +147,13 @@ class Client:
 
     def _sample(self, environment: Environment) -> None:
         actor, tally, rows = self._actor, self._tally, environment.num_envs
-        clock, watchdog = self._clock, self._watchdog
+        clock, watchdog, downlink = self._clock, self._watchdog, self._downlink
         step = environment.reset()
         tally.begin(rows)
         watchdog.begin(rows)
         while self._goes_on():
-            self._renew_weights()
+            if downlink.newest is not self._weights:
+                self._renew_weights()
             if not self._may_step(rows):
                 self._check_threads()
                 continue
@@ -185,7 +186,7 @@ class Client:
     def _renew_weights(self) -> None:
         """Swap in newer weights. What was chosen with the old ones is sent first: waiting would only age it."""
         newest = self._downlink.newest
-        if newest is not None and newest is not self._weights:
+        if newest is not None:
             if self._pending:
                 self._send()
             self._actor.load(newest)
@@ -202,7 +203,7 @@ class Client:
             self._send()
             self._flow.wait_for_room(rows, _WAIT)
             return False
-        return self._uplink.wait_for_room(_WAIT)
+        return self._pending > 0 or self._uplink.wait_for_room(_WAIT)  # it fills up only by what was just sent
 
     def _count(self, rows: int, now: float) -> None:
         if not self._pending:

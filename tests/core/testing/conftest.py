@@ -3,7 +3,6 @@ to make one mistake, so that the contract tests can be seen to fail."""
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict, Field

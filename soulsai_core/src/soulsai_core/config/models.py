@@ -104,7 +104,7 @@ class ClientSettings(Settings):
     backpressure: Literal["wait", "drop"] = Field(
         default="wait", description="When the node falls behind, a client waits, or plays on and drops samples."
     )
-    max_group_rows: int = Field(default=128, ge=1, description="Transitions sent in one message at most.")
+    max_group_rows: int = Field(default=512, ge=1, description="Transitions sent in one message at most.")
     max_group_mb: float = Field(default=1, gt=0, description="Size of one message at most, in MB.")
     max_group_age_s: float = Field(default=0.5, gt=0, description="Time that a transition waits for others at most.")
     buffer_messages: int = Field(default=256, ge=1, description="Messages kept while the server is away.")

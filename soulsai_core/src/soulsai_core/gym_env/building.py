@@ -32,7 +32,7 @@ def read_spec(config: Config) -> EnvSpec:
         if config.vectorization == "vector_entry_point":
             vector = _vector(config.model_copy(update={"num_envs": 1}))
             return _spec_of(config, vector, vector.single_observation_space, vector.single_action_space)
-        env = _single(config)
+        env = _single(config, checked=True)
         return _spec_of(config, env, env.observation_space, env.action_space)
 
 
@@ -40,7 +40,7 @@ def build(config: Config, seed: int | None) -> Environment:
     """One environment alone, several as a vector, a vector_entry_point always as one."""
     with construction(config.id):
         if config.num_envs == 1 and config.vectorization != "vector_entry_point":
-            return SingleEnvironment(_single(config), config.id, seed)
+            return SingleEnvironment(_single(config, checked=False), config.id, seed)
         vector = _vector(config)
         return VectorEnvironment(vector, config.id, seed, _mode(vector, config))
 
@@ -54,8 +54,9 @@ def _spec_of(config: Config, env: Any, observation_space: Any, action_space: Any
         env.close()
 
 
-def _single(config: Config) -> gymnasium.Env:
-    env = gymnasium.make(config.id, **_arguments(config))
+def _single(config: Config, *, checked: bool) -> gymnasium.Env:
+    """gymnasium's checks of the interface cost at every step; to read the spec with them is enough."""
+    env = gymnasium.make(config.id, **{"disable_env_checker": not checked, **_arguments(config)})
     for wrap in _wrappers(config):
         env = wrap(env)
     return env
