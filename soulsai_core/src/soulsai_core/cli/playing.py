@@ -17,6 +17,7 @@ from soulsai_core.backoff import delays
 from soulsai_core.cli.connection import connect_from
 from soulsai_core.cli.display import start_logging
 from soulsai_core.cli.interrupts import on_interrupt
+from soulsai_core.cli.realtime import prefer_the_game
 from soulsai_core.client import Client
 from soulsai_core.contracts import Transport
 from soulsai_core.downlink import NEW_TRAINING
@@ -92,6 +93,8 @@ class Player:
         if self._left.is_set():
             return "left before the training began"
         log.info("Joined %s as %s.", announcement.session, self._client.client)
+        if announcement.client["isolate"]:
+            prefer_the_game()
         reason = self._client.run()
         log.info("Left after %d steps: %s.", self._client.env_steps, reason)
         return reason
