@@ -52,11 +52,12 @@ ALLOWED = {
     "saving": CONTRACTS | {"checkpoint", "hooks"},
     "commands": CONTRACTS | {"run_folder", "saving"},
     "housekeeper": {"contracts", "messages", "episode_log", "hooks", "metrics", "roster", "supervised"},
+    "safety": VALUES | {"config", "metrics", "supervised", "transport.door", "transport.keys", "wire"},
     "status": {"config", "messages", "episode_log", "intake", "ledger", "rates", "roster", "run_folder"},
     "training": CONTRACTS
     | TOOLS
     | {"commands", "config", "episode_log", "handover", "herald", "hooks", "housekeeper", "intake", "metrics"}
-    | {"publisher", "receiver", "run_folder", "saving", "status"},
+    | {"publisher", "receiver", "run_folder", "safety", "saving", "status", "supervised"},
     # the client's rooms
     "uplink": {"contracts", "messages", "flow", "supervised", "wire"},
     "downlink": CONTRACTS | {"flow", "supervised", "wire"},

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _INTERVAL = 0.25
 _EPISODES = 1000
+_REQUESTS = frozenset({"quicksave", "save_best"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ class Housekeeper:
     def _step(self) -> None:
         for payload in self._transport.read_commands(_INTERVAL):
             self._hear_command(payload)
+        for payload in self._transport.read_requests():
+            self._hear_command(payload, _REQUESTS)
         if self._transport.read_config() is None:
             self._transport.announce(self._announcement)
             self._line.forgotten()
@@ -106,13 +109,16 @@ class Housekeeper:
         self._metrics.backlog.set(backlog)
         self._transport.write_status(msgspec.json.encode(self._line.status(backlog)))
 
-    def _hear_command(self, payload: bytes) -> None:
+    def _hear_command(self, payload: bytes, allowed: frozenset[str] | None = None) -> None:
         try:
             command = msgspec.json.decode(payload, type=Command)
         except msgspec.DecodeError as error:
             log.warning("A command could not be read and was left out: %s", error)
             return
-        self._line.command(command)
+        if allowed is None or command.name in allowed:
+            self._line.command(command)
+        else:
+            log.warning("A request for %.40r was left out: only saves may be asked for.", command.name)
 
     def _hear_heartbeats(self) -> None:
         seen = {client: (age, _info(client, info)) for client, (age, info) in self._transport.roster().items()}

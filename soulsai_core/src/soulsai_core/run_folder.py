@@ -79,6 +79,11 @@ class RunFolder:
         return self.path / "episodes.jsonl"
 
     @property
+    def contributors(self) -> Path:
+        """What each contributor gave, as JSON."""
+        return self.path / "contributors.json"
+
+    @property
     def logs(self) -> Path:
         """What the processes of this training said, one file each."""
         return self.path / "logs"

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from soulsai_core.backoff import delays
-from soulsai_core.errors import TransportError
+from soulsai_core.errors import SoulsAIError, TransportError
 
 log = logging.getLogger(__name__)
 
@@ -77,3 +77,11 @@ class SupervisedLoop:
                 if self._back is not None:
                     self._back()
             return
+
+
+def quietly(close: Callable[[], None]) -> None:
+    """Close something whose server may be away when we leave."""
+    try:
+        close()
+    except SoulsAIError as error:
+        log.warning("While stopping: %s", error)

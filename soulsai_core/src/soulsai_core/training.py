@@ -31,8 +31,10 @@ from soulsai_core.publisher import Publisher
 from soulsai_core.receiver import SampleReceiver
 from soulsai_core.roster import Roster
 from soulsai_core.run_folder import RunFolder
+from soulsai_core.safety import Book, Gate
 from soulsai_core.saving import CheckpointOptions, Counters, Saver
 from soulsai_core.status import StatusBoard
+from soulsai_core.supervised import quietly
 from soulsai_core.wire import SampleDecoder
 
 log = logging.getLogger(__name__)
@@ -71,13 +73,11 @@ class TrainingNode:
         rng: random.Random,
     ) -> None:
         self.folder = folder
-        self.iteration = 0
-        self.env_steps = 0
+        self.iteration = self.env_steps = 0
         self.metrics = metrics
         self.latest: NodeStatus | None = None
         self._learner = learner
-        self._transport = transport
-        self._announcement = announcement
+        self._transport, self._announcement = transport, announcement
         self._config = dict(config)
         self._settings = settings
         self._observers = observers
@@ -92,12 +92,15 @@ class TrainingNode:
         self._publisher = Publisher(transport, clock, rng, self._published)
         self._herald = Herald(folder.name, learner.sync, self._publisher, self._intake.ledger, self._roster, clock)
         self._housekeeper = self._make_housekeeper(rng)
+        self._gate = Gate(transport.door(), folder.name, settings, Book(folder.contributors), metrics, clock, rng)
+        self._threads = (self._publisher, self._receiver, self._housekeeper, self._gate)
         self._board = StatusBoard(clock, folder, settings, self._episodes, self._intake, self._roster)
         self._saver = Saver(learner, announcement, observers, self._counters)
         self._desk = CommandDesk(transport, self._saver, folder, lambda: self.iteration, self.shutdown)
 
     def _make_intake(self) -> Intake:
-        decoder = SampleDecoder(self._learner.columns, int(self._settings.max_message_mb * 2**20))
+        max_bytes = int(self._settings.max_message_mb * 2**20)
+        decoder = SampleDecoder(self._learner.columns, max_bytes, self._settings.max_abs_value)
         freshness = Freshness(self._learner.sync.max_staleness)
         return Intake(self.folder.name, decoder, freshness, self.metrics, self._judged)
 
@@ -170,6 +173,7 @@ class TrainingNode:
 
     def _start(self) -> None:
         self.save_config(self.folder.path / run_folder.CONFIG)
+        self._gate.sweep()
         if self._resumed:
             self.iteration = take_over(self._transport, self.folder.name, self.iteration)
         else:
@@ -179,7 +183,7 @@ class TrainingNode:
         self._board.start()
         self._observers.emit("training_started", run=self.folder.name, folder=self.folder.path, resumed=self._resumed)
         self._publish()
-        for thread in (self._publisher, self._receiver, self._housekeeper):
+        for thread in self._threads:
             thread.start()
 
     def _turn(self) -> None:
@@ -202,7 +206,7 @@ class TrainingNode:
         """What is looked after between two messages and between two updates."""
         while not self._requests.empty():
             self._requests.get()()
-        for thread in (self._publisher, self._housekeeper):
+        for thread in (self._publisher, self._housekeeper, self._gate):
             thread.check()
         reason = self._board.goal_reached(self.iteration, self.env_steps) or self._learner.finished()
         if reason is not None:
@@ -258,10 +262,10 @@ class TrainingNode:
         with ExitStack() as stack:
             stack.callback(self._observers.close)
             stack.callback(lambda: self._observers.emit("training_stopped", reason=self._reason))
-            for close in (self._publisher.close, self._receiver.close, self._housekeeper.close):
-                stack.callback(_quietly, close)
-            for part in (self._publisher, self._receiver, self._housekeeper):
-                stack.callback(part.stop)  # all of them, before any is waited for
+            for thread in self._threads:
+                stack.callback(quietly, thread.close)
+            for thread in self._threads:
+                stack.callback(thread.stop)  # all of them, before any is waited for
             stack.callback(self._herald.dismiss, self.iteration, self.env_steps)
             stack.callback(self._learner.stopped)
 
@@ -277,6 +281,7 @@ class TrainingNode:
         return self.latest
 
     def _judged(self, client: str, admitted: int, rejected: dict[str, int]) -> None:
+        self._gate.book.judged(client, admitted, rejected)
         self._observers.emit("samples_received", client=client, admitted=admitted, rejected=rejected)
 
     def _published(self, iteration: int, size: int, seconds: float) -> None:
@@ -290,11 +295,3 @@ class TrainingNode:
     def _forgotten(self) -> None:
         self._publisher.republish()
         self._requests.put(lambda: self._herald.start_over(self.iteration, self.env_steps))
-
-
-def _quietly(close: Callable[[], None]) -> None:
-    """The server may be away when we leave."""
-    try:
-        close()
-    except SoulsAIError as error:
-        log.warning("While stopping: %s", error)

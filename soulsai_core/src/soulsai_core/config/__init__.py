@@ -1,5 +1,7 @@
 """Settings: read in layers, checked in two passes (the core's models, then each chosen plugin's own)."""
 
+from soulsai_core.config.base import Settings
+from soulsai_core.config.contributors import ContributorSettings
 from soulsai_core.config.layers import load_config
 from soulsai_core.config.models import (
     ClientSettings,
@@ -7,7 +9,6 @@ from soulsai_core.config.models import (
     Part,
     RedisSettings,
     RunSettings,
-    Settings,
     StopSettings,
     TelemetrySettings,
     TrainingSettings,
@@ -19,6 +20,7 @@ from soulsai_core.config.text import config_schema, default_yaml
 __all__ = [
     "ClientSettings",
     "Config",
+    "ContributorSettings",
     "Part",
     "RedisSettings",
     "Resolved",

@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from soulsai_core.config.base import Settings
+from soulsai_core.config.contributors import ContributorSettings
 from soulsai_core.config.sources import Sources
 from soulsai_core.errors import ConfigError
 from soulsai_core.transport.address import parse_address
-
-
-class Settings(BaseModel):
-    """Base of all settings, for plugins too: frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
 
 
 class Part(Settings):
@@ -43,10 +39,16 @@ class RunSettings(Settings):
 class RedisSettings(Settings):
     address: str | None = Field(
         default=None,
-        description="HOST, HOST:PORT or a redis:// or unix:// URL; null starts a private server on this machine.",
+        description="HOST, HOST:PORT or a redis://, rediss:// (TLS) or unix:// URL, before HOST a USER@ if need be; "
+        "null starts a private server on this machine.",
     )
     secret_file: str = Field(
         default="redis.secret", description="File with the one line `requirepass PASSWORD`; may be absent."
+    )
+    ca_file: str | None = Field(
+        default=None,
+        description="File with the certificate of the only authority that is trusted for rediss:// addresses; null: "
+        "those that the system trusts.",
     )
     max_backlog_entries: int = Field(
         default=10_000, ge=1, description="Sample messages kept in Redis; beyond, the oldest go."
@@ -89,11 +91,19 @@ class TrainingSettings(Settings):
     max_message_mb: float = Field(
         default=64, gt=0, description="Messages from clients beyond this size, in MB, are rejected."
     )
+    max_abs_value: float = Field(
+        default=1e6,
+        gt=0,
+        description="Samples with numbers of larger magnitude, where the algorithm gives no bounds, are rejected.",
+    )
     client_timeout_s: float = Field(
         default=15, gt=0, description="A client counts as lost after this time without a heartbeat."
     )
     prometheus_port: int | None = Field(
         default=None, ge=1, le=65535, description="Port that serves the node's metrics to Prometheus; null serves none."
+    )
+    contributors: ContributorSettings = Field(
+        default=ContributorSettings(), description="What each contributor that was invited may do at most."
     )
     stop: StopSettings = Field(
         default=StopSettings(), description="When training ends by itself; null: never for this reason."
@@ -163,6 +173,12 @@ class Config(Settings):
             raise ValueError(
                 f"client.max_group_mb ({self.client.max_group_mb:g}) must not be more than "
                 f"training.max_message_mb ({self.training.max_message_mb:g}): all samples would be rejected"
+            )
+        if self.client.max_group_mb > self.training.contributors.max_message_mb:
+            raise ValueError(
+                f"client.max_group_mb ({self.client.max_group_mb:g}) must not be more than "
+                f"training.contributors.max_message_mb ({self.training.contributors.max_message_mb:g}): "
+                "all samples of contributors would be rejected"
             )
         if self.client.heartbeat_interval_s >= self.training.client_timeout_s:
             raise ValueError(

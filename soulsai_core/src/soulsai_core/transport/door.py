@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from soulsai_core.transport.limits import StreamLimits
+
 
 class Parcel(NamedTuple):
     """One entry of a contributor's stream. `kind` is one of the fields in `keys`, or anything else; `size` counts all
@@ -37,7 +39,13 @@ class Delivery:
 
 
 class Door(ABC):
-    """Knows nothing of what the bytes mean. Raises as transports do. Names are those of contributors."""
+    """Knows nothing of what the bytes mean. Raises as transports do. Names are those of contributors.
+
+    Attributes:
+        limits: the bound of the run's own sample stream.
+    """
+
+    limits: StreamLimits
 
     @abstractmethod
     def contributors(self) -> list[str]:

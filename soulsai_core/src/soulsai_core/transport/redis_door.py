@@ -23,7 +23,7 @@ class RedisDoor(Door):
         self._client: Any = link.client
         self._run = run
         self._prefix = prefix(run)
-        self._limits = limits
+        self.limits = limits
 
     def contributors(self) -> list[str]:
         """The server's users are the truth: they survive where the rest of its memory does not."""
@@ -60,7 +60,7 @@ class RedisDoor(Door):
         now = self._now() if delivery.heartbeats else 0.0
         with self._link.transaction() as pipe:
             for payload in delivery.samples:
-                pipe.xadd(self._key("samples"), {FIELD: payload}, maxlen=self._limits.max_entries, approximate=False)
+                pipe.xadd(self._key("samples"), {FIELD: payload}, maxlen=self.limits.max_entries, approximate=False)
             for payload in delivery.episodes:
                 pipe.xadd(self._key("episodes"), {FIELD: payload}, maxlen=EPISODE_LIMIT, approximate=True)
             for client, info in delivery.heartbeats.items():
