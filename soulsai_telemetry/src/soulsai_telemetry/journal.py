@@ -11,7 +11,7 @@ import msgspec
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 
 _PENDING = 100_000
 """Rows kept in memory while the disk does not take them."""
@@ -21,7 +21,7 @@ class Journal(Generic[T]):
     """Rows of one type, one JSON object a line.
 
     Args:
-        row: the type of the rows.
+        row: the type of the rows, a dataclass or a msgspec struct.
     """
 
     def __init__(self, path: Path, row: type[T]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import replace
+
 from pydantic import Field
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
 from soulsai_telemetry.journal import Journal
-from soulsai_telemetry.records import Update
+from soulsai_telemetry.records import Record, Update
 
 
 class JsonFileConfig(Settings):
@@ -16,35 +17,18 @@ class JsonFileConfig(Settings):
     )
 
 
-class Line(msgspec.Struct, frozen=True):
-    """One episode in the file."""
-
-    number: int
-    steps: int
-    time: float
-    iteration: int
-    client: str
-    complete: bool
-    values: dict[str, float]
-    averages: dict[str, float]
-
-
 class JsonFile:
     """Appends each episode once, whatever is told again after a restart."""
 
     def __init__(self, config: JsonFileConfig, context: ConnectorContext) -> None:
-        self._journal = Journal(context.folder / config.file, Line)
-        self._last = max((line.number for line in self._journal.recover()), default=0)
+        self._journal = Journal(context.folder / config.file, Record)
+        self._last = max((record.number for record in self._journal.recover()), default=0)
 
     @hookimpl
     def episodes_recorded(self, update: Update) -> None:
-        lines = [
-            Line(r.number, r.steps, round(r.time, 3), r.iteration, r.client, r.complete, r.values, r.averages)
-            for r in update.records
-            if r.number > self._last
-        ]
-        self._journal.append(lines)
-        self._last = max(self._last, *(line.number for line in lines)) if lines else self._last
+        new = [replace(record, time=round(record.time, 3)) for record in update.records if record.number > self._last]
+        self._journal.append(new)
+        self._last = max((record.number for record in new), default=self._last)
 
 
 plugin = ConnectorPlugin(name="json_file", config=JsonFileConfig, make=JsonFile, home="telemetry")
