@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -49,7 +51,9 @@ class Row:
         """How many times as good as the target; 1 or more is met."""
         if self.target is None:
             return None
-        return self.target / self.measured if self.at_most else self.measured / self.target
+        if self.at_most:
+            return self.target / self.measured if self.measured else float("inf")
+        return self.measured / self.target
 
     def __str__(self) -> str:
         target = "" if self.target is None else f"{'≤' if self.at_most else '≥'} {_number(self.target)} {self.unit}"
@@ -67,10 +71,15 @@ def run_alone(
     add_arguments: Callable[[argparse.ArgumentParser], None],
     description: str | None,
 ) -> None:
-    """What each script does when it is run: read its options, measure, print its table."""
+    """What each script does when it is run: read its options, measure, print its table, and perhaps write a file."""
     parser = argparse.ArgumentParser(description=description)
     add_arguments(parser)
-    print_table(measure(parser.parse_args()))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there, too")
+    args = parser.parse_args()
+    rows = measure(args)
+    print_table(rows)
+    if args.json is not None:
+        args.json.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
 
 
 def print_table(rows: list[Row]) -> None:

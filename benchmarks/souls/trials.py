@@ -1,0 +1,128 @@
+"""Trainings with `soulsai train` over seeds: greedy win rates, and how soon half of the fights are won."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import yaml
+
+from benchmarks.common import Row, say
+from benchmarks.souls.results import Results
+from soulsai_core import load_agent
+from soulsai_souls_env.agents import Agent
+
+SETTINGS = Path(__file__).parent / "settings" / "win_rates.yaml"
+GREEDY = ["algorithm.config.epsilon.end=0"]
+OURS, PLAIN = "preset", "plain"
+
+
+class Trials:
+    """Every variant with every seed.
+
+    Args:
+        args: of `benchmarks.souls.win_rates`.
+        win_rate: of an agent, in per cent.
+        command: for the table.
+    """
+
+    def __init__(self, args: argparse.Namespace, win_rate: Callable[[Agent], float], command: str) -> None:
+        plan = yaml.safe_load(SETTINGS.read_text(encoding="utf-8"))
+        self._variants = {name: plan["variants"][name] for name in args.variants or plan["variants"]}
+        self._seeds = plan["seeds"] if args.seeds is None else args.seeds
+        self._env_steps = args.env_steps or plan["env_steps"]
+        self._window = plan["window"]
+        self._further = args.set
+        self._results = Results(args.results)
+        self._win_rate = win_rate
+        self._command = command
+
+    def run(self) -> None:
+        """Run what is not among the results yet."""
+        for seed in self._seeds:
+            for variant in self._variants:
+                key = {"variant": variant, "seed": seed, "env_steps": self._env_steps, "set": self._further}
+                if self._results.matching(**key):
+                    continue
+                result = {**key, **self._train(variant, seed)}
+                self._results.add(result)
+                shown = {name: result[name] for name in ("won", "half_after", "train_s")}
+                say(f"{variant}, seed {seed}: {shown}")
+
+    def _train(self, variant: str, seed: int) -> dict[str, Any]:
+        settings = [f"{name}={json.dumps(value)}" for name, value in self._variants[variant].items()]
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.monotonic()
+            run = _run(Path(folder), seed, [f"training.stop.env_steps={self._env_steps}", *settings, *self._further])
+            seconds = time.monotonic() - started
+            actor = load_agent(run, [*GREEDY], seed=seed).actor
+            rates = _rolling(run, self._window)
+            return {
+                "won": self._win_rate(lambda seen, masks: int(actor.act(seen, masks)[0])),
+                "half_after": next((steps for steps, rate in rates if rate >= 0.5), None),
+                "curve": rates[:: max(len(rates) // 100, 1)],
+                "train_s": round(seconds, 1),
+            }
+
+    def rows(self) -> list[Row]:
+        """Of all results with these steps, whoever ran them."""
+        known = {
+            name: self._results.matching(variant=name, env_steps=self._env_steps, set=self._further)
+            for name in self._variants
+        }
+        rows = []
+        for name, found in known.items():
+            if found:
+                rows += self._rows_of(name, found)
+        if known.get(OURS) and known.get(PLAIN):
+            what = f"half of the fights won: {PLAIN} over {OURS}"
+            never = sum(result["half_after"] is None for result in known[PLAIN])
+            note = f"at least: {PLAIN} never got there with {never} seeds, which count as {self._env_steps:,} steps"
+            factor = _half(known[PLAIN], never=self._env_steps) / _half(known[OURS])
+            rows.append(Row(what, factor, 3, "x", self._command, note=note if never else ""))
+        return rows
+
+    def _rows_of(self, name: str, found: list[dict[str, Any]]) -> list[Row]:
+        won, ours = [result["won"] for result in found], name == OURS
+        hours = sum(result["train_s"] for result in found) / 3600
+        what, note = f"{name}: greedy wins after {self._env_steps:,} steps", ", ".join(f"{rate:.0f}" for rate in won)
+        reached = [result["half_after"] for result in found if result["half_after"] is not None]
+        half = f"{len(reached)} of {len(found)} seeds got there, {hours:.1f} h of training"
+        return [
+            Row(f"{what}, least of {len(found)} seeds", min(won), 60 if ours else None, "%", self._command, note=note),
+            Row(f"{name}: half of the fights won, median", _half(found), None, "steps", self._command, note=half),
+        ]
+
+
+def _half(found: list[dict[str, Any]], never: float = math.inf) -> float:
+    """The median of the steps until half of the fights were won, counting a training where they never were as given."""
+    return median(result["half_after"] or never for result in found)
+
+
+def _run(folder: Path, seed: int, settings: list[str]) -> Path:
+    words = [word for one in (f"run.saves={folder}", *settings) for word in ("--set", one)]
+    command = [sys.executable, "-m", "soulsai_core", "train", "--preset", "iudex-simulated", "--no-telemetry"]
+    subprocess.run(
+        [*command, "--clients", "1", "--seed", str(seed), *words],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    return next(path for path in folder.iterdir() if (path / "checkpoint").is_dir())
+
+
+def _rolling(run: Path, window: int) -> list[tuple[int, float]]:
+    """(environment steps, share of the last `window` fights that was won), from the first full window on."""
+    lines = (run / "episodes.jsonl").read_text(encoding="utf-8").splitlines()
+    episodes = [episode for episode in map(json.loads, lines) if episode["complete"]]
+    won = [episode["metrics"]["won"] for episode in episodes]
+    return [
+        (episodes[end - 1]["env_steps"], sum(won[end - window : end]) / window) for end in range(window, len(won) + 1)
+    ]
