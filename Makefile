@@ -1,4 +1,5 @@
 # `make demo` trains LunarLander until the agent lands; `make test` runs the tests. Both set up what they need.
+# `make stack` runs the stack of compose.yaml on this machine's Docker engine and breaks it on purpose.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +8,7 @@ DISTRIBUTIONS := $(wildcard soulsai_*/pyproject.toml)
 EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e $(dir $(d)))
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench stack clean
 
 demo: $(VENV)/installed
 	$(BIN)/soulsai train --clients 2 --set training.stop.mean_return=200
@@ -27,6 +28,9 @@ format: $(VENV)/developed
 bench: $(VENV)/developed
 	$(INSTALL) --requirement benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks
+
+stack:
+	$(PYTHON) -m compose.check
 
 clean:
 	rm -rf $(VENV)

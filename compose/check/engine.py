@@ -1,0 +1,87 @@
+"""The stack of compose.yaml, driven by `docker compose`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+FILES = ("compose.yaml", "compose/check/override.yaml")
+
+
+class Failure(Exception):
+    """What was checked does not hold."""
+
+
+def run(command: Sequence[str], *, folder: Path, environ: Mapping[str, str], ok: Sequence[int] = (0,)) -> str:
+    """What the command prints. Raises Failure if it ends with a code other than those of `ok`."""
+    done = subprocess.run(command, cwd=folder, env=dict(environ), capture_output=True, text=True, check=False)
+    if done.returncode not in ok:
+        said = (done.stderr or done.stdout).strip()[-2000:]
+        raise Failure(f"`{' '.join(command)}` ended with code {done.returncode}: {said}")
+    return done.stdout
+
+
+class Stack:
+    """One project.
+
+    Args:
+        folder: a checkout with its secrets.
+        environ: of the docker commands.
+        profiles: those that run.
+        extra: compose files beside those that are always there.
+    """
+
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], profiles: Sequence[str], extra: Sequence[str] = ()
+    ) -> None:
+        self.folder = folder
+        self.environ = environ
+        files = [word for file in (*FILES, *extra) for word in ("--file", file)]
+        chosen = [word for profile in profiles for word in ("--profile", profile)]
+        self._command = ["docker", "compose", "--ansi", "never", *files, *chosen]
+
+    def __call__(self, *words: str, ok: Sequence[int] = (0,)) -> str:
+        """`docker compose WORDS`."""
+        return run([*self._command, *words], folder=self.folder, environ=self.environ, ok=ok)
+
+    def up(self, clients: int, *, wait: bool = False) -> None:
+        """Start what is missing, with so many clients."""
+        self("up", "--detach", "--no-build", *(["--wait"] if wait else []), "--scale", f"client_node={clients}")
+
+    def inside(self, service: str, *command: str, ok: Sequence[int] = (0,)) -> str:
+        """What the command prints in the service's container."""
+        return self("exec", "--no-TTY", service, *command, ok=ok)
+
+    def containers(self) -> list[dict[str, str]]:
+        """Service, Name, State, Health and more of each container."""
+        text = self("ps", "--all", "--format", "json")
+        rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [row for part in rows for row in (part if isinstance(part, list) else [part])]
+
+    def healthy(self, service: str) -> bool:
+        """Its containers run, and their health checks are content."""
+        found = [row for row in self.containers() if row["Service"] == service]
+        return bool(found) and all(row["State"] == "running" and row["Health"] in ("", "healthy") for row in found)
+
+    def restarts(self, service: str) -> int:
+        """How often the engine started the service's first container again."""
+        name = next(row["Name"] for row in self.containers() if row["Service"] == service)
+        form = "{{.RestartCount}}"
+        return int(run(["docker", "inspect", "--format", form, name], folder=self.folder, environ=self.environ))
+
+    def kill(self, service: str) -> None:
+        """End the service's processes at once, as a crash would; the restart policy does not know that it was us."""
+        self.inside(service, "sh", "-c", "kill -9 -1", ok=(0, 137))
+
+    def down(self) -> None:
+        """Remove everything, volumes too."""
+        self("down", "--volumes", "--remove-orphans", "--timeout", "10")
+
+    def complain(self) -> None:
+        """Print what the containers are and said last."""
+        for row in self.containers():
+            print(f"  {row['Name']}: {row['Status']}", file=sys.stderr)
+        print(self("logs", "--tail", "15", "--no-color"), file=sys.stderr)

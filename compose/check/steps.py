@@ -1,0 +1,171 @@
+"""The checks, in the order in which they are made. Each raises Failure, or returns what was seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from compose.check import proxying, watching
+from compose.check.engine import Failure, Stack
+from compose.check.watching import env_steps, firing, until, value
+
+CORE = ("redis", "training_node", "telemetry_node")
+CLIENTS = 3
+
+
+def starts(stack: Stack) -> str:
+    """Everything comes up and is healthy, the core in order."""
+    stack.up(CLIENTS, wait=True)
+    until("all containers are healthy", lambda: all(stack.healthy(row["Service"]) for row in stack.containers()))
+    users = {service: stack.inside(service, "id", "-u").strip() for service in CORE}
+    if "0" in users.values():
+        raise Failure(f"Some containers run as root: {users}")
+    until(f"{CLIENTS} clients play", lambda: value("soulsai_clients") == CLIENTS)
+    return f"{len(stack.containers())} containers"
+
+
+def is_scraped(_: Stack) -> str:
+    """Prometheus reaches both nodes."""
+    until("all targets are up", lambda: set(watching.targets().values()) == {"up"})
+    return ", ".join(watching.targets())
+
+
+def is_closed(stack: Stack) -> str:
+    """From a client's container Redis can be reached, and nothing else of the core."""
+    row = next(row for row in stack.containers() if row["Service"] == "training_node")
+    form = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+    from compose.check.engine import run
+
+    places = run(["docker", "inspect", "--format", form, row["Name"]], folder=stack.folder, environ=stack.environ)
+    probe = (
+        "import socket, sys\n"
+        "def reaches(place):\n"
+        "    try: socket.create_connection(place, 2).close()\n"
+        "    except OSError: return False\n"
+        "    return True\n"
+        "assert reaches(('redis', 6379))\n"
+        "others = [('training_node', 8084), ('telemetry_node', 8081), *((place, 8084) for place in sys.argv[1:])]\n"
+        "assert not any(map(reaches, others))\n"
+    )
+    stack.inside("client_node", "python", "-c", probe, *places.split())
+    return "clients see Redis alone"
+
+
+def survives(service: str) -> Callable[[Stack], str]:
+    """The service's processes are killed; the engine starts it again, and training goes on."""
+
+    def check(stack: Stack) -> str:
+        before, steps = stack.restarts(service), until("steps are counted", env_steps)
+        stack.kill(service)
+        until(f"{service} is started again", lambda: stack.restarts(service) > before)
+        until(f"{service} is healthy", lambda: stack.healthy(service))
+        until("training goes on", lambda: env_steps() > steps + 500, 90)
+        return f"from {steps:,.0f} to {env_steps():,.0f} steps"
+
+    check.__doc__ = f"{service} is killed, started again, and training goes on."
+    return check
+
+
+def learns(first: float) -> Callable[[Stack], str]:
+    """The mean return is much better than the first one."""
+
+    def check(_: Stack) -> str:
+        def better() -> float | None:
+            found = watching.mean_return()
+            return found if found is not None and found > first + 80 else None
+
+        return f"mean return {first:.0f} -> {until('the return has risen by 80', better, 150):.0f}"
+
+    check.__doc__ = "The agent gets better."
+    return check
+
+
+def scales(stack: Stack) -> str:
+    """Clients join and leave."""
+    for count in (1, 4, 2):
+        stack.up(count)
+        until(f"{count} clients play", lambda count=count: value("soulsai_clients") == count)  # type: ignore[misc]
+    return "1, 4, 2 clients"
+
+
+def shows(stack: Stack) -> str:
+    """Each panel of both dashboards has data, and Grafana has been given both."""
+    count = 0
+    for file in sorted((stack.folder / "compose/monitoring/grafana/dashboards").glob("*.json")):
+        for panel in json.loads(file.read_text(encoding="utf-8"))["panels"]:
+            for target in panel["targets"]:
+                until(f"{file.stem}, {panel['title']}: {target} has data", lambda t=target: _answer(stack, t), 30)  # type: ignore[misc]
+                count += 1
+    return f"{count} queries"
+
+
+def _answer(stack: Stack, target: dict[str, Any]) -> Any:
+    if target["datasource"]["type"] == "prometheus":
+        return watching.query(target["expr"])
+    body = json.dumps({"targets": [target], "maxDataPoints": 100})
+    program = (
+        "import sys, urllib.request as u\n"
+        "kind = {'Content-Type': 'application/json'}\n"
+        "request = u.Request('http://127.0.0.1:8082/query', sys.argv[1].encode(), kind)\n"
+        "print(u.urlopen(request, timeout=5).read().decode())\n"
+    )
+    return json.loads(stack.inside("telemetry_node", "python", "-c", program, body))[0]["datapoints"]
+
+
+def alarms(stack: Stack) -> str:
+    """Alerts fire when nobody plays and when a node is away, and clear afterwards."""
+    stack.up(0)
+    until("NoClient and NoSamples fire", lambda: {"NoClient", "NoSamples"} <= firing())
+    stack.up(2)
+    until("both clear", lambda: not {"NoClient", "NoSamples"} & firing())
+    stack("stop", "telemetry_node")
+    until("NodeDown fires", lambda: "NodeDown" in firing())
+    stack("start", "telemetry_node")
+    until("it clears", lambda: "NodeDown" not in firing())
+    return "NoClient, NoSamples, NodeDown"
+
+
+def is_certified(stack: Stack) -> str:
+    """certbot gets a certificate from the authority, NGINX shows it, and a renewed one after it."""
+    context = proxying.trusting(until("the authority tells its root", proxying.root_certificate))
+    first = until("its certificate is shown", lambda: proxying.serial(context), 90)
+    folders = ("--config-dir", "/etc/letsencrypt", "--work-dir", "/tmp/certbot", "--logs-dir", "/tmp/certbot/logs")
+    stack.inside("certbot", "certbot", "renew", "--force-renewal", "--no-random-sleep-on-renew", "--quiet", *folders)
+    until("the renewed one is shown", lambda: proxying.serial(context) != first)
+    return "issued, shown, renewed"
+
+
+def is_proxied(_: Stack) -> str:
+    """Page, Grafana and Redis answer behind that certificate, and plain HTTP leads there."""
+    context = proxying.trusting(proxying.root_certificate())
+    page = until("the page answers", lambda: "SoulsAI" in proxying.get("/", context)[1])
+    state = json.loads(proxying.get("/api/state", context)[1])
+    grafana = until("Grafana answers", lambda: proxying.get("/grafana/api/health", context)[0] == 200)
+    if not (page and grafana and state["episodes"] > 0):
+        raise Failure("The page shows no episodes.")
+    if "NOAUTH" not in (said := proxying.redis_says(context)):
+        raise Failure(f"Redis should ask for a password, but says {said!r}.")
+    if proxying.redirect()[0] != 308:
+        raise Failure("Plain HTTP is not led to HTTPS.")
+    return "page, Grafana, Redis"
+
+
+def keeps_secrets(stack: Stack) -> str:
+    """No password is in a log, a variable of a container, or a file of the saves."""
+    from compose.check.engine import run
+
+    config = stack.folder / "compose/config"
+    secrets = [file.read_text(encoding="utf-8").split()[-1] for file in config.glob("*.secret")]
+    names = [row["Name"] for row in stack.containers()]
+    told = stack("logs", "--no-color") + run(["docker", "inspect", *names], folder=stack.folder, environ=stack.environ)
+    saved = [path for path in (stack.folder / "saves").rglob("*") if path.is_file() and _holds(path, secrets)]
+    if any(secret in told for secret in secrets) or saved:
+        raise Failure(f"A password was found in a log, a container's description or {saved}.")
+    return f"{len(secrets)} secrets looked for"
+
+
+def _holds(path: Path, secrets: list[str]) -> bool:
+    content = path.read_bytes()
+    return any(secret.encode() in content for secret in secrets)

@@ -1,0 +1,76 @@
+"""Looks at the stack from outside, as Prometheus and the page show it."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from compose.check.engine import Failure
+from compose.check.workplace import PORTS
+
+T = TypeVar("T")
+
+PROMETHEUS = f"http://127.0.0.1:{PORTS['SOULSAI_PROMETHEUS_PORT']}"
+PAGE = f"http://127.0.0.1:{PORTS['SOULSAI_PAGE_PORT']}"
+
+
+def until(what: str, look: Callable[[], T], seconds: float = 60.0) -> T:
+    """The first answer of `look` that is true; what cannot be reached yet is asked again. Raises Failure."""
+    deadline, problem = time.monotonic() + seconds, ""
+    while True:
+        try:
+            if answer := look():
+                return answer
+        except (OSError, ValueError, KeyError, Failure) as error:
+            problem = f" ({error})"
+        if time.monotonic() > deadline:
+            raise Failure(f"After {seconds:.0f} s still not: {what}{problem}")
+        time.sleep(0.5)
+
+
+def fetch(url: str, body: Any = None) -> Any:
+    """The JSON at `url`, asked for by POST where there is a body."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.loads(answer.read())
+
+
+def query(expression: str) -> list[dict[str, Any]]:
+    """The series that Prometheus finds."""
+    words = urllib.parse.urlencode({"query": expression})
+    return fetch(f"{PROMETHEUS}/api/v1/query?{words}")["data"]["result"]
+
+
+def value(expression: str) -> float:
+    """The number that Prometheus finds, -1 if there is none."""
+    found = query(expression)
+    return float(found[0]["value"][1]) if found else -1.0
+
+
+def env_steps() -> float:
+    """Environment steps learnt from."""
+    return value("soulsai_env_steps")
+
+
+def firing() -> set[str]:
+    """Names of the alerts that fire."""
+    alerts = fetch(f"{PROMETHEUS}/api/v1/alerts")["data"]["alerts"]
+    return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
+
+
+def targets() -> dict[str, str]:
+    """Job -> health."""
+    active = fetch(f"{PROMETHEUS}/api/v1/targets")["data"]["activeTargets"]
+    return {target["labels"]["job"]: target["health"] for target in active}
+
+
+def mean_return() -> float | None:
+    """Of the last episodes, as the page shows it."""
+    status = fetch(f"{PAGE}/api/state")["status"]
+    return status["mean_return"] if status and status["episodes"] >= status["window_episodes"] else None
