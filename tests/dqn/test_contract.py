@@ -68,6 +68,8 @@ COMBINATIONS = {
         "prioritized": {},
     },
     "normalized, with resets": {"normalize": True, "layer_norm": True, "resets": {"every": 20, "recovery": 5}},
+    "prioritized, on a device": {"prioritized": {}, "normalize": True, "replay_device": "cpu"},
+    "uniform, on a device": {"replay_device": "cpu"},
     "ladder": {"exploration": "ladder", "reward_clip": 1.0},
 }
 
@@ -121,3 +123,18 @@ class TestDQNOnImages(AlgorithmContract):
     def spec(self):
         parts = {"observation.image": ArraySpec((36, 40), "uint8", 0, 255), "observation.hp": ArraySpec((), "float32")}
         return EnvSpec("image", parts, Discrete(3))
+
+
+STACKED = {
+    "uniform": {"frame_stack": 3, "n_step": 1},
+    "prioritized, on a device": {"frame_stack": 4, "prioritized": {}, "normalize": True, "replay_device": "cpu"},
+}
+
+
+class TestDQNOnStacks(TestDQNOnImages):
+    """Each frame is sent and kept once."""
+
+    @pytest.fixture(params=STACKED)
+    def config(self, request):
+        network = {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}
+        return DQNConfig(**{**SMALL, "network": network, "buffer_size": 64, **STACKED[request.param]})

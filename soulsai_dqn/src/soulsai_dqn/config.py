@@ -76,6 +76,12 @@ class DQNConfig(Settings):
     """DQN and its descendants: every combination of the parts of Rainbow, and more."""
 
     network: NetworkChoice = Field(default=NetworkChoice(), description="What turns observations into a vector.")
+    frame_stack: int | None = Field(
+        default=None,
+        ge=1,
+        description="Images that the network sees at once, the newest last (Mnih et al. 2015: 4). Clients send and the "
+        "replay buffer keeps each of them once, and no wrapper shall stack them; null: they are taken as they come.",
+    )
     hidden: tuple[int, ...] = Field(default=(128, 128), description="Widths of the dense layers that follow it.")
     layer_norm: bool = Field(default=False, description="Layer norm in the dense layers (Ba et al. 2016).")
     dueling: bool = Field(default=False, description="Value and advantage streams (Wang et al. 2016).")
@@ -103,6 +109,9 @@ class DQNConfig(Settings):
     max_grad_norm: float | None = Field(default=None, gt=0, description="Clip gradients to this norm; null: never.")
     batch_size: int = Field(default=64, ge=1, description="Transitions (recurrent: sequences) in one gradient step.")
     buffer_size: int = Field(default=100_000, ge=1, description="Transitions in the replay buffer.")
+    replay_device: str | None = Field(
+        default=None, description="Where the replay buffer lies as tensors: cpu, cuda, cuda:1 or auto; null: as arrays."
+    )
     prioritized: PriorityConfig | None = Field(default=None, description="Prioritized replay; null: uniform.")
     learning_starts: int = Field(default=1_000, ge=1, description="Transitions in the buffer before learning starts.")
     update_every: int = Field(default=64, ge=1, description="Environment steps between two model iterations.")
@@ -124,9 +133,11 @@ class DQNConfig(Settings):
     device: str = Field(default="cpu", description="Where gradient steps are made: cpu, cuda, cuda:1 or auto.")
     threads: int = Field(default=1, ge=1, description="Threads of torch; more than one core each makes it slower.")
 
-    @field_validator("device")
+    @field_validator("device", "replay_device")
     @classmethod
-    def _is_a_device(cls, device: str) -> str:
+    def _is_a_device(cls, device: str | None) -> str | None:
+        if device is None:
+            return None
         kind, _, number = device.partition(":")
         if kind not in ("cpu", "cuda", "auto") or (number and not number.isdigit()):
             raise ValueError("must be cpu, cuda, cuda:N or auto")
@@ -134,14 +145,13 @@ class DQNConfig(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for wrong, sentence in self._misfits():
+        for wrong, sentence in self._misfits() + self._recurrent_misfits():
             if wrong:
                 raise ValueError(sentence)
         return self
 
     def _misfits(self) -> list[tuple[bool, str]]:
         """(does it hold, what is wrong then) for all that cannot be together."""
-        recurrent = self.recurrent is not None
         return [
             (
                 self.learning_starts > self.buffer_size,
@@ -166,8 +176,23 @@ class DQNConfig(Settings):
                 "one reset would follow the other without end",
             ),
             (
+                self.replay_device not in (None, "cpu") and self.device == "cpu",
+                f"replay_device: {self.replay_device} with device: cpu would move each minibatch back: set both alike, "
+                "or replay_device: null",
+            ),
+        ]
+
+    def _recurrent_misfits(self) -> list[tuple[bool, str]]:
+        recurrent = self.recurrent is not None
+        return [
+            (
                 recurrent and self.noisy,
                 "recurrent with noisy is not implemented: set noisy: false and exploration: ladder",
+            ),
+            (
+                recurrent and self.frame_stack is not None,
+                "recurrent with frame_stack is not implemented: the LSTM remembers earlier images; set frame_stack: "
+                "null",
             ),
             (
                 recurrent and self.sequence > self.buffer_size,

@@ -86,6 +86,17 @@ class Explorer:
             return boltzmann_action(self._rng, values, self.temperature, mask)
         return greedy_action(values, mask)
 
+    def actions(self, values: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
+        """An action for each row of Q-values (n, actions), the environments of a client: int64 (n,)."""
+        actions = np.empty(len(values), np.int64)
+        for row in range(len(values)):
+            mask = None if masks is None else masks[row]
+            if self._rng.random() < self.share(row):
+                actions[row] = random_action(self._rng, mask, values.shape[1])
+            else:
+                actions[row] = self.choose(values[row], mask)
+        return actions
+
     def metrics(self) -> dict[str, float]:
         """What is reported with each episode."""
         return {"epsilon": self.epsilon} if self.temperature is None else {"temperature": self.temperature}

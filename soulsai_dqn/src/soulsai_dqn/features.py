@@ -15,21 +15,28 @@ class Features:
     """Flattens and concatenates the vector parts of an observation, in sorted order of their names, and turns its
     image into (channels, height, width).
 
+    Args:
+        stack: images that the networks see at once, one after the other along the channels; None: each alone.
+
     Attributes:
         size: length of the vector, 0 if there is none.
-        image: (channels, height, width), None if there is none.
+        image: (channels, height, width) as the networks see it, None if there is none.
+        frame: the same of one image.
 
-    Raises SpaceError for images that convolutional networks cannot take.
+    Raises SpaceError for images that convolutional networks cannot take, and for a stack where there is no image.
     """
 
-    def __init__(self, spec: EnvSpec) -> None:
+    def __init__(self, spec: EnvSpec, stack: int | None = None) -> None:
         images = sorted(name for name, part in spec.observations.items() if _is_image(part))
         if len(images) > 1:
             raise SpaceError(f"{spec.name} observes {len(images)} images ({', '.join(images)}); DQN takes one at most.")
         self._image_name = images[0] if images else None
         self._names = sorted(name for name in spec.observations if name not in images)
         self.size = sum(int(np.prod(spec.observations[name].shape, dtype=np.int64)) for name in self._names)
-        self.image = self._image_shape(spec)
+        self.frame = self._image_shape(spec)
+        if stack is not None and self.frame is None:
+            raise SpaceError(f"{spec.name} observes no image that could be stacked: set frame_stack: null.")
+        self.image = self.frame and ((stack or 1) * self.frame[0], *self.frame[1:])
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """name -> shape of one row, as the networks get them: "observation", "image"."""

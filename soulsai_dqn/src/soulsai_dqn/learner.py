@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.features import Features, number_of_actions
 from soulsai_dqn.gradients import Outcome
 from soulsai_dqn.normalization import RunningMoments, normalized
-from soulsai_dqn.optimization import Trainer
+from soulsai_dqn.optimization import Trainer, chosen_device
 from soulsai_dqn.priorities import beta_at
 from soulsai_dqn.prioritized import ERROR, PrioritizedReplay
 from soulsai_dqn.replay import Draw, ReplayBuffer
@@ -23,13 +24,14 @@ from soulsai_dqn.trajectory import sample_columns
 log = logging.getLogger(__name__)
 
 _DRAW = 32
+_DRAWN_BYTES = 2**26
 
 
 class DQNLearner(Learner):
     """Makes a model iteration for every `update_every` transitions, with `replay_ratio` gradient steps for each."""
 
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
-        actions, features = number_of_actions(spec), Features(spec)
+        actions, features = number_of_actions(spec), self._make_features(config, spec)
         self.sync = Sync(config.max_staleness, config.update_every)
         self._config = config
         self._rng = rng
@@ -40,6 +42,9 @@ class DQNLearner(Learner):
         self._due = 0
         self._owed = 0.0
         self._rows = 0
+
+    def _make_features(self, config: DQNConfig, spec: EnvSpec) -> Features:
+        return Features(spec)
 
     def _make_columns(self, spec: EnvSpec, features: Features) -> dict[str, ArraySpec]:
         prioritized = self._config.prioritized is not None
@@ -70,12 +75,15 @@ class DQNLearner(Learner):
 
     def _remember(self, batch: SampleBatch, client: str) -> None:
         """Put rows into the replay buffer."""
-        self._replay.append(batch.columns)
+        self._replay.append(batch.columns, client)
+
+    def clients_changed(self, clients: frozenset[str]) -> None:
+        self._replay.forget(clients)
 
     @property
     def _enough(self) -> bool:
         """There is enough in the replay buffer to learn from."""
-        return len(self._replay) >= self._config.learning_starts
+        return self._replay.rows >= self._config.learning_starts and len(self._replay) > 0
 
     def ready(self) -> bool:
         return self._due >= self._config.update_every
@@ -87,13 +95,18 @@ class DQNLearner(Learner):
         self._owed -= steps
         outcome: Outcome | None = None
         while steps:
-            count = min(_DRAW, steps, self._trainer.steps_until_reset)
+            count = min(self._together, steps, self._trainer.steps_until_reset)
             outcome = self._train(count)
             steps -= count
             if self._trainer.reset_due:
                 self._trainer.reset()
                 steps += self._config.resets.recovery
         return self._report(outcome)
+
+    @property
+    def _together(self) -> int:
+        """Minibatches that are drawn together: many, but of images only what memory has room for."""
+        return min(max(_DRAWN_BYTES // (self._config.batch_size * self._replay.drawn_bytes), 1), _DRAW)
 
     def _train(self, steps: int) -> Outcome:
         """So many gradient steps on minibatches that are drawn together; returns what came of the last."""
@@ -110,10 +123,10 @@ class DQNLearner(Learner):
             self._replay.update(draw, torch.stack(errors).cpu().numpy())
         return outcome
 
-    def _normalized(self, columns: Arrays) -> None:
+    def _normalized(self, columns: dict[str, Any]) -> None:
         self._normalize(columns, ("observation", "next_observation"))
 
-    def _normalize(self, columns: Arrays, names: Sequence[str]) -> None:
+    def _normalize(self, columns: dict[str, Any], names: Sequence[str]) -> None:
         """Normalise vectors that were drawn, by what is known now."""
         if self._moments is not None:
             arrays = self._moments.arrays()
@@ -171,16 +184,22 @@ class DQNLearner(Learner):
 
 def make_replay(config: DQNConfig, columns: Mapping[str, ArraySpec], capacity: int) -> ReplayBuffer:
     """The configured replay buffer; the memory that it needs is said before the start."""
+    device = None if config.replay_device is None else chosen_device(config.replay_device, "replay_device")
     if config.prioritized is None:
-        replay = ReplayBuffer(capacity, columns)
-    else:
-        replay = PrioritizedReplay(capacity, columns, config.prioritized)
-    log.info("The replay buffer takes %.0f MB once its %d rows are there.", replay.bytes / 2**20, replay.capacity)
+        return stated(ReplayBuffer(capacity, columns, device), device)
+    return stated(PrioritizedReplay(capacity, columns, config.prioritized, device), device)
+
+
+def stated(replay: ReplayBuffer, device: torch.device | None) -> ReplayBuffer:
+    """The same, after the memory that it needs was said."""
+    where = "main memory" if device is None else f"the memory of {device}"
+    size, rows = replay.bytes / 2**20, replay.capacity
+    log.info("The replay buffer takes %.0f MB of %s once its %d rows are there.", size, where, rows)
     return replay
 
 
 def _minibatches(draw: Draw, device: torch.device) -> Iterator[dict[str, Tensor]]:
     """One after the other, as tensors on the device; moved there all at once."""
-    columns = {name: torch.from_numpy(column).to(device).unbind(0) for name, column in draw.columns.items()}
+    columns = {name: torch.as_tensor(column).to(device).unbind(0) for name, column in draw.columns.items()}
     for row in range(len(draw.slots)):
         yield {name: column[row] for name, column in columns.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from soulsai_core import Arrays
@@ -51,8 +53,13 @@ class RunningMoments:
         self._mean, self._squares = arrays["mean"].copy(), arrays["squares"].copy()
 
 
-def normalized(rows: np.ndarray, arrays: Arrays) -> np.ndarray:
-    """(rows - mean) * scale, cut to 10 deviations, float32 of the shape of `rows` (..., size)."""
+def normalized(rows: Any, arrays: Arrays) -> Any:
+    """(rows - mean) * scale, cut to 10 deviations, float32 of the shape of `rows` (..., size), which are an array or a
+    tensor on any device."""
+    if not isinstance(rows, np.ndarray):
+        rows = rows - rows.new_tensor(arrays[MEAN])
+        rows *= rows.new_tensor(arrays[SCALE])
+        return rows.clamp_(-float(_CLIP), float(_CLIP))
     rows = rows - arrays[MEAN]
     rows *= arrays[SCALE]
     return np.clip(rows, -_CLIP, _CLIP, out=rows)

@@ -118,12 +118,12 @@ class Trainer:
             }
 
 
-def chosen_device(name: str) -> torch.device:
-    """The configured device; "auto" is a GPU where there is one."""
+def chosen_device(name: str, setting: str = "device") -> torch.device:
+    """The configured device; "auto" is a GPU where there is one. Raises SoulsAIError, with the setting's name."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise SoulsAIError(f"device is {name} and torch finds no GPU here: set device to cpu or auto.")
+        raise SoulsAIError(f"{setting} is {name} and torch finds no GPU here: set {setting} to cpu or auto.")
     return torch.device(name)
 
 

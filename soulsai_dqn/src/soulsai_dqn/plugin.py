@@ -10,20 +10,26 @@ from soulsai_dqn.config import DQNConfig
 
 
 def _learner(config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> Learner:
+    from soulsai_dqn.frame_learner import FrameLearner
     from soulsai_dqn.learner import DQNLearner
     from soulsai_dqn.recurrent_learner import RecurrentLearner
 
     if config.recurrent is not None:
         return RecurrentLearner(config, spec, rng)
+    if config.frame_stack is not None:
+        return FrameLearner(config, spec, rng)
     return DQNLearner(config, spec, rng)
 
 
 def _actor(config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> Actor:
     from soulsai_dqn.actor import DQNActor
+    from soulsai_dqn.frame_actor import FrameActor
     from soulsai_dqn.recurrent_actor import RecurrentActor
 
     if config.recurrent is not None:
         return RecurrentActor(config, spec, rng)
+    if config.frame_stack is not None:
+        return FrameActor(config, spec, rng)
     return DQNActor(config, spec, rng)
 
 

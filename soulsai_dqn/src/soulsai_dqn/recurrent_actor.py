@@ -6,7 +6,7 @@ import numpy as np
 
 from soulsai_core import Actor, Arrays, EnvSpec, SampleBatch, SpaceError, Transitions, Weights
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.exploration import Explorer, random_action
+from soulsai_dqn.exploration import Explorer
 from soulsai_dqn.features import Features, number_of_actions
 from soulsai_dqn.recurrent_policy import RecurrentQ
 from soulsai_dqn.sequences import step_columns
@@ -48,14 +48,7 @@ class RecurrentActor(Actor):
         before = np.stack([self._memory(row).state for row in range(len(x))])
         values, after = self._policy.step(x, before)
         self._acted = before, after, values
-        actions = np.empty(len(x), np.int64)
-        for row in range(len(x)):
-            mask = None if masks is None else masks[row]
-            if self._rng.random() < self._explorer.share(row):
-                actions[row] = random_action(self._rng, mask, self._actions)
-            else:
-                actions[row] = self._explorer.choose(values[row], mask)
-        return actions
+        return self._explorer.actions(values, masks)
 
     def add(self, transitions: Transitions) -> None:
         assert self._acted is not None and self._policy is not None

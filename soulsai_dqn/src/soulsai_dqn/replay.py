@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from soulsai_core import Arrays, ArraySpec, CheckpointError
+from soulsai_dqn.storage import make_storage
 
 
 class Draw(NamedTuple):
     """What was drawn.
 
     Attributes:
-        columns: name -> (batches, batch_size, *shape), and "weight" where the draw was not uniform.
+        columns: name -> (batches, batch_size, *shape), and "weight" where the draw was not uniform; arrays, or tensors
+            where the replay buffer lies on a device.
         slots, written: int (batches, batch_size): where each row lies, and its number in the order of writing.
     """
 
-    columns: Arrays
+    columns: dict[str, Any]
     slots: np.ndarray
     written: np.ndarray
 
@@ -29,11 +32,13 @@ class ReplayBuffer:
     Args:
         capacity: rows kept.
         columns: name -> spec of one row.
+        device: where the columns lie as tensors; None: as arrays in main memory.
     """
 
-    def __init__(self, capacity: int, columns: Mapping[str, ArraySpec]) -> None:
+    def __init__(self, capacity: int, columns: Mapping[str, ArraySpec], device: torch.device | None = None) -> None:
         self.capacity = capacity
-        self._columns: Arrays = {n: np.zeros((capacity, *s.shape), s.dtype) for n, s in columns.items()}
+        self._specs = dict(columns)
+        self._storage = make_storage(capacity, columns, device)
         self._next = 0
         self._size = 0
         self._written = np.zeros(capacity, np.int64)
@@ -41,25 +46,35 @@ class ReplayBuffer:
 
     @property
     def bytes(self) -> int:
-        """Memory of the columns once they are full."""
-        return sum(column.nbytes for column in self._columns.values())
+        """Memory that it takes once it is full."""
+        return self._storage.bytes + self._written.nbytes
 
-    def __len__(self) -> int:
+    @property
+    def drawn_bytes(self) -> int:
+        """Memory of a row that was drawn."""
+        return sum(row_bytes(spec) for spec in self._specs.values())
+
+    @property
+    def rows(self) -> int:
+        """Rows that it holds."""
         return self._size
 
-    def append(self, rows: Arrays) -> None:
-        """Append rows name -> (n, *shape); of more than the capacity the last are kept."""
+    def __len__(self) -> int:
+        """Rows that can be drawn."""
+        return self._size
+
+    def append(self, rows: Arrays, client: str = "") -> None:
+        """Append rows name -> (n, *shape) of a client; of more than the capacity the last are kept."""
         count = len(next(iter(rows.values())))
         if count > self.capacity:
             rows, count = {name: column[-self.capacity :] for name, column in rows.items()}, self.capacity
         first = min(count, self.capacity - self._next)
-        for name, column in self._columns.items():
-            column[self._next : self._next + first] = rows[name][:first]
-            if first < count:
-                column[: count - first] = rows[name][first:]
         numbers = np.arange(self._count, self._count + count)
+        self._storage.write(self._next, {name: rows[name][:first] for name in self._specs})
         self._written[self._next : self._next + first] = numbers[:first]
-        self._written[: count - first] = numbers[first:]
+        if first < count:
+            self._storage.write(0, {name: rows[name][first:] for name in self._specs})
+            self._written[: count - first] = numbers[first:]
         self._count += count
         self._next = (self._next + count) % self.capacity
         self._size = min(self._size + count, self.capacity)
@@ -75,26 +90,37 @@ class ReplayBuffer:
     def update(self, draw: Draw, errors: np.ndarray) -> None:
         """The rows drawn have TD errors (batches, batch_size) now; nothing here depends on them."""
 
+    def forget(self, present: frozenset[str]) -> None:
+        """No more rows of other clients than these will follow."""
+
     def _gather(self, slots: np.ndarray) -> Draw:
-        columns = {name: column[slots] for name, column in self._columns.items()}
-        return Draw(columns, slots, self._written[slots])
+        return Draw(self._storage.gather(slots), slots, self._written[slots])
 
     def save(self) -> Arrays:
         """The rows, the oldest first."""
-        return {name: np.roll(column[: self._size], -self._oldest, axis=0) for name, column in self._columns.items()}
+        columns = self._storage.arrays()
+        return {name: np.roll(column[: self._size], -self._oldest, axis=0) for name, column in columns.items()}
 
     def load(self, rows: Arrays) -> None:
         """Replace the content by rows saved earlier; of more than the capacity the newest are kept."""
         rows = {name: column for name, column in rows.items() if name != "priority"}
-        if rows.keys() != self._columns.keys() or any(
-            rows[name].shape[1:] != column.shape[1:] for name, column in self._columns.items()
+        if rows.keys() != self._specs.keys() or any(
+            rows[name].shape[1:] != spec.shape for name, spec in self._specs.items()
         ):
             raise CheckpointError("The replay buffer of this checkpoint has other columns than this training.")
         self._next = self._size = 0
         if len(next(iter(rows.values()))):
-            self.append(rows)
+            self._put_back(rows)
+
+    def _put_back(self, rows: Arrays) -> None:
+        self.append(rows)
 
     @property
     def _oldest(self) -> int:
         """Slot of the oldest row."""
         return self._next if self._size == self.capacity else 0
+
+
+def row_bytes(spec: ArraySpec) -> int:
+    """Memory of one row of a column."""
+    return int(np.prod(spec.shape, dtype=np.int64)) * np.dtype(spec.dtype).itemsize

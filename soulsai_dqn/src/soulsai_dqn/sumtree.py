@@ -19,6 +19,11 @@ class SumTree:
         self._nodes = np.zeros(2 * self._leaves)
 
     @property
+    def bytes(self) -> int:
+        """Memory that it takes."""
+        return self._nodes.nbytes
+
+    @property
     def total(self) -> float:
         """Sum of all priorities."""
         return float(self._nodes[1])
