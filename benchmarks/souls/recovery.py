@@ -1,114 +1,115 @@
-"""Clients at 10 real steps a second, each in turn struck by a fault: how long until it samples again, and whether
-anything false was learnt from. The whole trial is `--clients 4 --seconds 600`, with a fault every 30 seconds."""
+"""Clients at 10 real steps a second, each in turn struck by a fault: how long until it samples again, whether anything
+false was learnt from, and how many samples came too late.
+
+The games are simulated, in processes of their own, with the babysitting of the preset `iudex`; a real training node
+learns from them. The whole trial is `--clients 4 --seconds 600`, with a fault every 30 seconds on average.
+"""
 
 from __future__ import annotations
 
 import argparse
 import random
+import tempfile
 import threading
 import time
+from collections import Counter
 
-import msgspec
 import numpy as np
 
-from benchmarks.common import Row, run_alone, say
-from soulsai_core import Actor, Client, SampleBatch, Transitions, Weights
-from soulsai_core.config import ClientSettings
+from benchmarks.common import RUN, Row, read_status, run_alone, say, server, soulsai
+from benchmarks.souls.witness import Witness
+from soulsai_core import Catalog, Client
+from soulsai_core.assembly import connect_to, wait_for_announcement
+from soulsai_core.config import Resolved, load_config, resolve
 from soulsai_core.isolation import IsolatedEnvironment, installed
-from soulsai_core.messages import Progress
-from soulsai_core.transport.memory import MemoryServer, MemoryTransport
-from soulsai_core.wire import encode_weights
-from soulsai_souls_env.config import FaultsConfig, SimulationConfig, SoulsConfig
-from soulsai_souls_env.plugin import plugin
-from soulsai_souls_env.presets import iudex
+from soulsai_dqn.config import DQNConfig
 
 COMMAND = "python -m benchmarks.souls.recovery"
 KINDS = ("freeze", "crash", "exit", "dialog", "lost_focus", "slow_frame")
+STEPS_PER_SECOND = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clients", type=int, default=2, help="clients, each with a game of its own")
     parser.add_argument("--seconds", type=float, default=120.0, help="length of the trial")
-    parser.add_argument("--fault-every", type=float, default=30.0, help="seconds between two faults of all clients")
+    parser.add_argument("--fault-every", type=float, default=30.0, help="mean seconds from one fault to the next")
 
 
 def measure(args: argparse.Namespace) -> list[Row]:
-    every = args.fault_every * args.clients * 10
-    players = [_Player(number, every) for number in range(args.clients)]
-    for player in players:
-        player.start()
-    time.sleep(args.seconds)
-    for player in players:
-        player.finish()
-        say(f"{player.actor.steps} steps, {player.client.restarts} restarts: {sorted(player.reasons)}")
-    gaps = [gap for player in players for gap in player.actor.gaps] or [0.0]
-    torn = sum(player.actor.torn for player in players)
-    note = f"{sum(p.client.restarts for p in players)} restarts, median {np.median(gaps):.1f} s"
-    longest = "longest time between the samples around a fault"
+    with tempfile.TemporaryDirectory() as folder, server() as (transport, address):
+        settings = _settings(args, folder, address)
+        resolved = resolve(load_config(None, settings, {}), Catalog())
+        node = soulsai("training-node", *(word for one in settings for word in ("--set", one)))
+        try:
+            announcement = wait_for_announcement(transport, lambda: node.poll() is None)
+            assert announcement is not None, "the training node has ended"
+            players = [_Player(number, resolved, announcement.session, address) for number in range(args.clients)]
+            _play(players, args.seconds)
+            status = read_status(transport)
+        finally:
+            node.terminate()
+            node.wait(60)
+    gaps = [gap for player in players for gap in player.witness.gaps] or [0.0]
+    restarts = sum(player.client.restarts for player in players)
+    samples, false = (sum(getattr(player.witness, name) for player in players) for name in ("samples", "false"))
+    note = f"{restarts} restarts, median {np.median(gaps):.1f} s, {args.clients} clients, {args.seconds:.0f} s"
+    rejected = f"{status.iteration} iterations, rejected: {status.rejected}"
     return [
-        Row(longest, max(gaps), 60, "s", COMMAND, at_most=True, note=note),
-        Row("samples that do not join the one before them", torn, None, "rows", COMMAND),
+        Row("longest time without samples around a fault", max(gaps), 60, "s", COMMAND, at_most=True, note=note),
+        Row("samples that disagree with what was seen", false, 0, "rows", COMMAND, True, f"of {samples:,}"),
+        Row("samples rejected", 100 * (1 - status.acceptance), 1, "%", COMMAND, at_most=True, note=rejected),
     ]
 
 
-class _Witness(Actor):
-    """Acts at random, and holds each sample against the one before."""
+def _settings(args: argparse.Namespace, folder: str, address: str) -> list[str]:
+    every = args.fault_every * args.clients * STEPS_PER_SECOND
+    simulation = f"{{pace: 1, faults: {{kinds: [{', '.join(KINDS)}], every: {every:g}, slow_frame_s: 1}}}}"
+    return [
+        "preset=iudex",
+        f"run.saves={folder}",
+        f"run.name={RUN}",
+        f"redis.address={address}",
+        "environment.config.game=simulated",
+        "environment.config.game_speed=1",
+        f"environment.config.simulation={simulation}",
+        "algorithm.config.learning_starts=500",
+        "telemetry.enabled=false",
+    ]
 
-    def __init__(self, seed: int) -> None:
-        self.steps = self.torn = 0
-        self.gaps: list[float] = []
-        self._rng = np.random.default_rng(seed)
-        self._seen: np.ndarray | None = None
-        self._at = time.monotonic()
-        self._cut = False
 
-    def load(self, weights: Weights) -> None:
-        """It has none."""
-
-    def act(self, observations: dict[str, np.ndarray], masks: np.ndarray | None) -> np.ndarray:
-        return np.array([self._rng.choice(np.flatnonzero(mask)) for mask in masks])
-
-    def add(self, transitions: Transitions) -> None:
-        now = transitions.observations["observation"][0]
-        self.torn += self._seen is not None and not np.array_equal(self._seen, now)
-        if self._cut:
-            self.gaps.append(time.monotonic() - self._at)
-        ended = transitions.terminated[0] or transitions.truncated[0]
-        self._seen = None if ended else transitions.next_observations["observation"][0].copy()
-        self._at, self._cut, self.steps = time.monotonic(), False, self.steps + 1
-
-    def take(self) -> SampleBatch | None:
-        return None
-
-    def cut(self) -> None:
-        self._seen, self._cut = None, True
+def _play(players: list[_Player], seconds: float) -> None:
+    for player in players:
+        player.start()
+    time.sleep(seconds)
+    for player in players:
+        player.finish()
+        say(f"{player.witness.steps} steps, {player.client.restarts} restarts: {dict(player.reasons)}")
 
 
 class _Player:
-    """A client with the real preset's babysitting, on the simulated game in real time."""
+    """A client as `soulsai client` makes it, but for the witness, and for a new seed with each start of its game."""
 
-    def __init__(self, number: int, every: float) -> None:
-        faults = FaultsConfig(kinds=KINDS, every=every, slow_frame_s=1.0)
-        config = SoulsConfig(game="simulated", simulation=SimulationConfig(pace=1.0, faults=faults))
-        settings = ClientSettings(**iudex.values["client"])
-        transport = MemoryTransport(MemoryServer(time.monotonic))
-        progress = msgspec.msgpack.encode(Progress("s", "n", "running", 0, 0, 10**9))
-        transport.publish(0, encode_weights(Weights(0, {"w": np.zeros(1)})), progress)
-        self.actor, self.reasons = _Witness(number), set[str]()
-        starts = iter(range(number * 1000, 10**9))
+    def __init__(self, number: int, resolved: Resolved, session: str, address: str) -> None:
+        settings, learning = resolved.config.client, resolved.algorithm_config
+        assert isinstance(learning, DQNConfig)
+        spec = resolved.environment.spec(resolved.environment_config)
+        actor = resolved.algorithm.actor(learning, spec, np.random.default_rng(number))
+        self.witness, self.reasons = Witness(actor, learning.n_step, learning.gamma), Counter[str]()
+        self._transport = connect_to(address, RUN, None)
+        seeds = iter(range(number * 1000, 10**9))
 
         def make() -> IsolatedEnvironment:
-            make = installed(plugin, config, next(starts))
+            make = installed(resolved.environment, resolved.environment_config, next(seeds))
             return IsolatedEnvironment(
                 make, step_timeout=settings.step_timeout_s, start_timeout=settings.start_timeout_s
             )
 
         def wait(event: threading.Event, pause: float) -> bool:
-            self.reasons.add(self.client._info().trouble[:40])
+            self.reasons[self.client._info().trouble[:40]] += 1
             return event.wait(pause)
 
         self.client = Client(
-            transport=transport, session="s", client=f"pc-{number}", host="host", actor=self.actor,
+            transport=self._transport, session=session, client=f"pc-{number}", host="host", actor=self.witness,
             make_environment=make, settings=settings, clock=time.perf_counter, rng=random.Random(number), wait=wait,
         )  # fmt: skip
         self._thread = threading.Thread(target=self.client.run, daemon=True)
@@ -117,8 +118,11 @@ class _Player:
         self._thread.start()
 
     def finish(self) -> None:
+        """The gap that is still open counts up to now."""
+        self.witness.close()
         self.client.stop("measured")
         self._thread.join(60)
+        self._transport.close()
 
 
 if __name__ == "__main__":
