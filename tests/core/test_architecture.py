@@ -52,7 +52,7 @@ ALLOWED = {
     "saving": CONTRACTS | {"checkpoint", "hooks"},
     "commands": CONTRACTS | {"run_folder", "saving"},
     "housekeeper": {"contracts", "messages", "episode_log", "hooks", "metrics", "roster", "supervised"},
-    "safety": VALUES | {"config", "metrics", "supervised", "transport.door", "transport.keys", "wire"},
+    "safety": VALUES | {"config", "metrics", "supervised", "transport", "wire"},
     "status": {"config", "messages", "episode_log", "intake", "ledger", "rates", "roster", "run_folder"},
     "training": CONTRACTS
     | TOOLS

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -31,25 +31,54 @@ from soulsai_core.metrics import NodeMetrics
 from soulsai_core.run_folder import CONFIG, RunFolder
 from soulsai_core.training import TrainingNode
 from soulsai_core.transport import StreamLimits
+from soulsai_core.transport.address import parse_address
+from soulsai_core.transport.exposure import refuse_exposed
+from soulsai_core.transport.keys import AT
+
+if TYPE_CHECKING:
+    from soulsai_core.safety.invitation import Invitation
+    from soulsai_core.transport.redis import RedisTransport
 
 log = logging.getLogger(__name__)
 
 _SEED_STRIDE = 10_007  # further apart than the environments of one vector
 
 
-def open_transport(settings: RedisSettings, run: str) -> Transport:
+def open_transport(settings: RedisSettings, run: str) -> RedisTransport:
     """A transport to the configured server; the password comes from its own place. It is checked that it answers."""
     if settings.address is None:
         raise ConfigError("redis.address is null, and only `soulsai train` starts a server of its own: name one.")
     limits = StreamLimits(settings.max_backlog_entries, int(settings.max_backlog_mb * 2**20))
-    return connect_to(settings.address, run, read_secret(settings.secret_file), limits)
+    return connect_to(settings.address, run, read_secret(settings.secret_file), limits, settings.ca_file)
 
 
-def connect_to(address: str, run: str, password: str | None, limits: StreamLimits | None = None) -> Transport:
-    """A transport to the server at `address`, checked that it answers."""
+def connect_to(
+    address: str, run: str, password: str | None, limits: StreamLimits | None = None, ca_file: str | None = None
+) -> RedisTransport:
+    """A transport to the server at `address`, checked that it answers.
+
+    Raises ConfigError for a public address without TLS or without a password.
+    """
     from soulsai_core.transport.redis import connect
+    from soulsai_core.transport.redis_link import Tls
 
-    transport = connect(address, run, password=password, limits=limits)
+    place = parse_address(address)
+    refuse_exposed(place, password or place.password)
+    if ca_file is not None and not Path(ca_file).is_file():
+        raise ConfigError(f"redis.ca_file: there is no file {ca_file}.")
+    transport = connect(address, run, password=password, limits=limits, tls=Tls(authority=ca_file))
+    transport.check()
+    return transport
+
+
+def accept(invitation: Invitation) -> Transport:
+    """A transport with the rights of whoever was invited, checked that the server answers."""
+    from soulsai_core.transport.contributor import connect_contributor
+    from soulsai_core.transport.redis_link import Tls
+
+    refuse_exposed(parse_address(invitation.address), invitation.password)
+    tls = Tls(authority_text=invitation.authority)
+    transport = connect_contributor(invitation.address, invitation.run, invitation.name, invitation.password, tls)
     transport.check()
     return transport
 
@@ -203,7 +232,7 @@ def make_client(
     return Client(
         transport=transport,
         session=announcement.session,
-        client=f"{host}-{uuid.uuid4().hex[:6]}",
+        client=_client_id(transport.contributor, host),
         host=host,
         actor=algorithm.actor(algorithm_config, spec, np.random.default_rng(seed)),
         make_environment=_environment_maker(environment, environment_config, seed, settings),
@@ -211,6 +240,14 @@ def make_client(
         clock=time.perf_counter,  # steps are timed by it, and the monotonic clock of Windows has a grain of 16 ms
         rng=random.Random(seed),
     )
+
+
+def _client_id(contributor: str, host: str) -> str:
+    """Whoever was invited answers for its clients with its name."""
+    if not contributor:
+        return f"{host}-{uuid.uuid4().hex[:6]}"
+    machine = "".join(c if c.isprintable() and c != AT else "-" for c in host[:64])
+    return f"{contributor}{AT}{machine}-{uuid.uuid4().hex[:6]}"
 
 
 def _client_settings(announcement: Announcement) -> ClientSettings:

@@ -31,7 +31,8 @@ from soulsai_core.publisher import Publisher
 from soulsai_core.receiver import SampleReceiver
 from soulsai_core.roster import Roster
 from soulsai_core.run_folder import RunFolder
-from soulsai_core.safety import Book, Gate
+from soulsai_core.safety.book import Book
+from soulsai_core.safety.gate import Gate
 from soulsai_core.saving import CheckpointOptions, Counters, Saver
 from soulsai_core.status import StatusBoard
 from soulsai_core.supervised import quietly

@@ -43,8 +43,11 @@ def telemetry_command(
 
 
 def environ(config: Config) -> dict[str, str]:
-    """The children's environment: one thread each for maths, and the password where a file holds it."""
+    """The children's environment: one thread each for maths, who is trusted, and the password where a file
+    holds it."""
     variables = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **os.environ}
+    if config.redis.ca_file is not None:
+        variables["SOULSAI_REDIS__CA_FILE"] = config.redis.ca_file
     password = read_secret(config.redis.secret_file)
     return variables if password is None else {**variables, VARIABLE: password}
 

@@ -9,7 +9,13 @@ from soulsai_core.cli.connection import add_connection_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The connection's; everything else comes from the training node."""
+    """An invitation or the connection's; everything else comes from the training node."""
+    parser.add_argument(
+        "invitation",
+        nargs="*",
+        metavar="join ...",
+        help="`join` and the words of an invitation, or `join FILE` with a file that holds the line",
+    )
     add_connection_arguments(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the environment and of exploration")
     parser.add_argument(

@@ -3,58 +3,95 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soulsai_core.errors import ConfigError, TransportError
 
 if TYPE_CHECKING:
+    from soulsai_core.config import RedisSettings
     from soulsai_core.contracts import Transport
+    from soulsai_core.transport.redis import RedisTransport
 
 
-def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
-    """--redis-address, --run, --secret-file and --saves."""
+def add_connection_arguments(parser: argparse.ArgumentParser, *, reads_config: bool = False) -> None:
+    """--redis-address, --run, --secret-file, --ca-file and --saves.
+
+    Args:
+        reads_config: what is not given comes from config.yaml, as for a training; else from variables alone.
+    """
     parser.add_argument(
         "--redis-address",
         metavar="ADDRESS",
-        help="HOST, HOST:PORT or a redis:// or unix:// URL (default: the training that runs on this machine)",
+        help="HOST, HOST:PORT or a redis://, rediss:// or unix:// URL (default: the training on this machine)",
     )
-    parser.add_argument("--run", default="main", metavar="NAME", help="name of the run (default: main)")
+    parser.add_argument("--run", metavar="NAME", help="name of the run (default: main)")
     parser.add_argument(
         "--secret-file",
-        default="redis.secret",
         metavar="FILE",
-        help="file with `requirepass PASSWORD`, if there is one",
+        help="file with `requirepass PASSWORD`, if there is one (default: redis.secret)",
     )
+    parser.add_argument("--ca-file", metavar="FILE", help="certificate of the authority to trust for rediss://")
     parser.add_argument(
         "--saves", default="saves", type=Path, metavar="FOLDER", help="where to look for a training on this machine"
     )
+    parser.set_defaults(reads_config=reads_config)
 
 
-def connect_from(args: argparse.Namespace) -> Transport:
+def connect_from(args: argparse.Namespace) -> RedisTransport:
     """The transport that these options ask for, checked that it answers."""
-    from soulsai_core.assembly import connect_to
-    from soulsai_core.config import read_secret
+    from soulsai_core.assembly import open_transport
 
+    settings, run, told = connection_of(args)
     try:
-        return connect_to(address_from(args), args.run, read_secret(args.secret_file))
+        return open_transport(settings, run)
     except TransportError as error:
-        if args.redis_address is not None:
+        if told:
             raise
         advice = "The training that listened there was killed, it seems: go on with `soulsai train --resume`."
         raise TransportError(f"{error} {advice}") from error
 
 
-def address_from(args: argparse.Namespace) -> str:
-    """The address given, or that of the training on this machine."""
-    if args.redis_address is not None:
-        return args.redis_address
+def join_from(args: argparse.Namespace) -> Transport:
+    """A client's transport: by its invitation, if there is one."""
+    words = args.invitation
+    if not words:
+        return connect_from(args)
+    if words[0] != "join" or len(words) == 1:
+        raise ConfigError("A client is started with options alone, or with `join` and an invitation or a file.")
+    from soulsai_core.assembly import accept
+    from soulsai_core.safety.invitation import read_invitation
+
+    return accept(read_invitation(" ".join(words) if len(words) > 2 else _text_of(Path(words[1]))))
+
+
+def connection_of(args: argparse.Namespace) -> tuple[RedisSettings, str, bool]:
+    """The server's settings, the run, and whether somebody told the address (else it is noted on this machine)."""
+    from soulsai_core.config import load_config, load_environment
+
+    config = load_config() if args.reads_config else load_environment(os.environ)
+    told = args.redis_address or config.redis.address
+    given = {"secret_file": args.secret_file, "ca_file": args.ca_file, "address": told or _noted(args.saves)}
+    settings = config.redis.model_copy(update={name: value for name, value in given.items() if value is not None})
+    return settings, args.run or config.run.name, told is not None
+
+
+def _noted(saves: Path) -> str:
+    """The address of the training on this machine."""
     from soulsai_core.run_folder import running_address
 
-    address = running_address(args.saves)
+    address = running_address(saves)
     if address is None:
         raise ConfigError(
-            f"No training runs on this machine under {args.saves}. "
+            f"No training runs on this machine under {saves}. "
             "Give --redis-address, or --saves if its folder is elsewhere."
         )
     return address
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The invitation in {file} cannot be read: {error}.") from None

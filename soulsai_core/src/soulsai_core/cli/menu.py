@@ -40,6 +40,10 @@ COMMANDS = (
     _ours("status", "status", "show what a run is doing"),
     _ours("quicksave", "control", "make a running training node save a checkpoint now"),
     _ours("shutdown", "control", "end a run: the node saves and stops, and its clients leave"),
+    _ours("init", "init", "make passwords, users and certificates for a server that others reach"),
+    _ours("invite", "invite", "let somebody join: prints the line to send to them"),
+    _ours("revoke", "revoke", "put somebody out who was invited"),
+    _ours("contributors", "contributors", "show who was invited, and what they gave"),
     _ours("plugins", "plugins", "list the installed plugins, and why one cannot be used"),
     _ours("config", "config", "show, check or explain the configuration"),
 )

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from soulsai_core.assembly import make_client, wait_for_announcement
 from soulsai_core.backoff import delays
-from soulsai_core.cli.connection import connect_from
+from soulsai_core.cli.connection import join_from
 from soulsai_core.cli.display import start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.realtime import prefer_the_game
@@ -75,7 +75,7 @@ class Player:
         deadline = time.monotonic() + self._args.wait
         for pause in delays(random.Random(), longest=2.0):
             try:
-                return connect_from(self._args)
+                return join_from(self._args)
             except TransportError as error:
                 if time.monotonic() + pause > deadline:
                     raise

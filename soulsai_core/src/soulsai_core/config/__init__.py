@@ -2,7 +2,7 @@
 
 from soulsai_core.config.base import Settings
 from soulsai_core.config.contributors import ContributorSettings
-from soulsai_core.config.layers import load_config
+from soulsai_core.config.layers import load_config, load_environment
 from soulsai_core.config.models import (
     ClientSettings,
     Config,
@@ -33,6 +33,7 @@ __all__ = [
     "config_schema",
     "default_yaml",
     "load_config",
+    "load_environment",
     "read_secret",
     "resolve",
     "resolve_telemetry",

@@ -48,6 +48,11 @@ def load_config(
     return check([defaults, *([read_preset(preset, catalog)] if preset else []), *spoken])
 
 
+def load_environment(environ: Mapping[str, str]) -> Config:
+    """The settings of SOULSAI_… variables alone, for those who do not host a training."""
+    return check([read_environment(environ)])
+
+
 def _preset_name(layers: Sequence[Layer]) -> str | None:
     """What the highest layer that names one says; what is no name at all is left to the check of the settings."""
     names = [layer.values["preset"] for layer in layers if "preset" in layer.values]

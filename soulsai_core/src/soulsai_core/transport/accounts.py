@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from typing import Any
 
 from redis.exceptions import ResponseError
 
 from soulsai_core.errors import ConfigError
 from soulsai_core.transport.keys import AT, checked_name, contributor_rules, prefix, stream_of, user_of
+from soulsai_core.transport.passwords import new_password, password_hash
 from soulsai_core.transport.redis import RedisTransport
-
-PASSWORD_BYTES = 24
-
-
-def new_password() -> str:
-    """A password of 192 random bits, in letters, digits, '-' and '_'."""
-    return secrets.token_urlsafe(PASSWORD_BYTES)
-
-
-def password_hash(password: str) -> str:
-    """As the server keeps it. A fast hash does for passwords that nobody thought up."""
-    return hashlib.sha256(password.encode()).hexdigest()
 
 
 class Accounts:
@@ -36,7 +23,7 @@ class Accounts:
 
     def names(self) -> list[str]:
         """Who is invited."""
-        return self._door.contributors() if self._door else []
+        return self._door.contributors()
 
     def invite(self, name: str) -> str:
         """Make a user; returns its password, which is kept nowhere else.

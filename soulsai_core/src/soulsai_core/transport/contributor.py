@@ -48,9 +48,6 @@ class ContributorTransport(RedisTransport):
     def remove_client(self, client: str) -> None:
         self._append([{FAREWELL: client.encode()}])
 
-    def door(self) -> None:
-        return None
-
     def command(self, command: str, payload: bytes, timeout: float) -> NoReturn:
         raise AccessError("A contributor gives no commands: ask whoever hosts the training.")
 

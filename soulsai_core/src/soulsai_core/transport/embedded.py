@@ -12,10 +12,13 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from soulsai_core.errors import ConfigError, TransportError
+from soulsai_core.transport.address import Address
+from soulsai_core.transport.exposure import refuse_exposed
 
 GUARD = Path(__file__).with_name("guard.py")
 NAMES = ("redis-server", "valkey-server")
@@ -26,6 +29,22 @@ START_LIMIT = 10.0
 """Seconds after which a start has failed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Where other machines reach a server.
+
+    Attributes:
+        host: the numeric address of this machine that it listens at.
+        tls: files of the certificate and its key; without them, the line is open to whoever listens on the way.
+        users: the server's file of users, which takes the place of the password at this port.
+    """
+
+    port: int
+    host: str = "127.0.0.1"
+    tls: tuple[Path, Path] | None = None
+    users: Path | None = None
+
+
 class EmbeddedServer:
     """A Redis or Valkey server on a unix socket in a private folder; it keeps nothing on disk.
 
@@ -34,11 +53,18 @@ class EmbeddedServer:
         pid: the server's process id.
     """
 
-    def __init__(self, *, port: int | None = None, password: str | None = None) -> None:
-        """Open to this user alone, or with `port` to other machines too; that takes a password."""
-        if port is not None and not password:
-            raise ConfigError(f"A server that other machines reach at port {port} needs a password.")
-        self._port = port
+    def __init__(self, *, port: int | None = None, password: str | None = None, opening: Opening | None = None) -> None:
+        """Open to this user alone; with `port` to everybody on this machine, with an `opening` to others too.
+
+        Raises ConfigError for an opening without password or users, or to a public address without TLS.
+        """
+        if opening is None and port is not None:
+            opening = Opening(port)
+        if opening is not None:
+            if not password and opening.users is None:
+                raise ConfigError(f"A server that other machines reach at port {opening.port} needs a password.")
+            refuse_exposed(Address(opening.host, opening.port, tls=opening.tls is not None), "there is one")
+        self._opening = opening
         self._password = password
         self._guard: subprocess.Popen[bytes] | None = None
         self._folder = Path()
@@ -61,7 +87,7 @@ class EmbeddedServer:
         program = find_server()
         self._folder = _private_folder()
         self.address = f"unix://{self._socket}"
-        config = _config(self._folder, self._socket, self._port, self._password)
+        config = _config(self._folder, self._socket, self._opening, self._password)
         self._guard = _start_guard(self._folder, [str(program), str(config)])
         try:
             self._await_answer(program)
@@ -107,8 +133,9 @@ class EmbeddedServer:
             said = log.read_text(errors="replace").strip()
         else:
             said = guard.stdout.read().decode(errors="replace").strip() if guard and guard.stdout else ""
-        if "in use" in said:
-            return ConfigError(f"Port {self._port} is taken on this machine: stop what uses it, or choose another one.")
+        if "in use" in said and self._opening is not None:
+            port = self._opening.port
+            return ConfigError(f"Port {port} is taken on this machine: stop what uses it, or choose another one.")
         last = said.splitlines()[-1] if said else "it said nothing"
         return TransportError(f"The server {program} did not start: {last}")
 
@@ -136,16 +163,29 @@ def _private_folder() -> Path:
     raise ConfigError("The path of the folder for temporary files is too long for a socket: set TMPDIR to a short one.")
 
 
-def _config(folder: Path, socket_path: Path, port: int | None, password: str | None) -> Path:
+def _config(folder: Path, socket_path: Path, opening: Opening | None, password: str | None) -> Path:
     """The server's configuration as a file, because others can read the arguments of a process."""
     lines = [f"unixsocket {_quoted(str(socket_path))}", "unixsocketperm 700", f"dir {_quoted(str(folder))}"]
-    lines += [f"port {port or 0}", 'save ""', "appendonly no", "daemonize no", "loglevel warning"]
+    lines += [*_opened(opening), 'save ""', "appendonly no", "daemonize no", "loglevel warning"]
     if password:
         lines.append(f"requirepass {_quoted(password)}")
     path = folder / "config"
     path.touch(mode=0o600)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def _opened(opening: Opening | None) -> list[str]:
+    if opening is None:
+        return ["port 0"]
+    lines = [f"bind {opening.host}", f"port {opening.port}"]
+    if opening.tls is not None:
+        certificate, key = (_quoted(str(file)) for file in opening.tls)
+        lines[1:] = ["port 0", f"tls-port {opening.port}", f"tls-cert-file {certificate}", f"tls-key-file {key}"]
+        lines.append("tls-auth-clients no")
+    if opening.users is not None:
+        lines.append(f"aclfile {_quoted(str(opening.users))}")
+    return lines
 
 
 def _quoted(text: str) -> str:

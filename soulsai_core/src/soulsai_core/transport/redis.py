@@ -173,7 +173,7 @@ class RedisTransport(Transport):
     def write_status(self, payload: bytes) -> None:
         self._set("status", payload)
 
-    def door(self) -> Door | None:
+    def door(self) -> Door:
         from soulsai_core.transport.redis_door import RedisDoor
 
         return RedisDoor(self._link, self.run, self._limits)

@@ -1,0 +1,89 @@
+"""The one line that a player needs to join: address, credential and the server's own authority."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ssl
+from dataclasses import dataclass
+
+from soulsai_core.errors import ConfigError
+from soulsai_core.transport.address import parse_address
+
+COMMAND = "soulsai-client join"
+_AUTHORITY = "ca"
+_FORM = f"`{COMMAND} ADDRESS RUN:NAME:PASSWORD ca.FINGERPRINT.CERTIFICATE`"
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What `soulsai invite` prints.
+
+    Attributes:
+        address: a redis:// or rediss:// URL without user and password.
+        authority: the certificate, as PEM text, of the only authority that is trusted; None for those that the
+            player's system trusts, or without TLS.
+    """
+
+    address: str
+    run: str
+    name: str
+    password: str
+    authority: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Invitation({self.address}, {self.run}, {self.name})"
+
+    def line(self) -> str:
+        """The line to send to the player. It is one word after the other, free of what any shell would change."""
+        words = [COMMAND, self.address, f"{self.run}:{self.name}:{self.password}"]
+        if self.authority is not None:
+            der = ssl.PEM_cert_to_DER_cert(self.authority)
+            words.append(f"{_AUTHORITY}.{_text(hashlib.sha256(der).digest())}.{_text(der)}")
+        return " ".join(words)
+
+
+def read_invitation(text: str) -> Invitation:
+    """The invitation in a line, with or without the command before it. Raises ConfigError, which repeats no secret."""
+    words = text.split()
+    while words and words[0] in ("soulsai-client", "soulsai", "client", "join"):
+        words.pop(0)
+    if len(words) not in (2, 3):
+        raise ConfigError(f"An invitation has two or three words, but this one has {len(words)}. It reads {_FORM}.")
+    run, _, rest = words[1].partition(":")
+    name, _, password = rest.partition(":")
+    if not (run and name and password):
+        raise ConfigError(f"The second word of the invitation is no RUN:NAME:PASSWORD. An invitation reads {_FORM}.")
+    place = parse_address(words[0])
+    if place.password or place.username:
+        raise ConfigError(f"The address of an invitation has no user in it. An invitation reads {_FORM}.")
+    authority = _authority(words[2]) if len(words) == 3 else None
+    return Invitation(words[0], run, name, password, authority)
+
+
+def fingerprint(certificate: str) -> str:
+    """SHA-256 of a PEM certificate, as people compare it."""
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest().upper()
+    return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
+
+
+def _authority(word: str) -> str:
+    """The certificate, held against its own fingerprint: a line that was cut or changed by hand is found out."""
+    kind, _, rest = word.partition(".")
+    digest, _, der = rest.partition(".")
+    try:
+        data = _bytes(der)
+        whole = kind == _AUTHORITY and _bytes(digest) == hashlib.sha256(data).digest()
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ConfigError("The invitation is damaged: its last word is not as it was made. Copy the whole line again.")
+    return ssl.DER_cert_to_PEM_cert(data)
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,97 @@
+"""What `soulsai init` writes: passwords, users, an authority and the server's certificate. It overwrites nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from soulsai_core.config import read_secret
+from soulsai_core.errors import ConfigError
+from soulsai_core.safety.authority import Pair, hosts_of, make_authority, make_server
+from soulsai_core.transport.keys import users_file
+from soulsai_core.transport.passwords import new_password, password_hash
+
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "redis")
+_PRIVATE, _READABLE, _FOLDER = 0o600, 0o644, 0o700
+_IGNORED = (".gitignore", "redis.secret", "telemetry.secret", "acl/", "tls/")
+
+
+def initialise(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[str]:
+    """Write what is missing in `folder`; a sentence for each file that was written or was there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    yield from _write(folder / ".gitignore", "".join(f"/{name}\n" for name in _IGNORED).encode(), _READABLE)
+    for name in ("redis", "telemetry"):
+        yield from _write(folder / f"{name}.secret", f"requirepass {new_password()}\n".encode(), _PRIVATE)
+    yield from _write_users(folder)
+    yield from _write_certificates(folder / "tls", hosts, now)
+
+
+def write_environment(root: Path, host: str | None) -> Iterator[str]:
+    """Beside a compose.yaml: its .env, with the user who owns the files, and the folder for trainings."""
+    if not (root / "compose.yaml").is_file():
+        return
+    (root / "saves").mkdir(exist_ok=True)
+    user, group = (os.getuid(), os.getgid()) if hasattr(os, "getuid") else (1000, 1000)
+    lines = [f"SOULSAI_UID={user}", f"SOULSAI_GID={group}", f"SOULSAI_PUBLIC_HOST={host or 'localhost'}"]
+    yield from _write(root / ".env", ("\n".join(lines) + "\n").encode(), _READABLE)
+
+
+def _write_users(folder: Path) -> Iterator[str]:
+    path = folder / "acl" / "users.acl"
+    passwords = [read_secret(folder / f"{name}.secret", {}) for name in ("redis", "telemetry")]
+    server, telemetry = (password_hash(password or "") for password in passwords)
+    yield from _write(path, users_file(server, telemetry).encode(), _PRIVATE)
+    known = path.read_text(encoding="utf-8")
+    if server not in known or telemetry not in known:
+        yield (
+            f"Its passwords are others than those in {folder}: bring those back that were there, or remove {path} and "
+            "call this again, which also forgets all invitations."
+        )
+
+
+def _write_certificates(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[str]:
+    authority, server = (folder / "ca.crt", folder / "ca.key"), (folder / "redis.crt", folder / "redis.key")
+    for pair in (authority, server):
+        if pair[0].exists() != pair[1].exists():
+            raise ConfigError(f"Of {pair[0]} and {pair[1]} one is missing: bring it back, or remove the other one.")
+    if server[0].exists():
+        yield from _there(hosts, *server)
+        return
+    if authority[0].exists():
+        signer = Pair(authority[0].read_bytes(), authority[1].read_bytes())
+        yield f"{authority[0]} is there and was left as it is."
+    else:
+        signer = make_authority(now)
+        yield from _write_pair(authority, signer)
+    yield from _write_pair(server, make_server(signer, list(dict.fromkeys((*LOCAL_HOSTS, *hosts))), now))
+
+
+def _there(hosts: Sequence[str], certificate: Path, key: Path) -> Iterator[str]:
+    yield f"{certificate} is there and was left as it is."
+    missing = [host for host in hosts if host not in hosts_of(certificate.read_bytes())]
+    if missing:
+        yield (
+            f"It is not for {', '.join(missing)}. To have one that is, remove {certificate} and {key} and call this "
+            "again: invitations stay valid, since the authority stays."
+        )
+
+
+def _write_pair(paths: tuple[Path, Path], pair: Pair) -> Iterator[str]:
+    yield from _write(paths[1], pair.key, _PRIVATE)
+    yield from _write(paths[0], pair.certificate, _READABLE)
+
+
+def _write(path: Path, content: bytes, mode: int) -> Iterator[str]:
+    """A file that is there stays as it is; a new one has its mode from the beginning."""
+    if not path.parent.exists():
+        path.parent.mkdir(mode=_FOLDER, parents=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        yield f"{path} is there and was left as it is."
+        return
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    yield f"{path} was written."

@@ -1,0 +1,45 @@
+"""Whether an address is open to the world, where nothing may be said or heard without TLS and a password."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable
+
+from soulsai_core.errors import ConfigError
+from soulsai_core.transport.address import Address
+
+Resolve = Callable[[str], Iterable[str]]
+
+
+def resolved(host: str) -> list[str]:
+    """The numeric addresses of a host; none if it is not known, since nobody can be reached there either."""
+    try:
+        return [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError):
+        return []
+
+
+def is_public(host: str, resolve: Resolve = resolved) -> bool:
+    """True if the host has an address that is neither this machine's own nor of a private network. The address that
+    stands for all of a machine's own counts as public, for it may have one."""
+    return any(_is_public(text) for text in resolve(host))
+
+
+def _is_public(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_global or address.is_unspecified
+
+
+def refuse_exposed(place: Address, password: str | None, resolve: Resolve = resolved) -> None:
+    """Raise ConfigError for a public address without TLS or without a password."""
+    if place.path or (place.tls and password) or not is_public(place.host, resolve):
+        return
+    missing = "a password" if place.tls else "TLS" if password else "TLS and a password"
+    raise ConfigError(
+        f"{place} is a public address, and {missing} is missing: whoever listens on the way would read and change "
+        "everything. `soulsai init` makes passwords and certificates, and then the address begins with rediss://; "
+        "within a private network or a VPN use the address that the server has there."
+    )
