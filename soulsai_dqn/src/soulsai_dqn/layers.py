@@ -33,10 +33,14 @@ class NoisyLinear(nn.Linear):
         self._noise: tuple[Tensor, Tensor] | None = None
 
     def draw_noise(self, generator: torch.Generator) -> None:
-        """Another noise from now on; before the first there is none."""
+        """Another noise from now on, in the same place; before the first there is none."""
         outputs, inputs = self.weight.shape
-        device = self.weight.device
-        self._noise = _scaled_noise(inputs, generator).to(device), _scaled_noise(outputs, generator).to(device)
+        drawn = _scaled_noise(inputs, generator), _scaled_noise(outputs, generator)
+        if self._noise is None:
+            self._noise = drawn[0].to(self.weight.device), drawn[1].to(self.weight.device)
+        else:
+            self._noise[0].copy_(drawn[0])
+            self._noise[1].copy_(drawn[1])
 
     def forward(self, x: Tensor) -> Tensor:
         if self._noise is None:

@@ -24,7 +24,7 @@ from soulsai_dqn.trajectory import sample_columns
 log = logging.getLogger(__name__)
 
 _DRAW = 32
-_DRAWN_BYTES = 2**26
+_DRAWN_BYTES = {"cpu": 2**26, "cuda": 2**29}
 
 
 class DQNLearner(Learner):
@@ -106,7 +106,8 @@ class DQNLearner(Learner):
     @property
     def _together(self) -> int:
         """Minibatches that are drawn together: many, but of images only what memory has room for."""
-        return min(max(_DRAWN_BYTES // (self._config.batch_size * self._replay.drawn_bytes), 1), _DRAW)
+        room = _DRAWN_BYTES[self._replay.device_type]
+        return min(max(room // (self._config.batch_size * self._replay.drawn_bytes), 1), _DRAW)
 
     def _train(self, steps: int) -> Outcome:
         """So many gradient steps on minibatches that are drawn together; returns what came of the last."""
@@ -200,6 +201,13 @@ def stated(replay: ReplayBuffer, device: torch.device | None) -> ReplayBuffer:
 
 def _minibatches(draw: Draw, device: torch.device) -> Iterator[dict[str, Tensor]]:
     """One after the other, as tensors on the device; moved there all at once."""
-    columns = {name: torch.as_tensor(column).to(device).unbind(0) for name, column in draw.columns.items()}
+    columns = {name: _moved(torch.as_tensor(column), device).unbind(0) for name, column in draw.columns.items()}
     for row in range(len(draw.slots)):
         yield {name: column[row] for name, column in columns.items()}
+
+
+def _moved(column: Tensor, device: torch.device) -> Tensor:
+    """On the device; through pinned memory where it comes from elsewhere, so that nobody waits for the copy."""
+    if column.device.type == "cpu" and device.type == "cuda":
+        return column.pin_memory().to(device, non_blocking=True)
+    return column.to(device)

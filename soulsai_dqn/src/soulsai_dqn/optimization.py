@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from soulsai_core import Arrays, SoulsAIError
+from soulsai_dqn.captured import CapturedGradient, Replay, record_cuda_graph
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.features import Features
 from soulsai_dqn.gradients import AutogradGradient, Batch, DenseGradient, Gradient, Outcome
@@ -38,7 +40,8 @@ class Trainer:
         self._optimizer = torch.optim.AdamW(
             [self._flat], config.learning_rate, eps=config.adam_epsilon, weight_decay=config.weight_decay, fused=True
         )
-        self._gradient = self._make_gradient()
+        gradient = self._make_gradient()
+        self._gradient = CapturedGradient(gradient, self._record) if self.device.type == "cuda" else gradient
         self.steps = 0
 
     def _fresh(self) -> QNetwork:
@@ -50,8 +53,12 @@ class Trainer:
             return DenseGradient(*networks, batch_size=config.batch_size, double=config.double)
         return AutogradGradient(*networks, double=config.double)
 
+    def _record(self, run: Callable[[], Outcome]) -> tuple[Replay, Outcome]:
+        with torch.cuda.device(self.device):
+            return record_cuda_graph(run)
+
     def step(self, batch: Batch) -> Outcome:
-        """One gradient step on a minibatch."""
+        """One gradient step on a minibatch. On a GPU the outcome is overwritten by the next one."""
         if self._config.noisy:
             draw_noise(self.network, self._generator)
             draw_noise(self.target, self._generator)

@@ -37,6 +37,7 @@ class ReplayBuffer:
 
     def __init__(self, capacity: int, columns: Mapping[str, ArraySpec], device: torch.device | None = None) -> None:
         self.capacity = capacity
+        self.device_type = "cpu" if device is None else device.type
         self._specs = dict(columns)
         self._storage = make_storage(capacity, columns, device)
         self._next = 0
