@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from soulsai_core.errors import ConfigError, TransportError
-from soulsai_core.transport.embedded import EmbeddedServer, find_server
+from soulsai_core.transport.embedded import EmbeddedServer, Opening, find_server
 from soulsai_core.transport.redis import connect
 
 pytestmark = pytest.mark.stack
@@ -224,3 +224,15 @@ def test_a_folder_with_a_long_path_is_avoided(tmp_path, monkeypatch):
     with EmbeddedServer() as server:
         connect(server.address, "run").check()
         assert not list(deep.iterdir())
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "8.8.8.8"])
+def test_a_public_address_without_tls_is_refused(host):
+    with pytest.raises(ConfigError, match=f"{host}:6379 is a public address, and TLS is missing"):
+        EmbeddedServer(opening=Opening(6379, host), password="secret")
+
+
+def test_a_port_is_open_to_this_machine_alone_unless_an_address_is_given(free_port):
+    with EmbeddedServer(port=free_port, password="secret") as server:
+        lines = psutil.Process(server.pid).net_connections("inet")
+        assert {line.laddr.ip for line in lines if line.status == "LISTEN"} == {"127.0.0.1"}

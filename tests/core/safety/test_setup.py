@@ -1,0 +1,111 @@
+"""`soulsai init` makes what a server needs to be safe, and leaves alone what is there."""
+
+import os
+import ssl
+import stat
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from soulsai_core.config import read_secret
+from soulsai_core.errors import ConfigError
+from soulsai_core.safety.authority import hosts_of, make_authority, make_server
+from soulsai_core.safety.setup import initialise, write_environment
+
+NOW = datetime.now(UTC)
+FILES = (
+    "redis.secret",
+    "telemetry.secret",
+    "acl/users.acl",
+    "tls/ca.crt",
+    "tls/ca.key",
+    "tls/redis.crt",
+    "tls/redis.key",
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "config"
+    list(initialise(made, ["play.example.org", "203.0.113.5"], NOW))
+    return made
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+def test_passwords_are_strong_different_and_read_as_secrets(folder):
+    passwords = {read_secret(folder / f"{name}.secret", {}) for name in ("redis", "telemetry")}
+    assert len(passwords) == 2 and all(len(password) >= 32 for password in passwords)
+    users = (folder / "acl" / "users.acl").read_text()
+    assert not any(password in users for password in passwords)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_only_their_owner_reads_secrets(folder):
+    for name in FILES:
+        mode = stat.S_IMODE((folder / name).stat().st_mode)
+        assert mode == (0o644 if name.endswith(".crt") else 0o600), name
+    for name in ("acl", "tls"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o700
+
+
+def test_git_does_not_see_them(folder):
+    assert set((folder / ".gitignore").read_text().split()) >= {"/redis.secret", "/telemetry.secret", "/acl/", "/tls/"}
+
+
+def test_a_second_call_changes_nothing_and_says_so(folder):
+    before = contents(folder)
+    said = list(initialise(folder, [], NOW))
+    assert contents(folder) == before
+    assert said and all("was left as it is" in sentence for sentence in said)
+
+
+def test_the_certificate_is_for_the_hosts_and_signed_by_the_authority(folder):
+    hosts = hosts_of((folder / "tls" / "redis.crt").read_bytes())
+    assert {"localhost", "127.0.0.1", "redis", "play.example.org", "203.0.113.5"} <= set(hosts)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(folder / "tls" / "ca.crt"))
+    context.load_cert_chain(folder / "tls" / "redis.crt", folder / "tls" / "redis.key")  # they fit each other
+
+
+def test_a_new_certificate_for_more_hosts_keeps_the_authority(folder):
+    said = list(initialise(folder, ["new.example.org"], NOW))
+    assert any("not for new.example.org" in sentence for sentence in said)
+    before = contents(folder)
+    (folder / "tls" / "redis.crt").unlink(), (folder / "tls" / "redis.key").unlink()
+    list(initialise(folder, ["new.example.org"], NOW))
+    assert contents(folder)["tls/ca.crt"] == before["tls/ca.crt"]
+    assert "new.example.org" in hosts_of((folder / "tls" / "redis.crt").read_bytes())
+
+
+def test_half_a_pair_stops_it(folder):
+    (folder / "tls" / "redis.key").unlink()
+    with pytest.raises(ConfigError, match=r"one is missing: bring it back, or remove the other one\."):
+        list(initialise(folder, [], NOW))
+
+
+def test_a_password_that_the_users_file_does_not_know_is_told(folder):
+    (folder / "redis.secret").unlink()
+    assert any("also forgets all invitations" in sentence for sentence in initialise(folder, [], NOW))
+
+
+def test_an_authority_signs_for_servers_only_and_both_live_for_years():
+    from cryptography import x509
+
+    authority = make_authority(NOW)
+    found = [x509.load_pem_x509_certificate(c) for c in (authority.certificate, make_server(authority, ["h"], NOW)[0])]
+    basics = [c.extensions.get_extension_for_class(x509.BasicConstraints).value for c in found]
+    assert [(b.ca, b.path_length) for b in basics] == [(True, 0), (False, None)]
+    assert all(c.not_valid_before_utc < NOW and c.not_valid_after_utc > NOW + timedelta(days=700) for c in found)
+
+
+def test_beside_a_compose_file_the_owner_and_the_host_are_noted(tmp_path):
+    assert list(write_environment(tmp_path, "h")) == []
+    (tmp_path / "compose.yaml").touch()
+    list(write_environment(tmp_path, "play.example.org"))
+    lines = (tmp_path / ".env").read_text().split()
+    assert "SOULSAI_PUBLIC_HOST=play.example.org" in lines and any(line.startswith("SOULSAI_UID=") for line in lines)
+    assert (tmp_path / "saves").is_dir()
+    list(write_environment(tmp_path, "other"))
+    assert "other" not in (tmp_path / ".env").read_text()
