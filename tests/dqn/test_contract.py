@@ -71,6 +71,7 @@ COMBINATIONS = {
     "prioritized, on a device": {"prioritized": {}, "normalize": True, "replay_device": "cpu"},
     "uniform, on a device": {"replay_device": "cpu"},
     "ladder": {"exploration": "ladder", "reward_clip": 1.0},
+    "rescaled": {"value_rescaling": 1e-3, "reward_scale": 1.0, "prioritized": {}},
 }
 
 
@@ -138,3 +139,13 @@ class TestDQNOnStacks(TestDQNOnImages):
     def config(self, request):
         network = {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}
         return DQNConfig(**{**SMALL, "network": network, "buffer_size": 64, **STACKED[request.param]})
+
+
+class TestRecurrentDQNOnImages(TestDQNOnImages):
+    """With a vector beside them."""
+
+    @pytest.fixture
+    def config(self):
+        network = {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}
+        changes = {"network": network, "buffer_size": 64, "value_rescaling": 1e-3, "prioritized": {}}
+        return DQNConfig(**{**SMALL, **RECURRENT, **changes})

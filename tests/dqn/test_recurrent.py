@@ -6,14 +6,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soulsai_core import ArraySpec, Discrete, EnvSpec, SpaceError
+from soulsai_core import ArraySpec, Discrete, EnvSpec
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.features import Features
 from soulsai_dqn.heads import make_head
+from soulsai_dqn.normalization import MEAN, SCALE, normalized
 from soulsai_dqn.recurrent import RecurrentQNetwork, SequenceGradient, sequence_errors
-from soulsai_dqn.recurrent_actor import RecurrentActor
 from soulsai_dqn.recurrent_policy import RecurrentQ
 from soulsai_dqn.sequences import Assembler, sequence_error, step_columns
+from soulsai_dqn.torch_policy import TorchRecurrentQ
 
 FEATURES = Features(EnvSpec("four", {"observation": ArraySpec((4,), "float32")}, Discrete(3)))
 BASE = {"hidden": (8,), "n_step": 2, "gamma": 0.5, "recurrent": {"width": 6, "burn_in": 2, "length": 4, "stride": 3}}
@@ -41,7 +42,7 @@ def steps(lengths, terminates=True):
 
 
 def assembled(rows, config=CONFIG):
-    columns = step_columns(4, 3, 6, masked=False, prioritized=False)
+    columns = step_columns(FEATURES, 3, 6, masked=False, prioritized=False)
     assembler = Assembler(config, columns)
     batch = {name: np.stack([row[name] for row in rows]) for name in columns}
     return list(assembler.add(batch, "client"))
@@ -96,7 +97,7 @@ def test_gap_in_the_numbers_ends_a_sequence_as_if_truncated():
 
 
 def test_unfinished_steps_are_saved_and_go_on():
-    rows, columns = steps([20]), step_columns(4, 3, 6, masked=False, prioritized=False)
+    rows, columns = steps([20]), step_columns(FEATURES, 3, 6, masked=False, prioritized=False)
     batch = {name: np.stack([row[name] for row in rows]) for name in columns}
     first, second = ({n: c[part] for n, c in batch.items()} for part in (slice(0, 5), slice(5, 20)))
     one, other = Assembler(CONFIG, columns), Assembler(CONFIG, columns)
@@ -117,16 +118,18 @@ def test_network_in_numpy_is_the_one_in_torch(changes, rng):
     policy = RecurrentQ({name: t.detach().numpy() for name, t in network.state_dict().items()}, config, 3)
     x, state = rng.normal(size=(5, 7, 4)).astype(np.float32), rng.normal(size=(5, 12)).astype(np.float32)
     with torch.no_grad():
-        atoms = network.unroll(torch.from_numpy(x), torch.from_numpy(state), 3, torch.zeros(5, dtype=torch.bool))
+        atoms = network.unroll(
+            {"observation": torch.from_numpy(x)}, torch.from_numpy(state), 3, torch.zeros(5, dtype=torch.bool)
+        )
     for t in range(7):
-        values, state = policy.step(x[:, t], state)
+        values, state = policy.step({"observation": x[:, t]}, state)
         np.testing.assert_allclose(values, head.values(atoms[:, t]).numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_no_gradient_flows_through_the_burn_in_but_at_the_beginning_of_an_episode():
     network = RecurrentQNetwork(CONFIG, FEATURES, 3, 1, torch.Generator().manual_seed(0))
     x = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(1), requires_grad=True)
-    atoms = network.unroll(x, torch.zeros(2, 12), 2, torch.tensor([False, True]))
+    atoms = network.unroll({"observation": x}, torch.zeros(2, 12), 2, torch.tensor([False, True]))
     atoms[:, 2:].sum().backward()
     assert x.grad[0, :2].abs().sum() == 0
     assert (x.grad[1, :2].abs().sum(1) > 0).all() and (x.grad[:, 2:].abs().sum(2) > 0).all()
@@ -152,7 +155,43 @@ def test_priority_of_a_sequence_is_the_mixture_of_the_paper():
     assert sequence_errors(padded, torch.tensor([[0.0, 1, 1, 1, 0]]), 0.9).tolist() == pytest.approx([5.7])
 
 
-def test_images_are_refused(rng):
-    spec = EnvSpec("pixels", {"observation": ArraySpec((84, 84), "uint8")}, Discrete(2))
-    with pytest.raises(SpaceError, match="recurrent agents take vectors only"):
-        RecurrentActor(CONFIG, spec, rng)
+PIXELS = {"observation.pixels": ArraySpec((36, 36), "uint8"), "observation.hp": ArraySpec((2,), "float32")}
+IMAGES = Features(EnvSpec("pixels", PIXELS, Discrete(3)))
+CNN = {"network": {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}}
+
+
+@pytest.mark.parametrize("changes", [{}, {"head": "quantile", "dueling": True}, {"normalize": True}])
+def test_clients_step_through_images_as_the_learner_unrolls_them(changes, rng):
+    config = DQNConfig(**{**BASE, **CNN, "atoms": 5, **changes})
+    head = make_head(config)
+    network = RecurrentQNetwork(config, IMAGES, 3, head.atoms, torch.Generator().manual_seed(0))
+    arrays = {name: t.detach().numpy() for name, t in network.state_dict().items()}
+    moments = {MEAN: np.array([1, 2], np.float32), SCALE: np.array([2, 0.5], np.float32)}
+    seen = {
+        "image": rng.integers(0, 256, (3, 5, 1, 36, 36), np.uint8),
+        "observation": rng.normal(size=(3, 5, 2)).astype(np.float32),
+    }
+    vector = normalized(seen["observation"], moments) if "normalize" in changes else seen["observation"]
+    policy = TorchRecurrentQ({**arrays, **(moments if "normalize" in changes else {})}, config, IMAGES, 3)
+    state = rng.normal(size=(3, 12)).astype(np.float32)
+    unrolled = {"image": torch.from_numpy(seen["image"]), "observation": torch.from_numpy(vector)}
+    with torch.no_grad():
+        atoms = network.unroll(unrolled, torch.from_numpy(state), 2, torch.zeros(3, dtype=torch.bool))
+    for t in range(5):
+        values, state = policy.step({name: rows[:, t] for name, rows in seen.items()}, state)
+        np.testing.assert_allclose(values, head.values(atoms[:, t]).numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_sequences_of_images_hold_what_was_seen(rng):
+    columns = step_columns(IMAGES, 3, 6, masked=False, prioritized=False)
+    rows = []
+    for number, row in enumerate(steps([9])):
+        pixels = {n: np.full((1, 36, 36), number + k, np.uint8) for k, n in enumerate(("image", "next_image"))}
+        vectors = {name: row[name][:2] for name in ("observation", "next_observation")}
+        rows.append({**row, **vectors, **pixels})
+    batch = {name: np.stack([row[name] for row in rows]) for name in columns}
+    for sequence in Assembler(CONFIG, columns).add(batch, "client"):
+        steps_in = int(sequence["following"].max()) + 1
+        first = int(sequence["observation"][0, 0])
+        assert sequence["image"].dtype == np.uint8
+        assert sequence["image"][:steps_in, 0, 0, 0].tolist() == list(range(first, first + steps_in))

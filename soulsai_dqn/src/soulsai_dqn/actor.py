@@ -106,7 +106,7 @@ class DQNActor(Actor):
         batch = _joined(known) if len(known) > 1 else next(iter(known), None)
         if batch is not None and self._config.prioritized is not None:
             assert self._policy is not None
-            batch.columns["error"] = td_errors(self._policy, batch.columns)
+            batch.columns["error"] = td_errors(self._policy, batch.columns, self._config.value_rescaling)
         return batch
 
     def cut(self) -> None:

@@ -101,6 +101,12 @@ class DQNConfig(Settings):
     reward_clip: float | None = Field(
         default=None, gt=0, description="Scaled rewards are cut to this size (Mnih et al. 2015: 1); null: they are not."
     )
+    value_rescaling: float | None = Field(
+        default=None,
+        ge=0,
+        description="Values are learned as h(x) = sign(x) (sqrt(|x| + 1) - 1) + this * x (Pohlen et al. 2018; "
+        "Kapturowski et al. 2019: 0.001, with reward_scale 1); null: as they are.",
+    )
     normalize: bool = Field(default=False, description="Vectors less their running mean, over their deviation.")
     loss: Literal["huber", "mse"] = Field(default="huber", description="Loss of the scalar head's error.")
     learning_rate: float = Field(default=1e-3, gt=0, description="Step size of AdamW.")

@@ -90,7 +90,8 @@ class FrameActor(Actor):
         """With the client's own TD errors, and of each stack the newest frame."""
         if self._config.prioritized is not None:
             assert self._policy is not None
-            batch.columns["error"] = td_errors(self._policy, {**batch.columns, **following})
+            rows = {**batch.columns, **following}
+            batch.columns["error"] = td_errors(self._policy, rows, self._config.value_rescaling)
         assert self._features.frame is not None
         batch.columns[IMAGE] = batch.columns[IMAGE][:, -self._features.frame[0] :].copy()
         return batch

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.rescaling import grown, shrunk
 
 
 class Head(ABC):
@@ -20,10 +21,12 @@ class Head(ABC):
     Attributes:
         atoms: K.
         linear: `values` is the mean of the atoms.
+        rescaling: epsilon of the scale on which values are learned, None for their own.
     """
 
     atoms: int
     linear: bool
+    rescaling: float | None = None
 
     @abstractmethod
     def values(self, atoms: Tensor) -> Tensor:
@@ -33,6 +36,11 @@ class Head(ABC):
     def target(self, reward: Tensor, discount: Tensor, following: Tensor) -> Tensor:
         """What the chosen action's atoms shall become, (n, K): reward (n,) + discount (n,) * the return with the atoms
         `following` (n, K). `discount` is 0 where the episode terminated."""
+
+    def _backed_up(self, reward: Tensor, discount: Tensor, following: Tensor) -> Tensor:
+        """reward (n,) + discount (n,) * returns (n, K) or (K,), where these are on the scale of values."""
+        returns = torch.addcmul(reward.unsqueeze(1), discount.unsqueeze(1), grown(following, self.rescaling))
+        return shrunk(returns, self.rescaling)
 
     @abstractmethod
     def loss(self, chosen: Tensor, target: Tensor) -> Tensor:
@@ -63,7 +71,7 @@ class ScalarHead(Head):
         return atoms.squeeze(-1)
 
     def target(self, reward: Tensor, discount: Tensor, following: Tensor) -> Tensor:
-        return torch.addcmul(reward.unsqueeze(1), discount.unsqueeze(1), following)
+        return self._backed_up(reward, discount, following)
 
     def loss(self, chosen: Tensor, target: Tensor) -> Tensor:
         if self._huber:
@@ -89,7 +97,7 @@ class QuantileHead(Head):
         return atoms.mean(-1)
 
     def target(self, reward: Tensor, discount: Tensor, following: Tensor) -> Tensor:
-        return torch.addcmul(reward.unsqueeze(1), discount.unsqueeze(1), following)
+        return self._backed_up(reward, discount, following)
 
     def loss(self, chosen: Tensor, target: Tensor) -> Tensor:
         error = target.unsqueeze(1) - chosen.unsqueeze(2)  # (n, predicted i, target j)
@@ -130,7 +138,7 @@ class CategoricalHead(Head):
     def target(self, reward: Tensor, discount: Tensor, following: Tensor) -> Tensor:
         """The probabilities of `reward + discount * support`, each shared between its two neighbours in the support by
         their distance (algorithm 1): neighbour i gets max(0, 1 - |value - support_i| / step)."""
-        moved = torch.addcmul(reward.unsqueeze(1), discount.unsqueeze(1), self._support).clamp_(self._low, self._high)
+        moved = self._backed_up(reward, discount, self._support).clamp_(self._low, self._high)
         share = (moved.unsqueeze(1) - self._support.unsqueeze(1)).abs_().div_(-self._step).add_(1.0).clamp_(min=0.0)
         return torch.bmm(share, following.softmax(1).unsqueeze(2)).squeeze(2)
 
@@ -143,7 +151,12 @@ class CategoricalHead(Head):
 
 def make_head(config: DQNConfig, device: torch.device | None = None) -> Head:
     """The configured head."""
-    device = device or torch.device("cpu")
+    head = _plain_head(config, device or torch.device("cpu"))
+    head.rescaling = config.value_rescaling
+    return head
+
+
+def _plain_head(config: DQNConfig, device: torch.device) -> Head:
     if config.head == "scalar":
         return ScalarHead(config.loss)
     if config.head == "quantile":

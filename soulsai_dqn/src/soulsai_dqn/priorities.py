@@ -7,11 +7,12 @@ import numpy as np
 from soulsai_core import Arrays
 from soulsai_dqn.config import PriorityConfig
 from soulsai_dqn.policy import Policy
+from soulsai_dqn.rescaling import grown, shrunk
 
 
-def td_errors(policy: Policy, rows: Arrays) -> np.ndarray:
+def td_errors(policy: Policy, rows: Arrays, rescaling: float | None = None) -> np.ndarray:
     """Absolute TD errors, float32 (n,), of a client's rows by its own Q-values: initial priorities that nobody has to
-    wait for (Horgan et al. 2018, algorithm 1)."""
+    wait for (Horgan et al. 2018, algorithm 1). `rescaling` is the head's."""
     observed = {name: rows[name] for name in rows if f"next_{name}" in rows}
     following = {name: rows[f"next_{name}"] for name in observed}
     values = policy.many(following)
@@ -19,7 +20,8 @@ def td_errors(policy: Policy, rows: Arrays) -> np.ndarray:
         usable = rows["next_mask"] | ~rows["next_mask"].any(1, keepdims=True)
         values = np.where(usable, values, -np.inf)
     chosen = policy.many(observed)[np.arange(len(values)), rows["action"]]
-    return np.abs(rows["reward"] + rows["discount"] * values.max(1) - chosen).astype(np.float32)
+    target = shrunk(rows["reward"] + rows["discount"] * grown(values.max(1), rescaling), rescaling)
+    return np.abs(target - chosen).astype(np.float32)
 
 
 def priority(errors: np.ndarray, config: PriorityConfig) -> np.ndarray:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.features import Features
-from soulsai_dqn.gradients import Batch, Gradient, Outcome
+from soulsai_dqn.gradients import Batch, Gradient, Outcome, observed
 from soulsai_dqn.heads import Head
 from soulsai_dqn.networks import QNetwork
 from soulsai_dqn.targets import bootstrap_actions
 
 
 class RecurrentQNetwork(QNetwork):
-    """Dense layers, an LSTM, and the head."""
+    """An encoder, dense layers, an LSTM, and the head."""
 
     def __init__(
         self, config: DQNConfig, features: Features, actions: int, atoms: int, generator: torch.Generator
@@ -27,18 +29,24 @@ class RecurrentQNetwork(QNetwork):
         for parameter in self.lstm.parameters():
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
-    def unroll(self, observation: Tensor, state: Tensor, burn_in: int, begins: Tensor) -> Tensor:
+    def step(self, observations: Mapping[str, Tensor], state: Tensor) -> tuple[Tensor, Tensor]:
+        """Atoms (n, actions, K) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
+        x = self._hidden(observations).unsqueeze(1)
+        outputs, after = self.lstm(x, _parts(state))
+        return self.combined(self.dense[-1](outputs[:, 0])), torch.cat([part[0] for part in after], 1)
+
+    def unroll(self, observations: Mapping[str, Tensor], state: Tensor, burn_in: int, begins: Tensor) -> Tensor:
         """Atoms (n, time, actions, K).
 
         Args:
-            observation: (n, time, features).
+            observations: name -> (n, time, *shape).
             state: (n, 2 * width), output and cell before the first step.
             burn_in: no gradient flows from later steps into so many first ones ...
             begins: bool (n,), ... but where these begin an episode.
         """
-        n, time, _ = observation.shape
-        x = self._hidden({"observation": observation.reshape(n * time, -1)}).view(n, time, -1)
-        now = tuple(part.contiguous().unsqueeze(0) for part in state.chunk(2, dim=1))
+        n, time = next(iter(observations.values())).shape[:2]
+        x = self._hidden({name: rows.flatten(0, 1) for name, rows in observations.items()}).view(n, time, -1)
+        now = _parts(state)
         outputs = []
         if burn_in:
             warm, now = self.lstm(x[:, :burn_in], now)
@@ -47,6 +55,11 @@ class RecurrentQNetwork(QNetwork):
         outputs.append(self.lstm(x[:, burn_in:], now)[0])
         atoms = self.combined(self.dense[-1](torch.cat(outputs, 1).reshape(n * time, -1)))
         return atoms.view(n, time, *atoms.shape[1:])
+
+
+def _parts(state: Tensor) -> tuple[Tensor, ...]:
+    """Output and cell, (1, n, width) each, of (n, 2 * width)."""
+    return tuple(part.contiguous().unsqueeze(0) for part in state.chunk(2, dim=1))
 
 
 class SequenceGradient(Gradient):
@@ -74,7 +87,7 @@ class SequenceGradient(Gradient):
         return Outcome(chosen.detach(), target)
 
     def _unrolled(self, network: RecurrentQNetwork, batch: Batch) -> Tensor:
-        return network.unroll(batch["observation"], batch["state"], self._burn_in, batch["begins"])
+        return network.unroll(observed(batch), batch["state"], self._burn_in, batch["begins"])
 
     @torch.no_grad()
     def _targets(self, batch: Batch, online: Tensor) -> Tensor:

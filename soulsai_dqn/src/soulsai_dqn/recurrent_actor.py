@@ -1,14 +1,17 @@
-"""R2D2's client half: it remembers, and sends single steps with the memory before each. It needs numpy only."""
+"""R2D2's client half: it remembers, and sends single steps with the memory before each. It needs numpy only, but for
+images."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from soulsai_core import Actor, Arrays, EnvSpec, SampleBatch, SpaceError, Transitions, Weights
+from soulsai_core import Actor, Arrays, EnvSpec, SampleBatch, Transitions, Weights
 from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.encoders import chosen_network, mlp
 from soulsai_dqn.exploration import Explorer
 from soulsai_dqn.features import Features, number_of_actions
-from soulsai_dqn.recurrent_policy import RecurrentQ
+from soulsai_dqn.recurrent_policy import RecurrentPolicy, RecurrentQ
+from soulsai_dqn.rescaling import grown, shrunk
 from soulsai_dqn.sequences import step_columns
 
 
@@ -23,29 +26,37 @@ class RecurrentActor(Actor):
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
         assert config.recurrent is not None
         self._config, self._rng = config, rng
-        self._features = vectors_only(spec)
+        self._features = Features(spec)
+        self._in_numpy = chosen_network(config.network, self._features) is mlp
         self._actions = number_of_actions(spec)
         self._width = config.recurrent.width
         prioritized = config.prioritized is not None
-        size = self._features.size
-        self._columns = step_columns(size, self._actions, self._width, masked=spec.masked, prioritized=prioritized)
+        options = {"masked": spec.masked, "prioritized": prioritized}
+        self._columns = step_columns(self._features, self._actions, self._width, **options)
         self._explorer = Explorer(config, rng)
-        self._policy: RecurrentQ | None = None
+        self._policy: RecurrentPolicy | None = None
         self._iteration = -1
         self._memories: dict[int, _Memory] = {}
         self._rows: list[tuple[int, Arrays]] = []
         self._acted: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
     def load(self, weights: Weights) -> None:
-        self._policy = RecurrentQ(weights.arrays, self._config, self._actions)
+        self._policy = self._policy_of(weights.arrays)
         self._iteration = weights.iteration
         self._explorer.follow(weights.env_steps)
+
+    def _policy_of(self, arrays: Arrays) -> RecurrentPolicy:
+        if self._in_numpy:
+            return RecurrentQ(arrays, self._config, self._actions)
+        from soulsai_dqn.torch_policy import TorchRecurrentQ
+
+        return TorchRecurrentQ(arrays, self._config, self._features, self._actions)
 
     def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:
         if self._policy is None:
             raise RuntimeError("act was called before load")
-        x = self._features.vector(observations)
-        before = np.stack([self._memory(row).state for row in range(len(x))])
+        x = self._features.of(observations)
+        before = np.stack([self._memory(row).state for row in range(len(next(iter(x.values()))))])
         values, after = self._policy.step(x, before)
         self._acted = before, after, values
         return self._explorer.actions(values, masks)
@@ -53,8 +64,8 @@ class RecurrentActor(Actor):
     def add(self, transitions: Transitions) -> None:
         assert self._acted is not None and self._policy is not None
         before, after, values = self._acted
-        observed = self._features.vector(transitions.observations)
-        following = self._features.vector(transitions.next_observations)
+        observed = self._features.of(transitions.observations)
+        following = self._features.of(transitions.next_observations)
         rows = transitions.rows
         later = self._policy.step(following, after[rows])[0] if "error" in self._columns else values[rows]
         for i, env in enumerate(rows.tolist()):
@@ -62,8 +73,8 @@ class RecurrentActor(Actor):
             ended = bool(transitions.terminated[i] or transitions.truncated[i])
             reward = self._reward(float(transitions.rewards[i]))
             row = {
-                "observation": observed[i].copy(),
-                "next_observation": following[i].copy(),
+                **{name: column[i].copy() for name, column in observed.items()},
+                **{f"next_{name}": column[i].copy() for name, column in following.items()},
                 "action": transitions.actions[i],
                 "reward": reward,
                 "terminated": transitions.terminated[i],
@@ -78,10 +89,16 @@ class RecurrentActor(Actor):
                 row["next_mask"] = np.ones(self._actions, np.bool_) if mask is None else mask
             if "error" in self._columns:
                 usable = later[i] if mask is None or not mask.any() else later[i][mask]
-                target = reward + (0.0 if transitions.terminated[i] else self._config.gamma * usable.max())
-                row["error"] = abs(target - values[env][transitions.actions[i]])
+                row["error"] = self._error(
+                    reward, bool(transitions.terminated[i]), usable, values[env][transitions.actions[i]]
+                )
             self._rows.append((self._iteration, row))
             memory.go_on(after[env], ended=ended)
+
+    def _error(self, reward: float, terminated: bool, later: np.ndarray, chosen: float) -> float:
+        rescaling = self._config.value_rescaling
+        follows = 0.0 if terminated else self._config.gamma * grown(float(later.max()), rescaling)
+        return abs(shrunk(reward + follows, rescaling) - float(chosen))
 
     def _reward(self, reward: float) -> float:
         scaled, clip = reward * self._config.reward_scale, self._config.reward_clip
@@ -130,11 +147,3 @@ class _Memory:
             self.number += 1
         self.first = True
         self.state = np.zeros_like(self.state)
-
-
-def vectors_only(spec: EnvSpec) -> Features:
-    """What is observed. Raises SpaceError for images."""
-    features = Features(spec)
-    if features.image is not None:
-        raise SpaceError(f"{spec.name} observes images; recurrent agents take vectors only. Set recurrent: null.")
-    return features

@@ -15,7 +15,6 @@ from soulsai_dqn.learner import DQNLearner, make_replay
 from soulsai_dqn.networks import QNetwork
 from soulsai_dqn.optimization import Trainer
 from soulsai_dqn.recurrent import RecurrentQNetwork, SequenceGradient, sequence_errors
-from soulsai_dqn.recurrent_actor import vectors_only
 from soulsai_dqn.replay import ReplayBuffer
 from soulsai_dqn.sequences import Assembler, sequence_columns, step_columns
 
@@ -48,10 +47,9 @@ class RecurrentLearner(DQNLearner):
         self._assembler = Assembler(config, self.columns)
 
     def _make_columns(self, spec: EnvSpec, features: Features) -> dict[str, ArraySpec]:
-        vectors_only(spec)
         assert self._config.recurrent is not None
         width, prioritized = self._config.recurrent.width, self._config.prioritized is not None
-        return step_columns(features.size, number_of_actions(spec), width, masked=spec.masked, prioritized=prioritized)
+        return step_columns(features, number_of_actions(spec), width, masked=spec.masked, prioritized=prioritized)
 
     def _make_replay(self) -> ReplayBuffer:
         assert self._config.recurrent is not None

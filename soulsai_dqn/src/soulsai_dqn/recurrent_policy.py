@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from soulsai_core import Arrays
 from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.features import VECTOR
 from soulsai_dqn.normalization import MEAN, normalized
 from soulsai_dqn.policy import NumpyQ, dense_forward
+
+
+class RecurrentPolicy(Protocol):
+    """Weights that answer with Q-values, and remember."""
+
+    def step(self, observations: Arrays, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Q-values (n, actions) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
 
 
 class RecurrentQ:
@@ -29,8 +39,9 @@ class RecurrentQ:
         head = {f"layers.0.{part}": arrays[f"layers.{depth}.{part}"] for part in ("weight", "bias")}
         self._head = NumpyQ(head, config.model_copy(update={"hidden": (), "layer_norm": False}), actions)
 
-    def step(self, observation: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Q-values (n, actions) and the state after, for (n, features) and the state before (n, 2 * width)."""
+    def step(self, observations: Arrays, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Q-values (n, actions) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
+        observation = observations[VECTOR]
         x = normalized(observation, self._arrays) if MEAN in self._arrays else observation
         x = dense_forward(x, self._layers, self._norms)
         output, cell = np.split(state, 2, axis=1)

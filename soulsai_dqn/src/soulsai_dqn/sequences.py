@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from soulsai_core import Arrays, ArraySpec
 from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.features import IMAGE, VECTOR, Features
 from soulsai_dqn.nstep import fold
 
 Row = dict[str, np.ndarray]
 
 
-def step_columns(size: int, actions: int, width: int, *, masked: bool, prioritized: bool) -> dict[str, ArraySpec]:
+def step_columns(
+    features: Features, actions: int, width: int, *, masked: bool, prioritized: bool
+) -> dict[str, ArraySpec]:
     """The columns of a recurrent agent's samples: single steps, with the LSTM's state before each.
 
     `env` and `number` say whose step it is and which: steps that follow each other have numbers that do; where an
     environment broke, a number is left out."""
     columns = {
-        "observation": ArraySpec((size,), "float32"),
-        "next_observation": ArraySpec((size,), "float32"),
+        **features.columns(),
+        **{f"next_{name}": spec for name, spec in features.columns().items()},
         "action": ArraySpec((), "int32", low=0, high=actions - 1),
         "reward": ArraySpec((), "float32"),
         "terminated": ArraySpec((), "bool"),
@@ -42,7 +45,7 @@ def sequence_columns(config: DQNConfig, steps: Mapping[str, ArraySpec]) -> dict[
     """The columns of a replay buffer of sequences of T steps."""
     time = config.sequence
     columns = {
-        "observation": ArraySpec((time + 1, *steps["observation"].shape), "float32"),
+        **{n: ArraySpec((time + 1, *steps[n].shape), steps[n].dtype) for n in observed_names(steps)},
         "action": ArraySpec((time,), "int32"),
         "reward": ArraySpec((time,), "float32"),
         "discount": ArraySpec((time,), "float32"),
@@ -54,6 +57,11 @@ def sequence_columns(config: DQNConfig, steps: Mapping[str, ArraySpec]) -> dict[
     if "next_mask" in steps:
         columns["next_mask"] = ArraySpec((time, *steps["next_mask"].shape), "bool")
     return columns
+
+
+def observed_names(columns: Iterable[str]) -> list[str]:
+    """The columns of observations: those that are there of the next step, too."""
+    return [name for name in (VECTOR, IMAGE) if f"next_{name}" in columns]
 
 
 class Assembler:
@@ -113,8 +121,9 @@ class Assembler:
         folded = fold(of["reward"], of["terminated"], of["ended"], self._config.n_step, self._config.gamma)
         count, known = len(steps), len(folded.last)
         made = {name: np.zeros(spec.shape, spec.dtype) for name, spec in self._columns.items()}
-        made["observation"][:count] = of["observation"]
-        made["observation"][count] = of["next_observation"][-1]
+        for name in observed_names(of):
+            made[name][:count] = of[name]
+            made[name][count] = of[f"next_{name}"][-1]
         made["action"][:count] = of["action"]
         made["reward"][:known], made["discount"][:known] = folded.reward, folded.discount
         made["following"][:known] = folded.last + 1
