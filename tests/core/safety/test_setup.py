@@ -10,11 +10,15 @@ import pytest
 from soulsai_core.config import read_secret
 from soulsai_core.errors import ConfigError
 from soulsai_core.safety.authority import hosts_of, make_authority, make_server
-from soulsai_core.safety.setup import initialise, write_environment
+from soulsai_core.safety.invitation import read_invitation
+from soulsai_core.safety.setup import hand_over, initialise, write_environment
+from soulsai_core.transport.passwords import password_hash
 
 NOW = datetime.now(UTC)
 FILES = (
     "redis.secret",
+    "grafana.secret",
+    "client.join",
     "telemetry.secret",
     "acl/users.acl",
     "tls/ca.crt",
@@ -98,6 +102,32 @@ def test_an_authority_signs_for_servers_only_and_both_live_for_years():
     basics = [c.extensions.get_extension_for_class(x509.BasicConstraints).value for c in found]
     assert [(b.ca, b.path_length) for b in basics] == [(True, 0), (False, None)]
     assert all(c.not_valid_before_utc < NOW and c.not_valid_after_utc > NOW + timedelta(days=700) for c in found)
+
+
+def test_the_clients_beside_the_server_are_invited_already(folder):
+    invited = read_invitation((folder / "client.join").read_text())
+    assert (invited.address, invited.run, invited.name) == ("rediss://redis:6379", "main", "local")
+    assert invited.authority == (folder / "tls" / "ca.crt").read_text()
+    users = (folder / "acl" / "users.acl").read_text().splitlines()
+    line = next(line for line in users if line.startswith("user main:local "))
+    assert password_hash(invited.password) in line and "soulsai:main:from:local" in line
+
+
+def test_users_that_are_made_anew_get_a_new_invitation(folder):
+    before = (folder / "client.join").read_text()
+    (folder / "acl" / "users.acl").unlink()
+    list(initialise(folder, [], NOW))
+    assert (folder / "client.join").read_text() != before
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give files away")
+def test_what_root_made_is_given_to_an_ordinary_user(tmp_path):
+    (tmp_path / "compose.yaml").touch()
+    folder = tmp_path / "config"
+    list(initialise(folder, [], NOW)), list(write_environment(tmp_path, None)), list(hand_over(folder, tmp_path))
+    assert "SOULSAI_UID=1000" in (tmp_path / ".env").read_text().split()
+    given = [tmp_path / "saves", folder / "acl", *(folder / name for name in FILES)]
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in given} == {(1000, 1000)}
 
 
 def test_beside_a_compose_file_the_owner_and_the_host_are_noted(tmp_path):

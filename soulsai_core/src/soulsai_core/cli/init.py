@@ -28,10 +28,12 @@ def run(args: argparse.Namespace) -> int:
     """Write what is missing, and say what was done."""
     from datetime import UTC, datetime
 
-    from soulsai_core.safety.setup import initialise, write_environment
+    from soulsai_core.safety.setup import hand_over, initialise, write_environment
 
     for sentence in initialise(args.folder, args.host, datetime.now(UTC)):
         print(sentence)
     for sentence in write_environment(Path(), args.host[0] if args.host else None):
+        print(sentence)
+    for sentence in hand_over(args.folder, Path()):
         print(sentence)
     return 0

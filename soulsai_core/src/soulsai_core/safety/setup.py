@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from soulsai_core.config import read_secret
 from soulsai_core.errors import ConfigError
 from soulsai_core.safety.authority import Pair, hosts_of, make_authority, make_server
-from soulsai_core.transport.keys import users_file
+from soulsai_core.safety.invitation import Invitation
+from soulsai_core.transport.keys import contributor_line, users_file
 from soulsai_core.transport.passwords import new_password, password_hash
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "redis")
 _PRIVATE, _READABLE, _FOLDER = 0o600, 0o644, 0o700
-_IGNORED = (".gitignore", "redis.secret", "telemetry.secret", "acl/", "tls/")
+_IGNORED = (".gitignore", "redis.secret", "telemetry.secret", "grafana.secret", "client.join", "acl/", "tls/")
+
+LOCAL = Invitation("rediss://redis:6379", "main", "local", password="")
+"""Invited from the beginning: the clients that run beside the server."""
+
+_ORDINARY = 1000
+_WRITTEN_BY_CONTAINERS = ("saves", "compose/reverse_proxy/certbot")
 
 
 def initialise(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[str]:
@@ -24,8 +32,9 @@ def initialise(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[st
     yield from _write(folder / ".gitignore", "".join(f"/{name}\n" for name in _IGNORED).encode(), _READABLE)
     for name in ("redis", "telemetry"):
         yield from _write(folder / f"{name}.secret", f"requirepass {new_password()}\n".encode(), _PRIVATE)
-    yield from _write_users(folder)
+    yield from _write(folder / "grafana.secret", f"{new_password()}\n".encode(), _PRIVATE)
     yield from _write_certificates(folder / "tls", hosts, now)
+    yield from _write_users(folder)
 
 
 def write_environment(root: Path, host: str | None) -> Iterator[str]:
@@ -33,22 +42,58 @@ def write_environment(root: Path, host: str | None) -> Iterator[str]:
     if not (root / "compose.yaml").is_file():
         return
     (root / "saves").mkdir(exist_ok=True)
-    user, group = (os.getuid(), os.getgid()) if hasattr(os, "getuid") else (1000, 1000)
+    user, group = _owner()
     lines = [f"SOULSAI_UID={user}", f"SOULSAI_GID={group}", f"SOULSAI_PUBLIC_HOST={host or 'localhost'}"]
     yield from _write(root / ".env", ("\n".join(lines) + "\n").encode(), _READABLE)
 
 
+def hand_over(folder: Path, root: Path) -> Iterator[str]:
+    """Called by root, give what was written to an ordinary user: the containers shall not be root to read it."""
+    if not hasattr(os, "getuid") or os.getuid() != 0:
+        return
+    user, group = _owner()
+    given = [folder / ".gitignore", *folder.glob("*.secret"), *folder.glob("*.join"), folder / "acl", folder / "tls"]
+    for top in [*given, *(root / name for name in _WRITTEN_BY_CONTAINERS)]:
+        for path in [top, *top.rglob("*")]:
+            if path.exists():
+                os.chown(path, user, group)
+    yield f"They belong to user {user} and group {group}, as which the containers run, since you are root."
+
+
+def _owner() -> tuple[int, int]:
+    """User and group of the containers: ours, unless we are root or on Windows."""
+    user, group = (os.getuid(), os.getgid()) if hasattr(os, "getuid") else (0, 0)
+    return (user, group) if user else (_ORDINARY, _ORDINARY)
+
+
 def _write_users(folder: Path) -> Iterator[str]:
     path = folder / "acl" / "users.acl"
-    passwords = [read_secret(folder / f"{name}.secret", {}) for name in ("redis", "telemetry")]
-    server, telemetry = (password_hash(password or "") for password in passwords)
-    yield from _write(path, users_file(server, telemetry).encode(), _PRIVATE)
+    if not path.exists():
+        yield from _write_first_users(folder, path)
+        return
+    yield from _write(path, b"", _PRIVATE)
+    server, telemetry = _hashes(folder)
     known = path.read_text(encoding="utf-8")
     if server not in known or telemetry not in known:
         yield (
             f"Its passwords are others than those in {folder}: bring those back that were there, or remove {path} and "
             "call this again, which also forgets all invitations."
         )
+
+
+def _hashes(folder: Path) -> list[str]:
+    passwords = [read_secret(folder / f"{name}.secret", {}) for name in ("redis", "telemetry")]
+    return [password_hash(password or "") for password in passwords]
+
+
+def _write_first_users(folder: Path, path: Path) -> Iterator[str]:
+    """The file of users with the one contributor that is invited already, and its invitation."""
+    server, telemetry = _hashes(folder)
+    local = replace(LOCAL, password=new_password(), authority=(folder / "tls" / "ca.crt").read_text(encoding="ascii"))
+    line = contributor_line(local.run, local.name, password_hash(local.password))
+    (folder / "client.join").unlink(missing_ok=True)  # of users that are forgotten
+    yield from _write(folder / "client.join", f"{local.line()}\n".encode(), _PRIVATE)
+    yield from _write(path, (users_file(server, telemetry) + line).encode(), _PRIVATE)
 
 
 def _write_certificates(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[str]:

@@ -66,6 +66,11 @@ def contributor_rules(run: str, name: str, password_hash: str) -> list[str]:
     ]  # fmt: skip
 
 
+def contributor_line(run: str, name: str, password_hash: str) -> str:
+    """A contributor in the server's file of users."""
+    return f"user {user_of(run, name)} {' '.join(contributor_rules(run, name, password_hash)[1:])}\n"
+
+
 def server_rules(password_hash: str) -> list[str]:
     """The training node's user, which also invites and revokes. It cannot reconfigure, flush or stop the server."""
     return [
