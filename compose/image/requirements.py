@@ -8,12 +8,14 @@ LEFT_OUT = ("soulsai-", "torch", "soulsgym")
 """Our own, what the image chooses itself, and a game that no container can play."""
 
 
-def requirements(folders: list[str]) -> list[str]:
-    """The dependencies in the folders' pyproject.toml, less those left out."""
+def requirements(wanted: list[str]) -> list[str]:
+    """The dependencies in the pyproject.toml of each folder, or of folder[extra], less those left out."""
     found = set()
-    for folder in folders:
+    for name in wanted:
+        folder, _, extra = name.rstrip("]").partition("[")
         project = tomllib.loads(Path(folder, "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        found |= {line for line in project["dependencies"] if not line.startswith(LEFT_OUT)}
+        lines = project["optional-dependencies"][extra] if extra else project["dependencies"]
+        found |= {line for line in lines if not line.startswith(LEFT_OUT)}
     return sorted(found)
 
 

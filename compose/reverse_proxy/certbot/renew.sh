@@ -10,13 +10,17 @@ fi
 server=${SOULSAI_ACME_SERVER:+--server $SOULSAI_ACME_SERVER}
 trap exit TERM INT
 
+# Options are words, which are meant to be split.
+# shellcheck disable=SC2086
+get() {
+    certbot certonly --webroot --webroot-path /var/www/certbot --non-interactive --agree-tos --keep-until-expiring \
+        $folders $contact $server --cert-name "$SOULSAI_PUBLIC_HOST" --domain "$SOULSAI_PUBLIC_HOST"
+}
+
 while :; do
     case "$SOULSAI_PUBLIC_HOST" in
         "" | localhost) echo "SOULSAI_PUBLIC_HOST names no public host, so no certificate can be had for it." ;;
-        # Words are meant to be split here.
-        # shellcheck disable=SC2086
-        *) certbot certonly --webroot --webroot-path /var/www/certbot --non-interactive --agree-tos --keep-until-expiring \
-            $folders $contact $server --cert-name "$SOULSAI_PUBLIC_HOST" --domain "$SOULSAI_PUBLIC_HOST" ;;
+        *) get ;;
     esac
     sleep "$SOULSAI_ACME_PAUSE" &
     wait $!

@@ -1,0 +1,126 @@
+"""The compose files say what docs/server.md promises; the whole is run by `make stack`."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+CORE = {"redis", "training_node", "telemetry_node"}
+
+
+@pytest.fixture
+def services(files):
+    """service -> definition, of all that a server can run."""
+    names = ("compose.yaml", "compose/monitoring.yaml", "compose/proxy.yaml")
+    return {name: service for file in names for name, service in files[file]["services"].items()}
+
+
+def test_each_file_follows_the_compose_specification(root, files):
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", *files]
+    checked = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        ["compose.yaml"],
+        ["compose.yaml", "compose/gpu.yaml"],
+        ["compose.yaml", "compose/demo-dqn.yaml"],
+        ["compose.yaml", "compose/demo-ppo.yaml"],
+        ["compose/monitoring.yaml"],
+        ["compose/proxy.yaml"],
+        ["compose.yaml", "compose/check/override.yaml", "compose/check/grafana.yaml"],
+    ],
+    ids=lambda chosen: "+".join(file.rpartition("/")[2] for file in chosen),
+)
+def test_docker_compose_takes_them_together(root, chosen):
+    if shutil.which("docker") is None:
+        pytest.skip("docker compose is not installed")
+    words = [word for file in chosen for word in ("--file", file)]
+    words += [word for profile in ("monitoring", "proxy", "init") for word in ("--profile", profile)]
+    environ = {**os.environ, "SOULSAI_PEBBLE_PORT": "15000"}
+    checked = subprocess.run(
+        ["docker", "compose", *words, "config", "--quiet"], cwd=root, capture_output=True, text=True, env=environ
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_without_profiles_only_the_core_runs(services):
+    started = {name for name, service in services.items() if "profiles" not in service}
+    assert started == CORE | {"client_node"}
+    assert services["client_node"]["deploy"]["replicas"] == 0
+
+
+def test_clients_and_core_share_no_network_but_rediss(services):
+    shared = {name: set(services["client_node"]["networks"]) & set(services[name]["networks"]) for name in CORE}
+    assert {name for name, networks in shared.items() if networks} == {"redis"}
+
+
+def test_the_core_is_on_one_network(services):
+    assert all("train_server_net" in services[name]["networks"] for name in CORE)
+
+
+def test_only_redis_and_the_proxy_are_published_to_the_outside(services):
+    published = {name: service.get("ports", []) for name, service in services.items()}
+    outside = {name for name, ports in published.items() for port in ports if "127.0.0.1" not in port}
+    assert outside == {"redis", "nginx"}
+
+
+def test_every_service_is_locked_in(services):
+    for name, service in services.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["user"], name
+
+
+def test_every_service_that_stays_is_limited_and_started_again(services):
+    for name, service in services.items():
+        if name != "init":
+            assert service["restart"] == "unless-stopped", name
+            assert {"memory", "pids"} <= service["deploy"]["resources"]["limits"].keys(), name
+
+
+def test_every_server_says_whether_it_is_well(services):
+    assert {name for name, service in services.items() if "healthcheck" not in service} == {
+        "client_node",
+        "certbot",
+        "init",
+    }
+
+
+def test_the_core_starts_in_order(services):
+    assert services["training_node"]["depends_on"] == {"redis": {"condition": "service_healthy"}}
+    assert services["telemetry_node"]["depends_on"] == {"training_node": {"condition": "service_healthy"}}
+
+
+def test_the_key_of_the_authority_is_given_to_nobody(files):
+    assert not any("ca.key" in secret["file"] for file in files.values() for secret in file.get("secrets", {}).values())
+
+
+def test_redis_has_no_plain_port_and_asks_who_comes(root):
+    lines = (root / "compose/redis/redis.conf").read_text(encoding="utf-8").splitlines()
+    assert {"port 0", "tls-port 6379", "aclfile /acl/users.acl", "maxmemory-policy noeviction"} <= set(lines)
+
+
+def test_the_stacks_settings_are_right(root):
+    command = [sys.executable, "-m", "soulsai_core", "config", "check", "--config", "compose/config/config.yaml"]
+    checked = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_what_init_makes_is_ignored(root):
+    made = ["redis.secret", "telemetry.secret", "grafana.secret", "client.join", "acl/users.acl", "tls/ca.key"]
+    paths = [
+        ".env",
+        "saves/x",
+        "compose/reverse_proxy/certbot/conf/live/x",
+        *(f"compose/config/{name}" for name in made),
+    ]
+    checked = subprocess.run(["git", "check-ignore", *paths], cwd=root, capture_output=True, text=True)
+    if "not a git repository" in checked.stderr:
+        pytest.skip("not a clone")
+    assert checked.stdout.split() == paths
