@@ -1,0 +1,208 @@
+"""What a contributor who means harm can do with its own credential: nothing to others."""
+
+import threading
+
+import numpy as np
+import psutil
+import pytest
+
+from soulsai_core.errors import AccessError, SoulsAIError
+from soulsai_core.transport.keys import EPISODE, FAREWELL, HEARTBEAT, SAMPLES
+
+pytestmark = pytest.mark.stack
+
+OTHERS = "soulsai:main:from:alice"
+OWN = "soulsai:main:from:mallory"
+FORBIDDEN = [
+    "KEYS *", "SCAN 0", "RANDOMKEY", "DBSIZE", "INFO", "CONFIG GET *", "CONFIG SET maxmemory 1", "CONFIG REWRITE",
+    "FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "SHUTDOWN", "SAVE", "BGSAVE", "BGREWRITEAOF", "REPLICAOF 127.0.0.1 1",
+    "DEBUG SLEEP 1", "MONITOR", "SLOWLOG GET", "LATENCY DOCTOR", "MEMORY DOCTOR", "MODULE LIST", "COMMAND", "LASTSAVE",
+    "ACL LIST", "ACL USERS", "ACL WHOAMI", "ACL SETUSER mallory on", "ACL SETUSER main:mallory +@all", "ACL SAVE",
+    "CLIENT LIST", "CLIENT KILL TYPE normal", "CLIENT NO-EVICT on", "CLIENT PAUSE 1000", "CLIENT TRACKING on",
+    "EVAL return 0", "EVALSHA 0 0", "SCRIPT LOAD x", "SCRIPT KILL", "FUNCTION LIST", "FCALL f 0",
+    "GET soulsai:main:status", "GET soulsai:main:contributors", "GET soulsai:other:config", f"GET {OWN}",
+    "HGETALL soulsai:main:infos", "ZRANGE soulsai:main:clients 0 -1", "HGETALL soulsai:main:model",
+    f"XREAD STREAMS {OTHERS} 0", f"XRANGE {OTHERS} - +", f"XLEN {OWN}", f"XREAD STREAMS {OWN} 0",
+    "XREAD STREAMS soulsai:main:samples 0", "XREAD STREAMS soulsai:main:episodes 0", f"XINFO STREAM {OTHERS}",
+    f"XADD {OTHERS} * s x", "XADD soulsai:main:samples * p x", "XADD soulsai:main:episodes * p x",
+    "XADD soulsai:main:commands * p x", "XADD soulsai:main:requests * p x", "XADD elsewhere * p x",
+    f"XADD {OWN}:more * p x", "XADD soulsai:other:from:mallory * p x",
+    f"DEL {OWN}", f"DEL {OTHERS}", f"UNLINK {OTHERS}", f"XTRIM {OTHERS} MAXLEN 0", f"XDEL {OTHERS} 1-0",
+    f"EXPIRE {OTHERS} 1", f"RENAME {OWN} {OTHERS}", f"COPY {OTHERS} {OWN}", f"MOVE {OWN} 1", f"DUMP {OWN}",
+    "SET soulsai:main:model x", "SET soulsai:main:config x", "SET soulsai:main:progress x", f"SET {OWN} x",
+    "HSET soulsai:main:model iteration 99", "ZADD soulsai:main:clients 1 alice@pc", "HSET soulsai:main:infos a b",
+    "PUBLISH soulsai:main:wake x", "SUBSCRIBE other", "PSUBSCRIBE *", "PUBSUB CHANNELS", "MULTI", "WATCH x",
+    "BLPOP soulsai:main:reply:1 1", "LPUSH soulsai:main:reply:1 x", "WAIT 1 1000", "SELECT 1", "ASKING", "RESET_ALL",
+]  # fmt: skip
+BAD_SAMPLES = {
+    "checksum": lambda m: m.message()[:-1] + b"\x01",
+    "truncated": lambda m: m.message()[:-5],
+    "magic": lambda m: b"\x80\x04" + m.message()[2:],
+    "nonfinite": lambda m: m.message(reward=np.full(4, np.nan, np.float32)),
+    "bounds": lambda m: m.message(reward=np.full(4, 1e30, np.float32)),
+    "dtype": lambda m: m.message(reward=np.zeros(4, np.float64)),
+    "shape": lambda m: m.message(reward=np.zeros((4, 2), np.float32)),
+    "unknown_field": lambda m: m.message(extra=np.zeros(4, np.float32)),
+    "oversized": lambda m: m.message(rows=200_000),
+    "sender": lambda m: m.message(client="alice@pc-1"),
+    "session": lambda m: m.message(session="another"),
+    "future": lambda m: m.message(iteration=10**6),
+}
+ATTACKS = {
+    "kind": (b"x", lambda m: b""),
+    "episode": (EPISODE, lambda m: m.episode(total_reward=1e30)),
+    "heartbeat": (HEARTBEAT, lambda m: b"\xff"),
+}
+
+
+def refusal(contributor, command):
+    try:
+        return f"answered {contributor.do(*command.split())!r}"
+    except Exception as error:
+        return str(error).lower()
+
+
+def test_every_command_but_those_of_a_client_is_refused(new_host):
+    host = new_host()
+    host.invite("alice")
+    mallory = host.invite("mallory")
+    said = {command: refusal(mallory, command) for command in FORBIDDEN}
+    refused = ("no permission", "unknown command", "can't access", "not allowed")
+    assert {c: s for c, s in said.items() if not any(words in s for words in refused)} == {}
+
+
+def test_what_is_malformed_poisoned_oversized_or_repeated_is_rejected_and_attributed(hosted, until):
+    host, node = hosted
+    mallory = host.invite("mallory").look_around()
+    for make in BAD_SAMPLES.values():
+        mallory.do("XADD", OWN, "*", SAMPLES, make(mallory))
+    for kind, make in ATTACKS.values():
+        mallory.do("XADD", OWN, "*", kind, make(mallory))
+    mallory.do("XADD", OWN, "*", FAREWELL, "alice@pc-1")
+    good = mallory.message()
+    for _ in range(3):
+        mallory.do("XADD", OWN, "*", SAMPLES, good)
+    expected = {*BAD_SAMPLES, *ATTACKS, "repeated"}
+    account = until(
+        "the rejects", lambda: node._alive() or ((a := host.account("mallory")).rejected.keys() >= expected and a)
+    )
+    assert account.rejected["repeated"] == 8 and account.rejected["sender"] == 2 and account.samples == 4
+    assert account.episodes == 0
+
+
+def test_a_flood_is_stemmed_and_attributed_and_others_go_on(hosted, until):
+    host, node = hosted
+    alice, mallory = host.invite("alice").look_around(), host.invite("mallory").look_around()
+    until("the gate to know them", lambda: host.line.door().read_book() and host.account("alice") is not None)
+    ended = threading.Event()
+
+    def flood():
+        payload = b"x" * 2000
+        while not ended.is_set():
+            try:
+                pipe = mallory.line._client.pipeline(transaction=False)
+                for _ in range(3000):
+                    pipe.xadd(OWN, {SAMPLES: payload})
+                pipe.execute()
+            except Exception:
+                ended.wait(0.1)
+
+    thread = threading.Thread(target=flood, daemon=True)
+    thread.start()
+    try:
+        until("a suspension", lambda: node._alive() or host.account("mallory").suspensions)
+        before = host.account("alice").samples
+        for _ in range(20):
+            alice.line.push_samples([alice.message()])
+        until("alice's samples", lambda: host.account("alice").samples == before + 80)
+        assert host.line._client.xlen(OWN) < 20_000
+    finally:
+        ended.set()
+        thread.join(30)
+    assert host.account("alice").rejected == {} and host.account("alice").suspensions == 0
+    assert {"flood", "rate"} & host.account("mallory").rejected.keys()
+
+
+def test_somebody_revoked_is_out_at_once_on_all_lines(new_host):
+    host = new_host()
+    mallory = host.invite("mallory")
+    lines = [mallory.line, *(type(mallory)(host, "mallory", mallory.password).line for _ in range(3))]
+    for line in lines:
+        line.push_samples([b"x"])
+    heard = []
+    waiting = threading.Thread(target=lambda: heard.append(_outcome(lambda: lines[0].wait_progress(30.0))))
+    waiting.start()
+    host.accounts.revoke("mallory")
+    for line in lines:
+        with pytest.raises(AccessError, match="Who was invited asks for a new invitation"):
+            line.push_samples([b"x"])
+    waiting.join(10)
+    assert heard and heard[0] != "nothing"
+    assert host.accounts.names() == [] and host.line._client.exists(OWN) == 0
+    host.accounts.invite("mallory")
+    with pytest.raises(AccessError):
+        lines[0].check()
+
+
+def _outcome(call):
+    try:
+        return "nothing" if call() is None else "something"
+    except SoulsAIError as error:
+        return str(error)
+
+
+def test_invitations_and_revocations_outlive_the_server(new_host):
+    host = new_host()
+    bob, mallory = host.invite("bob"), host.invite("mallory")
+    host.accounts.revoke("mallory")
+    host.server.stop()
+    host.server.start()
+    bob.line.check()
+    with pytest.raises(AccessError):
+        mallory.line.check()
+
+
+def test_the_telemetry_user_reads_and_asks_for_saves_but_stops_nothing(hosted, stack, until):
+    import msgspec
+
+    from soulsai_core.messages import Command, Reply
+
+    host, node = hosted
+    telemetry = host.connect("telemetry", host.passwords["telemetry"])
+    assert telemetry.read_config() and telemetry.roster() == {} and telemetry.read_episodes("", 1, 0) == []
+    until("the status", telemetry.read_status)
+    assert telemetry.command("1", msgspec.json.encode(Command("1", "shutdown")), 1.0) is None
+    answer = telemetry.command("2", msgspec.json.encode(Command("2", "save_best")), 60.0)
+    assert msgspec.json.decode(answer, type=Reply).ok
+    for command in ("XADD soulsai:main:commands * p x", "KEYS *", "SET soulsai:main:model x", "ACL USERS",
+                    "XADD soulsai:main:from:bob * s x", "CONFIG GET *", "FLUSHALL"):  # fmt: skip
+        with pytest.raises(Exception, match=r"(?i)no permissions"):
+            telemetry._client.execute_command(*command.split())
+    telemetry.close()
+    node._alive()
+
+
+def test_no_password_or_key_is_in_a_log_in_redis_in_a_checkpoint_or_on_a_command_line(hosted, stack, until):
+    host, node = hosted
+    bob = host.invite("bob").look_around()
+    bob.line.push_samples([bob.message()])
+    until("bob's samples", lambda: host.account("bob").samples)
+    stack.run("quicksave")
+    secrets = [*host.passwords.values(), bob.password, (host.config / "tls" / "ca.key").read_text().split("\n")[1]]
+    stored = b"".join(_everything(host.line._client))
+    lines = " ".join(" ".join(process.cmdline()) for process in [*stack.processes(), psutil.Process(host.server.pid)])
+    node.interrupt()
+    said = node.ends() + lines
+    files = [path for path in stack.folder.rglob("*") if path.is_file()]
+    assert any(path.name == "manifest.json" for path in files) and any(path.name == "config.json" for path in files)
+    for secret in secrets:
+        assert secret not in said and secret.encode() not in stored
+        assert [path for path in files if secret.encode() in path.read_bytes()] == []
+
+
+def _everything(client):
+    """All values in the server, as they are stored."""
+    for key in client.scan_iter():
+        kind = client.type(key)
+        read = {b"string": client.get, b"hash": client.hgetall, b"stream": client.xrange}.get(kind)
+        yield repr(read(key) if read else client.zrange(key, 0, -1)).encode()
