@@ -77,9 +77,9 @@ class Witness(Actor):
         steps = [seen for seen in steps if seen.piece == self._seen[0].piece]
         reward = sum(self._gamma**k * seen.reward for k, seen in enumerate(steps))
         same = (sample["observation"].tobytes(), sample["next_observation"].tobytes())
-        return (
-            same == (steps[0].observation, steps[-1].following) and abs(float(sample["reward"]) - reward) < _TOLERANCE
-        )
+        if same != (steps[0].observation, steps[-1].following):
+            return False
+        return math.isclose(sample["reward"], reward, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
 
     def cut(self) -> None:
         self._actor.cut()
