@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from compose.check import proxying, watching
-from compose.check.engine import Failure, Stack
-from compose.check.watching import env_steps, firing, until, value
+from compose.check.engine import Failure, Stack, run
+from compose.check.watching import env_steps, firing, query, until, value
+from compose.check.workplace import PORTS
 
 CORE = ("redis", "training_node", "telemetry_node")
 CLIENTS = 3
@@ -36,8 +37,6 @@ def is_closed(stack: Stack) -> str:
     """From a client's container Redis can be reached, and nothing else of the core."""
     row = next(row for row in stack.containers() if row["Service"] == "training_node")
     form = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
-    from compose.check.engine import run
-
     places = run(["docker", "inspect", "--format", form, row["Name"]], folder=stack.folder, environ=stack.environ)
     probe = (
         "import socket, sys\n"
@@ -82,6 +81,31 @@ def learns(first: float) -> Callable[[Stack], str]:
     return check
 
 
+def invites(stack: Stack) -> str:
+    """Somebody outside joins with the line of an invitation, and is out when revoked."""
+    place = f"127.0.0.1:{PORTS['SOULSAI_REDIS_PORT']}"
+    line = stack.inside("training_node", "soulsai", "invite", "anna", "--host", place).split()
+    image, name = (
+        stack.environ.get("SOULSAI_CLIENT_IMAGE", "soulsai-client"),
+        f"{stack.environ['SOULSAI_PROJECT']}-anna",
+    )
+    shown = '{client=~"anna@.*"}'
+
+    def docker(*words: str) -> str:
+        return run(["docker", *words], folder=stack.folder, environ=stack.environ)
+
+    docker("run", "--detach", "--rm", "--network", "host", "--name", name, image, "client", *line[1:])
+    try:
+        until("what she plays is learnt from", lambda: value(f"soulsai_run_client_admitted_total{shown}") > 0)
+        if "anna" not in stack.inside("training_node", "soulsai", "contributors"):
+            raise Failure("`soulsai contributors` does not name her.")
+        stack.inside("training_node", "soulsai", "revoke", "anna")
+        until("she is out", lambda: not query(f"soulsai_samples_admitted_total{shown}"))
+    finally:
+        run(["docker", "rm", "--force", name], folder=stack.folder, environ=stack.environ, ok=(0, 1))
+    return "invited, played, revoked"
+
+
 def scales(stack: Stack) -> str:
     """Clients join and leave."""
     for count in (1, 4, 2):
@@ -103,7 +127,7 @@ def shows(stack: Stack) -> str:
 
 def _answer(stack: Stack, target: dict[str, Any]) -> Any:
     if target["datasource"]["type"] == "prometheus":
-        return watching.query(target["expr"])
+        return query(target["expr"])
     body = json.dumps({"targets": [target], "maxDataPoints": 100})
     program = (
         "import sys, urllib.request as u\n"
@@ -154,10 +178,9 @@ def is_proxied(_: Stack) -> str:
 
 def keeps_secrets(stack: Stack) -> str:
     """No password is in a log, a variable of a container, or a file of the saves."""
-    from compose.check.engine import run
-
     config = stack.folder / "compose/config"
     secrets = [file.read_text(encoding="utf-8").split()[-1] for file in config.glob("*.secret")]
+    secrets.append((config / "client.join").read_text(encoding="utf-8").split()[3].rpartition(":")[2])
     names = [row["Name"] for row in stack.containers()]
     told = stack("logs", "--no-color") + run(["docker", "inspect", *names], folder=stack.folder, environ=stack.environ)
     saved = [path for path in (stack.folder / "saves").rglob("*") if path.is_file() and _holds(path, secrets)]

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from compose.check.engine import Failure, Stack, run
+from compose.check.engine import Failure, Stack
 
 HOST = "stack.test"
 PORTS = {
@@ -53,7 +53,9 @@ def environment(prefix: str) -> dict[str, str]:
 
 def prepare(source: Path, target: Path, environ: dict[str, str]) -> None:
     """Copy what compose reads, shorten times, and make the secrets as a host would."""
-    shutil.copytree(source / "compose", target / "compose", ignore=shutil.ignore_patterns("*.secret", "acl", "tls"))
+    shutil.copytree(
+        source / "compose", target / "compose", ignore=shutil.ignore_patterns("*.secret", "*.join", "acl", "tls")
+    )
     shutil.copy(source / "compose.yaml", target)
     settings = target / "compose/config/config.yaml"
     text = settings.read_text(encoding="utf-8")
@@ -74,8 +76,6 @@ def make_secrets(folder: Path, environ: dict[str, str]) -> None:
         name, _, value = line.partition("=")
         if name in ("SOULSAI_UID", "SOULSAI_GID"):
             environ[name] = value
-    own = f"{environ['SOULSAI_UID']}:{environ['SOULSAI_GID']}"
-    run(["chown", "-R", own, "compose/reverse_proxy/certbot"], folder=folder, environ=environ)
 
 
 def _shorten(path: Path, changes: list[tuple[str, str]]) -> None:
