@@ -105,7 +105,7 @@ class FrameReplay(PrioritizedReplay):
         columns = self._storage.gather(slots, [name for name in self._specs if name != IMAGE])
         columns[IMAGE] = self._images(slots)
         columns[f"next_{IMAGE}"] = self._images(self._index.following(slots))
-        return Draw(columns, slots, self._written[slots])
+        return Draw(columns, slots, self._written.take(slots))
 
     def _images(self, slots: np.ndarray) -> Any:
         """Stacks (*slots.shape, stack * channels, height, width)."""

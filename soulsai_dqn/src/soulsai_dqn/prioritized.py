@@ -48,9 +48,11 @@ class PrioritizedReplay(ReplayBuffer):
         """Draw with replacement, each minibatch from equal parts of the sum of priorities (appendix B.2.1), and weight
         the rows by `importance`. The parts begin at the oldest row, wherever it lies."""
         total = self._tree.total
-        parts = (np.arange(batch_size) + rng.random((batches, batch_size))) / batch_size
-        sums = (parts * total + self._tree.before(self._oldest)) % total
-        slots = self._tree.find(sums.ravel()).reshape(batches, batch_size)
+        sums = (np.arange(batch_size) + rng.random((batches, batch_size))) * (total / batch_size)
+        sums += self._tree.before(self._oldest)
+        sums -= total * (sums >= total)
+        # Neighbours in the tree are looked for together: most of the time goes into waiting for memory.
+        slots = np.ascontiguousarray(self._tree.find(sums.T.ravel()).reshape(batch_size, batches).T)
         drawn = self._gather(slots)
         weights = importance(self._tree[slots], total, len(self), beta)
         drawn.columns["weight"] = weights if self._device is None else torch.from_numpy(weights).to(self._device)

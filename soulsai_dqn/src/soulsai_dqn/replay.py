@@ -95,7 +95,7 @@ class ReplayBuffer:
         """No more rows of other clients than these will follow."""
 
     def _gather(self, slots: np.ndarray) -> Draw:
-        return Draw(self._storage.gather(slots), slots, self._written[slots])
+        return Draw(self._storage.gather(slots), slots, self._written.take(slots))
 
     def save(self) -> Arrays:
         """The rows, the oldest first."""

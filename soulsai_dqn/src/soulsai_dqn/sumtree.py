@@ -36,14 +36,13 @@ class SumTree:
         """Give slots (n,) priorities (n,), none negative; of a slot that is there twice the last counts."""
         nodes, parents = self._nodes, self._leaves + slots
         nodes[parents] = priorities
+        parents.sort()  # neighbours lie in the same part of memory
+        children = nodes.reshape(-1, 2)  # row i has those of node i
         wide = self._leaves >> 1
         while wide > len(slots):  # below, each parent has few children that changed
             parents >>= 1
-            left = parents << 1
-            sums = nodes.take(left)
-            left += 1
-            sums += nodes.take(left)
-            nodes[parents] = sums
+            pairs = children.take(parents, axis=0)
+            nodes[parents] = pairs[:, 0] + pairs[:, 1]
             wide >>= 1
         while wide:  # above, a whole level is quicker than its parts
             np.add(nodes[2 * wide : 4 * wide : 2], nodes[2 * wide + 1 : 4 * wide : 2], out=nodes[wide : 2 * wide])
