@@ -69,9 +69,7 @@ def prepare(source: Path, target: Path, environ: dict[str, str]) -> None:
 
 def make_secrets(folder: Path, environ: dict[str, str]) -> None:
     """`soulsai init`, in a container like everything else."""
-    Stack(folder, environ, ["init"])(
-        "run", "--rm", "--no-deps", "--user", "0:0", "init", "--host", HOST, "--host", "pebble"
-    )
+    Stack(folder, environ, ["init"])("run", "--rm", "--no-deps", "init", "--host", HOST, "--host", "pebble")
     for line in (folder / ".env").read_text(encoding="utf-8").splitlines():
         name, _, value = line.partition("=")
         if name in ("SOULSAI_UID", "SOULSAI_GID"):

@@ -121,6 +121,25 @@ def test_users_that_are_made_anew_get_a_new_invitation(folder):
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give files away")
+def test_root_gives_what_it_made_to_the_owner_of_the_folder(tmp_path):
+    (tmp_path / "compose.yaml").touch()
+    os.chown(tmp_path, 1234, 2345)
+    folder = tmp_path / "config"
+    list(initialise(folder, [], NOW)), list(write_environment(tmp_path, None)), list(hand_over(folder, tmp_path))
+    assert {"SOULSAI_UID=1234", "SOULSAI_GID=2345"} <= set((tmp_path / ".env").read_text().split())
+    assert (folder / "redis.secret").stat().st_uid == 1234
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(ConfigError, match=r"cannot be written: Permission denied\. Call this as the owner"):
+        list(initialise(tmp_path, [], NOW))
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give files away")
 def test_what_root_made_is_given_to_an_ordinary_user(tmp_path):
     (tmp_path / "compose.yaml").touch()
     folder = tmp_path / "config"

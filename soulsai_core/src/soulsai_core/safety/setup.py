@@ -42,27 +42,31 @@ def write_environment(root: Path, host: str | None) -> Iterator[str]:
     if not (root / "compose.yaml").is_file():
         return
     (root / "saves").mkdir(exist_ok=True)
-    user, group = _owner()
+    user, group = _owner(root)
     lines = [f"SOULSAI_UID={user}", f"SOULSAI_GID={group}", f"SOULSAI_PUBLIC_HOST={host or 'localhost'}"]
     yield from _write(root / ".env", ("\n".join(lines) + "\n").encode(), _READABLE)
 
 
 def hand_over(folder: Path, root: Path) -> Iterator[str]:
-    """Called by root, give what was written to an ordinary user: the containers shall not be root to read it."""
+    """Called by root, give what was written to the user of the containers, which shall not be root to read it."""
     if not hasattr(os, "getuid") or os.getuid() != 0:
         return
-    user, group = _owner()
+    user, group = _owner(root)
     given = [folder / ".gitignore", *folder.glob("*.secret"), *folder.glob("*.join"), folder / "acl", folder / "tls"]
     for top in [*given, *(root / name for name in _WRITTEN_BY_CONTAINERS)]:
         for path in [top, *top.rglob("*")]:
             if path.exists():
                 os.chown(path, user, group)
-    yield f"They belong to user {user} and group {group}, as which the containers run, since you are root."
+    yield f"They belong to user {user} and group {group}, as which the containers run."
 
 
-def _owner() -> tuple[int, int]:
-    """User and group of the containers: ours, unless we are root or on Windows."""
-    user, group = (os.getuid(), os.getgid()) if hasattr(os, "getuid") else (0, 0)
+def _owner(root: Path) -> tuple[int, int]:
+    """User and group of the containers: ours; if we are root, those who own the folder; an ordinary user if they are
+    root as well, or on Windows."""
+    if not hasattr(os, "getuid"):
+        return _ORDINARY, _ORDINARY
+    theirs = root.stat()
+    user, group = (os.getuid(), os.getgid()) if os.getuid() else (theirs.st_uid, theirs.st_gid)
     return (user, group) if user else (_ORDINARY, _ORDINARY)
 
 
@@ -137,6 +141,10 @@ def _write(path: Path, content: bytes, mode: int) -> Iterator[str]:
     except FileExistsError:
         yield f"{path} is there and was left as it is."
         return
+    except PermissionError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}. Call this as the owner of the folder."
+        ) from None
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
     yield f"{path} was written."
