@@ -47,3 +47,14 @@ def test_newest_info_of_a_client_is_kept(roster):
     roster.look({"a": (0.0, A)})
     roster.look({"a": (0.0, newer)})
     assert roster.present == {"a": newer}
+
+
+def test_newcomer_gets_the_lowest_free_place_and_keeps_it(roster):
+    seen = {name: (0.0, ClientInfo(name, "host")) for name in "abcd"}
+    roster.look({name: seen[name] for name in "abc"})
+    assert roster.places == {"a": 0, "b": 1, "c": 2}
+    roster.look({name: seen[name] for name in "ac"})
+    roster.look({name: seen[name] for name in "dac"})
+    assert roster.places == {"a": 0, "c": 2, "d": 1}
+    roster.look({name: seen[name] for name in "c"})
+    assert roster.places == {"c": 2}

@@ -9,6 +9,7 @@ from soulsai_dqn.config import DQNConfig, EpsilonConfig, LadderConfig
 from soulsai_dqn.exploration import (
     Explorer,
     boltzmann_action,
+    client_start,
     greedy_action,
     ladder_epsilon,
     ladder_place,
@@ -70,7 +71,32 @@ def test_ladder_is_the_one_of_the_paper():
 def test_environments_of_a_client_leave_no_part_of_the_ladder_empty(start, environments):
     places = np.sort([ladder_place(start, environment) for environment in range(environments)])
     gaps = np.diff([*places, places[0] + 1])
-    assert gaps.max() < 2.7 / environments
+    assert gaps.max() < 3.5 / environments
+
+
+@given(st.integers(1, 64))
+def test_clients_leave_no_part_of_the_ladder_empty(clients):
+    places = np.sort([client_start(number) for number in range(clients)])
+    gaps = np.diff([*places, places[0] + 1])
+    assert gaps.max() < 2.7 / clients and gaps.min() > 0.38 / clients - 1e-9
+
+
+@given(st.integers(2, 12), st.integers(1, 8))
+def test_no_two_environments_of_any_clients_share_a_place(clients, environments):
+    places = [ladder_place(client_start(c), e) for c in range(clients) for e in range(environments)]
+    assert len(np.unique(np.round(places, 6))) == clients * environments
+
+
+def test_few_clients_stand_far_apart():
+    """A single one in the middle."""
+    assert [round(client_start(number), 2) for number in range(4)] == [0.5, 0.12, 0.74, 0.35]
+
+
+def test_client_keeps_its_place_once_it_was_told(rng):
+    explorer = Explorer(DQNConfig(exploration="ladder"), rng)
+    explorer.placed(2)
+    explorer.follow(10)
+    assert explorer.epsilon == ladder_epsilon(LadderConfig(), client_start(2))
 
 
 def test_place_on_the_ladder_stays_whoever_comes_and_goes(rng):

@@ -73,6 +73,7 @@ class Client:
         self._reason = "stopped"
         self._weights: Weights | None = None
         self._iteration = -1
+        self._place: int | None = None
         self._pending = 0
         self._send_at = 0.0
         self._group = 1  # until the first message shows how large a row is
@@ -189,9 +190,16 @@ class Client:
         if newest is not None:
             if self._pending:
                 self._send()
+            self._tell_place()
             self._actor.load(newest)
             self._weights = newest
             self._iteration = newest.iteration
+
+    def _tell_place(self) -> None:
+        """Which of the clients this one is, if that is known and new."""
+        if self._downlink.place is not None and self._downlink.place != self._place:
+            self._place = self._downlink.place
+            self._actor.placed(self._place)
 
     def _may_step(self, rows: int) -> bool:
         """True if the actor, the node and the buffer let us go on; otherwise wait a moment for what does not."""

@@ -114,6 +114,10 @@ class Actor(ABC):
     def cut(self) -> None:
         """The environments failed: the running episodes end after the last step seen, as if truncated there."""
 
+    def placed(self, place: int) -> None:
+        """This client has the lowest number, counted from 0, that was free among the clients when it came. Called
+        between steps once the node has told it, and when it has changed; `load` follows."""
+
     def ready(self) -> bool:
         """False while the actor wants newer weights before it goes on, as synchronous algorithms do."""
         return True

@@ -32,11 +32,13 @@ class Downlink:
 
     Attributes:
         newest: the newest weights, None before the first. Replaced as a whole, never changed.
+        place: the number that the node gave this client, None before it knows it.
         ended: why the client has to leave, None while it may stay.
     """
 
     def __init__(self, transport: Transport, session: str, client: str, flow: Flow, rng: random.Random) -> None:
         self.newest: Weights | None = None
+        self.place: int | None = None
         self.ended: str | None = None
         self._transport = transport
         self._session = session
@@ -85,6 +87,7 @@ class Downlink:
         elif progress.state == "stopping":
             self.ended = "the training has ended"
         else:
+            self.place = progress.places.get(self._client, self.place)
             held = -1 if self.newest is None or progress.node != self._node else self.newest.iteration
             if progress.iteration > held and self._fetch(held):
                 self._node = progress.node

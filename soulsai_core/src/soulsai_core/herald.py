@@ -101,6 +101,7 @@ class Herald:
             env_steps=env_steps,
             window=max(self._rows_under_way() // self._clients, 1),
             acked=self._ledger.acked(),
+            places=self._roster.places,
         )
 
     @property

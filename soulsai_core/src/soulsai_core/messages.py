@@ -211,6 +211,7 @@ class Progress(msgspec.Struct, frozen=True):
         state: "running", or "stopping" when clients shall leave.
         window: rows that one client may have under way, sent but not yet taken in.
         acked: client -> number of its last message that was taken in.
+        places: client -> the lowest number that was free when it came, from 0.
     """
 
     session: str
@@ -220,6 +221,7 @@ class Progress(msgspec.Struct, frozen=True):
     env_steps: int
     window: int
     acked: dict[str, int] = {}
+    places: dict[str, int] = {}
 
 
 class Command(msgspec.Struct, frozen=True):

@@ -34,6 +34,9 @@ class DQNActor(Actor):
         self._iteration = -1
         self._shares: list[float] = []
 
+    def placed(self, place: int) -> None:
+        self._explorer.placed(place)
+
     def load(self, weights: Weights) -> None:
         self._policy = self._policy_of(weights.arrays)
         self._iteration = weights.iteration

@@ -6,7 +6,7 @@ import numpy as np
 
 from soulsai_dqn.config import BoltzmannConfig, DQNConfig, EpsilonConfig, LadderConfig
 
-_GOLDEN = (5**0.5 - 1) / 2
+_GOLDEN, _SILVER = (5**0.5 - 1) / 2, 2**0.5 - 1
 
 
 def scheduled(config: EpsilonConfig | BoltzmannConfig, env_steps: int) -> float:
@@ -20,12 +20,17 @@ def ladder_epsilon(config: LadderConfig, place: float) -> float:
     return config.base ** (1 + config.exponent * place)
 
 
+def client_start(number: int) -> float:
+    """Where client `number`, counted from 0, begins on the ladder: the golden ratio leaves no part of it empty, however
+    many clients there are, and none moves when others come and go. A single one begins in the middle."""
+    return (0.5 + number * _GOLDEN) % 1.0
+
+
 def ladder_place(start: float, environment: int) -> float:
     """Where an environment of a client that begins at `start` stands on the ladder, 0 to 1.
 
-    Nobody else is asked, so that clients may come and go. The environments of one client are spread by the golden
-    ratio, which leaves no part of the ladder empty, however many there are."""
-    return (start + environment * _GOLDEN) % 1.0
+    The environments of one client are spread by the silver ratio, so that they do not fall onto other clients'."""
+    return (start + environment * _SILVER) % 1.0
 
 
 def random_action(rng: np.random.Generator, mask: np.ndarray | None, actions: int) -> int:
@@ -64,6 +69,10 @@ class Explorer:
         self.temperature: float | None = None
         self.epsilon = 0.0
         self.follow(0)
+
+    def placed(self, number: int) -> None:
+        """The client is number so and so, counted from 0. Before that is known, it begins anywhere."""
+        self._start = client_start(number)
 
     def follow(self, env_steps: int) -> None:
         """Schedules go on to so many environment steps of all clients."""

@@ -32,6 +32,9 @@ class FrameActor(Actor):
         self._stacks: dict[int, FrameStack] = {}
         self._trajectories: dict[int, FrameTrajectory] = {}
 
+    def placed(self, place: int) -> None:
+        self._explorer.placed(place)
+
     def load(self, weights: Weights) -> None:
         from soulsai_dqn.torch_policy import TorchQ
 

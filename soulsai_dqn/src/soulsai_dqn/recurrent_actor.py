@@ -40,6 +40,9 @@ class RecurrentActor(Actor):
         self._rows: list[tuple[int, Arrays]] = []
         self._acted: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
+    def placed(self, place: int) -> None:
+        self._explorer.placed(place)
+
     def load(self, weights: Weights) -> None:
         self._policy = self._policy_of(weights.arrays)
         self._iteration = weights.iteration

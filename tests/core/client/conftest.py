@@ -26,9 +26,13 @@ class NumberingActor(Actor):
 
     def __init__(self):
         self.step, self.rows, self.loaded, self.cuts = 0, [], [], 0
+        self.places = []
         self.wanted = threading.Event()
         self.wanted.set()
         self.after_step = lambda actor: None
+
+    def placed(self, place):
+        self.places.append(place)
 
     def load(self, weights):
         self.loaded.append(weights.iteration)
@@ -112,12 +116,14 @@ class Node:
     def __init__(self, server):
         self.server, self.transport = server, MemoryTransport(server)
         self.name, self.iteration, self.window = "node-1", 0, 1000
-        self.seen, self.messages = "", []
+        self.seen, self.messages, self.places = "", [], {}
         self.decoder = SampleDecoder(COLUMNS)
 
     def progress(self, *, session="training", state="running", acked=None):
         acked = {} if acked is None else {"pc": acked}
-        return msgspec.msgpack.encode(Progress(session, self.name, state, self.iteration, 0, self.window, acked))
+        return msgspec.msgpack.encode(
+            Progress(session, self.name, state, self.iteration, 0, self.window, acked, self.places)
+        )
 
     def publish(self, iteration=None, **options):
         self.iteration = self.iteration if iteration is None else iteration

@@ -77,6 +77,21 @@ def test_pending_rows_are_sent_before_newer_weights_are_used(played, node, actor
     assert actor.loaded == [0, 1]
 
 
+def test_actor_is_told_its_place_once_with_the_weights_that_follow(played, node, actor):
+    node.window = 4000
+    reached, go_on = hold_up(actor, 7)
+    node.publish(0)
+    play = played().start()
+    assert reached.wait(20)
+    assert actor.places == []
+    node.places = {"another": 0, "pc": 3}
+    node.publish(1)
+    assert play.client._downlink.wait_newer(0, 20)
+    go_on.set()
+    node.receive(20)
+    assert actor.places == [3]
+
+
 def test_rows_are_grouped_by_count_at_most(played, node):
     node.window = 100_000
     node.publish(0)
