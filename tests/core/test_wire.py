@@ -160,3 +160,22 @@ def test_number_of_rows_that_does_not_make_the_body_is_refused(seal, rows):
 def test_column_named_like_the_iteration_is_refused_at_once():
     with pytest.raises(ValueError, match="iteration"):
         SampleDecoder({"iteration": ArraySpec((), "int64")})
+
+
+@pytest.mark.parametrize("value", [1e4, -1e4, 3e38])
+def test_numbers_of_a_magnitude_that_none_may_have_are_out_of_bounds(value):
+    x = np.full((3, 2), 0.5, np.float32)
+    x[1, 1] = value
+    data = encode_samples("s", "pc", 1, batch(x=x))
+    assert refusal(data, max_value=1e3).reason == "bounds"
+    assert SampleDecoder(COLUMNS, max_value=3.1e38).decode(data).batch.columns["x"][1, 1] == np.float32(value)
+
+
+def test_many_numbers_at_their_bounds_pass_though_their_squares_add_up_beyond():
+    x = np.full((1000, 2), -9.5, np.float32)
+    columns = {**COLUMNS, "x": ArraySpec((2,), "float32", -10.0, 10.0)}
+    assert len(SampleDecoder(columns).decode(encode_samples("s", "pc", 1, batch(1000, x=x))).batch) == 1000
+    x[999, 1] = 10.5
+    assert refusal(encode_samples("s", "pc", 1, batch(1000, x=x)), columns).reason == "bounds"
+    x[999, 1] = np.nan
+    assert refusal(encode_samples("s", "pc", 1, batch(1000, x=x)), columns).reason == "nonfinite"

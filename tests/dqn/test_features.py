@@ -70,3 +70,10 @@ def test_other_actions_than_discrete_are_refused_with_the_alternative(action):
 
 def test_discrete_actions_are_counted():
     assert number_of_actions(spec({}, Discrete(20))) == 20
+
+
+def test_samples_beyond_twice_the_space_are_out_of_bounds_where_it_has_any():
+    bounded = {"observation.a": ArraySpec((2,), "float32", 0.0, 1.0), "observation.b": ArraySpec((), "uint8", 0, 255)}
+    assert Features(spec(bounded)).columns() == {"observation": ArraySpec((3,), "float32", -255.0, 510.0)}
+    unbounded = {**bounded, "observation.c": ArraySpec((), "float32", 0.0)}
+    assert Features(spec(unbounded)).columns() == {"observation": ArraySpec((4,), "float32")}

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from soulsai_core.contracts import TelemetryPlugin as TelemetryPlugin
     from soulsai_core.contracts import Transport as Transport
     from soulsai_core.contracts import WrapperPlugin as WrapperPlugin
+    from soulsai_core.contracts import tolerated_bounds as tolerated_bounds
     from soulsai_core.errors import AccessError as AccessError
     from soulsai_core.errors import CheckpointError as CheckpointError
     from soulsai_core.errors import ConfigError as ConfigError
@@ -112,6 +113,7 @@ _HOME = {
         "TelemetryPlugin",
         "Transport",
         "WrapperPlugin",
+        "tolerated_bounds",
     ),
     "errors": (
         "AccessError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from soulsai_core import Arrays, ArraySpec, Discrete, EnvSpec, SpaceError
+from soulsai_core import Arrays, ArraySpec, Discrete, EnvSpec, SpaceError, tolerated_bounds
 
 VECTOR, IMAGE = "observation", "image"
 _FLOAT32 = np.dtype(np.float32)
@@ -33,6 +33,7 @@ class Features:
         self._image_name = images[0] if images else None
         self._names = sorted(name for name in spec.observations if name not in images)
         self.size = sum(int(np.prod(spec.observations[name].shape, dtype=np.int64)) for name in self._names)
+        self._bounds = tolerated_bounds(spec.observations[name] for name in self._names)
         self.frame = self._image_shape(spec)
         if stack is not None and self.frame is None:
             raise SpaceError(f"{spec.name} observes no image that could be stacked: set frame_stack: null.")
@@ -45,7 +46,9 @@ class Features:
 
     def columns(self) -> dict[str, ArraySpec]:
         """The columns that hold them in samples."""
-        return {n: ArraySpec(shape, "uint8" if n == IMAGE else "float32") for n, shape in self.shapes().items()}
+        shapes = self.shapes()
+        columns = {VECTOR: ArraySpec(shapes[VECTOR], "float32", *self._bounds)} if self.size else {}
+        return columns if self.image is None else {**columns, IMAGE: ArraySpec(shapes[IMAGE], "uint8")}
 
     def of(self, observations: Arrays) -> Arrays:
         """name -> (n, *shape) becomes "observation" float32 (n, size) and "image" uint8 (n, *image); may share

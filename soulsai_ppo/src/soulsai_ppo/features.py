@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from soulsai_core import Arrays, ArraySpec, EnvSpec, SpaceError
+from soulsai_core import Arrays, ArraySpec, EnvSpec, SpaceError, tolerated_bounds
 
 VECTOR, IMAGE = "vector", "image"
 _SMALLEST = 36
+_UNIT = ArraySpec((), "float32", 0.0, 1.0)
 
 
 class Features:
@@ -31,11 +32,13 @@ class Features:
         self._names = sorted(name for name in spec.observations if name not in images)
         self._scales = {n: 1 / (part.high or 255) for n, part in spec.observations.items() if part.dtype == "uint8"}
         self.size = sum(int(np.prod(spec.observations[name].shape, dtype=np.int64)) for name in self._names)
+        parts = {name: spec.observations[name] for name in self._names}
+        self._bounds = tolerated_bounds(_UNIT if name in self._scales else part for name, part in parts.items())
         self.image = self._image_shape(spec)
 
     def columns(self) -> dict[str, ArraySpec]:
         """The columns that hold them in samples."""
-        columns = {VECTOR: ArraySpec((self.size,), "float32")} if self.size else {}
+        columns = {VECTOR: ArraySpec((self.size,), "float32", *self._bounds)} if self.size else {}
         return columns | ({} if self.image is None else {IMAGE: ArraySpec(self.image, "uint8")})
 
     def of(self, observations: Arrays) -> Arrays:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from soulsai_core.contracts import tolerated_bounds
 from soulsai_core.errors import SpaceError
 from soulsai_core.gym_env.actions import action_codec
 from soulsai_core.gym_env.spaces import ObservationLayout
@@ -13,7 +14,7 @@ from soulsai_core.messages import ArraySpec, Continuous, Discrete, MultiDiscrete
 def test_spec_of_lunar_lander(plugin):
     spec = plugin.spec(plugin.config())
     assert spec.name == "LunarLander-v3"
-    assert spec.observations == {"observation": ArraySpec((8,), "float32")}
+    assert spec.observations == {"observation": ArraySpec((8,), "float32", -10, 10)}
     assert spec.action == Discrete(4)
     assert not spec.masked
 
@@ -51,12 +52,19 @@ def test_spec_sees_masks_in_the_info_of_reset(plugin, info, monkeypatch):
         del gymnasium.registry["soulsai-test/Masked-v0"]
 
 
-def test_bounds_are_given_only_where_they_are_finite_and_the_same_everywhere():
+def test_bounds_enclose_all_elements_and_are_given_only_where_all_are_finite():
     def spec_of(low, high):
         return ObservationLayout(spaces.Box(np.array(low), np.array(high), dtype=np.float64)).specs["observation"]
 
-    assert spec_of([0.0, 0.0], [1.0, 2.0]) == ArraySpec((2,), "float32", 0.0, None)
-    assert spec_of([-np.inf, -np.inf], [3.0, 3.0]) == ArraySpec((2,), "float32", None, 3.0)
+    assert spec_of([0.0, -1.0], [1.0, 2.0]) == ArraySpec((2,), "float32", -1.0, 2.0)
+    assert spec_of([-np.inf, 0.0], [3.0, 3.0]) == ArraySpec((2,), "float32", None, 3.0)
+
+
+def test_bounds_that_are_tolerated_are_wider_by_the_spaces_own_width_on_either_side():
+    unit, wide = ArraySpec((), "float32", 0.0, 1.0), ArraySpec((3,), "float32", -9.0, 11.0)
+    assert tolerated_bounds([unit]) == (-1.0, 2.0)
+    assert tolerated_bounds([unit, wide]) == (-29.0, 31.0)
+    assert tolerated_bounds([unit, ArraySpec((), "float32", 0.0)]) == tolerated_bounds([]) == (None, None)
 
 
 @pytest.mark.parametrize(

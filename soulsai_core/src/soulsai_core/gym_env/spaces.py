@@ -84,13 +84,12 @@ def _box_dtype(space: spaces.Box) -> np.dtype:
 
 
 def _box_spec(space: spaces.Box) -> ArraySpec:
-    return ArraySpec(space.shape, _box_dtype(space).name, _uniform(space.low), _uniform(space.high))
+    return ArraySpec(space.shape, _box_dtype(space).name, _enclosing(space.low, np.min), _enclosing(space.high, np.max))
 
 
-def _uniform(bound: np.ndarray) -> float | None:
-    """The bound that all elements share, if there is a finite one."""
-    first = float(bound.flat[0]) if bound.size else np.inf
-    return first if np.isfinite(first) and bool((bound == bound.flat[0]).all()) else None
+def _enclosing(bounds: np.ndarray, outermost: Callable[[np.ndarray], Any]) -> float | None:
+    """The bound that holds for all elements, if each has a finite one."""
+    return float(outermost(bounds)) if bounds.size and np.isfinite(bounds).all() else None
 
 
 def _box_converter(space: spaces.Box) -> Callable[[Any, int], np.ndarray]:

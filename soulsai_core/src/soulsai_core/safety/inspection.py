@@ -125,7 +125,6 @@ class Inspector:
         client = payload.decode(errors="replace")
         if not self._is_ours(client):
             return "sender"
-        self.clients.pop(client, None)
         delivery.heartbeats.pop(client, None)
         delivery.farewells.append(client)
         return None
