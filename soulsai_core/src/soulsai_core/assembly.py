@@ -134,11 +134,12 @@ def node_parts_for(algorithm: str, config: Config) -> dict[str, Any]:
 
 
 def join(address: str, run: str = "main", *, password: str | None = None, seed: int | None = None) -> Client:
-    """A client of the training at this server, once its node is there; call its `run`."""
+    """A client of the training at this server, once its node is there; call its `run`. Its connection is its own, and
+    closed once it has run."""
     transport = connect_to(address, run, password)
     announcement = wait_for_announcement(transport, lambda: True)
     assert announcement is not None
-    return make_client(announcement, transport, seed=seed)
+    return make_client(announcement, transport, seed=seed, left=transport.close)
 
 
 class Agent(NamedTuple):
@@ -212,9 +213,14 @@ def _read_announcement(payload: bytes) -> Announcement:
 
 
 def make_client(
-    announcement: Announcement, transport: Transport, *, catalog: Catalog | None = None, seed: int | None = None
+    announcement: Announcement,
+    transport: Transport,
+    *,
+    catalog: Catalog | None = None,
+    seed: int | None = None,
+    left: Callable[[], object] | None = None,
 ) -> Client:
-    """A client for the announced training; the plugins must be installed here too."""
+    """A client for the announced training; the plugins must be installed here too. `left` is called when it has run."""
     catalog = catalog or Catalog()
     algorithm = catalog.algorithm(announcement.algorithm["name"])
     environment = catalog.environment(announcement.environment["name"])
@@ -239,6 +245,7 @@ def make_client(
         settings=settings,
         clock=time.perf_counter,  # steps are timed by it, and the monotonic clock of Windows has a grain of 16 ms
         rng=random.Random(seed),
+        left=left,
     )
 
 

@@ -42,6 +42,7 @@ class Client:
         clock: monotonic seconds.
         rng: for the jitter of waits.
         wait: how to wait until the event is set or the seconds are over.
+        left: called when `run` is over, for example to close a connection that is nobody else's.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Client:
         clock: Callable[[], float],
         rng: random.Random,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+        left: Callable[[], object] | None = None,
     ) -> None:
         self.client = client
         self.env_steps = 0
@@ -67,13 +69,12 @@ class Client:
         self._settings = settings
         self._clock = clock
         self._rng = rng
-        self._wait = wait
+        self._wait, self._left = wait, left
         self._rate = Rate()
         self._stopped = threading.Event()
         self._reason = "stopped"
         self._weights: Weights | None = None
-        self._iteration = -1
-        self._place: int | None = None
+        self._iteration = self._place = -1
         self._pending = 0
         self._send_at = 0.0
         self._group = 1  # until the first message shows how large a row is
@@ -255,6 +256,8 @@ class Client:
             log.warning("While leaving: %s", error)
         finally:
             self._downlink.close()
+            if self._left is not None:
+                self._left()
 
 
 def _close(environment: Environment | None) -> None:
