@@ -55,7 +55,7 @@ def test_wrong_setting_of_a_network_is_refused_by_name():
         make_encoder(NetworkChoice(config={"depth": 3}), VECTOR, None)
 
 
-@pytest.mark.parametrize("name", ["qrdqn", "rainbow", "apex", "r2d2", "high_replay"])
+@pytest.mark.parametrize("name", ["dqn", "rainbow", "apex", "r2d2", "high_replay"])
 def test_preset_is_an_algorithm_whose_parts_can_be_switched_off(name):
     config = Catalog().algorithm(name).config
     changed = {key for key in DQNConfig.model_fields if getattr(config(), key) != getattr(DQNConfig(), key)}

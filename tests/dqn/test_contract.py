@@ -6,7 +6,7 @@ import pytest
 from soulsai_core import ArraySpec, Discrete, EnvSpec
 from soulsai_core.testing.algorithm import SPACES, AlgorithmContract
 from soulsai_dqn.config import DQNConfig, EpsilonConfig
-from soulsai_dqn.plugin import plugin as dqn
+from soulsai_dqn.plugin import double_dqn as dqn
 
 PLAYER = {
     "observation.boss_pose": ArraySpec((4,), "float32"),

@@ -40,7 +40,7 @@ _KINDS = {
 }
 
 _HOMES = {
-    "soulsai-dqn": ("dqn", "qrdqn", "rainbow", "apex", "r2d2", "mlp", "nature_cnn", "impala_cnn"),
+    "soulsai-dqn": ("dqn", "double_dqn", "rainbow", "apex", "r2d2", "mlp", "nature_cnn", "impala_cnn"),
     "soulsai-ppo": ("ppo",),
     "soulsai-souls-env": ("souls", "iudex", "iudex-simulated"),
     "soulsai-telemetry": (

@@ -37,8 +37,8 @@ def _named(name: str, config: type[DQNConfig]) -> AlgorithmPlugin:
     return AlgorithmPlugin(name=name, config=config, learner=_learner, actor=_actor)
 
 
-plugin = _named("dqn", DQNConfig)
-qrdqn = _named("qrdqn", presets.QRDQNConfig)
+plugin = _named("dqn", presets.SampleEfficientConfig)
+double_dqn = _named("double_dqn", DQNConfig)
 rainbow = _named("rainbow", presets.RainbowConfig)
 apex = _named("apex", presets.ApexConfig)
 r2d2 = _named("r2d2", presets.R2D2Config)

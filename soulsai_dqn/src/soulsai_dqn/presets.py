@@ -22,13 +22,17 @@ def preset(name: str, doc: str, **defaults: Any) -> type[DQNConfig]:
     return create_model(name, __base__=DQNConfig, __doc__=doc, **fields)
 
 
-QRDQNConfig = preset(
-    "QRDQNConfig",
-    "QR-DQN (Dabney et al. 2018), dueling and with layer norm: more from each sample than plain DQN, at more CPU time.",
+SampleEfficientConfig = preset(
+    "SampleEfficientConfig",
+    "QR-DQN (Dabney et al. 2018), double, dueling and with layer norm, two gradient steps for each environment step: "
+    "several times as much from each sample as plain double DQN.",
     head="quantile",
     dueling=True,
     layer_norm=True,
+    gamma=0.99,
     target_tau=0.01,
+    weight_decay=0.1,
+    replay_ratio=2.0,
     epsilon=EpsilonConfig(steps=5_000),
 )
 
