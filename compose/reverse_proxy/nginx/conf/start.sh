@@ -23,7 +23,7 @@ choose() {
 }
 
 choose
-nginx -c "$here/nginx.conf" -g 'daemon off;' &
+nginx -e stderr -c "$here/nginx.conf" -g 'daemon off;' &
 server=$!
 trap 'kill -QUIT "$server"; wait "$server"; exit' TERM INT QUIT
 
@@ -32,6 +32,6 @@ while kill -0 "$server" 2>/dev/null; do
     wait $!
     before=$(cksum "$there/certificate.pem")
     choose
-    [ "$before" = "$(cksum "$there/certificate.pem")" ] || nginx -c "$here/nginx.conf" -s reload
+    [ "$before" = "$(cksum "$there/certificate.pem")" ] || nginx -e stderr -c "$here/nginx.conf" -s reload
 done
 wait "$server"
