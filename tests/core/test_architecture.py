@@ -29,6 +29,7 @@ ALLOWED = {
     "ledger": set(),
     "rates": set(),
     "roster": {"messages"},
+    "images": VALUES,
     "grouping": {"messages"},
     "stepping": {"messages"},
     "tally": {"messages"},

@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from soulsai_core.hookspecs import HookSpecs as HookSpecs
     from soulsai_core.hookspecs import hookimpl as hookimpl
     from soulsai_core.hookspecs import hookspec as hookspec
+    from soulsai_core.images import channels_first as channels_first
+    from soulsai_core.images import image_shape as image_shape
+    from soulsai_core.images import is_image as is_image
     from soulsai_core.messages import Announcement as Announcement
     from soulsai_core.messages import Arrays as Arrays
     from soulsai_core.messages import ArraySpec as ArraySpec
@@ -128,6 +131,11 @@ _HOME = {
     ),
     "gym_env.single": ("SingleEnvironment",),
     "hooks": ("Observers",),
+    "images": (
+        "channels_first",
+        "image_shape",
+        "is_image",
+    ),
     "hookspecs": (
         "HookSpecs",
         "hookimpl",

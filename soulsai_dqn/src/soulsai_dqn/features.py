@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from soulsai_core import Arrays, ArraySpec, Discrete, EnvSpec, SpaceError, tolerated_bounds
+from soulsai_core import (
+    Arrays,
+    ArraySpec,
+    Discrete,
+    EnvSpec,
+    SpaceError,
+    channels_first,
+    image_shape,
+    is_image,
+    tolerated_bounds,
+)
 
 VECTOR, IMAGE = "observation", "image"
 _FLOAT32 = np.dtype(np.float32)
-_SMALLEST = 36
 
 
 class Features:
@@ -27,14 +36,14 @@ class Features:
     """
 
     def __init__(self, spec: EnvSpec, stack: int | None = None) -> None:
-        images = sorted(name for name, part in spec.observations.items() if _is_image(part))
+        images = sorted(name for name, part in spec.observations.items() if is_image(part))
         if len(images) > 1:
             raise SpaceError(f"{spec.name} observes {len(images)} images ({', '.join(images)}); DQN takes one at most.")
         self._image_name = images[0] if images else None
         self._names = sorted(name for name in spec.observations if name not in images)
         self.size = sum(int(np.prod(spec.observations[name].shape, dtype=np.int64)) for name in self._names)
         self._bounds = tolerated_bounds(spec.observations[name] for name in self._names)
-        self.frame = self._image_shape(spec)
+        self.frame = image_shape(spec.name, spec.observations[images[0]]) if images else None
         if stack is not None and self.frame is None:
             raise SpaceError(f"{spec.name} observes no image that could be stacked: set frame_stack: null.")
         self.image = self.frame and ((stack or 1) * self.frame[0], *self.frame[1:])
@@ -55,7 +64,7 @@ class Features:
         memory with its input."""
         if self._image_name is None:
             return {VECTOR: self.vector(observations)}
-        image = {IMAGE: _channels_first(observations[self._image_name])}
+        image = {IMAGE: channels_first(observations[self._image_name])}
         return {VECTOR: self.vector(observations), **image} if self.size else image
 
     def vector(self, observations: Arrays) -> np.ndarray:
@@ -68,18 +77,6 @@ class Features:
         parts = [observations[name] for name in self._names]
         return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1, dtype=np.float32)
 
-    def _image_shape(self, spec: EnvSpec) -> tuple[int, int, int] | None:
-        if self._image_name is None:
-            return None
-        given = spec.observations[self._image_name].shape
-        channels, height, width = _channels_first(np.zeros((1, *given), np.uint8)).shape[1:]
-        if min(height, width) < _SMALLEST:
-            raise SpaceError(
-                f"{spec.name} observes images of {height} x {width} pixels; the convolutional networks need "
-                f"{_SMALLEST} x {_SMALLEST} at least. The wrapper resize makes them larger."
-            )
-        return channels, height, width
-
 
 def number_of_actions(spec: EnvSpec) -> int:
     """The number of discrete actions. Raises SpaceError for any other action space."""
@@ -87,20 +84,3 @@ def number_of_actions(spec: EnvSpec) -> int:
         kind = type(spec.action).__name__
         raise SpaceError(f"{spec.name} has {kind} actions; DQN needs Discrete ones. PPO (soulsai-ppo) takes others.")
     return spec.action.n
-
-
-def _is_image(part: ArraySpec) -> bool:
-    if part.dtype != "uint8":
-        return False
-    return len(part.shape) in (3, 4) or (len(part.shape) == 2 and min(part.shape) >= _SMALLEST)
-
-
-def _channels_first(rows: np.ndarray) -> np.ndarray:
-    """(n, H, W), (n, H, W, C), (n, C, H, W) or stacked (n, S, H, W, C) becomes (n, C, H, W); the smaller one of the
-    outer axes of an image counts its channels."""
-    if rows.ndim == 3:
-        return rows[:, None]
-    if rows.ndim == 5:
-        stacked = rows.transpose(0, 1, 4, 2, 3)
-        return stacked.reshape(len(rows), -1, *stacked.shape[3:])
-    return rows.transpose(0, 3, 1, 2) if rows.shape[3] < rows.shape[1] else rows

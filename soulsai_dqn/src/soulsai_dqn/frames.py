@@ -34,7 +34,7 @@ def frame_columns(
         "span": ArraySpec((), "int32", low=0),
     }
     if features.size:
-        vector = ArraySpec((features.size,), "float32")
+        vector = features.columns()[VECTOR]
         columns |= {VECTOR: vector, f"next_{VECTOR}": vector}
     if masked:
         columns["next_mask"] = ArraySpec((actions,), "bool")
