@@ -20,6 +20,7 @@ _ALGORITHM: dict[str, Any] = {
     "reward_scale": 1.0,  # a whole fight is worth between -1.1 and 1.1
     "learning_rate": 5e-4,
     "weight_decay": 0.0,
+    "target_tau": 0.005,
 }
 
 iudex = PresetPlugin(
