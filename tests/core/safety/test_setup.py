@@ -149,6 +149,17 @@ def test_what_root_made_is_given_to_an_ordinary_user(tmp_path):
     assert {(path.stat().st_uid, path.stat().st_gid) for path in given} == {(1000, 1000)}
 
 
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give files away")
+def test_root_gives_away_a_link_but_not_what_somebody_made_it_point_to(tmp_path):
+    folder, ours = tmp_path / "config", tmp_path / "ours"
+    list(initialise(folder, [], NOW))
+    ours.touch()
+    (tmp_path / "saves").mkdir()
+    (tmp_path / "saves" / "link").symlink_to(ours)
+    list(hand_over(folder, tmp_path))
+    assert ours.stat().st_uid == 0 and (tmp_path / "saves").stat().st_uid == 1000
+
+
 def test_beside_a_compose_file_the_owner_and_the_host_are_noted(tmp_path):
     assert list(write_environment(tmp_path, "h")) == []
     (tmp_path / "compose.yaml").touch()

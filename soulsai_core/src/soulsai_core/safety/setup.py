@@ -55,8 +55,8 @@ def hand_over(folder: Path, root: Path) -> Iterator[str]:
     given = [folder / ".gitignore", *folder.glob("*.secret"), *folder.glob("*.join"), folder / "acl", folder / "tls"]
     for top in [*given, *(root / name for name in _WRITTEN_BY_CONTAINERS)]:
         for path in [top, *top.rglob("*")]:
-            if path.exists():
-                os.chown(path, user, group)
+            if path.is_symlink() or path.exists():
+                os.chown(path, user, group, follow_symlinks=False)  # a link may have been laid to what is not ours
     yield f"They belong to user {user} and group {group}, as which the containers run."
 
 

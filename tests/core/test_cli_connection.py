@@ -1,0 +1,89 @@
+"""Where commands find their server: by options, by variables, by an invitation, or by the note of a training here."""
+
+import argparse
+
+import pytest
+
+from soulsai_core.cli import main
+from soulsai_core.cli.connection import add_connection_arguments, connection_of, join_from
+from soulsai_core.errors import ConfigError
+
+
+@pytest.fixture
+def options(tmp_path, monkeypatch):
+    """(words, reads_config) -> parsed options, in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+
+    def parse(*words, reads_config=False):
+        parser = argparse.ArgumentParser()
+        add_connection_arguments(parser, reads_config=reads_config)
+        return parser.parse_args(words)
+
+    return parse
+
+
+def test_options_go_before_variables_and_these_before_the_defaults(options, monkeypatch):
+    settings, run, told = connection_of(options("--redis-address", "there"))
+    assert (settings.address, settings.secret_file, settings.ca_file, run, told) == (
+        "there", "redis.secret", None, "main", True,
+    )  # fmt: skip
+    for name, value in {
+        "REDIS__ADDRESS": "rediss://server@here",
+        "REDIS__CA_FILE": "ca.crt",
+        "RUN__NAME": "r2",
+    }.items():
+        monkeypatch.setenv(f"SOULSAI_{name}", value)
+    settings, run, _ = connection_of(options("--secret-file", "other.secret"))
+    assert (settings.address, settings.secret_file, settings.ca_file, run) == (
+        "rediss://server@here", "other.secret", "ca.crt", "r2",
+    )  # fmt: skip
+
+
+def test_only_who_hosts_is_asked_through_its_configuration_file(options, tmp_path):
+    (tmp_path / "config.yaml").write_text("redis: {address: 'rediss://server@here'}")
+    assert connection_of(options(reads_config=True))[0].address == "rediss://server@here"
+    with pytest.raises(ConfigError, match="No training runs on this machine"):
+        connection_of(options())
+
+
+def test_a_note_of_a_training_here_is_the_last_resort(options, tmp_path):
+    (tmp_path / "saves" / "t").mkdir(parents=True)
+    (tmp_path / "saves" / "t" / "address").write_text("unix:///run/socket\n")
+    settings, _, told = connection_of(options())
+    assert (settings.address, told) == ("unix:///run/socket", False)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["play"], "with options alone, or with `join`"),
+        (["join"], "with options alone, or with `join`"),
+        (["join", "nowhere"], "The invitation in nowhere cannot be read"),
+        (["join", "rediss://h", "main:bob:hush", "ca.x.y"], "The invitation is damaged"),
+        (["join", "redis://8.8.8.8", "main:bob:hush"], "8.8.8.8:6379 is a public address, and TLS is missing"),
+    ],
+)
+def test_what_is_no_invitation_is_refused_with_a_sentence(words, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=said) as caught:
+        join_from(argparse.Namespace(invitation=words))
+    assert "hush" not in str(caught.value)
+
+
+def test_init_writes_once_and_leaves_the_rest_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "compose.yaml").touch()
+    assert main(["init", "--host", "play.example.org"]) == 0
+    assert "redis.secret was written" in capsys.readouterr().out
+    password = (tmp_path / "compose" / "config" / "redis.secret").read_text()
+    assert main(["init", "--host", "play.example.org"]) == 0
+    said = capsys.readouterr().out
+    assert "was written" not in said and password.split()[1] not in said
+    assert (tmp_path / "compose" / "config" / "redis.secret").read_text() == password
+    assert "SOULSAI_PUBLIC_HOST=play.example.org" in (tmp_path / ".env").read_text()
+
+
+def test_a_missing_authority_file_is_a_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["status", "--redis-address", "rediss://127.0.0.1:1", "--ca-file", "gone.crt"]) == 2
+    assert "redis.ca_file: there is no file gone.crt" in capsys.readouterr().err
