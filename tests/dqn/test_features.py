@@ -5,6 +5,8 @@ import pytest
 
 from soulsai_core import ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete, SpaceError
 from soulsai_dqn.features import Features, number_of_actions
+from soulsai_dqn.frames import frame_columns
+from soulsai_dqn.sequences import step_columns
 
 
 def spec(observations, action=None):
@@ -77,3 +79,11 @@ def test_samples_beyond_twice_the_space_are_out_of_bounds_where_it_has_any():
     assert Features(spec(bounded)).columns() == {"observation": ArraySpec((3,), "float32", -255.0, 510.0)}
     unbounded = {**bounded, "observation.c": ArraySpec((), "float32", 0.0)}
     assert Features(spec(unbounded)).columns() == {"observation": ArraySpec((4,), "float32")}
+
+
+def test_nobody_claims_more_environments_than_the_learner_can_keep_something_for():
+    seen = Features(spec({"observation": ArraySpec((84, 84), "uint8", 0, 255)}), 4)
+    vector = Features(spec({"observation": ArraySpec((2,), "float32")}))
+    options = {"masked": False, "prioritized": False}
+    for columns in (frame_columns(seen, 2, 4, **options), step_columns(vector, 2, 8, **options)):
+        assert columns["env"].high is not None and columns["env"].high < 10_000

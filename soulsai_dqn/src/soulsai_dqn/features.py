@@ -17,6 +17,8 @@ from soulsai_core import (
 )
 
 VECTOR, IMAGE = "observation", "image"
+ENV_COLUMN = ArraySpec((), "int32", low=0, high=4095)
+"""Which of its client's environments a row is from. The learner keeps something for each, so that there is an end."""
 _FLOAT32 = np.dtype(np.float32)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from soulsai_core import Arrays, ArraySpec, SampleBatch
-from soulsai_dqn.features import IMAGE, VECTOR, Features
+from soulsai_dqn.features import ENV_COLUMN, IMAGE, VECTOR, Features
 from soulsai_dqn.nstep import Folded, fold
 
 Step = dict[str, Any]
@@ -28,7 +28,7 @@ def frame_columns(
         "action": ArraySpec((), "int32", low=0, high=actions - 1),
         "reward": ArraySpec((), "float32"),
         "discount": ArraySpec((), "float32", low=0, high=1),
-        "env": ArraySpec((), "int32", low=0),
+        "env": ENV_COLUMN,
         "number": ArraySpec((), "int64", low=0),
         "age": ArraySpec((), "int32", low=0, high=stack - 1),
         "span": ArraySpec((), "int32", low=0),

@@ -9,7 +9,7 @@ import numpy as np
 
 from soulsai_core import Arrays, ArraySpec
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.features import IMAGE, VECTOR, Features
+from soulsai_dqn.features import ENV_COLUMN, IMAGE, VECTOR, Features
 from soulsai_dqn.nstep import fold
 
 Row = dict[str, np.ndarray]
@@ -31,7 +31,7 @@ def step_columns(
         "ended": ArraySpec((), "bool"),
         "first": ArraySpec((), "bool"),
         "state": ArraySpec((2 * width,), "float32"),
-        "env": ArraySpec((), "int32", low=0),
+        "env": ENV_COLUMN,
         "number": ArraySpec((), "int64", low=0),
     }
     if masked:
