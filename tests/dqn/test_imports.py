@@ -9,7 +9,7 @@ sys.modules["torch"] = None  # importing it raises
 import numpy as np
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Transitions, Weights
 from soulsai_core.catalog import Catalog
-plugin = Catalog().algorithm("dqn")
+plugin = Catalog().algorithm("double_dqn")
 spec = EnvSpec("vector", {"observation": ArraySpec((4,), "float32")}, Discrete(3))
 actor = plugin.actor(plugin.config(), spec, np.random.default_rng(0))
 rng = np.random.default_rng(0)
