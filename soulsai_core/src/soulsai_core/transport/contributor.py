@@ -14,7 +14,7 @@ from soulsai_core.transport.limits import StreamLimits
 from soulsai_core.transport.redis import RedisTransport
 from soulsai_core.transport.redis_link import Tls, make_client
 
-LIMITS = StreamLimits(max_entries=1_000, max_bytes=32 * 2**20)
+LIMITS = StreamLimits(max_entries=5_000, max_bytes=32 * 2**20)
 """What waits while no training node takes it; below what the node takes for a flood."""
 
 
