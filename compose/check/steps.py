@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,18 +91,21 @@ def invites(stack: Stack) -> str:
     )
     shown = '{client=~"anna@.*"}'
 
-    def docker(*words: str) -> str:
-        return run(["docker", *words], folder=stack.folder, environ=stack.environ)
+    def docker(*words: str, ok: Sequence[int] = (0,)) -> str:
+        return run(["docker", *words], folder=stack.folder, environ=stack.environ, ok=ok)
 
-    docker("run", "--detach", "--rm", "--network", "host", "--name", name, image, "client", *line[1:])
+    joining = ("run", "--rm", "--network", "host")
+    docker(*joining, "--name", name, "--detach", image, "client", *line[1:])
     try:
         until("what she plays is learnt from", lambda: value(f"soulsai_run_client_admitted_total{shown}") > 0)
+        until("she is there", lambda: value("soulsai_clients") == CLIENTS + 1)
         if "anna" not in stack.inside("training_node", "soulsai", "contributors"):
             raise Failure("`soulsai contributors` does not name her.")
         stack.inside("training_node", "soulsai", "revoke", "anna")
-        until("she is out", lambda: not query(f"soulsai_samples_admitted_total{shown}"))
+        until("she is out", lambda: value("soulsai_clients") == CLIENTS)
     finally:
-        run(["docker", "rm", "--force", name], folder=stack.folder, environ=stack.environ, ok=(0, 1))
+        docker("rm", "--force", name, ok=(0, 1))
+    docker(*joining, image, "client", *line[1:], "--wait", "1", ok=(2,))  # refused, and told so
     return "invited, played, revoked"
 
 
