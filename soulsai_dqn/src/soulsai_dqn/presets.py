@@ -24,15 +24,14 @@ def preset(name: str, doc: str, **defaults: Any) -> type[DQNConfig]:
 
 SampleEfficientConfig = preset(
     "SampleEfficientConfig",
-    "QR-DQN (Dabney et al. 2018), double, dueling and with layer norm, two gradient steps for each environment step: "
-    "several times as much from each sample as plain double DQN.",
+    "QR-DQN (Dabney et al. 2018), double, dueling and with layer norm: two to three times as much from each "
+    "sample as plain double DQN.",
     head="quantile",
     dueling=True,
     layer_norm=True,
     gamma=0.99,
     target_tau=0.01,
     weight_decay=0.1,
-    replay_ratio=2.0,
     epsilon=EpsilonConfig(steps=5_000),
 )
 
