@@ -1,13 +1,12 @@
 """How a player's client is left."""
 
-import argparse
 import os
 import subprocess
 import sys
 
 import pytest
 
-from soulsai_core.cli.playing import Player
+from soulsai_core.cli.waiting import when_enter_is_pressed
 
 
 @pytest.fixture
@@ -30,9 +29,9 @@ def typed(monkeypatch):
 @pytest.mark.parametrize(("text", "leaves"), [(b"\n", True), (b"bye\n", True), (b"", False)])
 def test_enter_leaves_and_the_end_of_input_does_not(typed, text, leaves):
     typed(text)
-    player = Player(argparse.Namespace(with_parent=False))
-    player._leave_on_enter()
-    assert player._left.is_set() is leaves
+    reasons = []
+    when_enter_is_pressed(reasons.append).join(10)
+    assert reasons == (["Enter was pressed"] if leaves else [])
 
 
 def test_client_whose_parent_is_there_still_ends_with_code_2_and_a_sentence():

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from soulsai_core.cli.interrupts import on_interrupt as on_interrupt
     from soulsai_core.cli.options import add_config_arguments as add_config_arguments
     from soulsai_core.cli.options import config_from as config_from
+    from soulsai_core.cli.waiting import wait_for_server as wait_for_server
+    from soulsai_core.cli.waiting import when_parent_ends as when_parent_ends
     from soulsai_core.client import Client as Client
     from soulsai_core.config import Config as Config
     from soulsai_core.config import RedisSettings as RedisSettings
@@ -91,6 +93,10 @@ _HOME = {
     "cli.options": (
         "add_config_arguments",
         "config_from",
+    ),
+    "cli.waiting": (
+        "wait_for_server",
+        "when_parent_ends",
     ),
     "client": ("Client",),
     "config": (

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import random
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +31,8 @@ from soulsai_core import (
     resolve_telemetry,
     running_address,
     start_logging,
+    wait_for_server,
+    when_parent_ends,
 )
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.hookspecs import TelemetrySpecs
@@ -43,7 +43,6 @@ from soulsai_telemetry.place import Place
 log = logging.getLogger("soulsai_telemetry")
 
 _PAUSE = 0.3
-_LONGEST_PAUSE = 5.0
 
 
 class Watcher:
@@ -65,8 +64,9 @@ class Watcher:
         with on_interrupt(self.leave):
             if self._args.with_parent:
                 _step_back()
-                threading.Thread(target=self._leave_with_parent, name="parent-watch", daemon=True).start()
-            transport = self._connect()
+                when_parent_ends(self.leave)
+            settings = self._redis_settings()
+            transport = wait_for_server(lambda: open_transport(settings, self._config.run.name), self._left)
             if transport is None:
                 return 0
             try:
@@ -81,26 +81,6 @@ class Watcher:
         self._left.set()
         if self._node is not None:
             self._node.stop(reason)
-
-    def _leave_with_parent(self) -> None:
-        """Standard input ends when the process that holds its other end is gone, however it went."""
-        while os.read(sys.stdin.fileno(), 4096):  # whoever waits in sys.stdin itself keeps the interpreter from ending
-            pass
-        self.leave("the process that started this node is gone")
-
-    def _connect(self) -> Transport | None:
-        """Connect as soon as the server answers; None if somebody wants to leave before."""
-        told, pause = False, _PAUSE
-        while not self._left.is_set():
-            try:
-                return open_transport(self._redis_settings(), self._config.run.name)
-            except TransportError as error:
-                if not told:
-                    log.warning("%s Waiting for it.", error)
-                told = True
-            self._left.wait(pause * (0.5 + 0.5 * random.random()))
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
-        return None
 
     def _redis_settings(self) -> RedisSettings:
         """Those of the configuration, with the address given, or that of the training on this machine."""

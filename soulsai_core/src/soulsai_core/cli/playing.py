@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
-import random
 import sys
 import threading
-import time
 
 from rich.console import Console
 
 from soulsai_core.assembly import make_client, wait_for_announcement
-from soulsai_core.backoff import delays
 from soulsai_core.cli.connection import join_from
 from soulsai_core.cli.display import start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.realtime import prefer_the_game
+from soulsai_core.cli.waiting import wait_for_server, when_enter_is_pressed, when_parent_ends
 from soulsai_core.client import Client
 from soulsai_core.contracts import Transport
 from soulsai_core.downlink import NEW_TRAINING
-from soulsai_core.errors import TransportError
 
 log = logging.getLogger("soulsai_core.client")
 
@@ -39,11 +35,11 @@ class Player:
         start_logging(Console(stderr=True))
         with on_interrupt(self.leave):
             if self._args.with_parent:
-                threading.Thread(target=self._leave_with_parent, name="parent-watch", daemon=True).start()
+                when_parent_ends(self.leave)
             elif sys.stdin is not None and sys.stdin.isatty():
                 log.info("Press Enter to leave.")
-                threading.Thread(target=self._leave_on_enter, name="enter-watch", daemon=True).start()
-            transport = self._connect()
+                when_enter_is_pressed(self.leave)
+            transport = wait_for_server(lambda: join_from(self._args), self._left, self._args.wait)
             if transport is None:
                 return 0
             try:
@@ -59,31 +55,6 @@ class Player:
         if self._client is not None:
             self._client.stop(reason)
 
-    def _leave_with_parent(self) -> None:
-        """Standard input ends when the process that holds its other end is gone, however it went."""
-        while _read_input():
-            pass
-        self.leave("the process that started this client is gone")
-
-    def _leave_on_enter(self) -> None:
-        """An end of input is no key."""
-        if _read_input():
-            self.leave("Enter was pressed")
-
-    def _connect(self) -> Transport | None:
-        """Connect, waiting for a server that is still starting; None if somebody wants to leave."""
-        deadline = time.monotonic() + self._args.wait
-        for pause in delays(random.Random(), longest=2.0):
-            try:
-                return join_from(self._args)
-            except TransportError as error:
-                if time.monotonic() + pause > deadline:
-                    raise
-                log.warning("%s Trying again.", error)
-                if self._left.wait(pause):
-                    break
-        return None
-
     def _play(self, transport: Transport) -> str:
         """Play one training; returns why it ended."""
         announcement = wait_for_announcement(transport, lambda: not self._left.is_set())
@@ -98,9 +69,3 @@ class Player:
         reason = self._client.run()
         log.info("Left after %d steps: %s.", self._client.env_steps, reason)
         return reason
-
-
-def _read_input() -> bytes:
-    """The next bytes of standard input, none at its end. Past Python's own buffer: who waits for that holds a lock
-    without which the interpreter cannot end, and aborts."""
-    return os.read(sys.stdin.fileno(), 4096)
