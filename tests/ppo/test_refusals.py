@@ -62,7 +62,7 @@ def spec_of(**observations):
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
-        (spec_of(observation=ArraySpec((20, 84, 3), "uint8", 0, 255)), "20 x 84 pixels.*needs 36 x 36.*resize"),
+        (spec_of(observation=ArraySpec((20, 84, 3), "uint8", 0, 255)), "20 x 84 pixels.*need 36 x 36.*resize"),
         (
             spec_of(a=ArraySpec((84, 84, 3), "uint8", 0, 255), b=ArraySpec((84, 84), "uint8", 0, 255)),
             r"observes 2 images \(a, b\); PPO takes one",

@@ -30,7 +30,7 @@ class Sync:
         max_staleness: samples of this many newest iterations are admitted; 3 means V, V-1 and V-2.
         rows_per_iteration: rows that the learner takes in before it makes a new iteration. One client may have
             max_staleness - 1 times as many under way, several together half of that, and once as many at least, so
-            that samples do not age in queues.
+            that samples do not age in queues; twice as many, where there are required clients.
         required_clients: no update is made while fewer clients are there.
     """
 

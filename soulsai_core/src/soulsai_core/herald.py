@@ -110,7 +110,12 @@ class Herald:
 
     def _rows_under_way(self) -> int:
         """One client's rows arrive in order; those of several overtake each other, and the last rows of an n-step
-        return wait for the next ones while their client waits for room. That takes half of what is fresh."""
+        return wait for the next ones while their client waits for room. That takes half of what is fresh.
+
+        Where iterations wait for clients, these stop by themselves after each: there is room for two, so that one
+        which was lost on its way does not keep a client from playing the next."""
+        if self._sync.required_clients:
+            return 2 * self._sync.rows_per_iteration
         iterations = (self._sync.max_staleness - 1) // (1 if self._clients == 1 else 2)
         return max(iterations, 1) * self._sync.rows_per_iteration
 
