@@ -6,9 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from soulsai_core.assembly import join as join
     from soulsai_core.assembly import load_agent as load_agent
-    from soulsai_core.assembly import node_parts_for as node_parts_for
     from soulsai_core.assembly import open_transport as open_transport
     from soulsai_core.catalog import Catalog as Catalog
     from soulsai_core.cli.display import start_logging as start_logging
@@ -48,6 +46,8 @@ if TYPE_CHECKING:
     from soulsai_core.errors import SoulsAIError as SoulsAIError
     from soulsai_core.errors import SpaceError as SpaceError
     from soulsai_core.errors import TransportError as TransportError
+    from soulsai_core.from_python import AlgorithmTrainingNode as AlgorithmTrainingNode
+    from soulsai_core.from_python import join as join
     from soulsai_core.gym_env.single import SingleEnvironment as SingleEnvironment
     from soulsai_core.hooks import Observers as Observers
     from soulsai_core.hookspecs import HookSpecs as HookSpecs
@@ -82,9 +82,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "assembly": (
-        "join",
         "load_agent",
-        "node_parts_for",
         "open_transport",
     ),
     "catalog": ("Catalog",),
@@ -134,6 +132,10 @@ _HOME = {
         "SoulsAIError",
         "SpaceError",
         "TransportError",
+    ),
+    "from_python": (
+        "AlgorithmTrainingNode",
+        "join",
     ),
     "gym_env.single": ("SingleEnvironment",),
     "hooks": ("Observers",),

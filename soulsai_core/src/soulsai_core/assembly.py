@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 from soulsai_core import checkpoint
 from soulsai_core.catalog import Catalog
 from soulsai_core.client import Client
-from soulsai_core.config import Config, Resolved, check_part, load_config, read_secret, resolve
+from soulsai_core.config import Resolved, check_part, load_config, read_secret, resolve
 from soulsai_core.config.models import ClientSettings, RedisSettings
 from soulsai_core.contracts import API_VERSION, Actor, ConnectorContext, Environment, EnvironmentPlugin, Transport
 from soulsai_core.errors import ConfigError, PluginError
@@ -122,24 +122,6 @@ def make_node(resolved: Resolved, transport: Transport, folder: RunFolder, *, re
     if resume:
         node.load_checkpoint(folder.checkpoint)
     return node
-
-
-def node_parts_for(algorithm: str, config: Config) -> dict[str, Any]:
-    """The arguments of a TrainingNode with this algorithm, whatever the configuration names, in a new folder."""
-    if config.algorithm.name != algorithm:
-        part = config.algorithm.model_copy(update={"name": algorithm, "config": {}})
-        config = config.model_copy(update={"algorithm": part})
-    resolved = resolve(config, Catalog())
-    return node_parts(resolved, open_transport(config.redis, config.run.name), create_folder(resolved))
-
-
-def join(address: str, run: str = "main", *, password: str | None = None, seed: int | None = None) -> Client:
-    """A client of the training at this server, once its node is there; call its `run`. Its connection is its own, and
-    closed once it has run."""
-    transport = connect_to(address, run, password)
-    announcement = wait_for_announcement(transport, lambda: True)
-    assert announcement is not None
-    return make_client(announcement, transport, seed=seed, left=transport.close)
 
 
 class Agent(NamedTuple):
