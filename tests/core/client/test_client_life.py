@@ -99,7 +99,8 @@ def test_environment_that_is_not_ready_yet_is_waited_for(played, node, scripted)
         return scripted(lengths=(5,))
 
     node.publish(0)
-    play = played(make, wait=wait, backpressure="drop").start()
+    play = played(make, wait=wait, backpressure="drop")
+    play.start()
     node.episodes(1)
     play.stop()
     assert waits == [0.5, 1.0, 2.0] and troubles == ["Load your character."] * 3
