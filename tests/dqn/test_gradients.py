@@ -12,6 +12,7 @@ from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.features import Features
 from soulsai_dqn.gradients import AutogradGradient, DenseGradient
 from soulsai_dqn.heads import make_head
+from soulsai_dqn.layers import draw_noise
 from soulsai_dqn.networks import QNetwork, flatten_parameters
 
 BATCH, ACTIONS = 24, 4
@@ -51,10 +52,11 @@ def minibatch(generator: torch.Generator, *, masked: bool, weighted: bool) -> di
 @pytest.mark.parametrize("dueling", [True, False], ids=["dueling", "one stream"])
 @pytest.mark.parametrize("layer_norm", [True, False], ids=["layer norm", "no norm"])
 @pytest.mark.parametrize("double", [True, False], ids=["double", "single"])
+@pytest.mark.parametrize("noisy", [True, False], ids=["noisy", "no noise"])
 def test_both_ways_give_the_same_gradients_over_many_steps(
-    head: str, dueling: bool, layer_norm: bool, double: bool
+    head: str, dueling: bool, layer_norm: bool, double: bool, noisy: bool
 ) -> None:
-    config = DQNConfig(hidden=(32, 16), dueling=dueling, layer_norm=layer_norm, **HEADS[head])
+    config = DQNConfig(hidden=(32, 16), dueling=dueling, layer_norm=layer_norm, noisy=noisy, **HEADS[head])
     (general, general_flat), (fast, fast_flat) = network(config, 1), network(config, 1)
     (target, target_flat), (fast_target, fast_target_flat) = network(config, 2), network(config, 2)
     by_autograd = AutogradGradient(general, target, make_head(config), double=double)
@@ -62,6 +64,9 @@ def test_both_ways_give_the_same_gradients_over_many_steps(
     generator = torch.Generator().manual_seed(3)
     for step in range(60):
         batch = minibatch(generator, masked=step % 2 == 0, weighted=step % 3 == 0)
+        if noisy and step:  # none before the first is drawn
+            for i, one in enumerate((general, fast, target, fast_target)):
+                draw_noise(one, torch.Generator().manual_seed(2 * step + i // 2))
         expected, given = by_autograd(batch), by_hand(batch)
         torch.testing.assert_close(given.chosen, expected.chosen, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(given.target, expected.target, rtol=1e-5, atol=1e-5)

@@ -32,8 +32,8 @@ def test_parameters_begin_as_in_the_paper():
 
 def test_output_is_that_of_one_noisy_weight_matrix():
     noisy, x = layer(), torch.randn(7, 40, generator=torch.Generator().manual_seed(1))
-    noisy.draw_noise(torch.Generator().manual_seed(2))
-    inputs, outputs = noisy._noise
+    draw_noise(noisy, torch.Generator().manual_seed(2))
+    inputs, outputs = noisy.noise
     weight = noisy.weight + noisy.weight_sigma * torch.outer(outputs, inputs)
     bias = noisy.bias + noisy.bias_sigma * outputs
     torch.testing.assert_close(noisy(x), x @ weight.T + bias, rtol=1e-4, atol=1e-5)
@@ -42,7 +42,7 @@ def test_output_is_that_of_one_noisy_weight_matrix():
 def test_noise_stays_until_the_next_is_drawn():
     noisy, x, generator = layer(), torch.ones(1, 40), torch.Generator().manual_seed(2)
     clean = noisy(x)
-    noisy.draw_noise(generator)
+    draw_noise(noisy, generator)
     first = noisy(x)
     assert torch.equal(first, noisy(x)) and not torch.equal(first, clean)
     draw_noise(torch.nn.Sequential(noisy), generator)
@@ -56,7 +56,7 @@ def test_noise_in_numpy_has_the_moments_of_the_one_in_torch(rng):
     theirs = []
     with torch.no_grad():
         for _ in range(4000):
-            noisy.draw_noise(generator)
+            draw_noise(noisy, generator)
             theirs.append(noisy(x).numpy())
     theirs = np.concatenate(theirs)
     np.testing.assert_allclose(ours.mean(0), theirs.mean(0), atol=0.15)

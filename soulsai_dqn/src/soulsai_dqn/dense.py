@@ -3,12 +3,55 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from soulsai_dqn.heads import Head
+from soulsai_dqn.layers import NoisyLinear
 from soulsai_dqn.networks import QNetwork
 
 _EPSILON = 1e-5
+
+
+class _Layer:
+    """The parameters of a dense layer as a pass uses them, and where their gradients go."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        self.weight, self.bias = layer.weight.detach(), layer.bias.detach()
+        self.by_weight, self.by_bias = layer.weight.grad, layer.bias.grad
+
+    def refresh(self) -> None:
+        """Before a pass: take in what changed."""
+
+    def finish(self) -> None:
+        """After `by_weight` and `by_bias` were written."""
+
+
+class _NoisyLayer(_Layer):
+    """One with the noise worked into its parameters: once for all rows, since they share it."""
+
+    def __init__(self, layer: NoisyLinear) -> None:
+        super().__init__(layer)
+        self._layer = layer
+        self._mean, self._mean_bias = self.weight, self.bias
+        self._sigma, self._sigma_bias = layer.weight_sigma.detach(), layer.bias_sigma.detach()
+        self.weight, self.bias = self._mean.clone(), self._mean_bias.clone()
+        self._noise, self._noise_bias = torch.zeros_like(self.weight), torch.zeros_like(self.bias)
+
+    def refresh(self) -> None:
+        if self._layer.noise is not None:
+            inputs, self._noise_bias = self._layer.noise
+            torch.outer(self._noise_bias, inputs, out=self._noise)
+        torch.addcmul(self._mean, self._sigma, self._noise, out=self.weight)
+        torch.addcmul(self._mean_bias, self._sigma_bias, self._noise_bias, out=self.bias)
+
+    def finish(self) -> None:
+        assert self.by_weight is not None and self.by_bias is not None
+        torch.mul(self.by_weight, self._noise, out=self._layer.weight_sigma.grad)
+        torch.mul(self.by_bias, self._noise_bias, out=self._layer.bias_sigma.grad)
+
+
+def _of(layer: nn.Linear) -> _Layer:
+    return _NoisyLayer(layer) if isinstance(layer, NoisyLinear) else _Layer(layer)
 
 
 class DensePass:
@@ -20,26 +63,27 @@ class DensePass:
 
     def __init__(self, network: QNetwork, rows: int, used: int) -> None:
         self._network = network
-        layers = [(layer.weight.detach(), layer.bias.detach()) for layer in network.dense]
-        self._hidden, self._last = layers[:-1], layers[-1]
-        self._gradients = [(layer.weight.grad, layer.bias.grad) for layer in network.dense]
+        self._layers = [_of(layer) for layer in network.dense]
+        self._hidden, self._last = self._layers[:-1], self._layers[-1]
         self._norms = [(norm.weight.detach(), norm.bias.detach()) for norm in network.dense_norms]
         self._norm_gradients = [(norm.weight.grad, norm.bias.grad) for norm in network.dense_norms]
-        self._sums = [torch.empty(rows, len(bias)) for _, bias in self._hidden]
+        self._sums = [torch.empty(rows, len(layer.bias)) for layer in self._hidden]
         self._outputs = [torch.empty_like(sums) for sums in self._sums] if self._norms else self._sums
         self._moments = [(torch.empty(rows, 1), torch.empty(rows, 1)) for _ in self._hidden]
-        self._deltas = [torch.empty(used, len(bias)) for _, bias in self._hidden]
+        self._deltas = [torch.empty(used, len(layer.bias)) for layer in self._hidden]
         self._head_delta = torch.zeros(used, network.streams, network.atoms)
         self._used = used
 
     def hidden(self, x: Tensor) -> Tensor:
-        """The last hidden layer (rows, width) for inputs (rows, features)."""
-        for i, (weight, bias) in enumerate(self._hidden):
-            torch.addmm(bias, x, weight.t(), out=self._sums[i])
+        """The last hidden layer (rows, width) for inputs (rows, features); the first call of a pass."""
+        for layer in self._layers:
+            layer.refresh()
+        for i, layer in enumerate(self._hidden):
+            torch.addmm(layer.bias, x, layer.weight.t(), out=self._sums[i])
             x = self._outputs[i]
             if self._norms:
                 torch.ops.aten.native_layer_norm.out(
-                    self._sums[i], bias.shape, *self._norms[i], _EPSILON,
+                    self._sums[i], layer.bias.shape, *self._norms[i], _EPSILON,
                     out0=x, out1=self._moments[i][0], out2=self._moments[i][1],
                 )  # fmt: skip
             x.relu_()
@@ -47,15 +91,14 @@ class DensePass:
 
     def atoms(self, hidden: Tensor) -> Tensor:
         """Atoms (n, actions, K) for the last hidden layer's (n, width)."""
-        weight, bias = self._last
-        return self._network.combined(torch.addmm(bias, hidden, weight.t()))
+        return self._network.combined(torch.addmm(self._last.bias, hidden, self._last.weight.t()))
 
     def preferences(self, hidden: Tensor, head: Head) -> Tensor:
         """Something (n, actions) that is largest for the action of largest expected return. Where that is a mean of
         atoms the mean is taken of the weights, once instead of for each row, and the value stream adds nothing."""
         if not head.linear:
             return head.values(self.atoms(hidden))
-        weight, bias = self._last
+        weight, bias = self._last.weight, self._last.bias
         if head.atoms > 1:
             streams = self._network.streams
             weight, bias = weight.view(streams, head.atoms, -1).mean(1), bias.view(streams, head.atoms).mean(1)
@@ -65,16 +108,15 @@ class DensePass:
     def backward(self, x: Tensor, action: Tensor, slope: Tensor) -> None:
         """Write the gradients, where the loss has derivative `slope` (used, K) by the atoms of `action` (used, 1)."""
         delta = self._by_outputs(action, slope)
-        for i in reversed(range(len(self._gradients))):
+        for i, layer in reversed(list(enumerate(self._layers))):
             below = self._outputs[i - 1][: self._used] if i else x
-            by_weight, by_bias = self._gradients[i]
             if i < len(self._hidden) and self._norms:
                 delta = self._through_norm(i, delta)
-            torch.mm(delta.t(), below, out=by_weight)
-            torch.sum(delta, 0, out=by_bias)
+            torch.mm(delta.t(), below, out=layer.by_weight)
+            torch.sum(delta, 0, out=layer.by_bias)
+            layer.finish()
             if i:  # through the ReLU, whose output is positive exactly where its input was
-                weight = self._last[0] if i == len(self._hidden) else self._hidden[i][0]
-                through = torch.mm(delta, weight, out=self._deltas[i - 1])
+                through = torch.mm(delta, layer.weight, out=self._deltas[i - 1])
                 delta = torch.ops.aten.threshold_backward.grad_input(through, below, 0, grad_input=through)
 
     def _by_outputs(self, action: Tensor, slope: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ class AutogradGradient(Gradient):
 
 
 class DenseGradient(Gradient):
-    """For a pair of networks of dense layers alone, without noise, on the CPU; minibatches of one size only.
+    """For a pair of networks of dense layers alone, on the CPU; minibatches of one size only.
 
     Args: as AutogradGradient's, and
         batch_size: transitions in a minibatch.

@@ -21,6 +21,9 @@ class NoisyLinear(nn.Linear):
 
     Args:
         sigma: initial size of the noise, times 1/sqrt(inputs).
+
+    Attributes:
+        noise: its factors (inputs,) and (outputs,), always the same tensors; None before the first.
     """
 
     def __init__(self, inputs: int, outputs: int, sigma: float, generator: torch.Generator) -> None:
@@ -30,34 +33,32 @@ class NoisyLinear(nn.Linear):
         nn.init.uniform_(self.bias, -bound, bound, generator=generator)
         self.weight_sigma = nn.Parameter(torch.full_like(self.weight, sigma * bound))
         self.bias_sigma = nn.Parameter(torch.full_like(self.bias, sigma * bound))
-        self._noise: tuple[Tensor, Tensor] | None = None
+        self.noise: tuple[Tensor, Tensor] | None = None
 
-    def draw_noise(self, generator: torch.Generator) -> None:
-        """Another noise from now on, in the same place; before the first there is none."""
-        outputs, inputs = self.weight.shape
-        drawn = _scaled_noise(inputs, generator), _scaled_noise(outputs, generator)
-        if self._noise is None:
-            self._noise = drawn[0].to(self.weight.device), drawn[1].to(self.weight.device)
-        else:
-            self._noise[0].copy_(drawn[0])
-            self._noise[1].copy_(drawn[1])
+    @property
+    def noise_size(self) -> int:
+        """Numbers of one noise."""
+        return self.in_features + self.out_features
+
+    def set_noise(self, noise: Tensor) -> None:
+        """Another noise (noise_size,) from now on."""
+        if self.noise is None:
+            self.noise = torch.zeros_like(self.weight[0]).detach(), torch.zeros_like(self.bias).detach()
+        self.noise[0].copy_(noise[: self.in_features])
+        self.noise[1].copy_(noise[self.in_features :])
 
     def forward(self, x: Tensor) -> Tensor:
-        if self._noise is None:
+        if self.noise is None:
             return functional.linear(x, self.weight, self.bias)
-        noise_in, noise_out = self._noise
+        noise_in, noise_out = self.noise
         noise = functional.linear(x * noise_in, self.weight_sigma, self.bias_sigma) * noise_out
         return functional.linear(x, self.weight, self.bias) + noise
 
 
-def _scaled_noise(size: int, generator: torch.Generator) -> Tensor:
-    """sign(x) sqrt(|x|) of standard normal x (size,)."""
-    x = torch.randn(size, generator=generator)
-    return x.sign() * x.abs().sqrt()
-
-
 def draw_noise(network: nn.Module, generator: torch.Generator) -> None:
-    """Another noise for every noisy layer of a network."""
-    for module in network.modules():
-        if isinstance(module, NoisyLinear):
-            module.draw_noise(generator)
+    """Another noise for every noisy layer of a network: sign(x) sqrt(|x|) of standard normal x."""
+    layers = [module for module in network.modules() if isinstance(module, NoisyLinear)]
+    sizes = [layer.noise_size for layer in layers]
+    x = torch.randn(sum(sizes), generator=generator)
+    for layer, noise in zip(layers, (x.sign() * x.abs().sqrt_()).to(layers[0].weight.device).split(sizes), strict=True):
+        layer.set_noise(noise)

@@ -49,7 +49,7 @@ class Trainer:
 
     def _make_gradient(self) -> Gradient:
         config, networks = self._config, (self.network, self.target, self.head)
-        if self.device.type == "cpu" and self.network.dense_only and not config.noisy:
+        if self.device.type == "cpu" and self.network.dense_only:
             return DenseGradient(*networks, batch_size=config.batch_size, double=config.double)
         return AutogradGradient(*networks, double=config.double)
 
