@@ -7,6 +7,8 @@ import torch
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learner import DQNLearner
 
+SAVED = ("network", "target")
+
 
 class RecordingGenerator(np.random.Generator):
     """Remembers which rows of the replay buffer were drawn."""
@@ -200,6 +202,16 @@ def test_weights_are_a_snapshot(spec, rng, random_rows):
     learner.update()
     _assert_equal(weights, kept)
     assert any((array != kept[name]).any() for name, array in learner.weights().items())
+
+
+def test_clients_get_the_network_that_they_shall_act_with(spec, rng, random_rows):
+    learners = {name: DQNLearner(settings(act_with=name), spec, np.random.default_rng(7)) for name in SAVED}
+    batch = random_rows(learners["network"], 60)
+    for name, learner in learners.items():
+        learner.add(batch, "client")
+        learner.update()
+        _assert_equal(learner.weights(), learner.save(buffer=False).arrays[name])
+    _assert_equal(learners["network"].save(buffer=False).arrays["target"], learners["target"].weights())
 
 
 def test_changing_the_snapshot_does_not_change_the_model(spec, rng):

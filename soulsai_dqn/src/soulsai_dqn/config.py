@@ -129,6 +129,11 @@ class DQNConfig(Settings):
     target_every: int = Field(
         default=1, ge=1, description="Gradient steps between two such flows; with target_tau 1 this is a hard copy."
     )
+    act_with: Literal["network", "target"] = Field(
+        default="network",
+        description="Whose weights the clients get: the network's, or the target's, a moving average of it and so "
+        "steadier where target_tau is small (Schwarzer et al. 2023).",
+    )
     max_staleness: int = Field(default=3, ge=1, description="Samples of so many newest iterations are admitted.")
     exploration: Literal["epsilon", "ladder", "boltzmann", "noisy"] = Field(
         default="epsilon", description="How clients explore: by a schedule, Ape-X's ladder, in proportion, by noise."

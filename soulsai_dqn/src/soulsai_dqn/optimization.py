@@ -98,8 +98,8 @@ class Trainer:
         self._optimizer.state.pop(self._flat, None)
 
     def weights(self) -> Arrays:
-        """A copy of the online network."""
-        return _arrays(self.network)
+        """A copy of the network that clients act with."""
+        return _arrays(self.target if self._config.act_with == "target" else self.network)
 
     def save(self) -> dict[str, Arrays]:
         """Both networks, the optimizer's moments, and the state of the generator."""
