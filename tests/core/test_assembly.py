@@ -219,6 +219,22 @@ def test_announcement_is_waited_for_as_long_as_one_goes_on():
     assert next(looks, None) is None
 
 
+def test_announcement_is_waited_for_while_the_server_is_away(announced, caplog):
+    caplog.set_level("INFO")
+    transport = MemoryTransport()
+    transport.announce(msgspec.json.encode(announced))
+    answers = iter([TransportError("The server is away."), TransportError("The server is away."), None])
+
+    class Flaky:
+        def read_config(self):
+            if error := next(answers):
+                raise error
+            return transport.read_config()
+
+    assert wait_for_announcement(Flaky(), lambda: True, pause=0.001) == announced
+    assert caplog.text.count("The server is away. Waiting for it.") == 1
+
+
 def test_node_of_another_api_is_refused_with_both_versions():
     transport = MemoryTransport()
     transport.announce(b'{"api": 99, "whatever": "it says"}')

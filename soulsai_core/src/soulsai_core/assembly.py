@@ -24,7 +24,7 @@ from soulsai_core.client import Client
 from soulsai_core.config import Resolved, check_part, load_config, read_secret, resolve
 from soulsai_core.config.models import ClientSettings, RedisSettings
 from soulsai_core.contracts import API_VERSION, Actor, ConnectorContext, Environment, EnvironmentPlugin, Transport
-from soulsai_core.errors import ConfigError, PluginError
+from soulsai_core.errors import ConfigError, PluginError, TransportError
 from soulsai_core.hooks import Observers
 from soulsai_core.messages import Announcement, EnvSpec, Weights
 from soulsai_core.metrics import NodeMetrics
@@ -167,15 +167,19 @@ def _observers(resolved: Resolved, folder: RunFolder, public: dict[str, Any]) ->
 def wait_for_announcement(
     transport: Transport, goes_on: Callable[[], bool], pause: float = 0.05
 ) -> Announcement | None:
-    """What the training node announced, waiting for it as long as `goes_on()`; None if that ended first."""
-    told = False
+    """What the training node announced, waiting for it as long as `goes_on()`, and for the server too if it is lost
+    meanwhile; None if that ended first."""
+    told: set[str] = set()
     while goes_on():
-        payload = transport.read_config()
+        try:
+            payload, missing = transport.read_config(), "Waiting for the training node."
+        except TransportError as error:
+            payload, missing = None, f"{error} Waiting for it."
         if payload is not None:
             return _read_announcement(payload)
-        if not told:
-            log.info("Waiting for the training node.")
-            told = True
+        if missing not in told:
+            log.info("%s", missing)
+            told.add(missing)
         time.sleep(pause)
         pause = min(pause * 1.2, 1.0)
     return None

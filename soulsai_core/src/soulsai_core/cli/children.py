@@ -11,16 +11,21 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from soulsai_core.cli.workers import Workers
 from soulsai_core.config import Config, Resolved
 from soulsai_core.config.secret import VARIABLE, read_secret
 from soulsai_core.run_folder import CONFIG, RunFolder
+from soulsai_core.training import TrainingNode
 
 log = logging.getLogger(__name__)
 
+NO_CLIENT_LEFT = "no client is left"
+
 
 def client_commands(config: Config, address: str | None, clients: int) -> dict[str, list[str]]:
-    """Name -> arguments of so many clients."""
-    common = ["client", "--redis-address", str(address), "--run", config.run.name, "--with-parent"]
+    """Name -> arguments of so many clients. They wait for the server for as long as their parent is there."""
+    server = ["--redis-address", str(address), "--run", config.run.name]
+    common = ["client", *server, "--wait", "inf", "--with-parent"]
     seeds = [[] if config.run.seed is None else ["--seed", str(config.run.seed * 1000 + i)] for i in range(clients)]
     return {f"client-{i + 1}": [*common, *seed] for i, seed in enumerate(seeds)}
 
@@ -72,3 +77,23 @@ def page_told(folder: RunFolder, console: Console) -> Iterator[None]:
         ended.set()
         thread.join()
         folder.page.unlink(missing_ok=True)
+
+
+@contextmanager
+def ended_without_clients(node: TrainingNode, workers: Workers) -> Iterator[None]:
+    """While the block runs, end the training once all clients of ours have given up and nobody else's is there."""
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.2):
+            if workers.complaint is not None and node.latest is not None and not node.latest.clients:
+                node.shutdown(NO_CLIENT_LEFT)
+                return
+
+    thread = threading.Thread(target=look, name="clients-watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -11,13 +11,20 @@ from rich.console import Console
 
 from soulsai_core.assembly import create_folder, make_node, open_transport
 from soulsai_core.catalog import Catalog
-from soulsai_core.cli.children import client_commands, environ, page_told, telemetry_command
+from soulsai_core.cli.children import (
+    NO_CLIENT_LEFT,
+    client_commands,
+    ended_without_clients,
+    environ,
+    page_told,
+    telemetry_command,
+)
 from soulsai_core.cli.display import log_file, progress_line, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
 from soulsai_core.cli.workers import Workers
 from soulsai_core.config import Config, resolve
-from soulsai_core.errors import ConfigError
+from soulsai_core.errors import ConfigError, SoulsAIError
 from soulsai_core.run_folder import CONFIG, RunFolder
 from soulsai_core.training import TrainingNode
 from soulsai_core.transport.embedded import EmbeddedServer
@@ -47,10 +54,10 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             stack.callback(folder.discard_unused)
         stack.enter_context(_findable(folder, settings.address))
         stack.enter_context(log_file(folder.logs / "training-node.log"))
-        children = client_commands(config, settings.address, clients)
+        players = children = client_commands(config, settings.address, clients)
         if not alone:
-            children |= telemetry_command(args, resolved, settings.address, resumed)
-        workers = Workers(children, environ(config), folder.logs)
+            children = {**players, **telemetry_command(args, resolved, settings.address, resumed)}
+        workers = Workers(children, environ(config), folder.logs, clients=players)
         with on_interrupt(lambda reason: _leave_before_start(reason, console), workers.kill):
             stack.callback(workers.close)
             workers.start()
@@ -62,6 +69,8 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
         reason = _run(node, workers, console)
     console.print(f"Training ended: {reason}.", highlight=False)
     console.print(f"The model lies in {node.folder.checkpoint}", highlight=False, soft_wrap=True)
+    if reason == NO_CLIENT_LEFT:
+        raise SoulsAIError(f"No client is left; the last one said: {workers.complaint}")
     return 0
 
 
@@ -84,7 +93,8 @@ def _leave_before_start(reason: str, console: Console) -> None:
 
 def _run(node: TrainingNode, workers: Workers, console: Console) -> str:
     console.print(f"Training {node.folder.name}; Ctrl-C saves and stops.", highlight=False, soft_wrap=True)
-    with on_interrupt(node.shutdown, workers.kill), progress_line(console, lambda: node.latest):
+    progress = progress_line(console, lambda: node.latest)
+    with on_interrupt(node.shutdown, workers.kill), progress, ended_without_clients(node, workers):
         return node.run()
 
 

@@ -1,0 +1,57 @@
+"""Clients of `soulsai train` that cannot play: trying again is no help, and the person is told why."""
+
+import pytest
+
+pytestmark = pytest.mark.stack
+
+ENVIRONMENT = """
+import gymnasium
+import numpy as np
+import os
+from pathlib import Path
+
+class Env(gymnasium.Env):
+    observation_space = gymnasium.spaces.Box(-1, 1, (4,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(4, np.float32), {}
+
+    def step(self, action):
+        try:
+            Path(os.environ["ONLY_ONE_FAILS"], "somebody-failed").touch(exist_ok=False)
+        except (KeyError, FileExistsError):
+            if "ONLY_ONE_FAILS" in os.environ:
+                return np.zeros(4, np.float32), 1.0, self.np_random.random() < 0.1, False, {}
+        raise ValueError("the level map is missing")
+
+gymnasium.register("Unplayable-v0", Env)
+"""
+SETTINGS = ["environment.config.id=unplayable:Unplayable-v0"]
+
+
+@pytest.fixture
+def unplayable(stack, tmp_path):
+    """The stack, with an environment that fails at its first step; for one client alone if that variable is set."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "unplayable.py").write_text(ENVIRONMENT)
+    stack.add_to_path(tmp_path / "site")
+    return stack
+
+
+def test_training_ends_with_the_sentence_once_no_client_is_left(unplayable):
+    output = unplayable.train(settings=SETTINGS).ends(2)
+    assert output.count("gave up: ") == 2 and "Starting it again" not in output
+    assert "Training ended: no client is left." in output
+    assert (unplayable.run_folder / "checkpoint").is_dir()
+    last = output.rstrip().splitlines()[-1]
+    assert last.startswith("soulsai: No client is left; ") and "the level map is missing" in last
+    assert not unplayable.processes()
+
+
+def test_other_clients_go_on_without_one_that_gave_up(unplayable, tmp_path):
+    unplayable.environ["ONLY_ONE_FAILS"] = str(tmp_path)
+    output = unplayable.train(steps=1000, settings=SETTINGS).ends()
+    assert output.count("gave up: ") == 1 and "1 of 2 clients go on." in output
+    assert "the level map is missing" in output and "environment steps were trained" in output
