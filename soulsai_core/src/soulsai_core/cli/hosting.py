@@ -67,11 +67,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             if "telemetry" in children:
                 stack.enter_context(page_told(folder, console))
         reason = _run(node, workers, console)
-    console.print(f"Training ended: {reason}.", highlight=False)
-    console.print(f"The model lies in {node.folder.checkpoint}", highlight=False, soft_wrap=True)
-    if reason == NO_CLIENT_LEFT:
-        raise SoulsAIError(f"No client is left; the last one said: {workers.complaint}")
-    return 0
+    return _conclude(node, reason, workers, console)
 
 
 def _config_and_folder(args: argparse.Namespace) -> tuple[Config, RunFolder | None]:
@@ -96,6 +92,14 @@ def _run(node: TrainingNode, workers: Workers, console: Console) -> str:
     progress = progress_line(console, lambda: node.latest)
     with on_interrupt(node.shutdown, workers.kill), progress, ended_without_clients(node, workers):
         return node.run()
+
+
+def _conclude(node: TrainingNode, reason: str, workers: Workers, console: Console) -> int:
+    console.print(f"Training ended: {reason}.", highlight=False)
+    console.print(f"The model lies in {node.folder.checkpoint}", highlight=False, soft_wrap=True)
+    if reason == NO_CLIENT_LEFT:
+        raise SoulsAIError(f"No client is left; the last one said: {workers.complaint}")
+    return 0
 
 
 @contextmanager
