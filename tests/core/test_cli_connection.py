@@ -39,11 +39,46 @@ def test_options_go_before_variables_and_these_before_the_defaults(options, monk
     )  # fmt: skip
 
 
-def test_only_who_hosts_is_asked_through_its_configuration_file(options, tmp_path):
-    (tmp_path / "config.yaml").write_text("redis: {address: 'rediss://server@here'}")
-    assert connection_of(options(reads_config=True))[0].address == "rediss://server@here"
+def test_whoever_hosts_is_asked_through_all_layers_of_settings_and_a_player_through_variables(options, tmp_path):
+    (tmp_path / "config.yaml").write_text("{redis: {address: 'rediss://server@here'}, run: {name: r2}}")
+    (tmp_path / "other.yaml").write_text("redis: {address: there, secret_file: other.secret}")
+
+    def asked(*words):
+        settings, run, _ = connection_of(options(*words, reads_config=True))
+        return settings.address, settings.secret_file, run
+
+    assert asked() == ("rediss://server@here", "redis.secret", "r2")
+    assert asked("--config", "other.yaml") == ("there", "other.secret", "main")
+    assert asked("--config", "other.yaml", "--set", "redis.address=set", "--set", "run.name=r3") == (
+        "set", "other.secret", "r3",
+    )  # fmt: skip
+    assert asked("--redis-address", "given", "--set", "redis.address=set")[0] == "given"
     with pytest.raises(ConfigError, match="No training runs on this machine"):
         connection_of(options())
+
+
+def test_a_training_is_looked_for_where_the_settings_save_it(options, tmp_path):
+    (tmp_path / "kept" / "t").mkdir(parents=True)
+    (tmp_path / "kept" / "t" / "address").write_text("unix:///run/socket\n")
+    (tmp_path / "config.yaml").write_text("run: {saves: kept}")
+    assert connection_of(options(reads_config=True))[0].address == "unix:///run/socket"
+    with pytest.raises(ConfigError, match="under elsewhere"):
+        connection_of(options("--saves", "elsewhere", reads_config=True))
+
+
+@pytest.mark.parametrize("command", ["status", "quicksave", "shutdown", "contributors", "revoke bob", "invite bob"])
+def test_commands_of_whoever_hosts_read_the_folders_configuration(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text("redis: {address: '127.0.0.1:1'}")
+    assert main(command.split()) == 2
+    assert "No Redis server answers at 127.0.0.1:1" in capsys.readouterr().err
+    (tmp_path / "config.yaml").write_text("redis: {adress: '127.0.0.1:1'}")
+    assert main(command.split()) == 2
+    assert (
+        "redis.adress: there is no such setting (config.yaml). Did you mean redis.address?" in capsys.readouterr().err
+    )
+    assert main([*command.split(), "--config", "gone.yaml"]) == 2
+    assert "There is no configuration file gone.yaml" in capsys.readouterr().err
 
 
 def test_a_note_of_a_training_here_is_the_last_resort(options, tmp_path):

@@ -117,3 +117,18 @@ def test_password_from_the_secret_file_opens_the_server_to_all(stack, make_serve
     for file in stack.folder.rglob("*"):
         if file.is_file() and file.name != "redis.secret":
             assert b"p@ss" not in file.read_bytes(), f"{file} gives the password away"
+
+
+def test_commands_in_its_folder_find_the_server_by_the_same_settings(stack, make_server, repository, trained):
+    server = make_server("right")
+    (stack.folder / "redis.secret").write_text("requirepass right\n")
+    small = (repository / "tests" / "integration" / "small.yaml").read_text()
+    (stack.folder / "config.yaml").write_text(f"{small}\nredis: {{address: '{server.address}'}}\n")
+    node = stack.start("training-node")
+    client = stack.start("client", "--redis-address", server.address)
+    trained(server.address, 300, node)
+    assert stack.run_folder.name in stack.run("status")
+    assert (stack.folder / stack.run("quicksave").strip()).is_dir()
+    assert "checkpoint" in stack.run("shutdown")
+    node.ends()
+    client.ends()

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from soulsai_core.cli.options import add_file_argument, add_set_argument
 from soulsai_core.errors import ConfigError, TransportError
 
 if TYPE_CHECKING:
@@ -19,22 +20,30 @@ def add_connection_arguments(parser: argparse.ArgumentParser, *, reads_config: b
     """--redis-address, --run, --secret-file, --ca-file and --saves.
 
     Args:
-        reads_config: what is not given comes from config.yaml, as for a training; else from variables alone.
+        reads_config: what is not given comes from the same settings as for a training, and there are --config and
+            --set; else it comes from variables alone.
     """
+    if reads_config:
+        add_file_argument(parser)
+        add_set_argument(parser)
     parser.add_argument(
         "--redis-address",
         metavar="ADDRESS",
-        help="HOST, HOST:PORT or a redis://, rediss:// or unix:// URL (default: the training on this machine)",
+        help="HOST, HOST:PORT or a redis://, rediss:// or unix:// URL "
+        "(default: redis.address, else the training on this machine)",
     )
-    parser.add_argument("--run", metavar="NAME", help="name of the run (default: main)")
+    parser.add_argument("--run", metavar="NAME", help="name of the run (default: run.name, which is main)")
     parser.add_argument(
         "--secret-file",
         metavar="FILE",
-        help="file with `requirepass PASSWORD`, if there is one (default: redis.secret)",
+        help="file with `requirepass PASSWORD`, if there is one (default: redis.secret_file, which is redis.secret)",
     )
     parser.add_argument("--ca-file", metavar="FILE", help="certificate of the authority to trust for rediss://")
     parser.add_argument(
-        "--saves", default="saves", type=Path, metavar="FOLDER", help="where to look for a training on this machine"
+        "--saves",
+        type=Path,
+        metavar="FOLDER",
+        help="where to look for a training on this machine (default: run.saves, which is saves)",
     )
     parser.set_defaults(reads_config=reads_config)
 
@@ -70,9 +79,10 @@ def connection_of(args: argparse.Namespace) -> tuple[RedisSettings, str, bool]:
     """The server's settings, the run, and whether somebody told the address (else it is noted on this machine)."""
     from soulsai_core.config import load_config, load_environment
 
-    config = load_config() if args.reads_config else load_environment(os.environ)
+    config = load_config(args.config, args.set) if args.reads_config else load_environment(os.environ)
+    saves = args.saves or Path(config.run.saves)
     told = args.redis_address or config.redis.address
-    given = {"secret_file": args.secret_file, "ca_file": args.ca_file, "address": told or _noted(args.saves)}
+    given = {"secret_file": args.secret_file, "ca_file": args.ca_file, "address": told or _noted(saves)}
     settings = config.redis.model_copy(update={name: value for name, value in given.items() if value is not None})
     return settings, args.run or config.run.name, told is not None
 

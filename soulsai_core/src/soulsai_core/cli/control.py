@@ -10,7 +10,7 @@ from soulsai_core.errors import TransportError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The connection's, and what to save."""
-    add_connection_arguments(parser)
+    add_connection_arguments(parser, reads_config=True)
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds to wait for the answer")
     if parser.prog.endswith("quicksave"):
         parser.add_argument("--save-buffer", action="store_true", help="include the replay buffer")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """--config, --preset, --set and --seed."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings (default: config.yaml, if it is there)")
+    add_file_argument(parser)
     parser.add_argument(
         "--preset",
         action="append",
@@ -24,6 +24,11 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_set_argument(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="the same as --set run.seed=N")
+
+
+def add_file_argument(parser: argparse.ArgumentParser) -> None:
+    """--config alone."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings (default: config.yaml, if it is there)")
 
 
 def add_set_argument(parser: argparse.ArgumentParser) -> None:

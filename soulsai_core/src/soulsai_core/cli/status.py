@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The connection's, and how to show it."""
-    add_connection_arguments(parser)
+    add_connection_arguments(parser, reads_config=True)
     parser.add_argument("--watch", action="store_true", help="show it again every second, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print it as JSON, for programs")
 
