@@ -38,6 +38,10 @@ class Misbehaving(ScriptedEnvironment):
         if self.steps == self.at:
             self.misbehave()
         return super().step(actions)
+    def reset(self):
+        if self.what == "hang in reset":
+            time.sleep(1000)
+        return super().reset()
     def misbehave(self):
         if self.what == "hang":
             time.sleep(1000)
@@ -130,8 +134,15 @@ def test_hanging_step_is_ended_at_its_deadline(isolate):
         environment.step(ACTION)
 
 
+def test_hanging_reset_is_ended_at_its_deadline_too(isolate):
+    environment = isolate("hang in reset")
+    environment._start_timeout = 0.3
+    with pytest.raises(EnvironmentNotReady, match=r"hangs: it did not reset within 0\.3 s"):
+        environment.reset()
+
+
 def test_hanging_start_is_ended_at_its_deadline(make):
-    with pytest.raises(EnvironmentFailure, match="did not start within 4 s"):
+    with pytest.raises(EnvironmentNotReady, match="did not start within 4 s"):
         IsolatedEnvironment(make("hang"), step_timeout=PATIENCE, start_timeout=4)
     assert not [child for child in multiprocessing.active_children() if child.name == "environment"]
 

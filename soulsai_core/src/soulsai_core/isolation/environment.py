@@ -19,13 +19,16 @@ _FAREWELL = 5.0
 
 
 class IsolatedEnvironment(Environment):
-    """Starts the process at once. What hangs is ended; what crashes is noticed; both raise EnvironmentFailure.
+    """Starts the process at once. What hangs is ended; what crashes is noticed; both raise EnvironmentFailure. While a
+    step is computed over there, there is time for something else here.
 
     Args:
         make: makes the environment over there; it must be importable there, as `installed(...)` is.
         step_timeout: seconds for a step; for an environment that resets within a step this includes the reset.
         start_timeout: seconds for the start, and for each reset.
     """
+
+    overlapping = True
 
     def __init__(self, make: Callable[[], Environment], *, step_timeout: float, start_timeout: float) -> None:
         self._step_timeout = step_timeout
@@ -36,7 +39,7 @@ class IsolatedEnvironment(Environment):
         self._process.start()
         theirs.close()
         self._resets_next = True
-        self._closed = False
+        self._closed = self._under_way = False
         try:
             self.num_envs = int(self._receive(READY, start_timeout, "start"))
         except EnvironmentFailure:
@@ -45,12 +48,21 @@ class IsolatedEnvironment(Environment):
 
     def reset(self) -> Step:
         """Start all episodes."""
-        return self._ask(RESET, self._start_timeout, "reset")
+        self._ask(RESET, "reset")
+        return self._answer(self._start_timeout, "reset")
 
     def step(self, actions: np.ndarray) -> Step:
         """Step all rows; where the step only resets a row, it may take as long as a reset."""
-        timeout = self._start_timeout if self._resets_next else self._step_timeout
-        return self._ask(ACT + encode(actions), timeout, "step")
+        self.step_async(actions)
+        return self.step_wait()
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Let the other process begin a step."""
+        self._ask(ACT + encode(actions), "step")
+
+    def step_wait(self) -> Step:
+        """The answer. Its deadline is counted from this call."""
+        return self._answer(self._start_timeout if self._resets_next else self._step_timeout, "step")
 
     def close(self) -> None:
         """Ask the other process to close the environment and leave, and end it if it does not."""
@@ -62,17 +74,29 @@ class IsolatedEnvironment(Environment):
         except OSError:
             pass
         else:
+            self._let_answer()
             self._process.join(_FAREWELL)
         self._end()
         self._connection.close()
 
-    def _ask(self, order: bytes, timeout: float, what: str) -> Step:
+    def _let_answer(self) -> None:
+        """A step was under way: the other process cannot leave before somebody has taken its answer."""
+        try:
+            if self._under_way and self._connection.poll(_FAREWELL):
+                self._connection.recv_bytes()
+        except (EOFError, OSError):
+            pass
+
+    def _ask(self, order: bytes, what: str) -> None:
         if self._closed:
             raise EnvironmentFailure(f"The environment is closed and cannot {what}.")
         try:
             self._connection.send_bytes(order)
         except OSError:
             raise self._died(what) from None
+        self._under_way = True
+
+    def _answer(self, timeout: float, what: str) -> Step:
         step = decode_step(self._receive(STEP, timeout, what))
         ended = step.terminated | step.truncated
         self._resets_next = bool(ended.any()) and len(step.final) < int(ended.sum())
@@ -82,8 +106,9 @@ class IsolatedEnvironment(Environment):
         try:
             if not self._connection.poll(timeout):
                 self._end()
-                raise EnvironmentFailure(f"The environment hangs: it did not {what} within {timeout:g} s.")
+                raise EnvironmentNotReady(f"The environment hangs: it did not {what} within {timeout:g} s.")
             answer = self._connection.recv_bytes()
+            self._under_way = False
         except (EOFError, OSError):
             raise self._died(what) from None
         if answer[:1] == NOT_READY:
