@@ -17,7 +17,7 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 PLUGINS = [path for path in SOURCES if CORE not in path.parents]
 
 VALUES = {"errors", "messages"}
-TOOLS = {"backoff", "flow", "freshness", "grouping", "ledger", "rates", "roster", "stepping", "tally", "wire"}
+TOOLS = {"backoff", "flow", "freshness", "ledger", "rates", "roster", "stepping", "tally", "wire"}
 CONTRACTS = VALUES | {"contracts"}
 ALLOWED = {
     # what stands alone
@@ -62,7 +62,9 @@ ALLOWED = {
     # the client's rooms
     "uplink": {"contracts", "messages", "flow", "supervised", "wire"},
     "downlink": CONTRACTS | {"flow", "supervised", "wire"},
-    "client": CONTRACTS | TOOLS | {"config", "downlink", "uplink", "watchdog"},
+    "outbox": CONTRACTS | {"config", "flow", "grouping"},
+    "renewal": {"contracts", "downlink", "messages", "outbox"},
+    "client": CONTRACTS | TOOLS | {"config", "downlink", "outbox", "renewal", "uplink", "watchdog"},
     # whole folders: what lies in them may import each other, and this
     "transport": {"contracts", "errors"},
     "config": {"contracts", "errors", "catalog", "transport.address"},

@@ -6,6 +6,9 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
 
 from soulsai_core.backoff import delays
 from soulsai_core.config import ClientSettings
@@ -13,9 +16,10 @@ from soulsai_core.contracts import Actor, Environment, Transport
 from soulsai_core.downlink import Downlink
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, SoulsAIError
 from soulsai_core.flow import Flow
-from soulsai_core.grouping import messages, row_bytes
-from soulsai_core.messages import ClientInfo, Weights
+from soulsai_core.messages import ClientInfo, Step
+from soulsai_core.outbox import Outbox
 from soulsai_core.rates import Rate
+from soulsai_core.renewal import Renewal
 from soulsai_core.stepping import transitions
 from soulsai_core.tally import EpisodeTally
 from soulsai_core.uplink import Uplink
@@ -73,17 +77,14 @@ class Client:
         self._rate = Rate()
         self._stopped = threading.Event()
         self._reason = "stopped"
-        self._weights: Weights | None = None
-        self._iteration = self._place = -1
-        self._pending = 0
-        self._send_at = 0.0
-        self._group = 1  # until the first message shows how large a row is
         self._flow = Flow(limited=settings.backpressure == "wait", clock=clock)
         self._tally = EpisodeTally(client, clock)
         self._trouble = ""
         self._watchdog = Watchdog(late_after=settings.late_step_s, min_per_minute=settings.min_steps_per_minute)
         self._downlink = Downlink(transport, session, client, self._flow, rng)
         self._uplink = self._make_uplink(transport, session, rng)
+        self._outbox = Outbox(actor, self._flow, settings, self._uplink.send)
+        self._renewal = Renewal(actor, self._downlink, self._outbox)
 
     def _make_uplink(self, transport: Transport, session: str, rng: random.Random) -> Uplink:
         return Uplink(
@@ -104,11 +105,11 @@ class Client:
         self._downlink.start()
         self._uplink.start()
         try:
-            while self._weights is None and self._goes_on():
+            while self._renewal.weights is None and self._goes_on():
                 self._downlink.wait_newer(-1, _WAIT)
                 self._check_threads()
-                self._renew_weights()
-            if self._weights is not None:
+                self._renewal.renew()
+            if self._renewal.weights is not None:
                 self._sample_through_failures()
         finally:
             self._leave()
@@ -142,26 +143,31 @@ class Client:
         self.restarts += 1
         self._trouble = str(error)
         self._actor.cut()
-        for episode in self._tally.abandon(self._iteration):
+        for episode in self._tally.abandon(self._renewal.iteration):
             self._uplink.report(episode)
-        self._send()
+        self._outbox.send()
         self._wait(self._stopped, pause)
 
     def _sample(self, environment: Environment) -> None:
-        actor, tally, rows = self._actor, self._tally, environment.num_envs
+        actor, tally, outbox, renewal = self._actor, self._tally, self._outbox, self._renewal
         clock, watchdog, downlink = self._clock, self._watchdog, self._downlink
+        rows, overlapping = environment.num_envs, environment.overlapping
+        play = partial(self._step_and_work, environment) if overlapping else environment.step
+        renew = renewal.renew_prepared if overlapping else renewal.renew
         step = environment.reset()
         tally.begin(rows)
         watchdog.begin(rows)
+        renewal.renew()
         while self._goes_on():
-            if downlink.newest is not self._weights:
-                self._renew_weights()
-            if not self._may_step(rows):
+            if downlink.newest is not renewal.weights:
+                renew()
+            if not self._may_step(rows, overlapping):
                 self._check_threads()
+                renewal.renew()
                 continue
             actions = actor.act(step.observations, step.masks)
             asked = clock()
-            after = environment.step(actions)
+            after = play(actions)
             now = clock()
             late = watchdog.note(now - asked, after)
             led_to = transitions(step, actions, after)
@@ -169,14 +175,22 @@ class Client:
                 actor.cut()
             elif led_to is not None:
                 actor.add(led_to)
-                self._count(len(led_to.rows), now)
-            for episode in tally.add(after, self._iteration, actor.metrics):
+                outbox.count(len(led_to.rows), now)
+                self.env_steps += len(led_to.rows)
+            for episode in tally.add(after, renewal.iteration, actor.metrics):
                 self._uplink.report(episode)
                 self._trouble = ""
             step = after
-            if self._pending and (self._pending >= self._group or now >= self._send_at):
+            if not overlapping and outbox.due(now):
                 self._send()
-                self._check_threads()
+
+    def _step_and_work(self, environment: Environment, actions: np.ndarray) -> Step:
+        """While the environment computes elsewhere, do what would hold it up between two steps."""
+        environment.step_async(actions)
+        if self._outbox.due(self._clock()):
+            self._send()
+        self._renewal.prepare()
+        return environment.step_wait()
 
     def _goes_on(self) -> bool:
         return self._downlink.ended is None and not self._stopped.is_set()
@@ -185,51 +199,23 @@ class Client:
         self._uplink.check()
         self._downlink.check()
 
-    def _renew_weights(self) -> None:
-        """Swap in newer weights. What was chosen with the old ones is sent first: waiting would only age it."""
-        newest = self._downlink.newest
-        if newest is not None:
-            if self._pending:
-                self._send()
-            self._tell_place()
-            self._actor.load(newest)
-            self._weights = newest
-            self._iteration = newest.iteration
-
-    def _tell_place(self) -> None:
-        """Which of the clients this one is, if that is known and new."""
-        if self._downlink.place is not None and self._downlink.place != self._place:
-            self._place = self._downlink.place
-            self._actor.placed(self._place)
-
-    def _may_step(self, rows: int) -> bool:
+    def _may_step(self, rows: int, overlapping: bool) -> bool:
         """True if the actor, the node and the buffer let us go on; otherwise wait a moment for what does not."""
         if not self._actor.ready():
-            self._send()
-            self._downlink.wait_newer(self._iteration, _WAIT)
+            self._outbox.send()
+            self._downlink.wait_newer(self._renewal.iteration, _WAIT)
             return False
-        if not self._flow.has_room(self._pending + rows):
-            self._send()
+        if not self._flow.has_room(self._outbox.rows + rows):
+            self._outbox.send()
             self._flow.wait_for_room(rows, _WAIT)
             return False
-        return self._pending > 0 or self._uplink.wait_for_room(_WAIT)  # it fills up only by what was just sent
-
-    def _count(self, rows: int, now: float) -> None:
-        if not self._pending:
-            self._send_at = now + self._settings.max_group_age_s
-        self._pending += rows
-        self.env_steps += rows
+        if self._outbox.rows and not overlapping:  # the buffer fills up only by what was just sent
+            return True
+        return self._uplink.wait_for_room(_WAIT)
 
     def _send(self) -> None:
-        """Half of the window circulates as one message: the next one is made while it is on its way."""
-        batch = self._actor.take()
-        self._pending = 0
-        if batch is None:
-            return
-        max_bytes = int(self._settings.max_group_mb * 2**20)
-        self._group = max(min(self._settings.max_group_rows, max_bytes // row_bytes(batch), self._flow.window // 2), 1)
-        for part in messages(batch, max_bytes):
-            self._uplink.send(part)
+        self._outbox.send()
+        self._check_threads()
 
     def _info(self) -> ClientInfo:
         mean, slowest = self._watchdog.take_times()
@@ -249,8 +235,8 @@ class Client:
 
     def _leave(self) -> None:
         try:
-            if self._weights is not None:
-                self._send()
+            if self._renewal.weights is not None:
+                self._outbox.send()
             self._uplink.close(_FAREWELL)
         except SoulsAIError as error:
             log.warning("While leaving: %s", error)

@@ -101,12 +101,18 @@ class Learner(ABC):
 class Actor(ABC):
     """An algorithm's client half: picks actions for n environments and turns steps into samples.
 
-    The client calls `load`, `act`, `add` and `take` from one thread.
+    The client calls `load`, `act`, `add` and `take` from one thread. Where the environment computes elsewhere (see
+    `Environment.overlapping`), `take` and `prepare` come while a step is under way: between `act` and the `add` of what
+    it led to. `load` never does.
     """
 
     @abstractmethod
     def load(self, weights: Weights) -> None:
         """Use these weights from now on. Called before the first `act`, then between steps."""
+
+    def prepare(self, weights: Weights) -> None:
+        """These are likely to be loaded next, perhaps in a moment when a game waits: do now what takes long. Nothing
+        changes before `load`, which may also come without this, or with others."""
 
     @abstractmethod
     def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:
@@ -139,9 +145,16 @@ class Actor(ABC):
 
 
 class Environment(ABC):
-    """n environments of one kind, stepped together. One environment is n = 1."""
+    """n environments of one kind, stepped together. One environment is n = 1.
+
+    Attributes:
+        overlapping: a step is computed elsewhere, in another process for example. The client then steps by
+            `step_async` and `step_wait`, and does between them what takes it long: sending samples, preparing weights.
+    """
 
     num_envs: int
+    overlapping: bool = False
+    _asked_for: np.ndarray | None = None
 
     @abstractmethod
     def reset(self) -> Step:
@@ -152,9 +165,20 @@ class Environment(ABC):
         """Step all rows; ended rows start their next episode by themselves (see `Step`). The arrays of a Step are new
         each time: whoever got one may keep it."""
 
+    def step_async(self, actions: np.ndarray) -> None:
+        """Begin a step, and return at once. Nothing else but `step_wait` and `close` may follow."""
+        self._asked_for = actions
+
+    def step_wait(self) -> Step:
+        """Wait for the step that was begun; the answer and the failures are those of `step`."""
+        actions, self._asked_for = self._asked_for, None
+        if actions is None:
+            raise RuntimeError("step_wait was called before step_async")
+        return self.step(actions)
+
     @abstractmethod
     def close(self) -> None:
-        """Leave nothing behind. May be called twice, and after a failure."""
+        """Leave nothing behind. May be called twice, after a failure, and while a step is under way."""
 
 
 @dataclass(frozen=True, slots=True)

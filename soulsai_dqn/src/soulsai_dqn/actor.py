@@ -13,6 +13,7 @@ from soulsai_dqn.exploration import Explorer, random_action
 from soulsai_dqn.features import Features, number_of_actions
 from soulsai_dqn.normalization import MEAN
 from soulsai_dqn.policy import NoisyQ, NormalizedQ, NumpyQ, Policy
+from soulsai_dqn.prepared import Prepared
 from soulsai_dqn.priorities import td_errors
 from soulsai_dqn.step_log import StepLog
 from soulsai_dqn.trajectory import Trajectory
@@ -30,6 +31,7 @@ class DQNActor(Actor):
         self._log = StepLog(self._features, self._actions, masked=spec.masked, rewards=self._rewards)
         self._explorer = Explorer(config, rng)
         self._trajectories: dict[int, Trajectory] = {}
+        self._prepared = Prepared(self._policy_of)
         self._policy: Policy | None = None
         self._iteration = -1
         self._shares: list[float] = []
@@ -37,8 +39,11 @@ class DQNActor(Actor):
     def placed(self, place: int) -> None:
         self._explorer.placed(place)
 
+    def prepare(self, weights: Weights) -> None:
+        self._prepared.prepare(weights.arrays)
+
     def load(self, weights: Weights) -> None:
-        self._policy = self._policy_of(weights.arrays)
+        self._policy = self._prepared.policy(weights.arrays)
         self._iteration = weights.iteration
         self._explorer.follow(weights.env_steps)
         self._shares = [self._explorer.share(row) for row in range(len(self._shares))]

@@ -12,6 +12,7 @@ from soulsai_dqn.features import IMAGE, VECTOR, Features, number_of_actions
 from soulsai_dqn.frames import FrameStack, FrameTrajectory
 from soulsai_dqn.normalization import MEAN
 from soulsai_dqn.policy import NormalizedQ, Policy
+from soulsai_dqn.prepared import Prepared
 from soulsai_dqn.priorities import td_errors
 from soulsai_dqn.rewards import learned_rewards
 
@@ -27,6 +28,7 @@ class FrameActor(Actor):
         self._actions = number_of_actions(spec)
         self._masked = spec.masked
         self._explorer = Explorer(config, rng)
+        self._prepared = Prepared(self._policy_of)
         self._policy: Policy | None = None
         self._iteration = -1
         self._stacks: dict[int, FrameStack] = {}
@@ -35,15 +37,21 @@ class FrameActor(Actor):
     def placed(self, place: int) -> None:
         self._explorer.placed(place)
 
-    def load(self, weights: Weights) -> None:
-        from soulsai_dqn.torch_policy import TorchQ
+    def prepare(self, weights: Weights) -> None:
+        self._prepared.prepare(weights.arrays)
 
-        arrays = {name: array for name, array in weights.arrays.items() if not name.startswith("normalizer.")}
-        noise = self._rng if self._config.exploration == "noisy" else None
-        policy: Policy = TorchQ(arrays, self._config, self._features, self._actions, noise)
-        self._policy = NormalizedQ(policy, weights.arrays) if MEAN in weights.arrays else policy
+    def load(self, weights: Weights) -> None:
+        self._policy = self._prepared.policy(weights.arrays)
         self._iteration = weights.iteration
         self._explorer.follow(weights.env_steps)
+
+    def _policy_of(self, arrays: Arrays) -> Policy:
+        from soulsai_dqn.torch_policy import TorchQ
+
+        plain = {name: array for name, array in arrays.items() if not name.startswith("normalizer.")}
+        noise = self._rng if self._config.exploration == "noisy" else None
+        policy: Policy = TorchQ(plain, self._config, self._features, self._actions, noise)
+        return NormalizedQ(policy, arrays) if MEAN in arrays else policy
 
     def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:
         if self._policy is None:

@@ -10,6 +10,7 @@ from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.encoders import chosen_network, mlp
 from soulsai_dqn.exploration import Explorer
 from soulsai_dqn.features import Features, number_of_actions
+from soulsai_dqn.prepared import Prepared
 from soulsai_dqn.recurrent_policy import RecurrentPolicy, RecurrentQ
 from soulsai_dqn.rescaling import grown, shrunk
 from soulsai_dqn.sequences import step_columns
@@ -34,6 +35,7 @@ class RecurrentActor(Actor):
         options = {"masked": spec.masked, "prioritized": prioritized}
         self._columns = step_columns(self._features, self._actions, self._width, **options)
         self._explorer = Explorer(config, rng)
+        self._prepared = Prepared(self._policy_of)
         self._policy: RecurrentPolicy | None = None
         self._iteration = -1
         self._memories: dict[int, _Memory] = {}
@@ -43,8 +45,11 @@ class RecurrentActor(Actor):
     def placed(self, place: int) -> None:
         self._explorer.placed(place)
 
+    def prepare(self, weights: Weights) -> None:
+        self._prepared.prepare(weights.arrays)
+
     def load(self, weights: Weights) -> None:
-        self._policy = self._policy_of(weights.arrays)
+        self._policy = self._prepared.policy(weights.arrays)
         self._iteration = weights.iteration
         self._explorer.follow(weights.env_steps)
 

@@ -1,0 +1,59 @@
+"""How the actor gets newer weights."""
+
+from __future__ import annotations
+
+from soulsai_core.contracts import Actor
+from soulsai_core.downlink import Downlink
+from soulsai_core.messages import Weights
+from soulsai_core.outbox import Outbox
+
+
+class Renewal:
+    """Loads the newest weights between two steps, so that whatever chose an action also sees what it led to.
+
+    Attributes:
+        weights: the actor's, None before the first.
+        iteration: theirs, -1 before.
+    """
+
+    def __init__(self, actor: Actor, downlink: Downlink, outbox: Outbox) -> None:
+        self.weights: Weights | None = None
+        self.iteration = -1
+        self._actor = actor
+        self._downlink = downlink
+        self._outbox = outbox
+        self._prepared: Weights | None = None
+        self._place = -1
+
+    def renew(self) -> None:
+        """Load newer weights, if there are any. What was chosen with the old ones is sent first: waiting would only
+        age it."""
+        newest = self._downlink.newest
+        if newest is not None and newest is not self.weights:
+            if self._outbox.rows:
+                self._outbox.send()
+            self._load(newest)
+
+    def prepare(self) -> bool:
+        """A step is under way: let the actor prepare newer weights. False if there is nothing to prepare."""
+        newest = self._downlink.newest
+        if newest is None or newest is self.weights or newest is self._prepared:
+            return False
+        self._actor.prepare(newest)
+        self._prepared = newest
+        return True
+
+    def renew_prepared(self) -> None:
+        """Load what was prepared. What was chosen with the old weights is sent while the next step is under way."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            self._outbox.hurry()
+            self._load(prepared)
+
+    def _load(self, weights: Weights) -> None:
+        if self._downlink.place is not None and self._downlink.place != self._place:
+            self._place = self._downlink.place
+            self._actor.placed(self._place)
+        self._actor.load(weights)
+        self.weights, self._prepared = weights, None
+        self.iteration = weights.iteration
