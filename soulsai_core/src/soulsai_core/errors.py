@@ -24,8 +24,8 @@ class EnvironmentFailure(SoulsAIError):
 
 
 class EnvironmentNotReady(EnvironmentFailure):
-    """An environment does not work yet, and may do so later without a change to the settings: the game is not running, say,
-    or hangs. A client tells the player and tries again."""
+    """An environment does not work yet, and may do so later without a change to the settings: the game is not running
+    yet, or hangs. A client tells the player and tries again."""
 
 
 class CheckpointError(SoulsAIError):
