@@ -137,10 +137,14 @@ class CategoricalHead(Head):
 
     def target(self, reward: Tensor, discount: Tensor, following: Tensor) -> Tensor:
         """The probabilities of `reward + discount * support`, each shared between its two neighbours in the support by
-        their distance (algorithm 1): neighbour i gets max(0, 1 - |value - support_i| / step)."""
+        their distance (algorithm 1). What lies on a value of the support stays there whole."""
         moved = self._backed_up(reward, discount, self._support).clamp_(self._low, self._high)
-        share = (moved.unsqueeze(1) - self._support.unsqueeze(1)).abs_().div_(-self._step).add_(1.0).clamp_(min=0.0)
-        return torch.bmm(share, following.softmax(1).unsqueeze(2)).squeeze(2)
+        place = moved.sub_(self._low).div_(self._step).clamp_(max=self.atoms - 1)
+        below = place.floor()
+        probabilities, to_above = following.softmax(1), place - below
+        index, above = below.long(), probabilities * to_above
+        shared = torch.zeros_like(probabilities).scatter_add_(1, index, probabilities - above)
+        return shared.scatter_add_(1, index.add_(1).clamp_(max=self.atoms - 1), above)
 
     def loss(self, chosen: Tensor, target: Tensor) -> Tensor:
         return -(target * chosen.log_softmax(1)).sum(1)
