@@ -12,7 +12,7 @@ from soulsai_core.contracts import Transport
 from soulsai_core.errors import WireError
 from soulsai_core.flow import Flow
 from soulsai_core.messages import Progress, Weights
-from soulsai_core.supervised import SupervisedLoop
+from soulsai_core.supervised import Supervised, SupervisedLoop
 from soulsai_core.wire import decode_weights
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _WAIT = 1.0
 NEW_TRAINING = "another training has begun"
 
 
-class Downlink:
+class Downlink(Supervised):
     """Waits for progress, and fetches the model whenever there is a newer one, or one of a new node: that node may have
     resumed from a checkpoint older than what we hold.
 
@@ -49,15 +49,6 @@ class Downlink:
         self._looked = False
         self._node = ""
 
-    def start(self) -> None:
-        """Start listening."""
-        self._loop.start()
-
-    def check(self) -> None:
-        """Raise what ended the thread, if anything did."""
-        if self._loop.failure is not None:
-            raise self._loop.failure
-
     def wait_newer(self, iteration: int, timeout: float) -> bool:
         """Block until weights newer than `iteration` are there; False after the time-out."""
         with self._arrived:
@@ -67,7 +58,7 @@ class Downlink:
 
     def close(self) -> None:
         """Stop listening."""
-        self._loop.stop()
+        self.stop()
         self._loop.join(_WAIT + 1.0)
 
     def _step(self) -> None:

@@ -15,7 +15,7 @@ from soulsai_core.hooks import Observers
 from soulsai_core.messages import Announcement, ClientInfo, Command, Episode, NodeStatus
 from soulsai_core.metrics import NodeMetrics
 from soulsai_core.roster import Roster
-from soulsai_core.supervised import SupervisedLoop
+from soulsai_core.supervised import Supervised, SupervisedLoop
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class NodeLine:
     status: Callable[[int], NodeStatus]
 
 
-class Housekeeper:
+class Housekeeper(Supervised):
     """Looks after everything around the loop, in a thread of its own, several times a second.
 
     Args:
@@ -71,19 +71,6 @@ class Housekeeper:
         self._line = line
         self._complained = False
         self._loop = SupervisedLoop("housekeeper", self._step, rng)
-
-    def start(self) -> None:
-        """Start looking after things."""
-        self._loop.start()
-
-    def check(self) -> None:
-        """Raise what ended the thread, if anything did."""
-        if self._loop.failure is not None:
-            raise self._loop.failure
-
-    def stop(self) -> None:
-        """Ask the thread to end after what it is doing."""
-        self._loop.stop()
 
     def close(self) -> None:
         """Stop, after one last look."""

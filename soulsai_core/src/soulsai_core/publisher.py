@@ -10,13 +10,13 @@ import msgspec
 
 from soulsai_core.contracts import Transport
 from soulsai_core.messages import Progress, Weights
-from soulsai_core.supervised import SupervisedLoop
+from soulsai_core.supervised import Supervised, SupervisedLoop
 from soulsai_core.wire import encode_weights
 
 _WAIT = 0.5
 
 
-class Publisher:
+class Publisher(Supervised):
     """Publishes snapshots as fast as the server takes them; older ones that were not yet sent are skipped.
 
     Args:
@@ -41,15 +41,6 @@ class Publisher:
         self._progress_due = False
         self._loop = SupervisedLoop("publisher", self._step, rng, back=self.republish)
 
-    def start(self) -> None:
-        """Start sending."""
-        self._loop.start()
-
-    def check(self) -> None:
-        """Raise what ended the thread, if anything did."""
-        if self._loop.failure is not None:
-            raise self._loop.failure
-
     def offer(self, weights: Weights, progress: Progress) -> None:
         """Send this model next. The arrays must not change afterwards."""
         with self._changed:
@@ -72,8 +63,7 @@ class Publisher:
             self._changed.notify()
 
     def stop(self) -> None:
-        """Ask the thread to end after what it is doing."""
-        self._loop.stop()
+        super().stop()
         with self._changed:
             self._changed.notify()
 

@@ -6,14 +6,14 @@ import queue
 import random
 
 from soulsai_core.contracts import Entry, Transport
-from soulsai_core.supervised import SupervisedLoop
+from soulsai_core.supervised import Supervised, SupervisedLoop
 
 _CHUNK = 256
 _CHUNKS = 4
 _BLOCK = 0.2
 
 
-class SampleReceiver:
+class SampleReceiver(Supervised):
     """Reads ahead by a few chunks of messages; a message is released in the server once the loop has taken it in."""
 
     def __init__(self, transport: Transport, rng: random.Random) -> None:
@@ -24,14 +24,9 @@ class SampleReceiver:
         self._released = ""
         self._loop = SupervisedLoop("sample-receiver", self._step, rng)
 
-    def start(self) -> None:
-        """Start reading."""
-        self._loop.start()
-
     def get(self, timeout: float) -> list[Entry]:
         """The next messages in order, [] if none came in time. Raises what ended the reading thread."""
-        if self._loop.failure is not None:
-            raise self._loop.failure
+        self.check()
         try:
             return self._queue.get(block=timeout > 0, timeout=timeout or None)
         except queue.Empty:
@@ -40,10 +35,6 @@ class SampleReceiver:
     def consumed(self, last: str) -> None:
         """Everything up to this id has been taken in and may be forgotten."""
         self._consumed = last
-
-    def stop(self) -> None:
-        """Ask the thread to end after what it is doing."""
-        self._loop.stop()
 
     def close(self) -> None:
         """Stop reading, and release what was consumed."""

@@ -79,6 +79,25 @@ class SupervisedLoop:
             return
 
 
+class Supervised:
+    """Does its work in a loop of its own, which whoever owns it starts, looks after and stops."""
+
+    _loop: SupervisedLoop
+
+    def start(self) -> None:
+        """Start the loop's thread."""
+        self._loop.start()
+
+    def check(self) -> None:
+        """Raise what ended the thread, if anything did."""
+        if self._loop.failure is not None:
+            raise self._loop.failure
+
+    def stop(self) -> None:
+        """Ask the thread to end after what it is doing."""
+        self._loop.stop()
+
+
 def quietly(close: Callable[[], None]) -> None:
     """Close something whose server may be away when we leave."""
     try:

@@ -16,7 +16,7 @@ from soulsai_core.config import TrainingSettings
 from soulsai_core.metrics import NodeMetrics
 from soulsai_core.safety.book import Book
 from soulsai_core.safety.guests import Guest
-from soulsai_core.supervised import SupervisedLoop
+from soulsai_core.supervised import Supervised, SupervisedLoop
 from soulsai_core.transport.door import Delivery, Door, Parcel
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _BLOCK = 0.2
 _PARCELS = 32
 
 
-class Gate:
+class Gate(Supervised):
     """Runs in a thread of its own, if there is a door at all.
 
     Args:
@@ -69,18 +69,12 @@ class Gate:
                 self._count(self._door)
 
     def start(self) -> None:
-        """Start looking."""
+        """Start the loop's thread, if there is a door to look at."""
         if self._door is not None:
-            self._loop.start()
-
-    def check(self) -> None:
-        """Raise what ended the thread, if anything did."""
-        if self._loop.failure is not None:
-            raise self._loop.failure
+            super().start()
 
     def stop(self) -> None:
-        """Ask the thread to end after what it is doing."""
-        self._loop.stop()
+        super().stop()
         self._wake.set()
 
     def close(self) -> None:
