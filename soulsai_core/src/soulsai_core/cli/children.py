@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from soulsai_core.cli.beside import beside
 from soulsai_core.cli.workers import Workers
 from soulsai_core.config import Config, Resolved
 from soulsai_core.config.secret import VARIABLE, read_secret
@@ -60,40 +61,30 @@ def environ(config: Config) -> dict[str, str]:
 @contextmanager
 def page_told(folder: RunFolder, console: Console) -> Iterator[None]:
     """While the block runs, say where the telemetry's page is as soon as it is known."""
-    ended = threading.Event()
     folder.page.unlink(missing_ok=True)
 
-    def tell() -> None:
+    def tell(ended: threading.Event) -> None:
         while not ended.wait(0.2):
             if folder.page.exists() and (url := folder.page.read_text(encoding="utf-8").strip()):
                 console.print(f"Watch it at {url}", highlight=False, soft_wrap=True)
                 return
 
-    thread = threading.Thread(target=tell, name="page-told", daemon=True)
-    thread.start()
     try:
-        yield
+        with beside("page-told", tell):
+            yield
     finally:
-        ended.set()
-        thread.join()
         folder.page.unlink(missing_ok=True)
 
 
 @contextmanager
 def ended_without_clients(node: TrainingNode, workers: Workers) -> Iterator[None]:
     """While the block runs, end the training once all clients of ours have given up and nobody else's is there."""
-    ended = threading.Event()
 
-    def look() -> None:
+    def look(ended: threading.Event) -> None:
         while not ended.wait(0.2):
             if workers.complaint is not None and node.latest is not None and not node.latest.clients:
                 node.shutdown(NO_CLIENT_LEFT)
                 return
 
-    thread = threading.Thread(target=look, name="clients-watch", daemon=True)
-    thread.start()
-    try:
+    with beside("clients-watch", look):
         yield
-    finally:
-        ended.set()
-        thread.join()

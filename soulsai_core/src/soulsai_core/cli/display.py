@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.logging import RichHandler
 from rich.text import Text
 
+from soulsai_core.cli.beside import beside
 from soulsai_core.cli.wording import progress
 
 if TYPE_CHECKING:
@@ -50,15 +51,9 @@ def log_file(path: Path) -> Iterator[None]:
 @contextmanager
 def progress_line(console: Console, latest: Callable[[], NodeStatus | None]) -> Iterator[None]:
     """Show the newest status while the block runs."""
-    ended = threading.Event()
     show = _show_live if console.is_terminal else _show_plain
-    thread = threading.Thread(target=show, args=(console, latest, ended), name="progress-line", daemon=True)
-    thread.start()
-    try:
+    with beside("progress-line", lambda ended: show(console, latest, ended)):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _show_live(console: Console, latest: Callable[[], NodeStatus | None], ended: threading.Event) -> None:
