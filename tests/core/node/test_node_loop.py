@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import AccessError, SoulsAIError
+from soulsai_core.flow import Flow
 from soulsai_core.messages import Episode
 
 
@@ -53,6 +54,41 @@ def test_window_is_shared_by_the_clients_that_are_there(staged, new_learner):
 def test_window_is_at_least_one_row_and_that_of_all_required_clients(staged, new_learner):
     stage = staged(new_learner(Sync(max_staleness=1, rows_per_iteration=4, required_clients=8))).start()
     assert stage.progress().window == 1
+
+
+@pytest.fixture
+def synchronous(staged, new_learner):
+    """A node whose iterations wait for two clients, each with a rollout of 20 rows."""
+    return staged(new_learner(Sync(max_staleness=1, rows_per_iteration=40, required_clients=2))).start()
+
+
+def test_client_that_iterations_wait_for_may_play_on_though_its_rollout_was_lost_on_its_way(synchronous, clock):
+    """Nobody acknowledges what was lost, but the next message of that client, which must fit into the window."""
+    flow = Flow(limited=True, clock=clock)
+
+    def hear(progress):
+        flow.acknowledged(progress.node, progress.acked.get("pc", 0), progress.window)
+
+    hear(synchronous.progress())
+    flow.sent(1, 20)  # and it is lost
+    assert flow.has_room(20)
+    flow.sent(2, 20)
+    assert not flow.has_room(1), "two rollouts and no more"
+    synchronous.take_in([0] * 20, number=2)
+    hear(synchronous.wait_progress(lambda progress: progress.acked))
+    assert flow.has_room(40)
+
+
+def test_room_for_two_rollouts_is_that_of_each_client_and_stays_from_iteration_to_iteration(synchronous):
+    for iteration in range(2):
+        for client in ("a", "b"):
+            synchronous.heartbeat(client)
+            synchronous.send([iteration] * 20, client)
+        synchronous.wait_progress(lambda progress, made=iteration + 1: progress.iteration == made)
+        assert synchronous.progress().window == 40
+    for client in ("c", "d"):
+        synchronous.heartbeat(client)
+    synchronous.wait_progress(lambda progress: progress.window == 20)
 
 
 def test_env_steps_goal_is_not_overshot_though_more_messages_wait(staged):
