@@ -26,10 +26,11 @@ from soulsai_core.messages import ArraySpec, Discrete, EnvSpec
 from soulsai_core.testing.scripted import ScriptedEnvironment
 
 SPEC = EnvSpec("Toy-v0", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
+LARGE = EnvSpec("Large-v0", {"observation": ArraySpec((1_000_000,), "float32")}, Discrete(2))
 
 class Misbehaving(ScriptedEnvironment):
     def __init__(self, what, at):
-        super().__init__(SPEC, lengths=(50,))
+        super().__init__(LARGE if what.endswith("large.closed") else SPEC, lengths=(50,))
         self.what, self.at, self.steps = what, at, 0
         if at == 0:
             self.misbehave()
@@ -184,6 +185,25 @@ def test_environment_is_closed_over_there(isolate, tmp_path):
     play(environment, 2)
     environment.close()
     assert mark.exists() and environment._process.exitcode == 0
+
+
+def test_step_begins_over_there_and_leaves_time_here(isolate):
+    environment = isolate("hang", at=3, step_timeout=0.3)
+    play(environment, 2)
+    environment.step_async(ACTION)
+    assert environment._process.is_alive(), "the step hangs, and we do not"
+    with pytest.raises(EnvironmentFailure, match="hangs"):
+        environment.step_wait()
+
+
+@pytest.mark.parametrize("name", ["environment.closed", "large.closed"])
+def test_environment_is_closed_over_there_though_nobody_waited_for_its_step(isolate, tmp_path, name):
+    """What it answers may be more than the pipe takes."""
+    environment = isolate(str(tmp_path / name))
+    play(environment, 2)
+    environment.step_async(ACTION)
+    environment.close()
+    assert (tmp_path / name).exists() and environment._process.exitcode == 0
 
 
 def test_environment_that_does_not_close_is_ended(isolate, monkeypatch):

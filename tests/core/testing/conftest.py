@@ -3,6 +3,8 @@ to make one mistake, so that the contract tests can be seen to fail."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,6 +46,12 @@ class TinyActor(Actor):
 
     def load(self, weights):
         self.weights = weights
+
+    def prepare(self, weights):
+        if self.mistake == "loads what is prepared":
+            self.weights = weights
+        if self.mistake == "stamps what is prepared":
+            self.weights = replace(self.weights, iteration=weights.iteration)
 
     def act(self, observations, masks):
         if self.mistake == "global random":

@@ -26,6 +26,8 @@ MISTAKES = {
     "loses the tail": "test_each_step_becomes_one_row",
     "folds over truncation": "test_rows_of_an_episode_do_not_depend_on_the_next_one",
     "stamps when given": "test_rows_carry_the_iteration_that_chose_their_action",
+    "stamps what is prepared": "test_rows_are_whole_where_clients_work_while_a_step_is_under_way",
+    "loads what is prepared": "test_prepared_weights_change_nothing_before_they_are_loaded",
     "loses the cut": "test_cut_gives_out_the_rows_of_an_unfinished_episode",
     "gives twice": "test_rows_are_given_out_once",
     "changes what it is given": "test_actor_does_not_change_what_it_is_given",

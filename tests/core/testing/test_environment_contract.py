@@ -62,7 +62,12 @@ class Changed(ScriptedEnvironment):
             self.kept.setdefault(name, np.empty_like(rows))[:] = rows
         return dict(self.kept)
 
+    def step_wait(self):
+        step = super().step_wait()
+        return dataclasses.replace(step, rewards=step.rewards + 1) if self.mistake == "other half" else step
+
     def close(self):
+        assert self._asked_for is None or self.mistake != "closes between steps", "still playing"
         assert not (self.closed and self.mistake == "closes once"), "already closed"
         self.closed = True
 
@@ -95,6 +100,8 @@ MISTAKES = {
     "no final": "test_end_is_followed_by_a_new_episode_at_once_or_by_a_reset_row",
     "same array": "test_arrays_given_out_do_not_change",
     "unseeded": "test_same_seed_gives_the_same_episodes",
+    "other half": "test_step_in_two_halves_is_the_same_step",
+    "closes between steps": "test_closing_in_the_middle_of_a_step_is_harmless",
     "closes once": "test_closing_twice_is_harmless",
 }
 

@@ -84,6 +84,39 @@ class ActorContract:
         rollout.settle()
         assert rollout.stamps() == rollout.chosen
 
+    @pytest.mark.parametrize("next_step", [False, True], ids=["same_step", "next_step"])
+    def test_rows_are_whole_where_clients_work_while_a_step_is_under_way(
+        self, subject: Subject, next_step: bool
+    ) -> None:
+        """Samples are taken and weights prepared between `act` and `add`; the weights are loaded after that."""
+        rollout = subject.rollout(2, next_step=next_step)
+        for _ in range(STEPS):
+            coming = rollout.newer()
+
+            def work(coming: Weights = coming) -> None:
+                rollout.actor.prepare(coming)
+                rollout.collect()
+
+            rollout.step(work)
+            rollout.load(coming)
+        rollout.settle()
+        assert rollout.rows == rollout.chosen.total()
+        assert rollout.stamps() == rollout.chosen
+
+    def test_prepared_weights_change_nothing_before_they_are_loaded(self, subject: Subject) -> None:
+        """Others may be loaded in their place."""
+        plain, other = subject.rollout(2), subject.rollout(2)
+        strange = Weights(10**6, read_only(subject.learner(seed=1).weights()), 10**9)
+        for _ in range(STEPS):
+            for rollout in (plain, other):
+                if not rollout.actor.ready():
+                    rollout.refresh()
+            plain.step()
+            other.step(lambda: other.actor.prepare(strange))
+        plain.settle()
+        other.settle()
+        _assert_same_samples(plain.batches, other.batches)
+
     def test_cut_gives_out_the_rows_of_an_unfinished_episode(self, subject: Subject) -> None:
         """The environment broke; what was seen of the episode still counts."""
         rollout = subject.rollout(2, lengths=(10**6,))

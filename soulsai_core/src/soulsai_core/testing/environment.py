@@ -101,6 +101,27 @@ class EnvironmentContract(PluginContract):
         for one, other in zip(first, second, strict=True):
             _assert_same(one, other)
 
+    def test_step_in_two_halves_is_the_same_step(self, make: Make, spec: EnvSpec) -> None:
+        """Clients step so where the environment is `overlapping`; it may be done in turn."""
+        whole, halves = make(7), make(7)
+        rng, step = np.random.default_rng(0), whole.reset()
+        _assert_same(step, halves.reset())
+        for turn in range(100):
+            actions = draw_actions(spec.action, step.masks, whole.num_envs, rng)
+            step = whole.step(actions)
+            if turn % 3:
+                halves.step_async(actions)
+                _assert_same(step, halves.step_wait())
+            else:
+                _assert_same(step, halves.step(actions))
+
+    def test_closing_in_the_middle_of_a_step_is_harmless(self, make: Make, spec: EnvSpec) -> None:
+        """Whatever was to be done meanwhile may have failed."""
+        environment = make(0)
+        step = environment.reset()
+        environment.step_async(draw_actions(spec.action, step.masks, environment.num_envs, np.random.default_rng(0)))
+        environment.close()
+
     def test_later_episodes_are_not_copies_of_the_first(self, make: Make) -> None:
         """The seed is for the first reset only: a reset must not bring the generator back."""
         environment = make(7)

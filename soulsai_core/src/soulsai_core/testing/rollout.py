@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,14 +76,20 @@ class Rollout:
 
     def refresh(self) -> None:
         """Give the actor the same arrays as a newer iteration."""
-        assert self._weights is not None
-        self.load(replace(self._weights, iteration=self._weights.iteration + 1))
+        self.load(self.newer())
 
-    def step(self) -> None:
-        """One step of all rows."""
+    def newer(self) -> Weights:
+        """The same arrays as a newer iteration."""
+        assert self._weights is not None
+        return replace(self._weights, iteration=self._weights.iteration + 1)
+
+    def step(self, meanwhile: Callable[[], None] | None = None) -> None:
+        """One step of all rows; `meanwhile` is called while it is under way."""
         assert self._weights is not None
         observations = read_only(self._before.observations)
         actions = self.actor.act(observations, self._before.masks)
+        if meanwhile is not None:
+            meanwhile()
         after = self.environment.step(actions)
         moved = transitions(self._before, actions, after)
         self._before = after

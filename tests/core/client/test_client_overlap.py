@@ -1,0 +1,243 @@
+"""An environment that computes elsewhere: what takes long is done while it does, and changes nothing but the time."""
+
+import threading
+
+import pytest
+
+from soulsai_core.errors import AccessError, EnvironmentFailure
+
+PATIENCE = 20
+
+
+@pytest.fixture
+def events():
+    return []
+
+
+@pytest.fixture
+def split(scripted, events):
+    """A function: an environment that is stepped in two halves. `began(number)` is called in the first, and the steps
+    of these numbers fail in the second; all are counted from 1 over all starts."""
+    count = [0]
+
+    def make(began=lambda number: None, breaks=(), **options):
+        environment = scripted(**options)
+        step, environment.overlapping = environment.step, True
+        asked = []
+
+        def step_async(actions):
+            assert not asked
+            events.append("begin")
+            count[0] += 1
+            asked.append(actions)
+            began(count[0])
+
+        def step_wait():
+            events.append("finish")
+            if count[0] in breaks:
+                raise EnvironmentFailure("The game hangs.")
+            return step(asked.pop())
+
+        environment.step_async, environment.step_wait, environment.step = step_async, step_wait, None
+        environment.close = lambda: events.append("close")
+        return environment
+
+    return make
+
+
+@pytest.fixture
+def actor(actor, events):
+    """It also tells when it is called."""
+
+    def telling(name):
+        method = getattr(actor, name)
+
+        def call(*args):
+            events.append(name)
+            return method(*args)
+
+        return call
+
+    for name in ("act", "add", "load", "prepare", "take", "cut"):
+        setattr(actor, name, telling(name))
+    return actor
+
+
+@pytest.fixture
+def meets(node):
+    """A function: what to do in the first half of step `at` so that newer weights arrive in it."""
+
+    def meet(play, at, iteration):
+        def began(number):
+            if number == at:
+                node.publish(iteration)
+                assert play[0]._downlink.wait_newer(iteration - 1, PATIENCE)
+
+        return began
+
+    return meet
+
+
+def all_steps(node):
+    """The steps of all messages, in the order of their arrival."""
+    return node.steps(node.messages) + node.steps([node.decoder.decode(entry.payload) for entry in node.waiting()])
+
+
+def by_step(message):
+    """(step, iteration) of each row."""
+    return zip(message.batch.columns["step"], message.batch.iteration, strict=True)
+
+
+def ended_after(steps):
+    """(stop at that step, wait for it)"""
+    reached = threading.Event()
+    return lambda actor: actor.step >= steps and reached.set(), lambda: reached.wait(PATIENCE)
+
+
+def test_samples_are_taken_and_weights_prepared_while_a_step_is_under_way(played, node, split, actor, events, meets):
+    client = []
+    node.window = 100_000
+    node.publish(0)
+    play = played(lambda: split(meets(client, 9, 1), lengths=(500,)), max_group_rows=4)
+    client.append(play.client)
+    actor.after_step, reached = ended_after(30)
+    play.start()
+    assert reached()
+    during = list(events)
+    play.stop()
+    under_way, inside, outside = False, set(), set()
+    for event in during:
+        under_way = event == "begin" or (under_way and event != "finish")
+        (inside if under_way else outside).add(event)
+    assert inside == {"begin", "take", "prepare"}
+    assert outside == {"load", "act", "finish", "add"}
+    at = during.index("prepare")
+    assert during[at + 1 : at + 8] == ["finish", "add", "load", "act", "begin", "take", "finish"]
+
+
+def test_row_of_the_step_in_which_newer_weights_came_carries_those_that_chose_it(played, node, split, actor, meets):
+    client = []
+    node.window = 100_000
+    node.publish(0)
+    play = played(lambda: split(meets(client, 9, 1), lengths=(500,)))
+    client.append(play.client)
+    actor.after_step, reached = ended_after(12)
+    play.start()
+    assert reached()
+    play.stop()
+    node.receive(12)
+    stamps = {int(s): int(i) for m in node.messages for s, i in by_step(m)}
+    assert [stamps[step] for step in range(1, 13)] == [0] * 9 + [1] * 3
+    old = [message for message in node.messages if 0 in message.batch.iteration]
+    assert node.steps(old) == list(range(1, 10)), "what was left of the old model is sent at once, and alone"
+    assert actor.loaded == [0, 1]
+
+
+def test_failure_in_the_middle_loses_only_the_step_that_failed(played, node, split, actor, events, meets):
+    client = []
+    node.window = 100_000
+    node.publish(0)
+    make = lambda: split(meets(client, 9, 1), breaks={9}, lengths=(500,))  # noqa: E731
+    play = played(make, wait=lambda *_: None)
+    client.append(play.client)
+    actor.after_step, reached = ended_after(20)
+    play.start()
+    assert reached()
+    play.stop()
+    node.receive(play.client.env_steps)
+    assert node.steps(node.messages) == list(range(1, play.client.env_steps + 1))
+    assert actor.cuts == 1 and play.client.restarts == 1 and events.count("close") == 2
+    assert actor.loaded == [0, 1]
+    assert all(iteration == (step > 8) for message in node.messages for step, iteration in by_step(message))
+    again = events.index("close")
+    assert events[again + 1 : again + 3] == ["load", "act"], "newer weights are there from the first step on"
+
+
+def test_stop_while_a_step_is_under_way_waits_for_it_and_loses_and_doubles_nothing(played, node, split):
+    node.window = 100_000
+    node.publish(0)
+    client = []
+    stop = lambda number: number == 23 and client[0].stop("enough")  # noqa: E731
+    play = played(lambda: split(stop, lengths=(5,)), max_group_rows=4)
+    client.append(play.client)
+    assert play.start().join() == "enough"
+    assert play.client.env_steps == 23
+    assert all_steps(node) == list(range(1, 24))
+
+
+def test_actor_that_wants_newer_weights_gets_them_though_no_step_is_under_way(played, node, split, actor):
+    def want_newer(actor):
+        if actor.step % 10 == 0:
+            actor.wanted.clear()
+
+    actor.after_step = want_newer
+    load = actor.load
+    actor.load = lambda weights: (load(weights), actor.wanted.set())
+    node.window = 100_000
+    node.publish(0)
+    play = played(lambda: split(lengths=(500,))).start()
+    for iteration in range(1, 4):
+        assert {int(i) for m in node.receive(10) for i in m.batch.iteration} == {iteration - 1}
+        node.publish(iteration)
+    play.stop()
+
+
+def test_window_holds_where_steps_overlap(played, node, split, server):
+    node.window = 20
+    node.publish(0)
+    play = played(lambda: split(lengths=(5,))).start()
+    for total in range(20, 101, 20):
+        assert sum(len(message.batch) for message in node.receive(20)) == 20
+        with server.changed:
+            assert not server.changed.wait_for(lambda: node.waiting(), 0.05), "it plays on without an answer"
+        assert play.client.env_steps == total
+        node.acknowledge()
+
+
+def test_buffer_holds_where_steps_overlap_while_the_server_is_away(played, node, flaky, split):
+    node.window = 1_000_000
+    node.publish(0)
+    play = played(lambda: split(lengths=(5,)), max_group_rows=1, buffer_messages=5).start()
+    node.receive(20)
+    flaky.away = True
+    for _ in range(4):
+        assert flaky.refused.acquire(timeout=PATIENCE)
+    assert len(play.client._uplink._batches) <= 5
+    flaky.away = False
+    node.receive(20)
+    play.stop()
+    assert all_steps(node) == list(range(1, play.client.env_steps + 1))
+
+
+def test_refusal_noticed_in_the_middle_of_a_step_ends_the_client(played, node, flaky, split, monkeypatch, events):
+    def refuse(*args, **options):
+        raise AccessError("wrong password")
+
+    node.window = 100_000
+    node.publish(0)
+    play = played(lambda: split(lengths=(500,)), max_group_rows=2).start()
+    node.receive(2)
+    monkeypatch.setattr(flaky._transport, "push_samples", refuse)
+    with pytest.raises(AccessError, match="wrong password"):
+        play.join()
+    assert events[-1] == "take" and events.count("close") == 1, "it is closed, and a last sending is tried"
+
+
+def test_weights_that_were_overtaken_before_they_were_loaded_do_no_harm(played, node, split, actor):
+    client = []
+
+    def began(number):
+        node.publish(number)
+        assert client[0]._downlink.wait_newer(number - 1, PATIENCE)
+
+    node.window = 100_000
+    node.publish(0)
+    play = played(lambda: split(began, lengths=(500,)))
+    client.append(play.client)
+    actor.after_step, reached = ended_after(6)
+    play.start()
+    assert reached()
+    play.stop()
+    assert actor.loaded == sorted(actor.loaded) and actor.loaded[:7] == list(range(7))
+    messages = node.receive(6)
+    assert [int(i) for m in messages for i in m.batch.iteration][:6] == list(range(6))
