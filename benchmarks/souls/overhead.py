@@ -1,9 +1,10 @@
-"""What a client does between two steps of a game, in milliseconds, while new weights keep arriving: choose the action,
-take in the step, send. The game is left out: here it is a pause of a few milliseconds.
+"""What a client does between two steps of a game, in milliseconds, while new weights keep arriving: take the step in,
+choose the action, send it to the game's process. The game is left out: here it is a pause of a few milliseconds.
 
-The client has a process of its own, as on a gaming PC; a stand-in for the training node publishes models to it through
-a real server. By the wall clock a gap also holds what else the machine does; by the CPU time of the client's process it
-holds only what the client's threads did meanwhile, and by that of the playing thread only what had to be waited for.
+The client has a process of its own and its game another, as on a gaming PC; a stand-in for the training node publishes
+models to it through a real server. By the wall clock a gap also holds what else the machine does; by the CPU time of
+the client's process it holds only what the client's threads did meanwhile, and by that of the playing thread only what
+had to be waited for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -26,6 +29,7 @@ from soulsai_core.assembly import connect_to
 from soulsai_core.cli.realtime import prefer_the_game
 from soulsai_core.config import Resolved, load_config, resolve
 from soulsai_core.contracts import Transport
+from soulsai_core.isolation import IsolatedEnvironment
 from soulsai_core.messages import Progress
 from soulsai_core.testing.scripted import ScriptedEnvironment
 from soulsai_core.wire import SampleDecoder, encode_weights
@@ -83,44 +87,60 @@ def _publish(transport: Transport, every: float, child: subprocess.Popen[bytes])
             transport.release_samples(last)
 
 
-def _play(address: str, seconds: float, pause: float) -> list[tuple[float, float, float]]:
+def _play(address: str, seconds: float, pause: float) -> list[tuple[float, ...]]:
     """In the client's process: the gaps."""
     resolved = _resolved()
+    settings, gaps = resolved.config.client, list[tuple[float, ...]]()
     spec, rng = resolved.environment.spec(resolved.environment_config), np.random.default_rng(0)
-    game, transport = _Game(spec, pause), connect_to(address, RUN, None)
+    transport = connect_to(address, RUN, None)
     client = Client(
         transport=transport, session="s", client="pc", host="host",
-        actor=resolved.algorithm.actor(resolved.algorithm_config, spec, rng), make_environment=lambda: game,
-        settings=resolved.config.client, clock=time.perf_counter, rng=random.Random(0),
+        actor=resolved.algorithm.actor(resolved.algorithm_config, spec, rng),
+        make_environment=lambda: _Watched(partial(_Game, spec, pause), gaps, settings.start_timeout_s),
+        settings=settings, clock=time.perf_counter, rng=random.Random(0),
     )  # fmt: skip
     threading.Timer(seconds, client.stop, ("measured",)).start()
     prefer_the_game()
     client.run()
     transport.close()
     assert "torch" not in sys.modules, "a gaming PC has none"
-    return game.gaps[WARM_UP:]
+    return gaps[WARM_UP:]
+
+
+class _Watched(IsolatedEnvironment):
+    """Notes what passes between the arrival of an answer and the departure of the next actions."""
+
+    def __init__(self, make: Callable[[], Environment], gaps: list[tuple[float, ...]], patience: float) -> None:
+        self._gaps = gaps
+        self._answered: tuple[float, ...] = ()
+        super().__init__(make, step_timeout=patience, start_timeout=patience)
+
+    def step_async(self, actions: np.ndarray) -> None:
+        super().step_async(actions)
+        if self._answered:
+            self._gaps.append(tuple(now - then for now, then in zip(_clocks(), self._answered, strict=True)))
+
+    def step_wait(self) -> Step:
+        self._connection.poll(None)
+        self._answered = _clocks()
+        return super().step_wait()
 
 
 class _Game(Environment):
+    """In the game's process."""
+
     num_envs = 1
 
     def __init__(self, spec: EnvSpec, pause: float) -> None:
-        self.gaps: list[tuple[float, float, float]] = []
         self._inner = ScriptedEnvironment(spec, lengths=(300,))
         self._pause = pause
-        self._answered = (0.0, 0.0, 0.0)
 
     def reset(self) -> Step:
         return self._inner.reset()
 
     def step(self, actions: np.ndarray) -> Step:
-        wall, ours, playing = _clocks()
-        if self._answered[0]:
-            self.gaps.append((wall - self._answered[0], ours - self._answered[1], playing - self._answered[2]))
-        answer = self._inner.step(actions)
         time.sleep(self._pause)
-        self._answered = _clocks()
-        return answer
+        return self._inner.step(actions)
 
     def close(self) -> None:
         """Nothing to close."""
