@@ -39,6 +39,17 @@ def test_a_command_of_another_distribution_is_run_with_its_arguments(stage):
     assert main(["dance", "--steps", "3"]) == 3
 
 
+@pytest.mark.parametrize(
+    ("words", "program"), [(["status", "--nonsense"], "soulsai status"), (["--nonsense"], "soulsai")]
+)
+def test_an_option_that_there_is_not_is_refused_with_those_of_its_command(words, program, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    said = capsys.readouterr().err
+    assert said.startswith(f"usage: {program} [-h]")
+    assert f"{program}: error: unrecognized arguments: --nonsense; --help says what it takes" in said
+
+
 def test_help_lists_the_commands_of_other_distributions(stage, capsys):
     add(stage)
     with pytest.raises(SystemExit):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from soulsai_core.errors import CheckpointError
+from soulsai_core.errors import CheckpointError, ConfigError
 from soulsai_core.run_folder import RunFolder, read_config, running_address, write_config
 
 NOON = datetime(2026, 3, 1, 12, 0, 0)
@@ -32,6 +32,20 @@ def test_name_says_when_and_what(tmp_path):
 def test_trainings_that_start_in_the_same_second_get_different_folders(tmp_path):
     names = [create(tmp_path).name for _ in range(5)]
     assert len(set(names)) == 5 and names == sorted(names)
+
+
+def test_saves_that_cannot_be_a_folder_are_named_with_their_setting(tmp_path):
+    (tmp_path / "saves").write_text("I am a file.")
+    for saves in (tmp_path / "saves", tmp_path / "saves" / "deeper"):
+        with pytest.raises(ConfigError, match=r"run\.saves: no folder can be made in .*saves.* \(.+\)\. Name a folder"):
+            create(saves)
+
+
+def test_what_is_no_training_to_go_on_with_is_told_apart(tmp_path):
+    with pytest.raises(CheckpointError, match=r"no folder .*nowhere; name that of a training"):
+        RunFolder.resumable(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match=r"no checkpoint in .* that has saved one"):
+        RunFolder.resumable(create(tmp_path).path)
 
 
 @pytest.mark.parametrize("label", ["ALE/Pong-v5", "a\\b", "../up", "a b:c*?"])

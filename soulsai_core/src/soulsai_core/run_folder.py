@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from soulsai_core.errors import CheckpointError
+from soulsai_core.errors import CheckpointError, ConfigError
 
 CHECKPOINT = "checkpoint"
 CONFIG = "config.json"
@@ -29,18 +29,19 @@ class RunFolder:
 
     @classmethod
     def create(cls, saves: Path, label: str, now: datetime) -> RunFolder:
-        """A new folder "<date>_<time>_<label>" under `saves`; two starts in the same second get different ones."""
+        """A new folder "<date>_<time>_<label>" under `saves`; two starts in the same second get different ones.
+
+        Raises ConfigError if it cannot be made there.
+        """
         label = "".join(c if c.isalnum() or c in "-." else "-" for c in label)
         stem = f"{now:%Y-%m-%d_%H-%M-%S}_{label}"
-        saves.mkdir(parents=True, exist_ok=True)
-        for number in range(1, 1000):
-            path = saves / (stem if number == 1 else f"{stem}_{number}")
-            try:
-                path.mkdir()
-                return cls(path)
-            except FileExistsError:
-                continue
-        raise FileExistsError(f"{saves} has 999 folders named {stem}.")
+        try:
+            saves.mkdir(parents=True, exist_ok=True)
+            return cls(_make_first_free(saves, stem))
+        except OSError as error:
+            raise ConfigError(
+                f"run.saves: no folder can be made in {saves} ({error.strerror}). Name a folder in which you may write."
+            ) from error
 
     @classmethod
     def newest(cls, saves: Path) -> RunFolder:
@@ -54,8 +55,10 @@ class RunFolder:
     def resumable(cls, path: Path) -> RunFolder:
         """The folder at `path`, which may also be that of its checkpoint. Raises CheckpointError if it has none."""
         path = path.parent if path.name == CHECKPOINT and path.is_dir() else path
+        if not path.is_dir():
+            raise CheckpointError(f"There is no folder {path}; name that of a training, such as one under saves.")
         if not any((path / name).is_dir() for name in (CHECKPOINT, f"{CHECKPOINT}.old")):
-            raise CheckpointError(f"There is no checkpoint in {path} to resume from; name the folder of a training.")
+            raise CheckpointError(f"There is no checkpoint in {path}; name that of a training that has saved one.")
         return cls(path)
 
     @property
@@ -115,6 +118,17 @@ class RunFolder:
             note.unlink(missing_ok=True)
         else:
             _write_at_once(note, address + "\n")
+
+
+def _make_first_free(saves: Path, stem: str) -> Path:
+    path, number = saves / stem, 1
+    while True:
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            number += 1
+            path = saves / f"{stem}_{number}"
 
 
 def write_config(path: Path, config: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ def test_a_host_with_one_public_address_is_public_and_one_that_is_not_known_is_n
 @pytest.mark.parametrize(
     ("address", "password", "missing"),
     [
-        ("redis://8.8.8.8", None, "TLS and a password is missing"),
+        ("redis://8.8.8.8", None, "TLS and a password are missing"),
         ("redis://8.8.8.8", "word", "TLS is missing"),
         ("rediss://8.8.8.8", None, "a password is missing"),
     ],

@@ -19,7 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = menu(chosen)
     try:
         parser = _parser(commands, chosen)
-        args = parser.parse_args(arguments)
+        args, unknown = parser.parse_known_args(arguments)
+        if unknown:
+            args.refuse(f"unrecognized arguments: {' '.join(unknown)}; --help says what it takes")
         if args.command is None:
             parser.print_help(sys.stderr)
             return 2
@@ -42,11 +44,13 @@ def client_main() -> int:
 def _parser(commands: Sequence[Command], chosen: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("soulsai", description="Distributed reinforcement learning on real environments.")
     parser.add_argument("--version", action=_Version, help="print the version of soulsai-core")
+    parser.set_defaults(refuse=parser.error)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in commands:
         subparser = subparsers.add_parser(
             command.name, help=command.help.replace("%", "%%"), description=_sentence(command.help)
         )
+        subparser.set_defaults(refuse=subparser.error)
         if command.name == chosen:
             command.module().add_arguments(subparser)
     return parser

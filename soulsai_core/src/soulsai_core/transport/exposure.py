@@ -37,9 +37,9 @@ def refuse_exposed(place: Address, password: str | None, resolve: Resolve = reso
     """Raise ConfigError for a public address without TLS or without a password."""
     if place.path or (place.tls and password) or not is_public(place.host, resolve):
         return
-    missing = "a password" if place.tls else "TLS" if password else "TLS and a password"
+    missing = "a password is" if place.tls else "TLS is" if password else "TLS and a password are"
     raise ConfigError(
-        f"{place} is a public address, and {missing} is missing: whoever listens on the way would read and change "
+        f"{place} is a public address, and {missing} missing: whoever listens on the way would read and change "
         "everything. `soulsai init` makes passwords and certificates, and then the address begins with rediss://; "
         "within a private network or a VPN use the address that the server has there."
     )
