@@ -16,7 +16,7 @@ from soulsai_core.contracts import Actor, Environment, Transport
 from soulsai_core.downlink import Downlink
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, SoulsAIError
 from soulsai_core.flow import Flow
-from soulsai_core.messages import ClientInfo, Step
+from soulsai_core.messages import ClientInfo, Episode, Step
 from soulsai_core.outbox import Outbox
 from soulsai_core.rates import Rate
 from soulsai_core.renewal import Renewal
@@ -79,6 +79,7 @@ class Client:
         self._reason = "stopped"
         self._flow = Flow(limited=settings.backpressure == "wait", clock=clock)
         self._tally = EpisodeTally(client, clock)
+        self._ended: list[Episode] = []
         self._trouble = ""
         self._watchdog = Watchdog(late_after=settings.late_step_s, min_per_minute=settings.min_steps_per_minute)
         self._downlink = Downlink(transport, session, client, self._flow, rng)
@@ -143,8 +144,8 @@ class Client:
         self.restarts += 1
         self._trouble = str(error)
         self._actor.cut()
-        for episode in self._tally.abandon(self._renewal.iteration):
-            self._uplink.report(episode)
+        self._ended += self._tally.abandon(self._renewal.iteration)
+        self._report()
         self._outbox.send()
         self._wait(self._stopped, pause)
 
@@ -162,6 +163,7 @@ class Client:
             if downlink.newest is not renewal.weights:
                 renew()
             if not self._may_step(rows, overlapping):
+                self._report()
                 self._check_threads()
                 renewal.renew()
                 continue
@@ -178,17 +180,16 @@ class Client:
                 outbox.count(len(led_to.rows), now)
                 self.env_steps += len(led_to.rows)
             for episode in tally.add(after, renewal.iteration, actor.metrics):
-                self._uplink.report(episode)
+                self._ended.append(episode)
                 self._trouble = ""
             step = after
-            if not overlapping and outbox.due(now):
-                self._send()
+            if not overlapping and (outbox.due(now) or self._ended):
+                self._send_due(now)
 
     def _step_and_work(self, environment: Environment, actions: np.ndarray) -> Step:
         """While the environment computes elsewhere, do what would hold it up between two steps."""
         environment.step_async(actions)
-        if self._outbox.due(self._clock()):
-            self._send()
+        self._send_due(self._clock())
         self._renewal.prepare()
         return environment.step_wait()
 
@@ -213,9 +214,16 @@ class Client:
             return True
         return self._uplink.wait_for_room(_WAIT)
 
-    def _send(self) -> None:
-        self._outbox.send()
-        self._check_threads()
+    def _send_due(self, now: float) -> None:
+        self._report()
+        if self._outbox.due(now):
+            self._outbox.send()
+            self._check_threads()
+
+    def _report(self) -> None:
+        for episode in self._ended:
+            self._uplink.report(episode)
+        self._ended.clear()
 
     def _info(self) -> ClientInfo:
         mean, slowest = self._watchdog.take_times()
@@ -235,6 +243,7 @@ class Client:
 
     def _leave(self) -> None:
         try:
+            self._report()
             if self._renewal.weights is not None:
                 self._outbox.send()
             self._uplink.close(_FAREWELL)

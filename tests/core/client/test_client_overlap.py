@@ -153,6 +153,30 @@ def test_failure_in_the_middle_loses_only_the_step_that_failed(played, node, spl
     assert events[again + 1 : again + 3] == ["load", "act"], "newer weights are there from the first step on"
 
 
+def test_episodes_are_reported_while_a_step_is_under_way_and_the_last_one_at_the_end(
+    played, node, split, actor, events, monkeypatch
+):
+    node.window = 100_000
+    node.publish(0)
+    client = []
+    play = played(lambda: split(lambda number: number == 10 and client[0].stop("enough"), lengths=(5,)))
+    client.append(play.client)
+    report = play.client._uplink.report
+    monkeypatch.setattr(play.client._uplink, "report", lambda episode: (events.append("report"), report(episode)))
+    play.start().join()
+    first, last = (at for at, event in enumerate(events) if event == "report")
+    assert events[first - 1] == "begin" and events[last - 1] == "close"
+    assert [(e.id, e.length) for e in node.episodes(2)] == [("pc-1", 5), ("pc-2", 5)]
+
+
+def test_episode_is_reported_while_the_node_is_waited_for(played, node, split):
+    node.window = 5
+    node.publish(0)
+    play = played(lambda: split(lengths=(5,))).start()
+    assert [(e.id, e.length) for e in node.episodes(1)] == [("pc-1", 5)]
+    assert play.client.env_steps == 5
+
+
 def test_stop_while_a_step_is_under_way_waits_for_it_and_loses_and_doubles_nothing(played, node, split):
     node.window = 100_000
     node.publish(0)
