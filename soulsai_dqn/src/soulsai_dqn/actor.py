@@ -6,46 +6,33 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from soulsai_core import Actor, Arrays, EnvSpec, SampleBatch, Transitions, Weights
+from soulsai_core import Arrays, EnvSpec, SampleBatch, Transitions, Weights
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.encoders import chosen_network, mlp
-from soulsai_dqn.exploration import Explorer, random_action
+from soulsai_dqn.exploration import random_action
 from soulsai_dqn.features import Features, number_of_actions
 from soulsai_dqn.normalization import MEAN
 from soulsai_dqn.policy import NoisyQ, NormalizedQ, NumpyQ, Policy
-from soulsai_dqn.prepared import Prepared
+from soulsai_dqn.policy_actor import PolicyActor
 from soulsai_dqn.priorities import td_errors
 from soulsai_dqn.step_log import StepLog
 from soulsai_dqn.trajectory import Trajectory
 
 
-class DQNActor(Actor):
+class DQNActor(PolicyActor[Policy]):
     """Explores, and folds steps into n-step samples."""
 
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
-        self._config = config
-        self._rng = rng
+        super().__init__(config, rng)
         self._features = Features(spec)
         self._in_numpy = chosen_network(config.network, self._features) is mlp
         self._actions = number_of_actions(spec)
         self._log = StepLog(self._features, self._actions, masked=spec.masked, rewards=self._rewards)
-        self._explorer = Explorer(config, rng)
         self._trajectories: dict[int, Trajectory] = {}
-        self._prepared = Prepared(self._policy_of)
-        self._policy: Policy | None = None
-        self._iteration = -1
         self._shares: list[float] = []
 
-    def placed(self, place: int) -> None:
-        self._explorer.placed(place)
-
-    def prepare(self, weights: Weights) -> None:
-        self._prepared.prepare(weights.arrays)
-
     def load(self, weights: Weights) -> None:
-        self._policy = self._prepared.policy(weights.arrays)
-        self._iteration = weights.iteration
-        self._explorer.follow(weights.env_steps)
+        super().load(weights)
         self._shares = [self._explorer.share(row) for row in range(len(self._shares))]
 
     def _policy_of(self, arrays: Arrays) -> Policy:
@@ -121,9 +108,6 @@ class DQNActor(Actor):
         self._remember()
         for trajectory in self._trajectories.values():
             trajectory.cut()
-
-    def metrics(self) -> dict[str, float]:
-        return self._explorer.metrics()
 
 
 def _joined(batches: Sequence[SampleBatch]) -> SampleBatch:

@@ -4,46 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
-from soulsai_core import Actor, Arrays, EnvSpec, SampleBatch, Transitions, Weights
+from soulsai_core import Arrays, EnvSpec, SampleBatch, Transitions
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.encoders import chosen_network
-from soulsai_dqn.exploration import Explorer
 from soulsai_dqn.features import IMAGE, VECTOR, Features, number_of_actions
 from soulsai_dqn.frames import FrameStack, FrameTrajectory
 from soulsai_dqn.normalization import MEAN
 from soulsai_dqn.policy import NormalizedQ, Policy
-from soulsai_dqn.prepared import Prepared
+from soulsai_dqn.policy_actor import PolicyActor
 from soulsai_dqn.priorities import td_errors
 from soulsai_dqn.rewards import learned_rewards
 
 
-class FrameActor(Actor):
+class FrameActor(PolicyActor[Policy]):
     """Stacks frames, explores, and folds steps into n-step samples with a frame each."""
 
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
         assert config.frame_stack is not None
-        self._config, self._rng, self._stack = config, rng, config.frame_stack
+        super().__init__(config, rng)
+        self._stack = config.frame_stack
         self._features = Features(spec, self._stack)
         chosen_network(config.network, self._features)
         self._actions = number_of_actions(spec)
         self._masked = spec.masked
-        self._explorer = Explorer(config, rng)
-        self._prepared = Prepared(self._policy_of)
-        self._policy: Policy | None = None
-        self._iteration = -1
         self._stacks: dict[int, FrameStack] = {}
         self._trajectories: dict[int, FrameTrajectory] = {}
-
-    def placed(self, place: int) -> None:
-        self._explorer.placed(place)
-
-    def prepare(self, weights: Weights) -> None:
-        self._prepared.prepare(weights.arrays)
-
-    def load(self, weights: Weights) -> None:
-        self._policy = self._prepared.policy(weights.arrays)
-        self._iteration = weights.iteration
-        self._explorer.follow(weights.env_steps)
 
     def _policy_of(self, arrays: Arrays) -> Policy:
         from soulsai_dqn.torch_policy import TorchQ
@@ -112,6 +97,3 @@ class FrameActor(Actor):
             stack.stepped(ended=True)
         for trajectory in self._trajectories.values():
             trajectory.cut()
-
-    def metrics(self) -> dict[str, float]:
-        return self._explorer.metrics()

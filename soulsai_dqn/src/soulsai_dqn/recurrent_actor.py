@@ -5,18 +5,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from soulsai_core import Actor, Arrays, EnvSpec, SampleBatch, Transitions, Weights
+from soulsai_core import Arrays, EnvSpec, SampleBatch, Transitions
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.encoders import chosen_network, mlp
-from soulsai_dqn.exploration import Explorer
 from soulsai_dqn.features import Features, number_of_actions
-from soulsai_dqn.prepared import Prepared
+from soulsai_dqn.policy_actor import PolicyActor
 from soulsai_dqn.recurrent_policy import RecurrentPolicy, RecurrentQ
 from soulsai_dqn.rescaling import grown, shrunk
 from soulsai_dqn.sequences import step_columns
 
 
-class RecurrentActor(Actor):
+class RecurrentActor(PolicyActor[RecurrentPolicy]):
     """Explores with an LSTM. Each environment's state begins at 0 with each episode, and is kept when newer weights
     come.
 
@@ -26,7 +25,7 @@ class RecurrentActor(Actor):
 
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
         assert config.recurrent is not None
-        self._config, self._rng = config, rng
+        super().__init__(config, rng)
         self._features = Features(spec)
         self._in_numpy = chosen_network(config.network, self._features) is mlp
         self._actions = number_of_actions(spec)
@@ -34,24 +33,9 @@ class RecurrentActor(Actor):
         prioritized = config.prioritized is not None
         options = {"masked": spec.masked, "prioritized": prioritized}
         self._columns = step_columns(self._features, self._actions, self._width, **options)
-        self._explorer = Explorer(config, rng)
-        self._prepared = Prepared(self._policy_of)
-        self._policy: RecurrentPolicy | None = None
-        self._iteration = -1
         self._memories: dict[int, _Memory] = {}
         self._rows: list[tuple[int, Arrays]] = []
         self._acted: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
-
-    def placed(self, place: int) -> None:
-        self._explorer.placed(place)
-
-    def prepare(self, weights: Weights) -> None:
-        self._prepared.prepare(weights.arrays)
-
-    def load(self, weights: Weights) -> None:
-        self._policy = self._prepared.policy(weights.arrays)
-        self._iteration = weights.iteration
-        self._explorer.follow(weights.env_steps)
 
     def _policy_of(self, arrays: Arrays) -> RecurrentPolicy:
         if self._in_numpy:
@@ -128,9 +112,6 @@ class RecurrentActor(Actor):
     def cut(self) -> None:
         for memory in self._memories.values():
             memory.cut()
-
-    def metrics(self) -> dict[str, float]:
-        return self._explorer.metrics()
 
 
 class _Memory:
