@@ -83,6 +83,21 @@ def test_a_new_certificate_for_more_hosts_keeps_the_authority(folder):
     assert "new.example.org" in hosts_of((folder / "tls" / "redis.crt").read_bytes())
 
 
+@pytest.mark.parametrize(
+    "host", ["a b", "https://play.example.org", "play.example.org:6379", "[::1]", "bücher.example", "x/y", ""]
+)
+def test_a_host_that_is_more_or_less_than_a_name_is_refused_before_anything_is_written(tmp_path, host):
+    with pytest.raises(ConfigError, match=r"--host .* is neither a name nor a numeric address.* without a port"):
+        list(initialise(tmp_path / "config", ["good.example.org", host], NOW))
+    assert not (tmp_path / "config").exists()
+
+
+@pytest.mark.parametrize("host", ["pc", "play.example.org", "*.example.org", "my_pc", "203.0.113.7", "::1"])
+def test_a_bare_host_goes_into_the_certificate(tmp_path, host):
+    list(initialise(tmp_path / "config", [host], NOW))
+    assert host in hosts_of((tmp_path / "config" / "tls" / "redis.crt").read_bytes())
+
+
 def test_half_a_pair_stops_it(folder):
     (folder / "tls" / "redis.key").unlink()
     with pytest.raises(ConfigError, match=r"one is missing: bring it back, or remove the other one\."):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +18,7 @@ from soulsai_core.transport.keys import contributor_line, users_file
 from soulsai_core.transport.passwords import new_password, password_hash
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "redis")
+_NAME = re.compile(r"[A-Za-z0-9_*]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _PRIVATE, _READABLE, _FOLDER = 0o600, 0o644, 0o700
 _IGNORED = (".gitignore", "redis.secret", "telemetry.secret", "grafana.secret", "client.join", "acl/", "tls/")
 
@@ -27,7 +30,12 @@ _WRITTEN_BY_CONTAINERS = ("saves", "compose/reverse_proxy/certbot")
 
 
 def initialise(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[str]:
-    """Write what is missing in `folder`; a sentence for each file that was written or was there."""
+    """Write what is missing in `folder`; a sentence for each file that was written or was there.
+
+    Raises ConfigError, before anything is written, for a host that no certificate can be made for.
+    """
+    for host in hosts:
+        _refuse_unless_bare(host)
     folder.mkdir(parents=True, exist_ok=True)
     yield from _write(folder / ".gitignore", "".join(f"/{name}\n" for name in _IGNORED).encode(), _READABLE)
     for name in ("redis", "telemetry"):
@@ -35,6 +43,17 @@ def initialise(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[st
     yield from _write(folder / "grafana.secret", f"{new_password()}\n".encode(), _PRIVATE)
     yield from _write_certificates(folder / "tls", hosts, now)
     yield from _write_users(folder)
+
+
+def _refuse_unless_bare(host: str) -> None:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        if not _NAME.fullmatch(host):
+            raise ConfigError(
+                f"--host {host!r} is neither a name nor a numeric address: write it alone, as in play.example.org or "
+                "203.0.113.7, without a port, a scheme or a path (letters beyond ASCII as xn--...)."
+            ) from None
 
 
 def write_environment(root: Path, host: str | None) -> Iterator[str]:
