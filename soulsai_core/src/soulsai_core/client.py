@@ -172,18 +172,19 @@ class Client:
             after = play(actions)
             now = clock()
             late = watchdog.note(now - asked, after)
-            led_to = transitions(step, actions, after)
+            led_to, due = transitions(step, actions, after), False
             if late and self._settings.discard_late_steps:
                 actor.cut()
             elif led_to is not None:
                 actor.add(led_to)
-                outbox.count(len(led_to.rows), now)
-                self.env_steps += len(led_to.rows)
+                count = len(led_to.rows)
+                due = outbox.count(count, now)
+                self.env_steps += count
             for episode in tally.add(after, renewal.iteration, actor.metrics):
                 self._ended.append(episode)
-                self._trouble = ""
+                self._trouble, due = "", True
             step = after
-            if not overlapping and (outbox.due(now) or self._ended):
+            if due and not overlapping:
                 self._send_due(now)
 
     def _step_and_work(self, environment: Environment, actions: np.ndarray) -> Step:
@@ -206,11 +207,12 @@ class Client:
             self._outbox.send()
             self._downlink.wait_newer(self._renewal.iteration, _WAIT)
             return False
-        if not self._flow.has_room(self._outbox.rows + rows):
+        waiting = self._outbox.rows
+        if not self._flow.has_room(waiting + rows):
             self._outbox.send()
             self._flow.wait_for_room(rows, _WAIT)
             return False
-        if self._outbox.rows and not overlapping:  # the buffer fills up only by what was just sent
+        if waiting and not overlapping:  # the buffer fills up only by what was just sent
             return True
         return self._uplink.wait_for_room(_WAIT)
 

@@ -33,11 +33,12 @@ class Outbox:
         self._group = 1  # until the first message shows how large a row is
         self._send_at = 0.0
 
-    def count(self, rows: int, now: float) -> None:
-        """The actor was given so many more."""
+    def count(self, rows: int, now: float) -> bool:
+        """The actor was given so many more. True if they are due."""
         if not self.rows:
             self._send_at = now + self._age
         self.rows += rows
+        return self.rows >= self._group or now >= self._send_at
 
     def due(self, now: float) -> bool:
         """There are enough rows, or they have waited long enough."""
