@@ -34,21 +34,18 @@ class Renewal:
                 self._outbox.send()
             self._load(newest)
 
-    def prepare(self) -> bool:
-        """A step is under way: let the actor prepare newer weights. False if there is nothing to prepare."""
+    def prepare(self) -> None:
+        """A step is under way: let the actor prepare newer weights, if there are any."""
         newest = self._downlink.newest
-        if newest is None or newest is self.weights or newest is self._prepared:
-            return False
-        self._actor.prepare(newest)
-        self._prepared = newest
-        return True
+        if newest is not None and newest is not self.weights:
+            self._actor.prepare(newest)
+            self._prepared = newest
 
     def renew_prepared(self) -> None:
         """Load what was prepared. What was chosen with the old weights is sent while the next step is under way."""
-        prepared, self._prepared = self._prepared, None
-        if prepared is not None:
+        if self._prepared is not None:
             self._outbox.hurry()
-            self._load(prepared)
+            self._load(self._prepared)
 
     def _load(self, weights: Weights) -> None:
         if self._downlink.place is not None and self._downlink.place != self._place:

@@ -138,7 +138,12 @@ def test_failure_in_the_middle_loses_only_the_step_that_failed(played, node, spl
     node.window = 100_000
     node.publish(0)
     make = lambda: split(meets(client, 9, 1), breaks={9}, lengths=(500,))  # noqa: E731
-    play = played(make, wait=lambda *_: None)
+
+    def wait(event, pause):
+        node.publish(2)
+        assert play.client._downlink.wait_newer(1, PATIENCE)
+
+    play = played(make, wait=wait)
     client.append(play.client)
     actor.after_step, reached = ended_after(20)
     play.start()
@@ -147,8 +152,8 @@ def test_failure_in_the_middle_loses_only_the_step_that_failed(played, node, spl
     node.receive(play.client.env_steps)
     assert node.steps(node.messages) == list(range(1, play.client.env_steps + 1))
     assert actor.cuts == 1 and play.client.restarts == 1 and events.count("close") == 2
-    assert actor.loaded == [0, 1]
-    assert all(iteration == (step > 8) for message in node.messages for step, iteration in by_step(message))
+    assert actor.loaded == [0, 2]
+    assert all(iteration == 2 * (step > 8) for message in node.messages for step, iteration in by_step(message))
     again = events.index("close")
     assert events[again + 1 : again + 3] == ["load", "act"], "newer weights are there from the first step on"
 
