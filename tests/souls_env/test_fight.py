@@ -90,7 +90,7 @@ def test_command_fights_and_draws(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"), [(["--fights", "0"], "1 or more"), (["--agent", "nowhere"], "There is no checkpoint")]
+    ("arguments", "sentence"), [(["--fights", "0"], "1 or more"), (["--agent", "nowhere"], "There is no folder")]
 )
 def test_command_refuses_what_cannot_be(capsys, arguments, sentence):
     assert main(["fight", *arguments]) == 2

@@ -41,7 +41,7 @@ iudex = PresetPlugin(
         "training": {"checkpoint_every": 600, "stop": {"episodes": 100}},
         "client": {
             "isolate": True,
-            "max_group_rows": 16,  # packed between two steps of the game, so few at a time
+            "max_group_rows": 16,  # packed while the game computes one step, so few at a time
             "step_timeout_s": 15,
             "start_timeout_s": 180,
             "late_step_s": 0.5,  # such a step spans more of the fight than others
