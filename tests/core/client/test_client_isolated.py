@@ -47,7 +47,8 @@ def test_hang_in_the_very_first_start_is_told_and_tried_again(played, node, isol
         told.set()
 
     node.publish(0)
-    play = played(isolated("hang"), wait=wait, backpressure="drop").start()
+    play = played(isolated("hang"), wait=wait, backpressure="drop")
+    play.start()
     assert told.wait(60)
     assert troubles[0] == "The environment hangs: it did not start within 6 s."
     [episode] = node.episodes(1)
