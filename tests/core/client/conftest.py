@@ -31,6 +31,12 @@ class NumberingActor(Actor):
         self.wanted.set()
         self.after_step = lambda actor: None
 
+    def want_newer_every(self, steps):
+        """After so many steps, be ready only once newer weights were loaded."""
+        load = self.load
+        self.load = lambda weights: (load(weights), self.wanted.set())
+        self.after_step = lambda actor: actor.step % steps or self.wanted.clear()
+
     def placed(self, place):
         self.places.append(place)
 

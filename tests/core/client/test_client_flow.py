@@ -154,13 +154,7 @@ def test_rows_do_not_wait_longer_than_the_settings_say(played, node, actor, cloc
 
 
 def test_actor_that_wants_newer_weights_is_waited_for_and_its_rows_are_sent(played, node, actor):
-    def want_newer(actor):
-        if actor.step % 10 == 0:
-            actor.wanted.clear()
-
-    actor.after_step = want_newer
-    load = actor.load
-    actor.load = lambda weights: (load(weights), actor.wanted.set())
+    actor.want_newer_every(10)
     node.window = 100_000
     node.publish(0)
     play = played().start()

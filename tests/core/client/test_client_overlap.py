@@ -195,13 +195,7 @@ def test_stop_while_a_step_is_under_way_waits_for_it_and_loses_and_doubles_nothi
 
 
 def test_actor_that_wants_newer_weights_gets_them_though_no_step_is_under_way(played, node, split, actor):
-    def want_newer(actor):
-        if actor.step % 10 == 0:
-            actor.wanted.clear()
-
-    actor.after_step = want_newer
-    load = actor.load
-    actor.load = lambda weights: (load(weights), actor.wanted.set())
+    actor.want_newer_every(10)
     node.window = 100_000
     node.publish(0)
     play = played(lambda: split(lengths=(500,))).start()
