@@ -1,8 +1,8 @@
 """Trainings over seeds, from a file of settings to a table and curves.
 
-    python -m benchmarks.learning lunar_lander_dqn                 # all its seeds, into results/lunar_lander_dqn.jsonl
-    python -m benchmarks.learning lunar_lander_dqn --seeds 0 1 --max-steps 5000
-    python -m benchmarks.learning lunar_lander_dqn --table         # of what has been run, without running anything
+    python -m benchmarks.learning lunar_lander                 # all its seeds, into results/lunar_lander.jsonl
+    python -m benchmarks.learning lunar_lander --seeds 0 1 --max-steps 5000
+    python -m benchmarks.learning lunar_lander --table         # of what has been run, without running anything
 
 A seed that is in the results already is not run again.
 """
