@@ -109,11 +109,12 @@ class Loop:
         return returns
 
     def greedy(self, episodes: int, seed: int) -> float:
-        """Mean return of episodes without exploration, with the newest weights."""
+        """Mean return of episodes without exploration, with the weights of agents that learn no more."""
         player = _Player(self._tester, self._make(self._game, seed), "tester")
+        weights = Weights(self.iteration, self.learner.evaluation_weights(), self.steps)
         returns: list[float] = []
         while len(returns) < episodes:
-            returns += player.play(100, self._published[-1])
+            returns += player.play(100, weights)
             self._tester.take()
         player.environment.close()
         return float(np.mean(returns[:episodes]))

@@ -150,7 +150,7 @@ def load_agent(
     state, counters = checkpoint.read(run.checkpoint)
     learner.load(state)
     actor = resolved.algorithm.actor(resolved.algorithm_config, spec, rng)
-    actor.load(Weights(counters["iteration"], learner.weights(), counters["env_steps"]))
+    actor.load(Weights(counters["iteration"], learner.evaluation_weights(), counters["env_steps"]))
     return Agent(actor, spec, resolved.environment, resolved.environment_config)
 
 

@@ -73,6 +73,10 @@ class Learner(ABC):
     def weights(self) -> Arrays:
         """A snapshot of the model; it must not change afterwards. Names and shapes are the same every time."""
 
+    def evaluation_weights(self) -> Arrays:
+        """The same for agents that learn no more: to be evaluated, or to play. By default those of the clients."""
+        return self.weights()
+
     @abstractmethod
     def save(self, *, buffer: bool) -> State:
         """Everything needed to go on exactly here; the replay buffer only if `buffer`."""

@@ -134,6 +134,13 @@ class DQNConfig(Settings):
         description="Whose weights the clients get: the network's, or the target's, a moving average of it and so "
         "steadier where target_tau is small (Schwarzer et al. 2023).",
     )
+    average: float | None = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Agents that learn no more act with the mean of the networks of about this last share of the "
+        "training (Nikishin et al. 2018; Karras et al. 2024); null: with what the clients act with.",
+    )
     max_staleness: int = Field(default=3, ge=1, description="Samples of so many newest iterations are admitted.")
     exploration: Literal["epsilon", "ladder", "boltzmann", "noisy"] = Field(
         default="epsilon", description="How clients explore: by a schedule, Ape-X's ladder, in proportion, by noise."

@@ -101,6 +101,7 @@ class DQNLearner(Learner):
             if self._trainer.reset_due:
                 self._trainer.reset()
                 steps += self._config.resets.recovery
+        self._trainer.iterated()
         return self._report(outcome)
 
     @property
@@ -143,7 +144,13 @@ class DQNLearner(Learner):
         return report
 
     def weights(self) -> Arrays:
-        return {**self._trainer.weights(), **({} if self._moments is None else self._moments.arrays())}
+        return self._with_moments(self._trainer.weights())
+
+    def evaluation_weights(self) -> Arrays:
+        return self._with_moments(self._trainer.evaluation_weights())
+
+    def _with_moments(self, weights: Arrays) -> Arrays:
+        return weights if self._moments is None else {**weights, **self._moments.arrays()}
 
     def save(self, *, buffer: bool) -> State:
         arrays = self._trainer.save()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from soulsai_core import Arrays, SoulsAIError
+from soulsai_dqn.averaging import AveragedNetwork
 from soulsai_dqn.captured import CapturedGradient, Replay, record_cuda_graph
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.features import Features
@@ -17,6 +18,8 @@ from soulsai_dqn.gradients import AutogradGradient, Batch, DenseGradient, Gradie
 from soulsai_dqn.heads import make_head
 from soulsai_dqn.layers import draw_noise
 from soulsai_dqn.networks import QNetwork, flatten_parameters
+
+AVERAGE, COUNT = "average", "count"
 
 
 class Trainer:
@@ -37,6 +40,7 @@ class Trainer:
         self.network, self.target = self._fresh(), self._fresh()
         self._flat, self._flat_target = flatten_parameters(self.network), flatten_parameters(self.target)
         self._flat_target.data.copy_(self._flat.data)
+        self._average = None if config.average is None else AveragedNetwork(self.network, config.average)
         self._optimizer = torch.optim.AdamW(
             [self._flat], config.learning_rate, eps=config.adam_epsilon, weight_decay=config.weight_decay, fused=True
         )
@@ -96,20 +100,34 @@ class Trainer:
         self._flat.data.copy_(flatten_parameters(fresh).data.lerp(self._flat.data, keep))
         self._flat_target.data.copy_(self._flat.data)
         self._optimizer.state.pop(self._flat, None)
+        if self._average is not None:
+            self._average.restart()
+
+    def iterated(self) -> None:
+        """A model iteration is complete: average its network in."""
+        if self._average is not None:
+            self._average.add(self._flat)
 
     def weights(self) -> Arrays:
         """A copy of the network that clients act with."""
         return _arrays(self.target if self._config.act_with == "target" else self.network)
 
+    def evaluation_weights(self) -> Arrays:
+        """A copy of the network that agents act with which learn no more."""
+        return self.weights() if self._average is None else _arrays(self._average.network)
+
     def save(self) -> dict[str, Arrays]:
-        """Both networks, the optimizer's moments, and the state of the generator."""
+        """All networks, the optimizer's moments, and the state of the generator."""
         moments = self._optimizer.state.get(self._flat, {})
-        return {
+        parts = {
             "network": _arrays(self.network),
             "target": _arrays(self.target),
             "optimizer": {name: np.array(value.cpu().numpy()) for name, value in moments.items()},
             "generator": {"state": self._generator.get_state().numpy().copy()},
         }
+        if self._average is not None:
+            parts[AVERAGE] = {**_arrays(self._average.network), COUNT: np.array(self._average.count)}
+        return parts
 
     def load(self, arrays: dict[str, Arrays], steps: int) -> None:
         """Go on from what was saved. Raises KeyError or ValueError if it does not fit."""
@@ -118,11 +136,18 @@ class Trainer:
         moments = {name: torch.from_numpy(a.copy()) for name, a in arrays["optimizer"].items()}
         self._generator.set_state(torch.from_numpy(arrays["generator"]["state"].copy()))
         self.steps = steps
+        self._load_average(arrays.get(AVERAGE) or {**arrays["network"], COUNT: np.array(0)})
         if moments:
             self._optimizer.state[self._flat] = {
                 name: value if name == "step" and self.device.type == "cpu" else value.to(self.device)
                 for name, value in moments.items()
             }
+
+    def _load_average(self, arrays: Arrays) -> None:
+        if self._average is not None:
+            count = int(arrays[COUNT])
+            _load_arrays(self._average.network, {name: array for name, array in arrays.items() if name != COUNT})
+            self._average.restart(count)
 
 
 def chosen_device(name: str, setting: str = "device") -> torch.device:

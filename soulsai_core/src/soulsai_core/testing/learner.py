@@ -60,6 +60,17 @@ class LearnerContract:
         assert _forms(training.learner.weights()) == before == _forms(subject.learner(seed=1).weights())
         assert all(np.dtype(dtype).kind in "biuf" for _, dtype in before.values())
 
+    def test_weights_for_evaluation_are_such_weights_too(self, subject: Subject) -> None:
+        """A snapshot as well, that an actor takes, and that comes back from a checkpoint."""
+        training = Training(subject)
+        training.run(2)
+        weights = training.learner.evaluation_weights()
+        assert _forms(weights) == _forms(training.learner.weights())
+        _assert_equal(_reloaded(subject, training.learner, buffer=False).evaluation_weights(), weights)
+        kept = _copied(weights)
+        training.run(1)
+        _assert_equal(weights, kept)
+
     def test_learner_copies_the_samples_it_keeps(self, subject: Subject) -> None:
         """They are views of a message whose memory goes away."""
         training, spoiled = Training(subject), subject.learner()
