@@ -52,7 +52,7 @@ def _run(name: str, plan: dict[str, Any], file: Path) -> None:
                 continue
             loop = Loop(plan["algorithm"], settings, plan["environment"], seed=seed, **options)
             limits = {"max_steps": plan["max_steps"], "goal": plan["goal"], "greedy": plan["greedy"]}
-            run = train(label, loop, seed, stop=False, **limits)
+            run = train(label, loop, seed, stop=plan.get("stop_at_goal", False), **limits)
             with file.open("a") as lines:
                 lines.write(json.dumps(run.line()) + "\n")
             print(

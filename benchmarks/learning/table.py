@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 
 Runs = list[dict[str, Any]]
+COLUMNS = (
+    "seeds", "greedy at the end: mean", "median", "IQM", "least", "target",
+    "steps to the goal: median", "worst", "reached by", "CPU s",
+)  # fmt: skip
 
 
 def interquartile_mean(values: list[float]) -> float:
@@ -18,18 +22,16 @@ def interquartile_mean(values: list[float]) -> float:
 
 
 def print_table(runs: Runs, target: float | None) -> None:
-    print("| | seeds | greedy at the end: median | IQM | least | target | steps to the goal: median | worst | CPU s |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(f"| {' | '.join(('', *COLUMNS))} |")
+    print("|---" * (1 + len(COLUMNS)) + "|")
     for name, group in _by_name(runs).items():
         finals = [run["final"] for run in group if run["final"] is not None]
         solved = [run["solved"] or np.inf for run in group]
         cells = [name, len(group)]
-        cells += (
-            [f"{f:.0f}" for f in (np.median(finals), interquartile_mean(finals), min(finals))]
-            if finals
-            else ["", "", ""]
-        )
+        statistics = (np.mean, np.median, interquartile_mean, min)
+        cells += [f"{statistic(finals):.0f}" if finals else "" for statistic in statistics]
         cells += [target if target is not None else "", _steps(np.median(solved)), _steps(max(solved))]
+        cells.append(int(np.isfinite(solved).sum()))
         cells.append(f"{np.median([run['cpu_s'] for run in group]):.0f}")
         print("| " + " | ".join(map(str, cells)) + " |")
 

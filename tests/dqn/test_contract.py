@@ -92,6 +92,7 @@ REMEMBERING = {
     "r2d2": {"prioritized": {}, "exploration": "ladder", "dueling": True},
     "recurrent quantile": {"head": "quantile", "double": False, "normalize": True, "layer_norm": True},
     "recurrent categorical, one step": {"head": "categorical", "n_step": 1},
+    "recurrent rainbow": {"head": "categorical", "noisy": True, "exploration": "noisy", "prioritized": {}},
 }
 
 
@@ -144,8 +145,8 @@ class TestDQNOnStacks(TestDQNOnImages):
 class TestRecurrentDQNOnImages(TestDQNOnImages):
     """With a vector beside them."""
 
-    @pytest.fixture
-    def config(self):
+    @pytest.fixture(params=[{}, {"noisy": True, "exploration": "noisy"}], ids=["plain", "noisy"])
+    def config(self, request):
         network = {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}
         changes = {"network": network, "buffer_size": 64, "value_rescaling": 1e-3, "prioritized": {}}
-        return DQNConfig(**{**SMALL, **RECURRENT, **changes})
+        return DQNConfig(**{**SMALL, **RECURRENT, **changes, **request.param})

@@ -109,13 +109,21 @@ def test_unfinished_steps_are_saved_and_go_on():
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"hidden": ()}, {"layer_norm": True, "dueling": True}, {"head": "quantile"}, {"head": "categorical"}],
+    [
+        {},
+        {"hidden": ()},
+        {"layer_norm": True, "dueling": True},
+        {"head": "quantile"},
+        {"head": "categorical"},
+        {"noisy": True, "layer_norm": True, "dueling": True},
+        {"noisy": True, "head": "categorical", "hidden": ()},
+    ],
 )
 def test_network_in_numpy_is_the_one_in_torch(changes, rng):
     config = DQNConfig(**{**BASE, "atoms": 5, **changes})
     head = make_head(config)
     network = RecurrentQNetwork(config, FEATURES, 3, head.atoms, torch.Generator().manual_seed(0))
-    policy = RecurrentQ({name: t.detach().numpy() for name, t in network.state_dict().items()}, config, 3)
+    policy = RecurrentQ({name: t.detach().numpy() for name, t in network.state_dict().items()}, config, 3, None)
     x, state = rng.normal(size=(5, 7, 4)).astype(np.float32), rng.normal(size=(5, 12)).astype(np.float32)
     with torch.no_grad():
         atoms = network.unroll(
@@ -172,7 +180,7 @@ def test_clients_step_through_images_as_the_learner_unrolls_them(changes, rng):
         "observation": rng.normal(size=(3, 5, 2)).astype(np.float32),
     }
     vector = normalized(seen["observation"], moments) if "normalize" in changes else seen["observation"]
-    policy = TorchRecurrentQ({**arrays, **(moments if "normalize" in changes else {})}, config, IMAGES, 3)
+    policy = TorchRecurrentQ({**arrays, **(moments if "normalize" in changes else {})}, config, IMAGES, 3, None)
     state = rng.normal(size=(3, 12)).astype(np.float32)
     unrolled = {"image": torch.from_numpy(seen["image"]), "observation": torch.from_numpy(vector)}
     with torch.no_grad():
@@ -180,6 +188,16 @@ def test_clients_step_through_images_as_the_learner_unrolls_them(changes, rng):
     for t in range(5):
         values, state = policy.step({name: rows[:, t] for name, rows in seen.items()}, state)
         np.testing.assert_allclose(values, head.values(atoms[:, t]).numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_exploring_agent_that_remembers_wavers(rng):
+    config = DQNConfig(**{**BASE, "noisy": True, "exploration": "noisy"})
+    network = RecurrentQNetwork(config, FEATURES, 3, 1, torch.Generator().manual_seed(0))
+    arrays = {name: t.detach().numpy() for name, t in network.state_dict().items()}
+    x, state = {"observation": rng.normal(size=(2, 4)).astype(np.float32)}, np.zeros((2, 12), np.float32)
+    for policy in (RecurrentQ(arrays, config, 3, rng), TorchRecurrentQ(arrays, config, FEATURES, 3, rng)):
+        (values, after), (again, later) = policy.step(x, state), policy.step(x, state)
+        assert not np.array_equal(values, again) and not np.array_equal(after, later)
 
 
 def test_sequences_of_images_hold_what_was_seen(rng):

@@ -40,14 +40,13 @@ class DQNActor(PolicyActor[Policy]):
         return NormalizedQ(policy, arrays) if MEAN in arrays else policy
 
     def _plain_policy_of(self, arrays: Arrays) -> Policy:
-        rng = self._rng if self._config.exploration == "noisy" else None
         if self._in_numpy and self._config.noisy:
-            return NoisyQ(arrays, self._config, self._actions, rng)
+            return NoisyQ(arrays, self._config, self._actions, self._noise_rng)
         if self._in_numpy:
             return NumpyQ(arrays, self._config, self._actions)
         from soulsai_dqn.torch_policy import TorchQ
 
-        return TorchQ(arrays, self._config, self._features, self._actions, rng)
+        return TorchQ(arrays, self._config, self._features, self._actions, self._noise_rng)
 
     def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:
         if self._policy is None:

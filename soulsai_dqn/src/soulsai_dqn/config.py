@@ -204,10 +204,6 @@ class DQNConfig(Settings):
         recurrent = self.recurrent is not None
         return [
             (
-                recurrent and self.noisy,
-                "recurrent with noisy is not implemented: set noisy: false and exploration: ladder",
-            ),
-            (
                 recurrent and self.frame_stack is not None,
                 "recurrent with frame_stack is not implemented: the LSTM remembers earlier images; set frame_stack: "
                 "null",

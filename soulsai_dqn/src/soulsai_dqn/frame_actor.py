@@ -34,8 +34,7 @@ class FrameActor(PolicyActor[Policy]):
         from soulsai_dqn.torch_policy import TorchQ
 
         plain = {name: array for name, array in arrays.items() if not name.startswith("normalizer.")}
-        noise = self._rng if self._config.exploration == "noisy" else None
-        policy: Policy = TorchQ(plain, self._config, self._features, self._actions, noise)
+        policy: Policy = TorchQ(plain, self._config, self._features, self._actions, self._noise_rng)
         return NormalizedQ(policy, arrays) if MEAN in arrays else policy
 
     def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:

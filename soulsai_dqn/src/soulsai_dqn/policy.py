@@ -102,10 +102,7 @@ class NoisyQ:
 
     def many(self, observations: Arrays) -> np.ndarray:
         """Q-values (n, actions) for observations name -> (n, *shape)."""
-        x = observations["observation"]
-        for i, layer in enumerate(self._layers[:-1]):
-            x = layer(x)
-            x = np.maximum(_normalized(x, *self._norms[i]) if self._norms else x, _ZERO)
+        x = noisy_forward(observations["observation"], self._layers[:-1], self._norms)
         return self._finish(self._layers[-1](x))
 
 
@@ -143,6 +140,16 @@ def dense_forward(
         if norms:
             x = _normalized(x, *norms[i])
         np.maximum(x, _ZERO, out=x)
+    return x
+
+
+def noisy_forward(
+    x: np.ndarray, layers: Sequence[NoisyDense], norms: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
+    """The same through noisy layers."""
+    for i, layer in enumerate(layers):
+        x = layer(x)
+        x = np.maximum(_normalized(x, *norms[i]) if norms else x, _ZERO)
     return x
 
 

@@ -30,6 +30,11 @@ class PolicyActor(Actor, Generic[P]):
     def _policy_of(self, arrays: Arrays) -> P:
         """The policy of these weights."""
 
+    @property
+    def _noise_rng(self) -> np.random.Generator | None:
+        """What noisy layers take their noise from, None where they shall act without it."""
+        return self._rng if self._config.exploration == "noisy" else None
+
     def placed(self, place: int) -> None:
         self._explorer.placed(place)
 

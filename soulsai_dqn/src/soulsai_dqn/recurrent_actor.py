@@ -38,11 +38,12 @@ class RecurrentActor(PolicyActor[RecurrentPolicy]):
         self._acted: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
     def _policy_of(self, arrays: Arrays) -> RecurrentPolicy:
+        noise = self._noise_rng
         if self._in_numpy:
-            return RecurrentQ(arrays, self._config, self._actions)
+            return RecurrentQ(arrays, self._config, self._actions, noise)
         from soulsai_dqn.torch_policy import TorchRecurrentQ
 
-        return TorchRecurrentQ(arrays, self._config, self._features, self._actions)
+        return TorchRecurrentQ(arrays, self._config, self._features, self._actions, noise)
 
     def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:
         if self._policy is None:

@@ -29,7 +29,7 @@ class TorchQ:
         torch.set_num_threads(config.threads)
         self._head = make_head(config)
         self._network = QNetwork(config, features, actions, self._head.atoms, torch.Generator())
-        self._noise = None if rng is None else torch.Generator().manual_seed(int(rng.integers(2**31)))
+        self._noise = _noise(rng)
         self._network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
 
     def one(self, observations: Arrays) -> np.ndarray:
@@ -50,12 +50,16 @@ class TorchRecurrentQ:
     Args:
         arrays: as `RecurrentQNetwork` names them, and "normalizer.mean" and "normalizer.scale" if vectors are
             normalised.
+        rng: for the noise of noisy layers; None acts without it.
     """
 
-    def __init__(self, arrays: Arrays, config: DQNConfig, features: Features, actions: int) -> None:
+    def __init__(
+        self, arrays: Arrays, config: DQNConfig, features: Features, actions: int, rng: np.random.Generator | None
+    ) -> None:
         torch.set_num_threads(config.threads)
         self._arrays, self._head = arrays, make_head(config)
         self._network = RecurrentQNetwork(config, features, actions, self._head.atoms, torch.Generator())
+        self._noise = _noise(rng)
         weights = {name: torch.tensor(a) for name, a in arrays.items() if not name.startswith("normalizer.")}
         self._network.load_state_dict(weights)
 
@@ -64,8 +68,14 @@ class TorchRecurrentQ:
         """Q-values (n, actions) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
         if MEAN in self._arrays:
             observations = {**observations, VECTOR: normalized(observations[VECTOR], self._arrays)}
+        if self._noise is not None:
+            draw_noise(self._network, self._noise)
         atoms, after = self._network.step(_tensors(observations), torch.tensor(state))
         return self._head.values(atoms).numpy(), after.numpy()
+
+
+def _noise(rng: np.random.Generator | None) -> torch.Generator | None:
+    return None if rng is None else torch.Generator().manual_seed(int(rng.integers(2**31)))
 
 
 def _tensors(observations: Arrays) -> dict[str, torch.Tensor]:
