@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -46,8 +45,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
         stand_in.start()
         command = [sys.executable, "-m", "benchmarks.client_speed", "--client", address]
         options = [f"--rounds={args.rounds}", f"--seconds={args.seconds}"]
-        one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # as `soulsai client` has it
-        child = subprocess.run([*command, *options], stdout=subprocess.PIPE, check=True, env=one_thread)
+        child = subprocess.run([*command, *options], stdout=subprocess.PIPE, check=True)
         stand_in.stop()
     rounds = json.loads(child.stdout)
     for bare, ours in rounds:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import subprocess
 import sys
@@ -48,9 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(args: argparse.Namespace) -> list[Row]:
     with server() as (transport, address):
-        one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # as `soulsai client` has it
         command = [sys.executable, "-m", "benchmarks.souls.overhead", *sys.argv[1:], "--client", address]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, env=one_thread)
+        child = subprocess.Popen(command, stdout=subprocess.PIPE)
         stand_in = threading.Thread(target=_publish, args=(transport, args.weights_every, child), daemon=True)
         stand_in.start()
         gaps = np.array(json.loads(child.communicate()[0]))
