@@ -17,11 +17,12 @@ CONFIG = DQNConfig(hidden=(8,), batch_size=8, learning_starts=20, update_every=1
 def averaged(values, share):
     """Mean of networks of one parameter with these values, after each."""
     network = nn.Linear(1, 1, bias=False)
-    average, flat = AveragedNetwork(network, share), flatten_parameters(network)
+    flat = flatten_parameters(network)
+    average = AveragedNetwork(network, flat, share)
     means = []
     for value in values:
         flat.data.fill_(value)
-        average.add(flat)
+        average.add()
         means.append(average.network.weight.item())
     return means
 
@@ -67,10 +68,10 @@ def test_window_grows_with_the_training(share):
 
 def test_network_itself_is_left_alone():
     network = nn.Linear(2, 2)
-    average = AveragedNetwork(network, 1.0)
+    average = AveragedNetwork(network, flatten_parameters(network), 1.0)
+    average.add()
     before = network.weight.clone()
-    for value in (1.0, 2.0):
-        average.add(nn.Parameter(torch.full((6,), value)))
+    average.network.weight.data.fill_(5.0)
     assert torch.equal(network.weight, before)
 
 

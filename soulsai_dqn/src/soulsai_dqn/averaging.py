@@ -6,7 +6,7 @@ import copy
 
 from torch import nn
 
-from soulsai_dqn.networks import flatten_parameters
+from soulsai_dqn.networks import Follower
 
 
 class AveragedNetwork:
@@ -18,20 +18,21 @@ class AveragedNetwork:
         count: networks that it was made of.
 
     Args:
-        network: what it begins with.
+        network: what it begins with, and is the mean of.
+        flat: its parameters as one vector.
         share: of the networks so far about the last `share` count; within that they count the less, the older.
     """
 
-    def __init__(self, network: nn.Module, share: float) -> None:
+    def __init__(self, network: nn.Module, flat: nn.Parameter, share: float) -> None:
         self.network = copy.deepcopy(network)
-        self._flat = flatten_parameters(self.network)
+        self._follower = Follower(self.network, network, flat)
         self._share = share
         self.count = 0
 
-    def add(self, flat: nn.Parameter) -> None:
-        """Take in the newest network, as one vector of parameters."""
+    def add(self) -> None:
+        """Take in the network as it is now."""
         self.count += 1
-        self._flat.data.lerp_(flat.data, min(1.0, 1.0 / (self._share * self.count)))
+        self._follower.follow(min(1.0, 1.0 / (self._share * self.count)))
 
     def restart(self, count: int = 0) -> None:
         """Go on as if it were made of so many networks; of 0, it forgets what was before."""

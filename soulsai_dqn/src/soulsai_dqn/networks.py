@@ -87,3 +87,28 @@ def flatten_parameters(network: nn.Module) -> nn.Parameter:
         parameter.grad = flat.grad[offset:end].view_as(parameter)
         offset = end
     return flat
+
+
+class Follower:
+    """A network that moves towards another of its kind, running statistics and other buffers included, and that is only
+    used, never trained.
+
+    Args:
+        network: the one that moves.
+        leader, leading: the other, and its parameters as one vector.
+    """
+
+    def __init__(self, network: nn.Module, leader: nn.Module, leading: nn.Parameter) -> None:
+        network.eval()
+        self._flat, self._leading = flatten_parameters(network), leading
+        self._buffers = list(zip(network.buffers(), leader.buffers(), strict=True))
+
+    @torch.no_grad()
+    def follow(self, share: float) -> None:
+        """Go this share of the way, 1 being all of it."""
+        self._flat.data.lerp_(self._leading.data, share)
+        for buffer, leading in self._buffers:
+            if buffer.is_floating_point():
+                buffer.lerp_(leading, share)
+            else:
+                buffer.copy_(leading)

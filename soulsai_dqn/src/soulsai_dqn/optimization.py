@@ -17,7 +17,7 @@ from soulsai_dqn.features import Features
 from soulsai_dqn.gradients import AutogradGradient, Batch, DenseGradient, Gradient, Outcome
 from soulsai_dqn.heads import make_head
 from soulsai_dqn.layers import draw_noise
-from soulsai_dqn.networks import QNetwork, flatten_parameters
+from soulsai_dqn.networks import Follower, QNetwork, flatten_parameters
 
 AVERAGE, COUNT = "average", "count"
 
@@ -38,9 +38,11 @@ class Trainer:
         self.device = chosen_device(config.device)
         self.head = make_head(config, self.device)
         self.network, self.target = self._fresh(), self._fresh()
-        self._flat, self._flat_target = flatten_parameters(self.network), flatten_parameters(self.target)
-        self._flat_target.data.copy_(self._flat.data)
-        self._average = None if config.average is None else AveragedNetwork(self.network, config.average)
+        self._flat = flatten_parameters(self.network)
+        self._following = Follower(self.target, self.network, self._flat)
+        self._following.follow(1.0)
+        average = config.average
+        self._average = None if average is None else AveragedNetwork(self.network, self._flat, average)
         self._optimizer = torch.optim.AdamW(
             [self._flat], config.learning_rate, eps=config.adam_epsilon, weight_decay=config.weight_decay, fused=True
         )
@@ -72,7 +74,7 @@ class Trainer:
         self._optimizer.step()
         self.steps += 1
         if self.steps % self._config.target_every == 0:
-            self._flat_target.data.lerp_(self._flat.data, self._config.target_tau)
+            self._following.follow(self._config.target_tau)
         return outcome
 
     def errors(self, outcome: Outcome, batch: Batch) -> Tensor:
@@ -98,7 +100,7 @@ class Trainer:
         parts = [torch.full_like(p, 0.0 if p in head else self._config.resets.keep) for p in fresh.parameters()]
         keep = torch.cat([part.reshape(-1) for part in parts])
         self._flat.data.copy_(flatten_parameters(fresh).data.lerp(self._flat.data, keep))
-        self._flat_target.data.copy_(self._flat.data)
+        self._following.follow(1.0)
         self._optimizer.state.pop(self._flat, None)
         if self._average is not None:
             self._average.restart()
@@ -106,7 +108,7 @@ class Trainer:
     def iterated(self) -> None:
         """A model iteration is complete: average its network in."""
         if self._average is not None:
-            self._average.add(self._flat)
+            self._average.add()
 
     def weights(self) -> Arrays:
         """A copy of the network that clients act with."""

@@ -28,7 +28,7 @@ class TorchQ:
     ) -> None:
         torch.set_num_threads(config.threads)
         self._head = make_head(config)
-        self._network = QNetwork(config, features, actions, self._head.atoms, torch.Generator())
+        self._network = QNetwork(config, features, actions, self._head.atoms, torch.Generator()).eval()
         self._noise = _noise(rng)
         self._network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
 
@@ -58,7 +58,7 @@ class TorchRecurrentQ:
     ) -> None:
         torch.set_num_threads(config.threads)
         self._arrays, self._head = arrays, make_head(config)
-        self._network = RecurrentQNetwork(config, features, actions, self._head.atoms, torch.Generator())
+        self._network = RecurrentQNetwork(config, features, actions, self._head.atoms, torch.Generator()).eval()
         self._noise = _noise(rng)
         weights = {name: torch.tensor(a) for name, a in arrays.items() if not name.startswith("normalizer.")}
         self._network.load_state_dict(weights)
