@@ -19,6 +19,7 @@ PIXELS = Features(EnvSpec("p", {"observation": ArraySpec((84, 84), "uint8")}, Di
         ({"exploration": "noisy"}, "needs a network with noisy layers: set noisy: true"),
         ({"head": "categorical", "value_low": 1, "value_high": 1}, "must be less than value_high"),
         ({"head": "quantile", "loss": "mse"}, "loss: mse is for head: scalar"),
+        ({"act_with": "average", "average": None}, "act_with: average needs one"),
         ({"recurrent": {}, "buffer_size": 30, "learning_starts": 1}, "single-step replay cannot teach an LSTM"),
         ({"resets": {"every": 10, "recovery": 10}}, "one reset would follow the other"),
         ({"device": "gpu"}, "must be cpu, cuda, cuda:N or auto"),

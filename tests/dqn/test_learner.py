@@ -7,7 +7,7 @@ import torch
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learner import DQNLearner
 
-SAVED = ("network", "target")
+SAVED = ("network", "target", "average")
 
 
 class RecordingGenerator(np.random.Generator):

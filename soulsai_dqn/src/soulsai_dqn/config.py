@@ -129,13 +129,13 @@ class DQNConfig(Settings):
     target_every: int = Field(
         default=1, ge=1, description="Gradient steps between two such flows; with target_tau 1 this is a hard copy."
     )
-    act_with: Literal["network", "target"] = Field(
+    act_with: Literal["network", "target", "average"] = Field(
         default="network",
-        description="Whose weights the clients get: the network's, or the target's, a moving average of it and so "
-        "steadier where target_tau is small (Schwarzer et al. 2023).",
+        description="Whose weights the clients get: the network's; or the target's, a moving average of it and so "
+        "steadier where target_tau is small (Schwarzer et al. 2023); or those of `average`.",
     )
     average: float | None = Field(
-        default=0.1,
+        default=0.03,
         gt=0,
         le=1,
         description="Agents that learn no more act with the mean of the networks of about this last share of the "
@@ -187,6 +187,11 @@ class DQNConfig(Settings):
             (
                 self.head != "scalar" and self.loss == "mse",
                 f"loss: mse is for head: scalar; head: {self.head} has a loss of its own, so leave loss at huber",
+            ),
+            (
+                self.act_with == "average" and self.average is None,
+                "act_with: average needs one: set average to a share of the training such as 0.03, or act_with: "
+                "network",
             ),
             (
                 self.resets.every is not None and self.resets.recovery >= self.resets.every,

@@ -164,6 +164,7 @@ class DQNLearner(Learner):
             "owed": self._owed,
             "rows": self._rows,
             "gradient_steps": self._trainer.steps,
+            "averaged": self._trainer.averaged,
             "rng": self._rng.bit_generator.state,
         }
         return State(arrays, values)
@@ -174,7 +175,8 @@ class DQNLearner(Learner):
 
     def load(self, state: State) -> None:
         try:
-            self._trainer.load(state.arrays, int(state.values["gradient_steps"]))
+            steps, averaged = int(state.values["gradient_steps"]), int(state.values.get("averaged", 0))
+            self._trainer.load(state.arrays, steps, averaged)
             if self._moments is not None:
                 self._moments.load(state.arrays["moments"])
             self._due, self._owed = int(state.values["due"]), float(state.values["owed"])

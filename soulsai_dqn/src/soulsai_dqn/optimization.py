@@ -19,7 +19,7 @@ from soulsai_dqn.heads import make_head
 from soulsai_dqn.layers import draw_noise
 from soulsai_dqn.networks import Follower, QNetwork, flatten_parameters
 
-AVERAGE, COUNT = "average", "count"
+AVERAGE = "average"
 
 
 class Trainer:
@@ -105,6 +105,11 @@ class Trainer:
         if self._average is not None:
             self._average.restart()
 
+    @property
+    def averaged(self) -> int:
+        """Networks in the average."""
+        return 0 if self._average is None else self._average.count
+
     def iterated(self) -> None:
         """A model iteration is complete: average its network in."""
         if self._average is not None:
@@ -112,6 +117,8 @@ class Trainer:
 
     def weights(self) -> Arrays:
         """A copy of the network that clients act with."""
+        if self._config.act_with == "average":
+            return self.evaluation_weights()
         return _arrays(self.target if self._config.act_with == "target" else self.network)
 
     def evaluation_weights(self) -> Arrays:
@@ -128,28 +135,24 @@ class Trainer:
             "generator": {"state": self._generator.get_state().numpy().copy()},
         }
         if self._average is not None:
-            parts[AVERAGE] = {**_arrays(self._average.network), COUNT: np.array(self._average.count)}
+            parts[AVERAGE] = _arrays(self._average.network)
         return parts
 
-    def load(self, arrays: dict[str, Arrays], steps: int) -> None:
+    def load(self, arrays: dict[str, Arrays], steps: int, averaged: int) -> None:
         """Go on from what was saved. Raises KeyError or ValueError if it does not fit."""
         _load_arrays(self.network, arrays["network"])
         _load_arrays(self.target, arrays["target"])
         moments = {name: torch.from_numpy(a.copy()) for name, a in arrays["optimizer"].items()}
         self._generator.set_state(torch.from_numpy(arrays["generator"]["state"].copy()))
         self.steps = steps
-        self._load_average(arrays.get(AVERAGE) or {**arrays["network"], COUNT: np.array(0)})
+        if self._average is not None:
+            _load_arrays(self._average.network, arrays.get(AVERAGE, arrays["network"]))
+            self._average.restart(averaged)
         if moments:
             self._optimizer.state[self._flat] = {
                 name: value if name == "step" and self.device.type == "cpu" else value.to(self.device)
                 for name, value in moments.items()
             }
-
-    def _load_average(self, arrays: Arrays) -> None:
-        if self._average is not None:
-            count = int(arrays[COUNT])
-            _load_arrays(self._average.network, {name: array for name, array in arrays.items() if name != COUNT})
-            self._average.restart(count)
 
 
 def chosen_device(name: str, setting: str = "device") -> torch.device:
