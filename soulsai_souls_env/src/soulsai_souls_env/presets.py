@@ -15,7 +15,7 @@ _ALGORITHM: dict[str, Any] = {
     "dueling": True,
     "head": "quantile",
     "gamma": 0.99,  # ten seconds of a fight
-    "n_step": 3,
+    "n_step": 5,
     "prioritized": {},
     "reward_scale": 1.0,  # a whole fight is worth between -1.1 and 1.1
     "learning_rate": 5e-4,
