@@ -33,7 +33,6 @@ SampleEfficientConfig = preset(
     target_tau=0.01,
     weight_decay=0.1,
     epsilon=EpsilonConfig(steps=5_000),
-    act_with="average",
 )
 
 RainbowConfig = preset(
