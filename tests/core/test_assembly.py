@@ -2,6 +2,7 @@
 
 import dataclasses
 import socket
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -278,6 +279,17 @@ def test_agent_of_a_training_is_found_in_its_folder_alone(announced, catalog, tm
     assert agent.actor.rows == 9, "settings may be overridden"
     assert agent.spec == announced.spec and agent.environment_config.id == "Toy-v0"
     assert agent.actor.act({"observation": np.ones((1, 2), np.float32)}, None).tolist() == [1]
+
+
+@pytest.mark.parametrize("place", ["checkpoint", "best_model", "manual_save/iteration-00000007"])
+def test_agent_of_any_checkpoint_of_a_training_is_found(announced, catalog, tmp_path, place, monkeypatch):
+    [folder] = (tmp_path / "saves").iterdir()
+    if place != "checkpoint":
+        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / "checkpoint").rename(folder / place)
+    assert load_agent(folder / place, catalog=catalog).spec == announced.spec
+    monkeypatch.chdir(folder / place)
+    assert load_agent(Path(), catalog=catalog).spec == announced.spec
 
 
 def test_folder_without_a_model_has_no_agent(catalog, tmp_path):

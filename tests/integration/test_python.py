@@ -43,6 +43,8 @@ def test_snippet_of_the_documentation_trains(stack, snippets):
     assert done.stderr == ""
     _, counters = checkpoint.read(stack.run_folder / "checkpoint")
     assert counters["env_steps"] >= 1500
+    played = run(stack, re.sub(r"saves/[\w.-]+", f"saves/{stack.run_folder.name}", snippets[2]))
+    assert re.match(r"It returned [1-9]\d*\.0\n", played.stdout)
 
 
 def test_other_methods_of_the_documentation_are_there(stack, snippets):

@@ -136,18 +136,19 @@ class Agent(NamedTuple):
 def load_agent(
     folder: Path, overrides: Sequence[str] = (), *, seed: int | None = None, catalog: Catalog | None = None
 ) -> Agent:
-    """The newest model of the training in `folder`, ready to act.
+    """A trained model, ready to act.
 
     Args:
+        folder: a training's, for its newest model; or that of one of its checkpoints, such as its best_model.
         overrides: of the training's settings, as in --set: `algorithm.config.epsilon.end=0` acts greedily.
     """
-    run = RunFolder.resumable(folder)
+    run, model = RunFolder.holding(folder)
     catalog = catalog or Catalog()
     config = load_config(run.path / CONFIG, ["telemetry.enabled=false", *overrides], {}, catalog)
     resolved = resolve(config, catalog)
     spec, rng = resolved.environment.spec(resolved.environment_config), np.random.default_rng(seed)
     learner = resolved.algorithm.learner(resolved.algorithm_config, spec, rng)
-    state, counters = checkpoint.read(run.checkpoint)
+    state, counters = checkpoint.read(model)
     learner.load(state)
     actor = resolved.algorithm.actor(resolved.algorithm_config, spec, rng)
     actor.load(Weights(counters["iteration"], learner.evaluation_weights(), counters["env_steps"]))

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from soulsai_core.checkpoint import MANIFEST
 from soulsai_core.errors import CheckpointError, ConfigError
 
 CHECKPOINT = "checkpoint"
@@ -46,7 +47,7 @@ class RunFolder:
     @classmethod
     def newest(cls, saves: Path) -> RunFolder:
         """The folder with the newest checkpoint. Raises CheckpointError if there is none."""
-        manifests = [*saves.glob(f"*/{CHECKPOINT}/manifest.json"), *saves.glob(f"*/{CHECKPOINT}.old/manifest.json")]
+        manifests = [*saves.glob(f"*/{CHECKPOINT}/{MANIFEST}"), *saves.glob(f"*/{CHECKPOINT}.old/{MANIFEST}")]
         if not manifests:
             raise CheckpointError(f"There is no checkpoint under {saves} to resume from; start without --resume.")
         return cls(max(manifests, key=lambda file: file.stat().st_mtime_ns).parent.parent)
@@ -60,6 +61,18 @@ class RunFolder:
         if not any((path / name).is_dir() for name in (CHECKPOINT, f"{CHECKPOINT}.old")):
             raise CheckpointError(f"There is no checkpoint in {path}; name that of a training that has saved one.")
         return cls(path)
+
+    @classmethod
+    def holding(cls, model: Path) -> tuple[RunFolder, Path]:
+        """The training and the checkpoint that `model` names: a training's folder with its newest checkpoint, or a
+        checkpoint in one, such as best_model or one under manual_save. Raises CheckpointError if it is neither."""
+        model = model.absolute()
+        if (model / MANIFEST).exists():
+            for folder in model.parents[:2]:
+                if (folder / CONFIG).exists():
+                    return cls(folder), model
+        run = cls.resumable(model)
+        return run, run.checkpoint
 
     @property
     def name(self) -> str:

@@ -30,7 +30,7 @@ YARDSTICKS = {"random": random_agent, "attack": attacker}
 
 
 def find_agent(name: str, seed: int | None) -> Agent:
-    """A yardstick by its name, or the newest model of a training by its folder."""
+    """A yardstick by its name, or a trained model by the folder of its training or of its checkpoint."""
     if name in YARDSTICKS:
         return YARDSTICKS[name](seed)
     actor = load_agent(Path(name), seed=seed).actor

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--agent",
         default="random",
         metavar="AGENT",
-        help="random, attack, or the folder of a training such as saves/… (default: random)",
+        help="random, attack, or the folder of a training or of its best_model, such as saves/… (default: random)",
     )
     parser.add_argument("--fights", type=int, default=1, metavar="N", help="how many; the last is drawn (default: 1)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of game and agent (default: 0)")
