@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from soulsai_core.assembly import load_agent as load_agent
     from soulsai_core.assembly import open_transport as open_transport
+    from soulsai_core.bounds import tolerated_bounds as tolerated_bounds
     from soulsai_core.catalog import Catalog as Catalog
     from soulsai_core.cli.display import start_logging as start_logging
     from soulsai_core.cli.interrupts import on_interrupt as on_interrupt
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from soulsai_core.contracts import TelemetryPlugin as TelemetryPlugin
     from soulsai_core.contracts import Transport as Transport
     from soulsai_core.contracts import WrapperPlugin as WrapperPlugin
-    from soulsai_core.contracts import tolerated_bounds as tolerated_bounds
     from soulsai_core.errors import AccessError as AccessError
     from soulsai_core.errors import CheckpointError as CheckpointError
     from soulsai_core.errors import ConfigError as ConfigError
@@ -85,6 +85,7 @@ _HOME = {
         "load_agent",
         "open_transport",
     ),
+    "bounds": ("tolerated_bounds",),
     "catalog": ("Catalog",),
     "cli.display": ("start_logging",),
     "cli.interrupts": ("on_interrupt",),
@@ -120,7 +121,6 @@ _HOME = {
         "TelemetryPlugin",
         "Transport",
         "WrapperPlugin",
-        "tolerated_bounds",
     ),
     "errors": (
         "AccessError",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -37,17 +37,6 @@ class Sync:
     max_staleness: int
     rows_per_iteration: int
     required_clients: int = 0
-
-
-def tolerated_bounds(specs: Iterable[ArraySpec]) -> tuple[float | None, float | None]:
-    """Bounds for numbers of all these specs together, None if one of them has none. They are wider than the specs' by
-    as much again on either side, since real environments overstep their spaces a little; what is beyond is made up."""
-    specs = tuple(specs)
-    lows, highs = [spec.low for spec in specs], [spec.high for spec in specs]
-    if not specs or None in lows or None in highs:
-        return None, None
-    low, high = min(low for low in lows if low is not None), max(high for high in highs if high is not None)
-    return 2 * low - high, 2 * high - low
 
 
 class Learner(ABC):

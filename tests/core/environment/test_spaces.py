@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from soulsai_core.contracts import tolerated_bounds
+from soulsai_core.bounds import tolerated_bounds
 from soulsai_core.errors import SpaceError
 from soulsai_core.gym_env.actions import action_codec
 from soulsai_core.gym_env.spaces import ObservationLayout
