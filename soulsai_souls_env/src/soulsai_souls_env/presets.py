@@ -21,7 +21,6 @@ _ALGORITHM: dict[str, Any] = {
     "learning_rate": 5e-4,
     "weight_decay": 0.0,
     "target_tau": 0.005,
-    "act_with": "average",
 }
 
 iudex = PresetPlugin(
