@@ -4,7 +4,7 @@
     python -m benchmarks.learning lunar_lander --seeds 0 1 --max-steps 5000
     python -m benchmarks.learning lunar_lander --table         # of what has been run, without running anything
 
-A seed that is in the results already is not run again.
+A seed that is in the results already is not run again. Where a file says `stop_at_goal`, trainings end there.
 """
 
 from __future__ import annotations

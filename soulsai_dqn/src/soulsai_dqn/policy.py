@@ -44,8 +44,7 @@ class NumpyQ:
         self._finish = _finisher(config, actions) if config.head == "categorical" else None
         if self._finish is None:
             raw[-1] = _folded(*raw[-1], config, actions)
-        normed = range(depth - 1 if config.layer_norm else 0)
-        self._norms = [(arrays[f"norms.{i}.weight"], arrays[f"norms.{i}.bias"]) for i in normed]
+        self._norms = norms_of(arrays, config)
         # Each layer is one matrix (in + 1, out) with the bias as its last row: inputs that end in 1 take it along.
         self._layers = [np.ascontiguousarray(np.vstack([weight.T, bias])) for weight, bias in raw]
         if self._norms:  # to take the mean away is linear: it is done once, here, instead of for each observation
@@ -92,8 +91,7 @@ class NoisyQ:
     def __init__(self, arrays: Arrays, config: DQNConfig, actions: int, rng: np.random.Generator | None) -> None:
         depth = len(config.hidden) + 1
         self._layers = [NoisyDense(arrays, f"layers.{i}", rng) for i in range(depth)]
-        normed = range(depth - 1 if config.layer_norm else 0)
-        self._norms = [(arrays[f"norms.{i}.weight"], arrays[f"norms.{i}.bias"]) for i in normed]
+        self._norms = norms_of(arrays, config)
         self._finish = _finisher(config, actions)
 
     def one(self, observations: Arrays) -> np.ndarray:
@@ -126,6 +124,12 @@ class NormalizedQ:
 
     def _seen(self, observations: Arrays) -> Arrays:
         return {**observations, "observation": normalized(observations["observation"], self._arrays)}
+
+
+def norms_of(arrays: Arrays, config: DQNConfig) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Scale and shift (width,) of the layer norm in each hidden layer, none without it."""
+    normed = range(len(config.hidden) if config.layer_norm else 0)
+    return [(arrays[f"norms.{i}.weight"], arrays[f"norms.{i}.bias"]) for i in normed]
 
 
 def dense_forward(

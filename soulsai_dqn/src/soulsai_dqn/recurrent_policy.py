@@ -12,7 +12,7 @@ from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.features import VECTOR
 from soulsai_dqn.noise import NoisyDense
 from soulsai_dqn.normalization import MEAN, normalized
-from soulsai_dqn.policy import NoisyQ, NumpyQ, Policy, dense_forward, noisy_forward
+from soulsai_dqn.policy import NoisyQ, NumpyQ, Policy, dense_forward, noisy_forward, norms_of
 
 
 class RecurrentPolicy(Protocol):
@@ -57,9 +57,7 @@ class RecurrentQ:
 
 def _hidden(arrays: Arrays, config: DQNConfig, rng: np.random.Generator | None) -> Callable[[np.ndarray], np.ndarray]:
     """What comes before the LSTM: (n, features) -> (n, width)."""
-    depth = len(config.hidden)
-    normed = range(depth if config.layer_norm else 0)
-    norms = [(arrays[f"norms.{i}.weight"], arrays[f"norms.{i}.bias"]) for i in normed]
+    depth, norms = len(config.hidden), norms_of(arrays, config)
     if config.noisy:
         noisy = [NoisyDense(arrays, f"layers.{i}", rng) for i in range(depth)]
         return lambda x: noisy_forward(x, noisy, norms)
