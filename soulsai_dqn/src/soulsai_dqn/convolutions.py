@@ -40,7 +40,9 @@ class ImageEncoder(nn.Module):
         self.width = pixels + sum(shapes.get("observation", ()))
 
     def forward(self, observations: Mapping[str, Tensor]) -> Tensor:
-        x = self.convolutions(observations["image"].float().div_(255)).flatten(1)
+        # Channels last is the layout that convolutions compute in: otherwise each of them turns its inputs around.
+        image = observations["image"].to(torch.float32, memory_format=torch.channels_last).div_(255)
+        x = self.convolutions(image).flatten(1)
         return torch.cat([x, observations["observation"]], 1) if "observation" in observations else x
 
 
