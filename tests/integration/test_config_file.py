@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from soulsai_core.catalog import Catalog
 from soulsai_core.config import default_yaml, load_config, resolve
 
-COMMITTED = Path(__file__).parents[2] / "compose" / "config" / "config_d.yaml"
+ROOT = Path(__file__).parents[2]
+COMMITTED = ROOT / "compose" / "config" / "config_d.yaml"
+EXAMPLES = ROOT / "docs" / "examples"
 
 
 def test_committed_file_has_every_setting_with_its_default():
@@ -17,3 +21,8 @@ def test_committed_file_says_what_no_file_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said, unsaid = (resolve(load_config(file, environ={}), Catalog()).public() for file in (COMMITTED, None))
     assert {**said, "telemetry": None} == {**unsaid, "telemetry": None}  # the telemetry node fills in its own part
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_example_has_settings_that_there_are(file):
+    resolve(load_config(file, environ={}), Catalog())
