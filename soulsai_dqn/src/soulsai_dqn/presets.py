@@ -37,14 +37,17 @@ SampleEfficientConfig = preset(
 
 RainbowConfig = preset(
     "RainbowConfig",
-    "Rainbow (Hessel et al. 2018): double, dueling, n-step, categorical, noisy and prioritized.",
+    "Rainbow (Hessel et al. 2018): double, dueling, n-step, categorical, noisy and prioritized; with layer norm "
+    "(Ba et al. 2016), which it needs to learn from few samples.",
     head="categorical",
     atoms=51,
     dueling=True,
     noisy=True,
     exploration="noisy",
     prioritized=PriorityConfig(alpha=0.5),
-    learning_rate=3e-4,
+    layer_norm=True,
+    gamma=0.99,
+    target_tau=0.01,
 )
 
 ApexConfig = preset(
