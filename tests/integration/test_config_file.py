@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from soulsai_core.catalog import Catalog
 from soulsai_core.config import default_yaml, load_config, resolve
@@ -24,5 +25,19 @@ def test_committed_file_says_what_no_file_says(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.yaml")), ids=lambda file: file.stem)
-def test_example_has_settings_that_there_are(file):
-    resolve(load_config(file, environ={}), Catalog())
+def test_example_differs_from_the_defaults_in_what_it_says(file):
+    said = dict(leaves(yaml.safe_load(file.read_text(encoding="utf-8"))))
+    used = dict(leaves(resolve(load_config(file, environ={}), Catalog()).public()))
+    unsaid = dict(leaves(resolve(load_config(COMMITTED, environ={}), Catalog()).public()))
+    assert {path: used.get(path) for path in said} == said
+    assert {path for path in said if unsaid.get(path) != said[path]}
+
+
+def leaves(settings, path=()):
+    """((name or number, ...), value) of all that is neither mapping nor list."""
+    parts = settings.items() if isinstance(settings, dict) else enumerate(settings)
+    for name, value in parts:
+        if isinstance(value, dict | list | tuple):
+            yield from leaves(value, (*path, name))
+        else:
+            yield (*path, name), value

@@ -29,7 +29,7 @@ class ImageEncoder(nn.Module):
     """An image, scaled to -0.5 .. 0.5, through convolutions; the vector that is observed beside it is appended.
 
     Were it 0 .. 1, all weights of a filter would move the same way at each step (LeCun et al. 1998, Efficient BackProp,
-    4.3), and on Pong four of five first filters fell silent within 2,000 gradient steps.
+    4.3), and on Pong four of five first filters fell silent within 3,000 gradient steps.
 
     Attributes:
         width: length of the result.
