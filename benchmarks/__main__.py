@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import platform
 
-from benchmarks import client_speed, footprint, ingest, training
+from benchmarks import client_speed, footprint, ingest, many_clients, training, wire
 from benchmarks.common import cores, print_table, say
 from benchmarks.telemetry import cpu_share, figure, notification
 
 for_all = argparse.ArgumentParser(description=__doc__)
 for_all.parse_args()
 rows = []
-for benchmark in (ingest, client_speed, footprint, training, figure, notification, cpu_share):
+for benchmark in (ingest, wire, client_speed, many_clients, footprint, training, figure, notification, cpu_share):
     say(f"{benchmark.__name__} ...")
     parser = argparse.ArgumentParser()
     benchmark.add_arguments(parser)

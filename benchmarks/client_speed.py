@@ -1,34 +1,42 @@
-"""One client on one core, everything included, against the bare environment with random actions.
+"""One client on one core, everything included, against the bare environment with random actions; and what of a step's
+time is the core's own.
 
 The client is the real one, with DQN's actor at the end of its exploration. The server and a stand-in for the training
-node, which takes in samples, acknowledges them and publishes models, have the other core.
+node, which takes in steps, acknowledges them and publishes models, have the other core. For the core's own time the
+environment and the actor are stubs, which hand out what was made beforehand.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from itertools import cycle
 from statistics import median
 
 import gymnasium
 import msgspec
 import numpy as np
 
-from benchmarks.common import RUN, Row, lunar_lander, pin, run_alone, say, server
+from benchmarks.common import RUN, Row, columns_of, decoder_of, lunar_lander, pin, run_alone, say, server
+from soulsai_core import Actor, Arrays, Client, Environment, Step
 from soulsai_core.assembly import connect_to, make_client
+from soulsai_core.config.models import ClientSettings
 from soulsai_core.contracts import API_VERSION, Transport
 from soulsai_core.messages import Announcement, Progress, Weights
-from soulsai_core.wire import SampleDecoder, encode_weights
+from soulsai_core.wire import encode_weights
 
 COMMAND = "python -m benchmarks.client_speed"
 CLIENT_CORE, OTHER_CORE = 0, 1
 ROWS_PER_ITERATION = 512
 WINDOW = 2 * ROWS_PER_ITERATION
 UPDATE_SECONDS = 0.025
+EPISODE = 200
 SESSION = "client_speed"
 
 
@@ -48,13 +56,16 @@ def measure(args: argparse.Namespace) -> list[Row]:
         child = subprocess.run([*command, *options], stdout=subprocess.PIPE, check=True)
         stand_in.stop()
     rounds = json.loads(child.stdout)
-    for bare, ours in rounds:
-        say(f"random actions {bare:,.0f} steps/s, client {ours:,.0f} ({ours / bare:.0%})")
-    best, share = max(ours for _, ours in rounds), 100 * median(ours / bare for bare, ours in rounds)
-    note = f"best of {len(rounds)} rounds; random actions {max(bare for bare, _ in rounds):,.0f}"
+    for bare, ours, core in rounds:
+        say(f"random actions {bare:,.0f} steps/s, client {ours:,.0f} ({ours / bare:.0%}), core {core:.1f} µs a step")
+    best, share = max(ours for _, ours, _ in rounds), 100 * median(ours / bare for bare, ours, _ in rounds)
+    core = min(core for *_, core in rounds)
+    note = f"best of {len(rounds)} rounds; random actions {max(bare for bare, *_ in rounds):,.0f}"
+    cpu = "CPU time of the process, its sending included; environment and actor are stubs"
     return [
         Row("client on one core, LunarLander", best, 20_000, "env steps/s", COMMAND, note=note),
         Row("the same, of the bare random loop", share, 60, "%", COMMAND, note=f"median of {len(rounds)} rounds"),
+        Row("client: the core's own time a step", core, None, "µs", COMMAND, note=cpu),
     ]
 
 
@@ -67,9 +78,10 @@ class StandIn(threading.Thread):
         spec = resolved.environment.spec(resolved.environment_config)
         public = resolved.public()
         parts = {part: public[part] for part in ("environment", "algorithm", "client")}
-        announcement = Announcement(api=API_VERSION, version="0", session=SESSION, spec=spec, **parts)
+        parts |= {"spec": spec, "columns": columns_of(resolved)}
+        announcement = Announcement(api=API_VERSION, version="0", session=SESSION, **parts)
         learner = resolved.algorithm.learner(resolved.algorithm_config, spec, np.random.default_rng(0))
-        self._decoder = SampleDecoder(learner.columns)
+        self._decoder = decoder_of(resolved)
         self._arrays = learner.weights()
         self._transport = transport
         self._iteration = self._rows = 0
@@ -109,10 +121,16 @@ class StandIn(threading.Thread):
         return msgspec.msgpack.encode(progress)
 
 
-def _rounds(args: argparse.Namespace) -> list[tuple[float, float]]:
-    """In the client's process: steps per second of either, for each round."""
+def _rounds(args: argparse.Namespace) -> list[tuple[float, float, float]]:
+    """In the client's process, for each round: steps per second of either, and microseconds of the core's own."""
     pin(CLIENT_CORE)
-    return [(_random_actions(args.seconds), _client(args.client, args.seconds)) for _ in range(args.rounds)]
+    rounds = []
+    for _ in range(args.rounds):
+        bare = _random_actions(args.seconds)
+        ours, _ = _run(args.client, args.seconds, lambda said, transport: make_client(said, transport, seed=0))
+        _, core = _run(args.client, args.seconds, _stubbed)
+        rounds.append((bare, ours, core))
+    return rounds
 
 
 def _random_actions(seconds: float) -> float:
@@ -129,24 +147,70 @@ def _random_actions(seconds: float) -> float:
     return steps / (time.perf_counter() - started)
 
 
-def _client(address: str, seconds: float) -> float:
+def _run(address: str, seconds: float, make: Callable[[Announcement, Transport], Client]) -> tuple[float, float]:
+    """Let a client play. Returns its steps per second, and microseconds of this process' CPU time for each."""
     transport = connect_to(address, RUN, None)
     payload = transport.read_config()
     assert payload is not None
-    client = make_client(msgspec.json.decode(payload, type=Announcement), transport, seed=0)
-    rates = []
+    client = make(msgspec.json.decode(payload, type=Announcement), transport)
+    found = []
 
     def watch() -> None:
         time.sleep(0.5)
-        before, started = client.env_steps, time.perf_counter()
+        before, started, cpu = client.env_steps, time.perf_counter(), time.process_time()
         time.sleep(seconds)
-        rates.append((client.env_steps - before) / (time.perf_counter() - started))
+        steps, used = client.env_steps - before, time.process_time() - cpu
+        found.append((steps / (time.perf_counter() - started), 1e6 * used / steps))
         client.stop("measured")
 
     threading.Thread(target=watch, daemon=True).start()
     client.run()
     transport.close()
-    return rates[0]
+    return found[0]
+
+
+def _stubbed(said: Announcement, transport: Transport) -> Client:
+    return Client(
+        transport=transport, session=said.session, client="client", host="host", spec=said.spec, columns=said.columns,
+        actor=StubActor(), make_environment=lambda: StubEnvironment(said.spec.observations["observation"].shape),
+        settings=ClientSettings(), clock=time.perf_counter, rng=random.Random(0),
+    )  # fmt: skip
+
+
+class StubActor(Actor):
+    """Always does the same."""
+
+    def __init__(self) -> None:
+        self._answer: tuple[np.ndarray, Arrays] = np.zeros(1, np.int64), {}
+
+    def load(self, weights: Weights) -> None:
+        """There is nothing to load."""
+
+    def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
+        return self._answer
+
+
+class StubEnvironment(Environment):
+    """Plays one episode of vectors again and again."""
+
+    num_envs = 1
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        rng = np.random.default_rng(0)
+        seen = rng.random((EPISODE + 1, 1, *shape)).astype(np.float32)
+        reward, no, yes = np.ones(1, np.float32), np.zeros(1, np.bool_), np.ones(1, np.bool_)
+        steps = [Step({"observation": one}, reward, no, no) for one in seen]
+        steps[-1] = Step({"observation": seen[0]}, reward, yes, no, final={0: {"observation": seen[-1][0]}})
+        self._first, self._following = steps[0], cycle(steps[1:])
+
+    def reset(self) -> Step:
+        return self._first
+
+    def step(self, actions: np.ndarray) -> Step:
+        return next(self._following)
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from soulsai_core import EmbeddedServer
+from soulsai_core import MASK, ArraySpec, EmbeddedServer, step_columns
 from soulsai_core.assembly import connect_to
 from soulsai_core.catalog import Catalog
 from soulsai_core.config import Resolved, load_config, resolve
@@ -23,6 +23,7 @@ from soulsai_core.contracts import Transport
 from soulsai_core.messages import NodeStatus
 from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.redis import RedisTransport
+from soulsai_core.wire import StepDecoder
 
 RUN = "benchmark"
 HEAD = "| what | measured | target | times as good | command |\n|---|---|---|---|---|"
@@ -120,6 +121,19 @@ def server(limits: StreamLimits | None = None) -> Iterator[tuple[RedisTransport,
 def lunar_lander(*settings: str) -> Resolved:
     """The configuration of DQN on LunarLander, the default, with these settings as in `--set`."""
     return resolve(load_config(None, [f"run.name={RUN}", *settings]), Catalog())
+
+
+def columns_of(resolved: Resolved) -> dict[str, ArraySpec]:
+    """The columns of the steps that clients send, as the node announces them."""
+    spec = resolved.environment.spec(resolved.environment_config)
+    own = resolved.algorithm.columns(resolved.algorithm_config, spec)
+    return step_columns(spec, own, resolved.config.training.max_abs_value)
+
+
+def decoder_of(resolved: Resolved) -> StepDecoder:
+    """What the node reads messages with."""
+    spec, columns = resolved.environment.spec(resolved.environment_config), columns_of(resolved)
+    return StepDecoder(columns, {*spec.observations} | ({MASK} & columns.keys()))
 
 
 def soulsai(*arguments: str) -> subprocess.Popen[bytes]:

@@ -1,7 +1,11 @@
-"""How fast the training node takes in samples, against the same bytes read from the same server and not looked at.
+"""How fast the training node takes in steps, against the same bytes read from the same server and not looked at.
 
-Messages of 128 LunarLander transitions wait in a real server. The real node reads, decodes, checks and books them, and
-puts them into the replay buffer of the real DQN learner, which has no update to make.
+Messages of LunarLander steps wait in a real server. The real node reads, decodes, checks and books them, and puts them
+into the replay buffer of the real DQN learner, which has no update to make. They are those of one client that plays
+without a break, in episodes of 200 steps.
+
+Unchecked, the same messages are read by one loop, and their values copied into arrays: neither the header is read nor
+any number looked at, since it is known beforehand where they lie.
 """
 
 from __future__ import annotations
@@ -9,57 +13,66 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
-from benchmarks.common import Row, lunar_lander, run_alone, say, server
-from soulsai_core import ArraySpec, SampleBatch
+from benchmarks.common import Row, columns_of, lunar_lander, run_alone, say, server
+from soulsai_core import EnvSpec, StepBatch
 from soulsai_core.assembly import node_parts
 from soulsai_core.contracts import Transport
 from soulsai_core.run_folder import RunFolder
+from soulsai_core.steps import End, has_after
 from soulsai_core.training import TrainingNode
 from soulsai_core.transport import StreamLimits
-from soulsai_core.wire import ITERATION, encode_samples
+from soulsai_core.wire import encode_steps
+from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learner import DQNLearner
 
 COMMAND = "python -m benchmarks.ingest"
-ROWS = 128
+TARGETS = {128: (300_000, 50)}
+EPISODE = 200
 CHUNK = 256
 CAPACITY = 100_000
 LIMITS = StreamLimits(max_entries=10**6, max_bytes=2**34)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--messages", type=int, default=8_000, help=f"messages of {ROWS} transitions")
+    parser.add_argument("--rows", type=int, nargs="+", default=[128, 1], help="rows of a message, one after the other")
+    parser.add_argument("--messages", type=int, default=8_000, help="messages of each round")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, each of the node and of plain reading in turn")
 
 
 def measure(args: argparse.Namespace) -> list[Row]:
-    rates = [_round(args.messages) for _ in range(args.rounds)]
+    return [row for rows in args.rows for row in _measure(rows, args.messages, args.rounds)]
+
+
+def _measure(rows: int, messages: int, rounds: int) -> list[Row]:
+    rates = [_round(rows, messages) for _ in range(rounds)]
     ours, thrown, copied = (max(column) for column in zip(*rates, strict=True))
-    say(f"unchecked: thrown away {thrown:,.0f} transitions/s, copied into arrays {copied:,.0f}")
+    say(f"{rows} a message, unchecked: thrown away {thrown:,.0f} steps/s, copied into arrays {copied:,.0f}")
     share = 100 * median(ours / copied for ours, _, copied in rates)
-    note = f"best of {args.rounds} rounds"
+    rate_target, share_target = TARGETS.get(rows, (None, None))
+    what, command = f"steps into the replay buffer, {rows} a message", f"{COMMAND} --rows {rows}"
+    note = f"best of {rounds} rounds; copied unchecked {copied:,.0f}"
     return [
-        Row("samples into the replay buffer", ours, 300_000, "transitions/s", COMMAND, note=note),
-        Row("the same, of the bytes unchecked", share, 50, "%", COMMAND, note=f"median of {args.rounds} rounds"),
+        Row(what, ours, rate_target, "steps/s", command, note=note),
+        Row("the same, of the bytes unchecked", share, share_target, "%", command, note=f"median of {rounds} rounds"),
     ]
 
 
-def _round(messages: int) -> tuple[float, float, float]:
-    """Transitions per second: taken in by the node, read and thrown away, read and copied into arrays."""
-    rows = messages * ROWS
+def _round(rows: int, messages: int) -> tuple[float, float, float]:
+    """Steps per second: taken in by the node, read and thrown away, read and copied into arrays."""
+    steps = messages * rows
     with tempfile.TemporaryDirectory() as folder, server(LIMITS) as (transport, _):
-        node = _node(transport, Path(folder), messages)
+        node, learner = _node(transport, Path(folder), rows, messages)
         node.run()
-        assert node.env_steps == rows, f"{node.env_steps} of {rows} rows were admitted"
-        learner = node._learner
+        assert node.env_steps == steps, f"{node.env_steps} of {steps} rows were admitted"
         thrown = _read(transport, learner.payloads, len)
-        copied = _read(transport, learner.payloads, _Columns(learner.columns).copy)
-    return rows / learner.seconds, rows / thrown, rows / copied
+        copied = _read(transport, learner.payloads, _Unchecked(learner.batch).copy)
+    return steps / learner.seconds, steps / thrown, steps / copied
 
 
 class _WatchedLearner(DQNLearner):
@@ -67,38 +80,61 @@ class _WatchedLearner(DQNLearner):
 
     transport: Transport
     payloads: Sequence[bytes]
+    batch: StepBatch
 
     def started(self, *, resumed: bool) -> None:
         super().started(resumed=resumed)
         _push(self.transport, self.payloads)
-        self._left = len(self.payloads) * ROWS
+        self._left = len(self.payloads) * len(self.batch)
         self._began = time.perf_counter()
 
-    def add(self, batch: SampleBatch, client: str) -> None:
-        super().add(batch, client)
-        self._left -= len(batch)
+    def add(self, steps: StepBatch, client: str) -> None:
+        super().add(steps, client)
+        self._left -= len(steps)
         if not self._left:
             self.seconds = time.perf_counter() - self._began
 
 
-def _node(transport: Transport, folder: Path, messages: int) -> TrainingNode:
+def _node(transport: Transport, folder: Path, rows: int, messages: int) -> tuple[TrainingNode, _WatchedLearner]:
     """A node that stops when it has taken in all messages. The checkpoint that it then writes is not measured."""
-    goal = f"training.stop.env_steps={messages * ROWS}"
+    goal = f"training.stop.env_steps={messages * rows}"
     never = f"algorithm.config.update_every={10**9}"
     resolved = lunar_lander(f"run.saves={folder}", goal, never)
     parts = node_parts(resolved, transport, RunFolder(folder / "session"))
     (folder / "session").mkdir()
-    learner = _WatchedLearner(resolved.algorithm_config, parts["announcement"].spec, np.random.default_rng(0))
-    learner.transport = transport
-    learner.payloads = _payloads(messages, learner.columns)
-    return TrainingNode(**{**parts, "learner": learner})
+    spec, config = parts["announcement"].spec, resolved.algorithm_config
+    assert isinstance(config, DQNConfig)
+    learner = _WatchedLearner(config, spec, np.random.default_rng(0))
+    learner.transport, played = transport, _Played(spec, rows)
+    learner.payloads = [
+        encode_steps("session", "client", number + 1, played.batch(number)) for number in range(messages)
+    ]
+    learner.batch = played.batch(0)
+    return TrainingNode(**{**parts, "learner": learner}), learner
 
 
-def _payloads(messages: int, columns: Mapping[str, ArraySpec]) -> list[bytes]:
-    rng = np.random.default_rng(0)
-    arrays = {name: rng.random((ROWS, *spec.shape)).astype(spec.dtype) for name, spec in columns.items()}
-    batch = SampleBatch(np.zeros(ROWS, np.int64), arrays)
-    return [encode_samples("session", "client", number, batch) for number in range(1, messages + 1)]
+class _Played:
+    """Messages of one client that plays without a break; each has the same values."""
+
+    def __init__(self, spec: EnvSpec, rows: int) -> None:
+        rng = np.random.default_rng(0)
+        columns = columns_of(lunar_lander())
+        self._rows = rows
+        self._columns = {name: rng.random((rows, *one.shape)).astype(one.dtype) for name, one in columns.items()}
+        self._after = {name: self._columns[name] for name in spec.observations}
+
+    def batch(self, number: int) -> StepBatch:
+        """Message `number`, counted from 0."""
+        segments = []
+        first, stop = number * self._rows, (number + 1) * self._rows
+        while first < stop:
+            rows = min(EPISODE - first % EPISODE, stop - first)
+            end = End.TERMINATED if (first + rows) % EPISODE == 0 else End.GOES_ON
+            segments.append((0, first, rows, 0, 0, first % EPISODE == 0, end))
+            first += rows
+        table = np.array(segments, np.int64)
+        followed = int(has_after(table).sum())
+        return StepBatch(table, self._columns, {name: kept[:followed] for name, kept in self._after.items()})
 
 
 def _push(transport: Transport, payloads: Sequence[bytes]) -> None:
@@ -106,21 +142,23 @@ def _push(transport: Transport, payloads: Sequence[bytes]) -> None:
         transport.push_samples(payloads[at : at + CHUNK])
 
 
-class _Columns:
-    """The same columns without any check: where they lie in the bytes is known beforehand."""
+class _Unchecked:
+    """The values of messages such as `batch`, copied into arrays as large as the replay buffer. Where a message ends
+    with an episode, and so has nothing after it, what is copied is wrong, which costs the same."""
 
-    def __init__(self, columns: Mapping[str, ArraySpec]) -> None:
-        specs = {**columns, ITERATION: ArraySpec((), "int64")}
-        self._dtypes = [np.dtype((spec.dtype, spec.shape)) for _, spec in sorted(specs.items(), reverse=True)]
-        self._places = [np.zeros((CAPACITY, *dtype.shape), dtype.base) for dtype in self._dtypes]
+    def __init__(self, batch: StepBatch) -> None:
+        columns = [*(batch.columns[name] for name in sorted(batch.columns)), *batch.after.values()]
+        columns.sort(key=lambda column: column.dtype.itemsize)
+        self._columns = [(column.dtype, column.shape, column.size, column.nbytes) for column in columns]
+        self._places = [np.zeros((CAPACITY // len(column), *column.shape), column.dtype) for column in columns]
         self._next = 0
 
     def copy(self, payload: bytes) -> None:
-        offset = len(payload)
-        for dtype, place in zip(self._dtypes, self._places, strict=True):
-            offset -= dtype.itemsize * ROWS
-            place[self._next : self._next + ROWS] = np.frombuffer(payload, dtype, ROWS, offset)
-        self._next = (self._next + ROWS) % (CAPACITY - ROWS)
+        offset = len(payload)  # the header is as long as its numbers are, so that only the end is known
+        for (dtype, shape, numbers, size), places in zip(self._columns, self._places, strict=True):
+            offset -= size
+            places[self._next % len(places)] = np.frombuffer(payload, dtype, numbers, offset).reshape(shape)
+        self._next += 1
 
 
 def _read(transport: Transport, payloads: Sequence[bytes], use: Callable[[bytes], object]) -> float:

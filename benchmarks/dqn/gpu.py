@@ -17,10 +17,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import torch
 
-from soulsai_core import ArraySpec, Discrete, EnvSpec, SampleBatch
-from soulsai_dqn.captured import CapturedGradient
+from soulsai_core import ArraySpec, Discrete, End, EnvSpec, StepBatch
 from soulsai_dqn.config import DQNConfig, PriorityConfig
-from soulsai_dqn.frame_learner import FrameLearner
+from soulsai_dqn.cuda_graph import CapturedGradient
+from soulsai_dqn.learner import DQNLearner
 
 SPEC = EnvSpec("images", {"observation": ArraySpec((84, 84), "uint8")}, Discrete(6))
 STACK, EPISODE, MESSAGE = 4, 1000, 512
@@ -66,7 +66,7 @@ def _row(options: argparse.Namespace, *, prioritized: bool, captured: bool) -> s
     return " | ".join(cells)
 
 
-def _learner(options: argparse.Namespace, *, prioritized: bool, captured: bool) -> FrameLearner:
+def _learner(options: argparse.Namespace, *, prioritized: bool, captured: bool) -> DQNLearner:
     """Filled with random frames, in episodes, as clients send them."""
     config = DQNConfig(
         head="quantile", hidden=(options.width,), frame_stack=STACK, gamma=0.99, reward_scale=1.0, max_grad_norm=10.0,
@@ -74,35 +74,35 @@ def _learner(options: argparse.Namespace, *, prioritized: bool, captured: bool) 
         update_every=options.steps, prioritized=PriorityConfig() if prioritized else None,
         device=options.device, replay_device=options.device,
     )  # fmt: skip
-    learner = FrameLearner(config, SPEC, np.random.default_rng(0))
+    learner = DQNLearner(config, SPEC, np.random.default_rng(0))
     if not captured and isinstance(learner._trainer._gradient, CapturedGradient):
         learner._trainer._gradient = learner._trainer._gradient._gradient
     learner.started(resumed=False)
     for first in range(0, options.rows, MESSAGE):
-        learner.add(_message(learner, first, min(MESSAGE, options.rows - first)), "benchmark")
+        learner.add(_message(first, min(MESSAGE, options.rows - first), prioritized=prioritized), "benchmark")
     return learner
 
 
-def _message(learner: FrameLearner, first: int, count: int) -> SampleBatch:
-    rng, numbers = np.random.default_rng(first), np.arange(first, first + count)
-    place = numbers % EPISODE
-    over = place + 3 >= EPISODE
+def _message(first: int, count: int, *, prioritized: bool) -> StepBatch:
+    """Steps of one environment, whose episodes terminate."""
+    rng, last = np.random.default_rng(first), first + count
+    ends = [*range(first - first % EPISODE + EPISODE, last, EPISODE), last]
+    table = [
+        [0, start, end - start, 0, 0, start % EPISODE == 0, 0 if end % EPISODE else End.TERMINATED]
+        for start, end in zip([first, *ends], ends, strict=False)
+    ]
     columns = {
-        "image": rng.integers(0, 256, (count, *learner.columns["image"].shape), np.uint8),
-        "action": rng.integers(6, size=count).astype(np.int32),
+        "observation": rng.integers(0, 256, (count, *SPEC.observations["observation"].shape), np.uint8),
+        "action": rng.integers(6, size=count).astype(np.uint8),
         "reward": rng.normal(size=count).astype(np.float32),
-        "discount": np.where(over, 0, 0.97).astype(np.float32),
-        "env": np.zeros(count, np.int32),
-        "number": numbers,
-        "age": np.minimum(place, STACK - 1).astype(np.int32),
-        "span": np.where(over, 0, 3).astype(np.int32),
     }
-    if "error" in learner.columns:
-        columns["error"] = rng.random(count).astype(np.float32)
-    return SampleBatch(np.zeros(count, np.int64), columns)
+    if prioritized:
+        columns |= {name: rng.random(count).astype(np.float32) for name in ("value", "best")}
+    after = columns["observation"][: int(last % EPISODE != 0)]
+    return StepBatch(np.array(table), columns, {"observation": after})
 
 
-def _best(learner: FrameLearner, options: argparse.Namespace) -> float:
+def _best(learner: DQNLearner, options: argparse.Namespace) -> float:
     """Seconds of the quickest update, after two that warm up."""
     times = []
     for _ in range(options.rounds + 2):
@@ -119,7 +119,7 @@ def _wait(options: argparse.Namespace) -> None:
         torch.cuda.synchronize()
 
 
-def _busy(learner: FrameLearner, options: argparse.Namespace) -> float:
+def _busy(learner: DQNLearner, options: argparse.Namespace) -> float:
     """Seconds of an update in which something runs on the GPU."""
     from torch.profiler import ProfilerActivity, profile
 

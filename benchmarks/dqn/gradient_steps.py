@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 from benchmarks.dqn.bare import BareQRDQN
-from soulsai_core import ArraySpec, Discrete, EnvSpec, SampleBatch
+from soulsai_core import ArraySpec, Discrete, End, EnvSpec, StepBatch
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learner import DQNLearner
 
 SPEC = EnvSpec("LunarLander", {"observation": ArraySpec((8,), "float32")}, Discrete(4))
-BATCH, STEPS, ROWS = 64, 64, 20_000
+BATCH, STEPS, ROWS, EPISODE = 64, 64, 20_000, 200
 
 
 def main() -> None:
@@ -49,13 +49,13 @@ def ours() -> Callable[[], object]:
     config = DQNConfig(head="quantile", max_grad_norm=10.0, update_every=STEPS, buffer_size=ROWS)
     rng = np.random.default_rng(0)
     learner = DQNLearner(config, SPEC, rng)
-    columns = {name: np.zeros((ROWS, *spec.shape), spec.dtype) for name, spec in learner.columns.items()}
-    for name in ("observation", "next_observation"):
-        columns[name] = rng.normal(size=(ROWS, 8)).astype(np.float32)
-    columns["action"] = rng.integers(4, size=ROWS).astype(np.int32)
-    columns["reward"] = rng.normal(size=ROWS).astype(np.float32)
-    columns["discount"][:] = 0.97
-    learner.add(SampleBatch(np.zeros(ROWS, np.int64), columns), "benchmark")
+    columns = {
+        "observation": rng.normal(size=(ROWS, 8)).astype(np.float32),
+        "action": rng.integers(4, size=ROWS).astype(np.uint8),
+        "reward": 10 * rng.normal(size=ROWS).astype(np.float32),
+    }
+    segments = np.array([[0, first, EPISODE, 0, 0, 1, End.TERMINATED] for first in range(0, ROWS, EPISODE)])
+    learner.add(StepBatch(segments, columns, {"observation": np.zeros((0, 8), np.float32)}), "benchmark")
     return learner.update
 
 

@@ -11,26 +11,22 @@ from collections.abc import Callable
 
 import numpy as np
 
-from soulsai_core import ArraySpec
-from soulsai_dqn.config import PriorityConfig
-from soulsai_dqn.prioritized import PrioritizedReplay
-from soulsai_dqn.replay import ReplayBuffer
+from soulsai_core import ArraySpec, End, StepBatch
+from soulsai_core.replay import PriorityOptions, Replay
 
 COLUMNS = {
     "observation": ArraySpec((8,), "float32"),
-    "action": ArraySpec((), "int32"),
+    "action": ArraySpec((), "uint8"),
     "reward": ArraySpec((), "float32"),
-    "discount": ArraySpec((), "float32"),
-    "next_observation": ArraySpec((8,), "float32"),
 }
-MESSAGE = 128
+MESSAGE, EPISODE = 128, 500
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=300, help="measurements of each")
     rounds = parser.parse_args().rounds
-    print("| slots | draw 25x64 and update, ms | of it the columns | append, µs a row | append, uniform |")
+    print("| slots | draw 25x64 and update, ms | of it reading the columns | append, µs a row | append, uniform |")
     print("|---|---|---|---|---|")
     for slots in (10**5, 10**6):
         print(f"| {slots:,} | " + " | ".join(measured(slots, rounds)) + " |")
@@ -38,22 +34,49 @@ def main() -> None:
 
 def measured(slots: int, rounds: int) -> list[str]:
     rng = np.random.default_rng(0)
-    replay, uniform = PrioritizedReplay(slots, COLUMNS, PriorityConfig()), ReplayBuffer(slots, COLUMNS)
-    message = {name: np.zeros((MESSAGE, *spec.shape), spec.dtype) for name, spec in COLUMNS.items()}
-    for _ in range(slots // MESSAGE):
-        replay.append({**message, "error": rng.random(MESSAGE).astype(np.float32)})
-        uniform.append(message)
-    message["error"] = rng.random(MESSAGE).astype(np.float32)
+    uniform = Replay(slots, COLUMNS, ["observation"])
+    replay = Replay(slots, COLUMNS, ["observation"], priorities=PriorityOptions(), first_error=first_error)
+    messages = iter(range(10**9))
+    for _ in range(slots // MESSAGE + 1):
+        steps = message(rng, next(messages))
+        replay.append(steps, "benchmark", 0.99)
+        uniform.append(steps, "benchmark", 0.99)
     errors = rng.random((25, 64))
 
     def draw_and_update() -> None:
-        replay.update(replay.draw(rng, 25, 64, 0.5), errors)
+        replay.update(replay.draw(rng, 25, 64, n_step=3, gamma=0.99, beta=0.5), errors)
 
-    drawn = replay.draw(rng, 25, 64, 0.5).slots
-    whole, columns = best(draw_and_update, rounds), best(lambda: replay._gather(drawn), rounds)
-    plain = {name: column for name, column in message.items() if name != "error"}
-    appends = [best(lambda: replay.append(message), rounds), best(lambda: uniform.append(plain), rounds)]
+    drawn = replay.draw(rng, 25, 64, n_step=3, gamma=0.99).slots
+    whole, columns = best(draw_and_update, rounds), best(lambda: replay.read(drawn, n_step=3, gamma=0.99), rounds)
+    appends = [appended(kept, [message(rng, next(messages)) for _ in range(rounds)]) for kept in (replay, uniform)]
     return [f"{whole * 1e3:.2f}", f"{columns * 1e3:.2f}", *(f"{seconds / MESSAGE * 1e6:.2f}" for seconds in appends)]
+
+
+def appended(replay: Replay, messages: list[StepBatch]) -> float:
+    """Seconds of the quickest message."""
+    sent = iter(messages)
+    return best(lambda: replay.append(next(sent), "benchmark", 0.99), len(messages))
+
+
+def message(rng: np.random.Generator, number: int) -> StepBatch:
+    """The number-th message of a client with one environment, whose episodes terminate."""
+    first, last = number * MESSAGE, (number + 1) * MESSAGE
+    ends = [*range(first - first % EPISODE + EPISODE, last, EPISODE), last]
+    table = [
+        [0, start, end - start, 0, 0, start % EPISODE == 0, 0 if end % EPISODE else End.TERMINATED]
+        for start, end in zip([first, *ends], ends, strict=False)
+    ]
+    columns = {
+        "observation": rng.normal(size=(MESSAGE, 8)).astype(np.float32),
+        "action": rng.integers(4, size=MESSAGE).astype(np.uint8),
+        **{name: rng.normal(size=MESSAGE).astype(np.float32) for name in ("reward", "value", "best")},
+    }
+    goes_on = last % EPISODE != 0
+    return StepBatch(np.array(table), columns, {"observation": np.zeros((int(goes_on), 8), np.float32)})
+
+
+def first_error(value: np.ndarray, reward: np.ndarray, discount: np.ndarray, best_value: np.ndarray) -> np.ndarray:
+    return np.abs(reward + discount * best_value - value)
 
 
 def best(run: Callable[[], object], rounds: int) -> float:

@@ -1,4 +1,4 @@
-"""One training in one process: DQN's real learner and actors, with the weights as old as they are between processes."""
+"""One training in one process: learner and actors are real, and weights are as old as they are between processes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_core import Catalog, Environment, Learner, Weights
-from soulsai_core.contracts import Actor
-from soulsai_core.stepping import transitions
+from soulsai_core import ITERATION, Actor, Catalog, Environment, EnvSpec, Learner, Weights, step_columns
+from soulsai_core.messages import ArraySpec
+from soulsai_core.pacing import UpdatePace
+from soulsai_core.recorder import Recorder
 from soulsai_core.tally import EpisodeTally
 
 LAGS = (1, 2)
@@ -45,13 +46,13 @@ class Run:
 
 
 class Loop:
-    """Actors and a learner that take turns: `update_every` steps of all actors, then the iterations due.
+    """Actors and a learner that take turns: the rows of an iteration of all actors, then the iterations due.
 
     Args:
         algorithm, settings: plugin and its settings.
         environment: settings of the gymnasium plugin.
-        lags: each actor uses weights that are one of so many iterations old.
-        staleness: admitted age in iterations; older rows are dropped, as the node does.
+        lags: each actor uses weights that are one of so many iterations old. Rows that are too old then are dropped,
+            as the node does.
     """
 
     def __init__(
@@ -65,57 +66,62 @@ class Loop:
         lags: tuple[int, ...] = LAGS,
     ) -> None:
         catalog = Catalog()
-        plugin, games = catalog.algorithm(algorithm), catalog.environment("gymnasium")
-        self.config, self._game = plugin.config(**settings), games.config(**environment)
-        self._make = games.make
-        spec = games.spec(self._game)
+        self._plugin, games = catalog.algorithm(algorithm), catalog.environment("gymnasium")
+        self._config, self._game = self._plugin.config(**settings), games.config(**environment)
+        self._make, self._spec = games.make, games.spec(self._game)
         seeds = np.random.SeedSequence(seed).spawn(clients + 2)
-        self.learner: Learner = plugin.learner(self.config, spec, np.random.default_rng(seeds[-1]))
+        self.learner: Learner = self._plugin.learner(self._config, self._spec, np.random.default_rng(seeds[-1]))
         self._rng = np.random.default_rng(seeds[-2])
         self._lags = lags
-        self.actors: list[Actor] = [plugin.actor(self.config, spec, np.random.default_rng(s)) for s in seeds[:clients]]
-        environments = [games.make(self._game, int(s.generate_state(1)[0]) % 2**31) for s in seeds[:clients]]
-        self._players = [_Player(a, e, str(i)) for i, (a, e) in enumerate(zip(self.actors, environments, strict=True))]
-        self._tester = plugin.actor(
-            self.config.model_copy(update={"exploration": "epsilon", "epsilon": _never(self.config)}),
-            spec,
-            np.random.default_rng(0),
-        )
+        self._sync = self._plugin.sync(self._config)
+        self._pace = UpdatePace(self._sync.rows_per_iteration)
+        self._players = [self._player(one, int(one.generate_state(1)[0]) % 2**31) for one in seeds[:clients]]
         self.steps = self.iteration = 0
         self.learner_s = 0.0
         self._published: deque[Weights] = deque(maxlen=1 + max(lags))
         self.learner.started(resumed=False)
-        self.learner.clients_changed(frozenset(player.name for player in self._players))
+        self.learner.clients_changed(frozenset(map(str, range(clients))))
         self._publish()
+
+    def _player(self, of_actor: Any, of_environment: int, *, explore: bool = True) -> _Player:
+        actor = self._plugin.actor(self._config, self._spec, np.random.default_rng(of_actor), explore)
+        own = self._plugin.columns(self._config, self._spec)
+        return _Player(actor, self._make(self._game, of_environment), self._spec, own)
 
     def turn(self) -> list[float]:
         """Returns of the episodes that ended meanwhile."""
-        share = max(self.learner.sync.rows_per_iteration // len(self._players), 1)
+        share = max(self._sync.rows_per_iteration // len(self._players), 1)
         returns: list[float] = []
-        for player in self._players:
+        for number, player in enumerate(self._players):
             lag = min(int(self._rng.choice(self._lags)), len(self._published) - 1)
             returns += player.play(share, self._published[-1 - lag])
-            batch = player.actor.take()
-            if batch is not None:
-                fresh = batch.iteration > self.iteration - self.learner.sync.max_staleness
-                self.learner.add(batch.select(fresh), player.name)
-            self.steps += share
+            self._take_in(player, str(number))
         started = time.process_time()
-        while self.learner.ready():
+        while self._pace.due(self.learner.ready()):
             self.learner.update()
             self.iteration += 1
         self._publish()
         self.learner_s += time.process_time() - started
         return returns
 
+    def _take_in(self, player: _Player, name: str) -> None:
+        steps = player.recorder.take()
+        if steps is None:
+            return
+        self.steps += len(steps)
+        fresh = steps.select(steps.segments[:, ITERATION] > self.iteration - self._sync.max_staleness)
+        if len(fresh) or fresh.closed is not None:
+            self.learner.add(fresh, name)
+            self._pace.admitted(len(fresh))
+
     def greedy(self, episodes: int, seed: int) -> float:
         """Mean return of episodes without exploration, with the weights of agents that learn no more."""
-        player = _Player(self._tester, self._make(self._game, seed), "tester")
+        player = self._player(0, seed, explore=False)
         weights = Weights(self.iteration, self.learner.evaluation_weights(), self.steps)
         returns: list[float] = []
         while len(returns) < episodes:
             returns += player.play(100, weights)
-            self._tester.take()
+            player.recorder.take()
         player.environment.close()
         return float(np.mean(returns[:episodes]))
 
@@ -126,35 +132,38 @@ class Loop:
             player.environment.close()
 
     def _publish(self) -> None:
-        self._published.append(Weights(self.iteration, self.learner.weights(), self.steps))
+        weights = Weights(self.iteration, self.learner.weights(), self.steps, self.learner.quota())
+        self._published.append(weights)
 
 
 class _Player:
     """A client's loop without the network."""
 
-    def __init__(self, actor: Actor, environment: Environment, name: str) -> None:
-        self.actor, self.environment, self.name = actor, environment, name
+    def __init__(self, actor: Actor, environment: Environment, spec: EnvSpec, own: Mapping[str, ArraySpec]) -> None:
+        self.environment = environment
+        self.recorder = Recorder(step_columns(spec, own, np.inf), spec.observations)
+        self._actor = actor
         self._step = environment.reset()
-        self._tally = EpisodeTally(name, time.monotonic)
+        self.recorder.begin(self._step)
+        self._tally = EpisodeTally("player", time.monotonic)
         self._tally.begin(environment.num_envs)
 
     def play(self, steps: int, weights: Weights) -> list[float]:
-        self.actor.load(weights)
+        """Returns of the episodes that ended in so many steps of all environments together. No more are made than the
+        quota allows."""
+        self._actor.load(weights)
+        self.recorder.load(weights.iteration, weights.quota)
         returns = []
         for _ in range(max(steps // self.environment.num_envs, 1)):
-            actions = self.actor.act(self._step.observations, self._step.masks)
-            after = self.environment.step(actions)
-            moved = transitions(self._step, actions, after)
-            if moved is not None:
-                self.actor.add(moved)
-            episodes = self._tally.add(after, weights.iteration, self.actor.metrics)
+            if self.recorder.full:
+                break
+            actions, own = self._actor.act(self._step.observations, self._step.masks, self.recorder.starts)
+            self._step = self.environment.step(actions)
+            self.recorder.record(actions, own, self._step)
+            self._tally.add(self._step)
+            episodes = self._tally.ends(self._step, weights.iteration, self._actor.metrics)
             returns += [episode.total_reward for episode in episodes]
-            self._step = after
         return returns
-
-
-def _never(config: Any) -> Any:
-    return config.epsilon.model_copy(update={"start": 0.0, "end": 0.0})
 
 
 def train(

@@ -17,12 +17,13 @@ import numpy as np
 import yaml
 
 from benchmarks.common import Row, cores, run_alone, say
-from soulsai_core import Environment, EnvSpec, Weights
+from soulsai_core import Environment, EnvSpec, StepBatch, Weights, starts_after, step_columns
 from soulsai_core.gym_env import plugin as games
 from soulsai_core.messages import Step
-from soulsai_core.stepping import transitions
+from soulsai_core.recorder import Recorder
 from soulsai_core.tally import EpisodeTally
 from soulsai_ppo.actor import PPOActor
+from soulsai_ppo.columns import own_columns
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.learner import PPOLearner
 
@@ -66,21 +67,20 @@ def train(name: str, seed: int) -> dict[str, Any]:
     seeds = np.random.SeedSequence(seed).generate_state(5).tolist()
     learner = PPOLearner(config, spec, np.random.default_rng(seeds[0]))
     players = [
-        Player(PPOActor(config, spec, np.random.default_rng(seeds[1 + i])), games.make(game, seeds[3 + i] % 2**31))
+        Player(config, spec, np.random.default_rng(seeds[1 + i]), games.make(game, seeds[3 + i] % 2**31))
         for i in range(len(CLIENTS))
     ]
     learner.clients_changed(frozenset(CLIENTS))
     learner.started(resumed=False)
     steps, iteration, curve, started = 0, 0, [], time.perf_counter()
     while steps < recipe["steps"]:
-        weights = Weights(iteration, learner.weights(), steps)
+        weights = Weights(iteration, learner.weights(), steps, learner.quota())
         returns: list[float] = []
         for client, player in zip(CLIENTS, players, strict=True):
-            returns += player.play(weights)
-            batch = player.actor.take()
-            assert batch is not None
+            batch, ended = player.play(weights)
             learner.add(batch, client)
             steps += len(batch)
+            returns += ended
         learner.update()
         iteration += 1
         if returns:
@@ -95,34 +95,40 @@ def train(name: str, seed: int) -> dict[str, Any]:
 class Player:
     """A client's loop without the network."""
 
-    def __init__(self, actor: PPOActor, environment: Environment) -> None:
-        self.actor, self._environment = actor, environment
+    def __init__(self, config: PPOConfig, spec: EnvSpec, rng: np.random.Generator, environment: Environment) -> None:
+        self._actor, self._environment = PPOActor(config, spec, rng), environment
+        self._recorder = Recorder(step_columns(spec, own_columns(config, spec), 1e9), spec.observations)
         self._step: Step = environment.reset()
+        self._recorder.begin(self._step)
         self._tally = EpisodeTally("player", time.monotonic)
         self._tally.begin(environment.num_envs)
 
-    def play(self, weights: Weights) -> list[float]:
-        """One rollout; returns of the episodes that ended in it."""
-        self.actor.load(weights)
+    def play(self, weights: Weights) -> tuple[StepBatch, list[float]]:
+        """One rollout, and returns of the episodes that ended in it."""
+        self._actor.load(weights)
+        self._recorder.load(weights.iteration, weights.quota)
         returns = []
-        while self.actor.ready():
-            actions = self.actor.act(self._step.observations, self._step.masks)
-            after = self._environment.step(actions)
-            led_to = transitions(self._step, actions, after)
-            if led_to is not None:
-                self.actor.add(led_to)
-            returns += [episode.total_reward for episode in self._tally.add(after, weights.iteration, dict)]
-            self._step = after
-        return returns
+        while not self._recorder.full:
+            step = self._step
+            actions, own = self._actor.act(step.observations, step.masks, self._recorder.starts)
+            self._step = self._environment.step(actions)
+            self._recorder.record(actions, own, self._step)
+            returns += [episode.total_reward for episode in self._tally.add(self._step, weights.iteration, dict)]
+        batch = self._recorder.take()
+        assert batch is not None
+        return batch, returns
 
 
 def evaluate(config: PPOConfig, spec: EnvSpec, environment: Environment, weights: Weights) -> float:
     """Mean return of 100 episodes, 10 of each environment, so that short ones do not count for more."""
-    actor = PPOActor(config, spec, np.random.default_rng(0), greedy=True)
+    actor = PPOActor(config, spec, np.random.default_rng(0), explore=False)
     actor.load(weights)
     step, returns = environment.reset(), [[0.0] for _ in range(environment.num_envs)]
+    starts = np.ones(environment.num_envs, np.bool_)
     while any(len(own) <= 10 for own in returns):
-        step = environment.step(actor.act(step.observations, step.masks))
+        actions, _ = actor.act(step.observations, step.masks, starts)
+        step = environment.step(actions)
+        starts = starts_after(step)
         for row, own in enumerate(returns):
             own[-1] += float(step.rewards[row])
             if step.terminated[row] or step.truncated[row]:

@@ -22,7 +22,7 @@ from functools import partial
 import msgspec
 import numpy as np
 
-from benchmarks.common import RUN, Row, run_alone, say, server
+from benchmarks.common import RUN, Row, columns_of, decoder_of, run_alone, say, server
 from soulsai_core import Catalog, Client, Environment, EnvSpec, Step, Weights
 from soulsai_core.assembly import connect_to
 from soulsai_core.cli.realtime import prefer_the_game
@@ -31,7 +31,7 @@ from soulsai_core.contracts import Transport
 from soulsai_core.isolation import IsolatedEnvironment
 from soulsai_core.messages import Progress
 from soulsai_core.testing.scripted import ScriptedEnvironment
-from soulsai_core.wire import SampleDecoder, encode_weights
+from soulsai_core.wire import encode_weights
 
 COMMAND = "python -m benchmarks.souls.overhead"
 WARM_UP = 100
@@ -73,7 +73,7 @@ def _publish(transport: Transport, every: float, child: subprocess.Popen[bytes])
     resolved = _resolved()
     spec = resolved.environment.spec(resolved.environment_config)
     learner = resolved.algorithm.learner(resolved.algorithm_config, spec, np.random.default_rng(0))
-    arrays, decoder, last, acked, iteration = learner.weights(), SampleDecoder(learner.columns), "", 0, 0
+    arrays, decoder, last, acked, iteration = learner.weights(), decoder_of(resolved), "", 0, 0
     while child.poll() is None:
         progress = msgspec.msgpack.encode(Progress("s", "n", "running", iteration, 0, WINDOW, {"pc": acked}))
         transport.publish(iteration, encode_weights(Weights(iteration, arrays, 10**9)), progress)
@@ -92,8 +92,8 @@ def _play(address: str, seconds: float, pause: float) -> list[tuple[float, ...]]
     spec, rng = resolved.environment.spec(resolved.environment_config), np.random.default_rng(0)
     transport = connect_to(address, RUN, None)
     client = Client(
-        transport=transport, session="s", client="pc", host="host",
-        actor=resolved.algorithm.actor(resolved.algorithm_config, spec, rng),
+        transport=transport, session="s", client="pc", host="host", spec=spec, columns=columns_of(resolved),
+        actor=resolved.algorithm.actor(resolved.algorithm_config, spec, rng, True),
         make_environment=lambda: _Watched(partial(_Game, spec, pause), gaps, settings.start_timeout_s),
         settings=settings, clock=time.perf_counter, rng=random.Random(0),
     )  # fmt: skip

@@ -13,16 +13,18 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from benchmarks.common import RUN, Row, read_status, run_alone, say, server, soulsai
+from benchmarks.common import RUN, Row, columns_of, decoder_of, read_status, run_alone, say, server, soulsai
 from benchmarks.souls.witness import Witness
-from soulsai_core import Catalog, Client
+from soulsai_core import Catalog, Client, Environment, Transport
 from soulsai_core.assembly import connect_to, wait_for_announcement
 from soulsai_core.config import Resolved, load_config, resolve
 from soulsai_core.isolation import IsolatedEnvironment, installed
-from soulsai_dqn.config import DQNConfig
+from soulsai_core.wire import StepDecoder
 
 COMMAND = "python -m benchmarks.souls.recovery"
 KINDS = ("freeze", "crash", "exit", "dialog", "lost_focus", "slow_frame")
@@ -90,26 +92,24 @@ class _Player:
     """A client as `soulsai client` makes it, but for the witness, and for a new seed with each start of its game."""
 
     def __init__(self, number: int, resolved: Resolved, session: str, address: str) -> None:
-        settings, learning = resolved.config.client, resolved.algorithm_config
-        assert isinstance(learning, DQNConfig)
-        spec = resolved.environment.spec(resolved.environment_config)
-        actor = resolved.algorithm.actor(learning, spec, np.random.default_rng(number))
-        self.witness, self.reasons = Witness(actor, learning.n_step, learning.gamma), Counter[str]()
+        settings, spec = resolved.config.client, resolved.environment.spec(resolved.environment_config)
+        self.witness, self.reasons = Witness(), Counter[str]()
         self._transport = connect_to(address, RUN, None)
         seeds = iter(range(number * 1000, 10**9))
 
-        def make() -> IsolatedEnvironment:
+        def make() -> Environment:
             make = installed(resolved.environment, resolved.environment_config, next(seeds))
-            return IsolatedEnvironment(
-                make, step_timeout=settings.step_timeout_s, start_timeout=settings.start_timeout_s
-            )
+            patience = {"step_timeout": settings.step_timeout_s, "start_timeout": settings.start_timeout_s}
+            return self.witness.watching(IsolatedEnvironment(make, **patience))
 
         def wait(event: threading.Event, pause: float) -> bool:
             self.reasons[self.client._info().trouble[:40]] += 1
             return event.wait(pause)
 
         self.client = Client(
-            transport=self._transport, session=session, client=f"pc-{number}", host="host", actor=self.witness,
+            transport=_Overheard(self._transport, self.witness, decoder_of(resolved)),  # type: ignore[arg-type]
+            session=session, client=f"pc-{number}", host="host", spec=spec, columns=columns_of(resolved),
+            actor=resolved.algorithm.actor(resolved.algorithm_config, spec, np.random.default_rng(number), True),
             make_environment=make, settings=settings, clock=time.perf_counter, rng=random.Random(number), wait=wait,
         )  # fmt: skip
         self._thread = threading.Thread(target=self.client.run, daemon=True)
@@ -123,6 +123,21 @@ class _Player:
         self.client.stop("measured")
         self._thread.join(60)
         self._transport.close()
+
+
+class _Overheard:
+    """A transport that shows the witness which steps it sends."""
+
+    def __init__(self, transport: Transport, witness: Witness, decoder: StepDecoder) -> None:
+        self._transport, self._witness, self._decoder = transport, witness, decoder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def push_samples(self, payloads: Sequence[bytes]) -> None:
+        self._transport.push_samples(payloads)
+        for payload in payloads:
+            self._witness.sent(self._decoder.decode(payload).steps)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ from soulsai_core import load_agent
 from soulsai_souls_env.agents import Agent
 
 SETTINGS = Path(__file__).parent / "settings" / "win_rates.yaml"
-GREEDY = ["algorithm.config.epsilon.end=0"]
 OURS, PLAIN = "preset", "plain"
 
 
@@ -64,10 +63,10 @@ class Trials:
             started = time.monotonic()
             run = _run(Path(folder), seed, [f"training.stop.env_steps={self._env_steps}", *settings, *self._further])
             seconds = time.monotonic() - started
-            actor = load_agent(run, [*GREEDY], seed=seed).actor
+            trained = load_agent(run, seed=seed)
             rates = _rolling(run, self._window)
             return {
-                "won": self._win_rate(lambda seen, masks: int(actor.act(seen, masks)[0])),
+                "won": self._win_rate(lambda seen, masks, starts: int(trained.act(seen, masks, starts)[0])),
                 "half_after": next((steps for steps, rate in rates if rate >= 0.5), None),
                 "curve": rates[:: max(len(rates) // 100, 1)],
                 "train_s": round(seconds, 1),

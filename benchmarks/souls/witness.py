@@ -1,91 +1,136 @@
-"""An actor that another one plays for, and that holds every sample against what was really seen."""
+"""A witness of what a client sees, that holds every row that it sends against it."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections import deque
 from typing import NamedTuple
 
 import numpy as np
 
-from soulsai_core import Actor, SampleBatch, Transitions, Weights
+from soulsai_core import End, Environment, EnvironmentFailure, Step, StepBatch, starts_after
 
-_TOLERANCE = 1e-5
+VECTOR = "observation"
 
 
 class _Seen(NamedTuple):
-    piece: int
     observation: bytes
-    following: bytes
+    action: int
+    start: bool
     reward: float
+    end: End
+    following: bytes
 
 
-class Witness(Actor):
-    """Of one environment with vectors.
-
-    A piece is what was seen without a gap. A sample must begin where the one before it did but one step later, sum up
-    the rewards of steps of its own piece only, and lead to what followed the last of them.
+class Witness:
+    """Of one client with one environment of vectors. Steps are numbered as rows of a stream are, and a restarted
+    environment leaves one number out: so rows that join over a failure do not agree.
 
     Attributes:
-        steps, samples: taken in, and given out.
-        false: samples that do not agree with what was seen.
+        steps, samples: seen, and sent.
+        false: rows that do not agree with what was seen.
         gaps: seconds from the last step before each failure to the first after it.
     """
 
-    def __init__(self, actor: Actor, n_step: int, gamma: float) -> None:
+    def __init__(self) -> None:
         self.steps = self.samples = self.false = 0
         self.gaps: list[float] = []
-        self._actor, self._n, self._gamma = actor, n_step, gamma
-        self._seen: deque[_Seen] = deque()
-        self._piece = 0
-        self._before: bytes | None = None
+        self._seen: dict[int, _Seen] = {}
+        self._position = 0
+        self._before: Step | None = None
+        self._starts = True
         self._at = time.monotonic()
         self._failed = False
-        self.load, self.act, self.ready, self.metrics = actor.load, actor.act, actor.ready, actor.metrics  # type: ignore[method-assign]
 
-    def load(self, weights: Weights) -> None:
-        """The actor's own."""
+    def watching(self, environment: Environment) -> Environment:
+        """The same environment, watched; for each of its starts."""
+        return _Watched(environment, self)
 
-    def act(self, observations: dict[str, np.ndarray], masks: np.ndarray | None) -> np.ndarray:
-        """The actor's own."""
-        raise NotImplementedError
+    def began(self, step: Step) -> None:
+        """The environment was reset."""
+        self._position += self._position > 0
+        self._before, self._starts = step, True
 
-    def add(self, transitions: Transitions) -> None:
-        now = transitions.observations["observation"][0].tobytes()
-        following = transitions.next_observations["observation"][0].tobytes()
-        self._piece += now != self._before
-        self._seen.append(_Seen(self._piece, now, following, float(transitions.rewards[0])))
-        ended = transitions.terminated[0] or transitions.truncated[0]
-        self._before = None if ended else following
+    def failed(self) -> None:
+        """The environment failed."""
+        self._failed = True
+
+    def stepped(self, actions: np.ndarray, after: Step) -> None:
+        """The environment was stepped."""
         if self._failed:
             self.gaps.append(time.monotonic() - self._at)
-        self._at, self._failed, self.steps = time.monotonic(), False, self.steps + 1
-        self._actor.add(transitions)
+        self._at, self._failed = time.monotonic(), False
+        before, self._before = self._before, after
+        assert before is not None
+        if after.valid is None or after.valid[0]:
+            self.steps += 1
+            self._seen[self._position] = _Seen(
+                before.observations[VECTOR][0].tobytes(),
+                int(actions[0]),
+                self._starts,
+                float(np.float32(after.rewards[0])),
+                _end(after),
+                after.final.get(0, {VECTOR: after.observations[VECTOR][0]})[VECTOR].tobytes(),
+            )
+            self._position += 1
+        self._starts = bool(starts_after(after)[0])
 
-    def take(self) -> SampleBatch | None:
-        batch = self._actor.take()
-        for row in range(0 if batch is None else len(batch)):
-            assert batch is not None
+    def sent(self, steps: StepBatch) -> None:
+        """These rows leave the client."""
+        following = iter(steps.transitions().next_observations[VECTOR])
+        rows = zip(steps.positions.tolist(), steps.starts.tolist(), map(End, steps.ends.tolist()), strict=True)
+        for row, (position, start, end) in enumerate(rows):
+            seen = self._seen.pop(position, None)
+            observed, action, reward = (steps.columns[name][row] for name in (VECTOR, "action", "reward"))
+            led_to = None if end is End.DISCARDED else (end, reward, next(following))
+            acted = (observed.tobytes(), action, start)
             self.samples += 1
-            self.false += not self._agrees({name: column[row] for name, column in batch.columns.items()})
-            self._seen.popleft()
-        return batch
-
-    def _agrees(self, sample: dict[str, np.ndarray]) -> bool:
-        steps = [seen for _, seen in zip(range(self._n), self._seen, strict=False)]
-        steps = [seen for seen in steps if seen.piece == self._seen[0].piece]
-        reward = sum(self._gamma**k * seen.reward for k, seen in enumerate(steps))
-        same = (sample["observation"].tobytes(), sample["next_observation"].tobytes())
-        if same != (steps[0].observation, steps[-1].following):
-            return False
-        return math.isclose(sample["reward"], reward, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
-
-    def cut(self) -> None:
-        self._actor.cut()
-        self._before, self._failed = None, True
+            self.false += seen is None or acted != seen[:3] or not (led_to is None or _agrees(seen, *led_to))
 
     def close(self) -> None:
-        """The trial is over: whoever has not come back yet has been away so long at least."""
+        """The trial is over: a client that has not come back yet has been away for as long at least."""
         if self._failed:
             self.gaps.append(time.monotonic() - self._at)
+
+
+def _end(step: Step) -> End:
+    if step.terminated[0]:
+        return End.TERMINATED
+    return End.TRUNCATED if step.truncated[0] else End.GOES_ON
+
+
+def _agrees(seen: _Seen, end: End, reward: float, following: np.ndarray) -> bool:
+    """Whether this is what came of the step. After a termination nothing follows."""
+    same = end is End.TERMINATED or following.tobytes() == seen.following
+    return same and (end, reward) == (seen.end, seen.reward)
+
+
+class _Watched(Environment):
+    def __init__(self, inner: Environment, witness: Witness) -> None:
+        self.num_envs, self.overlapping = inner.num_envs, inner.overlapping
+        self._inner, self._witness = inner, witness
+
+    def reset(self) -> Step:
+        step = self._inner.reset()
+        self._witness.began(step)
+        return step
+
+    def step(self, actions: np.ndarray) -> Step:
+        self.step_async(actions)
+        return self.step_wait()
+
+    def step_async(self, actions: np.ndarray) -> None:
+        self._asked_for = actions
+        self._inner.step_async(actions)
+
+    def step_wait(self) -> Step:
+        assert self._asked_for is not None
+        try:
+            step = self._inner.step_wait()
+        except EnvironmentFailure:
+            self._witness.failed()
+            raise
+        self._witness.stepped(self._asked_for, step)
+        return step
+
+    def close(self) -> None:
+        self._inner.close()

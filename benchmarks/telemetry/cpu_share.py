@@ -81,7 +81,7 @@ def _cpu(process: subprocess.Popen[bytes], seconds: float) -> float:
 def _playing(transport: Transport, rate: float) -> Iterator[None]:
     """A training node and four clients that only report, from threads of this process."""
     spec = EnvSpec("benchmark", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
-    announced = Announcement(1, "", "benchmark", {"name": "x"}, {"name": "x"}, {}, spec)
+    announced = Announcement(1, "", "benchmark", {"name": "x"}, {"name": "x"}, {}, spec, {})
     transport.announce(msgspec.json.encode(announced))
     ended = threading.Event()
     started = time.monotonic()

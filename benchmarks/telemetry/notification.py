@@ -72,7 +72,7 @@ def _write(place: Place, episodes: int) -> None:
 
 def _node(place: Place) -> TelemetryNode:
     spec = EnvSpec("benchmark", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
-    announced = Announcement(1, "", "benchmark", {"name": "benchmark"}, {"name": "benchmark"}, {}, spec)
+    announced = Announcement(1, "", "benchmark", {"name": "benchmark"}, {"name": "benchmark"}, {}, spec, {})
     observers = Observers(specs=TelemetrySpecs)
     context = ConnectorContext("benchmark", place.folder, {})
     for plugin, settings in ((json_file.plugin, {}), (grafana.plugin, {"port": 0}), (prometheus.plugin, {"port": 0})):

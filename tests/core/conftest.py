@@ -35,7 +35,7 @@ class Config(Settings):
     limit: int | Noise = Field(default=3, description="Either of two types.")
     api_key: SecretStr | None = Field(default=SecretStr("hush"), description="Something to hide.")
 
-plugin = AlgorithmPlugin(name={name!r}, config=Config, learner=None, actor=None)
+plugin = AlgorithmPlugin(name={name!r}, config=Config, sync=None, learner=None, actor=None)
 """
 ENVIRONMENT = """
 from typing import Any

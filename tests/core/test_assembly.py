@@ -3,6 +3,7 @@
 import dataclasses
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -27,17 +28,16 @@ ALGORITHM = """
 from pydantic import SecretStr
 from soulsai_core.config import Settings
 from soulsai_core.contracts import Actor, AlgorithmPlugin, Learner, Sync
-from soulsai_core.messages import State
+from soulsai_core.messages import ArraySpec, State
 
 class Config(Settings):
     rows: int = 4
     token: SecretStr = SecretStr("hush")
 
 class Nothing(Learner):
-    columns = {}
     def __init__(self, config, spec, rng):
-        self.sync, self.drawn = Sync(3, config.rows), int(rng.integers(2**60))
-    def add(self, batch, client): pass
+        self.drawn = int(rng.integers(2**60))
+    def add(self, steps, client): pass
     def ready(self): return False
     def update(self): return {}
     def weights(self): return {}
@@ -45,15 +45,18 @@ class Nothing(Learner):
     def load(self, state): pass
 
 class Idle(Actor):
-    def __init__(self, config, spec, rng):
-        self.rows, self.spec = config.rows, spec
+    def __init__(self, config, spec, rng, explore):
+        self.rows, self.spec, self.explore = config.rows, spec, explore
     def load(self, weights): pass
-    def act(self, observations, masks): return observations["observation"][:, 0].astype("int64")
-    def add(self, transitions): pass
-    def take(self): return None
-    def cut(self): pass
+    def act(self, observations, masks, starts): return observations["observation"][:, 0].astype("int64"), {}
 
-plugin = AlgorithmPlugin("dqn", Config, Nothing, Idle)
+def sync(config):
+    return Sync(3, config.rows)
+
+def columns(config, spec):
+    return {"confidence": ArraySpec((), "float32", 0, 1, sparse=True)}
+
+plugin = AlgorithmPlugin("dqn", Config, sync, Nothing, Idle, columns)
 """
 ENVIRONMENT = """
 from soulsai_core.config import Settings
@@ -143,7 +146,7 @@ def test_secrets_are_neither_announced_nor_saved(announced, tmp_path):
 def test_seed_decides_what_the_learner_draws(resolved_with, server, tmp_path):
     def drawn(*settings):
         resolved = resolved_with(*settings)
-        return assembly.node_parts(resolved, MemoryTransport(server), create_folder(resolved))["learner"].drawn
+        return assembly.node_parts(resolved, MemoryTransport(server), create_folder(resolved))["learner"]._learner.drawn
 
     assert drawn("run.seed=5") == drawn("run.seed=5") != drawn("run.seed=6")
     assert drawn() != drawn()
@@ -185,7 +188,9 @@ def test_client_is_made_of_what_was_announced(announced, catalog):
         announced, algorithm={"name": "dqn", "config": {"rows": 9}}, client={"max_group_rows": 3}
     )
     client = make_client(announced, MemoryTransport(), catalog=catalog)
-    assert client._actor.rows == 9 and client._actor.spec == announced.spec
+    actor = client._actor._actor
+    assert actor.rows == 9 and actor.spec == announced.spec and actor.explore
+    assert "confidence" in client._recorder._columns.sparse
     assert client._settings.max_group_rows == 3
     assert isinstance(client._make_environment().reset().observations["observation"], np.ndarray)
 
@@ -276,9 +281,26 @@ def test_client_older_than_the_node_is_told_what_to_install(announced, catalog):
 def test_agent_of_a_training_is_found_in_its_folder_alone(announced, catalog, tmp_path):
     [folder] = (tmp_path / "saves").iterdir()
     agent = load_agent(folder, ["algorithm.config.rows=9"], catalog=catalog)
-    assert agent.actor.rows == 9, "settings may be overridden"
+    assert agent.actor._actor.rows == 9, "settings may be overridden"
     assert agent.spec == announced.spec and agent.environment_config.id == "Toy-v0"
-    assert agent.actor.act({"observation": np.ones((1, 2), np.float32)}, None).tolist() == [1]
+    assert not agent.actor._actor.explore, "it plays its best"
+    assert agent.act({"observation": np.ones((1, 2), np.float32)}, None, np.ones(1, np.bool_)).tolist() == [1]
+
+
+def test_agent_plays_episodes_in_the_environment_of_its_training(announced, catalog, tmp_path):
+    [folder] = (tmp_path / "saves").iterdir()
+    agent = load_agent(str(folder), catalog=catalog)
+    seen = []
+
+    class Still(type(agent.actor._actor)):
+        def act(self, observations, masks, starts):
+            seen.append(bool(starts[0]))
+            return np.zeros(1, np.int64), {}
+
+    agent = dataclasses.replace(agent, actor=Still(SimpleNamespace(rows=1), agent.spec, None, False))
+    episodes = list(agent.play(3, seed=1))
+    assert [episode.length for episode in episodes] == [1, 2, 5]
+    assert seen == [True, True, False, True, False, False, False, False]
 
 
 @pytest.mark.parametrize("place", ["checkpoint", "best_model", "manual_save/iteration-00000007"])

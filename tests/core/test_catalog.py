@@ -107,7 +107,7 @@ def test_a_plugin_that_does_not_fit_the_contract_is_refused(shelf, arguments, fl
     code = f"""
     from pydantic import BaseModel
     from soulsai_core.contracts import AlgorithmPlugin
-    plugin = AlgorithmPlugin({arguments}, learner=None, actor=None)
+    plugin = AlgorithmPlugin({arguments}, sync=None, learner=None, actor=None)
     """
     shelf.add("algorithms", "dqn", "acme", code=code)
     assert flaw in refusal(shelf.catalog())

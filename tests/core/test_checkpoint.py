@@ -117,7 +117,7 @@ def test_file_that_is_missing_or_cut_off_is_named(path, name):
         checkpoint.read(path)
 
 
-@pytest.mark.parametrize("manifest", ["[]", "{}", "null", '{"format": 1, "identity": {}, "files": []}', "{", "\xff"])
+@pytest.mark.parametrize("manifest", ["[]", "{}", "null", '{"format": 2, "identity": {}, "files": []}', "{", "\xff"])
 def test_manifest_that_is_something_else_is_not_a_complete_checkpoint(path, manifest):
     checkpoint.write(path, state(), NODE, IDENTITY)
     (path / "manifest.json").write_text(manifest)
@@ -128,8 +128,8 @@ def test_manifest_that_is_something_else_is_not_a_complete_checkpoint(path, mani
 def test_checkpoint_of_a_later_format_is_refused_by_its_number(path):
     checkpoint.write(path, state(), NODE, IDENTITY)
     manifest = json.loads((path / "manifest.json").read_text())
-    (path / "manifest.json").write_text(json.dumps({**manifest, "format": 2}))
-    with pytest.raises(CheckpointError, match="has checkpoint format 2; this version reads format 1"):
+    (path / "manifest.json").write_text(json.dumps({**manifest, "format": 3}))
+    with pytest.raises(CheckpointError, match="has checkpoint format 3; this version reads format 2"):
         checkpoint.read(path)
 
 
@@ -172,3 +172,38 @@ def test_full_disk_below_the_arrays_is_an_os_error(path, monkeypatch):
     monkeypatch.setattr(checkpoint.safetensors.numpy, "save_file", full)
     with pytest.raises(OSError, match=r"network\.safetensors: .*No space left"):
         checkpoint.write(path, state(), NODE, IDENTITY)
+
+
+# -- one part alone
+
+
+def test_part_comes_alone_with_the_counters(path):
+    checkpoint.write(path, state(3.0), NODE, IDENTITY)
+    arrays, node = checkpoint.read_part(path, "network")
+    assert_same(State({"network": arrays}, {}), State({"network": state(3.0).arrays["network"]}, {}))
+    assert node == NODE
+
+
+def test_damage_to_other_parts_is_no_hindrance_and_to_its_own_file_is_named(path):
+    checkpoint.write(path, state(), NODE, IDENTITY)
+    for name in ("optimizer.safetensors", "values.json"):
+        (path / name).unlink()
+    assert checkpoint.read_part(path, "network")[1] == NODE
+    for name in ("network.safetensors", "node.json"):
+        good = (path / name).read_bytes()
+        (path / name).write_bytes(good[:-1] + b"x")
+        with pytest.raises(CheckpointError, match=rf"is damaged: {name}"):
+            checkpoint.read_part(path, "network")
+        (path / name).write_bytes(good)
+
+
+def test_part_that_is_not_there_is_named(path):
+    checkpoint.write(path, state(), NODE, IDENTITY)
+    with pytest.raises(CheckpointError, match=r"run/checkpoint has no evaluation\.safetensors"):
+        checkpoint.read_part(path, "evaluation")
+
+
+def test_part_is_read_from_the_predecessor_while_a_checkpoint_is_being_replaced(path):
+    checkpoint.write(path, state(4.0), NODE, IDENTITY)
+    path.rename(path.with_name("checkpoint.old"))
+    assert checkpoint.read_part(path, "network")[0]["scale"] == 4.0

@@ -29,6 +29,11 @@ def test_any_arrays_arrive_as_they_were(sent):
         assert came.arrays[name].tobytes() == array.tobytes()
 
 
+@pytest.mark.parametrize("quota", [None, 0, 128])
+def test_quota_arrives_as_it_was(quota):
+    assert decode_weights(7, encode_weights(Weights(7, {"w": np.zeros(2)}, quota=quota))).quota == quota
+
+
 def test_transposed_arrays_arrive_with_the_right_values():
     array = np.arange(6, dtype=np.float32).reshape(2, 3).T
     came = decode_weights(0, encode_weights(Weights(0, {"w": array})))
@@ -60,8 +65,9 @@ def claims(metadata):
         claims({"iteration": "three", "env_steps": "0"}),
         claims({"iteration": "3"}),
         claims({"iteration": "9" * 5000, "env_steps": "0"}),
+        claims({"iteration": "3", "env_steps": "0", "quota": "some"}),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_garbage_is_refused_as_such(payload):
     with pytest.raises(WireError) as caught:

@@ -1,4 +1,6 @@
-"""Sample messages: what is encoded arrives as it was; what does not fit is refused with a reason and its sender."""
+"""Messages of steps: what is encoded arrives as it was; what does not fit is refused with a reason and its sender."""
+
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -8,134 +10,277 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from soulsai_core.errors import WireError
-from soulsai_core.messages import ArraySpec, SampleBatch
-from soulsai_core.wire import ITERATION, REASONS, SampleDecoder, encode_samples
+from soulsai_core.messages import ArraySpec
+from soulsai_core.steps import Closed, End, Sparse, StepBatch, continued, has_after
+from soulsai_core.wire import REASONS, StepDecoder, encode_steps
 
-COLUMNS = {"action": ArraySpec((), "int64", 0, 3), "done": ArraySpec((), "bool"), "x": ArraySpec((2,), "float32")}
+COLUMNS = {
+    "action": ArraySpec((), "uint8", 0, 3),
+    "mask": ArraySpec((4,), "bool"),
+    "observation": ArraySpec((2,), "float32"),
+    "reward": ArraySpec((), "float32"),
+    "state": ArraySpec((2,), "float32", sparse=True),
+    "value": ArraySpec((), "float32", -5, 5),
+}
+OBSERVED = {"observation", "mask"}
+TABLE = ((0, 0, 2, 7, 0, 1, End.GOES_ON), (2, 5, 1, 8, 0, 0, End.TERMINATED))
 
 
-def batch(rows=3, **other):
+def steps(table=TABLE, *, sparse=None, closed=None, after=None, **other):
+    """Steps with this table, one row of `after` for each segment that has one."""
+    segments = np.array(table, np.int64).reshape(-1, 7)
+    rows, followed = int(segments[:, 2].sum()), int(has_after(segments).sum())
     columns = {
-        "action": np.arange(rows) % 4,
-        "done": np.zeros(rows, np.bool_),
-        "x": np.full((rows, 2), 0.5, np.float32),
+        "action": np.arange(rows, dtype=np.uint8) % 4,
+        "mask": np.ones((rows, 4), np.bool_),
+        "observation": np.full((rows, 2), 0.5, np.float32),
+        "reward": np.zeros(rows, np.float32),
+        "value": np.zeros(rows, np.float32),
     }
-    return SampleBatch(np.arange(rows, dtype=np.int64), {**columns, **other})
+    observed = {"observation": np.full((followed, 2), 0.25, np.float32), "mask": np.ones((followed, 4), np.bool_)}
+    return StepBatch(segments, {**columns, **other}, {**observed, **(after or {})}, sparse or {}, closed)
+
+
+def decoder(columns=COLUMNS, observed=OBSERVED, **options):
+    return StepDecoder(columns, observed, **options)
+
+
+def sent(made, client="c", number=1):
+    return encode_steps("s", client, number, made)
 
 
 def refusal(data, columns=COLUMNS, **options):
     with pytest.raises(WireError) as caught:
-        SampleDecoder(columns, **options).decode(data)
+        decoder(columns, **options).decode(data)
     assert caught.value.reason in REASONS
     return caught.value
 
 
-dtypes = st.sampled_from(["bool", "uint8", "int8", "uint16", "int32", "int64", "float16", "float32", "float64"])
-shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
-names = st.text(max_size=8).filter(lambda name: name != ITERATION)
-layouts = st.dictionaries(names, st.tuples(dtypes, shapes), max_size=5)
+def same(came, gone):
+    return (came.dtype, came.shape, came.tobytes()) == (gone.dtype, gone.shape, gone.tobytes())
+
+
+# -- what arrives
+
+DTYPES = st.sampled_from(["bool", "uint8", "int8", "uint16", "int32", "int64", "float16", "float32", "float64"])
+SHAPES = st.lists(st.integers(0, 3), max_size=3).map(tuple)
+LAYOUTS = st.dictionaries(st.text(max_size=8), st.tuples(DTYPES, SHAPES, st.sampled_from("dos")), max_size=5)
 
 
 @st.composite
-def layout_and_batch(draw):
-    layout = draw(layouts)
-    rows = draw(st.integers(1, 4))
+def tables(draw):
+    """Of several streams in the order of time, with gaps and without."""
+    table, position = [], 0
+    for stream in sorted(draw(st.lists(st.integers(0, 9), max_size=4))):
+        same_stream = table and table[-1][0] == stream
+        position = (table[-1][1] + table[-1][2] if same_stream else 0) + draw(st.integers(0, 2))
+        rows, rest = draw(st.integers(1, 3)), [draw(st.integers(0, most)) for most in (2**53 - 1, 3, 1, 3)]
+        table.append([stream, position, rows, *rest])
+    return np.array(table, np.int64).reshape(-1, 7)
+
+
+@st.composite
+def layouts_and_steps(draw):
+    """Columns that are dense, observed or sparse, and steps in them."""
+    layout, table = draw(LAYOUTS), draw(tables())
+    layout["reward"] = ("float32", (), "d")
+    rows, followed = int(table[:, 2].sum()), int(has_after(table).sum())
     numbers = {"allow_nan": False, "allow_infinity": False}
-    columns = {
-        name: draw(arrays.arrays(dtype, (rows, *shape), elements=numbers if "float" in dtype else None))
-        for name, (dtype, shape) in layout.items()
-    }
-    iteration = draw(arrays.arrays("int64", rows, elements=st.integers(0, 2**62)))
-    return layout, SampleBatch(iteration, columns)
+
+    def values(count, dtype, shape):
+        return draw(arrays.arrays(dtype, (count, *shape), elements=numbers if "float" in dtype else None))
+
+    made = StepBatch(table, {}, {}, {}, None if rows and draw(st.booleans()) else Closed(3, 2**53 - 1))
+    for name, (dtype, shape, kind) in layout.items():
+        if kind == "s":
+            chosen = np.array(sorted(draw(st.sets(st.integers(0, rows - 1)))) if rows else [], np.int64)
+            made.sparse[name] = Sparse(chosen, values(len(chosen), dtype, shape))
+            continue
+        made.columns[name] = values(rows, dtype, shape)
+        if kind == "o":
+            made.after[name] = values(followed, dtype, shape)
+    return layout, made
 
 
-@given(layout_and_batch(), st.text(min_size=1, max_size=20), st.integers(1, 2**63))
-def test_any_columns_arrive_as_they_were_sent(layout_and_batch, client, number):
-    layout, sent = layout_and_batch
-    decoder = SampleDecoder({name: ArraySpec(shape, dtype) for name, (dtype, shape) in layout.items()})
-    message = decoder.decode(encode_samples("a training", client, number, sent))
-    header, came = message.header, message.batch
-    assert (header.session, header.client, header.number, header.rows) == ("a training", client, number, len(sent))
-    assert came.iteration.dtype == np.int64 and np.array_equal(came.iteration, sent.iteration)
-    assert came.columns.keys() == sent.columns.keys()
-    for name, column in sent.columns.items():
-        assert came.columns[name].dtype == column.dtype and came.columns[name].shape == column.shape
-        assert came.columns[name].tobytes() == column.tobytes()
+@given(layouts_and_steps(), st.text(min_size=1, max_size=20), st.integers(1, 2**63))
+def test_any_steps_arrive_as_they_were_sent(layout_and_steps, client, number):
+    layout, gone = layout_and_steps
+    specs = {name: ArraySpec(shape, dtype, sparse=kind == "s") for name, (dtype, shape, kind) in layout.items()}
+    message = StepDecoder(specs, gone.after.keys()).decode(encode_steps("a training", client, number, gone))
+    header, came = message.header, message.steps
+    assert (header.session, header.client, header.number, header.rows) == ("a training", client, number, len(gone))
+    assert same(came.segments, gone.segments) and came.closed == gone.closed
+    for part in ("columns", "after"):
+        arrived, was = getattr(came, part), getattr(gone, part)
+        assert arrived.keys() == was.keys() and all(same(arrived[name], was[name]) for name in was)
+    assert came.sparse.keys() == gone.sparse.keys()
+    assert all(same(a, b) for name in gone.sparse for a, b in zip(came.sparse[name], gone.sparse[name], strict=True))
+
+
+def test_sparse_column_that_no_row_has_need_not_be_sent_and_arrives_empty():
+    came = decoder().decode(sent(steps())).steps.sparse["state"]
+    assert came.rows.shape == (0,) and came.values.shape == (0, 2)
 
 
 def test_arrays_of_the_other_byte_order_arrive_with_the_right_values():
-    sent = batch(x=np.array([[1, 2], [3, 4], [5, 6]], ">f4"), action=np.array([3, 2, 1], ">i8"))
-    came = SampleDecoder(COLUMNS).decode(encode_samples("s", "c", 1, sent)).batch
-    assert came.columns["x"].tolist() == [[1, 2], [3, 4], [5, 6]]
-    assert came.columns["action"].tolist() == [3, 2, 1]
-    assert came.columns["x"].dtype == np.dtype("<f4")
+    came = decoder().decode(sent(steps(observation=np.array([[1, 2], [3, 4], [5, 6]], ">f4")))).steps
+    assert came.columns["observation"].tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert came.columns["observation"].dtype == np.dtype("<f4")
 
 
 def test_arrays_that_are_not_contiguous_arrive_with_the_right_values():
     wide = np.arange(12, dtype=np.float32).reshape(3, 4)
-    came = SampleDecoder(COLUMNS).decode(encode_samples("s", "c", 1, batch(x=wide[:, ::2]))).batch
-    assert came.columns["x"].tolist() == [[0, 2], [4, 6], [8, 10]]
+    came = decoder().decode(sent(steps(observation=wide[:, ::2]))).steps
+    assert came.columns["observation"].tolist() == [[0, 2], [4, 6], [8, 10]]
 
 
-def test_decoded_arrays_cannot_be_written_to():
-    came = SampleDecoder(COLUMNS).decode(encode_samples("s", "c", 1, batch())).batch
-    assert not any(array.flags.writeable for array in (came.iteration, *came.columns.values()))
+def test_decoded_values_cannot_be_written_to_and_lie_aligned():
+    made = steps(sparse={"state": Sparse(np.array([1]), np.ones((1, 2), np.float32))})
+    came = decoder().decode(sent(made, "client" * 3)).steps
+    values = (*came.columns.values(), *came.after.values())
+    assert not any(array.flags.writeable for array in (*values, came.sparse["state"].values))
+    assert all(array.flags.aligned for array in values)
 
+
+def test_message_says_what_is_the_same_for_many_rows_once():
+    one, many = (steps([[0, 0, rows, 7, 0, 1, 0]]) for rows in (1, 101))
+    row = sum(column.nbytes for column in one.columns.values())
+    assert len(sent(many)) - len(sent(one)) == 100 * row
+
+
+# -- what does not fit
 
 WRONG = {
-    "unknown_field": batch(reward=np.zeros(3, np.float32)),
-    "missing_field": SampleBatch(np.arange(3), {"x": np.zeros((3, 2), np.float32)}),
-    "dtype": batch(x=np.zeros((3, 2), np.float64)),
-    "shape": batch(x=np.zeros((3, 4), np.float32)),
-    "rows": batch(x=np.zeros((2, 2), np.float32)),
-    "nonfinite": batch(x=np.array([[0, 0], [np.nan, 0], [0, 0]], np.float32)),
-    "bounds": batch(action=np.array([0, 4, 0])),
+    "unknown_field": steps(extra=np.zeros(3, np.float32)),
+    "missing_field": replace(steps(), columns={"reward": np.zeros(3, np.float32)}),
+    "dtype": steps(observation=np.zeros((3, 2), np.float64)),
+    "shape": steps(observation=np.zeros((3, 4), np.float32)),
+    "rows": steps(observation=np.zeros((2, 2), np.float32)),
+    "nonfinite": steps(observation=np.array([[0, 0], [np.nan, 0], [0, 0]], np.float32)),
+    "bounds": steps(action=np.array([0, 4, 0], np.uint8)),
+    "segments": replace(steps(), segments=steps().segments[::-1]),
 }
 
 
 @pytest.mark.parametrize("reason", WRONG)
-def test_message_that_does_not_fit_is_refused_for_its_reason_and_names_its_sender(reason):
-    error = refusal(encode_samples("s", "gaming-pc", 7, WRONG[reason]))
-    assert (error.reason, error.client, error.number) == (reason, "gaming-pc", 7)
+def test_message_that_does_not_fit_is_refused_for_its_reason_with_its_sender_and_rows(reason):
+    error = refusal(sent(WRONG[reason], "gaming-pc", 7))
+    assert (error.reason, error.client, error.number, error.rows) == (reason, "gaming-pc", 7, 3)
 
 
 @pytest.mark.parametrize(
     ("column", "values", "reason"),
     [
-        ("x", np.array([[0, 0], [0, np.inf], [0, 0]], np.float32), "nonfinite"),
-        ("x", np.array([[0, 0], [0, -np.inf], [0, 0]], np.float32), "nonfinite"),
-        ("action", np.array([0, 0, -1]), "bounds"),
-        ("done", np.array([0, 1, 2], np.uint8).view(np.bool_), "bounds"),
+        ("observation", np.array([[0, 0], [0, np.inf], [0, 0]], np.float32), "nonfinite"),
+        ("observation", np.array([[0, 0], [0, -np.inf], [0, 0]], np.float32), "nonfinite"),
+        ("value", np.array([0, 0, -5.5], np.float32), "bounds"),
+        ("mask", np.full((3, 4), 2, np.uint8).view(np.bool_), "bounds"),
     ],
 )
 def test_values_that_no_learner_could_use_are_refused(column, values, reason):
-    assert refusal(encode_samples("s", "c", 1, batch(**{column: values}))).reason == reason
+    assert refusal(sent(steps(**{column: values}))).reason == reason
 
 
-def test_negative_iteration_is_refused():
-    wrong = SampleBatch(np.array([0, -1, 0]), batch().columns)
-    assert refusal(encode_samples("s", "c", 1, wrong)).reason == "bounds"
+@pytest.mark.parametrize(
+    ("column", "values", "reason"),
+    [
+        ("observation", np.full((1, 2), np.nan, np.float32), "nonfinite"),
+        ("mask", np.full((1, 4), 2, np.uint8).view(np.bool_), "bounds"),
+    ],
+)
+def test_what_followed_the_rows_is_held_against_the_same_bounds(column, values, reason):
+    assert refusal(sent(steps(after={column: values}))).reason == reason
 
 
-def test_message_without_rows_is_refused():
-    assert refusal(encode_samples("s", "c", 1, batch(0))).reason == "rows"
+@pytest.mark.parametrize(
+    ("row", "changed"),
+    [(0, {0: -1}), (0, {1: -1}), (0, {3: -1}), (0, {3: 2**53}), (0, {1: 2**53}), (1, {4: 4}), (1, {5: 2}), (1, {6: 4})],
+)
+def test_numbers_that_no_segment_can_have_are_refused(row, changed):
+    made = steps()
+    for column, value in changed.items():
+        made.segments[row, column] = value
+    assert refusal(sent(made)).reason == "segments"
+
+
+@pytest.mark.parametrize("table", [(0,) * 6, (0,) * 8, (2**63,) * 14, (0, 0, 3, 2**64 - 1, 0, 0, 0)])
+def test_numbers_that_make_no_table_are_refused(seal, table):
+    data = seal(sent(steps()), lambda header: msgspec.structs.replace(header, segments=table))
+    assert refusal(data).reason == "segments"
+
+
+def test_client_has_no_more_streams_than_are_announced():
+    table = [[stream, 0, 1, 7, 0, 1, 0] for stream in range(4096)]
+    assert refusal(sent(steps(table))).reason == "segments"
+    assert "stream 3" in str(refusal(sent(steps(table[:4])), max_streams=3))
+    assert len(decoder(max_streams=4).decode(sent(steps(table[:4]))).steps) == 4
+
+
+def test_what_follows_a_row_is_computed_from_the_table_and_nothing_that_is_sent_can_link_it_elsewhere(seal):
+    """What a row is followed by is the next one of its stream or an entry of `after`, whatever the message claims: a
+    table that wants more or fewer entries than the body holds is refused, and no other number points to a row."""
+    gone_on, apart = [[0, 0, 2, 7, 0, 1, 0], [0, 2, 1, 8, 0, 0, 0]], [[0, 0, 2, 7, 0, 1, 0], [0, 3, 1, 8, 0, 0, 0]]
+    assert continued(np.array(gone_on)).tolist() == [True, False]
+    claims = lambda header: msgspec.structs.replace(header, segments=tuple(np.ravel(apart).tolist()))  # noqa: E731
+    assert refusal(seal(sent(steps(gone_on)), claims)).reason == "rows"
+    came = decoder().decode(sent(steps(apart))).steps
+    assert came.has_after.tolist() == [True, True] and len(came.after["observation"]) == 2
+
+
+@pytest.mark.parametrize("rows", [[2, 1], [1, 1], [1, 3]], ids=["descending", "twice", "beyond"])
+def test_row_numbers_of_a_sparse_column_ascend_within_the_message(rows):
+    made = steps(sparse={"state": Sparse(np.array(rows), np.zeros((2, 2), np.float32))})
+    assert refusal(sent(made)).reason == "rows"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "reason"),
+    [
+        ("state", np.full((1, 2), np.nan, np.float32), "nonfinite"),
+        ("state", np.zeros((1, 2), np.float64), "dtype"),
+        ("state", np.zeros((1, 3), np.float32), "shape"),
+        ("value", np.zeros(1, np.float32), "unknown_field"),
+    ],
+)
+def test_sparse_values_are_held_against_their_column(name, values, reason):
+    made = steps(sparse={name: Sparse(np.array([0]), values)})
+    assert refusal(sent(made)).reason == reason
+
+
+@pytest.mark.parametrize("counts", [(0,), (2,), (2**40,), (-1,), (1, 1), (), (2**64 - 1,)])
+def test_number_of_sparse_rows_that_does_not_make_the_body_is_refused(seal, counts):
+    made = steps(sparse={"state": Sparse(np.array([1]), np.ones((1, 2), np.float32))})
+    data = seal(sent(made), lambda header: msgspec.structs.replace(header, counts=counts))
+    assert refusal(data).reason in ("rows", "header")
+
+
+def test_message_without_rows_is_refused_unless_it_says_that_the_quota_is_made():
+    assert refusal(sent(steps([]))).reason == "rows"
+    came = decoder().decode(sent(steps([], closed=Closed(4, 128)))).steps
+    assert len(came) == 0 and came.closed == Closed(4, 128) and came.segments.shape == (0, 7)
+
+
+@pytest.mark.parametrize("closed", [(-1, 5), (5, -1), (2**53, 1), (2**64 - 1, 1), (1, 2, 3), (1,), 5])
+def test_quota_that_cannot_be_is_refused(seal, closed):
+    data = seal(sent(steps([], closed=Closed(4, 128))), lambda h: {**msgspec.structs.asdict(h), "closed": closed})
+    assert refusal(data).reason == "header"
 
 
 def test_message_over_the_limit_is_refused_and_one_at_the_limit_is_not():
-    data = encode_samples("s", "c", 1, batch())
+    data = sent(steps())
     assert refusal(data, max_bytes=len(data) - 1).reason == "oversized"
-    assert len(SampleDecoder(COLUMNS, max_bytes=len(data)).decode(data).batch) == 3
+    assert len(decoder(max_bytes=len(data)).decode(data).steps) == 3
 
 
 @pytest.mark.parametrize(("client", "number"), [("", 1), ("x" * 129, 1), ("c", 0), ("c", -5)])
 def test_sender_without_usable_name_or_number_is_refused_with_a_short_name(client, number):
-    error = refusal(encode_samples("s", client, number, batch()))
+    error = refusal(sent(steps(), client, number))
     assert error.reason == "header" and len(error.client) <= 128 and error.number is None
 
 
-def test_names_from_outside_are_cut_in_the_message():
-    error = refusal(encode_samples("s", "c", 1, batch(**{"n" * 5000: np.zeros(3)})))
-    assert error.reason == "unknown_field" and len(str(error)) < 300
+def test_names_from_outside_are_cut_and_printable_in_the_sentence():
+    error = refusal(sent(steps(**{"\x1b" + "n" * 5000: np.zeros(3)})))
+    assert error.reason == "unknown_field" and len(str(error)) < 300 and str(error).isprintable()
 
 
 def test_columns_in_another_order_or_twice_are_refused(seal):
@@ -145,37 +290,32 @@ def test_columns_in_another_order_or_twice_are_refused(seal):
     def reversed_(header):
         return msgspec.structs.replace(header, columns=header.columns[::-1])
 
-    data = encode_samples("s", "c", 1, batch())
-    assert refusal(seal(data, reversed_)).reason == "header"
-    assert refusal(seal(data, twice)).reason == "header"
+    assert refusal(seal(sent(steps()), reversed_)).reason == "header"
+    assert refusal(seal(sent(steps()), twice)).reason == "header"
 
 
-@pytest.mark.parametrize("rows", [0, -1, -3, 2, 4, 2**31, 2**62, 2**63])
+@pytest.mark.parametrize(
+    ("rows", "reason"), [(0, "rows"), (-1, "rows"), (2, "segments"), (4, "segments"), (2**62, "segments")]
+)
+def test_number_of_rows_that_the_segments_do_not_make_is_refused(seal, rows, reason):
+    error = refusal(seal(sent(steps()), lambda header: msgspec.structs.replace(header, rows=rows)))
+    assert (error.reason, error.client) == (reason, "c")
+    assert 1 <= error.rows <= len(sent(steps())), "no more rows are counted than there are bytes"
+
+
+@pytest.mark.parametrize("rows", [2, 4, 2**31, 2**52])
 def test_number_of_rows_that_does_not_make_the_body_is_refused(seal, rows):
-    data = encode_samples("s", "c", 1, batch())
-    error = refusal(seal(data, lambda header: msgspec.structs.replace(header, rows=rows)))
-    assert (error.reason, error.client) == ("rows", "c")
-
-
-def test_column_named_like_the_iteration_is_refused_at_once():
-    with pytest.raises(ValueError, match="iteration"):
-        SampleDecoder({"iteration": ArraySpec((), "int64")})
-
-
-@pytest.mark.parametrize("value", [1e4, -1e4, 3e38])
-def test_numbers_of_a_magnitude_that_none_may_have_are_out_of_bounds(value):
-    x = np.full((3, 2), 0.5, np.float32)
-    x[1, 1] = value
-    data = encode_samples("s", "pc", 1, batch(x=x))
-    assert refusal(data, max_value=1e3).reason == "bounds"
-    assert SampleDecoder(COLUMNS, max_value=3.1e38).decode(data).batch.columns["x"][1, 1] == np.float32(value)
+    table = (0, 0, rows, 7, 0, 1, 0)
+    made = steps([(0, 0, 3, 7, 0, 1, 0)])
+    data = seal(sent(made), lambda header: msgspec.structs.replace(header, rows=rows, segments=table))
+    assert refusal(data).reason == "rows"
 
 
 def test_many_numbers_at_their_bounds_pass_though_their_squares_add_up_beyond():
-    x = np.full((1000, 2), -9.5, np.float32)
-    columns = {**COLUMNS, "x": ArraySpec((2,), "float32", -10.0, 10.0)}
-    assert len(SampleDecoder(columns).decode(encode_samples("s", "pc", 1, batch(1000, x=x))).batch) == 1000
-    x[999, 1] = 10.5
-    assert refusal(encode_samples("s", "pc", 1, batch(1000, x=x)), columns).reason == "bounds"
-    x[999, 1] = np.nan
-    assert refusal(encode_samples("s", "pc", 1, batch(1000, x=x)), columns).reason == "nonfinite"
+    table = [[0, 0, 1000, 7, 0, 1, 0]]
+    values = np.full(1000, -4.5, np.float32)
+    assert len(decoder().decode(sent(steps(table, value=values))).steps) == 1000
+    values[999] = 5.5
+    assert refusal(sent(steps(table, value=values))).reason == "bounds"
+    values[999] = np.nan
+    assert refusal(sent(steps(table, value=values))).reason == "nonfinite"

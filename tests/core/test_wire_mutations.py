@@ -10,27 +10,40 @@ import numpy as np
 import pytest
 
 from soulsai_core.errors import WireError
-from soulsai_core.messages import ArraySpec, SampleBatch
-from soulsai_core.wire import REASONS, SampleDecoder, encode_samples
+from soulsai_core.messages import ArraySpec
+from soulsai_core.steps import Closed, Sparse, StepBatch, flaw
+from soulsai_core.wire import REASONS, StepDecoder, encode_steps
 
 COLUMNS = {
     "action": ArraySpec((), "int64", 0, 3),
-    "done": ArraySpec((), "bool"),
     "image": ArraySpec((3, 2), "uint8"),
+    "mask": ArraySpec((), "bool"),
+    "reward": ArraySpec((), "float32", -1, 1),
+    "state": ArraySpec((2,), "float32", -1, 1, sparse=True),
     "x": ArraySpec((2,), "float32", -1, 1),
 }
+OBSERVED = {"image", "mask", "x"}
+STREAMS = 4
 PREFIX = struct.Struct("<4sHHIQI")
 ROUNDS = 12_000
 
 
 def original():
+    table = [[0, 7, 2, 9, 0, 0, 0], [0, 9, 1, 10, 0, 0, 2], [3, 0, 2, 10, 1, 1, 0]]
     columns = {
         "action": np.array([0, 1, 2, 3, 0]),
-        "done": np.array([True, False, True, False, False]),
         "image": np.arange(30, dtype=np.uint8).reshape(5, 3, 2),
+        "mask": np.array([True, False, True, False, False]),
+        "reward": np.linspace(-1, 1, 5, dtype=np.float32),
         "x": np.linspace(-1, 1, 10, dtype=np.float32).reshape(5, 2),
     }
-    return encode_samples("training", "client", 3, SampleBatch(np.full(5, 9, np.int64), columns))
+    after = {name: column[:2] for name, column in columns.items() if name in OBSERVED}
+    sparse = {"state": Sparse(np.array([1, 4]), np.ones((2, 2), np.float32))}
+    return encode_steps("training", "client", 3, StepBatch(np.array(table), columns, after, sparse, Closed(10, 64)))
+
+
+def new_decoder():
+    return StepDecoder(COLUMNS, OBSERVED, max_streams=STREAMS)
 
 
 class Bomb:
@@ -76,7 +89,7 @@ def replace_header_value(rng, data, seal):
     def spoil(header):
         values = msgspec.to_builtins(header)
         key = rng.choice(list(values))
-        values[key] = rng.choice((None, -1, 2**63, 2**64 - 1, 1.5, "", "\x00\n", "x" * 70_000, [], {}, b"\xff", [[]]))
+        values[key] = rng.choice((None, -1, 2**63, 2**64 - 1, 1.5, "", "\x00\n", "x" * 300_000, [], {}, b"\xff", [[]]))
         return values
 
     return seal(data, spoil)
@@ -89,12 +102,28 @@ def replace_column(rng, data, seal):
         columns = [list(column) for column in header.columns]
         part = rng.randrange(3)
         others = (
-            ("", "x", "iteration", "reward", "../x", "x" * 3000),
+            ("", "x", "iteration", "state", "reward", "../x", "x" * 3000),
             ("<f8", "|O", ">i8", "<i4", "|b1", "f4,f4", "nonsense", "", "<M8[s]"),
             ((), (2,), (3, 2), (-1,), (0,), (2**40,), (1,) * 50),
         )
         columns[rng.randrange(len(columns))][part] = rng.choice(others[part])
         return {**msgspec.to_builtins(header), "columns": columns}
+
+    return seal(data, spoil)
+
+
+def replace_segment(rng, data, seal):
+    """A number of the table becomes another, or segments are dropped, doubled or in another order."""
+
+    def spoil(header):
+        table = list(header.segments)
+        place = rng.randrange(len(table))
+        if rng.random() < 0.7:
+            table[place] = rng.choice((0, 1, 2, 3, 4, 8, -1, 2**31, 2**53, 2**63 - 1, 2**64 - 1))
+        else:
+            first = place - place % 7
+            table[first : first + 7] = rng.choice(([], table[first : first + 7] * 2, table[first : first + 6]))
+        return {**msgspec.to_builtins(header), "segments": table}
 
     return seal(data, spoil)
 
@@ -132,13 +161,13 @@ def noise(rng, data, seal):
 
 MUTATIONS = (
     truncate, extend, flip_bits, flip_bits_and_seal, replace_prefix, claim_lengths, replace_header_value,
-    replace_column, drop_or_double_column, spoil_values, nested_header, pickled, noise,
+    replace_column, replace_segment, drop_or_double_column, spoil_values, nested_header, pickled, noise,
 )  # fmt: skip
 
 
 @pytest.mark.filterwarnings("error")
 def test_no_bytes_make_the_decoder_raise_anything_but_a_counted_reason(seal):
-    rng, decoder, data = random.Random(20), SampleDecoder(COLUMNS), original()
+    rng, decoder, data = random.Random(20), new_decoder(), original()
     decoder.decode(data)
     reasons, accepted = Counter(), 0
     for turn in range(ROUNDS):
@@ -156,16 +185,23 @@ def test_no_bytes_make_the_decoder_raise_anything_but_a_counted_reason(seal):
 
 
 def assert_fits(message):
-    """What was accepted in spite of a changed byte or two is still what a learner declared."""
-    for name, spec in COLUMNS.items():
-        column = message.batch.columns[name]
-        assert column.dtype == np.dtype(spec.dtype) and column.shape == (message.header.rows, *spec.shape)
-        assert spec.low is None or spec.low <= column.min() <= column.max() <= spec.high
-    assert (message.batch.iteration >= 0).all() and message.header.client
+    """What was accepted in spite of a changed byte or two is still what was announced."""
+    steps, rows = message.steps, message.header.rows
+    assert flaw(steps.segments, rows, STREAMS) is None and message.header.client
+    dense = {name: (column, rows) for name, column in steps.columns.items()}
+    sparse = {name: (column.values, len(column.rows)) for name, column in steps.sparse.items()}
+    assert dense.keys() | sparse.keys() == COLUMNS.keys() and steps.after.keys() == OBSERVED
+    after = [(name, column, steps.has_after.sum()) for name, column in steps.after.items()]
+    for name, column, count in [*((n, *pair) for n, pair in {**dense, **sparse}.items()), *after]:
+        spec = COLUMNS[name]
+        assert column.dtype == np.dtype(spec.dtype) and column.shape == (count, *spec.shape)
+        assert spec.low is None or not column.size or spec.low <= column.min() <= column.max() <= spec.high
+    for numbers, _ in steps.sparse.values():
+        assert (np.diff(numbers) > 0).all() and (not len(numbers) or 0 <= numbers[0] <= numbers[-1] < rows)
 
 
 def test_changed_message_is_never_accepted_unless_its_checksum_was_made_right(seal):
-    rng, decoder, data = random.Random(21), SampleDecoder(COLUMNS), original()
+    rng, decoder, data = random.Random(21), new_decoder(), original()
     for turn in range(2000):
         mutated = (truncate, extend, flip_bits, replace_prefix)[turn % 4](rng, data, seal)
         if mutated == data:

@@ -31,12 +31,12 @@ def learner(config, spec):
     return DQNLearner(config, spec, np.random.default_rng(1))
 
 
-def trained(config, spec, random_rows, iterations=6):
+def trained(config, spec, stream, iterations=6):
     """A learner, and its network after each iteration."""
-    made, networks = learner(config, spec), []
-    made.add(random_rows(made, 10), "client")
+    made, networks, messages = learner(config, spec), [], stream(config)
+    made.add(messages(10), "client")
     for _ in range(iterations):
-        made.add(random_rows(made, 10), "client")
+        made.add(messages(10), "client")
         made.update()
         networks.append(made.weights())
     return made, networks
@@ -75,43 +75,43 @@ def test_network_itself_is_left_alone():
     assert torch.equal(network.weight, before)
 
 
-def test_agents_that_learn_no_more_get_the_mean_of_the_iterations(spec, random_rows):
-    made, networks = trained(CONFIG.model_copy(update={"average": 1.0}), spec, random_rows)
+def test_agents_that_learn_no_more_get_the_mean_of_the_iterations(spec, stream):
+    made, networks = trained(CONFIG.model_copy(update={"average": 1.0}), spec, stream)
     mean = {name: np.mean([network[name] for network in networks], axis=0) for name in networks[0]}
     assert_equal(made.evaluation_weights(), mean)
 
 
-def test_without_an_average_they_get_what_the_clients_get(spec, random_rows):
-    made, networks = trained(CONFIG.model_copy(update={"average": None}), spec, random_rows)
+def test_without_an_average_they_get_what_the_clients_get(spec, stream):
+    made, networks = trained(CONFIG.model_copy(update={"average": None}), spec, stream)
     assert_equal(made.evaluation_weights(), networks[-1])
 
 
-def test_average_forgets_what_was_before_a_reset(spec, random_rows):
+def test_average_forgets_what_was_before_a_reset(spec, stream):
     config = CONFIG.model_copy(update={"average": 1.0, "resets": CONFIG.resets.model_copy(update={"every": 40})})
-    made, networks = trained(config, spec, random_rows)
+    made, networks = trained(config, spec, stream)
     mean = {name: np.mean([network[name] for network in networks[3:]], axis=0) for name in networks[0]}
     assert_equal(made.evaluation_weights(), mean)
 
 
-def test_average_goes_on_after_a_resume(spec, random_rows):
-    made, _ = trained(CONFIG, spec, random_rows)
+def test_average_goes_on_after_a_resume(spec, stream):
+    made, _ = trained(CONFIG, spec, stream)
     state = made.save(buffer=True)
     resumed = learner(CONFIG, spec)
     resumed.load(state)
-    batch = random_rows(made, 10)
+    steps = stream(seed=5)(10)
     for one in (made, resumed):
-        one.add(batch, "client")
+        one.add(steps, "client")
         one.update()
     assert_equal(resumed.evaluation_weights(), made.evaluation_weights())
 
 
-def test_checkpoint_of_a_training_without_average_begins_one_with_its_network(spec, random_rows):
-    made, networks = trained(CONFIG.model_copy(update={"average": None}), spec, random_rows)
+def test_checkpoint_of_a_training_without_average_begins_one_with_its_network(spec, stream):
+    made, networks = trained(CONFIG.model_copy(update={"average": None}), spec, stream)
     loaded = learner(CONFIG, spec)
     loaded.load(State(made.save(buffer=False).arrays, made.save(buffer=False).values))
     assert_equal(loaded.evaluation_weights(), networks[-1])
 
 
-def test_normalisation_comes_along(spec, random_rows):
-    made, _ = trained(CONFIG.model_copy(update={"normalize": True}), spec, random_rows)
+def test_normalisation_comes_along(spec, stream):
+    made, _ = trained(CONFIG.model_copy(update={"normalize": True}), spec, stream)
     assert made.evaluation_weights().keys() == made.weights().keys()

@@ -3,10 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from soulsai_core import ArraySpec, Catalog, ConfigError, Discrete, EnvSpec, PluginError, SpaceError
+from soulsai_core import ArraySpec, Catalog, ConfigError, Discrete, EnvSpec, Features, PluginError, SpaceError
 from soulsai_dqn.config import DQNConfig, NetworkChoice
 from soulsai_dqn.encoders import chosen_network, impala_cnn, make_encoder, mlp, nature_cnn
-from soulsai_dqn.features import Features
 
 VECTOR = Features(EnvSpec("v", {"observation": ArraySpec((4,), "float32")}, Discrete(2)))
 PIXELS = Features(EnvSpec("p", {"observation": ArraySpec((84, 84), "uint8")}, Discrete(2)))
@@ -22,6 +21,14 @@ PIXELS = Features(EnvSpec("p", {"observation": ArraySpec((84, 84), "uint8")}, Di
         ({"act_with": "average", "average": None}, "act_with: average needs one"),
         ({"recurrent": {}, "buffer_size": 30, "learning_starts": 1}, "single-step replay cannot teach an LSTM"),
         ({"resets": {"every": 10, "recovery": 10}}, "one reset would follow the other"),
+        (
+            {"recurrent": {}, "buffer_size": 34, "learning_starts": 1, "n_step": {"start": 5, "end": 1, "steps": 9}},
+            "of 35",
+        ),
+        ({"gamma": 1.5}, "less than or equal to 1"),
+        ({"gamma": {"start": 0.9, "end": 1.5, "steps": 9}}, "less than or equal to 1"),
+        ({"n_step": {"start": 5, "end": 0, "steps": 9}}, "greater than or equal to 1"),
+        ({"n_step": {"start": 5, "end": 3, "steps": 9, "over": "episodes"}}, "gradient_steps_after_reset"),
         ({"device": "gpu"}, "must be cpu, cuda, cuda:N or auto"),
     ],
 )

@@ -1,6 +1,5 @@
 """The contract that every algorithm keeps, for DQN on several kinds of spaces."""
 
-import msgspec
 import pytest
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec
@@ -15,8 +14,6 @@ PLAYER = {
 }
 SERVED = {
     "vector": SPACES["discrete"],
-    "masked": msgspec.structs.replace(SPACES["discrete"], masked=True),
-    "dict": EnvSpec("dict", PLAYER, Discrete(5)),
     "masked dict": EnvSpec("masked dict", PLAYER, Discrete(5), masked=True),
     "scalar": SPACES["scalar"],
 }
@@ -52,27 +49,25 @@ class TestDQNWithOneStepReturns(AlgorithmContract):
         )
 
 
-SMALL = {"hidden": (8,), "batch_size": 8, "learning_starts": 16, "update_every": 12, "atoms": 5}
+SMALL = {
+    "hidden": (8,), "batch_size": 8, "buffer_size": 2000, "learning_starts": 16, "update_every": 12, "atoms": 5,
+}  # fmt: skip
 COMBINATIONS = {
-    "dueling": {"dueling": True, "layer_norm": True},
-    "quantile": {"head": "quantile", "dueling": True, "target_tau": 1.0, "target_every": 7},
-    "categorical": {"head": "categorical", "double": False},
-    "boltzmann": {"exploration": "boltzmann"},
-    "prioritized": {"prioritized": {"beta_steps": 50}},
-    "prioritized quantile": {"prioritized": {}, "head": "quantile"},
-    "rainbow": {
-        "head": "categorical",
-        "dueling": True,
-        "noisy": True,
-        "exploration": "noisy",
-        "prioritized": {},
+    "dueling, boltzmann": {"dueling": True, "layer_norm": True, "exploration": "boltzmann"},
+    "quantile, ladder": {"head": "quantile", "target_tau": 1.0, "target_every": 7, "exploration": "ladder"},
+    "categorical, clipped": {"head": "categorical", "double": False, "reward_clip": 1.0},
+    "rainbow": {"head": "categorical", "dueling": True, "noisy": True, "exploration": "noisy", "prioritized": {}},
+    "rescaled, with resets": {
+        "value_rescaling": 1e-3, "reward_scale": 1.0, "prioritized": {"beta_steps": 50}, "normalize": True,
+        "resets": {"every": 20, "recovery": 5},
     },
-    "normalized, with resets": {"normalize": True, "layer_norm": True, "resets": {"every": 20, "recovery": 5}},
-    "prioritized, on a device": {"prioritized": {}, "normalize": True, "replay_device": "cpu"},
-    "uniform, on a device": {"replay_device": "cpu"},
-    "ladder": {"exploration": "ladder", "reward_clip": 1.0},
-    "rescaled": {"value_rescaling": 1e-3, "reward_scale": 1.0, "prioritized": {}},
-}
+    "on a device, with schedules": {
+        "prioritized": {}, "normalize": True, "replay_device": "cpu",
+        "gamma": {"start": 0.9, "end": 0.99, "steps": 50},
+        "n_step": {"start": 5, "end": 2, "steps": 20, "over": "gradient_steps_after_reset"},
+        "resets": {"every": 20, "last": 60},
+    },
+}  # fmt: skip
 
 
 class TestDQNInCombination(AlgorithmContract):
@@ -91,8 +86,8 @@ RECURRENT = {"recurrent": {"width": 6, "burn_in": 2, "length": 4, "stride": 3}}
 REMEMBERING = {
     "r2d2": {"prioritized": {}, "exploration": "ladder", "dueling": True},
     "recurrent quantile": {"head": "quantile", "double": False, "normalize": True, "layer_norm": True},
-    "recurrent categorical, one step": {"head": "categorical", "n_step": 1},
     "recurrent rainbow": {"head": "categorical", "noisy": True, "exploration": "noisy", "prioritized": {}},
+    "on a device, n falls": {"n_step": {"start": 4, "end": 1, "steps": 30}, "replay_device": "cpu", "prioritized": {}},
 }
 
 
@@ -142,11 +137,17 @@ class TestDQNOnStacks(TestDQNOnImages):
         return DQNConfig(**{**SMALL, "network": network, "buffer_size": 64, **STACKED[request.param]})
 
 
-class TestRecurrentDQNOnImages(TestDQNOnImages):
-    """With a vector beside them."""
+WATCHING = {
+    "noisy": {"noisy": True, "exploration": "noisy"},
+    "stacks, on a device": {"frame_stack": 2, "replay_device": "cpu", "normalize": True},
+}
 
-    @pytest.fixture(params=[{}, {"noisy": True, "exploration": "noisy"}], ids=["plain", "noisy"])
+
+class TestRecurrentDQNOnImages(TestDQNOnImages):
+    """With a vector beside them, and stacked."""
+
+    @pytest.fixture(params=WATCHING)
     def config(self, request):
         network = {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}
         changes = {"network": network, "buffer_size": 64, "value_rescaling": 1e-3, "prioritized": {}}
-        return DQNConfig(**{**SMALL, **RECURRENT, **changes, **request.param})
+        return DQNConfig(**{**SMALL, **RECURRENT, **changes, **WATCHING[request.param]})

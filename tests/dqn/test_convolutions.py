@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from soulsai_core import ArraySpec, Discrete, EnvSpec, SampleBatch
+from soulsai_core import ArraySpec, Discrete, EnvSpec, StepBatch
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.plugin import plugin
 
@@ -24,18 +24,17 @@ def pictures(rng, count):
 
 def test_filters_do_not_fall_silent_where_all_rewards_are_alike():
     rng = np.random.default_rng(0)
-    learner = plugin.learner(CONFIG, SPEC, rng)
+    learner, position = plugin.learner(CONFIG, SPEC, rng), 0
     for count in (256, *[32] * 20):
         columns = {
-            "image": pictures(rng, count),
-            "next_image": pictures(rng, count),
-            "action": rng.integers(3, size=count).astype(np.int32),
+            "observation": pictures(rng, count)[:, 0],
+            "action": rng.integers(3, size=count).astype(np.uint8),
             "reward": np.full(count, -1, np.float32),
-            "discount": np.full(count, 0.97, np.float32),
         }
-        learner.add(SampleBatch(np.zeros(count, np.int64), columns), "client")
-        while learner.ready():
-            learner.update()
+        segments = np.array([[0, position, count, 0, 0, 0, 0]])
+        learner.add(StepBatch(segments, columns, {"observation": pictures(rng, 1)[:, 0]}), "client")
+        learner.update()
+        position += count
     heard = first_outputs(learner, pictures(rng, 64)).amax((0, 2, 3)) > 0
     assert heard.float().mean() > 0.9
 

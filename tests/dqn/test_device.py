@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from soulsai_core import ArraySpec, Discrete, EnvSpec, SoulsAIError
-from soulsai_dqn.captured import CapturedGradient
+from soulsai_core import ArraySpec, Discrete, EnvSpec, Features, SoulsAIError
 from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.cuda_graph import CapturedGradient
 from soulsai_dqn.gradients import AutogradGradient, Outcome
-from soulsai_dqn.optimization import Trainer, chosen_device
 from soulsai_dqn.plugin import plugin
-from soulsai_dqn.replay import ReplayBuffer
-from soulsai_dqn.storage import DeviceStorage, HostStorage
+from soulsai_dqn.trainer import Trainer, chosen_device
 
 IMAGE = EnvSpec(
     "image", {"observation.pixels": ArraySpec((36, 36), "uint8"), "observation.hp": ArraySpec((2,), "float32")},
@@ -29,27 +27,20 @@ CONFIGS = {
     "rainbow": {"prioritized": {}, "head": "categorical", "dueling": True, "noisy": True, "exploration": "noisy"},
     "recurrent": {"recurrent": {"width": 6, "burn_in": 2, "length": 4, "stride": 3}, "prioritized": {}},
     "image stacks": {**CNN, "prioritized": {}, "normalize": True},
+    "recurrent, image stacks": {**CNN, "recurrent": {"width": 6, "burn_in": 1, "length": 3, "stride": 2}},
 }
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 
 
-def trained(name, spec, random_rows, **where):
-    """The learner after some updates, and the messages that it was given."""
-    changes = CONFIGS[name]
-    if "frame_stack" in changes:
-        spec = IMAGE
-    learner = plugin.learner(DQNConfig(**{**BASE, **changes, **where}), spec, np.random.default_rng(5))
-    rows = random_rows(learner, 64)
-    if "number" in rows.columns:
-        rows.columns.update({"env": np.zeros(64, np.int32), "number": np.arange(64)})
-    if "span" in rows.columns:
-        rows.columns.update({"age": np.minimum(np.arange(64), 2).astype(np.int32), "span": np.full(64, 3, np.int32)})
-    if "terminated" in rows.columns:
-        rows.columns.update({"terminated": np.zeros(64, bool), "ended": np.zeros(64, bool)})
-    learner.add(rows, "client")
-    reports = []
-    while learner.ready():
-        reports.append(dict(learner.update()))
+def trained(name, spec, stream, **where):
+    """The learner after some updates, and what it reported."""
+    config = DQNConfig(**{**BASE, **CONFIGS[name], **where})
+    spec = IMAGE if config.frame_stack else spec
+    learner, messages, reports = plugin.learner(config, spec, np.random.default_rng(5)), stream(config, spec), []
+    for _ in range(8):
+        learner.add(messages(12), "client")
+        if learner.ready() is None:
+            reports.append(dict(learner.update()))
     return learner, reports
 
 
@@ -63,80 +54,34 @@ def assert_alike(one, other):
         np.testing.assert_allclose(array, others[name], atol=1e-5, err_msg=name)
 
 
-@pytest.fixture
-def same_rows():
-    """Rows that do not depend on what was drawn before."""
-    from soulsai_core import SampleBatch
-    from soulsai_core.testing.arrays import draw
-
-    def rows(learner, count):
-        rng = np.random.default_rng(11)
-        columns = {name: draw(spec, count, rng) for name, spec in learner.columns.items()}
-        return SampleBatch(np.zeros(count, np.int64), columns)
-
-    return rows
-
-
 @pytest.mark.parametrize("name", CONFIGS)
-def test_replay_of_tensors_teaches_the_same(name, spec, same_rows):
-    host = trained(name, spec, same_rows)
-    assert_alike(host, trained(name, spec, same_rows, replay_device="cpu"))
+def test_replay_of_tensors_teaches_the_same(name, spec, stream):
+    host = trained(name, spec, stream)
+    assert_alike(host, trained(name, spec, stream, replay_device="cpu"))
 
 
 @cuda
 @pytest.mark.parametrize("replay", [None, "cuda"])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_gpu_teaches_the_same(name, replay, spec, same_rows, monkeypatch):
+def test_gpu_teaches_the_same(name, replay, spec, stream, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-    host = trained(name, spec, same_rows)
-    assert_alike(host, trained(name, spec, same_rows, device="cuda", replay_device=replay))
+    host = trained(name, spec, stream)
+    assert_alike(host, trained(name, spec, stream, device="cuda", replay_device=replay))
 
 
 @cuda
-def test_state_of_a_gpu_loads_on_a_cpu(spec, same_rows):
-    learner, _ = trained("prioritized quantile", spec, same_rows, device="cuda", replay_device="cuda")
+def test_state_of_a_gpu_loads_on_a_cpu(spec, stream):
+    learner, _ = trained("prioritized quantile", spec, stream, device="cuda", replay_device="cuda")
     other = plugin.learner(DQNConfig(**{**BASE, **CONFIGS["prioritized quantile"]}), spec, np.random.default_rng(0))
     other.load(learner.save(buffer=True))
     for name, array in learner.weights().items():
         np.testing.assert_array_equal(array, other.weights()[name])
 
 
-def test_columns_of_a_device_are_saved_as_arrays_and_come_back():
-    specs = {"x": ArraySpec((2,), "float32"), "y": ArraySpec((), "bool"), "z": ArraySpec((3,), "uint8")}
-    device = torch.device("cpu")
-    one, other = ReplayBuffer(5, specs), ReplayBuffer(5, specs, device)
-    rng = np.random.default_rng(0)
-    for count in (3, 4, 9):
-        rows = {"x": rng.normal(size=(count, 2)).astype(np.float32), "y": rng.random(count) < 0.5}
-        rows["z"] = rng.integers(0, 9, (count, 3)).astype(np.uint8)
-        for column in rows.values():
-            column.flags.writeable = False  # as those of messages are
-        one.append(rows)
-        other.append(rows)
-    saved = other.save()
-    for name, column in one.save().items():
-        np.testing.assert_array_equal(column, saved[name])
-    back = ReplayBuffer(5, specs)
-    back.load(saved)
-    np.testing.assert_array_equal(back.save()["x"], saved["x"])
-
-
-def test_saved_rows_of_a_device_do_not_change_afterwards():
-    replay = ReplayBuffer(2, {"x": ArraySpec((), "float32")}, torch.device("cpu"))
-    replay.append({"x": np.ones(2, np.float32)})
-    saved = replay.save()
-    replay.append({"x": np.zeros(2, np.float32)})
-    assert saved["x"].tolist() == [1, 1]
-
-
-def test_both_storages_need_the_same_memory():
-    specs = {"x": ArraySpec((2,), "float32"), "z": ArraySpec((3,), "uint8")}
-    assert HostStorage(10, specs).bytes == DeviceStorage(10, specs, torch.device("cpu")).bytes == 110
-
-
 def test_needed_memory_is_said_before_the_start(spec, caplog):
     with caplog.at_level("INFO", "soulsai_dqn.learner"):
-        plugin.learner(DQNConfig(**{**BASE, "replay_device": "cpu"}), spec, np.random.default_rng(0))
+        learner = plugin.learner(DQNConfig(**{**BASE, "replay_device": "cpu"}), spec, np.random.default_rng(0))
+        learner.started(resumed=False)
     assert "MB of the memory of cpu" in caplog.text
 
 
@@ -160,32 +105,30 @@ def replaying(run):
 
 
 @pytest.mark.parametrize("name", ["uniform", "prioritized quantile", "rainbow"])
-def test_recorded_gradient_is_the_same(name, spec, same_rows, monkeypatch):
+def test_recorded_gradient_is_the_same(name, spec, stream, monkeypatch):
     def recorded(self):
         return CapturedGradient(AutogradGradient(self.network, self.target, self.head, double=True), replaying)
 
-    plain = trained(name, spec, same_rows)
+    plain = trained(name, spec, stream)
     monkeypatch.setattr(Trainer, "_make_gradient", recorded)
-    assert_alike(plain, trained(name, spec, same_rows))
+    assert_alike(plain, trained(name, spec, stream))
 
 
-def test_gradient_that_cannot_be_recorded_is_made_as_it_comes(spec, same_rows, monkeypatch, caplog):
+def test_gradient_that_cannot_be_recorded_is_made_as_it_comes(spec, stream, monkeypatch, caplog):
     def refuses(run):
         raise RuntimeError("operation not permitted when stream is capturing")
 
     def unrecordable(self):
         return CapturedGradient(AutogradGradient(self.network, self.target, self.head, double=True), refuses)
 
-    plain = trained("uniform", spec, same_rows)
+    plain = trained("uniform", spec, stream)
     monkeypatch.setattr(Trainer, "_make_gradient", unrecordable)
-    assert_alike(plain, trained("uniform", spec, same_rows))
+    assert_alike(plain, trained("uniform", spec, stream))
     assert caplog.text.count("cannot be captured") == 1
 
 
 def test_minibatch_of_another_size_is_recorded_anew(spec, rng):
     config = DQNConfig(hidden=(4,))
-    from soulsai_dqn.features import Features
-
     trainer = Trainer(config, Features(spec), 3, seed=0)
     recordings = []
 

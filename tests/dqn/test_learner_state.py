@@ -13,14 +13,11 @@ CONFIG = DQNConfig(hidden=(8,), batch_size=8, learning_starts=20, update_every=1
 
 
 @pytest.fixture
-def trained(spec, random_rows):
-    """A learner in the middle of things: optimizer moments, a fraction of a gradient step owed, rows not used yet."""
-    learner = DQNLearner(CONFIG, spec, np.random.default_rng(1))
-    for _ in range(9):
-        learner.add(random_rows(learner, 10), "client")
-        if learner.ready():
-            learner.update()
-    learner.add(random_rows(learner, 4), "client")
+def trained(spec, stream):
+    """A learner in the middle of things: optimizer moments, a fraction of a gradient step owed."""
+    learner, messages = DQNLearner(CONFIG, spec, np.random.default_rng(1)), stream(CONFIG)
+    train_on([learner], messages, [10] * 9)
+    learner.add(messages(4), "client")
     return learner
 
 
@@ -31,14 +28,14 @@ def loaded_from(learner, spec, *, buffer, config=CONFIG):
     return fresh
 
 
-def train_on(learners, random_rows, messages):
-    """The same rows for all; returns the number of iterations of each."""
+def train_on(learners, messages, counts):
+    """The same steps for all, with an iteration after each message where one is possible. Returns each one's number."""
     iterations = [0] * len(learners)
-    for count in messages:
-        batch = random_rows(learners[0], count)
+    for count in counts:
+        steps = messages(count)
         for i, learner in enumerate(learners):
-            learner.add(batch, "client")
-            while learner.ready():
+            learner.add(steps, "client")
+            if learner.ready() is None:
                 learner.update()
                 iterations[i] += 1
     return iterations
@@ -49,56 +46,52 @@ def assert_equal(one, other):
         np.testing.assert_array_equal(array, other[name], err_msg=name)
 
 
-def test_with_its_buffer_it_goes_on_identically(trained, spec, random_rows):
+def test_with_its_buffer_it_goes_on_identically(trained, spec, stream):
     loaded = loaded_from(trained, spec, buffer=True)
     assert_equal(loaded.weights(), trained.weights())
-    one, other = train_on([trained, loaded], random_rows, [3, 3, 7, 20, 20])
+    one, other = train_on([trained, loaded], stream(CONFIG, seed=5), [3, 3, 7, 20, 20])
     assert one == other == 5
     assert_equal(loaded.weights(), trained.weights())
-    assert_equal(loaded.save(buffer=True).arrays["replay"], trained.save(buffer=True).arrays["replay"])
+    kept, others = (each.save(buffer=True).arrays["replay"] for each in (loaded, trained))
+    for name in ("rows.observation", "rows.action", "rows.reward", "usable"):
+        np.testing.assert_array_equal(kept[name], others[name], err_msg=name)
     assert loaded.save(buffer=False).values == trained.save(buffer=False).values
 
 
-def test_without_its_buffer_it_goes_on_once_there_are_rows_again(trained, spec, random_rows):
+def test_without_its_buffer_it_goes_on_once_there_are_rows_again(trained, spec, stream):
     """Network, target, moments and counters are the same; learning waits for `learning_starts`."""
     saved, loaded = trained.save(buffer=False), loaded_from(trained, spec, buffer=False)
     again = loaded.save(buffer=False)
     assert "replay" not in saved.arrays and again.arrays.keys() == saved.arrays.keys()
     for part, arrays in saved.arrays.items():
         assert_equal(again.arrays[part], arrays)
-    assert train_on([loaded], random_rows, [10]) == [0]
-    assert train_on([loaded], random_rows, [10, 10, 10, 10]) == [4]
-
-
-def test_rows_without_their_buffer_are_not_waiting_for_an_update(trained, spec, random_rows):
-    """A save may come between a message and its iteration; without the rows there is nothing to learn from."""
-    trained.add(random_rows(trained, 30), "client")
-    assert trained.ready()
-    assert not loaded_from(trained, spec, buffer=False).ready()
+    assert train_on([loaded], stream(CONFIG, seed=5), [10, 10, 10, 10]) == [3]
 
 
 def test_smaller_buffer_keeps_the_newest_rows(trained, spec):
     config = CONFIG.model_copy(update={"buffer_size": 30})
     kept = loaded_from(trained, spec, buffer=True, config=config).save(buffer=True).arrays["replay"]
-    assert_equal(kept, {name: rows[-30:] for name, rows in trained.save(buffer=True).arrays["replay"].items()})
+    saved = trained.save(buffer=True).arrays["replay"]
+    for name in ("rows.observation", "rows.action", "rows.reward"):
+        np.testing.assert_array_equal(kept[name], saved[name][-30:])
 
 
-def test_saved_state_does_not_change_afterwards(trained, random_rows):
+def test_saved_state_does_not_change_afterwards(trained, stream):
     state = trained.save(buffer=True)
     kept = {(part, name): a.copy() for part, arrays in state.arrays.items() for name, a in arrays.items()}
     values = json.dumps(state.values)
-    train_on([trained], random_rows, [20, 20])
+    train_on([trained], stream(CONFIG, seed=5), [20, 20])
     for (part, name), array in kept.items():
         np.testing.assert_array_equal(state.arrays[part][name], array)
     assert json.dumps(state.values) == values
 
 
-def test_new_learning_rate_holds_after_loading(trained, spec, random_rows):
+def test_new_learning_rate_holds_after_loading(trained, spec, stream):
     """What was loaded are moments, not settings."""
     config = CONFIG.model_copy(update={"learning_rate": 1e-12, "weight_decay": 0.0})
     loaded = loaded_from(trained, spec, buffer=True, config=config)
     before = loaded.weights()
-    train_on([loaded], random_rows, [20])
+    train_on([loaded], stream(CONFIG, seed=5), [20])
     for name, array in loaded.weights().items():
         np.testing.assert_allclose(array, before[name], atol=1e-8)
 
@@ -111,7 +104,7 @@ def test_state_without_a_part_is_refused(trained, spec, part):
         DQNLearner(CONFIG, spec, np.random.default_rng(0)).load(state)
 
 
-@pytest.mark.parametrize("key", ["rng", "due", "owed", "rows", "gradient_steps"])
+@pytest.mark.parametrize("key", ["rng", "owed", "rows", "gradient_steps"])
 def test_state_without_a_value_is_refused(trained, spec, key):
     state = trained.save(buffer=False)
     del state.values[key]

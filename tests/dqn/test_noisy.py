@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from soulsai_core import ArraySpec, Discrete, EnvSpec
+from soulsai_core import ArraySpec, Discrete, EnvSpec, Features
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.features import Features
 from soulsai_dqn.layers import NoisyLinear, draw_noise
 from soulsai_dqn.networks import QNetwork
 from soulsai_dqn.noise import NoisyDense

@@ -1,62 +1,56 @@
-"""Running normalisation against numpy's own mean and variance."""
+"""Running normalisation: it travels with the weights, and both halves use it."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from soulsai_core import Weights
+from soulsai_core import RunningMoments, Weights, normalized
 from soulsai_dqn.actor import DQNActor
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learner import DQNLearner
-from soulsai_dqn.normalization import MEAN, SCALE, RunningMoments, normalized
+from soulsai_dqn.spaces import CLIP, MEAN, SCALE
 
 
-@given(st.lists(st.integers(0, 20), min_size=1, max_size=8), st.integers(0, 99), st.floats(0.1, 1e4))
-def test_moments_do_not_depend_on_how_the_rows_are_cut(counts, seed, offset):
-    rows = np.random.default_rng(seed).normal(offset, 2, (sum(counts), 3)).astype(np.float32)
-    moments = RunningMoments(3)
-    for part in np.split(rows, np.cumsum(counts)[:-1]):
-        moments.update(part)
-    if len(rows) < 2:
-        return
-    arrays = moments.arrays()
-    np.testing.assert_allclose(arrays[MEAN], rows.astype(np.float64).mean(0), rtol=1e-5)
-    np.testing.assert_allclose(arrays[SCALE], 1 / rows.astype(np.float64).std(0), rtol=1e-3)
+def stretched(steps):
+    steps.columns["observation"] *= np.array([1, 10, 100, 0.1], np.float32)
+    return steps
 
 
-def test_before_the_first_row_nothing_changes():
-    rows = np.array([[1.0, -2.0]], np.float32)
-    np.testing.assert_allclose(normalized(rows, RunningMoments(2).arrays()), rows, rtol=1e-6)
+def test_mean_and_scale_of_all_steps_travel_with_the_weights(spec, rng, stream):
+    learner, messages, moments = DQNLearner(DQNConfig(hidden=(8,), normalize=True), spec, rng), stream(), None
+    moments = RunningMoments((4,))
+    for count in (3, 50, 20):
+        steps = stretched(messages(count))
+        learner.add(steps, "client")
+        moments.update(steps.columns["observation"])
+    for arrays in (learner.weights(), learner.evaluation_weights()):
+        np.testing.assert_array_equal(arrays[MEAN], moments.scales()[0])
+        np.testing.assert_array_equal(arrays[SCALE], moments.scales()[1])
 
 
-def test_outliers_are_cut_to_ten_deviations():
-    arrays = {MEAN: np.zeros(1, np.float32), SCALE: np.ones(1, np.float32)}
-    assert normalized(np.array([[1e6], [-1e6]], np.float32), arrays).tolist() == [[10], [-10]]
+def test_steps_that_are_brought_back_do_not_count_twice(spec, rng, stream):
+    learner, steps = DQNLearner(DQNConfig(hidden=(8,), normalize=True), spec, rng), stream()(30)
+    learner.add(steps, "client")
+    before = learner.weights()[MEAN]
+    learner.restore(stretched(stream(seed=5)(30)), "client")
+    np.testing.assert_array_equal(learner.weights()[MEAN], before)
 
 
-def test_saved_moments_go_on_the_same(rng):
-    one, other, rows = RunningMoments(2), RunningMoments(2), rng.normal(size=(9, 2)).astype(np.float32)
-    one.update(rows)
-    other.load(one.save())
-    one.update(rows * 3)
-    other.update(rows * 3)
-    np.testing.assert_array_equal(one.arrays()[SCALE], other.arrays()[SCALE])
-
-
-@pytest.mark.parametrize("changes", [{}, {"noisy": True}], ids=["plain", "noisy"])
-def test_normalizer_travels_with_the_weights_and_clients_use_it(changes, spec, rng, random_rows):
+@pytest.mark.parametrize("count", [1, 200])
+@pytest.mark.parametrize(
+    "changes", [{}, {"noisy": True}, {"recurrent": {"width": 5}}], ids=["plain", "noisy", "recurrent"]
+)
+def test_clients_normalise_as_the_weights_say(changes, count, spec, rng, stream):
     """Shifted and stretched observations give the actions of those as they are to a network without normalizer."""
-    config = DQNConfig(hidden=(8,), normalize=True, epsilon={"start": 0, "end": 0}, **changes)
-    learner = DQNLearner(config, spec, rng)
-    batch = random_rows(learner, 200)
-    batch.columns["observation"] *= np.array([1, 10, 100, 0.1], np.float32)
-    learner.add(batch, "client")
+    config = DQNConfig(hidden=(8,), normalize=True, prioritized={}, **changes)
+    learner, steps = DQNLearner(config, spec, rng), stretched(stream(config)(200))
+    learner.add(steps, "client")
     arrays = learner.weights()
-    plain = {name: a for name, a in arrays.items() if not name.startswith("normalizer.")}
-    one, other = DQNActor(config, spec, rng), DQNActor(config, spec, rng)
+    plain = {name: array for name, array in arrays.items() if name not in (MEAN, SCALE)}
+    one, other = (DQNActor(config, spec, rng, False) for _ in range(2))
     one.load(Weights(1, arrays))
     other.load(Weights(1, plain))
-    seen = batch.columns["observation"]
-    expected = other.act({"observation": normalized(seen, arrays)}, None)
-    np.testing.assert_array_equal(one.act({"observation": seen}, None), expected)
+    seen, starts = steps.columns["observation"][:count], np.ones(count, np.bool_)
+    expected = other.act({"observation": normalized(seen, arrays[MEAN], arrays[SCALE], CLIP)}, None, starts)
+    given = one.act({"observation": seen}, None, starts)
+    np.testing.assert_array_equal(given[0], expected[0])
+    np.testing.assert_allclose(given[1]["best"], expected[1]["best"], rtol=1e-5)

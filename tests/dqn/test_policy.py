@@ -5,9 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from soulsai_core import ArraySpec, Discrete, EnvSpec
+from soulsai_core import ArraySpec, Discrete, EnvSpec, Features
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.features import Features
 from soulsai_dqn.heads import make_head
 from soulsai_dqn.networks import QNetwork, flatten_parameters
 from soulsai_dqn.policy import NumpyQ

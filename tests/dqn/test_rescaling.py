@@ -6,10 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soulsai_dqn.buffer import one_step_errors
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.heads import make_head
-from soulsai_dqn.priorities import td_errors
-from soulsai_dqn.rescaling import grown, shrunk
+from soulsai_dqn.rescaling import rescaled, unrescaled
 
 EPSILONS = st.sampled_from([0.0, 1e-3, 1e-2, 1.0])
 
@@ -26,29 +26,29 @@ def inverse(x, epsilon):
 
 
 @given(st.floats(-1e6, 1e6), EPSILONS)
-def test_shrunk_is_the_formula_of_the_paper(x, epsilon):
-    assert shrunk(x, epsilon) == pytest.approx(h(x, epsilon), rel=1e-9, abs=1e-9)
+def test_rescaled_is_the_formula_of_the_paper(x, epsilon):
+    assert rescaled(x, epsilon) == pytest.approx(h(x, epsilon), rel=1e-9, abs=1e-9)
 
 
 @given(st.floats(-1e4, 1e4), st.sampled_from([1e-3, 1e-2, 1.0]))
-def test_grown_is_the_formula_of_the_paper(x, epsilon):
-    assert grown(x, epsilon) == pytest.approx(inverse(x, epsilon), rel=1e-6, abs=1e-6)
+def test_unrescaled_is_the_formula_of_the_paper(x, epsilon):
+    assert unrescaled(x, epsilon) == pytest.approx(inverse(x, epsilon), rel=1e-6, abs=1e-6)
 
 
 @given(st.floats(-1e6, 1e6), EPSILONS)
 def test_each_undoes_the_other(x, epsilon):
-    assert grown(shrunk(x, epsilon), epsilon) == pytest.approx(x, rel=1e-9, abs=1e-12)
+    assert unrescaled(rescaled(x, epsilon), epsilon) == pytest.approx(x, rel=1e-9, abs=1e-12)
 
 
 @given(st.floats(-1e4, 1e4, width=32), EPSILONS)
 def test_single_precision_loses_little_also_near_zero(x, epsilon):
-    there = shrunk(torch.tensor([x], dtype=torch.float32), epsilon)
-    assert grown(there, epsilon).item() == pytest.approx(x, rel=1e-4, abs=1e-30)
-    assert shrunk(np.float32([x]), epsilon).dtype == np.float32
+    there = rescaled(torch.tensor([x], dtype=torch.float32), epsilon)
+    assert unrescaled(there, epsilon).item() == pytest.approx(x, rel=1e-4, abs=1e-30)
+    assert rescaled(np.float32([x]), epsilon).dtype == np.float32
 
 
 def test_without_epsilon_nothing_changes():
-    assert shrunk(7.0, None) == grown(7.0, None) == 7.0
+    assert rescaled(7.0, None) == unrescaled(7.0, None) == 7.0
 
 
 @pytest.mark.parametrize("kind", ["scalar", "quantile"])
@@ -74,14 +74,10 @@ def test_categorical_target_moves_the_support_on_its_scale():
     assert (target > 1e-6).sum() == 2
 
 
-def test_clients_reckon_their_errors_on_the_same_scale():
-    class Policy:
-        def many(self, observations):
-            return observations["observation"] * np.float32([1, 2])
-
-    rows = {
-        "observation": np.float32([[3.0]]), "next_observation": np.float32([[4.0]]), "action": np.array([1]),
-        "reward": np.float32([20.0]), "discount": np.float32([0.9]),
-    }  # fmt: skip
-    expected = abs(h(20 + 0.9 * inverse(8.0, 1e-3), 1e-3) - 6.0)
-    assert td_errors(Policy(), rows, 1e-3)[0] == pytest.approx(expected, rel=1e-5)
+def test_first_errors_are_on_the_same_scale():
+    """Of what actors sent: chosen values, and the best that followed."""
+    value, reward = np.float32([6.0, 1.0]), np.float32([20.0, 3.0])
+    discount, best = np.float32([0.9, 0.0]), np.float32([8.0, 99.0])
+    expected = [abs(h(20 + 0.9 * inverse(8.0, 1e-3), 1e-3) - 6.0), abs(h(3.0, 1e-3) - 1.0)]
+    np.testing.assert_allclose(one_step_errors(value, reward, discount, best, 1e-3), expected, rtol=1e-5)
+    assert one_step_errors(value, reward, discount, best, None).tolist() == pytest.approx([20 + 7.2 - 6, 2])

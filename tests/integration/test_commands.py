@@ -32,7 +32,7 @@ def test_quicksave_prints_where_the_checkpoint_is(stack):
     command = stack.training()
     without, whole = (stack.folder / stack.run("quicksave", *option).strip() for option in ([], ["--save-buffer"]))
     assert "replay" not in checkpoint.read(without)[0].arrays
-    assert len(checkpoint.read(whole)[0].arrays["replay"]["reward"]) > 200
+    assert len(checkpoint.read(whole)[0].arrays["replay"]["rows.reward"]) > 200
     assert without.parent == whole.parent == stack.run_folder / "manual_save"
     command._alive()
     command.interrupt()

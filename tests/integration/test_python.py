@@ -43,8 +43,9 @@ def test_snippet_of_the_documentation_trains(stack, snippets):
     assert done.stderr == ""
     _, counters = checkpoint.read(stack.run_folder / "checkpoint")
     assert counters["env_steps"] >= 1500
-    played = run(stack, re.sub(r"saves/[\w.-]+", f"saves/{stack.run_folder.name}", snippets[2]))
-    assert re.match(r"It returned [1-9]\d*\.0\n", played.stdout)
+    code = re.sub(r"saves/[\w.-]+", f"saves/{stack.run_folder.name}", snippets[2] + snippets[3])
+    played = run(stack, code + "import sys\nassert 'torch' not in sys.modules\n")
+    assert re.fullmatch(r"(It returned [1-9]\d*\.0\n){3}", played.stdout)
 
 
 def test_other_methods_of_the_documentation_are_there(stack, snippets):
@@ -55,7 +56,8 @@ from soulsai_core import EmbeddedServer, load_config
 from soulsai_dqn import DQNTrainingNode
 
 with EmbeddedServer() as server:
-    node = DQNTrainingNode(load_config(overrides=[f"redis.address={server.address}", "algorithm.name=ppo"]))
+    overrides = [f"redis.address={server.address}", "algorithm.name=ppo", "algorithm.config.n_step=2"]
+    node = DQNTrainingNode(load_config(overrides=overrides))
     path = Path("first")
     node.checkpoint(path)
 """
@@ -63,5 +65,10 @@ with EmbeddedServer() as server:
     calls[1:1] = ['path = Path("second")']
     calls[3:3] = ['path = Path("config.json")']
     code = begin + "".join(f"    {line}\n" for line in calls)
-    run(stack, code + '    assert node.load_config(path)["algorithm"]["name"] == "dqn"\n')
+    run(
+        stack,
+        code
+        + '    algorithm = node.load_config(path)["algorithm"]\n'
+        + '    assert algorithm["name"] == "dqn" and algorithm["config"]["n_step"] == 2\n',
+    )
     assert checkpoint.read(stack.folder / "second")[1] == checkpoint.read(stack.folder / "first")[1]

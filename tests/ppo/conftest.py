@@ -1,16 +1,22 @@
 """Specs, a clock that is set by hand, and rollouts as clients would send them."""
 
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from soulsai_core import ArraySpec, Discrete, EnvSpec, SampleBatch
+from soulsai_core import MASK, ArraySpec, Closed, Discrete, EnvSpec, Sparse, StepBatch, step_columns
 from soulsai_core.testing.arrays import draw
-from soulsai_ppo.columns import CUT, ENV, LAST, NEXT_VALUE, POSITION, TERMINATED, sample_columns
+from soulsai_ppo.assembly import Assembly
+from soulsai_ppo.columns import own_columns
 from soulsai_ppo.config import PPOConfig
-from soulsai_ppo.distributions import distribution_for
-from soulsai_ppo.features import Features
+
+sys.path.append(str(Path(__file__).parents[1] / "core" / "steps"))  # the oracle and the histories
 
 VECTOR = EnvSpec("vector", {"observation": ArraySpec((4,), "float32")}, Discrete(3))
+GOES_ON, TERMINATED, TRUNCATED, DISCARDED = range(4)
 
 
 class Clock:
@@ -41,22 +47,37 @@ def spec():
     return VECTOR
 
 
+def table_of(ends, iteration):
+    """Segments of streams whose rows end like ends[stream][row]."""
+    segments = []
+    for stream, codes in enumerate(ends):
+        first, start = 0, 1
+        for row, end in enumerate(codes):
+            if end != GOES_ON or row == len(codes) - 1:
+                segments.append([stream, 100 * iteration + first, row + 1 - first, iteration, 0, start, end])
+                first, start = row + 1, int(end in (TERMINATED, TRUNCATED))
+    return np.array(segments, np.int64).reshape(-1, 7)
+
+
 @pytest.fixture
 def make_rollout(rng):
-    """(iteration, rows, envs, config, spec) -> a SampleBatch that is one client's complete rollout."""
+    """(iteration, rows, envs, config, spec) -> a StepBatch that is one client's complete rollout. Each environment
+    begins an episode with it."""
 
-    def make(iteration=0, rows=8, envs=2, config=None, spec=VECTOR):
+    def make(iteration=0, rows=8, envs=2, config=None, spec=VECTOR, likely=(0.6, 0.2, 0.2, 0.0)):
         config = config or PPOConfig()
-        specs = sample_columns(config, spec, Features(spec), distribution_for(spec, config))
-        columns = {name: draw(part, rows, rng) for name, part in specs.items()}
-        columns[ENV][:] = np.arange(rows) % envs
-        columns[POSITION][:] = np.arange(rows)
-        columns[LAST][:] = np.arange(rows) == rows - 1
-        columns[TERMINATED][:] = rng.random(rows) < 0.2
-        columns[CUT][:] = ~columns[TERMINATED] & (rng.random(rows) < 0.2)
-        columns[CUT][-envs:] = ~columns[TERMINATED][-envs:]
-        columns[NEXT_VALUE][~columns[CUT]] = 0
-        return SampleBatch(np.full(rows, iteration, np.int64), columns)
+        specs = step_columns(spec, own_columns(config, spec), 3.0)
+        streams = np.array_split(rng.choice(4, rows, p=likely), envs)
+        columns = {name: draw(part, rows, rng) for name, part in specs.items() if not part.sparse}
+        batch = StepBatch(table_of(streams, iteration), columns, {})
+        followed = np.count_nonzero(batch.has_after)
+        after = {n: draw(s, followed, rng) for n, s in specs.items() if n in spec.observations or n == MASK}
+        sparse = {}
+        if config.lstm is not None:
+            time = np.concatenate([np.arange(len(stream)) for stream in streams])
+            there = np.flatnonzero(time % config.sequence_length == 0)
+            sparse["state"] = Sparse(there, draw(ArraySpec((2 * config.lstm,), "float32"), len(there), rng))
+        return replace(batch, after=after, sparse=sparse, closed=Closed(iteration, rows))
 
     return make
 
@@ -64,9 +85,17 @@ def make_rollout(rng):
 @pytest.fixture
 def pieces():
     """(batch, size) -> the messages of so many rows that it is sent in."""
+    return lambda batch, size: list(batch.split(size))
 
-    def cut(batch, size):
-        rows = np.arange(len(batch))
-        return [batch.select(rows // size == index) for index in range(-(-len(batch) // size))]
 
-    return cut
+@pytest.fixture
+def assembled():
+    """(messages, iteration) -> the rollout as the learner sees it."""
+
+    def assemble(messages, iteration=0):
+        assembly = Assembly(iteration, 10**6)
+        for message in messages:
+            assembly.add(message)
+        return assembly.assembled()
+
+    return assemble

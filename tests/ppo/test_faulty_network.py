@@ -13,6 +13,7 @@ from soulsai_core.hooks import Observers
 from soulsai_core.messages import Announcement
 from soulsai_core.metrics import NodeMetrics
 from soulsai_core.run_folder import RunFolder
+from soulsai_core.steps import step_columns
 from soulsai_core.testing.scripted import ScriptedEnvironment
 from soulsai_core.training import TrainingNode
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
@@ -67,14 +68,20 @@ def everything(rng):
     return apply
 
 
+def columns_of(spec):
+    return step_columns(spec, plugin.columns(CONFIG, spec), 1e6)
+
+
 def node_at(server, folder, spec):
+    environment = {"name": "toy", "config": {}}
     stop = StopSettings(iterations=ITERATIONS, seconds=60)
     algorithm = {"name": "ppo", "config": CONFIG.model_dump(mode="json")}
     return TrainingNode(
         learner=plugin.learner(CONFIG, spec, np.random.default_rng(0)),
+        sync=plugin.sync(CONFIG),
         transport=MemoryTransport(server),
         folder=folder,
-        announcement=Announcement(1, "0.1.0", folder.name, {"name": "toy", "config": {}}, algorithm, {}, spec),
+        announcement=Announcement(1, "0.1.0", folder.name, environment, algorithm, {}, spec, columns_of(spec)),
         config={},
         settings=TrainingSettings(stop=stop),
         observers=Observers(),
@@ -90,7 +97,9 @@ def client_at(transport, session, name, spec):
         session=session,
         client=name,
         host="here",
-        actor=plugin.actor(CONFIG, spec, np.random.default_rng(0)),
+        spec=spec,
+        columns=columns_of(spec),
+        actor=plugin.actor(CONFIG, spec, np.random.default_rng(0), True),
         make_environment=lambda: ScriptedEnvironment(spec, 2),
         settings=ClientSettings(max_group_rows=16, heartbeat_interval_s=0.1),
         clock=time.monotonic,
@@ -120,8 +129,8 @@ def test_rounds_go_on_over_a_faulty_network(tmp_path, spec, fault):
 def keep_count(train, used):
     """Note how many rows each update learns from."""
 
-    def counted(experience, progress):
+    def counted(experience, *how):
         used.append(len(experience))
-        return train(experience, progress)
+        return train(experience, *how)
 
     return counted

@@ -2,17 +2,18 @@
 
 import copy
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from soulsai_core import ArraySpec, Continuous, EnvSpec
-from soulsai_ppo.assembly import Assembly
-from soulsai_ppo.columns import ACTION, CUT, NEXT_VALUE, REWARD, TERMINATED
+from soulsai_core import ArraySpec, Closed, Continuous, Discrete, End, EnvSpec
+from soulsai_ppo.columns import LEARNED, TERMINATED
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.experience import joined
 from soulsai_ppo.learner import PPOLearner
+from soulsai_ppo.plugin import plugin
 
 BOX = EnvSpec("box", {"observation": ArraySpec((4,), "float32")}, Continuous((2,), (-1.0, -1.0), (1.0, 1.0)))
 SMALL = {
@@ -36,10 +37,9 @@ def learner_of(clock, spec):
 def feed(make_rollout):
     """Give the learner a complete rollout of each client; returns them."""
 
-    def give(learner, iteration=0, clients=("a", "b"), rows=32, spec=None):
+    def give(learner, iteration=0, clients=("a", "b"), rows=32, **options):
         sent = {}
         for client in clients:
-            options = {} if spec is None else {"spec": spec}
             sent[client] = make_rollout(iteration, rows, config=learner._config, **options)
             learner.add(sent[client], client)
         return sent
@@ -53,13 +53,14 @@ def feed(make_rollout):
 def plain_advantages(rows, value, gamma, lam):
     result, following = np.zeros(len(value)), 0.0
     for t in reversed(range(len(value))):
+        if not rows[LEARNED][t]:
+            following = 0.0
+            continue
         if rows[TERMINATED][t]:
             next_value, following = 0.0, 0.0
-        elif rows[CUT][t]:
-            next_value, following = rows[NEXT_VALUE][t], 0.0
         else:
             next_value = value[t + 1]
-        following = rows[REWARD][t] + gamma * next_value - value[t] + gamma * lam * following
+        following = rows["reward"][t] + gamma * next_value - value[t] + gamma * lam * following
         result[t] = following
     return result
 
@@ -82,14 +83,16 @@ def plain_update(parameters, rows, config, spec, rng):
     """Returns the mean policy loss, value loss and entropy over all gradient steps; changes `parameters`."""
     p = {name: torch.tensor(array, dtype=torch.float64, requires_grad=True) for name, array in parameters.items()}
     adam = torch.optim.Adam(p.values(), config.learning_rate, eps=config.adam_epsilon)
-    x, action = torch.tensor(rows["vector"]).double(), torch.tensor(rows[ACTION])
+    x = torch.tensor(rows["observation"]).double()
+    action = torch.tensor(rows["raw"] if spec is BOX else rows["action"].astype(np.int64))
+    learned = np.flatnonzero(rows[LEARNED])
     with torch.no_grad():
         head, value = plain_outputs(p, x)
         old_log_prob = plain_distribution(spec, head, p["log_std"]).log_prob(action)
     advantage = torch.tensor(plain_advantages(rows, value.numpy(), config.gamma, config.gae_lambda))
     target, losses = advantage + value, []
     for _ in range(config.epochs):
-        for part in np.split(rng.permutation(len(x)), len(x) // config.minibatch_size):
+        for part in np.split(learned[rng.permutation(len(learned))], len(learned) // config.minibatch_size):
             head, new = plain_outputs(p, x[part])
             one = plain_distribution(spec, head, p["log_std"])
             ratio = (one.log_prob(action[part]) - old_log_prob[part]).exp()
@@ -112,14 +115,11 @@ def plain_update(parameters, rows, config, spec, rng):
 
 @pytest.mark.parametrize("value_clip", [None, 0.1])
 @pytest.mark.parametrize("space", ["discrete", "box"])
-def test_update_equals_a_plain_implementation(learner_of, feed, spec, space, value_clip):
+def test_update_equals_a_plain_implementation(learner_of, feed, assembled, spec, space, value_clip):
     spec = BOX if space == "box" else spec
     learner = learner_of(spec, value_clip=value_clip, entropy_coefficient=0.02, clip=0.05, learning_rate=3e-3)
     sent = feed(learner, spec=spec)
-    assemblies = {client: Assembly(0) for client in sent}
-    for client, rollout in sent.items():
-        assemblies[client].add(rollout)
-    rows = joined({client: assembly.assembled() for client, assembly in assemblies.items()}).rows
+    rows = joined({client: assembled([rollout]) for client, rollout in sent.items()}).rows
     expected = learner._model.parameters.copy()
     losses = plain_update(expected, rows, learner._config, spec, copy.deepcopy(learner._rng))
     assert learner.ready()
@@ -192,12 +192,12 @@ def test_round_that_stalls_is_begun_anew_with_the_same_weights(learner_of, feed,
 
 def test_clients_share_a_rollout_equally(learner_of, feed):
     learner = learner_of(present=())
-    shares = [int(learner.weights()["rollout"][0])]
+    shares = [learner.quota()]
     for iteration, clients in enumerate([("a", "b"), ("a", "b", "c"), ("a", "b", "c"), ("a", "b")]):
         learner.clients_changed(frozenset(clients))
         feed(learner, iteration, clients)
         learner.update()
-        shares.append(int(learner.weights()["rollout"][0]))
+        shares.append(learner.quota())
     assert shares == [32, 32, 22, 22, 32]
 
 
@@ -206,7 +206,7 @@ def test_rest_plays_more_where_training_continues_without_a_client(learner_of, f
     feed(learner)
     learner.clients_changed(frozenset({"a"}))
     learner.update()
-    assert int(learner.weights()["rollout"][0]) == 64
+    assert learner.quota() == 64
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,8 @@ def test_rest_plays_more_where_training_continues_without_a_client(learner_of, f
 )
 def test_policy_for_lost_clients(learner_of, feed, policy, required, reason):
     learner = learner_of(on_lost_client=policy)
-    assert learner.sync.required_clients == required and learner.sync.max_staleness == 1
+    sync = plugin.sync(learner._config)
+    assert sync.required_clients == required and sync.max_staleness == 1
     feed(learner, clients=("a",))
     assert learner.finished() is None and not learner.ready()
     learner.clients_changed(frozenset({"a"}))
@@ -255,26 +256,76 @@ def test_observation_moments_take_a_round_in_only_after_its_update(learner_of, f
     np.testing.assert_allclose(first["observation.mean"], 0)
     sent = feed(learner)
     learner.update()
-    seen = np.concatenate([rollout.columns["vector"] for rollout in sent.values()])
+    seen = np.concatenate([rollout.columns["observation"] for rollout in sent.values()])
     after = learner.weights()
     np.testing.assert_allclose(after["observation.mean"], seen.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(after["observation.inverse"], 1 / seen.std(axis=0), rtol=1e-5)
 
 
-def test_rewards_of_any_size_are_learned_alike_where_they_are_normalized(learner_of, feed):
-    losses = []
+def test_rewards_of_any_size_are_learned_alike_where_they_are_normalized(learner_of, make_rollout):
+    """So long as nothing is bootstrapped from values."""
+    rollout, losses = make_rollout(rows=32, envs=32, likely=(0, 1, 0, 0)), []
     for scale in (1, 1000):
-        learner = learner_of(normalize_rewards=True)
-        learner._rng = np.random.default_rng(0)
-        generator = np.random.default_rng(5)
-        for client, rollout in feed(learner).items():
-            rollout.columns[REWARD][:] = scale * generator.normal(size=32)
-            rollout.columns[NEXT_VALUE][:] = 0
-            rollout.columns["vector"][:] = generator.normal(size=(32, 4))
-            rollout.columns[TERMINATED][:], rollout.columns[CUT][:] = np.arange(32) > 29, False
-            rollout.columns[ACTION][:] = generator.integers(3, size=32)
-            learner._rounds._growing.pop(client, None)
-            learner._rounds._complete.pop(client, None)
-            learner.add(rollout, client)
+        learner = learner_of(present=("a",), clients=1, normalize_rewards=True)
+        columns = {**rollout.columns, "reward": scale * rollout.columns["reward"]}
+        learner.add(rollout.with_columns(columns, rollout.after), "a")
         losses.append(learner.update()["value_loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("settings", [{}, {"lstm": 6, "sequence_length": 8, "normalize_rewards": True}])
+def test_reward_of_a_discarded_row_changes_nothing(learner_of, make_rollout, settings):
+    config = PPOConfig(**{**SMALL, **settings})
+    rollout, found = make_rollout(rows=48, config=config, likely=(0.5, 0.1, 0.1, 0.3)), []
+    for spoiled in (0, 1e5):
+        learner = learner_of(present=("a",), clients=1, **settings)
+        reward = np.where(rollout.ends == End.DISCARDED, rollout.columns["reward"] + np.float32(spoiled), 0)
+        columns = {**rollout.columns, "reward": reward.astype(np.float32)}
+        learner.add(rollout.with_columns(columns, rollout.after), "a")
+        assert learner.update()["round_steps"] == np.count_nonzero(rollout.ends != End.DISCARDED)
+        found.append(learner.weights())
+    for name, array in found[0].items():
+        np.testing.assert_array_equal(array, found[1][name], err_msg=name)
+
+
+@pytest.mark.parametrize("settings", [{}, {"lstm": 6, "sequence_length": 8}, {"normalize_observations": True}])
+def test_round_without_a_row_to_learn_from_changes_nothing(learner_of, make_rollout, settings):
+    """All rows were left out at the clients, or all are discarded."""
+    learner = learner_of(normalize_rewards=True, **settings)
+    before = learner.weights()
+    late = make_rollout(rows=8, config=learner._config, likely=(0, 0, 0, 1))
+    learner.add(late, "a")
+    learner.add(replace(late.select(np.zeros(8, np.bool_)), closed=Closed(0, 0)), "b")
+    assert learner.ready()
+    report = learner.update()
+    assert report["round_clients"] == 2 and report["round_steps"] == 0
+    for name, array in learner.weights().items():
+        np.testing.assert_array_equal(array, before[name], err_msg=name)
+
+
+def test_long_steps_are_discounted_more(learner_of, make_rollout, monkeypatch):
+    spec = EnvSpec("timed", {"observation": ArraySpec((4,), "float32")}, Discrete(3), timed=True)
+    learner = learner_of(spec, present=("a",), clients=1)
+    rollout = make_rollout(rows=16, spec=spec)
+    learner.add(rollout, "a")
+    given = []
+    train = learner._trainer.train
+    monkeypatch.setattr(learner._trainer, "train", lambda *args: given.append(args) or train(*args))
+    learner.update()
+    experience, discount, _ = given[0]
+    learned = experience.rows[LEARNED]
+    np.testing.assert_allclose(discount[learned], 0.9 ** rollout.columns["duration"].astype(np.float64))
+
+
+@pytest.mark.parametrize("settings", [{}, {"lstm": 6, "sequence_length": 8}])
+def test_saved_rollouts_are_learned_from_as_if_nothing_had_happened(learner_of, feed, settings):
+    """Of two clients one has played when the checkpoint is made."""
+    learner, other = learner_of(**settings), learner_of(seed=9, **settings)
+    feed(learner, clients=("a",))
+    other.load(learner.save(buffer=True))
+    sent = feed(learner, clients=("b",))
+    other.add(sent["b"], "b")
+    assert learner.ready() and other.ready()
+    assert learner.update() == other.update()
+    for name, array in learner.weights().items():
+        np.testing.assert_array_equal(array, other.weights()[name], err_msg=name)

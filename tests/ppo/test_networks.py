@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from soulsai_core import ArraySpec, Continuous, Discrete, EnvSpec
-from soulsai_ppo.columns import RESET, STATE
+from soulsai_core import ArraySpec, Continuous, Discrete, EnvSpec, Features, Weights
+from soulsai_ppo.actor import PPOActor
+from soulsai_ppo.columns import LEARNED, START, STATE
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.distributions import distribution_for
-from soulsai_ppo.features import Features
-from soulsai_ppo.model import NumpyModel, make_model
+from soulsai_ppo.learner import make_model
+from soulsai_ppo.mlp import NumpyModel
 from soulsai_ppo.parameters import initialize, shapes_of
-from soulsai_ppo.policy import make_policy
+from soulsai_ppo.policy import make_encoder
 
 IMAGE = EnvSpec(
     "image",
@@ -49,7 +50,7 @@ def test_written_out_gradient_equals_the_automatic_one(rng, spec, hidden, activa
     model, _ = model_of(spec, rng, hidden=hidden, activation=activation, shared=shared)
     model.parameters.vector[:] = 0.5 * rng.normal(size=model.parameters.vector.shape)
     x = rng.normal(size=(20, 4)).astype(np.float32)
-    head, value = model.forward({"vector": x}, None)
+    head, value = model.forward({"observation": x}, None)
     parameters, head_t, value_t = torch_mlp(model.parameters.views, x, getattr(torch, activation))
     np.testing.assert_allclose(head, head_t.detach(), atol=1e-5)
     np.testing.assert_allclose(value, value_t.detach(), atol=1e-5)
@@ -63,17 +64,17 @@ def test_written_out_gradient_equals_the_automatic_one(rng, spec, hidden, activa
 
 def test_network_without_hidden_layers_learns_too(rng, spec):
     model, _ = model_of(spec, rng, hidden=())
-    x = {"vector": rng.normal(size=(5, 4)).astype(np.float32)}
+    x = {"observation": rng.normal(size=(5, 4)).astype(np.float32)}
     model.forward(x, None)
     model.backward(np.ones((5, 3), np.float32), np.ones(5, np.float32), np.zeros(0))
-    np.testing.assert_allclose(model.gradient.views["value.weight"][:, 0], x["vector"].sum(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(model.gradient.views["value.weight"][:, 0], x["observation"].sum(axis=0), rtol=1e-5)
 
 
 def test_derivative_by_the_deviation_is_the_one_given(rng):
     spec = EnvSpec("box", {"observation": ArraySpec((4,), "float32")}, Continuous((2,), (None, None), (None, None)))
     model, _ = model_of(spec, rng, log_std=-0.5)
     np.testing.assert_array_equal(model.parameters.views["log_std"], np.full(2, -0.5, np.float32))
-    model.forward({"vector": np.zeros((3, 4), np.float32)}, None)
+    model.forward({"observation": np.zeros((3, 4), np.float32)}, None)
     model.backward(np.zeros((3, 2), np.float32), np.zeros(3, np.float32), np.array([1.0, 2.0]))
     np.testing.assert_array_equal(model.gradient.views["log_std"], [1, 2])
 
@@ -94,32 +95,31 @@ def test_convolutions_equal_torchs_own_and_the_actor_sees_the_same(rng, shared):
     model, config = model_of(IMAGE, rng, shared=shared)
     rows = {
         "image": rng.integers(256, size=(5, 3, 40, 44)).astype(np.uint8),
-        "vector": rng.normal(size=(5, 2)).astype(np.float32),
+        "observation": rng.normal(size=(5, 2)).astype(np.float32),
     }
     views, heads = model.parameters.views, []
     for tower in range(len(views["dense.weight"])):
-        x = torch.tensor(rows["image"]) / 255
+        x = torch.tensor(rows["image"]) / 255 - 0.5
         for i, stride in enumerate((4, 2, 1)):
             weight, bias = (torch.tensor(views[f"conv.{i}.{part}"][tower]) for part in ("weight", "bias"))
             x = torch.relu(torch.nn.functional.conv2d(x, weight, bias, stride))
         x = torch.relu(x.flatten(1) @ torch.tensor(views["dense.weight"][tower]))
-        heads.append(torch.cat([x, torch.tensor(rows["vector"])], dim=1).numpy())
+        heads.append(torch.cat([x, torch.tensor(rows["observation"])], dim=1).numpy())
     expected_head = heads[0] @ views["policy.weight"]
     expected_value = (heads[-1] @ views["value.weight"])[:, 0]
-    policy = make_policy(config)
-    policy.load(model.parameters.copy())
-    for head, value in (
-        model.forward(rows, None),
-        model.evaluate(rows, None),
-        (policy.head(rows), policy.value(rows, np.arange(5))),
-    ):
+    encoded = make_encoder(model.parameters.copy(), config.activation)(rows)
+    np.testing.assert_allclose(encoded, heads[0], atol=1e-5)
+    for head, value in (model.forward(rows, None), model.evaluate(rows, None)):
         np.testing.assert_allclose(head, expected_head, atol=1e-5)
         np.testing.assert_allclose(value, expected_value, atol=1e-5)
 
 
 def test_gradient_of_the_image_network_reaches_every_parameter(rng):
     model, _ = model_of(IMAGE, rng, shared=False)
-    rows = {"image": rng.integers(256, size=(5, 3, 40, 44)).astype(np.uint8), "vector": np.ones((5, 2), np.float32)}
+    rows = {
+        "image": rng.integers(256, size=(5, 3, 40, 44)).astype(np.uint8),
+        "observation": np.ones((5, 2), np.float32),
+    }
     for _ in range(2):  # and is not added to the last one
         model.forward(rows, None)
         model.backward(np.ones((5, 3), np.float32), np.ones(5, np.float32), np.zeros(0))
@@ -129,9 +129,9 @@ def test_gradient_of_the_image_network_reaches_every_parameter(rng):
 
 def lstm_rows(rng, steps, width):
     return {
-        "vector": rng.normal(size=(steps, 4)).astype(np.float32),
+        "observation": rng.normal(size=(steps, 4)).astype(np.float32),
         STATE: rng.normal(size=(steps, 2 * width)).astype(np.float32),
-        RESET: np.zeros(steps, np.bool_),
+        START: np.zeros(steps, np.bool_),
     }
 
 
@@ -146,7 +146,7 @@ def test_unrolled_lstm_equals_torchs_own(rng, spec):
         own.bias_ih_l0.copy_(torch.tensor(views["lstm.bias"]))
         own.bias_hh_l0.zero_()
         state = torch.tensor(rows[STATE][0])[None]
-        outputs, _ = own(torch.tensor(rows["vector"]), (state[:, :6].contiguous(), state[:, 6:].contiguous()))
+        outputs, _ = own(torch.tensor(rows["observation"]), (state[:, :6].contiguous(), state[:, 6:].contiguous()))
     head, value = model.forward(rows, np.array([9]))
     np.testing.assert_allclose(head, outputs.numpy() @ views["policy.weight"], atol=1e-6)
     np.testing.assert_allclose(value, (outputs.numpy() @ views["value.weight"])[:, 0], atol=1e-6)
@@ -168,7 +168,7 @@ def test_sequences_of_different_lengths_do_not_disturb_each_other(rng, spec):
 def test_state_is_reset_where_an_episode_begins(rng, spec):
     model, _ = model_of(spec, rng, hidden=(5,), lstm=6)
     rows = lstm_rows(rng, 10, 6)
-    rows[RESET][4] = True
+    rows[START][4] = True
     whole = model.evaluate(rows, np.array([10]))
     rest = {name: column[4:].copy() for name, column in rows.items()}
     rest[STATE][:] = 0
@@ -177,28 +177,63 @@ def test_state_is_reset_where_an_episode_begins(rng, spec):
         np.testing.assert_allclose(one, all_[4:], atol=1e-6)
 
 
+def test_outputs_of_rows_that_are_not_learned_from_are_left_out_and_their_gradient_is_not_missed(rng, spec):
+    model, _ = model_of(spec, rng, hidden=(5,), lstm=6)
+    rows, lengths = lstm_rows(rng, 12, 6), np.array([5, 1, 6])
+    learned = rng.random(12) < 0.6
+    by_head, by_value = rng.normal(size=(12, 3)).astype(np.float32), rng.normal(size=12).astype(np.float32)
+    head, value = model.forward(rows, lengths)
+    model.backward(by_head * learned[:, None], by_value * learned, np.zeros(0))
+    gradient = model.gradient.vector.copy()
+    chosen = model.forward({**rows, LEARNED: learned}, lengths)
+    model.backward(by_head[learned], by_value[learned], np.zeros(0))
+    for found, whole in zip(chosen, (head, value), strict=True):
+        np.testing.assert_allclose(found, whole[learned], atol=1e-6)
+    np.testing.assert_allclose(model.gradient.vector, gradient, atol=1e-5)
+
+
+def test_gradient_of_the_lstm_equals_finite_differences(rng, spec):
+    model, _ = model_of(spec, rng, hidden=(5,), lstm=4)
+    rows, lengths = lstm_rows(rng, 10, 4), np.array([6, 4])
+    rows[START][3] = True
+    by_head, by_value = rng.normal(size=(10, 3)).astype(np.float32), rng.normal(size=10).astype(np.float32)
+    model.forward(rows, lengths)
+    model.backward(by_head, by_value, np.zeros(0))
+    vector, gradient = model.parameters.vector, model.gradient.vector.copy()
+
+    def loss():
+        head, value = model.evaluate(rows, lengths)
+        return float((head.astype(np.float64) * by_head).sum() + (value.astype(np.float64) * by_value).sum())
+
+    for index in rng.choice(len(vector), 40, replace=False):
+        kept, step = vector[index], np.float32(1e-2)
+        sides = []
+        for sign in (1, -1):
+            vector[index] = kept + sign * step
+            sides.append(loss())
+        vector[index] = kept
+        assert (sides[0] - sides[1]) / (2 * float(step)) == pytest.approx(gradient[index], rel=2e-2, abs=2e-2)
+
+
 def test_acting_step_by_step_equals_learning_from_the_sequence(rng, spec):
-    """Three environments, episodes that end in the middle, a step that only resets one of them."""
-    model, config = model_of(spec, rng, hidden=(5,), lstm=6)
-    policy = make_policy(config)
-    policy.load(model.parameters.copy())
-    kept = {env: [] for env in range(3)}
-    ended_before = np.zeros(3, np.bool_)
+    """Three environments, episodes that begin in the middle, states that are stored every fourth step."""
+    model, config = model_of(spec, rng, hidden=(5,), lstm=6, sequence_length=4, minibatch_size=8)
+    actor = PPOActor(config, spec, rng)
+    actor.load(Weights(0, model.parameters.copy()))
+    heads = []
+    sample = actor._distribution.sample
+    actor._distribution.sample = lambda head, *rest: heads.append(head) or sample(head, *rest)
+    seen, starts, states = [], [], []
     for step in range(12):
-        observed = rng.normal(size=(3, 4)).astype(np.float32)
-        head = policy.head({"vector": observed})
-        rows = np.array([0, 1]) if step == 5 else np.arange(3)
-        ended = rng.random(3) < 0.3
-        state = policy.commit(rows, ended[rows])[STATE]
-        for index, env in enumerate(rows):
-            kept[env].append((observed[env], state[index], ended_before[env], head[env]))
-        ended_before[rows] = ended[rows]
-    for sequence in kept.values():
-        vector, state, reset, head = (np.array(part) for part in zip(*sequence, strict=True))
-        reset[0] = False
-        found, _ = model.evaluate({"vector": vector, STATE: state, RESET: reset}, np.array([len(vector)]))
-        np.testing.assert_allclose(found, head, atol=1e-6)
-        np.testing.assert_array_equal(state[reset], np.zeros_like(state[reset]))
+        seen.append(rng.normal(size=(3, 4)).astype(np.float32))
+        starts.append(rng.random(3) < 0.3)
+        _, own = actor.act({"observation": seen[-1]}, None, starts[-1])
+        assert (STATE in own) == (step % 4 == 0)
+        states.append(own.get(STATE, np.zeros((3, 12), np.float32)))
+    by_stream = [np.stack(part, axis=1).reshape(36, *part[0].shape[1:]) for part in (seen, states, starts, heads)]
+    rows = {"observation": by_stream[0], STATE: by_stream[1], START: by_stream[2]}
+    found, _ = model.evaluate(rows, np.full(9, 4))
+    np.testing.assert_allclose(found, by_stream[3], atol=1e-6)
 
 
 def test_orthogonal_initial_weights_have_their_gains(rng, spec):

@@ -1,90 +1,71 @@
-"""Running moments, and rewards over the deviation of their discounted return."""
+"""Rewards over the deviation of their discounted return."""
 
 import numpy as np
 import pytest
 
-from soulsai_ppo.normalization import RewardScaler, RunningMoments, normalize
+from soulsai_ppo.columns import LEARNED, START
+from soulsai_ppo.experience import Experience
+from soulsai_ppo.normalization import RewardScaler
+
+ONE_STREAM = (np.array([0]), [("a", 0)])
 
 
-def test_moments_of_batches_are_those_of_all_rows(rng):
-    moments = RunningMoments((3,))
-    rows = rng.normal([1, -2, 1e4], [1, 5, 0.1], size=(1000, 3))
-    for part in np.split(rows, [1, 10, 500]):
-        moments.update(part)
-    np.testing.assert_allclose(moments.mean, rows.mean(axis=0), rtol=1e-9)
-    np.testing.assert_allclose(moments.variance, rows.var(axis=0), rtol=1e-6)
+def experience_of(rewards, start, learned, firsts=ONE_STREAM[0], owners=ONE_STREAM[1]):
+    rows = {"reward": np.array(rewards, np.float32), START: np.array(start), LEARNED: np.array(learned)}
+    return Experience(rows, firsts, owners)
 
 
-def test_moments_before_the_first_row_change_nothing():
-    moments = RunningMoments((2,))
-    moments.update(np.zeros((0, 2)))
-    np.testing.assert_allclose(moments.mean, 0)
-    np.testing.assert_allclose(moments.deviation, 1, atol=1e-6)
-
-
-def test_constant_observations_stay_finite():
-    moments = RunningMoments((1,))
-    moments.update(np.full((100, 1), 7.0))
-    x = normalize(np.array([[7.0], [8.0]], np.float32), moments.mean, 1 / moments.deviation, 10.0)
-    assert np.isfinite(x).all() and x[1, 0] == 10
-
-
-def test_normalized_values_are_clipped_and_their_input_is_left_alone(rng):
-    x = rng.normal(size=(50, 2)).astype(np.float32) * 100
-    kept = x.copy()
-    assert np.abs(normalize(x, np.zeros(2, np.float32), np.ones(2, np.float32), 5.0)).max() == 5
-    np.testing.assert_array_equal(x, kept)
-
-
-def test_saved_moments_go_on_as_if_nothing_had_happened(rng):
-    one, other = RunningMoments((2,)), RunningMoments((2,))
-    one.update(rng.normal(size=(10, 2)))
-    other.load(one.save())
-    rows = rng.normal(size=(10, 2))
-    for moments in (one, other):
-        moments.update(rows)
-    np.testing.assert_array_equal(one.variance, other.variance)
-    with pytest.raises(ValueError, match="instead of"):
-        RunningMoments((3,)).load(one.save())
-
-
-def running_returns(rewards, ended, gamma, start=0.0):
-    returns, value = [], start
-    for reward, over in zip(rewards, ended, strict=True):
-        value = value * gamma + reward
+def running_returns(rewards, start, learned, discount, before=0.0):
+    """The return at each row, and what the next row adds its reward to."""
+    returns, value = [], before
+    for reward, begins, counts, gamma in zip(rewards, start, learned, discount, strict=True):
+        value = (0.0 if begins else value) + (reward if counts else 0.0)
         returns.append(value)
-        value = 0.0 if over else value
-    return returns, value
+        value *= gamma
+    return returns
 
 
 def test_rewards_are_scaled_by_the_deviation_of_the_discounted_return(rng):
-    """Two environments over two rounds; the return goes on over the end of a rollout, and begins anew after an end."""
-    scaler, gamma = RewardScaler(0.9, 100.0), 0.9
-    seen, carried = [], {("a", 0): 0.0, ("a", 1): 0.0}
+    """Two environments over two rounds; the return goes on over the end of a rollout, whose last row is there for its
+    value only, and begins anew with an episode."""
+    scaler, seen, carried = RewardScaler(100.0), [], {("a", 0): 0.0, ("a", 1): 0.0}
     for _ in range(2):
         rewards = rng.normal(size=40).astype(np.float32)
-        terminated, cut = rng.random(40) < 0.1, np.zeros(40, np.bool_)
-        cut[[10, 30]] = ~terminated[[10, 30]]
-        cut[[19, 39]] = ~terminated[[19, 39]]
+        start, learned = rng.random(40) < 0.1, np.ones(40, np.bool_)
+        learned[[7, 19, 39]] = False
+        start[[7, 19, 39]] = False
+        discount = 0.9 ** rng.uniform(0.5, 2, size=40)
         for env, part in enumerate((slice(0, 20), slice(20, 40))):
-            ended = (terminated | cut)[part].copy()
-            ended[-1] = terminated[part][-1]
-            returns, carried["a", env] = running_returns(rewards[part], ended, gamma, carried["a", env])
-            seen += returns
-        scaled = scaler.scale(rewards, terminated, cut, np.array([0, 20]), [("a", 0), ("a", 1)])
+            given = (rewards[part], start[part], learned[part], discount[part])
+            returns = running_returns(*given, carried["a", env])
+            carried["a", env] = returns[-1]
+            seen += [one for one, counts in zip(returns, learned[part], strict=True) if counts]
+        round_ = experience_of(rewards, start, learned, np.array([0, 20]), [("a", 0), ("a", 1)])
+        scaled = scaler.scale(round_, discount)
         np.testing.assert_allclose(scaled, rewards / np.std(seen), rtol=1e-6)
     assert scaled.dtype == np.float32
 
 
 def test_scaled_rewards_are_clipped(rng):
-    rewards = np.append(rng.normal(size=99), 1e3).astype(np.float32)
-    none = np.zeros(100, np.bool_)
-    assert np.abs(RewardScaler(0.5, 2.0).scale(rewards, none, none, np.array([0]), [("a", 0)])).max() == 2
+    rewards = np.append(rng.normal(size=99), 1e3)
+    experience = experience_of(rewards, np.zeros(100, np.bool_), np.ones(100, np.bool_))
+    assert np.abs(RewardScaler(2.0).scale(experience, np.full(100, 0.5))).max() == 2
 
 
-def test_returns_of_lost_clients_are_forgotten(rng):
-    scaler, none = RewardScaler(0.9, 10.0), np.zeros(4, np.bool_)
+def test_returns_of_lost_clients_are_forgotten():
+    scaler, none, all_ = RewardScaler(10.0), np.zeros(4, np.bool_), np.ones(4, np.bool_)
     for client in ("a", "b"):
-        scaler.scale(np.ones(4, np.float32), none, none, np.array([0]), [(client, 0)])
+        scaler.scale(experience_of(np.ones(4), none, all_, owners=[(client, 0)]), np.full(4, 0.9))
     _, returns = scaler.save()
     assert [client for client, _, _ in returns] == ["b"]
+
+
+def test_saved_scaler_goes_on_as_if_nothing_had_happened(rng):
+    one, other = RewardScaler(10.0), RewardScaler(10.0)
+    start, all_, discount = np.zeros(5, np.bool_), np.ones(5, np.bool_), np.full(5, 0.9)
+    one.scale(experience_of(rng.normal(size=5), start, all_), discount)
+    other.load(*one.save())
+    experience = experience_of(rng.normal(size=5), start, all_)
+    np.testing.assert_array_equal(one.scale(experience, discount), other.scale(experience, discount))
+    with pytest.raises(KeyError):
+        other.load({}, [])

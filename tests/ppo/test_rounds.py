@@ -1,9 +1,11 @@
 """Rounds come to an end, whatever happens to messages and clients."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from soulsai_ppo.columns import REWARD
+from soulsai_core import ITERATION, Closed
 from soulsai_ppo.rounds import Rounds
 
 TIMEOUT = 30
@@ -12,7 +14,7 @@ TIMEOUT = 30
 @pytest.fixture
 def rounds_of(clock):
     def make(needed=2, present=("a", "b")):
-        rounds = Rounds(needed, TIMEOUT, clock)
+        rounds = Rounds(needed, TIMEOUT, clock, most=1000)
         rounds.clients_changed(frozenset(present))
         rounds.begin()
         return rounds
@@ -54,27 +56,6 @@ def test_taken_rollouts_are_gone(rounds_of, play):
     assert not rounds.complete
 
 
-def test_repeated_messages_change_nothing(rounds_of, make_rollout, pieces):
-    rounds = rounds_of()
-    messages = pieces(make_rollout(), 4)
-    for message in (*messages, *messages, messages[0]):
-        rounds.add(message, "a")
-    assert rounds.completed == 1 and not rounds.complete
-    assert len(rounds.save()["a"][REWARD]) == 8
-
-
-def test_reordered_messages_make_the_same_rollout(rounds_of, make_rollout, pieces):
-    rollout = make_rollout()
-    found = []
-    for order in ((0, 1), (1, 0)):
-        rounds = rounds_of(needed=1, present=("a",))
-        for index in order:
-            rounds.add(pieces(rollout, 4)[index], "a")
-        found.append(rounds.take()["a"])
-    for name, column in found[0].items():
-        np.testing.assert_array_equal(column, found[1][name])
-
-
 def test_late_rows_of_an_older_iteration_are_ignored(rounds_of, play):
     rounds = rounds_of()
     play(rounds, "a", iteration=5)
@@ -84,23 +65,70 @@ def test_late_rows_of_an_older_iteration_are_ignored(rounds_of, play):
 
 def test_message_with_rows_of_two_iterations_gives_the_newer_ones(rounds_of, make_rollout):
     rounds = rounds_of(needed=1, present=("a",))
-    rollout = make_rollout(iteration=3)
-    rollout.iteration[:2] = 2
-    rounds.add(rollout, "a")
+    rollout = make_rollout(iteration=3, rows=8)
+    rollout.segments[:1, ITERATION] = 2
+    older = int(rollout.segments[0, 2])
+    rounds.add(replace(rollout, closed=Closed(3, 8)), "a")
     assert rounds.completed == 0
-    rounds.add(make_rollout(iteration=3), "a")
+    rounds.begin()
+    rounds.add(replace(rollout, closed=Closed(3, 8 - older)), "a")
+    assert rounds.completed == 1 and np.count_nonzero(rounds.take()["a"]["learned"]) == 8 - older
+
+
+def test_client_that_left_all_its_rows_out_has_played(rounds_of, make_rollout, play):
+    rounds = rounds_of()
+    rollout = make_rollout(rows=4)
+    nothing = rollout.select(np.zeros(len(rollout.segments), np.bool_))
+    rounds.add(replace(nothing, closed=Closed(0, 0)), "a")
     assert rounds.completed == 1
+    play(rounds, "b")
+    taken = rounds.take()
+    assert [np.count_nonzero(rows["learned"]) for rows in taken.values()] == [0, 8]
 
 
-@pytest.mark.parametrize(("arrived", "patience"), [((0,), TIMEOUT), ((1,), 1), ((), TIMEOUT)])
-def test_lost_message_stalls_the_round_until_it_is_begun_anew(rounds_of, play, clock, arrived, patience):
-    """At once where a later message shows that an earlier one was lost."""
+@pytest.mark.parametrize("arrived", [(0,), ()])
+def test_lost_end_of_a_rollout_stalls_the_round_until_it_is_begun_anew(rounds_of, play, clock, arrived):
     rounds = rounds_of()
     play(rounds, "a")
     play(rounds, "b", which=arrived)
-    clock.wait(patience)
+    clock.wait(TIMEOUT)
     assert not rounds.stalled
     clock.wait(0.1)
+    assert_goes_on_anew(rounds, play)
+
+
+def test_round_is_begun_anew_at_once_where_the_last_message_shows_that_an_earlier_one_was_lost(rounds_of, play):
+    rounds = rounds_of()
+    play(rounds, "a")
+    play(rounds, "b", which=(1,))
+    assert_goes_on_anew(rounds, play)
+
+
+def test_others_may_complete_their_rollouts_before_a_round_is_begun_anew(rounds_of, play, clock):
+    """Then they need not play them again. But they are not waited for once they say nothing."""
+    rounds = rounds_of()
+    play(rounds, "b", which=(1,))
+    play(rounds, "a", which=(0,))
+    clock.wait(1)
+    assert not rounds.stalled
+    clock.wait(0.1)
+    assert rounds.stalled
+    rounds.begin()
+    play(rounds, "b", iteration=1, which=(1,))
+    play(rounds, "a", iteration=1)
+    assert rounds.stalled and rounds.completed == 1
+
+
+def test_client_whose_rows_were_lost_is_not_waited_for_where_enough_others_played(rounds_of, play):
+    rounds = rounds_of(needed=1)
+    play(rounds, "b", which=(1,))
+    assert not rounds.complete
+    play(rounds, "a")
+    assert rounds.complete and list(rounds.take()) == ["a"]
+
+
+def assert_goes_on_anew(rounds, play):
+    """The complete rollout of a stays, that of b is played again."""
     assert rounds.stalled and not rounds.complete
     rounds.begin()
     assert not rounds.stalled and rounds.completed == 1
@@ -125,7 +153,8 @@ def test_complete_rollout_is_replaced_by_a_newer_one_and_not_doubled(rounds_of, 
     newer = play(rounds, "a", iteration=1)
     taken = rounds.take()
     assert len(taken) == 1
-    np.testing.assert_array_equal(np.sort(taken["a"][REWARD]), np.sort(newer.columns[REWARD]))
+    rows = taken["a"]
+    np.testing.assert_array_equal(rows["reward"][rows["learned"]], newer.columns["reward"])
 
 
 def test_lost_client_is_waited_for_until_another_one_has_played(rounds_of, play, clock):
@@ -168,8 +197,7 @@ def test_lost_client_may_come_back_and_begin_anew(rounds_of, play):
     play(rounds, "b", which=(1,))
     play(rounds, "a")
     assert not rounds.complete, "the first half was dropped with the client"
-    play(rounds, "b")
-    assert rounds.complete
+    assert_goes_on_anew(rounds, play)
 
 
 def test_newcomer_is_not_waited_for_in_the_round_that_it_joins_but_in_the_next(rounds_of, play):

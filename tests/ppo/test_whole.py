@@ -3,45 +3,46 @@
 import numpy as np
 import pytest
 
-from soulsai_core import ArraySpec, Continuous, Discrete, Environment, EnvSpec, Weights
+from soulsai_core import ArraySpec, Continuous, Discrete, Environment, EnvSpec, MultiDiscrete, Weights, lstm_step
 from soulsai_core.messages import Step
-from soulsai_core.stepping import transitions
+from soulsai_core.testing.rollout import Rollout
 from soulsai_core.testing.scripted import ScriptedEnvironment
 from soulsai_ppo.actor import PPOActor
-from soulsai_ppo.columns import ACTION
+from soulsai_ppo.columns import BEGINS, LEARNED, START, STATE
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.learner import PPOLearner
+from soulsai_ppo.minibatches import sequence_lengths
+from soulsai_ppo.plugin import plugin
 
 VECTOR = {"observation": ArraySpec((4,), "float32")}
 SPECS = {
     "discrete": EnvSpec("discrete", VECTOR, Discrete(3)),
     "masked": EnvSpec("masked", VECTOR, Discrete(3), masked=True),
     "continuous": EnvSpec("continuous", VECTOR, Continuous((2,), (-1.0, -1.0), (1.0, 1.0))),
+    "several": EnvSpec("several", VECTOR, MultiDiscrete((2, 3))),
     "image": EnvSpec("image", {"observation": ArraySpec((36, 36), "uint8", 0, 255)}, Discrete(3)),
 }
 
 
-def pair(config, spec, seed=0):
-    return (
-        PPOLearner(config, spec, np.random.default_rng(seed)),
-        PPOActor(config, spec, np.random.default_rng(seed + 1)),
-    )
+def pair(config, spec, environment, seed=0):
+    """A learner, and a client of it."""
+    learner = PPOLearner(config, spec, np.random.default_rng(seed))
+    actor = PPOActor(config, spec, np.random.default_rng(seed + 1))
+    return learner, Rollout(actor, environment, spec, plugin.columns(config, spec))
 
 
-def play(learner, actor, environment, step, iteration):
-    """One rollout into the learner; returns the last step and the rewards."""
-    actor.load(Weights(iteration, {name: array.copy() for name, array in learner.weights().items()}))
-    rewards = []
-    while actor.ready():
-        actions = actor.act(step.observations, step.masks)
-        after = environment.step(actions)
-        led_to = transitions(step, actions, after)
-        if led_to is not None:
-            actor.add(led_to)
-        rewards.append(after.rewards.copy())
-        step = after
-    learner.add(actor.take(), "a")
-    return step, np.concatenate(rewards)
+def play(learner, client, iteration, late=lambda step: False):
+    """One rollout into the learner, in messages of about 16 rows; returns the rewards."""
+    client.load(Weights(iteration, learner.weights(), quota=learner.quota()))
+    rewards, steps = [], 0
+    while not client.recorder.full:
+        client.step(late=late(steps))
+        steps += 1
+        if client.recorder.rows >= 16 or client.recorder.full:
+            batch = client.recorder.take()
+            learner.add(batch, "a")
+            rewards.append(batch.columns["reward"])
+    return np.concatenate(rewards)
 
 
 @pytest.mark.parametrize("next_step", [False, True])
@@ -50,6 +51,7 @@ def play(learner, actor, environment, step, iteration):
     [
         ("discrete", {"normalize_observations": True}),
         ("masked", {}),
+        ("several", {}),
         ("continuous", {"squash": True, "normalize_observations": True}),
         ("discrete", {"lstm": 6, "sequence_length": 8, "normalize_observations": True}),
         ("image", {"lstm": 6, "sequence_length": 8}),
@@ -58,43 +60,62 @@ def play(learner, actor, environment, step, iteration):
     ids=str,
 )
 def test_learner_finds_the_log_probabilities_that_the_actor_had(space, settings, next_step, monkeypatch):
-    """In every row of several rounds, though they are not sent."""
+    """In every row of several rounds, though they are not sent; also around late steps."""
     config = PPOConfig(rollout=60, minibatch_size=20, clients=1, hidden=(8,), epochs=1, **settings)
     spec = SPECS[space]
-    learner, actor = pair(config, spec)
-    environment = ScriptedEnvironment(spec, 3, lengths=(1, 4, 9), next_step=next_step)
-    step = environment.reset()
-    drawn = []
+    learner, client = pair(config, spec, ScriptedEnvironment(spec, 3, lengths=(1, 4, 9), next_step=next_step))
+    distribution, drawn = client.actor._distribution, []
 
-    def sample(head, log_std, masks, rng, draw=actor._distribution.sample):
+    def sample(head, log_std, masks, rng, draw=distribution.sample):
         raw = draw(head, log_std, masks, rng)
-        likelihood = actor._distribution.evaluate(head, log_std, raw, masks)
-        drawn.extend(
-            (np.array(action).tobytes(), float(log_prob))
-            for action, log_prob in zip(raw, likelihood.log_prob, strict=True)
-        )
+        drawn.append(distribution.evaluate(head, log_std, raw, masks).log_prob)
         return raw
 
-    monkeypatch.setattr(actor._distribution, "sample", sample)
-    prepare = learner._trainer._prepare
-    found = []
+    monkeypatch.setattr(distribution, "sample", sample)
+    found, prepare = [], learner._trainer._prepare
 
-    def prepared(experience, sequences):
-        columns = prepare(experience, sequences)
-        found.extend((a.tobytes(), float(p)) for a, p in zip(columns[ACTION], columns["old_log_prob"], strict=True))
+    def prepared(*args):
+        columns = prepare(*args)
+        found.extend(columns["old_log_prob"][columns[LEARNED]])
         return columns
 
     monkeypatch.setattr(learner._trainer, "_prepare", prepared)
     for iteration in range(3):
         drawn.clear(), found.clear()
-        step, _ = play(learner, actor, environment, step, iteration)
+        play(learner, client, iteration, late=lambda step: step % 7 == 3)
         learner.update()
-        known = sorted(drawn)
-        assert len(found) >= 60
+        assert len(found) > 45
+        late, by_stream = np.arange(len(drawn)) % 7 == 3, np.stack(drawn, axis=1)
         if not next_step:  # every action drawn was carried out
-            np.testing.assert_allclose(sorted(p for _, p in found), sorted(p for _, p in known), atol=1e-5)
-        for action, log_prob in found:
-            assert any(a == action and abs(p - log_prob) < 1e-5 for a, p in known), (action, log_prob)
+            np.testing.assert_allclose(found, by_stream[:, ~late].reshape(-1), atol=1e-5)
+        for log_prob in found:
+            assert np.abs(by_stream[:, ~late] - log_prob).min() < 1e-5
+
+
+def test_value_of_what_followed_is_that_of_a_memory_that_goes_on(monkeypatch):
+    """Where an episode was truncated, before a late step, and where the rollout is over."""
+    config = PPOConfig(rollout=60, minibatch_size=20, clients=1, hidden=(), epochs=1, lstm=6, sequence_length=8)
+    spec = SPECS["discrete"]
+    learner, client = pair(config, spec, ScriptedEnvironment(spec, 3, lengths=(1, 4, 9)))
+    given, train = [], learner._trainer.train
+    monkeypatch.setattr(learner._trainer, "train", lambda *args: given.append(args[0].rows) or train(*args))
+    play(learner, client, 0, late=lambda step: step % 7 == 3)
+    views = {name: array.copy() for name, array in learner.weights().items()}
+    evaluate = learner._model.evaluate
+    values = []
+    monkeypatch.setattr(learner._model, "evaluate", lambda *args: values.append(evaluate(*args)[1]) or evaluate(*args))
+    learner.update()
+    rows, state = given[0], np.zeros(12, np.float32)
+    assert sequence_lengths(rows).max() > 8, "rows that are not learned from come on top"
+    for row, observation in enumerate(rows["observation"]):
+        state = rows[STATE][row] if rows[BEGINS][row] else state
+        state = np.zeros_like(state) if rows[START][row] else state
+        state = lstm_step(observation[None], state[None], views["lstm.input"], views["lstm.state"], views["lstm.bias"])[
+            0
+        ]
+        expected = state[:6] @ views["value.weight"][:, 0] + views["value.bias"][0]
+        assert values[0][row] == pytest.approx(expected, abs=1e-5)
+    assert np.count_nonzero(~rows[LEARNED]) > 10
 
 
 class Echo(Environment):
@@ -134,11 +155,9 @@ def echo_score(rounds, **settings):
         rollout=512, minibatch_size=128, clients=1, hidden=(16,), epochs=6, gamma=0.95, learning_rate=5e-3, **settings
     )
     spec = EnvSpec("Echo", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
-    learner, actor = pair(config, spec)
-    environment = Echo(8)
-    step = environment.reset()
+    learner, client = pair(config, spec, Echo(8))
     for iteration in range(rounds):
-        step, rewards = play(learner, actor, environment, step, iteration)
+        rewards = play(learner, client, iteration)
         learner.update()
     return rewards.sum() / (len(rewards) / 4)
 

@@ -10,58 +10,71 @@ import msgspec
 import numpy as np
 import pytest
 
-from soulsai_core import Actor, Client, SampleBatch, Weights
+from soulsai_core import Actor, Client, End, Weights, step_columns
 from soulsai_core.config import ClientSettings
 from soulsai_core.isolation import IsolatedEnvironment, installed
 from soulsai_core.messages import Progress
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
-from soulsai_core.wire import encode_weights
+from soulsai_core.wire import StepDecoder, encode_weights
 from soulsai_souls_env.config import FaultsConfig, SimulationConfig, SoulsConfig
 from soulsai_souls_env.plugin import plugin
 
 PATIENCE = 90
 
 
-class Witness(Actor):
-    """Acts at random, and holds each transition against the one before: they must join without a gap."""
-
+class RandomActor(Actor):
     def __init__(self):
-        self.steps = self.cuts = 0
-        self.torn: list[int] = []
         self._rng = np.random.default_rng(0)
-        self._last = None
 
     def load(self, weights):
         pass
 
-    def act(self, observations, masks):
-        return np.array([self._rng.choice(np.flatnonzero(mask)) for mask in masks])
+    def act(self, observations, masks, starts):
+        return np.array([self._rng.choice(np.flatnonzero(mask)) for mask in masks]), {}
 
-    def add(self, transitions):
+
+class Watched(MemoryTransport):
+    """Holds each row that is sent, one in a message, against the one before: they must join without a gap, unless a
+    position is left out or a step was late."""
+
+    def __init__(self, columns):
+        super().__init__(MemoryServer(time.monotonic))
+        self.steps = self.breaks = self.late = 0
+        self.torn: list[int] = []
+        self._decoder = StepDecoder(columns, {"observation", "mask"})
+        self._position, self._end, self._following = -1, End.TERMINATED, None
+
+    def push_samples(self, payloads):
+        for payload in payloads:
+            self._look(self._decoder.decode(payload).steps)
+
+    def _look(self, row):
+        position, start, joined = row.positions[0], row.starts[0], row.positions[0] == self._position + 1
+        if not joined or self._end in (End.TERMINATED, End.TRUNCATED):
+            fits = start
+        elif self._end == End.GOES_ON:
+            fits = not start and np.array_equal(row.columns["observation"], self._following)
+        else:
+            fits = True  # what followed a late step is not known
+        self._position, self._end, self._following = position, row.ends[0], row.after["observation"]
+        self.torn += [] if fits else [position]
+        self.breaks += not joined
+        self.late += self._end == End.DISCARDED
         self.steps += 1
-        now, then = transitions.observations["observation"][0], transitions.next_observations["observation"][0]
-        if self._last is not None and not np.array_equal(self._last, now):
-            self.torn.append(self.steps)
-        self._last = None if transitions.terminated[0] or transitions.truncated[0] else then.copy()
-
-    def take(self) -> SampleBatch | None:
-        return None
-
-    def cut(self):
-        self.cuts += 1
-        self._last = None
 
 
 @pytest.fixture
 def played():
-    """A function: a running client whose game has these faults, and the actor that watches it."""
+    """A function: a running client whose game has these faults, and the transport that watches what it sends."""
     clients = []
 
     def play(kind, every=150):
         simulation = SimulationConfig(faults=FaultsConfig(kinds=(kind,), every=every, exact=True, slow_frame_s=0.5))
         config = SoulsConfig(game="simulated", max_episode_steps=40, simulation=simulation)
         make = installed(plugin, config, 0)
-        transport, actor = MemoryTransport(MemoryServer(time.monotonic)), Witness()
+        spec = plugin.spec(config)
+        columns = step_columns(spec, {}, 1e6)
+        transport = Watched(columns)
         progress = msgspec.msgpack.encode(Progress("s", "n", "running", 0, 0, 10_000))
         transport.publish(0, encode_weights(Weights(0, {"w": np.zeros(1)})), progress)
         client = Client(
@@ -69,9 +82,11 @@ def played():
             session="s",
             client="pc",
             host="host",
-            actor=actor,
+            spec=spec,
+            columns=columns,
+            actor=RandomActor(),
             make_environment=lambda: IsolatedEnvironment(make, step_timeout=1.0, start_timeout=30.0),
-            settings=ClientSettings(late_step_s=0.4, discard_late_steps=True),
+            settings=ClientSettings(late_step_s=0.4, discard_late_steps=True, max_group_rows=1),
             clock=time.perf_counter,
             rng=random.Random(0),
             wait=lambda event, pause: event.wait(0.01),
@@ -79,7 +94,7 @@ def played():
         thread = threading.Thread(target=client.run, daemon=True)
         thread.start()
         clients.append((client, thread))
-        return client, actor
+        return client, transport
 
     yield play
     for client, thread in clients:
@@ -98,17 +113,17 @@ def wait_until(true):
 @pytest.mark.timeout(3 * PATIENCE)
 @pytest.mark.parametrize("kind", ["freeze", "crash", "exit", "dialog", "lost_focus"])
 def test_client_samples_again_after_a_fault_and_nothing_is_torn(played, kind):
-    client, actor = played(kind)
+    client, sent = played(kind)
     wait_until(lambda: client.restarts >= 2)
-    steps = actor.steps
-    wait_until(lambda: actor.steps > steps + 20 or client.restarts > 4)
-    assert actor.steps > steps
-    assert actor.cuts == client.restarts and not actor.torn
+    steps = sent.steps
+    wait_until(lambda: sent.steps > steps + 20 or client.restarts > 4)
+    assert sent.steps > steps
+    assert 1 <= sent.breaks <= client.restarts and not sent.torn
 
 
 @pytest.mark.timeout(3 * PATIENCE)
 def test_slow_frame_is_a_late_step_that_is_discarded(played):
-    client, actor = played("slow_frame")
-    wait_until(lambda: client._watchdog.late_steps >= 2)
-    wait_until(lambda: actor.cuts >= 2)
-    assert client.restarts == 0 and not actor.torn
+    client, sent = played("slow_frame")
+    wait_until(lambda: sent.late >= 2)
+    assert client._watchdog.late_steps >= 2
+    assert client.restarts == sent.breaks == 0 and not sent.torn

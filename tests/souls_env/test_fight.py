@@ -14,6 +14,7 @@ from soulsai_souls_env.config import SoulsConfig
 from soulsai_souls_env.drawing import draw, save_gif
 from soulsai_souls_env.fight import Ring
 
+START = np.ones(1, np.bool_)
 SHORT = SoulsConfig(max_episode_steps=12)
 
 
@@ -26,15 +27,15 @@ def watched():
 
 def test_attacker_strikes_whenever_it_may():
     masks = np.ones((1, 20), np.bool_)
-    assert attacker(None)({}, masks) == LIGHT_ATTACK
+    assert attacker(None)({}, masks, START) == LIGHT_ATTACK
     masks[0, LIGHT_ATTACK] = False
-    assert attacker(None)({}, masks) == NOTHING
+    assert attacker(None)({}, masks, START) == NOTHING
 
 
 def test_random_agent_takes_valid_actions_only():
     agent, masks = random_agent(0), np.zeros((1, 20), np.bool_)
     masks[0, [3, 19]] = True
-    assert {agent({}, masks) for _ in range(50)} == {3, 19}
+    assert {agent({}, masks, START) for _ in range(50)} == {3, 19}
 
 
 def test_fight_is_seen_moment_by_moment(watched):

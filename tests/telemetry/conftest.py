@@ -49,7 +49,7 @@ class Training:
         self.answering = None
         spec = EnvSpec("Lander", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
         self.announced = Announcement(
-            1, "0.1", "run-1", {"name": "gymnasium", "config": {"id": "Lander"}}, {"name": "dqn"}, {}, spec
+            1, "0.1", "run-1", {"name": "gymnasium", "config": {"id": "Lander"}}, {"name": "dqn"}, {}, spec, {}
         )
         self.transport.announce(msgspec.json.encode(self.announced))
         self.status()

@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from soulsai_core.agents import Agent as Agent
     from soulsai_core.assembly import load_agent as load_agent
     from soulsai_core.assembly import open_transport as open_transport
     from soulsai_core.bounds import tolerated_bounds as tolerated_bounds
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from soulsai_core.errors import SoulsAIError as SoulsAIError
     from soulsai_core.errors import SpaceError as SpaceError
     from soulsai_core.errors import TransportError as TransportError
+    from soulsai_core.features import IMAGE as IMAGE
+    from soulsai_core.features import VECTOR as VECTOR
+    from soulsai_core.features import Features as Features
     from soulsai_core.from_python import AlgorithmTrainingNode as AlgorithmTrainingNode
     from soulsai_core.from_python import join as join
     from soulsai_core.gym_env.single import SingleEnvironment as SingleEnvironment
@@ -56,6 +60,8 @@ if TYPE_CHECKING:
     from soulsai_core.images import channels_first as channels_first
     from soulsai_core.images import image_shape as image_shape
     from soulsai_core.images import is_image as is_image
+    from soulsai_core.lstm import LSTMState as LSTMState
+    from soulsai_core.lstm import lstm_step as lstm_step
     from soulsai_core.messages import Announcement as Announcement
     from soulsai_core.messages import Arrays as Arrays
     from soulsai_core.messages import ArraySpec as ArraySpec
@@ -69,18 +75,33 @@ if TYPE_CHECKING:
     from soulsai_core.messages import MultiDiscrete as MultiDiscrete
     from soulsai_core.messages import NodeStatus as NodeStatus
     from soulsai_core.messages import Reply as Reply
-    from soulsai_core.messages import SampleBatch as SampleBatch
     from soulsai_core.messages import State as State
     from soulsai_core.messages import Step as Step
-    from soulsai_core.messages import Transitions as Transitions
     from soulsai_core.messages import Weights as Weights
+    from soulsai_core.moments import RunningMoments as RunningMoments
+    from soulsai_core.moments import normalized as normalized
     from soulsai_core.run_folder import RunFolder as RunFolder
     from soulsai_core.run_folder import running_address as running_address
+    from soulsai_core.steps import ACTION as ACTION
+    from soulsai_core.steps import DURATION as DURATION
+    from soulsai_core.steps import ITERATION as ITERATION
+    from soulsai_core.steps import MASK as MASK
+    from soulsai_core.steps import REWARD as REWARD
+    from soulsai_core.steps import STREAM as STREAM
+    from soulsai_core.steps import Closed as Closed
+    from soulsai_core.steps import End as End
+    from soulsai_core.steps import Source as Source
+    from soulsai_core.steps import Sparse as Sparse
+    from soulsai_core.steps import StepBatch as StepBatch
+    from soulsai_core.steps import Transitions as Transitions
+    from soulsai_core.steps import starts_after as starts_after
+    from soulsai_core.steps import step_columns as step_columns
     from soulsai_core.supervised import SupervisedLoop as SupervisedLoop
     from soulsai_core.training import TrainingNode as TrainingNode
     from soulsai_core.transport.embedded import EmbeddedServer as EmbeddedServer
 
 _HOME = {
+    "agents": ("Agent",),
     "assembly": (
         "load_agent",
         "open_transport",
@@ -133,6 +154,11 @@ _HOME = {
         "SpaceError",
         "TransportError",
     ),
+    "features": (
+        "IMAGE",
+        "VECTOR",
+        "Features",
+    ),
     "from_python": (
         "AlgorithmTrainingNode",
         "join",
@@ -149,6 +175,10 @@ _HOME = {
         "hookimpl",
         "hookspec",
     ),
+    "lstm": (
+        "LSTMState",
+        "lstm_step",
+    ),
     "messages": (
         "Announcement",
         "ArraySpec",
@@ -163,15 +193,33 @@ _HOME = {
         "MultiDiscrete",
         "NodeStatus",
         "Reply",
-        "SampleBatch",
         "State",
         "Step",
-        "Transitions",
         "Weights",
+    ),
+    "moments": (
+        "RunningMoments",
+        "normalized",
     ),
     "run_folder": (
         "RunFolder",
         "running_address",
+    ),
+    "steps": (
+        "ACTION",
+        "DURATION",
+        "ITERATION",
+        "MASK",
+        "REWARD",
+        "STREAM",
+        "Closed",
+        "End",
+        "Source",
+        "Sparse",
+        "StepBatch",
+        "Transitions",
+        "starts_after",
+        "step_columns",
     ),
     "supervised": ("SupervisedLoop",),
     "training": ("TrainingNode",),

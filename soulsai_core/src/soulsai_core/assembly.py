@@ -12,23 +12,25 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from soulsai_core import checkpoint
+from soulsai_core.agents import Agent
 from soulsai_core.catalog import Catalog
 from soulsai_core.client import Client
 from soulsai_core.config import Resolved, check_part, load_config, read_secret, resolve
 from soulsai_core.config.models import ClientSettings, RedisSettings
-from soulsai_core.contracts import API_VERSION, Actor, ConnectorContext, Environment, EnvironmentPlugin, Transport
+from soulsai_core.contracts import API_VERSION, ConnectorContext, Environment, EnvironmentPlugin, Transport
 from soulsai_core.errors import ConfigError, PluginError, TransportError
 from soulsai_core.hooks import Observers
-from soulsai_core.messages import Announcement, EnvSpec, Weights
+from soulsai_core.messages import Announcement, ArraySpec, EnvSpec
 from soulsai_core.metrics import NodeMetrics
 from soulsai_core.run_folder import CONFIG, RunFolder
+from soulsai_core.saving import evaluation_weights
+from soulsai_core.steps import step_columns
 from soulsai_core.training import TrainingNode
 from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.address import parse_address
@@ -94,8 +96,10 @@ def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> d
     """The arguments of a TrainingNode that is kept in `folder`."""
     config, public = resolved.config, resolved.public()
     spec = resolved.environment.spec(resolved.environment_config)
+    rng = np.random.default_rng(config.run.seed)
     return {
-        "learner": resolved.algorithm.learner(resolved.algorithm_config, spec, np.random.default_rng(config.run.seed)),
+        "learner": resolved.algorithm.learner(resolved.algorithm_config, spec, rng),
+        "sync": resolved.algorithm.sync(resolved.algorithm_config),
         "transport": transport,
         "folder": folder,
         "announcement": Announcement(
@@ -106,6 +110,7 @@ def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> d
             algorithm=public["algorithm"],
             client=public["client"],
             spec=spec,
+            columns=_columns(resolved, spec),
         ),
         "config": public,
         "settings": config.training,
@@ -116,6 +121,12 @@ def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> d
     }
 
 
+def _columns(resolved: Resolved, spec: EnvSpec) -> dict[str, ArraySpec]:
+    """The columns of the steps that clients send."""
+    own = resolved.algorithm.columns(resolved.algorithm_config, spec)
+    return step_columns(spec, own, resolved.config.training.max_abs_value)
+
+
 def make_node(resolved: Resolved, transport: Transport, folder: RunFolder, *, resume: bool) -> TrainingNode:
     """A training node kept in `folder`, with the checkpoint there loaded if it resumes."""
     node = TrainingNode(**node_parts(resolved, transport, folder))
@@ -124,35 +135,25 @@ def make_node(resolved: Resolved, transport: Transport, folder: RunFolder, *, re
     return node
 
 
-class Agent(NamedTuple):
-    """A trained actor, and the environment that it was trained on."""
-
-    actor: Actor
-    spec: EnvSpec
-    environment: EnvironmentPlugin
-    environment_config: BaseModel
-
-
 def load_agent(
-    folder: Path, overrides: Sequence[str] = (), *, seed: int | None = None, catalog: Catalog | None = None
+    folder: Path | str, overrides: Sequence[str] = (), *, seed: int | None = None, catalog: Catalog | None = None
 ) -> Agent:
-    """A trained model, ready to act.
+    """A trained model that plays its best. Neither its learner nor, where the actor needs none, torch is loaded.
 
     Args:
         folder: a training's, for its newest model; or that of one of its checkpoints, such as its best_model.
-        overrides: of the training's settings, as in --set: `algorithm.config.epsilon.end=0` acts greedily.
+        overrides: of the training's settings, as in --set, for example `environment.config.num_envs=4`.
+        seed: of what the actor leaves to chance.
     """
-    run, model = RunFolder.holding(folder)
+    run, model = RunFolder.holding(Path(folder))
     catalog = catalog or Catalog()
     config = load_config(run.path / CONFIG, ["telemetry.enabled=false", *overrides], {}, catalog)
     resolved = resolve(config, catalog)
     spec, rng = resolved.environment.spec(resolved.environment_config), np.random.default_rng(seed)
-    learner = resolved.algorithm.learner(resolved.algorithm_config, spec, rng)
-    state, counters = checkpoint.read(model)
-    learner.load(state)
-    actor = resolved.algorithm.actor(resolved.algorithm_config, spec, rng)
-    actor.load(Weights(counters["iteration"], learner.evaluation_weights(), counters["env_steps"]))
-    return Agent(actor, spec, resolved.environment, resolved.environment_config)
+    weights = evaluation_weights(model)
+    actor = resolved.algorithm.actor(resolved.algorithm_config, spec, rng, False)
+    actor.load(weights)
+    return Agent(actor, spec, resolved.environment, resolved.environment_config, weights.iteration)
 
 
 def _observers(resolved: Resolved, folder: RunFolder, public: dict[str, Any]) -> Observers:
@@ -227,7 +228,9 @@ def make_client(
         session=announcement.session,
         client=_client_id(transport.contributor, host),
         host=host,
-        actor=algorithm.actor(algorithm_config, spec, np.random.default_rng(seed)),
+        spec=spec,
+        columns=announcement.columns,
+        actor=algorithm.actor(algorithm_config, spec, np.random.default_rng(seed), True),
         make_environment=_environment_maker(environment, environment_config, seed, settings),
         settings=settings,
         clock=time.perf_counter,  # steps are timed by it, and the monotonic clock of Windows has a grain of 16 ms

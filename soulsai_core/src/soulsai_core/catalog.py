@@ -22,6 +22,7 @@ from soulsai_core.contracts import (
     WrapperPlugin,
 )
 from soulsai_core.errors import PluginError
+from soulsai_core.wall import walled
 
 
 class _Kind(NamedTuple):
@@ -42,6 +43,7 @@ _KINDS = {
 _HOMES = {
     "soulsai-dqn": ("dqn", "double_dqn", "rainbow", "apex", "r2d2", "mlp", "nature_cnn", "impala_cnn"),
     "soulsai-ppo": ("ppo",),
+    "soulsai-sac": ("sac",),
     "soulsai-souls-env": ("souls", "iudex", "iudex-simulated"),
     "soulsai-telemetry": (
         "telemetry",
@@ -81,7 +83,7 @@ class _Manager(NamedExtensionManager):
 
 
 class Catalog:
-    """Finds plugins by name and imports only those that are asked for.
+    """Finds plugins by name and imports only those that are asked for. What they give is checked (see `wall`).
 
     Args:
         source: group -> its entry points. The default reads what is installed, at each call.
@@ -152,7 +154,7 @@ class Catalog:
         flaw = _flaw(plugin, kind, name)
         if flaw:
             raise PluginError(f"{problem}{flaw}. {_alternatives(others)}")
-        return plugin
+        return walled(plugin, _home(named[0]))
 
 
 def _load(entry: EntryPoint, problem: str, advice: str) -> Any:

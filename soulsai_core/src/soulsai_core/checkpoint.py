@@ -21,7 +21,7 @@ import safetensors.numpy
 from soulsai_core.errors import CheckpointError
 from soulsai_core.messages import Arrays, State
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 VALUES = "values.json"
 NODE = "node.json"
@@ -78,31 +78,44 @@ def read(path: Path, identity: dict[str, Any] | None = None) -> tuple[State, dic
 
     Raises CheckpointError if it is missing or damaged, or where `identity` is given and is not the checkpoint's.
     """
+    folder, manifest = _find(path)
+    if identity is not None:
+        _compare(folder, manifest.identity, identity)
+    parts = [name.removesuffix(_SUFFIX) for name in manifest.files if name.endswith(_SUFFIX)]
+    arrays = {part: _read_arrays(folder, part) for part in parts}
+    return State(arrays, _read_json(folder, VALUES)), _read_json(folder, NODE)
+
+
+def read_part(path: Path, part: str) -> tuple[Arrays, dict[str, Any]]:
+    """One part of the learner's state and the node's counters, likewise; no other file is looked at."""
+    folder, _ = _find(path, part + _SUFFIX, NODE)
+    return _read_arrays(folder, part), _read_json(folder, NODE)
+
+
+def _find(path: Path, *names: str) -> tuple[Path, Manifest]:
+    """The folder to read from, where these files are as they were written; all of them if none is named."""
     old = path.with_name(path.name + ".old")
     problem = f"There is no checkpoint at {path}."
     for folder in (path, old):
-        if not folder.is_dir():
-            continue
-        try:
-            manifest = _verify(folder)
-        except CheckpointError as error:
-            problem = str(error)
-            continue
-        if identity is not None:
-            _compare(folder, manifest.identity, identity)
-        return _load(folder, manifest)
+        if folder.is_dir():
+            try:
+                return folder, _verify(folder, names)
+            except CheckpointError as error:
+                problem = str(error)
     raise CheckpointError(problem)
 
 
-def _verify(folder: Path) -> Manifest:
+def _verify(folder: Path, names: tuple[str, ...]) -> Manifest:
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError) as error:
         raise CheckpointError(f"{folder} is not a complete checkpoint: its {MANIFEST} cannot be read.") from error
     if manifest.format != FORMAT:
         raise CheckpointError(f"{folder} has checkpoint format {manifest.format}; this version reads format {FORMAT}.")
-    for name, written in manifest.files.items():
-        file = folder / name
+    for name in names or manifest.files:
+        file, written = folder / name, manifest.files.get(name)
+        if written is None:
+            raise CheckpointError(f"{folder} has no {name}.")
         if not file.is_file() or file.stat().st_size != written.size or _sha256(file) != written.sha256:
             raise CheckpointError(f"{folder} is damaged: {name} is not as it was written.")
     return manifest
@@ -117,18 +130,18 @@ def _compare(folder: Path, given: dict[str, Any], wanted: dict[str, Any]) -> Non
             )
 
 
-def _load(folder: Path, manifest: Manifest) -> tuple[State, dict[str, Any]]:
+def _read_arrays(folder: Path, part: str) -> Arrays:
     try:
-        arrays = {
-            name.removesuffix(_SUFFIX): safetensors.numpy.load_file(folder / name)
-            for name in manifest.files
-            if name.endswith(_SUFFIX)
-        }
-        values = json.loads((folder / VALUES).read_text(encoding="utf-8"))
-        node = json.loads((folder / NODE).read_text(encoding="utf-8"))
+        return safetensors.numpy.load_file(folder / (part + _SUFFIX))
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{folder} cannot be read: {error}") from error
-    return State(arrays, values), node
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        return json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder} cannot be read: {error}") from error
 
 
 def _short(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -16,11 +16,11 @@ from soulsai_core.contracts import Actor, Environment, Transport
 from soulsai_core.downlink import Downlink
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, SoulsAIError
 from soulsai_core.flow import Flow
-from soulsai_core.messages import ClientInfo, Episode, Step
+from soulsai_core.messages import ArraySpec, ClientInfo, EnvSpec, Episode, Step
 from soulsai_core.outbox import Outbox
 from soulsai_core.rates import Rate
+from soulsai_core.recorder import Recorder
 from soulsai_core.renewal import Renewal
-from soulsai_core.stepping import transitions
 from soulsai_core.tally import EpisodeTally
 from soulsai_core.uplink import Uplink
 from soulsai_core.watchdog import Watchdog
@@ -31,6 +31,10 @@ _WAIT = 0.5
 _FAREWELL = 3.0
 
 
+class _TooManyEnvironments(EnvironmentFailure):
+    """To try again would not help."""
+
+
 class Client:
     """Samples an environment with the newest weights, and sends what it sees.
 
@@ -39,6 +43,8 @@ class Client:
         session: the training that is joined.
         client: a name that no other client has.
         host: where it runs, for people.
+        spec: of the environment.
+        columns: of the steps that it sends, as the node announced them.
         actor: the algorithm's client half.
         make_environment: called for each start of the environment. A failure in mid-run is waited out and tried again,
             and so is one before the first sample where the environment says that it is not ready yet.
@@ -56,6 +62,8 @@ class Client:
         session: str,
         client: str,
         host: str,
+        spec: EnvSpec,
+        columns: Mapping[str, ArraySpec],
         actor: Actor,
         make_environment: Callable[[], Environment],
         settings: ClientSettings,
@@ -65,7 +73,6 @@ class Client:
         left: Callable[[], object] | None = None,
     ) -> None:
         self.client = client
-        self.env_steps = 0
         self.restarts = 0
         self._host = host
         self._actor = actor
@@ -76,7 +83,7 @@ class Client:
         self._wait, self._left = wait, left
         self._rate = Rate()
         self._stopped = threading.Event()
-        self._reason = "stopped"
+        self._reason: str | None = None
         self._flow = Flow(limited=settings.backpressure == "wait", clock=clock)
         self._tally = EpisodeTally(client, clock)
         self._ended: list[Episode] = []
@@ -84,8 +91,9 @@ class Client:
         self._watchdog = Watchdog(late_after=settings.late_step_s, min_per_minute=settings.min_steps_per_minute)
         self._downlink = Downlink(transport, session, client, self._flow, rng)
         self._uplink = self._make_uplink(transport, session, rng)
-        self._outbox = Outbox(actor, self._flow, settings, self._uplink.send)
-        self._renewal = Renewal(actor, self._downlink, self._outbox)
+        self._recorder = Recorder(columns, spec.observations)
+        self._outbox = Outbox(self._recorder, self._flow, settings, columns, self._uplink.send)
+        self._renewal = Renewal(actor, self._recorder, self._downlink, self._outbox)
 
     def _make_uplink(self, transport: Transport, session: str, rng: random.Random) -> Uplink:
         return Uplink(
@@ -101,6 +109,11 @@ class Client:
             info=self._info,
         )
 
+    @property
+    def env_steps(self) -> int:
+        """Steps that were recorded so far."""
+        return self._recorder.recorded
+
     def run(self) -> str:
         """Sample until the training ends or `stop` is called; returns the reason."""
         self._downlink.start()
@@ -114,7 +127,7 @@ class Client:
                 self._sample_through_failures()
         finally:
             self._leave()
-        return self._downlink.ended or self._reason
+        return self._downlink.ended or self._reason or "stopped"
 
     def stop(self, reason: str) -> None:
         """Ask the loop to end after its current step. May be called from any thread and from signal handlers."""
@@ -130,7 +143,8 @@ class Client:
                 environment = self._make_environment()
                 self._sample(environment)
             except EnvironmentFailure as error:
-                if self.env_steps == 0 and not isinstance(error, EnvironmentNotReady):
+                untried = self.env_steps == 0 and not isinstance(error, EnvironmentNotReady)
+                if untried or isinstance(error, _TooManyEnvironments):
                     raise
                 if self._tally.finished > episodes_before:
                     pauses = delays(self._rng, first=1.0, longest=60.0)
@@ -143,49 +157,63 @@ class Client:
         log.warning("%s Trying again in %.0f s.", error, pause)
         self.restarts += 1
         self._trouble = str(error)
-        self._actor.cut()
         self._ended += self._tally.abandon(self._renewal.iteration)
         self._report()
         self._outbox.send()
         self._wait(self._stopped, pause)
 
+    def _begin(self, environment: Environment) -> Step:
+        """Start all episodes, and whatever follows them."""
+        rows, most = environment.num_envs, self._settings.max_environments
+        if rows > most:
+            raise _TooManyEnvironments(
+                f"The environment has {rows} rows, and a client may have {most}: let its settings make fewer, or raise "
+                "client.max_environments."
+            )
+        step = environment.reset()
+        self._tally.begin(rows)
+        self._watchdog.begin(rows)
+        self._recorder.begin(step)
+        self._renewal.renew()
+        return step
+
     def _sample(self, environment: Environment) -> None:
-        actor, tally, outbox, renewal = self._actor, self._tally, self._outbox, self._renewal
+        """The loop that plays: it is what costs time between two steps of a game."""
+        actor, recorder, tally, outbox, renewal = self._actor, self._recorder, self._tally, self._outbox, self._renewal
         clock, watchdog, downlink = self._clock, self._watchdog, self._downlink
-        rows, overlapping = environment.num_envs, environment.overlapping
+        act, note, record, add = actor.act, watchdog.note, recorder.record, tally.add
+        rows, overlapping, discards = environment.num_envs, environment.overlapping, self._settings.discard_late_steps
         play = partial(self._step_and_work, environment) if overlapping else environment.step
         renew = renewal.renew_prepared if overlapping else renewal.renew
-        step = environment.reset()
-        tally.begin(rows)
-        watchdog.begin(rows)
-        renewal.renew()
-        while self._goes_on():
+        step = self._begin(environment)
+        while downlink.ended is None and self._reason is None:
             if downlink.newest is not renewal.weights:
                 renew()
-            if not self._may_step(rows, overlapping):
+            if recorder.rows >= outbox.limit and not self._may_step(rows):
                 self._report()
                 self._check_threads()
                 renewal.renew()
                 continue
-            actions = actor.act(step.observations, step.masks)
+            actions, own = act(step.observations, step.masks, recorder.starts)
             asked = clock()
-            after = play(actions)
+            step = play(actions)
             now = clock()
-            late = watchdog.note(now - asked, after)
-            led_to, due = transitions(step, actions, after), False
-            if late and self._settings.discard_late_steps:
-                actor.cut()
-            elif led_to is not None:
-                actor.add(led_to)
-                count = len(led_to.rows)
-                due = outbox.count(count, now)
-                self.env_steps += count
-            for episode in tally.add(after, renewal.iteration, actor.metrics):
-                self._ended.append(episode)
-                self._trouble, due = "", True
-            step = after
-            if due and not overlapping:
+            late = note(now - asked, step)
+            made = record(actions, own, step, late=late and discards)
+            waiting = recorder.rows
+            if waiting == made:
+                outbox.begin(now)
+            add(step)
+            ended = recorder.ended
+            if ended:
+                self._note_ends(tally.ends(step, renewal.iteration, actor.metrics))
+            if (ended or waiting >= outbox.group or now >= outbox.send_at) and not overlapping:
                 self._send_due(now)
+
+    def _note_ends(self, episodes: list[Episode]) -> None:
+        self._ended += episodes
+        if episodes:
+            self._trouble = ""
 
     def _step_and_work(self, environment: Environment, actions: np.ndarray) -> Step:
         """While the environment computes elsewhere, do what would hold it up between two steps."""
@@ -195,26 +223,29 @@ class Client:
         return environment.step_wait()
 
     def _goes_on(self) -> bool:
-        return self._downlink.ended is None and not self._stopped.is_set()
+        return self._downlink.ended is None and self._reason is None
 
     def _check_threads(self) -> None:
         self._uplink.check()
         self._downlink.check()
 
-    def _may_step(self, rows: int, overlapping: bool) -> bool:
-        """True if the actor, the node and the buffer let us go on; otherwise wait a moment for what does not."""
-        if not self._actor.ready():
-            self._outbox.send()
+    def _may_step(self, rows: int) -> bool:
+        """True if the learner, the node and the buffer let us go on; otherwise wait a moment for what does not. Says in
+        `outbox.limit` when to ask again: until something is sent the room only grows."""
+        recorder, flow, outbox = self._recorder, self._flow, self._outbox
+        if recorder.full:
+            outbox.send()
             self._downlink.wait_newer(self._renewal.iteration, _WAIT)
             return False
-        waiting = self._outbox.rows
-        if not self._flow.has_room(waiting + rows):
-            self._outbox.send()
-            self._flow.wait_for_room(rows, _WAIT)
+        room = flow.room
+        if recorder.rows + rows > room:
+            outbox.send()
+            flow.wait_for_room(rows, _WAIT)
             return False
-        if waiting and not overlapping:  # the buffer fills up only by what was just sent
-            return True
-        return self._uplink.wait_for_room(_WAIT)
+        if not self._uplink.wait_for_room(_WAIT):
+            return False
+        outbox.limit = min(recorder.most, room - rows + 1)
+        return True
 
     def _send_due(self, now: float) -> None:
         self._report()
@@ -241,13 +272,13 @@ class Client:
             step_seconds=mean,
             slowest_step_seconds=slowest,
             trouble=self._trouble,
+            left_out=self._recorder.left_out,
         )
 
     def _leave(self) -> None:
         try:
             self._report()
-            if self._renewal.weights is not None:
-                self._outbox.send()
+            self._outbox.send()
             self._uplink.close(_FAREWELL)
         except SoulsAIError as error:
             log.warning("While leaving: %s", error)
@@ -262,5 +293,5 @@ def _close(environment: Environment | None) -> None:
     try:
         if environment is not None:
             environment.close()
-    except EnvironmentFailure as error:
+    except SoulsAIError as error:
         log.warning("%s", error)

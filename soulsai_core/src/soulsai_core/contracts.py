@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from soulsai_core.messages import Arrays, ArraySpec, EnvSpec, SampleBatch, State, Step, Transitions, Weights
+from soulsai_core.messages import Arrays, ArraySpec, EnvSpec, State, Step, Weights
+from soulsai_core.steps import Source, StepBatch
 from soulsai_core.transport.contract import Entry as Entry
 from soulsai_core.transport.contract import Transport as Transport
 
@@ -27,32 +28,28 @@ class Sync:
     """How tightly actors are bound to the learner. DQN and PPO differ in these numbers, not in the loop.
 
     Attributes:
-        max_staleness: samples of this many newest iterations are admitted; 3 means V, V-1 and V-2.
-        rows_per_iteration: rows that the learner takes in before it makes a new iteration. One client may have
+        max_staleness: steps of this many newest iterations are admitted; 3 means V, V-1 and V-2.
+        rows_per_iteration: rows that the node admits before it asks for a new iteration. One client may have
             max_staleness - 1 times as many under way, several together half of that, and once as many at least, so
-            that samples do not age in queues; twice as many, where there are required clients.
+            that rows do not age in queues; twice as many, where there are required clients.
         required_clients: no update is made while fewer clients are there.
+        sources: whose steps are learned from. Rows of others are neither counted nor given to the learner.
     """
 
     max_staleness: int
     rows_per_iteration: int
     required_clients: int = 0
+    sources: tuple[Source, ...] = (Source.AGENT,)
 
 
 class Learner(ABC):
     """An algorithm's server half. The training node calls it from one thread only."""
 
-    sync: Sync
-    columns: Mapping[str, ArraySpec]
-    """The columns of its samples; what does not fit is rejected before `add`."""
-
     @abstractmethod
-    def add(self, batch: SampleBatch, client: str) -> None:
-        """Take in admitted rows. The arrays are read-only views of the message: copy what you keep."""
-
-    @abstractmethod
-    def ready(self) -> bool:
-        """True when there is enough new experience for an update."""
+    def add(self, steps: StepBatch, client: str) -> None:
+        """Take in admitted rows of one client, in the order in which it sent them. The arrays are read-only views of
+        the message: copy what you keep. `steps.closed` says that the client has made its whole quota; such a batch may
+        have no rows."""
 
     @abstractmethod
     def update(self) -> Mapping[str, float]:
@@ -74,6 +71,24 @@ class Learner(ABC):
     def load(self, state: State) -> None:
         """Go on from `state`. Raises CheckpointError with a sentence if it does not fit."""
 
+    def ready(self) -> bool | None:
+        """None, the default: an update is due for every `Sync.rows_per_iteration` admitted rows, which the node counts.
+        True: one is due now. False: none is possible yet, and rows that come meanwhile do not count towards one."""
+        return None
+
+    def quota(self) -> int | None:
+        """Rows that each client may make with the newest model before it waits for the next; None: any number. It
+        travels with the weights."""
+        return None
+
+    def reach(self) -> int:
+        """Newest rows, before a checkpoint, that `restore` wants back from the journal after a resume; 0: none."""
+        return 0
+
+    def restore(self, steps: StepBatch, client: str) -> None:
+        """Bring back rows that were added before the checkpoint, without counting them. Called in their old order,
+        after `load` of a state without its buffer."""
+
     def started(self, *, resumed: bool) -> None:
         """Called once before the loop."""
 
@@ -92,11 +107,11 @@ class Learner(ABC):
 
 
 class Actor(ABC):
-    """An algorithm's client half: picks actions for n environments and turns steps into samples.
+    """An algorithm's client half: picks actions for n environments. Steps are recorded by the core.
 
-    The client calls `load`, `act`, `add` and `take` from one thread. Where the environment computes elsewhere (see
-    `Environment.overlapping`), `take` and `prepare` come while a step is under way: between `act` and the `add` of what
-    it led to. `load` never does.
+    Its state depends on `act` alone, so that it plays the same for whoever calls it: a client, a player, an evaluation.
+    All calls come from one thread. Where the environment computes elsewhere (see `Environment.overlapping`), `prepare`
+    comes while a step is under way; `load` never does.
     """
 
     @abstractmethod
@@ -108,29 +123,22 @@ class Actor(ABC):
         changes before `load`, which may also come without this, or with others."""
 
     @abstractmethod
-    def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:
-        """Actions (n, *action shape) for observations name -> (n, *shape); `masks` bool (n, actions) are respected."""
+    def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
+        """Choose actions.
 
-    @abstractmethod
-    def add(self, transitions: Transitions) -> None:
-        """Take in what the last actions led to. Its arrays may be kept, but not changed: the next step shares them."""
+        Args:
+            observations: name -> (n, *shape).
+            masks: bool (n, actions) of valid actions, which are respected; None: all are.
+            starts: bool (n,), an episode begins with this observation, so that nothing before it is remembered.
 
-    @abstractmethod
-    def take(self) -> SampleBatch | None:
-        """The rows finished since the last call, None if there are none. Each row is stamped with the iteration
-        that chose its action."""
-
-    @abstractmethod
-    def cut(self) -> None:
-        """The environments failed: the running episodes end after the last step seen, as if truncated there."""
+        Returns:
+            actions (n, *action shape), and the own columns that the plugin declares, name -> (n, *shape); those
+            declared `sparse` may be left out. The arrays are new each time: they may be kept.
+        """
 
     def placed(self, place: int) -> None:
         """This client has the lowest number, counted from 0, that was free among the clients when it came. Called
         between steps once the node has told it, and when it has changed; `load` follows."""
-
-    def ready(self) -> bool:
-        """False while the actor wants newer weights before it goes on, as synchronous algorithms do."""
-        return True
 
     def metrics(self) -> dict[str, float]:
         """Numbers to report with each episode, for example epsilon."""
@@ -174,6 +182,10 @@ class Environment(ABC):
         """Leave nothing behind. May be called twice, after a failure, and while a step is under way."""
 
 
+def _no_columns(_config: Any, _spec: EnvSpec) -> Mapping[str, ArraySpec]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class AlgorithmPlugin:
     """Entry point group `soulsai.algorithms`.
@@ -181,14 +193,20 @@ class AlgorithmPlugin:
     Attributes:
         name: the name in the config, equal to the entry point's.
         config: pydantic model of the algorithm's settings; every field has a default.
-        learner, actor: build the halves from (config, spec, rng). They import heavy packages only when called, and
-            raise SpaceError for spaces that they cannot serve.
+        sync: config -> Sync.
+        learner: (config, spec, rng) -> Learner.
+        actor: (config, spec, rng, explore) -> Actor; without `explore` it plays its best.
+        columns: (config, spec) -> the own columns that `Actor.act` returns, none by default.
+
+    The last three import heavy packages only when called, and raise SpaceError for spaces that they cannot serve.
     """
 
     name: str
     config: type[BaseModel]
+    sync: Callable[[Any], Sync]
     learner: Callable[[Any, EnvSpec, np.random.Generator], Learner]
-    actor: Callable[[Any, EnvSpec, np.random.Generator], Actor]
+    actor: Callable[[Any, EnvSpec, np.random.Generator, bool], Actor]
+    columns: Callable[[Any, EnvSpec], Mapping[str, ArraySpec]] = _no_columns
     api_version: int = API_VERSION
 
 

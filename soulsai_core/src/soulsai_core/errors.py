@@ -47,6 +47,7 @@ class WireError(SoulsAIError):
         reason: a short fixed label ("truncated", "checksum", "dtype" ...), under which it is counted.
         client: who sent it, "" where the message is too damaged to tell.
         number: the message's number among the client's, None where it is too damaged to tell.
+        rows: that it claims to have, 1 where it is too damaged to tell.
     """
 
     def __init__(self, reason: str, detail: str, client: str = "", number: int | None = None) -> None:
@@ -54,3 +55,4 @@ class WireError(SoulsAIError):
         self.reason = reason
         self.client = client
         self.number = number
+        self.rows = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -61,9 +62,14 @@ class Flow:
             self._forget()
             self._changed.notify_all()
 
+    @property
+    def room(self) -> float:
+        """So many rows may be added; any number, if nothing is under way."""
+        return self.window - self._rows if self._limited and self._rows else math.inf
+
     def has_room(self, rows: int) -> bool:
-        """True if so many rows may be added; always, if nothing is under way."""
-        return not self._limited or self._rows == 0 or self._rows + rows <= self.window
+        """True if so many rows may be added."""
+        return rows <= self.room
 
     def wait_for_room(self, rows: int, timeout: float) -> bool:
         """Block until there is room for so many rows; False after the time-out."""

@@ -1,10 +1,15 @@
-"""Which samples are new enough to learn from, and how old they were."""
+"""Which steps are new enough to learn from, and how old they were."""
 
 from __future__ import annotations
 
 from collections import deque
 
 import numpy as np
+
+from soulsai_core.steps import ITERATION, ROWS, SOURCE, Source
+
+CHOSEN_BY_MODELS = frozenset({int(Source.AGENT), int(Source.EVALUATION)})
+"""Sources of actions for which a segment's iteration answers."""
 
 
 class Freshness:
@@ -19,17 +24,22 @@ class Freshness:
             raise ValueError(f"max_staleness is {max_staleness}; 1 admits only the newest iteration")
         self.max_staleness = max_staleness
 
-    def judge(self, iterations: np.ndarray, current: int) -> tuple[np.ndarray | None, dict[str, int]]:
-        """Which of int64 (rows,) are admitted while `current` is the newest iteration.
+    def judge(self, segments: np.ndarray, current: int) -> tuple[np.ndarray | None, dict[str, int]]:
+        """Which segments of a table (segments, 7) are admitted while `current` is the newest iteration. Those whose
+        actions no model chose always are.
 
-        Returns: a boolean mask (rows,), None if all are admitted, and the numbers of rejected rows by reason.
+        Returns: a boolean mask (segments,), None if all are admitted, and the numbers of rejected rows by reason.
         """
         oldest = current - self.max_staleness + 1
-        if np.minimum.reduce(iterations) >= oldest and np.maximum.reduce(iterations) <= current:
+        counts = {"stale": 0, "future": 0}
+        admitted = []
+        for _, _, rows, iteration, source, _, _ in segments.tolist():  # few: arrays would take longer
+            admitted.append(oldest <= iteration <= current or source not in CHOSEN_BY_MODELS)
+            if not admitted[-1]:
+                counts["stale" if iteration < oldest else "future"] += rows
+        if all(admitted):
             return None, {}
-        stale, future = iterations < oldest, iterations > current
-        counts = {"stale": int(stale.sum()), "future": int(future.sum())}
-        return ~(stale | future), {reason: n for reason, n in counts.items() if n}
+        return np.array(admitted), {reason: rows for reason, rows in counts.items() if rows}
 
 
 class AgeMeter:
@@ -49,11 +59,12 @@ class AgeMeter:
         """Iteration exists since `now`, when so many environment steps had been admitted."""
         self._made.append((iteration, env_steps, now))
 
-    def admitted(self, iterations: np.ndarray, env_steps: int, now: float) -> None:
-        """Rows of these iterations were just admitted."""
-        if not self._made:
+    def admitted(self, segments: np.ndarray, env_steps: int, now: float) -> None:
+        """The rows of a table (segments, 7) were just admitted. Those that no model chose have no age."""
+        chosen = [(row[ITERATION], row[ROWS]) for row in segments.tolist() if row[SOURCE] in CHOSEN_BY_MODELS]
+        if not self._made or not chosen:
             return
-        mean = float(np.add.reduce(iterations)) / len(iterations)
+        mean = sum(iteration * rows for iteration, rows in chosen) / sum(rows for _, rows in chosen)
         newest = self._made[-1][0]
         index = min(max(len(self._made) - 1 - round(newest - mean), 0), len(self._made) - 1)
         _, steps_then, then = self._made[index]

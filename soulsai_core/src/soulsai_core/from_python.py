@@ -32,8 +32,8 @@ class AlgorithmTrainingNode(TrainingNode):
     algorithm: ClassVar[str]
 
     def __init__(self, config: Config) -> None:
-        if config.algorithm.name != self.algorithm:
-            part = config.algorithm.model_copy(update={"name": self.algorithm, "config": {}})
+        if config.algorithm.name != self.algorithm:  # what is set for it is kept, and checked by its own model
+            part = config.algorithm.model_copy(update={"name": self.algorithm})
             config = config.model_copy(update={"algorithm": part})
         resolved = resolve(config, Catalog())
         self._connection = open_transport(config.redis, config.run.name)

@@ -10,7 +10,7 @@ import numpy as np
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.ledger import Ledger
-from soulsai_core.messages import Arrays, Progress, Weights
+from soulsai_core.messages import Progress, Weights
 from soulsai_core.publisher import Publisher
 from soulsai_core.roster import Roster
 
@@ -46,12 +46,12 @@ class Herald:
         self._senders: set[str] = set()
         self._next = clock()
 
-    def tell_model(self, arrays: Arrays, iteration: int, env_steps: int) -> None:
+    def tell_model(self, weights: Weights) -> None:
         """Publish a model. Raises SoulsAIError if it is not finite, so that no client ever plays with it."""
-        for name, array in arrays.items():
+        for name, array in weights.arrays.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise SoulsAIError(f"Learning diverged: {name} is no longer finite at iteration {iteration}.")
-        self._publisher.offer(Weights(iteration, arrays, env_steps), self._progress("running", iteration, env_steps))
+                raise SoulsAIError(f"Learning diverged: {name} is no longer finite at iteration {weights.iteration}.")
+        self._publisher.offer(weights, self._progress("running", weights.iteration, weights.env_steps))
         self._told()
 
     def something_changed(self) -> None:
@@ -109,8 +109,7 @@ class Herald:
         return max(len(self._senders | self._roster.present.keys()), self._sync.required_clients, 1)
 
     def _rows_under_way(self) -> int:
-        """One client's rows arrive in order; those of several overtake each other, and the last rows of an n-step
-        return wait for the next ones while their client waits for room. That takes half of what is fresh.
+        """One client's rows arrive in order; those of several overtake each other, which takes half of what is fresh.
 
         Where iterations wait for clients, these stop by themselves after each: there is room for two, so that one
         which was lost on its way does not keep a client from playing the next."""

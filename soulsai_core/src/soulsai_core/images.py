@@ -24,7 +24,7 @@ def channels_first(rows: np.ndarray) -> np.ndarray:
         return rows[:, None]
     if rows.ndim == 5:
         stacked = rows.transpose(0, 1, 4, 2, 3)
-        return stacked.reshape(len(rows), -1, *stacked.shape[3:])
+        return stacked.reshape(len(rows), stacked.shape[1] * stacked.shape[2], *stacked.shape[3:])
     return rows.transpose(0, 3, 1, 2) if rows.shape[3] < rows.shape[1] else rows
 
 

@@ -13,12 +13,17 @@ Arrays = dict[str, np.ndarray]
 
 
 class ArraySpec(msgspec.Struct, frozen=True):
-    """One row of a column: its shape without the leading row axis, its dtype, and the bounds if there are any."""
+    """One row of a column: its shape without the leading row axis, its dtype, and the bounds if there are any.
+
+    Attributes:
+        sparse: an actor's own column that it need not give at each step.
+    """
 
     shape: tuple[int, ...]
     dtype: str
     low: float | None = None
     high: float | None = None
+    sparse: bool = False
 
 
 class Discrete(msgspec.Struct, frozen=True, tag="discrete"):
@@ -53,32 +58,14 @@ class EnvSpec(msgspec.Struct, frozen=True):
             "observation.<key>" for each key. Discrete parts arrive one-hot, float64 as float32.
         action: the action space.
         masked: the environment reports which actions are valid.
+        timed: the environment reports how long each step took, since they differ.
     """
 
     name: str
     observations: dict[str, ArraySpec]
     action: ActionSpec
     masked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SampleBatch:
-    """Rows of experience; one row is one environment step.
-
-    Attributes:
-        iteration: int64 (rows,), the model iteration that chose each row's action.
-        columns: name -> (rows, *shape), as the learner declares in `Learner.columns`.
-    """
-
-    iteration: np.ndarray
-    columns: Arrays
-
-    def __len__(self) -> int:
-        return len(self.iteration)
-
-    def select(self, rows: np.ndarray) -> SampleBatch:
-        """The rows where the boolean (rows,) is true."""
-        return SampleBatch(self.iteration[rows], {name: column[rows] for name, column in self.columns.items()})
+    timed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,38 +75,16 @@ class Weights:
     Attributes:
         iteration: model iteration, 0 before the first update.
         env_steps: environment steps admitted in the whole run so far; schedules such as epsilon follow it.
+        quota: rows that a client may make with this model before it waits for a newer one; None: any number.
     """
 
     iteration: int
     arrays: Arrays
     env_steps: int = 0
+    quota: int | None = None
 
 
 @dataclass(slots=True)  # made at every step: frozen, it would take five times as long to make
-class Transitions:
-    """What one step of `rows` environments gave, without autoreset's traps: `next_observations` is always the
-    observation that the action led to, also where the episode ended, and every row is a real transition.
-
-    Attributes:
-        rows: int (n,), which environment each row belongs to.
-        observations, next_observations: name -> (n, *shape).
-        actions: (n, *action shape).
-        rewards: float32 (n,).  terminated, truncated: bool (n,).
-        masks, next_masks: bool (n, actions) of valid actions at the two observations, None where unmasked.
-    """
-
-    rows: np.ndarray
-    observations: Arrays
-    actions: np.ndarray
-    rewards: np.ndarray
-    terminated: np.ndarray
-    truncated: np.ndarray
-    next_observations: Arrays
-    masks: np.ndarray | None = None
-    next_masks: np.ndarray | None = None
-
-
-@dataclass(slots=True)  # like Transitions
 class Step:
     """What an environment of n rows returns, whatever its autoreset mode.
 
@@ -130,6 +95,7 @@ class Step:
         valid: bool (n,), False where the step only reset the row and is no transition; None if all are valid.
         masks: bool (n, actions) at `observations`; final_masks: row -> bool (actions,) at `final`.
         metrics: row -> numbers from `info`, reported with the row's episode (the last value of each counts).
+        durations: float32 (n,), length of the step in usual steps, where `EnvSpec.timed`; else None.
     """
 
     observations: Arrays
@@ -141,6 +107,7 @@ class Step:
     masks: np.ndarray | None = None
     final_masks: dict[int, np.ndarray] = field(default_factory=dict)
     metrics: dict[int, dict[str, float]] = field(default_factory=dict)
+    durations: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +154,7 @@ class ClientInfo(msgspec.Struct, frozen=True):
         late_steps: steps that took longer than they should.
         step_seconds, slowest_step_seconds: mean and longest time of the steps since the last heartbeat.
         trouble: why the environment failed last, "" once an episode was finished since.
+        left_out: rows that did not fit their columns, and were not sent.
     """
 
     id: str
@@ -200,6 +168,7 @@ class ClientInfo(msgspec.Struct, frozen=True):
     step_seconds: float = 0.0
     slowest_step_seconds: float = 0.0
     trouble: str = ""
+    left_out: int = 0
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -241,7 +210,12 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Announcement(msgspec.Struct, frozen=True):
-    """What a client downloads before it starts: the resolved configuration without secrets."""
+    """What a client downloads before it starts: the resolved configuration without secrets.
+
+    Attributes:
+        columns: name -> spec of one row of the steps that it sends, with the bounds within which values are believed;
+            clients look at their rows before they send them.
+    """
 
     api: int
     version: str
@@ -250,6 +224,7 @@ class Announcement(msgspec.Struct, frozen=True):
     algorithm: dict[str, Any]
     client: dict[str, Any]
     spec: EnvSpec
+    columns: dict[str, ArraySpec]
 
 
 class ClientStatus(msgspec.Struct, frozen=True):

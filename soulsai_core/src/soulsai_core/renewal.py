@@ -6,20 +6,22 @@ from soulsai_core.contracts import Actor
 from soulsai_core.downlink import Downlink
 from soulsai_core.messages import Weights
 from soulsai_core.outbox import Outbox
+from soulsai_core.recorder import Recorder
 
 
 class Renewal:
-    """Loads the newest weights between two steps, so that whatever chose an action also sees what it led to.
+    """Loads the newest weights between two steps, and tells the recorder who chooses the next actions.
 
     Attributes:
         weights: the actor's, None before the first.
         iteration: theirs, -1 before.
     """
 
-    def __init__(self, actor: Actor, downlink: Downlink, outbox: Outbox) -> None:
+    def __init__(self, actor: Actor, recorder: Recorder, downlink: Downlink, outbox: Outbox) -> None:
         self.weights: Weights | None = None
         self.iteration = -1
         self._actor = actor
+        self._recorder = recorder
         self._downlink = downlink
         self._outbox = outbox
         self._prepared: Weights | None = None
@@ -30,8 +32,7 @@ class Renewal:
         age it."""
         newest = self._downlink.newest
         if newest is not None and newest is not self.weights:
-            if self._outbox.rows:
-                self._outbox.send()
+            self._outbox.send()
             self._load(newest)
 
     def prepare(self) -> None:
@@ -42,15 +43,20 @@ class Renewal:
             self._prepared = newest
 
     def renew_prepared(self) -> None:
-        """Load what was prepared. What was chosen with the old weights is sent while the next step is under way."""
-        if self._prepared is not None:
-            self._outbox.hurry()
-            self._load(self._prepared)
+        """Load what was prepared. What was chosen with the old weights is sent while the next step is under way, or now
+        if its last message has to say that it was the last."""
+        if self._prepared is None:
+            return
+        if self._recorder.full:
+            self._outbox.send()
+        self._outbox.hurry()
+        self._load(self._prepared)
 
     def _load(self, weights: Weights) -> None:
         if self._downlink.place is not None and self._downlink.place != self._place:
             self._place = self._downlink.place
             self._actor.placed(self._place)
         self._actor.load(weights)
+        self._recorder.load(weights.iteration, weights.quota)
         self.weights, self._prepared = weights, None
         self.iteration = weights.iteration

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -13,9 +14,12 @@ from soulsai_core import checkpoint
 from soulsai_core.contracts import Learner
 from soulsai_core.errors import CheckpointError
 from soulsai_core.hooks import Observers
-from soulsai_core.messages import Announcement
+from soulsai_core.messages import Announcement, State, Weights
 
 log = logging.getLogger(__name__)
+
+EVALUATION = "evaluation"
+"""Part of a checkpoint that the node adds to the learner's: the weights with which agents play."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,13 @@ class CheckpointOptions:
 
 
 class Counters(msgspec.Struct, frozen=True):
-    """Where the node was: newest iteration, environment steps admitted, seconds of training."""
+    """Where the node was: newest iteration, environment steps admitted, seconds of training, and admitted rows for
+    which no update was made yet."""
 
     iteration: int
     env_steps: int
     elapsed: float
+    due: int
 
 
 class Saver:
@@ -58,6 +64,9 @@ class Saver:
         """Write a checkpoint to `path`, complete or not at all."""
         counters = self._counters()
         state = self._learner.save(buffer=options.buffer)
+        if EVALUATION in state.arrays:
+            raise CheckpointError(f"The learner saved a part named {EVALUATION!r}, which the node adds: rename it.")
+        state = State({**state.arrays, EVALUATION: self._learner.evaluation_weights()}, state.values)
         checkpoint.write(path, state, msgspec.to_builtins(counters), self._identity)
         self._observers.emit("checkpoint_saved", path=path, iteration=counters.iteration, kind=options.kind)
 
@@ -77,8 +86,23 @@ class Saver:
         Raises CheckpointError if it does not fit this training.
         """
         state, node = checkpoint.read(path, self._identity)
+        state.arrays.pop(EVALUATION, None)
         self._learner.load(state)
-        try:
-            return msgspec.convert(node, Counters)
-        except msgspec.ValidationError as error:
-            raise CheckpointError(f"{path} lacks the node's counters: {error}.") from error
+        return _counters(path, node)
+
+
+def evaluation_weights(path: Path) -> Weights:
+    """The weights with which to play from the checkpoint at `path`. They alone are read, whatever else it holds.
+
+    Raises CheckpointError if they are missing or damaged.
+    """
+    arrays, node = checkpoint.read_part(path, EVALUATION)
+    counters = _counters(path, node)
+    return Weights(counters.iteration, arrays, counters.env_steps)
+
+
+def _counters(path: Path, node: dict[str, Any]) -> Counters:
+    try:
+        return msgspec.convert(node, Counters)
+    except msgspec.ValidationError as error:
+        raise CheckpointError(f"{path} lacks the node's counters: {error}.") from error

@@ -1,4 +1,4 @@
-"""The training node: receive -> admit -> learner.add -> learner.ready? -> learner.update -> publish -> checkpoint."""
+"""The training node: receive -> admit -> learner.add -> update due? -> learner.update -> publish -> checkpoint."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from prometheus_client import Gauge, Histogram
 from soulsai_core import run_folder
 from soulsai_core.commands import CommandDesk
 from soulsai_core.config import TrainingSettings
-from soulsai_core.contracts import Entry, Learner, Transport
+from soulsai_core.contracts import Entry, Learner, Sync, Transport
 from soulsai_core.episode_log import EpisodeLog
 from soulsai_core.errors import CheckpointError, SoulsAIError
-from soulsai_core.freshness import Freshness
 from soulsai_core.handover import take_over
 from soulsai_core.herald import Herald
 from soulsai_core.hooks import Observers
 from soulsai_core.housekeeper import Housekeeper, NodeLine
-from soulsai_core.intake import Intake
-from soulsai_core.messages import Announcement, NodeStatus
+from soulsai_core.intake import Intake, announced_decoder
+from soulsai_core.messages import Announcement, NodeStatus, Weights
 from soulsai_core.metrics import NodeMetrics
+from soulsai_core.pacing import UpdatePace
 from soulsai_core.publisher import Publisher
 from soulsai_core.receiver import SampleReceiver
 from soulsai_core.roster import Roster
@@ -36,11 +36,11 @@ from soulsai_core.safety.gate import Gate
 from soulsai_core.saving import CheckpointOptions, Counters, Saver
 from soulsai_core.status import StatusBoard
 from soulsai_core.supervised import quietly
-from soulsai_core.wire import SampleDecoder
 
 log = logging.getLogger(__name__)
 
 _IDLE = 0.05
+_START = 1.0
 
 
 class TrainingNode:
@@ -48,9 +48,10 @@ class TrainingNode:
 
     Args:
         learner: the algorithm's server half.
+        sync: how tightly its clients are bound to it.
         transport: connection to the server.
         folder: where this training is kept; its name is the training's session name.
-        announcement: what clients download.
+        announcement: what clients download; what they send is held against it.
         config: the resolved configuration without secrets, saved as JSON.
         settings: how the node runs.
         observers: who hears the events; closed at the end.
@@ -63,6 +64,7 @@ class TrainingNode:
         self,
         *,
         learner: Learner,
+        sync: Sync,
         transport: Transport,
         folder: RunFolder,
         announcement: Announcement,
@@ -78,6 +80,8 @@ class TrainingNode:
         self.metrics = metrics
         self.latest: NodeStatus | None = None
         self._learner = learner
+        self._sync = sync
+        self._pace = UpdatePace(sync.rows_per_iteration)
         self._transport, self._announcement = transport, announcement
         self._config = dict(config)
         self._settings = settings
@@ -86,24 +90,19 @@ class TrainingNode:
         self._resumed = False
         self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._reason: str | None = None
-        self._intake = self._make_intake()
+        decoder = announced_decoder(announcement, int(settings.max_message_mb * 2**20))
+        self._intake = Intake(folder.name, decoder, sync, metrics, self._judged)
         self._roster = Roster(settings.client_timeout_s)
         self._episodes = EpisodeLog(folder.episodes, settings.stop.episodes)
         self._receiver = SampleReceiver(transport, rng)
         self._publisher = Publisher(transport, clock, rng, self._published)
-        self._herald = Herald(folder.name, learner.sync, self._publisher, self._intake.ledger, self._roster, clock)
+        self._herald = Herald(folder.name, sync, self._publisher, self._intake.ledger, self._roster, clock)
         self._housekeeper = self._make_housekeeper(rng)
         self._gate = Gate(transport.door(), folder.name, settings, Book(folder.contributors), metrics, clock, rng)
         self._threads = (self._publisher, self._receiver, self._housekeeper, self._gate)
         self._board = StatusBoard(clock, folder, settings, self._episodes, self._intake, self._roster)
         self._saver = Saver(learner, announcement, observers, self._counters)
         self._desk = CommandDesk(transport, self._saver, folder, lambda: self.iteration, self.shutdown)
-
-    def _make_intake(self) -> Intake:
-        max_bytes = int(self._settings.max_message_mb * 2**20)
-        decoder = SampleDecoder(self._learner.columns, max_bytes, self._settings.max_abs_value)
-        freshness = Freshness(self._learner.sync.max_staleness)
-        return Intake(self.folder.name, decoder, freshness, self.metrics, self._judged)
 
     def _make_housekeeper(self, rng: random.Random) -> Housekeeper:
         line = NodeLine(
@@ -125,6 +124,7 @@ class TrainingNode:
         """
         try:
             self._start()
+            self._catch_up()
             while self._reason is None:
                 self._turn()
             self._herald.dismiss(self.iteration, self.env_steps)
@@ -151,6 +151,7 @@ class TrainingNode:
         """Go on from the checkpoint at `path`. Raises CheckpointError if it does not fit this training."""
         counters = self._saver.read(path)
         self.iteration, self.env_steps = counters.iteration, counters.env_steps
+        self._pace.rows = counters.due
         self._board.resume(counters.elapsed)
         self._resumed = True
 
@@ -187,20 +188,25 @@ class TrainingNode:
         for thread in self._threads:
             thread.start()
 
+    def _catch_up(self) -> None:
+        """Take in what waited in the server, before the first update makes it old."""
+        waiting = self._transport.backlog()
+        while waiting > 0 and self._reason is None and (entries := self._receiver.get(_START)):
+            waiting -= len(entries)
+            for entry in entries:
+                self._take_in(entry)
+
     def _turn(self) -> None:
         """One round of the loop: samples, with an update wherever one is due."""
         self._between()
         entries = self._receiver.get(0)
         if not entries:
             self._herald.tell_if_due(self.iteration, self.env_steps)
-            entries = self._receiver.get(_IDLE)
-        self._train()  # a client that was missing may be there, though nobody sent anything
-        for entry in entries:
-            if self._reason is not None:
+            if self._train():  # a client that was missing is there, or the learner is always ready
                 return
+            entries = self._receiver.get(_IDLE)
+        for entry in entries:
             self._take_in(entry)
-            self._receiver.consumed(entry.id)
-            self._between()
             self._train()
 
     def _between(self) -> None:
@@ -214,20 +220,33 @@ class TrainingNode:
             self.shutdown(reason)
 
     def _take_in(self, entry: Entry) -> None:
+        if self._reason is not None:
+            return
         judged = self._intake.judge(entry.payload, self.iteration, self.env_steps, self._clock())
         self._herald.something_changed()
         if judged is not None:
-            client, batch = judged
+            client, steps = judged
             self._herald.heard_from(client)
-            self._learner.add(batch, client)
-            self.env_steps += len(batch)
+            self._learner.add(steps, client)
+            self._pace.admitted(len(steps))
+            self.env_steps += len(steps)
+        self._receiver.consumed(entry.id)
+        self._between()
 
-    def _train(self) -> None:
-        required = self._learner.sync.required_clients
-        while self._reason is None and self._learner.ready() and len(self._roster.present) >= required:
+    def _train(self) -> bool:
+        """Make the updates that are due, and at most one of a learner that says so itself: always ready, it would leave
+        no time to take in anything. Returns whether there was one."""
+        before = self.iteration
+        while self._reason is None and len(self._roster.present) >= self._sync.required_clients:
+            ready = self._learner.ready()
+            if not self._pace.due(ready):
+                break
             self._herald.update_begins(self.iteration, self.env_steps)
             self._update()
             self._between()
+            if ready is not None:
+                break
+        return self.iteration > before
 
     def _update(self) -> None:
         started = self._clock()
@@ -247,7 +266,8 @@ class TrainingNode:
     def _publish(self) -> None:
         self._intake.age.made(self.iteration, self.env_steps, self._clock())
         try:
-            self._herald.tell_model(self._learner.weights(), self.iteration, self.env_steps)
+            weights = Weights(self.iteration, self._learner.weights(), self.env_steps, self._learner.quota())
+            self._herald.tell_model(weights)
         except SoulsAIError as error:
             advice = f"The last checkpoint is {self.folder.checkpoint}; resume from it with a lower learning rate."
             raise SoulsAIError(f"{error} {advice}") from None
@@ -271,7 +291,7 @@ class TrainingNode:
             stack.callback(self._learner.stopped)
 
     def _counters(self) -> Counters:
-        return Counters(self.iteration, self.env_steps, self._board.elapsed)
+        return Counters(self.iteration, self.env_steps, self._board.elapsed, self._pace.rows)
 
     # -- what the other threads report
 

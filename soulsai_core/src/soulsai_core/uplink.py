@@ -11,9 +11,10 @@ import msgspec
 
 from soulsai_core.contracts import Transport
 from soulsai_core.flow import Flow
-from soulsai_core.messages import ClientInfo, Episode, SampleBatch
+from soulsai_core.messages import ClientInfo, Episode
+from soulsai_core.steps import StepBatch
 from soulsai_core.supervised import SupervisedLoop
-from soulsai_core.wire import encode_samples
+from soulsai_core.wire import encode_steps
 
 _EPISODES = 10_000
 
@@ -57,7 +58,7 @@ class Uplink:
         self._interval = interval
         self._info = info
         self._changed = threading.Condition()
-        self._batches: deque[tuple[int, SampleBatch]] = deque()
+        self._batches: deque[tuple[int, StepBatch]] = deque()
         self._episodes: deque[Episode] = deque(maxlen=_EPISODES)
         self._number = 0
         self._next_heartbeat = 0.0
@@ -72,7 +73,7 @@ class Uplink:
         if self._loop.failure is not None:
             raise self._loop.failure
 
-    def send(self, batch: SampleBatch) -> None:
+    def send(self, batch: StepBatch) -> None:
         """Send these rows as one message; the arrays must not change afterwards."""
         with self._changed:
             self._number += 1
@@ -120,7 +121,7 @@ class Uplink:
             batches, episodes = tuple(self._batches), tuple(self._episodes)
         if batches:
             self._transport.push_samples(
-                [encode_samples(self._session, self._client, number, batch) for number, batch in batches]
+                [encode_steps(self._session, self._client, number, batch) for number, batch in batches]
             )
             with self._changed:
                 while self._batches and self._batches[0][0] <= batches[-1][0]:

@@ -39,10 +39,10 @@ class Watchdog:
         Raises EnvironmentFailure if too little came in the last minute.
         """
         self._minute += seconds
-        self._in_minute += self._rows
+        self._in_minute += 1
         if self._minute >= _MINUTE:
             self._judge()
-        if after.valid is not None or after.final:
+        if after.final or after.valid is not None:
             return False
         self._seconds += seconds
         self._steps += 1
@@ -60,7 +60,7 @@ class Watchdog:
         return times
 
     def _judge(self) -> None:
-        per_minute = self._in_minute * _MINUTE / self._minute
+        per_minute = self._in_minute * self._rows * _MINUTE / self._minute
         self._minute, self._in_minute = 0.0, 0
         if per_minute < self._min_per_minute:
             raise EnvironmentFailure(

@@ -1,18 +1,19 @@
-"""Sample messages and weights as bytes.
+"""Messages of steps, and weights, as bytes.
 
-A sample message is: magic "SOUL", format number, header length, body length, CRC-32 of header and body; then the
-header (MessagePack), then the body: the columns one after another in sorted order of their names, raw and
-little-endian. Nothing is ever unpickled, and what does not fit the learner's declared columns is rejected.
+A message of steps is: magic "SOUL", format number, header length, body length, CRC-32 of header and body; then the
+header (MessagePack), then the body: raw little-endian arrays. First come the columns and what is in `after`, those of
+the largest numbers first so that all of them lie aligned, then columns by name, then `after` by name; last the sparse
+columns by name, each as its uint32 row numbers and its values. How many rows `after` has follows from the segments.
+Nothing is ever unpickled, and what does not fit the announced columns is rejected.
 """
 
 from __future__ import annotations
 
-import math
 import struct
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -20,59 +21,98 @@ import safetensors
 import safetensors.numpy
 
 from soulsai_core.errors import WireError
-from soulsai_core.messages import Arrays, ArraySpec, SampleBatch, Weights
+from soulsai_core.fitting import ColumnCheck
+from soulsai_core.messages import Arrays, ArraySpec, Weights
+from soulsai_core.steps import END, Closed, Sparse, StepBatch, flaw, has_after
 
 MAGIC = b"SOUL"
-FORMAT = 1
-ITERATION = "iteration"
+FORMAT = 2
 _PREFIX = struct.Struct("<4sHHIQI")
-_HEADER_LIMIT = 64 * 1024
+_HEADER_LIMIT = 256 * 1024
 _NAME_LIMIT = 128
+_SEGMENT = END + 1
+_ROW_NUMBER = np.dtype("<u4")
 
 REASONS = frozenset(
     {
-        *("oversized", "truncated", "magic", "format", "checksum", "header"),
+        *("oversized", "truncated", "magic", "format", "checksum", "header", "segments"),
         *("unknown_field", "missing_field", "dtype", "shape", "rows", "nonfinite", "bounds"),
     }
 )
-"""Why a sample message may be rejected by the decoder; each is counted under its name."""
+"""Why a message may be rejected by the decoder; each is counted under its name."""
 
 Column = tuple[str, str, tuple[int, ...]]
 """Name, dtype and shape of one row."""
 
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
-class Header(msgspec.Struct, frozen=True):
-    """Who sent the message, in which training, its number among the client's, its rows and their layout."""
+
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who sent the message, in which training, its number among the client's, and its steps but for their values.
+
+    Attributes:
+        segments: the table of segments, row after row.
+        columns: sorted by name.
+        sparse: those that the message has of the sparse columns, sorted by name.
+        counts: rows of each of them.
+        closed: iteration and rows (see `Closed`).
+    """
 
     session: str
     client: str
     number: int
     rows: int
+    segments: tuple[int, ...]
     columns: tuple[Column, ...]
+    sparse: tuple[Column, ...] = ()
+    counts: tuple[Count, ...] = ()
+    closed: tuple[Count, Count] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SampleMessage:
-    """A decoded message. The batch's arrays are read-only views of the bytes."""
+class StepMessage:
+    """A decoded message. The arrays of its steps are read-only views of the bytes."""
 
     header: Header
-    batch: SampleBatch
+    steps: StepBatch
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Header)
 
 
-def encode_samples(session: str, client: str, number: int, batch: SampleBatch) -> bytes:
-    """The message for one batch; `number` counts the client's messages from 1."""
-    arrays = {ITERATION: batch.iteration, **batch.columns}
-    names = sorted(arrays)
-    parts = [_little_endian(arrays[name]) for name in names]
-    columns = tuple((name, part.dtype.str, part.shape[1:]) for name, part in zip(names, parts, strict=True))
-    header = _encoder.encode(Header(session, client, number, len(batch), columns))
+def encode_steps(session: str, client: str, number: int, steps: StepBatch) -> bytes:
+    """The message for these steps; `number` counts the client's messages from 1."""
+    columns = [(name, _little_endian(steps.columns[name])) for name in sorted(steps.columns)]
+    after = [_little_endian(steps.after[name]) for name in sorted(steps.after)]
+    sparse = [(name, _little_endian(steps.sparse[name].values)) for name in sorted(steps.sparse)]
+    parts = sorted([*(column for _, column in columns), *after], key=_size_of_numbers, reverse=True)
+    for name, values in sparse:
+        parts += (np.asarray(steps.sparse[name].rows, _ROW_NUMBER), values)
+    header = _encoder.encode(
+        Header(
+            session=session,
+            client=client,
+            number=number,
+            rows=len(steps),
+            segments=tuple(steps.segments.ravel().tolist()),
+            columns=_layout(columns),
+            sparse=_layout(sparse),
+            counts=tuple(len(values) for _, values in sparse),
+            closed=steps.closed,
+        )
+    )
     body = b"".join(part.data if part.size else b"" for part in parts)
     checksum = zlib.crc32(body, zlib.crc32(header))
     return b"".join((_PREFIX.pack(MAGIC, FORMAT, 0, len(header), len(body), checksum), header, body))
+
+
+def _layout(columns: Iterable[tuple[str, np.ndarray]]) -> tuple[Column, ...]:
+    return tuple((name, column.dtype.str, column.shape[1:]) for name, column in columns)
+
+
+def _size_of_numbers(array: np.ndarray) -> int:
+    return array.dtype.itemsize
 
 
 def _little_endian(array: np.ndarray) -> np.ndarray:
@@ -106,47 +146,106 @@ def open_message(data: bytes, max_bytes: int) -> tuple[Header, memoryview | byte
     return header, _aligned(view, _PREFIX.size + header_length)
 
 
-class SampleDecoder:
-    """Decodes messages against what a learner declares.
+class StepDecoder:
+    """Decodes messages against the announced columns.
 
     Args:
-        columns: name -> spec of one row, without the iteration column, which every message has.
+        columns: name -> spec of one row, with its bounds.
+        observed: names of the columns that `after` has too: the observation's parts, and the mask.
         max_bytes: larger messages are rejected unread.
-        max_value: real numbers beyond this magnitude are out of bounds wherever a column has no bounds of its own.
+        max_streams: streams that one client may have.
     """
 
     def __init__(
-        self, columns: Mapping[str, ArraySpec], max_bytes: int = 64 * 2**20, max_value: float = math.inf
+        self,
+        columns: Mapping[str, ArraySpec],
+        observed: Collection[str],
+        max_bytes: int = 64 * 2**20,
+        max_streams: int = 256,
     ) -> None:
-        if ITERATION in columns:
-            raise ValueError(f"a learner may not declare a column {ITERATION!r}: every message has one already")
-        specs = {ITERATION: ArraySpec((), "int64", low=0), **columns}
-        self._layout = tuple(_Field.of(name, specs[name], max_value) for name in sorted(specs))
-        self._columns: tuple[Column, ...] = tuple((f.name, f.dtype.str, f.shape) for f in self._layout)
-        self._row_bytes = sum(f.row_bytes for f in self._layout)
+        checks = [ColumnCheck.of(name, columns[name]) for name in sorted(columns)]
+        dense = [check for check in checks if not columns[check.name].sparse]
+        after = [check for check in dense if check.name in observed]
+        self._sparse = {check.name: check for check in checks if columns[check.name].sparse}
+        self._columns = _columns(dense)
+        self._row_bytes = sum(check.row_bytes for check in dense)
+        self._after_bytes = sum(check.row_bytes for check in after)
+        parts = [*((check, False) for check in dense), *((check, True) for check in after)]
+        self._parts = sorted(parts, key=lambda part: part[0].dtype.itemsize, reverse=True)
         self._max_bytes = max_bytes
+        self._max_streams = max_streams
 
-    def decode(self, data: bytes) -> SampleMessage:
+    def decode(self, data: bytes) -> StepMessage:
         """The message in `data`. Raises WireError with one of REASONS, and with the sender where the header is good."""
         header, body = open_message(data, self._max_bytes)
         try:
-            return SampleMessage(header, self._read(header, body))
+            return StepMessage(header, self._read(header, body))
         except WireError as error:
             error.client, error.number = header.client, header.number
+            error.rows = max(min(header.rows, len(body)), 1)  # a row has one byte at least
             raise
 
-    def _read(self, header: Header, body: memoryview | bytes) -> SampleBatch:
+    def _read(self, header: Header, body: memoryview | bytes) -> StepBatch:
         if header.columns != self._columns:
             raise _layout_error(header.columns, self._columns)
-        if header.rows < 1 or header.rows * self._row_bytes != len(body):
-            raise WireError("rows", f"{header.rows} rows do not make {len(body)} bytes")
-        arrays: Arrays = {}
+        if header.rows < (header.closed is None):
+            raise WireError("rows", f"{header.rows} rows")
+        segments = self._segments(header)
+        followed = int(np.count_nonzero(has_after(segments)))
+        dense = header.rows * self._row_bytes + followed * self._after_bytes
+        if len(body) != dense + self._sparse_bytes(header):
+            raise WireError("rows", f"{header.rows} rows, and {followed} after them, do not make {len(body)} bytes")
+        columns: Arrays = {}
+        after: Arrays = {}
         offset = 0
         with np.errstate(all="ignore"):  # what came from outside shall not fill the log
-            for field in self._layout:
-                arrays[field.name] = field.read(body, offset, header.rows)
-                offset += header.rows * field.row_bytes
-        return SampleBatch(arrays.pop(ITERATION), arrays)
+            for check, is_after in self._parts:
+                rows, arrays = (followed, after) if is_after else (header.rows, columns)
+                arrays[check.name] = check.read(body, offset, rows)
+                offset += rows * check.row_bytes
+            sparse = self._read_sparse(header, body, offset) if self._sparse else {}
+        return StepBatch(segments, columns, after, sparse, None if header.closed is None else Closed(*header.closed))
+
+    def _segments(self, header: Header) -> np.ndarray:
+        try:
+            segments = np.array(header.segments, np.int64).reshape(-1, _SEGMENT)
+        except (ValueError, OverflowError) as error:
+            raise WireError("segments", f"{len(header.segments)} numbers make no table of segments") from error
+        wrong = flaw(segments, header.rows, self._max_streams)
+        if wrong is not None:
+            raise WireError("segments", wrong)
+        return segments
+
+    def _sparse_bytes(self, header: Header) -> int:
+        """Size of the sparse columns in the body, once they are found to be those that were announced."""
+        if not header.sparse and not header.counts:
+            return 0
+        names = {column[0] for column in header.sparse}
+        expected = _columns(check for name, check in self._sparse.items() if name in names)
+        if header.sparse != expected:
+            raise _layout_error(header.sparse, expected)
+        if len(header.counts) != len(expected):
+            raise WireError("header", "not each sparse column has a number of rows")
+        sizes = (self._sparse[name].row_bytes + _ROW_NUMBER.itemsize for name, _, _ in expected)
+        return sum(rows * size for rows, size in zip(header.counts, sizes, strict=True))
+
+    def _read_sparse(self, header: Header, body: memoryview | bytes, offset: int) -> dict[str, Sparse]:
+        """All sparse columns; those that the message does not have are empty."""
+        counts = {column[0]: rows for column, rows in zip(header.sparse, header.counts, strict=True)}
+        sparse = {}
+        for name, check in self._sparse.items():
+            count = counts.get(name, 0)
+            rows = np.frombuffer(body, _ROW_NUMBER, count, offset).astype(np.int64)
+            if count and (rows[-1] >= header.rows or (np.diff(rows) < 1).any()):
+                raise WireError("rows", f"column {name} has row numbers that do not ascend below {header.rows}")
+            offset += count * _ROW_NUMBER.itemsize
+            sparse[name] = Sparse(rows, check.read(body, offset, count))
+            offset += count * check.row_bytes
+        return sparse
+
+
+def _columns(checks: Iterable[ColumnCheck]) -> tuple[Column, ...]:
+    return tuple((check.name, check.dtype.str, check.shape) for check in checks)
 
 
 def _aligned(view: memoryview, start: int) -> memoryview | bytes:
@@ -154,70 +253,27 @@ def _aligned(view: memoryview, start: int) -> memoryview | bytes:
     return view[start:] if start % 8 == 0 else bytes(view[start:])
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """One expected column and how to check its values."""
-
-    name: str
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    size: int
-    row_bytes: int
-    low: float | None
-    high: float | None
-    safe: float
-    """Values whose sum of squares is below are all finite and within bounds, which saves looking at each."""
-
-    @classmethod
-    def of(cls, name: str, spec: ArraySpec, max_value: float) -> _Field:
-        dtype = np.dtype(spec.dtype).newbyteorder("<")
-        size = int(np.prod(spec.shape, dtype=np.int64))
-        low, high, safe = spec.low, spec.high, 0.0
-        if dtype.kind == "f":
-            low = -max_value if low is None else low
-            high = max_value if high is None else high
-            safe = max(min(-low, high), 0.0) ** 2
-        return cls(name, dtype, tuple(spec.shape), size, size * dtype.itemsize, low, high, safe)
-
-    def read(self, body: memoryview | bytes, offset: int, rows: int) -> np.ndarray:
-        flat = np.frombuffer(body, self.dtype, rows * self.size, offset)
-        self._check(flat)
-        return flat.reshape(rows, *self.shape) if self.shape else flat
-
-    def _check(self, flat: np.ndarray) -> None:
-        if self.dtype.kind == "f":
-            squares = flat.dot(flat)  # takes a fifth of the time, and shows nearly always that nothing is to be found
-            if squares < self.safe:
-                return
-            if not math.isfinite(squares) and not np.isfinite(flat).all():
-                raise WireError("nonfinite", f"column {self.name} has NaN or infinite values")
-        if self.dtype.kind == "b" and flat.view(np.uint8).max(initial=0) > 1:
-            raise WireError("bounds", f"column {self.name} has bytes that are neither true nor false")
-        if self.low is not None and flat.size and np.minimum.reduce(flat) < self.low:
-            raise WireError("bounds", f"column {self.name} has values below {self.low}")
-        if self.high is not None and flat.size and np.maximum.reduce(flat) > self.high:
-            raise WireError("bounds", f"column {self.name} has values above {self.high}")
-
-
 def _layout_error(columns: tuple[Column, ...], expected: tuple[Column, ...]) -> WireError:
     """Which of the ways not to fit it is; names are cut, since they come from outside."""
     given = {name[:_NAME_LIMIT]: (dtype, shape) for name, dtype, shape in columns}
     wanted = {name: (dtype, shape) for name, dtype, shape in expected}
     if unknown := sorted(set(given) - set(wanted)):
-        return WireError("unknown_field", f"column {unknown[0]} is not declared")
+        return WireError("unknown_field", f"column {unknown[0]!r} is not declared")
     if missing := sorted(set(wanted) - set(given)):
         return WireError("missing_field", f"column {missing[0]} is missing")
     for name, (dtype, shape) in wanted.items():
         if given[name][0] != dtype:
-            return WireError("dtype", f"column {name} is {given[name][0][:16]}, not {dtype}")
+            return WireError("dtype", f"column {name} is {given[name][0][:16]!r}, not {dtype}")
         if given[name][1] != shape:
             return WireError("shape", f"column {name} has rows of {given[name][1][:16]}, not {shape}")
     return WireError("header", "the columns are not in sorted order, or one is there twice")
 
 
 def encode_weights(weights: Weights) -> bytes:
-    """Safetensors bytes, with iteration and environment steps as metadata."""
+    """Safetensors bytes, with iteration, environment steps and quota as metadata."""
     metadata = {"iteration": str(weights.iteration), "env_steps": str(weights.env_steps)}
+    if weights.quota is not None:
+        metadata["quota"] = str(weights.quota)
     return safetensors.numpy.save({name: np.asarray(a, order="C") for name, a in weights.arrays.items()}, metadata)
 
 
@@ -228,6 +284,8 @@ def decode_weights(iteration: int, payload: bytes) -> Weights:
         (length,) = struct.unpack_from("<Q", payload)
         metadata = msgspec.json.decode(payload[8 : 8 + length])["__metadata__"]
         weights = Weights(int(metadata["iteration"]), arrays, int(metadata["env_steps"]))
+        if "quota" in metadata:
+            weights = replace(weights, quota=int(metadata["quota"]))
     except (safetensors.SafetensorError, msgspec.DecodeError, struct.error, KeyError, ValueError, TypeError) as error:
         raise WireError("weights", str(error)) from error
     if weights.iteration != iteration:

@@ -2,116 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from soulsai_core import Arrays, EnvSpec, SampleBatch, Transitions, Weights
+from soulsai_core import IMAGE, VECTOR, Actor, Arrays, EnvSpec, Features, LSTMState, Weights, normalized
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.encoders import chosen_network, mlp
-from soulsai_dqn.exploration import random_action
-from soulsai_dqn.features import Features, number_of_actions
-from soulsai_dqn.normalization import MEAN
-from soulsai_dqn.policy import NoisyQ, NormalizedQ, NumpyQ, Policy
-from soulsai_dqn.policy_actor import PolicyActor
-from soulsai_dqn.priorities import td_errors
-from soulsai_dqn.step_log import StepLog
-from soulsai_dqn.trajectory import Trajectory
+from soulsai_dqn.exploration import Explorer, random_action, usable
+from soulsai_dqn.frames import FrameStacks
+from soulsai_dqn.policy import NoisyQ, NumpyQ, Policy, RecurrentPolicy
+from soulsai_dqn.recurrent_policy import RecurrentQ
+from soulsai_dqn.spaces import BEST, CLIP, MEAN, SCALE, STATE, VALUE, number_of_actions
 
 
-class DQNActor(PolicyActor[Policy]):
-    """Explores, and folds steps into n-step samples."""
+class DQNActor(Actor):
+    """Explores around the Q-values of the newest weights. Stacks of frames and the memory of an LSTM are moved on by
+    `act` alone."""
 
-    def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
-        super().__init__(config, rng)
-        self._features = Features(spec)
+    def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> None:
+        self._config, self._rng = config, rng
+        self._features, self._actions = Features(spec, config.frame_stack), number_of_actions(spec)
         self._in_numpy = chosen_network(config.network, self._features) is mlp
-        self._actions = number_of_actions(spec)
-        self._log = StepLog(self._features, self._actions, masked=spec.masked, rewards=self._rewards)
-        self._trajectories: dict[int, Trajectory] = {}
-        self._shares: list[float] = []
+        self._explorer = Explorer(config, rng, explore=explore)
+        self._noise = rng if explore and config.exploration == "noisy" else None
+        self._stacks = None if config.frame_stack is None else FrameStacks(config.frame_stack)
+        self._memory = None if config.recurrent is None else LSTMState(config.recurrent.width)
+        self._stride = 1 if config.recurrent is None else config.recurrent.stride
+        self._calls = 0
+        self._plain = config.prioritized is None and config.exploration != "boltzmann" and not config.normalize
+        self._plain &= self._stacks is None and self._memory is None
+        self._policy: Any = None  # a Policy, or a RecurrentPolicy where there is a memory
+        self._scales: tuple[np.ndarray, np.ndarray] | None = None
+        self._prepared: tuple[Arrays, Any] | None = None
+
+    def placed(self, place: int) -> None:
+        self._explorer.placed(place)
+
+    def prepare(self, weights: Weights) -> None:
+        self._prepared = weights.arrays, self._policy_of(weights.arrays)
 
     def load(self, weights: Weights) -> None:
-        super().load(weights)
-        self._shares = [self._explorer.share(row) for row in range(len(self._shares))]
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared[0] is weights.arrays:
+            self._policy = prepared[1]
+        else:
+            self._policy = self._policy_of(weights.arrays)
+        self._scales = (weights.arrays[MEAN], weights.arrays[SCALE]) if MEAN in weights.arrays else None
+        self._explorer.follow(weights.env_steps)
 
-    def _policy_of(self, arrays: Arrays) -> Policy:
-        policy = self._plain_policy_of({name: a for name, a in arrays.items() if not name.startswith("normalizer.")})
-        return NormalizedQ(policy, arrays) if MEAN in arrays else policy
+    def _policy_of(self, arrays: Arrays) -> Policy | RecurrentPolicy:
+        config, actions = self._config, self._actions
+        arrays = {name: array for name, array in arrays.items() if name not in (MEAN, SCALE)}
+        if not self._in_numpy:
+            from soulsai_dqn.torch_policy import TorchQ
 
-    def _plain_policy_of(self, arrays: Arrays) -> Policy:
-        if self._in_numpy and self._config.noisy:
-            return NoisyQ(arrays, self._config, self._actions, self._noise_rng)
-        if self._in_numpy:
-            return NumpyQ(arrays, self._config, self._actions)
-        from soulsai_dqn.torch_policy import TorchQ
+            return TorchQ(arrays, config, self._features, actions, self._noise)
+        if config.recurrent is not None:
+            return RecurrentQ(arrays, config, actions, self._noise)
+        return NoisyQ(arrays, config, actions, self._noise) if config.noisy else NumpyQ(arrays, config, actions)
 
-        return TorchQ(arrays, self._config, self._features, self._actions, self._noise_rng)
-
-    def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:
+    def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
         if self._policy is None:
             raise RuntimeError("act was called before load")
         x = self._features.of(observations)
-        count = len(next(iter(x.values())))
-        if len(self._shares) != count:
-            self._shares = [self._explorer.share(row) for row in range(count)]
-        if count > 1:
-            return self._act_on_many(x, masks)
-        mask = None if masks is None else masks[0]
-        if self._rng.random() < self._shares[0]:
-            return np.array([random_action(self._rng, mask, self._actions)], np.int64)
-        values = self._policy.one(x)
-        if mask is None and self._explorer.temperature is None:
-            return values.argmax(axis=0, keepdims=True)
-        return np.array([self._explorer.choose(values, mask)], np.int64)
+        if self._plain and masks is None and len(starts) == 1:  # at every step of a fast environment: only what must be
+            if self._rng.random() < self._explorer.epsilon:
+                return np.array([random_action(self._rng, None, self._actions)], np.int64), {}
+            return self._policy.one(x).argmax(axis=0, keepdims=True), {}
+        values, own = self._values(x, starts)
+        actions = self._explorer.actions(values, masks)
+        if self._config.prioritized is not None:
+            own[VALUE] = values[np.arange(len(values)), actions]
+            own[BEST] = usable(values, masks).max(1)
+        return actions, own
 
-    def _act_on_many(self, x: Arrays, masks: np.ndarray | None) -> np.ndarray:
-        assert self._policy is not None
-        values = self._policy.many(x)
-        actions = np.empty(len(values), np.int64)
-        chances = self._rng.random(len(values)).tolist()
-        for row, chance in enumerate(chances):
-            mask = None if masks is None else masks[row]
-            if chance < self._shares[row]:
-                actions[row] = random_action(self._rng, mask, self._actions)
-            else:
-                actions[row] = self._explorer.choose(values[row], mask)
-        return actions
+    def _values(self, x: Arrays, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
+        """Q-values (n, actions), and the state before where it is sent."""
+        if self._stacks is not None:
+            x = {**x, IMAGE: self._stacks.after(x[IMAGE], starts)}
+        if self._scales is not None:
+            x = {**x, VECTOR: normalized(x[VECTOR], *self._scales, CLIP)}
+        if self._memory is None:
+            return (self._policy.one(x)[None] if len(starts) == 1 else self._policy.many(x)), {}
+        before = self._memory.before(starts)
+        values, after = self._policy.step(x, before)
+        self._memory.after(after)
+        sent = self._calls % self._stride == 0
+        self._calls += 1
+        return values, {STATE: before} if sent else {}
 
-    def add(self, transitions: Transitions) -> None:
-        self._log.add((self._iteration, transitions))
-
-    def _rewards(self, rewards: np.ndarray) -> np.ndarray:
-        """What is learned from, for float32 (n,) rewards of the environment."""
-        scaled, clip = rewards * np.float32(self._config.reward_scale), self._config.reward_clip
-        return scaled if clip is None else scaled.clip(-clip, clip)
-
-    def _remember(self) -> None:
-        """Hand every environment's new steps to its trajectory."""
-        for environment, steps in self._log.take():
-            if environment not in self._trajectories:
-                self._trajectories[environment] = Trajectory(self._features.shapes())
-            self._trajectories[environment].extend(steps)
-
-    def take(self) -> SampleBatch | None:
-        self._remember()
-        batches = [t.take(self._config.n_step, self._config.gamma) for t in self._trajectories.values()]
-        known = [batch for batch in batches if batch is not None]
-        batch = _joined(known) if len(known) > 1 else next(iter(known), None)
-        if batch is not None and self._config.prioritized is not None:
-            assert self._policy is not None
-            batch.columns["error"] = td_errors(self._policy, batch.columns, self._config.value_rescaling)
-        return batch
-
-    def cut(self) -> None:
-        self._remember()
-        for trajectory in self._trajectories.values():
-            trajectory.cut()
-
-
-def _joined(batches: Sequence[SampleBatch]) -> SampleBatch:
-    names = batches[0].columns
-    return SampleBatch(
-        np.concatenate([batch.iteration for batch in batches]),
-        {name: np.concatenate([batch.columns[name] for batch in batches]) for name in names},
-    )
+    def metrics(self) -> dict[str, float]:
+        return self._explorer.metrics()

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from soulsai_core import Settings
+
+N = TypeVar("N", int, float)
+Discount = Annotated[float, Field(gt=0, le=1)]
+Steps = Annotated[int, Field(ge=1)]
 
 
-class Settings(BaseModel):
-    """Base of all groups: frozen, and unknown keys are refused."""
+class Schedule(Settings, Generic[N]):
+    """A number that moves linearly, and then stays. BBF (Schwarzer et al. 2023, section 4) lets gamma rise and n_step
+    fall after each reset."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    start: N = Field(description="Number at the beginning.")
+    end: N = Field(description="Number after `steps`.")
+    steps: Steps = Field(description="Steps from start to end.")
+    over: Literal["env_steps", "gradient_steps", "gradient_steps_after_reset"] = Field(
+        default="env_steps",
+        description="Which steps: environment steps of all clients, gradient steps, or those since the last reset.",
+    )
+
+
+def _form(given: object) -> str:
+    return "schedule" if isinstance(given, Mapping | Schedule) else "number"
 
 
 class NetworkChoice(Settings):
@@ -49,7 +67,7 @@ class PriorityConfig(Settings):
     alpha: float = Field(default=0.6, ge=0, le=1, description="Priorities are |TD error| to this power.")
     beta_start: float = Field(default=0.4, ge=0, le=1, description="Correction of the bias at the beginning.")
     beta_end: float = Field(default=1.0, ge=0, le=1, description="Correction of the bias after `beta_steps`.")
-    beta_steps: int = Field(default=100_000, ge=1, description="Transitions from beta_start to beta_end.")
+    beta_steps: int = Field(default=100_000, ge=1, description="Environment steps from beta_start to beta_end.")
     epsilon: float = Field(default=1e-3, gt=0, description="Added to |TD error|, so that nothing is never drawn.")
 
 
@@ -79,8 +97,8 @@ class DQNConfig(Settings):
     frame_stack: int | None = Field(
         default=None,
         ge=1,
-        description="Images that the network sees at once, the newest last (Mnih et al. 2015: 4). Clients send and the "
-        "replay buffer keeps each of them once, and no wrapper shall stack them; null: they are taken as they come.",
+        description="Images that the network sees at once, the newest last (Mnih et al. 2015: 4). Each is sent and "
+        "kept once, so that no wrapper shall stack them; null: they are taken as they come.",
     )
     hidden: tuple[int, ...] = Field(default=(128, 128), description="Widths of the dense layers that follow it.")
     layer_norm: bool = Field(default=False, description="Layer norm in the dense layers (Ba et al. 2016).")
@@ -94,8 +112,12 @@ class DQNConfig(Settings):
     atoms: int = Field(default=32, ge=2, description="Quantiles, or values of the categorical head.")
     value_low: float = Field(default=-10.0, description="Least return of the categorical head, in scaled reward.")
     value_high: float = Field(default=10.0, description="Greatest return of the categorical head.")
-    gamma: float = Field(default=0.995, gt=0, le=1, description="Discount factor of one step.")
-    n_step: int = Field(default=3, ge=1, description="Steps of reward before bootstrapping (Sutton 1988).")
+    gamma: Annotated[
+        Annotated[Discount, Tag("number")] | Annotated[Schedule[Discount], Tag("schedule")], Discriminator(_form)
+    ] = Field(default=0.995, description="Discount factor of one step: a number, or {start, end, steps, over}.")
+    n_step: Annotated[
+        Annotated[Steps, Tag("number")] | Annotated[Schedule[Steps], Tag("schedule")], Discriminator(_form)
+    ] = Field(default=3, description="Steps of reward before bootstrapping (Sutton 1988): likewise, rounded.")
     double: bool = Field(default=True, description="Double Q-learning (van Hasselt et al. 2016).")
     reward_scale: float = Field(default=0.1, gt=0, description="Rewards are multiplied by this for learning only.")
     reward_clip: float | None = Field(
@@ -114,12 +136,12 @@ class DQNConfig(Settings):
     weight_decay: float = Field(default=0.01, ge=0, description="Decoupled weight decay of AdamW.")
     max_grad_norm: float | None = Field(default=None, gt=0, description="Clip gradients to this norm; null: never.")
     batch_size: int = Field(default=64, ge=1, description="Transitions (recurrent: sequences) in one gradient step.")
-    buffer_size: int = Field(default=100_000, ge=1, description="Transitions in the replay buffer.")
+    buffer_size: int = Field(default=100_000, ge=1, description="Steps in the replay buffer.")
     replay_device: str | None = Field(
         default=None, description="Where the replay buffer lies as tensors: cpu, cuda, cuda:1 or auto; null: as arrays."
     )
     prioritized: PriorityConfig | None = Field(default=None, description="Prioritized replay; null: uniform.")
-    learning_starts: int = Field(default=1_000, ge=1, description="Transitions in the buffer before learning starts.")
+    learning_starts: int = Field(default=1_000, ge=1, description="Steps in the buffer before learning starts.")
     update_every: int = Field(default=64, ge=1, description="Environment steps between two model iterations.")
     replay_ratio: float = Field(default=1.0, gt=0, description="Gradient steps for each environment step.")
     resets: ResetConfig = Field(default=ResetConfig(), description="Resets that keep a high replay ratio stable.")
@@ -163,7 +185,7 @@ class DQNConfig(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for wrong, sentence in self._misfits() + self._recurrent_misfits():
+        for wrong, sentence in self._misfits():
             if wrong:
                 raise ValueError(sentence)
         return self
@@ -203,24 +225,19 @@ class DQNConfig(Settings):
                 f"replay_device: {self.replay_device} with device: cpu would move each minibatch back: set both alike, "
                 "or replay_device: null",
             ),
-        ]
-
-    def _recurrent_misfits(self) -> list[tuple[bool, str]]:
-        recurrent = self.recurrent is not None
-        return [
             (
-                recurrent and self.frame_stack is not None,
-                "recurrent with frame_stack is not implemented: the LSTM remembers earlier images; set frame_stack: "
-                "null",
-            ),
-            (
-                recurrent and self.sequence > self.buffer_size,
+                self.recurrent is not None and self.sequence > self.buffer_size,
                 f"buffer_size ({self.buffer_size}) holds no sequence of {self.sequence} steps: single-step replay "
                 "cannot teach an LSTM",
             ),
         ]
 
     @property
+    def longest_n(self) -> int:
+        """The most steps of reward that are ever summed."""
+        return self.n_step if isinstance(self.n_step, int) else max(self.n_step.start, self.n_step.end)
+
+    @property
     def sequence(self) -> int:
         """Steps of a whole sequence of R2D2: burn-in, what is learned from, and what is bootstrapped from."""
-        return 0 if self.recurrent is None else self.recurrent.burn_in + self.recurrent.length + self.n_step
+        return 0 if self.recurrent is None else self.recurrent.burn_in + self.recurrent.length + self.longest_n

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
-from soulsai_core import Catalog, ConfigError, NetworkPlugin, SpaceError
-from soulsai_dqn.config import NetworkChoice, Settings
-from soulsai_dqn.features import Features
+from soulsai_core import Catalog, ConfigError, Features, NetworkPlugin, Settings, SpaceError
+from soulsai_dqn.config import NetworkChoice
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.rescaling import grown, shrunk
+from soulsai_dqn.rescaling import rescaled, unrescaled
 
 
 class Head(ABC):
@@ -39,8 +39,8 @@ class Head(ABC):
 
     def _backed_up(self, reward: Tensor, discount: Tensor, following: Tensor) -> Tensor:
         """reward (n,) + discount (n,) * returns (n, K) or (K,), where these are on the scale of values."""
-        returns = torch.addcmul(reward.unsqueeze(1), discount.unsqueeze(1), grown(following, self.rescaling))
-        return shrunk(returns, self.rescaling)
+        returns = torch.addcmul(reward.unsqueeze(1), discount.unsqueeze(1), unrescaled(following, self.rescaling))
+        return rescaled(returns, self.rescaling)
 
     @abstractmethod
     def loss(self, chosen: Tensor, target: Tensor) -> Tensor:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from soulsai_core import Arrays, ArraySpec, CheckpointError, EnvSpec, Learner, SampleBatch, State, Sync
+from soulsai_core import (
+    VECTOR,
+    Arrays,
+    CheckpointError,
+    EnvSpec,
+    Features,
+    Learner,
+    RunningMoments,
+    State,
+    StepBatch,
+    normalized,
+)
+from soulsai_core.replay import Draw
+from soulsai_dqn.buffer import make_replay, readable
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.features import Features, number_of_actions
 from soulsai_dqn.gradients import Outcome
-from soulsai_dqn.normalization import RunningMoments, normalized
-from soulsai_dqn.optimization import Trainer, chosen_device
-from soulsai_dqn.priorities import beta_at
-from soulsai_dqn.prioritized import ERROR, PrioritizedReplay
-from soulsai_dqn.replay import Draw, ReplayBuffer
-from soulsai_dqn.trajectory import sample_columns
+from soulsai_dqn.schedules import linear, scheduled
+from soulsai_dqn.spaces import CLIP, MEAN, SCALE, number_of_actions
+from soulsai_dqn.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
@@ -28,68 +36,68 @@ _DRAWN_BYTES = {"cpu": 2**26, "cuda": 2**29}
 
 
 class DQNLearner(Learner):
-    """Makes a model iteration for every `update_every` transitions, with `replay_ratio` gradient steps for each."""
+    """Keeps steps, and makes `replay_ratio` gradient steps for each on what it draws of them: transitions, or sequences
+    for a network with memory."""
 
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
-        actions, features = number_of_actions(spec), self._make_features(config, spec)
-        self.sync = Sync(config.max_staleness, config.update_every)
-        self._config = config
-        self._rng = rng
-        self.columns = self._make_columns(spec, features)
-        self._replay = self._make_replay()
-        self._trainer = self._make_trainer(features, actions, int(rng.integers(2**31)))
-        self._moments = RunningMoments(features.size) if config.normalize and features.size else None
-        self._due = 0
+        self._config, self._rng = config, rng
+        actions, self._features = number_of_actions(spec), Features(spec, config.frame_stack)
+        self._replay = make_replay(config, spec, self._features)
+        self._trainer = Trainer(config, self._features, actions, int(rng.integers(2**31)))
+        normalize = config.normalize and self._features.size
+        self._moments = RunningMoments((self._features.size,)) if normalize else None
         self._owed = 0.0
         self._rows = 0
-
-    def _make_features(self, config: DQNConfig, spec: EnvSpec) -> Features:
-        return Features(spec)
-
-    def _make_columns(self, spec: EnvSpec, features: Features) -> dict[str, ArraySpec]:
-        prioritized = self._config.prioritized is not None
-        return sample_columns(features, number_of_actions(spec), masked=spec.masked, prioritized=prioritized)
-
-    def _make_replay(self) -> ReplayBuffer:
-        kept = {name: spec for name, spec in self.columns.items() if name != ERROR}
-        return make_replay(self._config, kept, self._config.buffer_size)
-
-    def _make_trainer(self, features: Features, actions: int, seed: int) -> Trainer:
-        return Trainer(self._config, features, actions, seed)
 
     def started(self, *, resumed: bool) -> None:
         torch.set_num_threads(self._config.threads)
         torch.set_flush_denormal(True)  # dead units decay into denormal numbers, which are many times as slow
+        size, rows = self._replay.bytes / 2**20, self._replay.capacity
+        where = "main memory" if self._config.replay_device is None else f"the memory of {self._config.replay_device}"
+        log.info("The replay buffer takes %.0f MB of %s once its %d steps are there.", size, where, rows)
 
     def stopped(self) -> None:
         torch.set_flush_denormal(False)
 
-    def add(self, batch: SampleBatch, client: str) -> None:
-        self._remember(batch, client)
-        if self._moments is not None:
-            self._moments.update(batch.columns["observation"])
-        self._due += len(batch)
-        self._rows += len(batch)
-        if not self._enough:
-            self._due = 0
+    # -- steps
 
-    def _remember(self, batch: SampleBatch, client: str) -> None:
-        """Put rows into the replay buffer."""
-        self._replay.append(batch.columns, client)
+    def add(self, steps: StepBatch, client: str) -> None:
+        kept = self._remember(steps, client)
+        self._rows += len(steps)
+        if self._moments is not None:
+            self._moments.update(kept.columns[VECTOR])
+
+    def restore(self, steps: StepBatch, client: str) -> None:
+        self._remember(steps, client)
+
+    def reach(self) -> int:
+        return self._config.buffer_size
+
+    def _remember(self, steps: StepBatch, client: str) -> StepBatch:
+        kept = readable(steps, self._features, self._config)
+        self._replay.append(kept, client, scheduled(self._config.gamma, self._done))
+        return kept
 
     def clients_changed(self, clients: frozenset[str]) -> None:
         self._replay.forget(clients)
 
-    @property
-    def _enough(self) -> bool:
-        """There is enough in the replay buffer to learn from."""
-        return self._replay.rows >= self._config.learning_starts and len(self._replay) > 0
+    # -- iterations
 
-    def ready(self) -> bool:
-        return self._due >= self._config.update_every
+    def ready(self) -> bool | None:
+        enough = self._replay.rows >= self._config.learning_starts and len(self._replay) > 0
+        return None if enough else False
+
+    @property
+    def _done(self) -> dict[str, int]:
+        """What schedules follow."""
+        trainer = self._trainer
+        return {
+            "env_steps": self._rows,
+            "gradient_steps": trainer.steps,
+            "gradient_steps_after_reset": trainer.steps_after_reset,
+        }
 
     def update(self) -> Mapping[str, float]:
-        self._due -= self._config.update_every
         self._owed += self._config.update_every * self._config.replay_ratio
         steps = int(self._owed)
         self._owed -= steps
@@ -111,28 +119,27 @@ class DQNLearner(Learner):
         return min(max(room // (self._config.batch_size * self._replay.drawn_bytes), 1), _DRAW)
 
     def _train(self, steps: int) -> Outcome:
-        """So many gradient steps on minibatches that are drawn together; returns what came of the last."""
-        prioritized = self._config.prioritized
-        beta = 1.0 if prioritized is None else beta_at(prioritized, self._rows)
-        draw = self._replay.draw(self._rng, steps, self._config.batch_size, beta)
-        self._normalized(draw.columns)
+        """Make gradient steps on minibatches that are drawn together; returns what came of the last."""
+        draw = self._draw(steps)
         errors = []
         for batch in _minibatches(draw, self._trainer.device):
             outcome = self._trainer.step(batch)
-            if prioritized is not None:
+            if self._config.prioritized is not None:
                 errors.append(self._trainer.errors(outcome, batch))
         if errors:
             self._replay.update(draw, torch.stack(errors).cpu().numpy())
         return outcome
 
-    def _normalized(self, columns: dict[str, Any]) -> None:
-        self._normalize(columns, ("observation", "next_observation"))
-
-    def _normalize(self, columns: dict[str, Any], names: Sequence[str]) -> None:
-        """Normalise vectors that were drawn, by what is known now."""
-        if self._moments is not None:
-            arrays = self._moments.arrays()
-            columns.update({name: normalized(columns[name], arrays) for name in names})
+    def _draw(self, batches: int) -> Draw:
+        config, done = self._config, self._done
+        n_step, gamma = round(scheduled(config.n_step, done)), scheduled(config.gamma, done)
+        p = config.prioritized
+        beta = 1.0 if p is None else linear(p.beta_start, p.beta_end, p.beta_steps, self._rows)
+        draw = self._replay.draw(self._rng, batches, config.batch_size, n_step=n_step, gamma=gamma, beta=beta)
+        if self._moments is not None:  # by what is known now
+            for name in draw.columns.keys() & {VECTOR, f"next_{VECTOR}"}:
+                draw.columns[name] = normalized(draw.columns[name], *self._moments.scales(), CLIP)
+        return draw
 
     def _report(self, last: Outcome | None) -> dict[str, float]:
         """Numbers of the iteration; loss and Q-value are those of its last minibatch."""
@@ -143,6 +150,8 @@ class DQNLearner(Learner):
             report["q_value"] = float(head.values(last.chosen).mean())
         return report
 
+    # -- weights and state
+
     def weights(self) -> Arrays:
         return self._with_moments(self._trainer.weights())
 
@@ -150,7 +159,9 @@ class DQNLearner(Learner):
         return self._with_moments(self._trainer.evaluation_weights())
 
     def _with_moments(self, weights: Arrays) -> Arrays:
-        return weights if self._moments is None else {**weights, **self._moments.arrays()}
+        if self._moments is None:
+            return weights
+        return weights | dict(zip((MEAN, SCALE), self._moments.scales(), strict=True))
 
     def save(self, *, buffer: bool) -> State:
         arrays = self._trainer.save()
@@ -158,9 +169,7 @@ class DQNLearner(Learner):
             arrays["moments"] = self._moments.save()
         if buffer:
             arrays["replay"] = self._replay.save()
-            arrays |= self._unfinished()
         values = {
-            "due": self._due,
             "owed": self._owed,
             "rows": self._rows,
             "gradient_steps": self._trainer.steps,
@@ -169,18 +178,13 @@ class DQNLearner(Learner):
         }
         return State(arrays, values)
 
-    def _unfinished(self) -> dict[str, Arrays]:
-        """What is on its way into the replay buffer, by part."""
-        return {}
-
     def load(self, state: State) -> None:
         try:
             steps, averaged = int(state.values["gradient_steps"]), int(state.values.get("averaged", 0))
             self._trainer.load(state.arrays, steps, averaged)
             if self._moments is not None:
                 self._moments.load(state.arrays["moments"])
-            self._due, self._owed = int(state.values["due"]), float(state.values["owed"])
-            self._rows = int(state.values["rows"])
+            self._owed, self._rows = float(state.values["owed"]), int(state.values["rows"])
             self._rng.bit_generator.state = state.values["rng"]
         except KeyError as error:
             raise CheckpointError(f"This checkpoint is not one of DQN: it has no {error}.") from error
@@ -188,24 +192,6 @@ class DQNLearner(Learner):
             raise CheckpointError(f"This checkpoint is not one of DQN with these settings: {error}.") from error
         if "replay" in state.arrays:
             self._replay.load(state.arrays["replay"])
-        if not self._enough:
-            self._due = 0
-
-
-def make_replay(config: DQNConfig, columns: Mapping[str, ArraySpec], capacity: int) -> ReplayBuffer:
-    """The configured replay buffer; the memory that it needs is said before the start."""
-    device = None if config.replay_device is None else chosen_device(config.replay_device, "replay_device")
-    if config.prioritized is None:
-        return stated(ReplayBuffer(capacity, columns, device), device)
-    return stated(PrioritizedReplay(capacity, columns, config.prioritized, device), device)
-
-
-def stated(replay: ReplayBuffer, device: torch.device | None) -> ReplayBuffer:
-    """The same, after the memory that it needs was said."""
-    where = "main memory" if device is None else f"the memory of {device}"
-    size, rows = replay.bytes / 2**20, replay.capacity
-    log.info("The replay buffer takes %.0f MB of %s once its %d rows are there.", size, where, rows)
-    return replay
 
 
 def _minibatches(draw: Draw, device: torch.device) -> Iterator[dict[str, Tensor]]:
@@ -216,7 +202,7 @@ def _minibatches(draw: Draw, device: torch.device) -> Iterator[dict[str, Tensor]
 
 
 def _moved(column: Tensor, device: torch.device) -> Tensor:
-    """On the device; through pinned memory where it comes from elsewhere, so that nobody waits for the copy."""
+    """On the device; through pinned memory where it comes from elsewhere, so that the copy delays nothing."""
     if column.device.type == "cpu" and device.type == "cuda":
         return column.pin_memory().to(device, non_blocking=True)
     return column.to(device)

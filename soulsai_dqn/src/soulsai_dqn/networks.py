@@ -8,10 +8,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from soulsai_core import Features
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.convolutions import VectorEncoder
 from soulsai_dqn.encoders import make_encoder
-from soulsai_dqn.features import Features
 from soulsai_dqn.layers import NoisyLinear, dense
 from soulsai_dqn.targets import dueling
 

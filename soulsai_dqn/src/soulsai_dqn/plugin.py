@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from soulsai_core import Actor, AlgorithmPlugin, EnvSpec, Learner
+from soulsai_core import Actor, AlgorithmPlugin, EnvSpec, Learner, Sync
 from soulsai_dqn import presets
 from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.spaces import own_columns
+
+
+def _sync(config: DQNConfig) -> Sync:
+    return Sync(config.max_staleness, config.update_every)
 
 
 def _learner(config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> Learner:
-    from soulsai_dqn.frame_learner import FrameLearner
     from soulsai_dqn.learner import DQNLearner
-    from soulsai_dqn.recurrent_learner import RecurrentLearner
 
-    if config.recurrent is not None:
-        return RecurrentLearner(config, spec, rng)
-    if config.frame_stack is not None:
-        return FrameLearner(config, spec, rng)
     return DQNLearner(config, spec, rng)
 
 
-def _actor(config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> Actor:
+def _actor(config: DQNConfig, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> Actor:
     from soulsai_dqn.actor import DQNActor
-    from soulsai_dqn.frame_actor import FrameActor
-    from soulsai_dqn.recurrent_actor import RecurrentActor
 
-    if config.recurrent is not None:
-        return RecurrentActor(config, spec, rng)
-    if config.frame_stack is not None:
-        return FrameActor(config, spec, rng)
-    return DQNActor(config, spec, rng)
+    return DQNActor(config, spec, rng, explore)
 
 
 def _named(name: str, config: type[DQNConfig]) -> AlgorithmPlugin:
-    return AlgorithmPlugin(name=name, config=config, learner=_learner, actor=_actor)
+    return AlgorithmPlugin(name, config, sync=_sync, learner=_learner, actor=_actor, columns=own_columns)
 
 
 plugin = _named("dqn", presets.SampleEfficientConfig)

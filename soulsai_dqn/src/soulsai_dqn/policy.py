@@ -7,10 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from soulsai_core import Arrays
+from soulsai_core import VECTOR, Arrays
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.noise import NoisyDense
-from soulsai_dqn.normalization import normalized
 
 _ZERO = np.zeros((), np.float32)
 _EPSILON = 1e-5
@@ -24,6 +23,13 @@ class Policy(Protocol):
 
     def many(self, observations: Arrays) -> np.ndarray:
         """Q-values (n, actions) for name -> (n, *shape)."""
+
+
+class RecurrentPolicy(Protocol):
+    """Weights that answer with Q-values, and remember."""
+
+    def step(self, observations: Arrays, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Q-values (n, actions) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
 
 
 class NumpyQ:
@@ -60,7 +66,7 @@ class NumpyQ:
 
     def one(self, observations: Arrays) -> np.ndarray:
         """Q-values (actions,) for one observation, name -> (1, *shape)."""
-        self._first[:] = observations["observation"][0]
+        self._first[:] = observations[VECTOR][0]
         if self._norms:
             for (dot, matrix, place), (scale, shift) in zip(self._hidden, self._norms, strict=True):
                 dot(matrix, place)
@@ -75,7 +81,7 @@ class NumpyQ:
 
     def many(self, observations: Arrays) -> np.ndarray:
         """Q-values (n, actions) for observations name -> (n, *shape)."""
-        x = observations["observation"]
+        x = observations[VECTOR]
         x = dense_forward(x, [(matrix[:-1], matrix[-1]) for matrix in self._layers[:-1]], self._norms)
         outputs = x @ self._layers[-1][:-1] + self._layers[-1][-1]
         return outputs if self._finish is None else self._finish(outputs)
@@ -100,30 +106,8 @@ class NoisyQ:
 
     def many(self, observations: Arrays) -> np.ndarray:
         """Q-values (n, actions) for observations name -> (n, *shape)."""
-        x = noisy_forward(observations["observation"], self._layers[:-1], self._norms)
+        x = noisy_forward(observations[VECTOR], self._layers[:-1], self._norms)
         return self._finish(self._layers[-1](x))
-
-
-class NormalizedQ:
-    """Another policy that sees vectors less their mean, over their deviation.
-
-    Args:
-        arrays: with "normalizer.mean" and "normalizer.scale".
-    """
-
-    def __init__(self, policy: Policy, arrays: Arrays) -> None:
-        self._policy, self._arrays = policy, arrays
-
-    def one(self, observations: Arrays) -> np.ndarray:
-        """Q-values (actions,) for one observation, name -> (1, *shape)."""
-        return self._policy.one(self._seen(observations))
-
-    def many(self, observations: Arrays) -> np.ndarray:
-        """Q-values (n, actions) for observations name -> (n, *shape)."""
-        return self._policy.many(self._seen(observations))
-
-    def _seen(self, observations: Arrays) -> Arrays:
-        return {**observations, "observation": normalized(observations["observation"], self._arrays)}
 
 
 def norms_of(arrays: Arrays, config: DQNConfig) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from soulsai_core import Features
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.features import Features
 from soulsai_dqn.gradients import Batch, Gradient, Outcome, observed
 from soulsai_dqn.heads import Head
 from soulsai_dqn.networks import QNetwork
@@ -60,6 +60,14 @@ class RecurrentQNetwork(QNetwork):
 def _parts(state: Tensor) -> tuple[Tensor, ...]:
     """Output and cell, (1, n, width) each, of (n, 2 * width)."""
     return tuple(part.contiguous().unsqueeze(0) for part in state.chunk(2, dim=1))
+
+
+def make_network(
+    config: DQNConfig, features: Features, actions: int, atoms: int, generator: torch.Generator
+) -> QNetwork:
+    """The configured Q-network, with memory or without."""
+    kind = QNetwork if config.recurrent is None else RecurrentQNetwork
+    return kind(config, features, actions, atoms, generator)
 
 
 class SequenceGradient(Gradient):

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 
-from soulsai_core import Arrays
+from soulsai_core import VECTOR, Arrays, lstm_step
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.features import VECTOR
 from soulsai_dqn.noise import NoisyDense
-from soulsai_dqn.normalization import MEAN, normalized
 from soulsai_dqn.policy import NoisyQ, NumpyQ, Policy, dense_forward, noisy_forward, norms_of
-
-
-class RecurrentPolicy(Protocol):
-    """Weights that answer with Q-values, and remember."""
-
-    def step(self, observations: Arrays, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Q-values (n, actions) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
 
 
 class RecurrentQ:
@@ -31,11 +21,9 @@ class RecurrentQ:
     """
 
     def __init__(self, arrays: Arrays, config: DQNConfig, actions: int, rng: np.random.Generator | None) -> None:
-        assert config.recurrent is not None
         depth = len(config.hidden)
-        self._arrays = arrays
         self._hidden = _hidden(arrays, config, rng)
-        self._inputs, self._state = arrays["lstm.weight_ih_l0"].T, arrays["lstm.weight_hh_l0"].T
+        self._inputs, self._recurrent = arrays["lstm.weight_ih_l0"].T, arrays["lstm.weight_hh_l0"].T
         self._bias = arrays["lstm.bias_ih_l0"] + arrays["lstm.bias_hh_l0"]
         before, last = f"layers.{depth}.", "layers.0."
         head = {last + name.removeprefix(before): array for name, array in arrays.items() if name.startswith(before)}
@@ -44,15 +32,9 @@ class RecurrentQ:
 
     def step(self, observations: Arrays, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Q-values (n, actions) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
-        observation = observations[VECTOR]
-        x = normalized(observation, self._arrays) if MEAN in self._arrays else observation
-        x = self._hidden(x)
-        output, cell = np.split(state, 2, axis=1)
-        gates = x @ self._inputs + output @ self._state + self._bias
-        enter, forget, new, leave = np.split(gates, 4, axis=1)
-        cell = _sigmoid(forget) * cell + _sigmoid(enter) * np.tanh(new)
-        output = _sigmoid(leave) * np.tanh(cell)
-        return self._head.many({"observation": output}), np.concatenate([output, cell], axis=1)
+        x = self._hidden(observations[VECTOR])
+        state = lstm_step(x, state, self._inputs, self._recurrent, self._bias)
+        return self._head.many({VECTOR: state[:, : state.shape[1] // 2]}), state
 
 
 def _hidden(arrays: Arrays, config: DQNConfig, rng: np.random.Generator | None) -> Callable[[np.ndarray], np.ndarray]:
@@ -63,7 +45,3 @@ def _hidden(arrays: Arrays, config: DQNConfig, rng: np.random.Generator | None) 
         return lambda x: noisy_forward(x, noisy, norms)
     layers = [(arrays[f"layers.{i}.weight"].T, arrays[f"layers.{i}.bias"]) for i in range(depth)]
     return lambda x: dense_forward(x, layers, norms)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(0.5 * x))

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 Values = TypeVar("Values", "float", "np.ndarray", "torch.Tensor")
 
 
-def shrunk(x: Values, epsilon: float | None) -> Values:
+def rescaled(x: Values, epsilon: float | None) -> Values:
     """h(x); x itself where epsilon is None."""
     if epsilon is None:
         return x
     return x * (1 / ((abs(x) + 1) ** 0.5 + 1) + epsilon)
 
 
-def grown(x: Values, epsilon: float | None) -> Values:
-    """The inverse of `shrunk`."""
+def unrescaled(x: Values, epsilon: float | None) -> Values:
+    """The inverse of `rescaled`."""
     if epsilon is None:
         return x
     y = abs(x) + (1 + epsilon)

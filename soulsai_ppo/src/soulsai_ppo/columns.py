@@ -1,52 +1,37 @@
-"""The columns of PPO's samples. What values and log-probabilities were need not be sent: the learner still has the very
-weights that acted, and computes them for all rows at once."""
+"""The columns that PPO has beside those of all steps.
+
+What values and log-probabilities were need not be sent: the learner still has the very weights that acted, and computes
+them for all rows at once.
+"""
 
 from __future__ import annotations
 
-from soulsai_core import ArraySpec, EnvSpec
-from soulsai_ppo.config import PPOConfig
-from soulsai_ppo.distributions import Distribution
-from soulsai_ppo.features import Features
+import math
 
-ACTION = "action"
-"""The raw action, as drawn from the distribution."""
-REWARD = "reward"
-TERMINATED = "terminated"
-CUT = "cut"
-"""The episode did not terminate here, but no row of this rollout follows: truncation, or the rollout's end."""
-NEXT_VALUE = "next_value"
-"""Where cut, the value of the observation that the action led to; else 0."""
+from soulsai_core import ArraySpec, Continuous, EnvSpec
+from soulsai_ppo.config import PPOConfig
+
+RAW = "raw"
+"""A continuous action as it was drawn, before it was clipped or squashed; flat. Sent."""
+STATE = "state"
+"""The LSTM's output and cell before the step. Sent with every `sequence_length`-th action of a model, 0 elsewhere."""
+
 ENV = "env"
 """Which of the client's environments."""
-POSITION = "position"
-"""The row's number in its client's rollout, from 0."""
-LAST = "last"
-"""No row of this rollout has a higher number."""
-MASK = "mask"
-STATE = "state"
-"""The LSTM's output and cell before this step."""
-RESET = "reset"
-"""Not sent: the learner sees where an episode began within a rollout."""
-
-_MOST_ENVS = 2**16
+TERMINATED = "terminated"
+LEARNED = "learned"
+"""The row is learned from. Others are there for what they observed: their value, and what a memory makes of them."""
+START = "start"
+"""An episode begins with the row."""
+BEGINS = "begins"
+"""A sequence for the LSTM begins with the row: its state is stored, or nothing is known of what came before."""
 
 
-def sample_columns(
-    config: PPOConfig, spec: EnvSpec, features: Features, distribution: Distribution
-) -> dict[str, ArraySpec]:
-    """name -> spec of one row; mask and state only where there are any."""
-    columns = features.columns() | {
-        ACTION: distribution.raw,
-        REWARD: ArraySpec((), "float32"),
-        TERMINATED: ArraySpec((), "bool"),
-        CUT: ArraySpec((), "bool"),
-        NEXT_VALUE: ArraySpec((), "float32"),
-        ENV: ArraySpec((), "int32", 0, _MOST_ENVS - 1),
-        POSITION: ArraySpec((), "int32", 0, config.rollout + _MOST_ENVS - 1),
-        LAST: ArraySpec((), "bool"),
-    }
-    if spec.masked:
-        columns[MASK] = ArraySpec((distribution.size,), "bool")
+def own_columns(config: PPOConfig, spec: EnvSpec) -> dict[str, ArraySpec]:
+    """name -> spec of one row of what actors add to steps."""
+    columns = {}
+    if isinstance(spec.action, Continuous):
+        columns[RAW] = ArraySpec((math.prod(spec.action.shape),), "float32")
     if config.lstm is not None:
-        columns[STATE] = ArraySpec((2 * config.lstm,), "float32")
+        columns[STATE] = ArraySpec((2 * config.lstm,), "float32", sparse=True)
     return columns

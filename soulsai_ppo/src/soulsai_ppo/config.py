@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from soulsai_core import Settings
 
 
-class PPOConfig(BaseModel):
+class PPOConfig(Settings):
     """Clipped PPO (Schulman et al. 2017) in synchronous rounds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rollout: int = Field(
         default=2048, ge=1, description="Environment steps of a round; the clients that are there share them equally."
@@ -79,6 +79,11 @@ class PPOConfig(BaseModel):
     threads: int = Field(
         default=1, ge=1, description="Threads of one gradient step; more than one are slower but for images."
     )
+
+    @property
+    def required_clients(self) -> int:
+        """Rollouts that a round needs."""
+        return self.min_clients if self.on_lost_client == "continue" else self.clients
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

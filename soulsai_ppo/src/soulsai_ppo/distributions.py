@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_core import ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete, SpaceError
+from soulsai_core import Continuous, Discrete, EnvSpec, MultiDiscrete, SpaceError
 from soulsai_ppo.config import PPOConfig
 
 _FORBIDDEN = -1e9
@@ -34,12 +34,10 @@ class Distribution(ABC):
     Attributes:
         size: width of the head.
         parameters: number of log deviations.
-        raw: spec of one raw action.
     """
 
     size: int
     parameters: int = 0
-    raw: ArraySpec
 
     @abstractmethod
     def sample(
@@ -116,7 +114,6 @@ class Categorical(Distribution):
 
     def __init__(self, n: int) -> None:
         self.size = n
-        self.raw = ArraySpec((), "int64", 0, n - 1)
 
     def sample(
         self, head: np.ndarray, log_std: np.ndarray, masks: np.ndarray | None, rng: np.random.Generator
@@ -150,7 +147,6 @@ class MultiCategorical(Distribution):
 
     def __init__(self, nvec: tuple[int, ...]) -> None:
         self.size = sum(nvec)
-        self.raw = ArraySpec((len(nvec),), "int64", 0, max(nvec) - 1)
         ends = np.cumsum(nvec).tolist()
         self._parts = [(slice(end - n, end), Categorical(n)) for end, n in zip(ends, nvec, strict=True)]
         self._limits = np.array(nvec) - 1
@@ -196,7 +192,6 @@ class Gaussian(Distribution):
 
     def __init__(self, action: Continuous) -> None:
         self.size = self.parameters = int(np.prod(action.shape, dtype=np.int64))
-        self.raw = ArraySpec((self.size,), "float32")
         self._shape = action.shape
         self._low = np.array([-np.inf if bound is None else bound for bound in action.low], np.float32)
         self._high = np.array([np.inf if bound is None else bound for bound in action.high], np.float32)

@@ -1,4 +1,4 @@
-"""Generalized advantage estimation (Schulman et al. 2016, equation 16) over all sequences of a round at once."""
+"""Generalized advantage estimation (Schulman et al. 2016, equation 16) over all streams of a round at once."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ import numpy as np
 def advantages(
     reward: np.ndarray,
     value: np.ndarray,
-    next_value: np.ndarray,
     terminated: np.ndarray,
-    cut: np.ndarray,
-    gamma: float,
+    learned: np.ndarray,
+    gamma: float | np.ndarray,
     gae_lambda: float,
 ) -> np.ndarray:
-    """float64 (steps,) for steps that lie one sequence after another, each in the order of time.
+    """float64 (rows,); of rows that are not learned from it has no meaning.
 
     A_t = d_t + gamma * lambda * A_{t+1} with d_t = r_t + gamma * V(s_{t+1}) - V(s_t). After a termination there is
-    nothing, V(s_{t+1}) = 0. A truncation bootstraps from the observation that ended the episode (Pardo et al. 2018).
-    At both, and where a sequence ends, the sum does not go on: nothing runs into the next episode.
+    nothing, V(s_{t+1}) = 0. The sum ends at a termination, and where the next row is not learned from: what was
+    observed there is only bootstrapped from (Pardo et al. 2018). So nothing runs into the next episode.
 
     Args:
-        reward, value: (steps,) r_t and V(s_t).
-        next_value: (steps,) V(s_{t+1}) where `cut`; what it holds elsewhere does not matter.
-        terminated: bool (steps,), the episode ended in a terminal state.
-        cut: bool (steps,), the next row is not this one's successor though the episode did not terminate: truncation,
-            and the end of a sequence. The last row is terminated or cut.
+        reward, value: (rows,) r_t and V(s_t).
+        terminated: bool (rows,), the episode ended in a terminal state.
+        learned: bool (rows,). After each such row that did not terminate lies the one with what it led to.
+        gamma: discount of one step, or of each (rows,).
     """
-    following = np.empty(len(value), np.float64)
+    following = np.zeros(len(value))
     following[:-1] = value[1:]
-    following[-1:] = 0.0
-    following = np.where(cut, next_value, following)
     following[terminated] = 0.0
     delta = reward.astype(np.float64) + gamma * following - value
-    factor = np.where(terminated | cut, 0.0, gamma * gae_lambda)
+    factor = np.zeros(len(value))
+    factor[:-1] = learned[:-1] & learned[1:] & ~terminated[:-1]
+    factor *= gamma * gae_lambda
     return discounted_sums(delta, factor)
 
 
 def discounted_sums(x: np.ndarray, factor: np.ndarray) -> np.ndarray:
     """y_t = x_t + factor_t * y_{t+1}, by doubling: after k rounds each y_t holds its first 2^k terms (Hillis and Steele
     1986). It ends as soon as all further terms are 0, that is after log2 of the longest sequence."""
-    y, factor, reach = x.astype(np.float64), factor.astype(np.float64), 1
+    y = x.astype(np.float64)
+    factor = factor.astype(np.float64)
+    reach = 1
     while reach < len(y) and factor.any():
         y[:-reach] += factor[:-reach] * y[reach:]
         following = factor[reach:].copy()

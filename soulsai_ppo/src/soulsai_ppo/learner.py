@@ -10,22 +10,36 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from soulsai_core import Arrays, CheckpointError, EnvSpec, Learner, SampleBatch, State, Sync
-from soulsai_ppo.actor import INVERSE, MEAN, ROLLOUT
-from soulsai_ppo.columns import CUT, REWARD, TERMINATED, sample_columns
+from soulsai_core import (
+    DURATION,
+    REWARD,
+    VECTOR,
+    Arrays,
+    CheckpointError,
+    EnvSpec,
+    Features,
+    Learner,
+    RunningMoments,
+    State,
+    StepBatch,
+    normalized,
+)
+from soulsai_ppo.columns import LEARNED
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.distributions import distribution_for
 from soulsai_ppo.experience import Experience, joined
-from soulsai_ppo.features import VECTOR, Features
-from soulsai_ppo.model import make_model
-from soulsai_ppo.normalization import RewardScaler, RunningMoments, normalize
-from soulsai_ppo.parameters import initialize, shapes_of
+from soulsai_ppo.mlp import NumpyModel
+from soulsai_ppo.model import Model
+from soulsai_ppo.normalization import RewardScaler
+from soulsai_ppo.parameters import INVERSE, MEAN, Shapes, initialize, shapes_of
 from soulsai_ppo.rounds import Rounds
 from soulsai_ppo.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
 _TELL_AFTER = 5.0
+_MOST_ENVIRONMENTS = 1024
+"""Of one client: the last step may make so many more rows than it was asked for."""
 
 
 class PPOLearner(Learner):
@@ -42,20 +56,19 @@ class PPOLearner(Learner):
         rng: np.random.Generator,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        features, distribution = Features(spec), distribution_for(spec, config)
-        shapes = shapes_of(config, features, distribution)
-        needed = config.min_clients if config.on_lost_client == "continue" else config.clients
-        self.sync = Sync(max_staleness=1, rows_per_iteration=config.rollout, required_clients=needed)
-        self.columns = sample_columns(config, spec, features, distribution)
+        distribution = distribution_for(spec, config)
         self._config = config
         self._rng = rng
         self._clock = clock
-        self._model = make_model(shapes, features, config)
+        self._observations = frozenset(spec.observations)
+        self._features = Features(spec)
+        self._model = make_model(shapes_of(config, self._features, distribution), self._features, config)
         initialize(self._model.parameters.views, config, rng)
         self._trainer = Trainer(self._model, distribution, config, rng)
-        self._observed = RunningMoments((features.size,))
-        self._rewards = RewardScaler(config.gamma, config.reward_clip)
-        self._rounds = Rounds(needed, config.round_timeout_s, clock)
+        self._observed = RunningMoments((self._features.size,))
+        self._rewards = RewardScaler(config.reward_clip)
+        most = config.rollout + _MOST_ENVIRONMENTS
+        self._rounds = Rounds(config.required_clients, config.round_timeout_s, clock, most)
         self._steps = 0
         self._restarts = 0
         self._players = config.clients
@@ -78,8 +91,11 @@ class PPOLearner(Learner):
         self._lost = self._lost or bool(self._rounds.present - clients)
         self._rounds.clients_changed(clients)
 
-    def add(self, batch: SampleBatch, client: str) -> None:
-        self._rounds.add(batch, client)
+    def add(self, steps: StepBatch, client: str) -> None:
+        self._rounds.add(steps, client)
+
+    def quota(self) -> int:
+        return math.ceil(self._config.rollout / self._players)
 
     def ready(self) -> bool:
         self._tell_of_missing()
@@ -102,14 +118,14 @@ class PPOLearner(Learner):
             log.warning(
                 "Waiting for %d more client%s: a round needs %d, there now: %d. Start another one, or set "
                 "algorithm.config.clients, or algorithm.config.on_lost_client to continue.",
-                missing, "" if missing == 1 else "s", self.sync.required_clients, len(self._rounds.present),
+                missing, "" if missing == 1 else "s", self._config.required_clients, len(self._rounds.present),
             )  # fmt: skip
 
     # -- updates
 
     def update(self) -> Mapping[str, float]:
         if self._rounds.complete:
-            self._report = self._learn()
+            self._report = self._report | self._learn()
         else:
             self._restarts += 1
             log.warning(
@@ -117,36 +133,36 @@ class PPOLearner(Learner):
                 self._rounds.completed,
             )
         self._rounds.begin()
-        self._players = max(len(self._rounds.expected), self.sync.required_clients)
+        self._players = max(len(self._rounds.expected), self._config.required_clients)
         return {**self._report, "rounds_restarted": float(self._restarts)}
 
     def _learn(self) -> dict[str, float]:
         report = {"rollout_seconds": self._rounds.seconds, "waited_seconds": self._rounds.waited_seconds}
         rollouts = self._rounds.take()
         experience = joined(rollouts)
-        seen = self._normalize(experience)
-        report |= self._trainer.train(experience, self._progress())
-        if seen is not None:
-            self._observed.update(seen)
-        self._steps += len(experience)
-        return report | {"round_clients": float(len(rollouts)), "round_steps": float(len(experience))}
+        learned = len(experience)
+        if learned:  # clients may have left all their rows out
+            report |= self._train(experience)
+        self._steps += learned
+        return report | {"round_clients": float(len(rollouts)), "round_steps": float(learned)}
 
-    def _normalize(self, experience: Experience) -> np.ndarray | None:
-        """Scale rewards, and observations as the actors did; their moments take the round in only afterwards, so that
-        the update sees what the actors saw. Returns the observations as they were."""
-        rows, config = experience.rows, self._config
+    def _train(self, experience: Experience) -> dict[str, float]:
+        """Scale rewards, and observations as the actors did, and train. The moments of observations take the round in
+        only afterwards, so that the update sees what the actors saw."""
+        config = self._config
+        rows = {name: column for name, column in experience.rows.items() if name not in self._observations}
+        rows |= {n: np.ascontiguousarray(column) for n, column in self._features.of(experience.rows).items()}
+        experience = Experience(rows, experience.firsts, experience.owners)
+        discount = config.gamma ** rows.get(DURATION, np.ones(len(rows[REWARD]))).astype(np.float64)
         if config.normalize_rewards:
-            rows[REWARD] = self._rewards.scale(
-                rows[REWARD], rows[TERMINATED], rows[CUT], experience.starts, experience.owners
-            )
+            rows[REWARD] = self._rewards.scale(experience, discount)
         if not config.normalize_observations or VECTOR not in rows:
-            return None
+            return self._trainer.train(experience, discount, self._progress())
         seen = rows[VECTOR]
-        rows[VECTOR] = normalize(seen, *self._scales(), config.observation_clip)
-        return seen
-
-    def _scales(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._observed.mean.astype(np.float32), (1 / self._observed.deviation).astype(np.float32)
+        rows[VECTOR] = normalized(seen, *self._observed.scales(), config.observation_clip)
+        report = self._trainer.train(experience, discount, self._progress())
+        self._observed.update(seen[rows[LEARNED]])
+        return report
 
     def _progress(self) -> float:
         return 0.0 if self._config.anneal_steps is None else min(self._steps / self._config.anneal_steps, 1.0)
@@ -154,12 +170,9 @@ class PPOLearner(Learner):
     # -- what leaves and comes back
 
     def weights(self) -> Arrays:
-        config, arrays = self._config, self._model.parameters.copy()
-        arrays[ROLLOUT] = np.array([math.ceil(config.rollout / self._players)], np.int64)
-        if config.normalize_observations:
-            arrays[MEAN], arrays[INVERSE] = self._scales()
-        if config.normalize_rewards:
-            arrays["reward.deviation"] = np.array([self._rewards.moments.deviation], np.float32)
+        arrays = self._model.parameters.copy()
+        if self._config.normalize_observations:
+            arrays[MEAN], arrays[INVERSE] = self._observed.scales()
         return arrays
 
     def save(self, *, buffer: bool) -> State:
@@ -198,3 +211,12 @@ class PPOLearner(Learner):
             self._rounds.load({client: state.arrays[f"rollout-{index}"] for index, client in enumerate(clients)})
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise CheckpointError(f"This checkpoint is not one of PPO with these settings: {error}") from error
+
+
+def make_model(shapes: Shapes, features: Features, config: PPOConfig) -> Model:
+    """The model that fits: torch is imported only for images and LSTMs."""
+    if features.image is None and config.lstm is None:
+        return NumpyModel(shapes, config.activation)
+    from soulsai_ppo.networks import TorchModel
+
+    return TorchModel(shapes, features, config)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from soulsai_core import Arrays
+from soulsai_core import VECTOR, Arrays
+from soulsai_ppo.model import Model
+from soulsai_ppo.parameters import Shapes
 
 
 class Perceptron:
@@ -26,10 +28,10 @@ class Perceptron:
         self._value = arrays["value.weight"], arrays["value.bias"]
         self._tanh = activation == "tanh"
 
-    def encode(self, x: np.ndarray, tower: int) -> np.ndarray:
-        """The last hidden layer (n, width) of one tower."""
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """The policy's last hidden layer (n, width)."""
         for weight, bias in self._hidden:
-            x = self._activated(x @ weight[tower] + bias[tower])
+            x = self._activated(x @ weight[0] + bias[0])
         return x
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
@@ -81,3 +83,20 @@ class Perceptron:
             flow *= activation
         else:
             flow *= activation > 0
+
+
+class NumpyModel(Model):
+    """Perceptrons."""
+
+    def __init__(self, shapes: Shapes, activation: str) -> None:
+        super().__init__(shapes)
+        self._network = Perceptron(self.parameters.views, activation)
+        self._activations: list[np.ndarray] = []
+
+    def forward(self, rows: Arrays, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        head, value, self._activations = self._network.forward(rows[VECTOR])
+        return head, value
+
+    def backward(self, by_head: np.ndarray, by_value: np.ndarray, by_log_std: np.ndarray) -> None:
+        self._network.backward(self._activations, by_head, by_value, self.gradient.views)
+        self.gradient.views["log_std"][...] = by_log_std

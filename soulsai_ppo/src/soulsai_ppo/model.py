@@ -7,9 +7,6 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from soulsai_core import Arrays
-from soulsai_ppo.config import PPOConfig
-from soulsai_ppo.features import VECTOR, Features
-from soulsai_ppo.mlp import Perceptron
 from soulsai_ppo.parameters import Parameters, Shapes
 
 
@@ -30,7 +27,8 @@ class Model(ABC):
         """The policy's head (n, outputs) and values (n,), kept for `backward`.
 
         Args:
-            rows: columns of n samples; with an LSTM sequence after sequence, each beginning with its stored state.
+            rows: columns of n rows; with an LSTM sequence after sequence, each beginning with its stored state. If they
+                have "learned", there are outputs only for the rows where it is true.
             lengths: int (sequences,), rows of each; None without an LSTM.
         """
 
@@ -41,29 +39,3 @@ class Model(ABC):
     def evaluate(self, rows: Arrays, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """`forward` without the way back."""
         return self.forward(rows, lengths)
-
-
-class NumpyModel(Model):
-    """Perceptrons."""
-
-    def __init__(self, shapes: Shapes, activation: str) -> None:
-        super().__init__(shapes)
-        self._network = Perceptron(self.parameters.views, activation)
-        self._activations: list[np.ndarray] = []
-
-    def forward(self, rows: Arrays, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        head, value, self._activations = self._network.forward(rows[VECTOR])
-        return head, value
-
-    def backward(self, by_head: np.ndarray, by_value: np.ndarray, by_log_std: np.ndarray) -> None:
-        self._network.backward(self._activations, by_head, by_value, self.gradient.views)
-        self.gradient.views["log_std"][...] = by_log_std
-
-
-def make_model(shapes: Shapes, features: Features, config: PPOConfig) -> Model:
-    """The model that fits: torch is imported only for images and LSTMs."""
-    if features.image is None and config.lstm is None:
-        return NumpyModel(shapes, config.activation)
-    from soulsai_ppo.networks import TorchModel
-
-    return TorchModel(shapes, features, config)

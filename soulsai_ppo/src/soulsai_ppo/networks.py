@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from soulsai_core import Arrays
-from soulsai_ppo.columns import RESET, STATE
+from soulsai_core import IMAGE, VECTOR, Arrays, Features
+from soulsai_ppo.columns import LEARNED, START, STATE
 from soulsai_ppo.config import PPOConfig
-from soulsai_ppo.features import IMAGE, VECTOR, Features
 from soulsai_ppo.model import Model
 from soulsai_ppo.parameters import CONVOLUTIONS, Shapes
 
@@ -22,27 +21,27 @@ _CHUNK = 512
 
 
 def encode_image(tensors: Tensors, image: Tensor, tower: int) -> Tensor:
-    """uint8 (n, channels, height, width) becomes float32 (n, 512), scaled to 0 .. 1 first [21, 22]."""
-    x = image.float() / 255
+    """uint8 (n, channels, height, width) becomes float32 (n, 512), scaled to -0.5 .. 0.5 first [21, 22]."""
+    x = image.float().div_(255).sub_(0.5)
     for index, (_, _, stride) in enumerate(CONVOLUTIONS):
         weight, bias = tensors[f"conv.{index}.weight"][tower], tensors[f"conv.{index}.bias"][tower]
         x = torch.relu(functional.conv2d(x, weight, bias, stride=stride))
     return torch.relu(x.flatten(1) @ tensors["dense.weight"][tower] + tensors["dense.bias"][tower])
 
 
-def unroll(tensors: Tensors, x: Tensor, state: Tensor, reset: Tensor) -> Tensor:
+def unroll(tensors: Tensors, x: Tensor, state: Tensor, starts: Tensor) -> Tensor:
     """The LSTM's outputs (n, time, width) over padded sequences; gates in the order input, forget, cell, output.
 
     Args:
         x: (n, time, features).
         state: (n, 2 * width), output and cell before the first step.
-        reset: bool (n, time), an episode begins there, with a state of 0 [33, 34].
+        starts: bool (n, time), an episode begins there, with a state of 0 [33, 34].
     """
     projected = x @ tensors["lstm.input"] + tensors["lstm.bias"]
     output, cell = state.chunk(2, dim=1)
     outputs = []
     for step in range(x.shape[1]):
-        keep = (~reset[:, step]).unsqueeze(1)
+        keep = (~starts[:, step]).unsqueeze(1)
         output, cell = output * keep, cell * keep
         gates = projected[:, step] + output @ tensors["lstm.state"]
         gate_in, forget, new, gate_out = gates.chunk(4, dim=1)
@@ -123,7 +122,10 @@ class TorchModel(Model):
         sequence, step = torch.from_numpy(row_of), torch.from_numpy(step_of)
         padded = x.new_zeros(len(lengths), int(lengths.max()), x.shape[1])
         padded = padded.index_put((sequence, step), x)
-        reset = torch.zeros(padded.shape[:2], dtype=torch.bool)
-        reset[sequence, step] = torch.from_numpy(rows[RESET])
-        outputs = unroll(self._tensors, padded, torch.from_numpy(rows[STATE][first]), reset)
+        starts = torch.zeros(padded.shape[:2], dtype=torch.bool)
+        starts[sequence, step] = torch.from_numpy(rows[START])
+        outputs = unroll(self._tensors, padded, torch.from_numpy(rows[STATE][first]), starts)
+        if LEARNED in rows:
+            learned = torch.from_numpy(rows[LEARNED])
+            sequence, step = sequence[learned], step[learned]
         return outputs[sequence, step]

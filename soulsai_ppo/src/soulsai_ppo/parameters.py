@@ -11,12 +11,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from soulsai_core import Arrays
+from soulsai_core import Arrays, Features
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.distributions import Distribution
-from soulsai_ppo.features import Features
 
 Shapes = dict[str, tuple[int, ...]]
+
+MEAN, INVERSE = "observation.mean", "observation.inverse"
+"""Beside the parameters, where observations are normalized: their mean, and 1 over their deviation."""
 
 CONVOLUTIONS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 """Channels, kernel and stride of each layer."""

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from soulsai_core import Actor, AlgorithmPlugin, EnvSpec, Learner
+from soulsai_core import Actor, AlgorithmPlugin, EnvSpec, Learner, Sync
+from soulsai_ppo.columns import own_columns
 from soulsai_ppo.config import PPOConfig
+
+
+def _sync(config: PPOConfig) -> Sync:
+    return Sync(max_staleness=1, rows_per_iteration=config.rollout, required_clients=config.required_clients)
 
 
 def _learner(config: PPOConfig, spec: EnvSpec, rng: np.random.Generator) -> Learner:
@@ -14,10 +19,10 @@ def _learner(config: PPOConfig, spec: EnvSpec, rng: np.random.Generator) -> Lear
     return PPOLearner(config, spec, rng)
 
 
-def _actor(config: PPOConfig, spec: EnvSpec, rng: np.random.Generator) -> Actor:
+def _actor(config: PPOConfig, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> Actor:
     from soulsai_ppo.actor import PPOActor
 
-    return PPOActor(config, spec, rng)
+    return PPOActor(config, spec, rng, explore)
 
 
-plugin = AlgorithmPlugin(name="ppo", config=PPOConfig, learner=_learner, actor=_actor)
+plugin = AlgorithmPlugin(name="ppo", config=PPOConfig, sync=_sync, learner=_learner, actor=_actor, columns=own_columns)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from soulsai_core import Arrays, SampleBatch
+from soulsai_core import ITERATION, Arrays, StepBatch
 from soulsai_ppo.assembly import Assembly
 
 _PATIENCE = 1.0
@@ -25,18 +25,20 @@ class Rounds:
         needed: rollouts that a round needs.
         timeout: seconds without a new row after which a round is stalled.
         clock: monotonic seconds.
+        most: rows that one rollout may have.
 
     Attributes:
         present: the clients that are there.
         expected: those of them that the round waits for, as long as they can be heard.
     """
 
-    def __init__(self, needed: int, timeout: float, clock: Callable[[], float]) -> None:
+    def __init__(self, needed: int, timeout: float, clock: Callable[[], float], most: int) -> None:
         self.present: frozenset[str] = frozenset()
         self.expected: frozenset[str] = frozenset()
         self._needed = needed
         self._timeout = timeout
         self._clock = clock
+        self._most = most
         self._growing: dict[str, Assembly] = {}
         self._complete: dict[str, Arrays] = {}
         self._heard: dict[str, float] = {}
@@ -66,17 +68,15 @@ class Rounds:
             del self._growing[client]
         self._moved = self._clock()
 
-    def add(self, batch: SampleBatch, client: str) -> None:
-        """Take in rows of one client, of one iteration or several."""
-        self._iteration = max(self._iteration, int(batch.iteration.max()))
-        if batch.iteration.min() != self._iteration:
-            batch = batch.select(batch.iteration == self._iteration)
-            if not len(batch):
-                return
+    def add(self, steps: StepBatch, client: str) -> None:
+        """Take in rows of one client; those of older iterations are ignored."""
+        self._iteration = int(steps.segments[:, ITERATION].max(initial=self._iteration))
+        if steps.closed is not None:
+            self._iteration = max(self._iteration, steps.closed.iteration)
         assembly = self._growing.get(client)
         if assembly is None or assembly.iteration < self._iteration:
-            assembly = self._growing[client] = Assembly(self._iteration)
-        if assembly.complete or not assembly.add(batch):
+            assembly = self._growing[client] = Assembly(self._iteration, self._most)
+        if assembly.complete or not assembly.add(steps):
             return
         now = self._heard[client] = self._moved = self._clock()
         if assembly.complete:
@@ -90,20 +90,31 @@ class Rounds:
             self._enough_at = now
 
     @property
+    def _torn(self) -> set[str]:
+        """Those who wait for new weights although some of their rows were lost."""
+        return {client for client, assembly in self._growing.items() if assembly.torn}
+
+    @property
+    def _playing(self) -> frozenset[str]:
+        """Those expected who may still complete their rollouts."""
+        return self.expected - self._complete.keys() - self._torn
+
+    @property
     def complete(self) -> bool:
         """There is enough, and no expected client that can be heard is still playing."""
         if self._enough_at is None:
             return False
-        now, patience = self._clock(), max(_PATIENCE, self._enough_at - self._began)
-        playing = self.expected - self._complete.keys()
-        return all(now - self._heard.get(client, self._began) > patience for client in playing)
+        now = self._clock()
+        patience = max(_PATIENCE, self._enough_at - self._began)
+        return all(now - self._heard.get(client, self._began) > patience for client in self._playing)
 
     @property
     def stalled(self) -> bool:
         """Enough clients are there, and nothing comes any more: something was lost, surely or very likely."""
-        torn = any(assembly.torn for assembly in self._growing.values())
-        waited = self._clock() - self._moved > (_PATIENCE if torn else self._timeout)
-        return waited and not self.missing and not self.complete
+        if self.missing or self.complete:
+            return False
+        torn, waited = bool(self._torn), self._clock() - self._moved
+        return (torn and not self._playing) or waited > (_PATIENCE if torn else self._timeout)
 
     @property
     def missing(self) -> int:

@@ -6,20 +6,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from soulsai_core import Arrays
+from soulsai_core import ACTION, MASK, REWARD, Arrays
 from soulsai_ppo.adam import Adam
-from soulsai_ppo.columns import ACTION, CUT, MASK, NEXT_VALUE, RESET, REWARD, STATE, TERMINATED
+from soulsai_ppo.columns import LEARNED, RAW, TERMINATED
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.distributions import Distribution
 from soulsai_ppo.experience import Experience
-from soulsai_ppo.features import IMAGE, VECTOR
 from soulsai_ppo.gae import advantages
 from soulsai_ppo.losses import explained_variance, normalized, policy_loss, value_loss
-from soulsai_ppo.minibatches import Minibatch, Sequences, shuffled_rows
+from soulsai_ppo.minibatches import INPUTS, Minibatch, sequence_lengths, shuffled_rows, shuffled_sequences
 from soulsai_ppo.model import Model
 
 _OLD_LOG_PROB, _OLD_VALUE, _ADVANTAGE, _TARGET = "old_log_prob", "old_value", "advantage", "target"
-_LEARNED_FROM = (VECTOR, IMAGE, ACTION, MASK, STATE, RESET)
 _MEASURED = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "gradient_norm")
 _KL = _MEASURED.index("approx_kl")
 
@@ -38,44 +36,45 @@ class Trainer:
         self._config = config
         self._rng = rng
 
-    def train(self, experience: Experience, progress: float) -> dict[str, float]:
+    def train(self, experience: Experience, discount: np.ndarray, progress: float) -> dict[str, float]:
         """Train on one round; its observations and rewards are normalized already.
 
         Args:
+            discount: (rows,), of what follows each row.
             progress: 0 at the beginning of training, 1 where learning rate and clip have fallen to 0.
 
         Returns: means over the gradient steps and other numbers to report.
         """
         config = self._config
-        sequences = None
-        if config.lstm is not None:
-            sequences = Sequences(len(experience), experience.starts, config.sequence_length)
-        columns = self._prepare(experience, sequences)
+        lengths = None if config.lstm is None else sequence_lengths(experience.rows)
+        columns = self._prepare(experience.rows, lengths, discount)
         learning_rate = config.learning_rate * (1 - progress)
         clip = config.clip * (1 - progress) if config.anneal_clip else config.clip
         measured: list[tuple[float, ...]] = []
         epochs = 0
         while epochs < config.epochs:
-            epoch = [self._step(part, learning_rate, clip) for part in self._deal(columns, sequences)]
+            epoch = [self._step(part, learning_rate, clip) for part in self._deal(columns, lengths)]
             measured += epoch
             epochs += 1
             if config.target_kl is not None and np.mean([step[_KL] for step in epoch]) > config.target_kl:
                 break
         report = dict(zip(_MEASURED, np.mean(measured, axis=0).tolist(), strict=True))
+        learned = columns[LEARNED]
         return report | {
-            "explained_variance": explained_variance(columns[_OLD_VALUE], columns[_TARGET]),
+            "explained_variance": explained_variance(columns[_OLD_VALUE][learned], columns[_TARGET][learned]),
             "learning_rate": learning_rate,
             "epochs": float(epochs),
         }
 
-    def _prepare(self, experience: Experience, sequences: Sequences | None) -> Arrays:
+    def _prepare(self, rows: Arrays, lengths: np.ndarray | None, discount: np.ndarray) -> Arrays:
         """What gradient steps need of each row: inputs, action, and the old policy's opinion of it."""
-        rows, config = experience.rows, self._config
-        columns = {name: rows[name] for name in _LEARNED_FROM if name in rows}
-        head, value = self._model.evaluate(columns, None if sequences is None else sequences.lengths)
-        likelihood = self._distribution.evaluate(head, self._log_std, rows[ACTION], rows.get(MASK))
+        columns = {name: rows[name] for name in INPUTS if name in rows}
+        head, value = self._model.evaluate(columns, lengths)
+        columns |= {name: rows[name] for name in (LEARNED, MASK) if name in rows}
+        columns[ACTION] = rows[RAW] if RAW in rows else rows[ACTION]
+        likelihood = self._distribution.evaluate(head, self._log_std, columns[ACTION], rows.get(MASK))
         advantage = advantages(
-            rows[REWARD], value, rows[NEXT_VALUE], rows[TERMINATED], rows[CUT], config.gamma, config.gae_lambda
+            rows[REWARD], value, rows[TERMINATED], rows[LEARNED], discount, self._config.gae_lambda
         ).astype(np.float32)
         return columns | {
             _OLD_LOG_PROB: likelihood.log_prob,
@@ -84,10 +83,10 @@ class Trainer:
             _TARGET: advantage + value,
         }
 
-    def _deal(self, columns: Arrays, sequences: Sequences | None) -> Iterator[Minibatch]:
-        if sequences is None:
+    def _deal(self, columns: Arrays, lengths: np.ndarray | None) -> Iterator[Minibatch]:
+        if lengths is None:
             return shuffled_rows(columns, self._config.minibatch_size, self._rng)
-        return sequences.shuffled(columns, self._config.minibatch_size, self._rng)
+        return shuffled_sequences(columns, lengths, self._config.minibatch_size, self._rng)
 
     def _step(self, minibatch: Minibatch, learning_rate: float, clip: float) -> tuple[float, ...]:
         """One gradient step; returns the numbers named in _MEASURED."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from soulsai_core import Arrays, load_agent
 
-Agent = Callable[[Arrays, np.ndarray], int]
-"""(observations of one row, bool (1, actions)) -> action."""
+Agent = Callable[[Arrays, np.ndarray, np.ndarray], int]
+"""(observations of one row, bool (1, actions) of valid actions, bool (1,): a fight begins) -> action."""
 
 LIGHT_ATTACK, NOTHING = 16, 19
 
@@ -18,12 +18,12 @@ LIGHT_ATTACK, NOTHING = 16, 19
 def random_agent(seed: int | None) -> Agent:
     """Any valid action."""
     rng = np.random.default_rng(seed)
-    return lambda _observations, masks: int(rng.choice(np.flatnonzero(masks[0])))
+    return lambda _observations, masks, _starts: int(rng.choice(np.flatnonzero(masks[0])))
 
 
 def attacker(_seed: int | None) -> Agent:
     """Strikes whenever it can, and does nothing else."""
-    return lambda _observations, masks: LIGHT_ATTACK if masks[0, LIGHT_ATTACK] else NOTHING
+    return lambda _observations, masks, _starts: LIGHT_ATTACK if masks[0, LIGHT_ATTACK] else NOTHING
 
 
 YARDSTICKS = {"random": random_agent, "attack": attacker}
@@ -33,5 +33,5 @@ def find_agent(name: str, seed: int | None) -> Agent:
     """A yardstick by its name, or a trained model by the folder of its training or of its checkpoint."""
     if name in YARDSTICKS:
         return YARDSTICKS[name](seed)
-    actor = load_agent(Path(name), seed=seed).actor
-    return lambda observations, masks: int(actor.act(observations, masks)[0])
+    trained = load_agent(Path(name), seed=seed)
+    return lambda observations, masks, starts: int(trained.act(observations, masks, starts)[0])

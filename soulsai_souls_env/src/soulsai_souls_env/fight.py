@@ -53,10 +53,12 @@ class Ring:
         """From the first to the last step."""
         observation, info = self._env.reset()
         moments, total, ended = [], 0.0, False
+        starts = np.ones(1, np.bool_)
         while not ended:
             mask = np.zeros((1, self._env.action_space.n), np.bool_)  # type: ignore[attr-defined]
             mask[0, info["allowed_actions"]] = True
-            action = agent({"observation": observation[None]}, mask)
+            action = agent({"observation": observation[None]}, mask, starts)
+            starts = np.zeros(1, np.bool_)
             observation, reward, terminated, truncated, info = self._env.step(action)
             total, ended = total + float(reward), terminated or truncated
             if self._watched:

@@ -11,31 +11,24 @@ from soulsai_core.client import Client
 from soulsai_core.config import ClientSettings
 from soulsai_core.contracts import Actor
 from soulsai_core.errors import EnvironmentFailure, TransportError
-from soulsai_core.messages import ArraySpec, Discrete, EnvSpec, Episode, Progress, SampleBatch, Weights
+from soulsai_core.messages import ArraySpec, Discrete, EnvSpec, Episode, Progress, Weights
+from soulsai_core.steps import ITERATION, step_columns
 from soulsai_core.testing.scripted import ScriptedEnvironment
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
-from soulsai_core.wire import SampleDecoder, encode_weights
+from soulsai_core.wire import StepDecoder, encode_weights
 
 PATIENCE = 20
 SPEC = EnvSpec("Toy-v0", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
-COLUMNS = {"step": ArraySpec((), "int64"), "truncated": ArraySpec((), "bool")}
+COLUMNS = step_columns(SPEC, {"step": ArraySpec((), "int64")}, 1e6)
 
 
 class NumberingActor(Actor):
-    """Its samples are numbered steps, so that lost, doubled and disordered ones are seen."""
+    """It numbers what it chooses, so that lost, doubled and disordered rows are seen. `before_step` is called with it
+    each time before it chooses; `started` has the numbers of what was chosen where an episode begins."""
 
     def __init__(self):
-        self.step, self.rows, self.loaded, self.cuts = 0, [], [], 0
-        self.places = []
-        self.wanted = threading.Event()
-        self.wanted.set()
-        self.after_step = lambda actor: None
-
-    def want_newer_every(self, steps):
-        """After so many steps, be ready only once newer weights were loaded."""
-        load = self.load
-        self.load = lambda weights: (load(weights), self.wanted.set())
-        self.after_step = lambda actor: actor.step % steps or self.wanted.clear()
+        self.step, self.loaded, self.places, self.started = 0, [], [], []
+        self.before_step = lambda actor: None
 
     def placed(self, place):
         self.places.append(place)
@@ -43,27 +36,13 @@ class NumberingActor(Actor):
     def load(self, weights):
         self.loaded.append(weights.iteration)
 
-    def act(self, observations, masks):
-        return np.zeros(len(observations["observation"]), np.int64)
-
-    def add(self, transitions):
-        for truncated in transitions.truncated.tolist():
-            self.step += 1
-            self.rows.append((self.loaded[-1], self.step, truncated))
-        self.after_step(self)
-
-    def take(self):
-        rows, self.rows = self.rows, []
-        if not rows:
-            return None
-        columns = {"step": np.array([r[1] for r in rows]), "truncated": np.array([r[2] for r in rows])}
-        return SampleBatch(np.array([r[0] for r in rows], np.int64), columns)
-
-    def cut(self):
-        self.cuts += 1
-
-    def ready(self):
-        return self.wanted.is_set()
+    def act(self, observations, masks, starts):
+        self.before_step(self)
+        rows = len(observations["observation"])
+        numbers = np.arange(self.step + 1, self.step + rows + 1)
+        self.started += numbers[starts].tolist()
+        self.step += rows
+        return np.zeros(rows, np.int64), {"step": numbers}
 
     def metrics(self):
         return {"epsilon": 0.5}
@@ -121,9 +100,9 @@ class Node:
 
     def __init__(self, server):
         self.server, self.transport = server, MemoryTransport(server)
-        self.name, self.iteration, self.window = "node-1", 0, 1000
+        self.name, self.iteration, self.window, self.quota = "node-1", 0, 1000, None
         self.seen, self.messages, self.places = "", [], {}
-        self.decoder = SampleDecoder(COLUMNS)
+        self.decoder = StepDecoder(COLUMNS, SPEC.observations)
 
     def progress(self, *, session="training", state="running", acked=None):
         acked = {} if acked is None else {"pc": acked}
@@ -133,7 +112,7 @@ class Node:
 
     def publish(self, iteration=None, **options):
         self.iteration = self.iteration if iteration is None else iteration
-        payload = encode_weights(Weights(self.iteration, {"w": np.zeros(1)}))
+        payload = encode_weights(Weights(self.iteration, {"w": np.zeros(1)}, quota=self.quota))
         self.transport.publish(self.iteration, payload, self.progress(**options))
 
     def acknowledge(self, number=None):
@@ -145,7 +124,7 @@ class Node:
     def receive(self, rows):
         """Take in messages until there are so many more rows; returns the messages."""
         came = []
-        while sum(len(message.batch) for message in came) < rows:
+        while sum(len(message.steps) for message in came) < rows:
             entries = self.transport.read_samples(self.seen, 100, PATIENCE)
             assert entries, f"only {came} came"
             self.seen = entries[-1].id
@@ -165,7 +144,15 @@ class Node:
 
     @staticmethod
     def steps(messages):
-        return [int(step) for message in messages for step in message.batch.columns["step"]]
+        return [int(step) for message in messages for step in message.steps.columns["step"]]
+
+    @staticmethod
+    def iterations(messages):
+        return [int(iteration) for message in messages for iteration in message.steps.of_rows(ITERATION)]
+
+    def all_steps(self):
+        """The steps of all messages, in the order of their arrival, those that were not yet received last."""
+        return self.steps(self.messages) + self.steps([self.decoder.decode(entry.payload) for entry in self.waiting()])
 
 
 class Play:
@@ -256,6 +243,8 @@ def played(flaky, actor, clock, rng, scripted):
             session="training",
             client="pc",
             host="host",
+            spec=SPEC,
+            columns=COLUMNS,
             actor=actor,
             make_environment=make_environment or (lambda: scripted(lengths=(5,))),
             settings=ClientSettings(**settings),

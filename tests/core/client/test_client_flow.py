@@ -2,21 +2,23 @@
 
 import threading
 
+import numpy as np
 import pytest
 
 from soulsai_core.errors import AccessError
+from soulsai_core.steps import ROWS, Closed
 
 
 def hold_up(actor, steps):
-    """The actor stops before its next step once it made so many; returns (reached, go on)."""
+    """The actor stops as it chooses the step after so many; returns (reached, go on)."""
     reached, go_on = threading.Event(), threading.Event()
 
-    def after_step(actor):
+    def before_step(actor):
         if actor.step == steps:
             reached.set()
             go_on.wait(20)
 
-    actor.after_step = after_step
+    actor.before_step = before_step
     return reached, go_on
 
 
@@ -34,7 +36,7 @@ def test_client_never_has_more_rows_under_way_than_the_window_allows(played, nod
     play = played().start()
     total = 0
     for _ in range(6):
-        total += sum(len(message.batch) for message in node.receive(20))
+        total += sum(len(message.steps) for message in node.receive(20))
         with server.changed:
             assert not server.changed.wait_for(lambda: node.waiting(), 0.05), "it plays on without an answer"
         assert play.client.env_steps == total and total % 20 == 0
@@ -47,11 +49,11 @@ def test_part_of_the_window_that_was_acknowledged_may_be_played_again(played, no
     node.publish(0)
     play = played().start()
     messages = node.receive(20)
-    assert [len(message.batch) for message in messages] == [1, 10, 9], "half of the window each"
-    node.acknowledge(number=2)
-    node.receive(11)
+    assert [len(message.steps) for message in messages] == [10, 10], "half of the window each"
+    node.acknowledge(number=1)
+    node.receive(10)
     play.stop()
-    assert play.client.env_steps == 31
+    assert play.client.env_steps == 30
 
 
 def test_client_that_drops_plays_on_beyond_the_window(played, node):
@@ -70,10 +72,10 @@ def test_pending_rows_are_sent_before_newer_weights_are_used(played, node, actor
     node.publish(1)
     assert play.client._downlink.wait_newer(0, 20)
     go_on.set()
-    first, *_ = [message for message in node.receive(8) if len(message.batch) > 1]
-    assert node.steps([first]) == list(range(2, 8)), "all that was left of the old model, and at once"
-    assert set(first.batch.iteration.tolist()) == {0}
-    assert set(node.receive(1)[-1].batch.iteration.tolist()) == {1}
+    first = node.receive(8)
+    assert node.steps(first) == list(range(1, 9)), "all that was left of the old model, and at once"
+    assert set(node.iterations(first)) == {0}
+    assert set(node.iterations(node.receive(1))) == {1}
     assert actor.loaded == [0, 1]
 
 
@@ -96,7 +98,7 @@ def test_rows_are_grouped_by_count_at_most(played, node):
     node.window = 100_000
     node.publish(0)
     played(max_group_rows=16).start()
-    assert {len(message.batch) for message in node.receive(161)[1:]} == {16}
+    assert {len(message.steps) for message in node.receive(160)} == {16}
 
 
 def test_client_that_waits_drops_nothing_though_the_window_is_wider_than_its_buffer(played, node, flaky):
@@ -120,14 +122,12 @@ def test_client_that_drops_counts_what_it_drops_while_the_server_is_away(played,
     node.receive(10)
     flaky.away = True
     step, many = actor.step, threading.Event()
-    actor.after_step = lambda actor: actor.step > step + 200 and many.set()
+    actor.before_step = lambda actor: actor.step > step + 200 and many.set()
     assert many.wait(20)
     flaky.away = False
     node.receive(100)
     play.stop()
-    node.receive(0)
-    rest = [node.decoder.decode(entry.payload) for entry in node.waiting()]
-    arrived = node.steps(node.messages) + node.steps(rest)
+    arrived = node.all_steps()
     assert arrived == sorted(set(arrived)), "neither doubled nor disordered"
     assert play.client._uplink.dropped == play.client.env_steps - len(arrived) > 0
 
@@ -135,35 +135,84 @@ def test_client_that_drops_counts_what_it_drops_while_the_server_is_away(played,
 def test_rows_are_grouped_by_size_at_most(played, node):
     node.window = 100_000
     node.publish(0)
-    played(max_group_rows=10_000, max_group_mb=170 / 2**20).start()
-    messages = node.receive(41)
-    assert len(messages[0].batch) == 1, "which shows that a row has 17 bytes"
-    assert {len(message.batch) for message in messages[1:]} == {10}
-    assert node.steps(messages) == list(range(1, len(node.steps(messages)) + 1))
+    played(max_group_rows=10_000, max_group_mb=1_000 / 2**20).start()
+    messages = node.receive(70)
+    assert {len(message.steps) for message in messages} == {10}, "with a segment and an `after` each has 98 bytes"
+    assert node.steps(messages)[:70] == list(range(1, 71))
+
+
+def test_steps_of_many_environments_are_sent_as_messages_of_bounded_size(played, node, scripted):
+    node.window = 100_000
+    node.publish(0)
+    played(lambda: scripted(num_envs=16, lengths=(50,)), max_group_rows=10).start()
+    messages = node.receive(16 * 4)
+    assert [len(message.steps) for message in messages][:8] == [10, 6] * 4
+
+
+def test_message_of_many_environments_has_several_steps_of_each(played, node, scripted):
+    node.window = 4 * 64
+    node.publish(0)
+    played(lambda: scripted(num_envs=16, lengths=(50,))).start()
+    first = node.receive(128)[0]
+    assert len(first.steps) == 128 and set(first.steps.segments[:, ROWS]) == {8}
 
 
 def test_rows_do_not_wait_longer_than_the_settings_say(played, node, actor, clock):
     def pass_time(actor):
         clock.now += 0.2
 
-    actor.after_step = pass_time
+    actor.before_step = pass_time
     node.window = 100_000
     node.publish(0)
     played(max_group_age_s=0.5).start()
-    assert {len(message.batch) for message in node.receive(41)[1:]} == {4}
+    assert {len(message.steps) for message in node.receive(40)} == {4}
 
 
-def test_actor_that_wants_newer_weights_is_waited_for_and_its_rows_are_sent(played, node, actor):
-    actor.want_newer_every(10)
-    node.window = 100_000
+def test_client_that_made_its_quota_says_so_and_waits_for_newer_weights(played, node):
+    node.quota, node.window = 10, 100_000
     node.publish(0)
-    play = played().start()
+    play = played(max_group_rows=4).start()
     for iteration in range(1, 4):
         messages = node.receive(10)
-        assert sum(len(message.batch) for message in messages) == 10
-        assert {int(i) for message in messages for i in message.batch.iteration} == {iteration - 1}
+        assert [len(message.steps) for message in messages] == [4, 4, 2]
+        assert set(node.iterations(messages)) == {iteration - 1}
+        assert [message.steps.closed for message in messages] == [None, None, Closed(iteration - 1, 10)]
+        assert play.client.env_steps == 10 * iteration, "it plays on without newer weights"
         node.publish(iteration)
     play.stop()
+
+
+def test_quota_is_closed_although_newer_weights_are_there_already(played, node, actor):
+    node.quota, node.window = 5, 100_000
+    reached, go_on = hold_up(actor, 4)
+    node.publish(0)
+    play = played().start()
+    assert reached.wait(20)
+    node.publish(1)
+    assert play.client._downlink.wait_newer(0, 20)
+    go_on.set()
+    assert [message.steps.closed for message in node.receive(10)] == [Closed(0, 5), Closed(1, 5)]
+
+
+def test_rows_that_do_not_fit_are_not_sent_and_counted(played, node, scripted, caplog):
+    environment = scripted(lengths=(5,))
+    step, count = environment.step, [0]
+
+    def sometimes_nonsense(actions):
+        count[0] += 1
+        after = step(actions)
+        if count[0] in (3, 7):
+            after.rewards[:] = np.nan
+        return after
+
+    environment.step = sometimes_nonsense
+    node.window = 100_000
+    node.publish(0)
+    play = played(lambda: environment, max_group_rows=10).start()
+    assert node.steps(node.receive(8))[:8] == [1, 2, 4, 5, 6, 8, 9, 10]
+    play.stop()
+    assert play.client._info().left_out == 2
+    assert caplog.text.count("Rows whose reward does not fit are not learned from: in environment 0 it has nan") == 1
 
 
 @pytest.mark.parametrize("rows", [1, 3])
@@ -171,7 +220,7 @@ def test_rows_of_single_and_vector_environments_count_as_steps(played, node, scr
     node.window = 12
     node.publish(0)
     play = played(lambda: scripted(num_envs=rows, lengths=(4,))).start()
-    assert sum(len(message.batch) for message in node.receive(12)) == 12
+    assert sum(len(message.steps) for message in node.receive(12)) == 12
     play.stop()
     assert play.client.env_steps == 12
 
@@ -182,7 +231,7 @@ def test_resets_of_vector_environments_are_no_steps(played, node, scripted):
     play = played(lambda: scripted(num_envs=2, lengths=(2,), next_step=True)).start()
     node.receive(12)
     play.stop()
-    assert play.client.env_steps == play.actor.step == 12
+    assert play.client.env_steps == 12 < play.actor.step
 
 
 def test_server_away_and_back_loses_nothing_and_keeps_the_order(played, node, flaky):
@@ -235,7 +284,7 @@ def test_model_of_a_node_that_resumed_from_further_back_is_used(played, node, ac
     node.name = "node-2"
     node.publish(101)
     messages = node.receive(8)
-    assert actor.loaded == [120, 101] and messages[-1].batch.iteration.tolist()[-1] == 101
+    assert actor.loaded == [120, 101] and node.iterations(messages)[-1] == 101
 
 
 @pytest.mark.parametrize("method", ["push_samples", "wait_progress", "heartbeat"])

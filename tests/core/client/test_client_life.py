@@ -8,6 +8,9 @@ import pytest
 from soulsai_core.downlink import NEW_TRAINING
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady
 from soulsai_core.messages import ClientInfo
+from soulsai_core.steps import END, POSITION, ROWS, START, End
+
+COLUMNS = (POSITION, ROWS, START, END)
 
 
 def test_episodes_are_reported_with_return_length_iteration_and_metrics(played, node):
@@ -32,8 +35,29 @@ def test_failure_in_mid_episode_cuts_it_reports_it_and_starts_again(played, node
         ("pc-3", 2, False),
         ("pc-4", 5, True),
     ]
-    assert actor.cuts == 1 and play.client.restarts == 1 and waits == [0.5]
+    assert actor.started[:4] == [1, 6, 11, 14] and play.client.restarts == 1 and waits == [0.5]
     assert breakable.closed == 2
+
+
+def test_failure_leaves_a_position_out_and_ends_no_episode(played, node, breakable):
+    node.window = 100_000
+    node.publish(0)
+    played(lambda: breakable({3}, lengths=(5,)), wait=lambda *_: None, max_group_rows=4).start()
+    first, second = node.receive(6)[:2]
+    assert first.steps.segments[:, COLUMNS].tolist() == [[0, 2, 1, End.GOES_ON]]
+    assert second.steps.segments[:, COLUMNS].tolist() == [[3, 4, 1, End.GOES_ON]]
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+def test_more_environments_than_a_client_may_have_are_refused_for_good(played, node, breakable, scripted, failures):
+    made = [breakable({3}, lengths=(5,))] * failures
+    node.publish(0)
+    play = played(
+        lambda: made.pop() if made else scripted(num_envs=5), wait=lambda *_: None, max_environments=4
+    ).start()
+    with pytest.raises(EnvironmentFailure, match=r"has 5 rows, and a client may have 4.*client\.max_environments"):
+        play.join()
+    assert play.client.restarts == failures
 
 
 def test_rows_before_a_failure_are_sent(played, node, breakable):
@@ -153,7 +177,7 @@ def test_other_errors_are_not_hidden(played, node, actor):
     def fail(actor):
         raise ZeroDivisionError
 
-    actor.after_step = fail
+    actor.before_step = fail
     node.publish(0)
     with pytest.raises(ZeroDivisionError):
         played().start().join()
@@ -196,9 +220,7 @@ def test_client_sends_its_last_rows_when_it_is_stopped(played, node):
     play = played().start()
     node.receive(1)
     play.stop()
-    rest = node.waiting()
-    steps = node.steps(node.messages) + node.steps([node.decoder.decode(entry.payload) for entry in rest])
-    assert steps == list(range(1, play.client.env_steps + 1))
+    assert node.all_steps() == list(range(1, play.client.env_steps + 1))
 
 
 def test_client_leaves_no_thread_behind_though_the_server_is_away(played, node, flaky, monkeypatch, caplog):

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from soulsai_core.errors import AccessError, EnvironmentFailure
+from soulsai_core.steps import Closed
 
 PATIENCE = 20
 
@@ -58,7 +59,7 @@ def actor(actor, events):
 
         return call
 
-    for name in ("act", "add", "load", "prepare", "take", "cut"):
+    for name in ("act", "load", "prepare"):
         setattr(actor, name, telling(name))
     return actor
 
@@ -78,29 +79,28 @@ def meets(node):
     return meet
 
 
-def all_steps(node):
-    """The steps of all messages, in the order of their arrival."""
-    return node.steps(node.messages) + node.steps([node.decoder.decode(entry.payload) for entry in node.waiting()])
-
-
-def by_step(message):
-    """(step, iteration) of each row."""
-    return zip(message.batch.columns["step"], message.batch.iteration, strict=True)
-
-
 def ended_after(steps):
     """(stop at that step, wait for it)"""
     reached = threading.Event()
     return lambda actor: actor.step >= steps and reached.set(), lambda: reached.wait(PATIENCE)
 
 
-def test_samples_are_taken_and_weights_prepared_while_a_step_is_under_way(played, node, split, actor, events, meets):
+def telling_of_messages(play, events, monkeypatch):
+    """Note among the events when a message is made."""
+    send = play.client._outbox._pass_on
+    monkeypatch.setattr(play.client._outbox, "_pass_on", lambda batch: (events.append("send"), send(batch)))
+
+
+def test_rows_are_sent_and_weights_prepared_while_a_step_is_under_way(
+    played, node, split, actor, events, meets, monkeypatch
+):
     client = []
     node.window = 100_000
     node.publish(0)
     play = played(lambda: split(meets(client, 9, 1), lengths=(500,)), max_group_rows=4)
     client.append(play.client)
-    actor.after_step, reached = ended_after(30)
+    telling_of_messages(play, events, monkeypatch)
+    actor.before_step, reached = ended_after(30)
     play.start()
     assert reached()
     during = list(events)
@@ -109,10 +109,10 @@ def test_samples_are_taken_and_weights_prepared_while_a_step_is_under_way(played
     for event in during:
         under_way = event == "begin" or (under_way and event != "finish")
         (inside if under_way else outside).add(event)
-    assert inside == {"begin", "take", "prepare"}
-    assert outside == {"load", "act", "finish", "add"}
+    assert inside == {"begin", "send", "prepare"}
+    assert outside == {"load", "act", "finish"}
     at = during.index("prepare")
-    assert during[at + 1 : at + 8] == ["finish", "add", "load", "act", "begin", "take", "finish"]
+    assert during[at + 1 : at + 7] == ["finish", "load", "act", "begin", "send", "finish"]
 
 
 def test_row_of_the_step_in_which_newer_weights_came_carries_those_that_chose_it(played, node, split, actor, meets):
@@ -121,14 +121,13 @@ def test_row_of_the_step_in_which_newer_weights_came_carries_those_that_chose_it
     node.publish(0)
     play = played(lambda: split(meets(client, 9, 1), lengths=(500,)))
     client.append(play.client)
-    actor.after_step, reached = ended_after(12)
+    actor.before_step, reached = ended_after(12)
     play.start()
     assert reached()
     play.stop()
     node.receive(12)
-    stamps = {int(s): int(i) for m in node.messages for s, i in by_step(m)}
-    assert [stamps[step] for step in range(1, 13)] == [0] * 9 + [1] * 3
-    old = [message for message in node.messages if 0 in message.batch.iteration]
+    assert node.iterations(node.messages)[:12] == [0] * 9 + [1] * 3
+    old = [message for message in node.messages if 0 in node.iterations([message])]
     assert node.steps(old) == list(range(1, 10)), "what was left of the old model is sent at once, and alone"
     assert actor.loaded == [0, 1]
 
@@ -145,15 +144,15 @@ def test_failure_in_the_middle_loses_only_the_step_that_failed(played, node, spl
 
     play = played(make, wait=wait)
     client.append(play.client)
-    actor.after_step, reached = ended_after(20)
+    actor.before_step, reached = ended_after(20)
     play.start()
     assert reached()
     play.stop()
     node.receive(play.client.env_steps)
-    assert node.steps(node.messages) == list(range(1, play.client.env_steps + 1))
-    assert actor.cuts == 1 and play.client.restarts == 1 and events.count("close") == 2
+    assert node.steps(node.messages) == [n for n in range(1, actor.step + 1) if n != 9]
+    assert actor.started == [1, 10] and play.client.restarts == 1 and events.count("close") == 2
     assert actor.loaded == [0, 2]
-    assert all(iteration == 2 * (step > 8) for message in node.messages for step, iteration in by_step(message))
+    assert node.iterations(node.messages) == [0] * 8 + [2] * (play.client.env_steps - 8)
     again = events.index("close")
     assert events[again + 1 : again + 3] == ["load", "act"], "newer weights are there from the first step on"
 
@@ -191,17 +190,30 @@ def test_stop_while_a_step_is_under_way_waits_for_it_and_loses_and_doubles_nothi
     client.append(play.client)
     assert play.start().join() == "enough"
     assert play.client.env_steps == 23
-    assert all_steps(node) == list(range(1, 24))
+    assert node.all_steps() == list(range(1, 24))
 
 
-def test_actor_that_wants_newer_weights_gets_them_though_no_step_is_under_way(played, node, split, actor):
-    actor.want_newer_every(10)
-    node.window = 100_000
+def test_client_that_made_its_quota_gets_newer_weights_though_no_step_is_under_way(played, node, split):
+    node.quota, node.window = 10, 100_000
     node.publish(0)
     play = played(lambda: split(lengths=(500,))).start()
     for iteration in range(1, 4):
-        assert {int(i) for m in node.receive(10) for i in m.batch.iteration} == {iteration - 1}
+        messages = node.receive(10)
+        assert set(node.iterations(messages)) == {iteration - 1}
+        assert messages[-1].steps.closed == Closed(iteration - 1, 10)
         node.publish(iteration)
+    play.stop()
+
+
+def test_quota_that_the_last_step_before_newer_weights_filled_is_closed(played, node, split, meets):
+    client = []
+    node.quota, node.window = 5, 100_000
+    node.publish(0)
+    play = played(lambda: split(meets(client, 5, 1), lengths=(500,)))
+    client.append(play.client)
+    play.start()
+    closed = [message.steps.closed for message in node.receive(10)]
+    assert [one for one in closed if one] == [Closed(0, 5), Closed(1, 5)]
     play.stop()
 
 
@@ -210,7 +222,7 @@ def test_window_holds_where_steps_overlap(played, node, split, server):
     node.publish(0)
     play = played(lambda: split(lengths=(5,))).start()
     for total in range(20, 101, 20):
-        assert sum(len(message.batch) for message in node.receive(20)) == 20
+        assert sum(len(message.steps) for message in node.receive(20)) == 20
         with server.changed:
             assert not server.changed.wait_for(lambda: node.waiting(), 0.05), "it plays on without an answer"
         assert play.client.env_steps == total
@@ -229,7 +241,7 @@ def test_buffer_holds_where_steps_overlap_while_the_server_is_away(played, node,
     flaky.away = False
     node.receive(20)
     play.stop()
-    assert all_steps(node) == list(range(1, play.client.env_steps + 1))
+    assert node.all_steps() == list(range(1, play.client.env_steps + 1))
 
 
 def test_refusal_noticed_in_the_middle_of_a_step_ends_the_client(played, node, flaky, split, monkeypatch, events):
@@ -243,7 +255,7 @@ def test_refusal_noticed_in_the_middle_of_a_step_ends_the_client(played, node, f
     monkeypatch.setattr(flaky._transport, "push_samples", refuse)
     with pytest.raises(AccessError, match="wrong password"):
         play.join()
-    assert events[-1] == "take" and events.count("close") == 1, "it is closed, and a last sending is tried"
+    assert events.count("close") == 1
 
 
 def test_weights_that_were_overtaken_before_they_were_loaded_do_no_harm(played, node, split, actor):
@@ -257,10 +269,10 @@ def test_weights_that_were_overtaken_before_they_were_loaded_do_no_harm(played, 
     node.publish(0)
     play = played(lambda: split(began, lengths=(500,)))
     client.append(play.client)
-    actor.after_step, reached = ended_after(6)
+    actor.before_step, reached = ended_after(6)
     play.start()
     assert reached()
     play.stop()
     assert actor.loaded == sorted(actor.loaded) and actor.loaded[:7] == list(range(7))
     messages = node.receive(6)
-    assert [int(i) for m in messages for i in m.batch.iteration][:6] == list(range(6))
+    assert node.iterations(messages)[:6] == list(range(6))

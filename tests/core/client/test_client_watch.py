@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from soulsai_core.messages import ClientInfo
+from soulsai_core.steps import END, POSITION, ROWS, START, End
 
 
 @pytest.fixture
@@ -25,26 +26,29 @@ def slow(scripted, clock):
     return make
 
 
-def test_late_steps_are_counted_and_are_samples(played, node, slow, actor):
+def test_late_steps_are_counted_and_are_samples(played, node, slow):
     node.window = 100_000
     node.publish(0)
     play = played(lambda: slow({2, 4}, lengths=(5,)), late_step_s=1.0, max_group_rows=10).start()
     assert node.steps(node.receive(10))[:10] == list(range(1, 11))
     play.stop()
     info = play.client._info()
-    assert (info.late_steps, actor.cuts) == (2, 0)
+    assert info.late_steps == 2 and not (node.messages[0].steps.ends == End.DISCARDED).any()
 
 
-def test_late_steps_can_be_discarded_and_cut_what_is_learnt_from(played, node, slow, actor):
+def test_late_steps_can_be_discarded_and_what_they_led_to_goes_on(played, node, slow):
+    node.window = 100_000
     node.publish(0)
-    play = played(
-        lambda: slow({2, 4}, lengths=(5,)), late_step_s=1.0, discard_late_steps=True, backpressure="drop"
-    ).start()
-    first, second = node.episodes(2)
+    settings = {"late_step_s": 1.0, "discard_late_steps": True, "max_group_rows": 5}
+    play = played(lambda: slow({2, 4}, lengths=(5,)), **settings).start()
+    first = node.receive(5)[0].steps
+    assert first.segments[:, (POSITION, ROWS, START, END)].tolist() == [
+        [0, 2, 1, End.DISCARDED],
+        [2, 2, 0, End.DISCARDED],
+        [4, 1, 0, End.TERMINATED],
+    ]
+    assert node.episodes(1)[0].length == 5, "what happened is reported, though not all of it is learnt from"
     play.stop()
-    assert first.length == second.length == 5, "what happened is reported, though not all of it is learnt from"
-    assert actor.cuts == 2
-    assert play.client.env_steps == actor.step
 
 
 def test_times_of_steps_are_told_with_the_heartbeat(played, node, slow):

@@ -3,21 +3,22 @@
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from soulsai_core.downlink import Downlink
 from soulsai_core.flow import Flow
-from soulsai_core.grouping import messages, row_bytes
-from soulsai_core.messages import ClientInfo, Episode, SampleBatch
+from soulsai_core.messages import ClientInfo, Episode
+from soulsai_core.steps import End, StepBatch
 from soulsai_core.transport.memory import MemoryTransport
 from soulsai_core.uplink import Uplink
 
 
 def batch(*steps):
-    return SampleBatch(
-        np.zeros(len(steps), np.int64), {"step": np.array(steps), "truncated": np.zeros(len(steps), bool)}
-    )
+    """A message of rows with these numbers, all of one segment."""
+    rows = len(steps)
+    columns = {"observation": np.zeros((rows, 2), np.float32), "reward": np.zeros(rows, np.float32)}
+    columns |= {"action": np.zeros(rows, np.uint8), "step": np.array(steps)}
+    after = {"observation": np.zeros((1, 2), np.float32)}
+    return StepBatch(np.array([[0, 0, rows, 0, 0, 0, End.GOES_ON]]), columns, after)
 
 
 @pytest.fixture
@@ -202,18 +203,3 @@ def test_wake_up_that_was_lost_costs_time_but_no_model(downlink, node, server):
     with server.changed:
         server.message_count -= 1
     assert downlink.wait_newer(1, 20)
-
-
-# -- grouping
-
-
-@given(st.integers(1, 60), st.integers(1, 2000))
-def test_batches_are_cut_into_messages_of_bounded_size_without_losing_a_row(rows, limit):
-    columns = {"x": np.arange(rows * 6, dtype=np.float32).reshape(rows, 2, 3), "done": np.zeros(rows, np.bool_)}
-    whole = SampleBatch(np.arange(rows), columns)
-    assert row_bytes(whole) == 8 + 24 + 1
-    parts = list(messages(whole, limit))
-    assert all(len(part) == 1 or len(part) * 33 <= limit for part in parts)
-    assert np.concatenate([part.iteration for part in parts]).tolist() == list(range(rows))
-    for name, column in columns.items():
-        assert np.array_equal(np.concatenate([part.columns[name] for part in parts]), column)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from soulsai_core.gym_env.single import SingleEnvironment
-from soulsai_core.stepping import transitions
 
 ROWS, STEPS, SEED = 3, 80, 40
 
@@ -24,22 +23,26 @@ def histories(environment, steps):
     for _ in range(steps):
         actions = choose(before.observations, before.masks)
         after = environment.step(actions)
-        moved = transitions(before, actions, after)
-        for i, row in enumerate(moved.rows.tolist() if moved else ()):
-            found[row].append((*plain(moved, i), after.metrics.get(row)))
+        for row in range(environment.num_envs) if after.valid is None else np.flatnonzero(after.valid).tolist():
+            found[row].append((*plain(before, actions, after, row), after.metrics.get(row)))
         before = after
     return found
 
 
-def plain(moved, i):
-    masks = (None, None) if moved.masks is None else (moved.masks[i].tolist(), moved.next_masks[i].tolist())
+def plain(before, actions, after, row):
+    """What an action was chosen at, and what it led to: the final observation where the row was reset at once."""
+    reached = after.final[row]["observation"] if row in after.final else after.observations["observation"][row]
+    masks = None, None
+    if before.masks is not None:
+        mask = after.final_masks[row] if row in after.final else after.masks[row]
+        masks = before.masks[row].tolist(), mask.tolist()
     return (
-        moved.observations["observation"][i].tolist(),
-        int(moved.actions[i]),
-        float(moved.rewards[i]),
-        moved.next_observations["observation"][i].tolist(),
-        bool(moved.terminated[i]),
-        bool(moved.truncated[i]),
+        before.observations["observation"][row].tolist(),
+        int(actions[row]),
+        float(after.rewards[row]),
+        reached.tolist(),
+        bool(after.terminated[row]),
+        bool(after.truncated[row]),
         *masks,
     )
 

@@ -29,9 +29,12 @@ def test_arrays_come_back_as_they_were(array):
 def test_steps_come_back_as_they_were(seen, terminated, truncated, valid, masks, numbers):
     rewards = seen[:, 0].copy()
     final, final_masks = {1: {"observation": seen[1]}}, {} if masks is None else {1: masks[1]}
-    step = Step({"observation": seen}, rewards, terminated, truncated, final, valid, masks, final_masks, {0: numbers})
+    metrics, durations = {0: numbers}, seen[:, 1].copy()
+    step = Step(
+        {"observation": seen}, rewards, terminated, truncated, final, valid, masks, final_masks, metrics, durations
+    )
     back = decode_step(encode(step))
-    for name in ("rewards", "terminated", "truncated", "valid", "masks"):
+    for name in ("rewards", "terminated", "truncated", "valid", "masks", "durations"):
         np.testing.assert_array_equal(getattr(back, name), getattr(step, name))
     np.testing.assert_array_equal(back.observations["observation"], seen)
     np.testing.assert_array_equal(back.final[1]["observation"], seen[1])

@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
-from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady
+from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, PluginError
 from soulsai_core.gym_env.config import Config
 from soulsai_core.gym_env.plugin import plugin
 from soulsai_core.isolation import IsolatedEnvironment, installed
@@ -21,7 +21,7 @@ MISBEHAVING = """
 import os, pathlib, time
 from functools import partial
 import numpy as np
-from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady
+from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, PluginError
 from soulsai_core.messages import ArraySpec, Discrete, EnvSpec
 from soulsai_core.testing.scripted import ScriptedEnvironment
 
@@ -54,6 +54,10 @@ class Misbehaving(ScriptedEnvironment):
             raise EnvironmentFailure("The game is gone.")
         elif self.what == "wait":
             raise EnvironmentNotReady("The game is not running.")
+        elif self.what == "mistake":
+            raise PluginError("It gave no Step.")
+        elif self.what == "mistake that was raised":
+            raise PluginError("It raised KeyError.") from KeyError()
     def close(self):
         if self.what.endswith(".closed"):
             pathlib.Path(self.what).touch()
@@ -158,10 +162,18 @@ def test_crash_and_error_are_told_in_words(isolate, what, at, sentence):
         play(isolate(what, at), 2)
 
 
-@pytest.mark.parametrize(("what", "kind"), [("wait", EnvironmentNotReady), ("fail", EnvironmentFailure)])
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [
+        ("wait", EnvironmentNotReady),
+        ("fail", EnvironmentFailure),
+        ("mistake", PluginError),
+        ("mistake that was raised", EnvironmentFailure),
+    ],
+)
 @pytest.mark.parametrize("at", [0, 2])
-def test_whether_it_may_become_ready_is_told_too(isolate, what, kind, at):
-    with pytest.raises(EnvironmentFailure) as raised:
+def test_whether_it_may_go_better_later_is_told_too(isolate, what, kind, at):
+    with pytest.raises((EnvironmentFailure, PluginError)) as raised:
         play(isolate(what, at), 2)
     assert type(raised.value) is kind
 

@@ -23,60 +23,82 @@ from soulsai_core.messages import (
     NodeStatus,
     Progress,
     Reply,
-    SampleBatch,
     State,
 )
 from soulsai_core.metrics import NodeMetrics
 from soulsai_core.run_folder import RunFolder
+from soulsai_core.steps import ITERATION, StepBatch, has_after
 from soulsai_core.training import TrainingNode
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
-from soulsai_core.wire import encode_samples
+from soulsai_core.wire import encode_steps
 
 PATIENCE = 20
+SYNC = Sync(max_staleness=3, rows_per_iteration=4)
 SPEC = EnvSpec("Toy-v0", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
+COLUMNS = {
+    "action": ArraySpec((), "uint8", 0, 1),
+    "observation": ArraySpec((2,), "float32", -10, 10),
+    "reward": ArraySpec((), "float32"),
+}
+
+
+def made_steps(iterations, value=0.0, *, stream=0, position=0, source=0, closed=None, **changed):
+    """Steps of one stream with these iterations. The first numbers of the observations are the value."""
+    table = []
+    for row, iteration in enumerate(iterations):
+        if table and table[-1][3] == iteration:
+            table[-1][2] += 1
+        else:
+            table.append([stream, position + row, 1, iteration, source, int(position + row == 0), 0])
+    segments = np.array(table, np.int64).reshape(-1, 7)
+    rows, after = len(iterations), int(has_after(segments).sum())
+    columns = {
+        "action": np.zeros(rows, np.uint8),
+        "observation": np.full((rows, 2), value, np.float32),
+        "reward": np.zeros(rows, np.float32),
+    }
+    return StepBatch(segments, {**columns, **changed}, {"observation": np.zeros((after, 2), np.float32)}, {}, closed)
 
 
 class CountingLearner(Learner):
     """Its model is the number of its updates; it keeps all rows, and notes what the node calls."""
 
-    columns = {"x": ArraySpec((2,), "float32", -10, 10), "done": ArraySpec((), "bool")}
-
-    def __init__(self, sync=None):
-        self.sync = sync or Sync(max_staleness=3, rows_per_iteration=4)
-        self.rows, self.fresh, self.updates = [], 0, 0
+    def __init__(self):
+        self.rows, self.updates = [], 0
+        self.closed = []
         self.calls = []
         self.report = {"loss": np.float32(0.5)}
         self.before_update = lambda: None
         self.diverges_at = None
 
-    def add(self, batch, client):
+    def add(self, steps, client):
         self.calls.append("add")
-        self.rows += [(client, int(i), float(x[0])) for i, x in zip(batch.iteration, batch.columns["x"], strict=True)]
-        self.fresh += len(batch)
-
-    def ready(self):
-        return self.fresh >= self.sync.rows_per_iteration
+        first = steps.columns["observation"][:, 0].tolist()
+        self.rows += [(client, int(i), x) for i, x in zip(steps.of_rows(ITERATION), first, strict=True)]
+        self.closed += [(client, steps.closed)] if steps.closed else []
 
     def update(self):
         self.calls.append("update")
         self.before_update()
-        self.fresh -= self.sync.rows_per_iteration
         self.updates += 1
         return self.report
 
     def weights(self):
         return {"w": np.full(2, np.nan if self.updates == self.diverges_at else self.updates, np.float32)}
 
+    def evaluation_weights(self):
+        return {"w": np.full(2, -self.updates, np.float32)}
+
     def save(self, *, buffer):
         parts = {"network": self.weights()}
         if buffer:
             parts["replay"] = {"x": np.array([row[2] for row in self.rows])}
-        return State(parts, {"updates": self.updates, "fresh": self.fresh})
+        return State(parts, {"updates": self.updates})
 
     def load(self, state):
         if "network" not in state.arrays:
             raise CheckpointError("this is not a checkpoint of the counting learner")
-        self.updates, self.fresh = state.values["updates"], state.values["fresh"]
+        self.loaded, self.updates = state, state.values["updates"]
         self.rows = [("resumed", 0, float(x)) for x in state.arrays.get("replay", {}).get("x", ())]
 
     def started(self, *, resumed):
@@ -175,18 +197,18 @@ class Flaky:
 class Stage:
     """A node, its folder and server, and everything that reaches it from outside."""
 
-    def __init__(self, folder, server, clock, learner, settings):
-        self.folder, self.server, self.clock, self.learner = folder, server, clock, learner
+    def __init__(self, folder, server, clock, learner, sync, settings):
+        self.folder, self.server, self.clock, self.learner, self.sync = folder, server, clock, learner, sync
         self.outside, self.transport = MemoryTransport(server), Flaky(MemoryTransport(server))
         self.recorder = Recorder()
         observers = Observers()
         observers.register("recorder", self.recorder)
         self.metrics = NodeMetrics()
-        self.announcement = Announcement(
-            1, "0.1.0", folder.name, {"name": "toy", "config": {}}, {"name": "counting", "config": {}}, {}, SPEC
-        )
+        parts = ({"name": "toy", "config": {}}, {"name": "counting", "config": {}}, {})
+        self.announcement = Announcement(1, "0.1.0", folder.name, *parts, SPEC, COLUMNS)
         self.node = TrainingNode(
             learner=learner,
+            sync=sync,
             transport=self.transport,
             folder=folder,
             announcement=self.announcement,
@@ -197,7 +219,7 @@ class Stage:
             clock=clock,
             rng=random.Random(0),
         )
-        self.numbers = {}
+        self.numbers, self.positions = {}, {}
         self.reason = self.error = None
         self._thread = threading.Thread(target=self._run, name="node", daemon=True)
 
@@ -228,13 +250,13 @@ class Stage:
 
     # -- what a client does
 
-    def message(self, iterations, client="pc", *, number=None, session=None, **changed):
+    def message(self, iterations, client="pc", *, number=None, session=None, **options):
         """A client's next message, with these iterations; the rows' first values are its number."""
         self.numbers[client] = number or self.numbers.get(client, 0) + 1
-        rows = len(iterations)
-        columns = {"x": np.full((rows, 2), self.numbers[client] % 10, np.float32), "done": np.zeros(rows, np.bool_)}
-        batch = SampleBatch(np.array(iterations, np.int64), {**columns, **changed})
-        return encode_samples(session or self.folder.name, client, self.numbers[client], batch)
+        position = self.positions.get(client, 0)
+        self.positions[client] = position + len(iterations)
+        steps = made_steps(iterations, self.numbers[client] % 10, position=position, **options)
+        return encode_steps(session or self.folder.name, client, self.numbers[client], steps)
 
     def send(self, iterations, client="pc", **options):
         """Push a message, and return it."""
@@ -253,7 +275,7 @@ class Stage:
         """Send what the learner needs for so many updates, one after another."""
         for _ in range(count):
             before = self.node.iteration
-            self.send([before] * self.learner.sync.rows_per_iteration)
+            self.send([before] * self.sync.rows_per_iteration)
             self.recorder.wait("model_updated", where=lambda a, before=before: a["iteration"] == before + 1)
 
     def report(self, number, reward=1.0, client="pc", **options):
@@ -300,6 +322,7 @@ def _short_waits(monkeypatch):
     monkeypatch.setattr("soulsai_core.housekeeper._INTERVAL", 0.02)
     monkeypatch.setattr("soulsai_core.receiver._BLOCK", 0.02)
     monkeypatch.setattr("soulsai_core.training._IDLE", 0.01)
+    monkeypatch.setattr("soulsai_core.training._START", 0.2)
 
 
 @pytest.fixture
@@ -318,20 +341,26 @@ def new_learner():
 
 
 @pytest.fixture
+def steps():
+    """A function that makes steps."""
+    return made_steps
+
+
+@pytest.fixture
 def flaky():
     return Flaky
 
 
 @pytest.fixture
 def staged(tmp_path, server, clock):
-    """A function that makes a stage: (learner, folder of an earlier one, settings by name, goals by name)."""
+    """A function that makes a stage: (learner, its sync, folder of an earlier one, settings by name, goals by name)."""
     stages = []
 
-    def make(learner=None, *, folder=None, stop=None, **settings):
+    def make(learner=None, *, sync=SYNC, folder=None, stop=None, **settings):
         folder = folder or RunFolder(tmp_path / f"training-{len(stages)}")
         folder.path.mkdir(exist_ok=True)
         settings = TrainingSettings(stop=StopSettings(**(stop or {})), **settings)
-        stages.append(Stage(folder, server, clock, learner or CountingLearner(), settings))
+        stages.append(Stage(folder, server, clock, learner or CountingLearner(), sync, settings))
         return stages[-1]
 
     yield make

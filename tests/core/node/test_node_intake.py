@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from soulsai_core.contracts import Sync
+from soulsai_core.steps import Closed, Source
 
 
 def sample(metrics, name, **labels):
@@ -52,19 +53,35 @@ def test_pickled_message_is_rejected_without_being_unpickled(stage):
 
 MISFITS = {
     "unknown_field": {"extra": np.zeros(2)},
-    "dtype": {"x": np.zeros((2, 2), np.float64)},
-    "shape": {"x": np.zeros((2, 3), np.float32)},
-    "nonfinite": {"x": np.full((2, 2), np.nan, np.float32)},
-    "bounds": {"x": np.full((2, 2), 11, np.float32)},
+    "dtype": {"observation": np.zeros((2, 2), np.float64)},
+    "shape": {"observation": np.zeros((2, 3), np.float32)},
+    "nonfinite": {"observation": np.full((2, 2), np.nan, np.float32)},
+    "bounds": {"observation": np.full((2, 2), 11, np.float32)},
+    "segments": {"stream": 256},
 }
 
 
 @pytest.mark.parametrize("reason", MISFITS)
-def test_message_that_does_not_fit_is_counted_under_its_sender_and_acknowledged(stage, reason):
-    assert stage.take_in([0, 0], "pc-7", **MISFITS[reason]) == (0, {reason: 1})
-    assert sample(stage.metrics, "samples_rejected", client="pc-7", reason=reason) == 1
+def test_message_that_does_not_fit_is_counted_in_rows_under_its_sender_and_acknowledged(stage, reason):
+    assert stage.take_in([0, 0], "pc-7", **MISFITS[reason]) == (0, {reason: 2})
+    assert sample(stage.metrics, "samples_rejected", client="pc-7", reason=reason) == 2
     stage.wait_progress(lambda progress: progress.acked == {"pc-7": 1})
     assert stage.take_in([0, 0], "pc-7") == (2, {}) and len(stage.learner.rows) == 2
+
+
+def test_why_messages_are_rejected_is_said_once_for_each_client_and_reason(stage, caplog):
+    for client in ("pc-7", "pc-8", "pc-7"):
+        stage.take_in([0, 0], client, **MISFITS["bounds"])
+    stage.take_in([0, 0], "pc-7", **MISFITS["segments"])
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(said) == 3
+    assert "pc-7" in said[0] and "observation has 11.0, above 10" in said[0]
+    assert "pc-8" in said[1] and "stream 256" in said[2]
+
+
+def test_text_from_outside_is_printable_where_it_is_said(stage, caplog):
+    stage.take_in([0], "pc\x1b[2J\n", **{"x\x1b[31m": np.zeros(1)})
+    assert "unknown_field" in caplog.text and "\x1b" not in caplog.text
 
 
 def test_message_that_arrives_twice_is_learned_from_once(stage):
@@ -93,8 +110,8 @@ def test_rows_of_the_last_three_iterations_are_admitted_and_no_others(stage):
     assert [row[1] for row in stage.learner.rows[taken:]] == [2, 3, 4]
 
 
-def test_synchronous_learner_gets_the_newest_iteration_only(staged, new_learner):
-    stage = staged(new_learner(Sync(max_staleness=1, rows_per_iteration=2))).start()
+def test_synchronous_learner_gets_the_newest_iteration_only(staged):
+    stage = staged(sync=Sync(max_staleness=1, rows_per_iteration=2)).start()
     stage.make_iterations(1)
     assert stage.take_in([0, 1]) == (1, {"stale": 1})
 
@@ -105,6 +122,34 @@ def test_message_of_stale_rows_only_never_reaches_the_learner_and_is_acknowledge
     assert stage.take_in([0, 0], "slow") == (0, {"stale": 2})
     assert "add" not in stage.learner.calls[calls:]
     stage.wait_progress(lambda progress: progress.acked.get("slow") == 1)
+
+
+def test_client_that_made_its_quota_is_heard_even_without_rows(stage):
+    assert stage.take_in([], "pc", closed=Closed(0, 12)) == (0, {})
+    assert stage.take_in([0], "pc", closed=Closed(0, 13)) == (1, {})
+    assert stage.learner.closed == [("pc", Closed(0, 12)), ("pc", Closed(0, 13))]
+    assert len(stage.learner.rows) == 1
+
+
+def test_quota_that_was_made_of_rows_too_old_is_not_heard(stage):
+    stage.make_iterations(4)
+    assert stage.take_in([0], "slow", closed=Closed(0, 12)) == (0, {"stale": 1})
+    assert stage.learner.closed == []
+
+
+def test_rows_that_the_learner_does_not_learn_from_are_neither_counted_nor_given_to_it(stage):
+    for source in (Source.EVALUATION, Source.PERSON, Source.SCRIPT):
+        assert stage.take_in([0, 0], "pc", source=source) == (0, {})
+    assert stage.learner.rows == [] and stage.node.env_steps == 0
+    stage.wait_progress(lambda progress: progress.acked == {"pc": 3})
+
+
+def test_rows_that_no_model_chose_are_never_too_old(staged):
+    sources = (Source.AGENT, Source.EVALUATION, Source.PERSON)
+    stage = staged(sync=Sync(1, 4, sources=sources)).start()
+    stage.make_iterations(1)
+    assert stage.take_in([0], "person", source=Source.PERSON) == (1, {})
+    assert stage.take_in([0], "evaluation", source=Source.EVALUATION) == (0, {"stale": 1})
 
 
 def test_messages_taken_in_are_released_in_the_server(stage):

@@ -12,9 +12,10 @@ from soulsai_core.contracts import Sync
 from soulsai_core.errors import AccessError, SoulsAIError
 from soulsai_core.flow import Flow
 from soulsai_core.messages import Episode
+from soulsai_core.wire import decode_weights
 
 
-def test_update_is_made_when_the_learner_is_ready_and_published_before_it_is_told(stage):
+def test_update_is_made_when_there_are_rows_enough_and_published_before_it_is_told(stage):
     stage.take_in([0, 0, 0])
     assert stage.node.iteration == 0
     stage.take_in([0])
@@ -30,6 +31,50 @@ def test_message_that_holds_rows_for_several_updates_gives_them_all(stage):
     assert [event["iteration"] for event in stage.recorder.wait("model_updated", 3)] == [1, 2, 3]
 
 
+def test_rows_without_an_update_count_towards_the_next(stage):
+    for rows in (3, 3, 3, 3):
+        stage.take_in([stage.node.iteration] * rows)
+    stage.recorder.wait("model_updated", 3)
+    stage.take_in([3] * 3)
+    assert stage.learner.updates == 3
+
+
+def test_learner_that_is_asked_decides_by_itself_and_nothing_accumulates(staged, learner):
+    answers = [False, False, True, False]
+    learner.ready = lambda: answers.pop(0) if len(answers) > 1 else answers[0]
+    stage = staged(learner).start()
+    stage.recorder.wait("model_updated")
+    stage.take_in([1] * 40)
+    stage.take_in([1])
+    assert learner.updates == 1
+    learner.ready = lambda: None
+    stage.take_in([1] * 3)
+    assert learner.updates == 1, "the rows before are not counted"
+    stage.take_in([1])
+    stage.recorder.wait("model_updated", 2)
+
+
+def test_learner_that_is_always_ready_gets_one_update_after_each_message_and_more_while_none_come(staged, learner):
+    learner.ready = lambda: True
+    stage = staged(learner, sync=Sync(10**9, 1)).start()
+    stage.recorder.wait("model_updated", 3)
+    stage.outside.push_samples([stage.message([0]) for _ in range(5)])
+    stage.recorder.wait("samples_received", 5)
+    stage.stop()
+    calls = [call for call in learner.calls if call in ("add", "update")]
+    first = calls.index("add")
+    assert calls[first : first + 9] == ["add", "update"] * 4 + ["add"]
+
+
+def test_quota_travels_with_the_weights(staged, learner):
+    learner.quota = lambda: 16 if learner.updates == 0 else None
+    stage = staged(learner).start()
+    assert decode_weights(*stage.outside.read_model(-1)).quota == 16
+    stage.make_iterations(1)
+    stage.recorder.wait("weights_published", where=lambda a: a["iteration"] == 1)
+    assert decode_weights(*stage.outside.read_model(-1)).quota is None
+
+
 def test_model_in_the_server_is_the_newest_and_its_progress_belongs_to_it(stage):
     stage.make_iterations(2)
     stage.recorder.wait("weights_published", where=lambda a: a["iteration"] == 2)
@@ -43,23 +88,23 @@ def test_progress_acknowledges_what_was_taken_in_even_without_an_update(stage):
     assert stage.wait_progress(lambda progress: progress.acked).acked == {"a": 3}
 
 
-def test_window_is_shared_by_the_clients_that_are_there(staged, new_learner):
-    stage = staged(new_learner(Sync(max_staleness=3, rows_per_iteration=60))).start()
+def test_window_is_shared_by_the_clients_that_are_there(staged):
+    stage = staged(sync=Sync(max_staleness=3, rows_per_iteration=60)).start()
     assert stage.progress().window == 120
     stage.heartbeat("a")
     stage.heartbeat("b")
     stage.wait_progress(lambda progress: progress.window == 30)
 
 
-def test_window_is_at_least_one_row_and_that_of_all_required_clients(staged, new_learner):
-    stage = staged(new_learner(Sync(max_staleness=1, rows_per_iteration=4, required_clients=8))).start()
+def test_window_is_at_least_one_row_and_that_of_all_required_clients(staged):
+    stage = staged(sync=Sync(max_staleness=1, rows_per_iteration=4, required_clients=8)).start()
     assert stage.progress().window == 1
 
 
 @pytest.fixture
-def synchronous(staged, new_learner):
+def synchronous(staged):
     """A node whose iterations wait for two clients, each with a rollout of 20 rows."""
-    return staged(new_learner(Sync(max_staleness=1, rows_per_iteration=40, required_clients=2))).start()
+    return staged(sync=Sync(max_staleness=1, rows_per_iteration=40, required_clients=2)).start()
 
 
 def test_client_that_iterations_wait_for_may_play_on_though_its_rollout_was_lost_on_its_way(synchronous, clock):
@@ -124,8 +169,8 @@ def test_mean_return_goal_waits_for_a_full_window(staged):
     assert stage.join() == "the mean return of the last 3 episodes is 133.3"
 
 
-def test_required_clients_hold_back_updates_until_they_are_there(staged, new_learner):
-    stage = staged(new_learner(Sync(max_staleness=1, rows_per_iteration=4, required_clients=2))).start()
+def test_required_clients_hold_back_updates_until_they_are_there(staged):
+    stage = staged(sync=Sync(max_staleness=1, rows_per_iteration=4, required_clients=2)).start()
     stage.heartbeat("a")
     stage.take_in([0] * 4, "a")
     stage.recorder.wait("client_joined")

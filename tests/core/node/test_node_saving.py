@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from soulsai_core import checkpoint
+from soulsai_core.contracts import Sync
 from soulsai_core.errors import CheckpointError
 from soulsai_core.messages import State
 from soulsai_core.run_folder import RunFolder
-from soulsai_core.saving import CheckpointOptions
+from soulsai_core.saving import CheckpointOptions, evaluation_weights
 
 
 @pytest.fixture
@@ -168,6 +169,23 @@ def test_learner_whose_values_are_not_json_does_not_stop_training(staged, learne
     assert stage.stop() == "the test is over"
 
 
+def test_weights_for_playing_are_a_part_of_their_own_that_the_learner_does_not_see(stage, staged, new_learner):
+    stage.make_iterations(2)
+    path = Path(stage.command("quicksave").detail)
+    weights = evaluation_weights(path)
+    assert (weights.iteration, weights.env_steps, weights.quota) == (2, 8, None)
+    assert weights.arrays["w"].tolist() == [-2, -2]
+    other = staged(new_learner())
+    other.node.load_checkpoint(path)
+    assert other.learner.loaded.arrays.keys() == {"network"}
+
+
+def test_learner_that_saves_a_part_of_the_name_that_is_the_nodes_is_told_so(stage):
+    stage.learner.save = lambda **_: State({"evaluation": {}}, {})
+    reply = stage.command("quicksave")
+    assert not reply.ok and "'evaluation', which the node adds" in reply.detail
+
+
 # -- resume
 
 
@@ -235,6 +253,23 @@ def test_resumed_training_takes_in_what_waited_in_the_server(staged, new_learner
     earlier.outside.push_samples([earlier.message([3] * 4)])
     stage = resumed(staged, new_learner, earlier).start()
     assert stage.recorder.wait("model_updated")[0]["iteration"] == 4
+
+
+def test_what_waited_in_the_server_is_taken_in_before_the_first_update_makes_it_old(staged, new_learner):
+    earlier = trained(staged, new_learner)
+    earlier.outside.push_samples([earlier.message([3] * 4) for _ in range(5)])
+    stage = resumed(staged, new_learner, earlier, sync=Sync(max_staleness=1, rows_per_iteration=4)).start()
+    stage.recorder.wait("model_updated", 5)
+    assert stage.node.env_steps == 12 + 20
+
+
+def test_rows_that_had_no_update_yet_are_counted_after_a_resume(staged, new_learner):
+    earlier = staged(new_learner()).start()
+    earlier.take_in([0] * 3)
+    earlier.stop()
+    stage = resumed(staged, new_learner, earlier).start()
+    stage.take_in([0], "another")
+    assert stage.recorder.wait("model_updated")[0]["iteration"] == 1
 
 
 def test_resume_after_another_training_used_the_server_does_not_mix_them(staged, new_learner):

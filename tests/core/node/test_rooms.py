@@ -9,19 +9,20 @@ import numpy as np
 import pytest
 
 from soulsai_core.config import StopSettings, TrainingSettings
+from soulsai_core.contracts import Sync
 from soulsai_core.episode_log import EpisodeLog
 from soulsai_core.errors import ConfigError
-from soulsai_core.freshness import Freshness
 from soulsai_core.intake import Intake
-from soulsai_core.messages import ClientInfo, Progress, SampleBatch, Weights
+from soulsai_core.messages import ArraySpec, ClientInfo, Progress, Weights
 from soulsai_core.metrics import NodeMetrics
 from soulsai_core.publisher import Publisher
 from soulsai_core.receiver import SampleReceiver
 from soulsai_core.roster import Roster
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.status import StatusBoard
+from soulsai_core.steps import ITERATION
 from soulsai_core.transport.memory import MemoryTransport
-from soulsai_core.wire import SampleDecoder, decode_weights, encode_samples
+from soulsai_core.wire import StepDecoder, decode_weights, encode_steps
 
 
 @pytest.fixture
@@ -29,8 +30,10 @@ def outside(server):
     return MemoryTransport(server)
 
 
-def encoded(number, iterations=(0,), client="pc"):
-    return encode_samples("training", client, number, SampleBatch(np.array(iterations, np.int64), {}))
+@pytest.fixture
+def encoded(steps):
+    """(number, iterations, client) -> a message."""
+    return lambda number, iterations=(0,), client="pc": encode_steps("training", client, number, steps(iterations))
 
 
 # -- intake
@@ -42,24 +45,27 @@ def told():
 
 
 @pytest.fixture
-def intake(told):
-    return Intake("training", SampleDecoder({}), Freshness(3), NodeMetrics(), lambda *heard: told.append(heard))
+def intake(told, steps):
+    columns = {name: ArraySpec(c.shape[1:], str(c.dtype)) for name, c in steps([0]).columns.items()}
+    decoder = StepDecoder(columns, {"observation"})
+    return Intake("training", decoder, Sync(3, 4), NodeMetrics(), lambda *heard: told.append(heard))
 
 
-def test_intake_gives_the_sender_and_the_admitted_rows_and_tells_of_all(intake, told):
-    client, batch = intake.judge(encoded(1, (4, 5, 9)), iteration=6, env_steps=0, now=0.0)
-    assert client == "pc" and batch.iteration.tolist() == [4, 5]
+def test_intake_gives_the_sender_and_the_admitted_rows_and_tells_of_all(intake, told, encoded):
+    client, steps = intake.judge(encoded(1, (4, 5, 9)), iteration=6, env_steps=0, now=0.0)
+    assert client == "pc" and steps.of_rows(ITERATION).tolist() == [4, 5]
+    assert steps.has_after.tolist() == [False, True] and len(steps.after["observation"]) == 1
     assert told == [("pc", 2, {"future": 1})]
 
 
-def test_intake_measures_the_age_of_admitted_rows_only(intake):
+def test_intake_measures_the_age_of_admitted_rows_only(intake, encoded):
     for iteration in range(7):
         intake.age.made(iteration, env_steps=iteration * 10, now=float(iteration))
     intake.judge(encoded(1, (0, 5)), iteration=6, env_steps=70, now=8.0)
     assert (intake.age.iterations, intake.age.env_steps, intake.age.seconds) == (1.0, 20.0, 3.0)
 
 
-def test_intake_of_endless_strangers_keeps_a_bounded_number_of_series(intake):
+def test_intake_of_endless_strangers_keeps_a_bounded_number_of_series(intake, encoded):
     for number in range(1500):
         intake.judge(encoded(1, client=f"stranger-{number}"), iteration=0, env_steps=0, now=0.0)
     families = [f for f in intake._metrics.registry.collect() if f.name == "soulsai_samples_admitted"]

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from soulsai_core.config import ContributorSettings, TrainingSettings
-from soulsai_core.messages import ClientInfo, Episode, SampleBatch
+from soulsai_core.messages import ClientInfo, Episode
 from soulsai_core.metrics import NodeMetrics
 from soulsai_core.safety.book import Book
 from soulsai_core.safety.gate import Gate
+from soulsai_core.steps import StepBatch
 from soulsai_core.transport.door import Door, Parcel, Stock
 from soulsai_core.transport.keys import EPISODE, HEARTBEAT, SAMPLES
 from soulsai_core.transport.limits import StreamLimits
-from soulsai_core.wire import encode_samples
+from soulsai_core.wire import encode_steps
 
 SESSION = "training-1"
 
@@ -104,8 +105,10 @@ def message():
     """(client, number, values) -> a sample message."""
 
     def make(client="bob@pc-1", number=1, session=SESSION, rows=2):
-        batch = SampleBatch(np.zeros(rows, np.int64), {"x": np.zeros((rows, 2), np.float32)})
-        return encode_samples(session, client, number, batch)
+        columns = {"observation": np.zeros((rows, 2), np.float32), "reward": np.zeros(rows, np.float32)}
+        after = {"observation": np.zeros((1, 2), np.float32)}
+        steps = StepBatch(np.array([[0, 0, rows, 0, 0, 1, 0]]), columns, after)
+        return encode_steps(session, client, number, steps)
 
     return make
 

@@ -107,3 +107,22 @@ def test_a_changed_byte_is_found_out_by_the_checksum(judged, samples, message, p
     data = bytearray(message())
     data[position] ^= 0x55
     assert judged(samples, bytes(data))[0] in {"magic", "format", "truncated", "checksum", "header", "oversized"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"segments": (0,) * 300_000}, "oversized"),
+        ({"closed": (-1, 5)}, "header"),
+        ({"counts": (2**60,)}, "header"),
+        ({"client": ""}, "header"),
+        ({"client": "bob@" + "x" * 200}, "header"),
+        ({"client": "alice@pc-1"}, "sender"),
+    ],
+)
+def test_headers_beyond_all_bounds_go_no_further(samples, message, seal, changes, reason):
+    inspector = Inspector("bob", SESSION, ContributorSettings(), 15.0)
+    data = seal(message(), lambda header: {**msgspec.structs.asdict(header), **changes})
+    delivery = Delivery()
+    assert inspector.accept(Parcel("1-0", samples, data, len(data)), 0.0, delivery) == reason
+    assert delivery.samples == []

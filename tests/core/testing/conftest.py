@@ -1,9 +1,8 @@
-"""A small but complete algorithm in numpy: a linear Q-function, three-step returns, momentum, replay. It can be told
-to make one mistake, so that the contract tests can be seen to fail."""
+"""A small but complete algorithm in numpy: a linear Q-function of the observation and of what is remembered of the
+episode, momentum, replay; rounds if it has a quota. It can be told to make one mistake, so that the contract tests can
+be seen to fail."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from soulsai_core.contracts import Actor, AlgorithmPlugin, Learner, Sync
 from soulsai_core.errors import CheckpointError, SpaceError
-from soulsai_core.messages import ArraySpec, Discrete, EnvSpec, SampleBatch, State
+from soulsai_core.messages import ArraySpec, Discrete, EnvSpec, State
+from soulsai_core.steps import End
 from soulsai_core.testing.algorithm import SPACES
 from soulsai_core.testing.rollout import Subject
 
-N_STEP, GAMMA = 3, 0.9
+GAMMA, DECAY = 0.9, 0.5
+NAMES = ("observation", "action", "reward", "terminated", "next_observation")
 
 
 class TinyConfig(BaseModel):
@@ -23,6 +24,7 @@ class TinyConfig(BaseModel):
 
     rows: int = Field(default=8, description="rows an update")
     clients: int = Field(default=2, description="clients that must be there")
+    quota: int | None = Field(default=None, description="rows of a client in a round")
     mistake: str = Field(default="", description="what to do wrong")
 
 
@@ -35,86 +37,74 @@ def size_of(spec, mistake=""):
     return vector.shape[0]
 
 
+def sync_of(config):
+    return Sync(3, 0 if config.mistake == "no row counts" else config.rows, config.clients)
+
+
+def columns_of(config, spec):
+    value, memory = ArraySpec((), "float32"), ArraySpec((size_of(spec),), "float32", sparse=True)
+    return {"reward" if config.mistake == "name of another column" else "value": value, "memory": memory}
+
+
 class TinyActor(Actor):
-    def __init__(self, config, spec, rng):
+    def __init__(self, config, spec, rng, explore):
         self.mistake = config.mistake
         if self.mistake != "actor serves everything":
             size_of(spec, self.mistake)
-        self.spec, self.rng = spec, rng
-        self.pending, self.done = {}, []
-        self.chosen_by = 0
+        self.spec, self.rng, self.calls = spec, rng, 0
+        self.explore = explore or self.mistake == "explores always"
+        self.memory = self.given = None
 
     def load(self, weights):
-        self.weights = weights
+        if self.mistake != "does not load" or not self.calls:
+            self.weights = weights
 
     def prepare(self, weights):
         if self.mistake == "loads what is prepared":
             self.weights = weights
-        if self.mistake == "stamps what is prepared":
-            self.weights = replace(self.weights, iteration=weights.iteration)
 
-    def act(self, observations, masks):
+    def remembered(self, x, starts):
+        if self.memory is None or (len(self.memory) != len(x) and self.mistake != "keeps the old rows"):
+            self.memory = np.zeros_like(x)
+        if self.mistake == "all start" and starts.any():
+            starts = np.ones_like(starts)
+        if self.mistake != "no start":
+            self.memory = np.where(starts[:, None], 0, self.memory)
+        before, self.memory = self.memory, DECAY * self.memory + x
+        return before.astype(np.float32)
+
+    def act(self, observations, masks, starts):
         if self.mistake == "global random":
             self.rng = np.random.default_rng()
-        n = self.spec.action.n
-        values = observations["observation"] @ self.weights.arrays["q"] + self.rng.normal(size=(1, n))
+        x, n = observations["observation"], self.spec.action.n
+        if self.mistake == "changes what it is given":
+            x *= 2
+        memory = self.remembered(x, starts)
+        values = (x + memory) @ self.weights.arrays["q"]
+        if self.explore:
+            values = values + self.rng.normal(size=(1, n))
         if masks is not None and self.mistake != "no masks":
             useful = masks.any(axis=1)
             if self.mistake == "masks judged by batch" and not useful.all():
                 useful[:] = False
             values = np.where(masks | ~useful[:, None], values, -np.inf)
-        actions = values.argmax(axis=1)
-        return actions.astype(np.int32) if self.mistake == "int32 actions" else actions
+        actions, value = values.argmax(axis=1), values.max(axis=1)
+        self.calls += 1
+        return actions.astype(np.int32) if self.mistake == "int32 actions" else actions, self.own(value, memory)
 
-    def add(self, moved):
-        if self.mistake == "changes what it is given":
-            moved.rewards *= 2
-        for i, row in enumerate(moved.rows.tolist()):
-            waiting = self.pending.setdefault(row, [])
-            here = moved.observations["observation"][i], moved.actions[i : i + 1], self.weights.iteration
-            waiting.append([*here, 0.0, 0, None, 0.0])
-            for fold in waiting:
-                fold[3] += GAMMA ** fold[4] * float(moved.rewards[i])
-                fold[4] += 1
-                fold[5] = moved.next_observations["observation"][i]
-                fold[6] = 0.0 if moved.terminated[i] else GAMMA ** fold[4]
-            cut = moved.truncated[i] and self.mistake != "folds over truncation"
-            self.finish(row, bool(moved.terminated[i] or cut))
-
-    def finish(self, row, ended):
-        waiting = self.pending[row]
-        if ended and self.mistake == "loses the tail":
-            del waiting[1:]
-        while waiting and (ended or waiting[0][4] == N_STEP):
-            self.done.append(waiting.pop(0))
-
-    def cut(self):
-        for row in self.pending:
-            if self.mistake == "loses the cut":
-                self.pending[row].clear()
-            else:
-                self.finish(row, True)
-
-    def take(self):
-        if not self.done and self.mistake != "empty batch":
-            return None
-        rows, self.done = self.done, self.done if self.mistake == "gives twice" else []
-        stamp = [self.weights.iteration if self.mistake == "stamps when given" else row[2] for row in rows]
-        size = self.spec.observations["observation"].shape[0]
-        dtype = np.float64 if self.mistake == "float64" else np.float32
-        columns = {
-            "observation": np.array([row[0] for row in rows], dtype).reshape(-1, size),
-            "action": np.array([row[1][0] for row in rows], np.int64),
-            "returns": np.array([row[3] for row in rows], np.float32),
-            "discount": np.array([row[6] for row in rows], np.float32),
-            "next_observation": np.array([row[5] for row in rows], np.float32).reshape(-1, size),
-        }
-        batch = SampleBatch(np.array(stamp, np.int64), columns)
+    def own(self, value, memory):
+        own = {"value": value.astype(np.float64 if self.mistake == "float64" else np.float32)}
+        if self.calls % 3 == 0:
+            own["memory"] = memory
+        if self.mistake == "undeclared column":
+            own["other"] = own["value"]
+        if self.mistake == "no column":
+            del own["value"]
         if self.mistake == "changes what it gave":
-            if getattr(self, "last", None) is not None:
-                self.last.columns["returns"][:] = 0
-            self.last = batch
-        return batch
+            if self.given is not None:
+                self.given[:] = 0
+            self.given = own["value"]
+        return own
 
     def metrics(self):
         return {"epsilon": float("nan" if self.mistake == "nan metric" else 0.1)}
@@ -123,38 +113,68 @@ class TinyActor(Actor):
 class TinyLearner(Learner):
     def __init__(self, config, spec, rng):
         size = size_of(spec, config.mistake)
-        self.mistake, self.rng = config.mistake, rng
+        self.config, self.mistake, self.rng = config, config.mistake, rng
         if self.mistake == "unseeded learner":
             rng = np.random.default_rng()
-        self.sync = Sync(3, config.rows, config.clients)
-        vector, number = ArraySpec((size,), "float32"), ArraySpec((), "float32")
-        columns = {"observation": vector, "action": ArraySpec((), "int64"), "returns": number}
-        self.columns = {**columns, "discount": number, "next_observation": vector}
         self.q = rng.normal(size=(size, spec.action.n)) * 0.1
         self.momentum = np.zeros_like(self.q)
-        self.memory = {name: np.zeros((0, *s.shape), s.dtype) for name, s in self.columns.items()}
-        self.views, self.fresh = [], 0
+        self.memory, self.views, self.updates = {}, [], 0
+        self.clients, self.waiting, self.missing = frozenset(), {}, {}
 
-    def add(self, batch, client):
-        self.views.append(batch.columns)
+    def add(self, steps, client):
+        if self.mistake == "ignores messages without rows" and not len(steps):
+            return
+        if self.mistake == "no late steps":
+            assert End.DISCARDED not in steps.ends
+        self.missing[client] = self.missing.get(client, 0) - len(steps)
+        if steps.closed is not None:
+            self.waiting[client] = True
+            self.missing[client] += steps.closed.rows
+        self.views.append(steps)
         if self.mistake != "keeps views":
             self.gather()
-        self.fresh += len(batch)
+
+    def restore(self, steps, client):
+        self.add(steps, client)
+        if self.mistake != "restored rows count":
+            self.waiting.clear()
+            self.missing.clear()
+
+    def reach(self):
+        return 100
 
     def gather(self):
-        for columns in self.views:
-            self.memory = {name: np.concatenate([kept, columns[name]]) for name, kept in self.memory.items()}
+        for steps in self.views:
+            t = steps.transitions()
+            new = (t.observations["observation"], t.actions, t.rewards, t.terminated)
+            for name, rows in zip(NAMES, (*new, t.next_observations["observation"]), strict=True):
+                self.memory[name] = np.concatenate([self.memory.get(name, rows[:0]), rows])
         self.views.clear()
 
+    def quota(self):
+        return self.config.quota
+
+    def clients_changed(self, clients):
+        self.clients = clients
+
     def ready(self):
-        return self.fresh >= self.sync.rows_per_iteration or self.mistake == "always ready"
+        if self.mistake == "always ready":
+            return True
+        if self.config.quota is None:
+            return None if self.views or len(self.memory.get("reward", ())) else False
+        complete = bool(self.waiting) and set(self.waiting) >= self.clients
+        if self.mistake == "waits for lost rows":
+            return complete and not any(self.missing.values())
+        return complete
 
     def update(self):
         self.gather()
-        self.fresh = 0
-        rows = self.rng.integers(len(self.memory["action"]), size=8)
+        self.updates += 1
+        self.waiting.clear()
+        self.missing.clear()
+        rows = self.rng.integers(max(len(self.memory["action"]), 1), size=8)
         m = {name: column[rows] for name, column in self.memory.items()}
-        target = m["returns"] + m["discount"] * (m["next_observation"] @ self.q).max(axis=1)
+        target = m["reward"] + GAMMA * ~m["terminated"] * (m["next_observation"] @ self.q).max(axis=1)
         error = np.clip((m["observation"] @ self.q)[np.arange(8), m["action"]] - target, -1, 1)
         slope = np.zeros_like(self.q)
         np.add.at(slope.T, m["action"], m["observation"] * error[:, None])
@@ -164,19 +184,25 @@ class TinyLearner(Learner):
         return {"loss": float("inf") if self.mistake == "infinite loss" else float((error**2).mean())}
 
     def weights(self):
+        if self.mistake == "other dtype later" and self.updates:
+            return {"q": self.q.astype(np.float32)}
         return {"q": self.q if self.mistake == "aliases weights" else self.q.copy()}
 
+    def evaluation_weights(self):
+        return {"q": self.q if self.mistake == "aliases evaluation weights" else self.q.copy()}
+
     def save(self, *, buffer):
+        self.gather()
         optimizer = {} if self.mistake == "forgets momentum" else {"momentum": self.momentum}
         memory = dict(self.memory) if buffer and self.mistake != "forgets replay" else {}
         network = {"q": self.q if self.mistake == "aliases state" else self.q.copy()}
-        values = {"rng": self.rng.bit_generator.state, "fresh": self.fresh}
+        values = {"rng": self.rng.bit_generator.state, "waiting": list(self.waiting) if buffer else []}
         if self.mistake == "forgets random state":
             del values["rng"]
         if self.mistake == "numpy values":
-            values["fresh"] = np.int64(self.fresh)
-        if self.mistake == "forgets gathered rows":
-            values["fresh"] = 0
+            values["updates"] = np.int64(self.updates)
+        if self.mistake == "forgets who waits":
+            values["waiting"] = []
         return State({"network": network, "optimizer": optimizer, "replay": memory}, values)
 
     def load(self, state):
@@ -184,15 +210,15 @@ class TinyLearner(Learner):
             raise CheckpointError("this state is not one of tiny's")
         self.q = state.arrays["network"]["q"].copy()
         self.momentum = state.arrays["optimizer"].get("momentum", self.momentum).copy()
-        self.memory |= {name: column.copy() for name, column in state.arrays["replay"].items()}
-        self.fresh = state.values["fresh"] if state.arrays["replay"] else 0
+        self.memory = {name: column.copy() for name, column in state.arrays["replay"].items()}
+        self.waiting = dict.fromkeys(state.values["waiting"], True)
         if "rng" in state.values:
             self.rng.bit_generator.state = state.values["rng"]
 
 
 @pytest.fixture(scope="session")
 def tiny_plugin() -> AlgorithmPlugin:
-    return AlgorithmPlugin("tiny", TinyConfig, TinyLearner, TinyActor)
+    return AlgorithmPlugin("tiny", TinyConfig, sync_of, TinyLearner, TinyActor, columns_of)
 
 
 @pytest.fixture
@@ -202,6 +228,6 @@ def tiny_config():
 
 @pytest.fixture
 def tiny_with(tiny_plugin):
-    """A function: mistake -> Subject."""
+    """A function: mistake, quota -> Subject."""
     spec: EnvSpec = SPACES["discrete"]
-    return lambda mistake: Subject(tiny_plugin, TinyConfig(mistake=mistake), spec)
+    return lambda mistake, quota=None: Subject(tiny_plugin, TinyConfig(mistake=mistake, quota=quota), spec)

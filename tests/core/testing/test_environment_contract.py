@@ -13,7 +13,7 @@ from soulsai_core.testing.algorithm import SPACES
 from soulsai_core.testing.environment import EnvironmentContract
 from soulsai_core.testing.scripted import ScriptedEnvironment
 
-SPEC = msgspec.structs.replace(SPACES["discrete"], masked=True)
+SPEC = msgspec.structs.replace(SPACES["discrete"], masked=True, timed=True)
 
 
 class NoSettings(BaseModel):
@@ -43,6 +43,8 @@ class Changed(ScriptedEnvironment):
                 return dataclasses.replace(step, rewards=step.rewards[0])
             case "no masks":
                 return dataclasses.replace(step, masks=None, final_masks={})
+            case "no durations":
+                return dataclasses.replace(step, durations=None)
             case "no final":
                 return dataclasses.replace(step, final={}, final_masks={})
             case "all valid":
@@ -94,6 +96,7 @@ MISTAKES = {
     "float64": "test_reset_fits_the_spec",
     "no row axis": "test_steps_fit_the_spec",
     "no masks": "test_steps_fit_the_spec",
+    "no durations": "test_steps_fit_the_spec",
     "numpy metrics": "test_steps_fit_the_spec",
     "ended at reset": "test_reset_fits_the_spec",
     "final everywhere": "test_episodes_end_and_go_on_by_themselves",

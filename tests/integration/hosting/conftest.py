@@ -9,16 +9,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from soulsai_core.catalog import Catalog
 from soulsai_core.config import read_secret
-from soulsai_core.messages import Announcement, Episode, SampleBatch
+from soulsai_core.messages import Announcement, Episode
 from soulsai_core.safety.book import Account, decode_book
 from soulsai_core.safety.setup import initialise
+from soulsai_core.steps import StepBatch
 from soulsai_core.transport.accounts import Accounts
 from soulsai_core.transport.contributor import connect_contributor
 from soulsai_core.transport.embedded import EmbeddedServer, Opening
 from soulsai_core.transport.redis import connect
-from soulsai_core.wire import encode_samples
+from soulsai_core.wire import encode_steps
 
 SETTINGS = (
     "environment.config.id=CartPole-v1",
@@ -99,9 +99,7 @@ class Contributor:
     def look_around(self):
         """Read what a client reads before it starts."""
         announced = msgspec.json.decode(self.line.read_config(), type=Announcement)
-        plugin = Catalog().algorithm(announced.algorithm["name"])
-        config = plugin.config.model_validate(announced.algorithm["config"])
-        self.columns = plugin.learner(config, announced.spec, np.random.default_rng(0)).columns
+        self.columns, self.observed = announced.columns, tuple(announced.spec.observations)
         self.session = announced.session
         return self
 
@@ -109,8 +107,9 @@ class Contributor:
         """A message with zeros, but for what is changed."""
         self.number = number or self.number + 1
         columns = {name: np.zeros((rows, *spec.shape), spec.dtype) for name, spec in self.columns.items()}
-        batch = SampleBatch(np.full(rows, iteration, np.int64), {**columns, **changed})
-        return encode_samples(session or self.session, client or self.client, self.number, batch)
+        after = {name: columns[name][:1] for name in self.observed}
+        steps = StepBatch(np.array([[0, 0, rows, iteration, 0, 1, 0]]), {**columns, **changed}, after)
+        return encode_steps(session or self.session, client or self.client, self.number, steps)
 
     def episode(self, **changes):
         values = {"id": f"{self.client}-1", "client": self.client, "total_reward": 1.0, "length": 3, "iteration": 0}

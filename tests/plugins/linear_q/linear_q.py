@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from soulsai_core import (
     Actor,
     AlgorithmPlugin,
     Arrays,
-    ArraySpec,
     CheckpointError,
     Discrete,
     EnvSpec,
     Learner,
-    SampleBatch,
+    Settings,
     SpaceError,
     State,
+    StepBatch,
     Sync,
-    Transitions,
     Weights,
 )
 
 
-class Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class Config(Settings):
     features: int = Field(default=200, ge=1, description="Number of random Fourier features.")
     width: float = Field(default=0.5, gt=0, description="Spread of their frequencies on whitened observations.")
     gamma: float = Field(default=0.97, gt=0, le=1, description="Discount of one step.")
@@ -53,80 +50,61 @@ def features(model: Arrays, x: np.ndarray) -> np.ndarray:
 
 
 class LinearActor(Actor):
-    def __init__(self, config: Config, spec: EnvSpec, rng: np.random.Generator) -> None:
-        self._size, self._actions = check(spec)
-        self._config, self._rng = config, rng
-        self._rows: list[SampleBatch] = []
+    """Half of it that lives in each client."""
+
+    def __init__(self, config: Config, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> None:
+        check(spec)
+        self._config, self._rng, self._explore = config, rng, explore
 
     def load(self, weights: Weights) -> None:
-        self._weights = weights
-        self._epsilon = max(1 - weights.env_steps / self._config.explore_steps, 0.02)
+        self._model = weights.arrays
+        self._epsilon = max(1 - weights.env_steps / self._config.explore_steps, 0.02) if self._explore else 0.0
 
-    def act(self, observations: Arrays, masks: np.ndarray | None) -> np.ndarray:
-        model = self._weights.arrays
-        values = features(model, observations["observation"]) @ model["q"]
+    def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
+        values = features(self._model, observations["observation"]) @ self._model["q"]
         explore = self._rng.random(len(values)) < self._epsilon
-        values[explore] = self._rng.random((len(values), self._actions))[explore]
+        values[explore] = self._rng.random((len(values), values.shape[1]))[explore]
         if masks is not None:
-            values = np.where(masks | ~masks.any(1, keepdims=True), values, -np.inf)
-        return values.argmax(1)
-
-    def add(self, transitions: Transitions) -> None:
-        t = transitions
-        columns: Arrays = {
-            "observation": t.observations["observation"].astype(np.float32),
-            "action": t.actions.astype(np.int64),
-            "reward": t.rewards.astype(np.float32),
-            "terminated": t.terminated.copy(),
-            "next_observation": t.next_observations["observation"].astype(np.float32),
-        }
-        self._rows.append(SampleBatch(np.full(len(t.rows), self._weights.iteration), columns))
-
-    def take(self) -> SampleBatch | None:
-        rows, self._rows = self._rows, []
-        if not rows:
-            return None
-        columns = {name: np.concatenate([row.columns[name] for row in rows]) for name in rows[0].columns}
-        return SampleBatch(np.concatenate([row.iteration for row in rows]), columns)
-
-    def cut(self) -> None:
-        """Each row is complete by itself."""
+            values = np.where(masks, values, -np.inf)
+        return values.argmax(1), {}
 
 
 class LinearLearner(Learner):
+    """Half of it that lives in the training node."""
+
     def __init__(self, config: Config, spec: EnvSpec, rng: np.random.Generator) -> None:
         size, actions = check(spec)
-        vector, number = ArraySpec((size,), "float32"), ArraySpec((), "float32")
-        self.sync = Sync(max_staleness=3, rows_per_iteration=config.rows)
-        self.columns = {"observation": vector, "action": ArraySpec((), "int64", 0, actions - 1), "reward": number}
-        self.columns |= {"terminated": ArraySpec((), "bool"), "next_observation": vector}
-        self._config, self._rng, self._fresh = config, rng, 0
-        self._memory = {name: np.zeros((0, *spec.shape), spec.dtype) for name, spec in self.columns.items()}
+        self._config, self._rng = config, rng
+        self._memory: Arrays = {}
         frequency = rng.normal(scale=config.width, size=(size, config.features))
         self._model = {"frequency": frequency, "phase": rng.uniform(0, 2 * np.pi, config.features)}
         self._model |= {"mean": np.zeros(size), "spread": np.ones(size), "q": np.zeros((config.features, actions))}
 
-    def add(self, batch: SampleBatch, client: str) -> None:
-        for name, rows in self._memory.items():
-            self._memory[name] = np.concatenate([rows, batch.columns[name]])[-self._config.memory :]
-        self._fresh += len(batch)
+    def add(self, steps: StepBatch, client: str) -> None:
+        t, actions = steps.transitions(), self._model["q"].shape[1]
+        valid = np.zeros((len(t), actions), bool) if t.next_masks is None else t.next_masks
+        valid = valid | ~valid.any(1, keepdims=True)  # where none is, all are
+        rows = {"x": t.observations["observation"], "action": t.actions, "reward": t.rewards}
+        rows |= {"next_x": t.next_observations["observation"], "going": ~t.terminated, "next_mask": valid}
+        for name, new in rows.items():
+            self._memory[name] = np.concatenate([self._memory.get(name, new[:0]), new])[-self._config.memory :]
 
-    def ready(self) -> bool:
-        return self._fresh >= self._config.rows and len(self._memory["reward"]) >= self._config.warm_up
+    def ready(self) -> bool | None:
+        return None if len(self._memory.get("reward", ())) >= self._config.warm_up else False
 
     def update(self) -> dict[str, float]:
-        self._fresh = 0
         if not self._model["q"].any():
-            seen = self._memory["observation"].astype(float)
+            seen = self._memory["x"].astype(float)
             self._model |= {"mean": seen.mean(0), "spread": seen.std(0) + 1e-6}
         return {"error": float(np.mean([self._replay() for _ in range(self._config.batches)]))}
 
     def _replay(self) -> float:
         drawn = self._rng.integers(len(self._memory["reward"]), size=self._config.batch_size)
         rows, q = {name: column[drawn] for name, column in self._memory.items()}, self._model["q"]
-        x, action = features(self._model, rows["observation"]), rows["action"]
-        following = (features(self._model, rows["next_observation"]) @ q).max(1)
-        error = rows["reward"] + self._config.gamma * ~rows["terminated"] * following - (x @ q)[range(len(x)), action]
+        x, action = features(self._model, rows["x"]), rows["action"]
+        following = np.where(rows["next_mask"], features(self._model, rows["next_x"]) @ q, -1e9).max(1)
+        target = rows["reward"] + self._config.gamma * np.where(rows["going"], following, 0)
+        error = target - (x @ q)[range(len(x)), action]
         np.add.at(q.T, action, self._config.step_size / len(x) ** 0.5 * error[:, None] * x)
         return float(np.abs(error).mean())
 
@@ -134,17 +112,22 @@ class LinearLearner(Learner):
         return {name: array.copy() for name, array in self._model.items()}
 
     def save(self, *, buffer: bool) -> State:
-        values = {"fresh": self._fresh, "rng": self._rng.bit_generator.state}
-        return State({"model": self.weights(), "memory": dict(self._memory) if buffer else {}}, values)
+        memory = dict(self._memory) if buffer else {}
+        return State({"model": self.weights(), "memory": memory}, {"rng": self._rng.bit_generator.state})
 
     def load(self, state: State) -> None:
         try:
-            model, memory = state.arrays["model"], state.arrays["memory"]
-            self._fresh, self._rng.bit_generator.state = state.values["fresh"], state.values["rng"]
+            model, memory, rng = state.arrays["model"], state.arrays["memory"], state.values["rng"]
         except KeyError as error:
             raise CheckpointError(f"This is not a checkpoint of linear_q: it has no {error}.") from error
         self._model = {name: array.copy() for name, array in model.items()}
-        self._memory |= {name: rows.copy() for name, rows in memory.items()}
+        self._memory = {name: rows.copy() for name, rows in memory.items()}
+        self._rng.bit_generator.state = rng
 
 
-plugin = AlgorithmPlugin(name="linear_q", config=Config, learner=LinearLearner, actor=LinearActor)
+def sync(config: Config) -> Sync:
+    """Steps of the three newest models are learned from, and each `rows` of them make an update."""
+    return Sync(max_staleness=3, rows_per_iteration=config.rows)
+
+
+plugin = AlgorithmPlugin(name="linear_q", config=Config, sync=sync, learner=LinearLearner, actor=LinearActor)

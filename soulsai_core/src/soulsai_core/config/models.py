@@ -117,6 +117,9 @@ class ClientSettings(Settings):
     max_group_rows: int = Field(default=512, ge=1, description="Transitions sent in one message at most.")
     max_group_mb: float = Field(default=1, gt=0, description="Size of one message at most, in MB.")
     max_group_age_s: float = Field(default=0.5, gt=0, description="Time that a transition waits for others at most.")
+    max_environments: int = Field(
+        default=256, ge=1, le=1024, description="Environments that one client may step together."
+    )
     buffer_messages: int = Field(default=256, ge=1, description="Messages kept while the server is away.")
     heartbeat_interval_s: float = Field(default=2, gt=0, description="Time between two signs of life.")
     isolate: bool = Field(

@@ -10,8 +10,19 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from soulsai_core.contracts import Environment
-from soulsai_core.errors import EnvironmentNotReady, SoulsAIError
-from soulsai_core.isolation.codec import ACT, CLOSE, FAILURE, NOT_READY, READY, RESET, STEP, decode_actions, encode
+from soulsai_core.errors import EnvironmentNotReady, PluginError, SoulsAIError
+from soulsai_core.isolation.codec import (
+    ACT,
+    CLOSE,
+    FAILURE,
+    MISTAKE,
+    NOT_READY,
+    READY,
+    RESET,
+    STEP,
+    decode_actions,
+    encode,
+)
 
 
 def serve(connection: Connection, make: Callable[[], Environment]) -> None:
@@ -45,7 +56,10 @@ def _answer(environment: Environment, order: bytes) -> bytes:
 
 
 def _failure(error: Exception) -> bytes:
+    """What it raised may not happen again after a new start; what does not fit its contract will."""
     kind = NOT_READY if isinstance(error, EnvironmentNotReady) else FAILURE
+    if isinstance(error, PluginError) and error.__cause__ is None:
+        kind = MISTAKE
     sentence = str(error) if isinstance(error, SoulsAIError) else f"{type(error).__name__}: {error}"
     return kind + sentence.encode()
 

@@ -10,7 +10,7 @@ import numpy as np
 from soulsai_core.messages import Step
 
 RESET, ACT, CLOSE = b"r", b"a", b"c"
-READY, STEP, FAILURE, NOT_READY = b"n", b"s", b"f", b"w"
+READY, STEP, FAILURE, NOT_READY, MISTAKE = b"n", b"s", b"f", b"w", b"m"
 
 
 def _plain(array: np.ndarray) -> tuple[str, tuple[int, ...], bytes]:

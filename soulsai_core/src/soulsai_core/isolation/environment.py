@@ -10,17 +10,29 @@ import numpy as np
 from pydantic import BaseModel
 
 from soulsai_core.contracts import Environment, EnvironmentPlugin
-from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady
+from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, PluginError, SoulsAIError
 from soulsai_core.isolation.child import serve
-from soulsai_core.isolation.codec import ACT, CLOSE, FAILURE, NOT_READY, READY, RESET, STEP, decode_step, encode
+from soulsai_core.isolation.codec import (
+    ACT,
+    CLOSE,
+    FAILURE,
+    MISTAKE,
+    NOT_READY,
+    READY,
+    RESET,
+    STEP,
+    decode_step,
+    encode,
+)
 from soulsai_core.messages import Step
 
 _FAREWELL = 5.0
 
 
 class IsolatedEnvironment(Environment):
-    """Starts the process at once. What hangs is ended; what crashes is noticed; both raise EnvironmentFailure. While a
-    step is computed over there, there is time for something else here.
+    """Starts the process at once. What hangs is ended; what crashes is noticed; both raise EnvironmentFailure. What
+    does not fit the contract of environments raises PluginError. While a step is computed over there, there is time for
+    something else here.
 
     Args:
         make: makes the environment over there; it must be importable there, as `installed(...)` is.
@@ -42,7 +54,7 @@ class IsolatedEnvironment(Environment):
         self._closed = self._under_way = False
         try:
             self.num_envs = int(self._receive(READY, start_timeout, "start"))
-        except EnvironmentFailure:
+        except SoulsAIError:
             self.close()
             raise
 
@@ -115,6 +127,8 @@ class IsolatedEnvironment(Environment):
             raise EnvironmentNotReady(answer[1:].decode())
         if answer[:1] == FAILURE:
             raise EnvironmentFailure(answer[1:].decode())
+        if answer[:1] == MISTAKE:
+            raise PluginError(answer[1:].decode())
         assert answer[:1] == expected
         return memoryview(answer)[1:]
 

@@ -7,202 +7,160 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from soulsai_core.messages import Discrete, EnvSpec, SampleBatch, Step, Weights
-from soulsai_core.testing.arrays import assert_actions_fit, assert_rows_fit, draw
-from soulsai_core.testing.rollout import Rollout, Subject, read_only
-from soulsai_core.testing.scripted import ScriptedEnvironment
+from soulsai_core.contracts import Actor
+from soulsai_core.messages import Arrays, Discrete, Weights
+from soulsai_core.testing.arrays import assert_actions_fit, draw
+from soulsai_core.testing.rollout import Rollout, Subject, copied, frozen, read_only
 
 STEPS = 60
+SCHEDULE = (0, 10**9)
+"""Environment steps at which schedules such as epsilon begin, and at which they have ended."""
 
 
 class ActorContract:
     """Part of `AlgorithmContract`; each test takes the fixture `subject`."""
 
+    @pytest.mark.parametrize("explore", [True, False])
     @pytest.mark.parametrize("num_envs", [1, 4])
-    def test_actions_lie_in_the_action_space(self, subject: Subject, num_envs: int) -> None:
-        """For one environment and for several, whatever the schedules say; the environment checks them."""
-        for env_steps in (0, 10**9):
-            rollout = subject.rollout(num_envs)
-            rollout.load(Weights(1, read_only(subject.learner().weights()), env_steps))
-            rollout.play(STEPS)
+    def test_actions_lie_in_the_action_space(self, subject: Subject, num_envs: int, explore: bool) -> None:
+        """For one environment and for several, whatever the schedules say."""
+        for env_steps in SCHEDULE:
+            actor = subject.loaded_actor(explore=explore, env_steps=env_steps)
+            for observations, starts in _seen(subject, num_envs):
+                actions, _ = actor.act(observations, None, starts)
+                assert_actions_fit(actions, subject.spec.action, num_envs)
 
-    def test_actions_respect_the_mask_of_each_row(self, subject: Subject) -> None:
-        """Exploring or not."""
-        _skip_unless_discrete(subject)
-        for env_steps in (0, 10**9):
-            rollout = subject.masked().rollout(3)
-            rollout.load(Weights(1, read_only(subject.learner().weights()), env_steps))
-            rollout.play(STEPS)
-
-    def test_row_without_valid_actions_does_not_disturb_the_others(self, subject: Subject) -> None:
-        """Whether everything is masked is a question for each row."""
-        action = _skip_unless_discrete(subject)
-        rng, masked = np.random.default_rng(0), subject.masked()
-        for env_steps in (0, 10**9):
-            actor = masked.actor()
-            actor.load(Weights(0, read_only(masked.learner().weights()), env_steps))
-            masks = np.zeros((3, action.n), np.bool_)
-            masks[2, action.n - 1] = True
-            for _ in range(STEPS):
-                observations = {name: draw(spec, 3, rng) for name, spec in masked.spec.observations.items()}
-                assert_actions_fit(actor.act(read_only(observations), masks), action, 3, masks)
-
-    @pytest.mark.parametrize("num_envs", [1, 3])
-    def test_samples_fit_the_declared_columns(self, subject: Subject, num_envs: int) -> None:
-        """Names, dtypes and shapes are those of `Learner.columns`: others are rejected by the node."""
-        rollout, learner = subject.rollout(num_envs), subject.learner()
-        rollout.play(STEPS)
-        rollout.settle()
-        assert rollout.batches, f"no samples after {rollout.chosen.total()} steps"
-        for batch in rollout.batches:
-            assert batch.iteration.dtype == np.int64 and batch.iteration.shape == (len(batch),)
-            assert_rows_fit(batch.columns, learner.columns, len(batch))
+    @pytest.mark.parametrize("explore", [True, False])
+    def test_actions_respect_the_mask_of_each_row(self, subject: Subject, explore: bool) -> None:
+        """Also beside a row without any valid action: whether everything is masked is a question for each row."""
+        if not isinstance(subject.spec.action, Discrete):
+            pytest.skip("masks are for Discrete actions")
+        rng, masked, n = np.random.default_rng(0), subject.masked(), subject.spec.action.n
+        for env_steps in SCHEDULE:
+            actor = masked.loaded_actor(explore=explore, env_steps=env_steps)
+            for observations, starts in _seen(masked, 4):
+                masks = rng.random((4, n)) < 0.3
+                masks[0, rng.integers(n)] = True
+                masks[3] = False
+                actions, _ = actor.act(observations, masks, starts)
+                assert_actions_fit(actions, masked.spec.action, 4, masks)
 
     @pytest.mark.parametrize("next_step", [False, True], ids=["same_step", "next_step"])
     @pytest.mark.parametrize("num_envs", [1, 3])
-    def test_each_step_becomes_one_row(self, subject: Subject, num_envs: int, next_step: bool) -> None:
-        """Episodes of one step, tails, truncations, rows that were only reset: nothing is lost, nothing doubled."""
+    def test_recorded_steps_fit_the_declared_columns(self, subject: Subject, num_envs: int, next_step: bool) -> None:
+        """Names, dtypes, shapes and bounds of the own columns are those that the plugin declares: other rows are left
+        out."""
         rollout = subject.rollout(num_envs, next_step=next_step)
         rollout.play(STEPS)
-        rollout.settle()
-        assert rollout.rows == rollout.chosen.total()
+        assert rollout.recorder.rows > 0
+        assert rollout.recorder.take() is not None and rollout.recorder.left_out == 0
 
-    def test_rows_of_an_episode_do_not_depend_on_the_next_one(self, subject: Subject) -> None:
-        """No return or advantage runs over an end, be it termination or truncation."""
-        one, other = (subject.rollout(environment=_Forked(subject.spec, after=9, seed=seed)) for seed in (1, 2))
-        first, second = ([row for batch in _played(rollout) for row in _rows(batch)] for rollout in (one, other))
-        assert first[:9] == second[:9]
-        assert first[9:] != second[9:], "two different later episodes gave the same rows"
+    def test_nothing_is_remembered_beyond_a_start(self, subject: Subject) -> None:
+        """An actor with a past acts as a new one does once `starts` says that all episodes begin."""
+        new, other = subject.loaded_actor(explore=False), subject.loaded_actor(explore=False)
+        for observations, starts in _seen(subject, 3, seed=1):
+            other.act(observations, None, starts)
+        for observations, starts in _seen(subject, 3):
+            _assert_same_rows(new.act(observations, None, starts), other.act(observations, None, starts), [0, 1, 2])
 
-    @pytest.mark.parametrize("next_step", [False, True], ids=["same_step", "next_step"])
-    def test_rows_carry_the_iteration_that_chose_their_action(self, subject: Subject, next_step: bool) -> None:
-        """New weights come in the middle of episodes, in one loop after each step."""
-        rollout = subject.rollout(2, next_step=next_step)
-        for _ in range(STEPS):
-            rollout.step()
-            rollout.refresh()
-        rollout.settle()
-        assert rollout.stamps() == rollout.chosen
+    def test_start_of_one_row_concerns_no_other(self, subject: Subject) -> None:
+        """That row is acted for as by a new actor, the others as if nothing had happened."""
+        new, plain, started = (subject.loaded_actor(explore=False) for _ in range(3))
+        for observations, starts in _seen(subject, 3, seed=1):
+            plain.act(observations, None, starts)
+            started.act(observations, None, starts)
+        for turn, (observations, all_start) in enumerate(_seen(subject, 3)):
+            answer = started.act(observations, None, frozen(np.array([turn == 0, False, False])))
+            _assert_same_rows(answer, new.act(observations, None, all_start), [0])
+            _assert_same_rows(answer, plain.act(observations, None, np.zeros(3, np.bool_)), [1, 2])
 
-    @pytest.mark.parametrize("next_step", [False, True], ids=["same_step", "next_step"])
-    def test_rows_are_whole_where_clients_work_while_a_step_is_under_way(
-        self, subject: Subject, next_step: bool
-    ) -> None:
-        """Samples are taken and weights prepared between `act` and `add`; the weights are loaded after that."""
-        rollout = subject.rollout(2, next_step=next_step)
-        for _ in range(STEPS):
-            coming = rollout.newer()
+    def test_number_of_environments_may_change(self, subject: Subject) -> None:
+        """All episodes begin then."""
+        new, other = subject.loaded_actor(explore=False), subject.loaded_actor(explore=False)
+        for observations, starts in _seen(subject, 3, seed=1):
+            other.act(observations, None, starts)
+        for observations, starts in _seen(subject, 2):
+            _assert_same_rows(new.act(observations, None, starts), other.act(observations, None, starts), [0, 1])
 
-            def work(coming: Weights = coming) -> None:
-                rollout.actor.prepare(coming)
-                rollout.collect()
-
-            rollout.step(work)
-            rollout.load(coming)
-        rollout.settle()
-        assert rollout.rows == rollout.chosen.total()
-        assert rollout.stamps() == rollout.chosen
+    def test_without_exploration_it_plays_its_best_whatever_else_happens(self, subject: Subject) -> None:
+        """Generators, schedules and other calls change nothing: acting depends on what it acted for, and on weights."""
+        plain, other = subject.loaded_actor(explore=False), subject.loaded_actor(1, explore=False, env_steps=10**9)
+        strange = subject.weights(10**6, seed=1)
+        for observations, starts in _seen(subject, 2):
+            other.placed(3)
+            other.load(subject.weights(env_steps=10**9))
+            other.prepare(strange)
+            other.metrics()
+            _assert_same_rows(plain.act(observations, None, starts), other.act(observations, None, starts), [0, 1])
 
     def test_prepared_weights_change_nothing_before_they_are_loaded(self, subject: Subject) -> None:
         """Others may be loaded in their place."""
-        plain, other = subject.rollout(2), subject.rollout(2)
-        strange = Weights(10**6, read_only(subject.learner(seed=1).weights()), 10**9)
-        for _ in range(STEPS):
-            for rollout in (plain, other):
-                if not rollout.actor.ready():
-                    rollout.refresh()
-            plain.step()
-            other.step(lambda: other.actor.prepare(strange))
-        plain.settle()
-        other.settle()
-        _assert_same_samples(plain.batches, other.batches)
+        plain, other = subject.loaded_actor(), subject.loaded_actor()
+        strange = Weights(10**6, subject.weights(seed=1).arrays, 10**9)
+        for observations, starts in _seen(subject, 2):
+            answer = plain.act(observations, None, starts)
+            other.prepare(strange)
+            _assert_same_rows(answer, other.act(observations, None, starts), [0, 1])
 
-    def test_cut_gives_out_the_rows_of_an_unfinished_episode(self, subject: Subject) -> None:
-        """The environment broke; what was seen of the episode still counts."""
-        rollout = subject.rollout(2, lengths=(10**6,))
-        rollout.play(STEPS)
-        rollout.settle()
-        assert rollout.rows == rollout.chosen.total()
-
-    def test_cut_without_an_episode_gives_nothing(self, subject: Subject) -> None:
-        """It may fail before its first step, and twice in a row."""
-        rollout = subject.rollout()
-        rollout.cut()
-        rollout.cut()
-        assert rollout.rows == 0
-
-    def test_rows_are_given_out_once(self, subject: Subject) -> None:
-        """A second take finds nothing."""
-        rollout = subject.rollout(2)
-        for _ in range(STEPS):
-            rollout.play(1)
-            assert rollout.actor.take() is None
+    def test_loaded_weights_are_acted_with(self, subject: Subject) -> None:
+        """As by an actor that never had others, whether they were prepared or not."""
+        for prepared in (False, True):
+            new, other = subject.loaded_actor(explore=False), subject.actor(explore=False)
+            other.load(subject.weights(seed=1))
+            _acted(other, subject, seed=1)
+            if prepared:
+                other.prepare(subject.weights(1))
+            other.load(subject.weights(1))
+            for observations, starts in _seen(subject, 2):
+                _assert_same_rows(new.act(observations, None, starts), other.act(observations, None, starts), [0, 1])
 
     def test_actor_does_not_change_what_it_is_given(self, subject: Subject) -> None:
-        """Steps that follow share their arrays; here, to write into one is an error."""
-        _played(subject.rollout(2))
+        """Observations are recorded after it has acted; here, to write into them is an error."""
+        _played(subject)
 
-    def test_samples_given_out_do_not_change(self, subject: Subject) -> None:
-        """They wait for the sender while the actor goes on."""
-        rollout = subject.rollout(2)
-        kept: list[SampleBatch] = []
-        for _ in range(STEPS):
-            rollout.play(1)
-            kept += [_copied(batch) for batch in rollout.batches[len(kept) :]]
-        _assert_same_samples(kept, rollout.batches)
+    def test_what_it_gives_does_not_change(self, subject: Subject) -> None:
+        """It is recorded, and waits for the sender, while the actor goes on."""
+        for given, then in _played(subject).answers:
+            _assert_equal(given, then)
 
-    def test_same_generator_gives_the_same_samples(self, subject: Subject) -> None:
+    def test_same_generator_gives_the_same_actions(self, subject: Subject) -> None:
         """All randomness comes from the generator that was handed in."""
-        _assert_same_samples(_played(subject.rollout(2)), _played(subject.rollout(2)))
+        for (one, _), (other, _) in zip(_played(subject).answers, _played(subject).answers, strict=True):
+            _assert_equal(one, other)
 
     def test_metrics_are_finite_numbers(self, subject: Subject) -> None:
         """They are reported with each episode."""
-        rollout = subject.rollout()
-        rollout.play(STEPS)
-        metrics = rollout.actor.metrics()
+        metrics = _played(subject).actor.metrics()
         assert all(np.isfinite(float(value)) for value in metrics.values()), metrics
 
 
-def _skip_unless_discrete(subject: Subject) -> Discrete:
-    if not isinstance(subject.spec.action, Discrete):
-        pytest.skip("masks are for Discrete actions")
-    return subject.spec.action
+def _seen(subject: Subject, rows: int, *, seed: int = 0, steps: int = 20) -> Iterator[tuple[Arrays, np.ndarray]]:
+    """Observations that cannot be written to, and `starts` of episodes that begin with the first of them."""
+    rng = np.random.default_rng(seed)
+    for step in range(steps):
+        observations = {name: draw(spec, rows, rng) for name, spec in subject.spec.observations.items()}
+        yield read_only(observations), frozen(np.full(rows, step == 0))
 
 
-def _played(rollout: Rollout) -> list[SampleBatch]:
+def _acted(actor: Actor, subject: Subject, seed: int) -> None:
+    for observations, starts in _seen(subject, 2, seed=seed):
+        actor.act(observations, None, starts)
+
+
+def _played(subject: Subject) -> Rollout:
+    rollout = subject.rollout(2)
     rollout.play(STEPS)
-    rollout.settle()
-    return rollout.batches
+    return rollout
 
 
-class _Forked(ScriptedEnvironment):
-    """A terminated and a truncated episode, the same for every seed, of `after` steps together; then others."""
-
-    def __init__(self, spec: EnvSpec, *, after: int, seed: int) -> None:
-        super().__init__(spec, lengths=(5, after - 5))
-        self._left, self._later = after, seed
-
-    def step(self, actions: np.ndarray) -> Step:
-        self._left -= 1
-        answer = super().step(actions)
-        if self._left == 0:
-            self.reseed(self._later)
-        return answer
+def _assert_same_rows(one: tuple[np.ndarray, Arrays], other: tuple[np.ndarray, Arrays], rows: list[int]) -> None:
+    """Actions and own columns; of sparse ones, those that both gave."""
+    named = [{"action": actions, **own} for actions, own in (one, other)]
+    for name in named[0].keys() & named[1].keys():
+        np.testing.assert_allclose(named[0][name][rows], named[1][name][rows], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-def _rows(batch: SampleBatch) -> Iterator[list[bytes]]:
-    """The rows of a batch in a form that can be compared; of one environment they come in the order of time."""
-    for row in range(len(batch)):
-        yield [name.encode() + column[row].tobytes() for name, column in sorted(batch.columns.items())]
-
-
-def _copied(batch: SampleBatch) -> SampleBatch:
-    return batch.select(np.ones(len(batch), np.bool_))
-
-
-def _assert_same_samples(one: list[SampleBatch], other: list[SampleBatch]) -> None:
-    assert [len(batch) for batch in one] == [len(batch) for batch in other]
-    for left, right in zip(one, other, strict=True):
-        np.testing.assert_array_equal(left.iteration, right.iteration)
-        for name, column in left.columns.items():
-            np.testing.assert_array_equal(column, right.columns[name], err_msg=name)
+def _assert_equal(one: Arrays, other: Arrays) -> None:
+    assert one.keys() == other.keys()
+    for name, array in copied(one).items():
+        np.testing.assert_array_equal(array, other[name], err_msg=name)

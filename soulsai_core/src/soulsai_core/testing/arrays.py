@@ -55,6 +55,15 @@ def assert_bounds_hold(arrays: Mapping[str, np.ndarray], specs: Mapping[str, Arr
         assert low_holds and high_holds, f"{name} is not within {spec.low} .. {spec.high}: {array}"
 
 
+def assert_own_fit(own: Mapping[str, np.ndarray], specs: Mapping[str, ArraySpec], rows: int) -> None:
+    """What `Actor.act` gave beside actions is what its plugin declares; only what is `sparse` may be missing."""
+    assert isinstance(own, Mapping), f"act gave {type(own).__name__} beside the actions, not own columns by name"
+    expected = {name: spec for name, spec in specs.items() if not spec.sparse or name in own}
+    assert_rows_fit(own, expected, rows)
+    assert_bounds_hold(own, expected)
+    assert all(np.isfinite(column).all() for column in own.values()), f"own columns are not all finite: {own}"
+
+
 def assert_actions_fit(actions: np.ndarray, action: ActionSpec, rows: int, masks: np.ndarray | None = None) -> None:
     """Actions (rows, *action shape) are of the right type and in the space; `masks` bool (rows, actions) hold."""
     match action:

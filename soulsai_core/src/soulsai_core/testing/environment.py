@@ -90,7 +90,7 @@ class EnvironmentContract(PluginContract):
             waiting = ended & ~np.isin(np.arange(len(ended)), list(step.final))
 
     def test_arrays_given_out_do_not_change(self, make: Make, spec: EnvSpec) -> None:
-        """They are kept until the next step, and longer by some actors."""
+        """They are kept until they are sent."""
         kept = [(step, copy.deepcopy(step)) for step in _play(make(0), spec, 50)]
         for step, then in kept:
             _assert_same(step, then)
@@ -162,6 +162,9 @@ def _assert_step_fits(step: Step, spec: EnvSpec, rows: int) -> None:
     for flags in (step.terminated, step.truncated, *(() if step.valid is None else (step.valid,))):
         assert flags.dtype == np.bool_ and flags.shape == (rows,)
     _assert_masks_fit(step, spec, rows)
+    assert (step.durations is not None) == spec.timed, f"spec.timed is {spec.timed}, durations are {step.durations}"
+    if step.durations is not None:
+        assert step.durations.dtype == np.float32 and step.durations.shape == (rows,)
     for row, metrics in step.metrics.items():
         assert 0 <= row < rows and all(type(value) is float for value in metrics.values()), metrics
 
@@ -178,7 +181,7 @@ def _assert_masks_fit(step: Step, spec: EnvSpec, rows: int) -> None:
 
 def _assert_same(one: Step, other: Step) -> None:
     assert _equal(one.observations, other.observations)
-    for name in ("rewards", "terminated", "truncated", "masks", "valid"):
+    for name in ("rewards", "terminated", "truncated", "masks", "valid", "durations"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
     assert one.final.keys() == other.final.keys()
     assert all(_equal(final, other.final[row]) for row, final in one.final.items())

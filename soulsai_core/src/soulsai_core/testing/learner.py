@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,26 +11,27 @@ import pytest
 from soulsai_core.contracts import Learner
 from soulsai_core.errors import CheckpointError
 from soulsai_core.messages import Arrays, State
-from soulsai_core.testing.rollout import Subject, Training
+from soulsai_core.steps import END, End, StepBatch, step_columns
+from soulsai_core.testing.rollout import MAX_VALUE, Subject, Training, copied
 
 
 class LearnerContract:
     """Part of `AlgorithmContract`; each test takes the fixture `subject`."""
 
     def test_sync_is_possible(self, subject: Subject) -> None:
-        """Some iteration is admitted, some row counts."""
-        sync = subject.learner().sync
+        """Some iteration is admitted, some row counts, and it is the same each time."""
+        sync = subject.sync
         assert sync.max_staleness >= 1 and sync.rows_per_iteration >= 1 and sync.required_clients >= 0
+        assert sync.sources and sync == subject.sync
 
-    def test_columns_are_declared(self, subject: Subject) -> None:
-        """With dtypes that numpy knows and that are plain numbers."""
-        columns = subject.learner().columns
-        assert columns
-        assert all(np.dtype(spec.dtype).kind in "biuf" for spec in columns.values())
+    def test_own_columns_are_declared(self, subject: Subject) -> None:
+        """With dtypes of plain numbers, and names that are not those of every step."""
+        assert all(np.dtype(spec.dtype).kind in "biuf" for spec in subject.own.values())
+        step_columns(subject.spec, subject.own, MAX_VALUE)
 
     def test_new_learner_is_not_ready(self, subject: Subject) -> None:
-        """It has seen nothing."""
-        assert not subject.learner().ready()
+        """It has seen nothing: either its rows are counted, or it says that none is possible yet."""
+        assert subject.learner().ready() in (None, False)
 
     def test_update_changes_the_model_and_reports_finite_numbers(self, subject: Subject) -> None:
         """For several iterations, with whatever its actors make of its weights."""
@@ -48,7 +50,7 @@ class LearnerContract:
         training = Training(subject)
         training.run(1)
         weights = training.learner.weights()
-        kept = _copied(weights)
+        kept = copied(weights)
         training.run(2)
         _assert_equal(weights, kept)
 
@@ -67,11 +69,11 @@ class LearnerContract:
         weights = training.learner.evaluation_weights()
         assert _forms(weights) == _forms(training.learner.weights())
         _assert_equal(_reloaded(subject, training.learner, buffer=False).evaluation_weights(), weights)
-        kept = _copied(weights)
+        kept = copied(weights)
         training.run(1)
         _assert_equal(weights, kept)
 
-    def test_learner_copies_the_samples_it_keeps(self, subject: Subject) -> None:
+    def test_learner_copies_the_rows_it_keeps(self, subject: Subject) -> None:
         """They are views of a message whose memory goes away."""
         training, spoiled = Training(subject), subject.learner()
         _start(spoiled, training)
@@ -80,6 +82,32 @@ class LearnerContract:
             training.update()
             spoiled.update()
         _assert_equal(training.learner.weights(), spoiled.weights())
+
+    def test_late_steps_and_restarted_environments_are_only_breaks(self, subject: Subject) -> None:
+        """Discarded rows, left-out positions and truncations in any order; the model stays finite."""
+        training = Training(subject, num_envs=3, troubled=True)
+        training.run(4)
+        ends = np.concatenate([steps.segments[:, END] for _, steps in training.sent])
+        assert {End.TERMINATED, End.TRUNCATED, End.DISCARDED} <= set(ends.tolist())
+        assert all(np.isfinite(array).all() for array in training.learner.weights().values())
+
+    def test_lost_message_does_not_stop_the_training(self, subject: Subject) -> None:
+        """What is missing is a break; where clients wait for newer weights, these come."""
+        lost = _Losing()
+        training = Training(subject, num_envs=2, changed=lost)
+        training.run(3)
+        assert lost.messages
+
+    def test_rejected_message_does_not_stop_the_training(self, subject: Subject) -> None:
+        """Of the message with which a client has made its quota, only that is left."""
+        Training(subject, num_envs=2, changed=_only_closed).run(3)
+
+    def test_closing_message_may_have_no_rows(self, subject: Subject) -> None:
+        """The same is learnt, whether that a client waits comes with its last rows or alone."""
+        together, apart = Training(subject, num_envs=2), Training(subject, num_envs=2, changed=_apart)
+        together.run(2)
+        apart.run(2)
+        _assert_equal(together.learner.weights(), apart.learner.weights())
 
     def test_same_generator_makes_the_same_learner(self, subject: Subject) -> None:
         """All randomness comes from the generator that was handed in."""
@@ -103,7 +131,7 @@ class LearnerContract:
         training = Training(subject)
         training.run(1)
         state = training.learner.save(buffer=True)
-        kept, values = {part: _copied(arrays) for part, arrays in state.arrays.items()}, json.dumps(state.values)
+        kept, values = {part: copied(arrays) for part, arrays in state.arrays.items()}, json.dumps(state.values)
         training.run(2)
         assert json.dumps(state.values) == values
         for part, arrays in kept.items():
@@ -130,21 +158,34 @@ class LearnerContract:
         _start(loaded, training, resumed=True)
         for _ in range(2):
             training.feed(loaded)
-            assert loaded.ready()
+            assert loaded.ready() == training.learner.ready()
             training.update()
             loaded.update()
             _assert_equal(loaded.weights(), training.learner.weights(), tolerance=1e-6)
 
-    def test_state_in_the_middle_of_gathering_samples_loses_none(self, subject: Subject) -> None:
-        """A checkpoint may come between two iterations, with samples taken in that no update has used yet."""
+    def test_state_in_the_middle_of_gathering_rows_loses_none(self, subject: Subject) -> None:
+        """A checkpoint may come between two iterations, with rows taken in that no update has used yet."""
         training = Training(subject)
         training.run(1)
         training.feed()
         loaded = _reloaded(subject, training.learner, buffer=True)
-        assert loaded.ready()
+        assert loaded.ready() == training.learner.ready()
         training.update()
         loaded.update()
         _assert_equal(loaded.weights(), training.learner.weights(), tolerance=1e-6)
+
+    def test_rows_before_a_checkpoint_can_be_brought_back(self, subject: Subject) -> None:
+        """From the journal, where the checkpoint has no buffer; they are not new, so no update is due for them."""
+        training = Training(subject, num_envs=2)
+        training.run(2)
+        loaded = _reloaded(subject, training.learner, buffer=False)
+        reach = loaded.reach()
+        assert type(reach) is int and reach >= 0
+        for client, steps in training.sent if reach else ():
+            loaded.restore(steps, client)
+        assert loaded.ready() in (None, False)
+        _assert_equal(loaded.weights(), training.learner.weights())
+        Training(subject, loaded).run(2)
 
     def test_foreign_state_is_refused(self, subject: Subject) -> None:
         """With a sentence, not with a KeyError."""
@@ -153,7 +194,7 @@ class LearnerContract:
                 subject.learner().load(state)
 
     def test_notifications_are_accepted(self, subject: Subject) -> None:
-        """Also without any sample, and when the last client leaves."""
+        """Also without any row, and when the last client leaves."""
         learner = subject.learner()
         learner.started(resumed=False)
         learner.clients_changed(frozenset({"a", "b"}))
@@ -170,15 +211,38 @@ def _reloaded(subject: Subject, learner: Learner, *, buffer: bool) -> Learner:
     """Another learner, from another generator, with the state as it comes from the disk."""
     state = learner.save(buffer=buffer)
     stored = State(
-        {part: _copied(arrays) for part, arrays in state.arrays.items()}, json.loads(json.dumps(state.values))
+        {part: copied(arrays) for part, arrays in state.arrays.items()}, json.loads(json.dumps(state.values))
     )
     fresh = subject.learner(seed=99)
     fresh.load(stored)
     return fresh
 
 
-def _copied(arrays: Arrays) -> Arrays:
-    return {name: np.array(array) for name, array in arrays.items()}
+class _Losing:
+    """The second message of every four is lost, unless it says that the client waits."""
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self._number = 0
+
+    def __call__(self, steps: StepBatch) -> list[StepBatch]:
+        self._number += 1
+        if steps.closed is not None or self._number % 4 != 2:
+            return [steps]
+        self.messages += 1
+        return []
+
+
+def _only_closed(steps: StepBatch) -> list[StepBatch]:
+    return [steps] if steps.closed is None else [_without_rows(steps)]
+
+
+def _apart(steps: StepBatch) -> list[StepBatch]:
+    return [steps] if steps.closed is None else [replace(steps, closed=None), _without_rows(steps)]
+
+
+def _without_rows(steps: StepBatch) -> StepBatch:
+    return steps.select(np.zeros(len(steps.segments), np.bool_))
 
 
 def _forms(arrays: Arrays) -> dict[str, tuple[tuple[int, ...], str]]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from soulsai_core.contracts import Actor, AlgorithmPlugin, Environment, Learner
-from soulsai_core.messages import Arrays, EnvSpec, SampleBatch, Transitions, Weights
-from soulsai_core.stepping import transitions
+from soulsai_core.contracts import Actor, AlgorithmPlugin, Environment, Learner, Sync
+from soulsai_core.messages import Arrays, ArraySpec, EnvSpec, Weights
+from soulsai_core.pacing import UpdatePace
+from soulsai_core.recorder import Recorder
+from soulsai_core.steps import ITERATION, Sparse, StepBatch, step_columns
+from soulsai_core.testing.arrays import assert_own_fit
 from soulsai_core.testing.scripted import ScriptedEnvironment
+
+MAX_VALUE = 1e6
+"""Largest magnitude of numbers in recorded rows, unless there are other bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +30,41 @@ class Subject:
     config: Any
     spec: EnvSpec
 
+    @property
+    def sync(self) -> Sync:
+        """How tightly actors are bound to the learner."""
+        return self.plugin.sync(self.config)
+
+    @property
+    def own(self) -> Mapping[str, ArraySpec]:
+        """The own columns that its actors add."""
+        return self.plugin.columns(self.config, self.spec)
+
     def learner(self, seed: int = 0) -> Learner:
         """A new learner."""
         return self.plugin.learner(self.config, self.spec, np.random.default_rng(seed))
 
-    def actor(self, seed: int = 0) -> Actor:
+    def actor(self, seed: int = 0, *, explore: bool = True) -> Actor:
         """A new actor, still without weights."""
-        return self.plugin.actor(self.config, self.spec, np.random.default_rng(seed))
+        return self.plugin.actor(self.config, self.spec, np.random.default_rng(seed), explore)
+
+    def weights(self, iteration: int = 0, env_steps: int = 0, *, seed: int = 0) -> Weights:
+        """Those of an untrained learner."""
+        return Weights(iteration, read_only(self.learner(seed).weights()), env_steps)
+
+    def loaded_actor(self, seed: int = 0, *, explore: bool = True, env_steps: int = 0) -> Actor:
+        """A new actor with the weights of an untrained learner."""
+        actor = self.actor(seed, explore=explore)
+        actor.load(self.weights(env_steps=env_steps))
+        return actor
 
     def rollout(
-        self,
-        num_envs: int = 1,
-        *,
-        environment: Environment | None = None,
-        seed: int = 0,
-        **script: Any,
+        self, num_envs: int = 1, *, environment: Environment | None = None, seed: int = 0, **script: Any
     ) -> Rollout:
         """A client with the weights of an untrained learner, in an environment of its own unless there is one."""
         environment = environment or ScriptedEnvironment(self.spec, num_envs, seed=seed, **script)
-        learner = self.learner()
-        rollout = Rollout(self.actor(seed), environment, learner.sync.rows_per_iteration)
-        rollout.load(Weights(0, read_only(learner.weights())))
+        rollout = Rollout(self.actor(seed), environment, self.spec, self.own)
+        rollout.load(self.weights())
         return rollout
 
     def masked(self) -> Subject:
@@ -53,110 +73,108 @@ class Subject:
 
 
 class Rollout:
-    """A client's loop: acts, steps, and keeps what the actor gives out.
+    """A client's loop: acts, steps and records. All that the actor is given cannot be written to.
+
+    Args:
+        own: the own columns that the actor's plugin declares.
 
     Attributes:
-        chosen: iteration -> real steps whose action was chosen by it.
-        batches: everything that the actor gave out, `rows` in all.
-        gathering: rows that an actor may hold back to give them out together.
+        answers: actions and own columns that the actor gave, with copies of them from that moment.
     """
 
-    def __init__(self, actor: Actor, environment: Environment, gathering: int) -> None:
+    def __init__(self, actor: Actor, environment: Environment, spec: EnvSpec, own: Mapping[str, ArraySpec]) -> None:
         self.actor, self.environment = actor, environment
-        self.gathering, self.rows = gathering, 0
-        self.chosen: Counter[int] = Counter()
-        self.batches: list[SampleBatch] = []
-        self._before = environment.reset()
-        self._weights: Weights | None = None
+        self.answers: list[tuple[Arrays, Arrays]] = []
+        self._own = own
+        self.recorder = Recorder(step_columns(spec, own, MAX_VALUE), spec.observations)
+        self.weights: Weights | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        """The environment failed and is started again."""
+        self._before = self.environment.reset()
+        self.recorder.begin(self._before)
 
     def load(self, weights: Weights) -> None:
         """Give the actor weights."""
-        self._weights = weights
+        self.weights = weights
         self.actor.load(weights)
+        self.recorder.load(weights.iteration, weights.quota)
 
-    def refresh(self) -> None:
-        """Give the actor the same arrays as a newer iteration."""
-        self.load(self.newer())
-
-    def newer(self) -> Weights:
-        """The same arrays as a newer iteration."""
-        assert self._weights is not None
-        return replace(self._weights, iteration=self._weights.iteration + 1)
-
-    def step(self, meanwhile: Callable[[], None] | None = None) -> None:
-        """One step of all rows; `meanwhile` is called while it is under way."""
-        assert self._weights is not None
-        observations = read_only(self._before.observations)
-        actions = self.actor.act(observations, self._before.masks)
-        if meanwhile is not None:
-            meanwhile()
+    def step(self, *, late: bool = False) -> None:
+        """One step of all rows."""
+        before = self._before
+        masks = None if before.masks is None else frozen(before.masks)
+        actions, own = self.actor.act(read_only(before.observations), masks, frozen(self.recorder.starts))
+        assert_own_fit(own, self._own, self.environment.num_envs)
+        answer = {"action": actions, **own}
+        self.answers.append((answer, copied(answer)))
         after = self.environment.step(actions)
-        moved = transitions(self._before, actions, after)
+        self.recorder.record(actions, own, after, late=late)
         self._before = after
-        if moved is not None:
-            self.chosen[self._weights.iteration] += len(moved.rows)
-            for array in _arrays_of(moved):
-                array.flags.writeable = False
-            self.actor.add(moved)
-        self.collect()
 
     def play(self, steps: int) -> None:
-        """Many steps; an actor that waits for newer weights gets some."""
+        """Many steps; where newer weights are to be waited for, they are the same as a newer model."""
         for _ in range(steps):
-            if not self.actor.ready():
-                self.refresh()
+            if self.recorder.full:
+                assert self.weights is not None
+                self.load(replace(self.weights, iteration=self.weights.iteration + 1))
             self.step()
-
-    def cut(self) -> None:
-        """The environment fails and is started again."""
-        self.actor.cut()
-        self.collect()
-        self._before = self.environment.reset()
-
-    def settle(self) -> None:
-        """Cut the episodes, and where the actor gathers a fixed number of rows, go on until it has them."""
-        self.cut()
-        for _ in range(2 * self.gathering + 10):
-            if self.rows >= self.chosen.total() or not self.actor.ready():
-                break
-            self.step()
-
-    def collect(self) -> None:
-        """Take what is finished."""
-        batch = self.actor.take()
-        if batch is not None:
-            assert len(batch), "take() gave a batch without rows; it shall give None"
-            self.batches.append(batch)
-            self.rows += len(batch)
-
-    def stamps(self) -> Counter[int]:
-        """Iteration -> rows given out with its stamp."""
-        return Counter(int(stamp) for batch in self.batches for stamp in batch.iteration)
 
 
 class Training:
-    """A node's loop around one learner, and others that are given the same."""
+    """A node's loop around one learner, and others that are given the same.
 
-    def __init__(self, subject: Subject, learner: Learner | None = None, *, num_envs: int = 1) -> None:
-        self.learner = learner or subject.learner()
-        self.iteration = 0
-        names = [f"client-{index}" for index in range(max(1, self.learner.sync.required_clients))]
-        self.clients = {name: subject.rollout(num_envs, seed=seed) for seed, name in enumerate(names)}
+    Args:
+        changed: what becomes of each message on its way to the learner.
+        troubled: steps are late now and then, and environments fail.
+        environments: seed -> a client's environment, None for scripted ones.
+
+    Attributes:
+        clients: name -> its loop.
+        sent: each message that was taken in, with its client.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        learner: Learner | None = None,
+        *,
+        num_envs: int = 1,
+        changed: Callable[[StepBatch], Iterable[StepBatch]] = lambda steps: (steps,),
+        troubled: bool = False,
+        environments: Callable[[int], Environment] | None = None,
+    ) -> None:
+        self.learner, self.sync = learner or subject.learner(), subject.sync
+        self.iteration = self.env_steps = 0
+        self.sent: list[tuple[str, StepBatch]] = []
+        self._pace, self._changed, self._troubled = UpdatePace(self.sync.rows_per_iteration), changed, troubled
+        self._turns = 0
+        self._waiting: deque[tuple[str, StepBatch]] = deque()
+        names = [f"client-{index}" for index in range(max(1, self.sync.required_clients))]
+        self.clients = {
+            name: subject.rollout(num_envs, seed=seed, environment=environments(seed) if environments else None)
+            for seed, name in enumerate(names)
+        }
         self.learner.started(resumed=False)
         self.learner.clients_changed(frozenset(names))
         self._publish()
 
     def feed(self, *others: Learner, spoil: Learner | None = None, limit: int = 100_000) -> None:
-        """Play until the learner is ready; `spoil` gets the same messages, overwritten once it has taken them in."""
+        """Play until an update is due, which must then be made; `spoil` gets the same messages, overwritten once it has
+        taken them in."""
         for _ in range(limit):
-            if self.learner.ready():
+            if self._pace.due(self.learner.ready()):
                 return
-            for client, batch in self._samples():
-                for learner in (self.learner, *others):
-                    learner.add(_message(batch), client)
-                if spoil is not None:
-                    _spoiled(spoil, batch, client)
-        raise AssertionError(f"the learner was not ready after {limit} steps of each client")
+            client, steps = self._next_message()
+            self.env_steps += len(steps)
+            self._pace.admitted(len(steps))
+            self.sent.append((client, steps))
+            for learner in (self.learner, *others):
+                learner.add(steps, client)
+            if spoil is not None:
+                _spoiled(spoil, steps, client)
+        raise AssertionError(f"no update was due after {limit} messages")
 
     def update(self) -> dict[str, float]:
         """One iteration, and its weights for the clients."""
@@ -172,44 +190,61 @@ class Training:
             self.feed()
             self.update()
 
-    def _samples(self) -> Iterator[tuple[str, SampleBatch]]:
-        ready = {name: client for name, client in self.clients.items() if client.actor.ready()}
-        assert ready, "no actor is ready before newer weights come, and the learner waits for more samples"
-        for name, client in ready.items():
-            client.batches.clear()
-            client.step()
-            yield from ((name, batch) for batch in client.batches)
+    def _next_message(self) -> tuple[str, StepBatch]:
+        while not self._waiting:
+            self._waiting.extend(self._played())
+        client, steps = self._waiting.popleft()
+        admitted = steps.segments[:, ITERATION] > self.iteration - self.sync.max_staleness
+        return client, message(steps.select(admitted))
+
+    def _played(self) -> Iterator[tuple[str, StepBatch]]:
+        """The messages of one step of each client."""
+        clients = {name: client for name, client in self.clients.items() if not client.recorder.full}
+        assert clients, "all clients have made their quota and wait for newer weights, and no update is due"
+        self._turns += 1
+        for name, client in clients.items():
+            client.step(late=self._troubled and self._turns % 5 == 0)
+            steps = client.recorder.take()
+            if self._troubled and self._turns % 12 == 0:
+                client.restart()
+            if steps is not None:
+                yield from ((name, part) for part in self._changed(steps))
 
     def _publish(self) -> None:
-        weights = Weights(self.iteration, read_only(self.learner.weights()))
+        quota = self.learner.quota()
+        assert quota is None or (type(quota) is int and quota > 0), f"quota() is {quota!r}, neither None nor above 0"
+        weights = Weights(self.iteration, read_only(self.learner.weights()), self.env_steps, quota)
         for client in self.clients.values():
             client.load(weights)
 
 
+def copied(arrays: Arrays) -> Arrays:
+    """name -> a copy."""
+    return {name: np.array(array) for name, array in arrays.items()}
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    """A copy that cannot be written to, as the arrays of decoded messages are."""
+    copy = np.array(array)
+    copy.flags.writeable = False
+    return copy
+
+
 def read_only(arrays: Arrays) -> Arrays:
-    """Copies that cannot be written to, as decoded messages are."""
-    copies = {name: np.array(array) for name, array in arrays.items()}
-    for array in copies.values():
-        array.flags.writeable = False
-    return copies
+    """name -> such a copy."""
+    return {name: frozen(array) for name, array in arrays.items()}
 
 
-def _message(batch: SampleBatch) -> SampleBatch:
-    arrays = read_only({"iteration": batch.iteration})
-    return SampleBatch(arrays["iteration"], read_only(batch.columns))
+def message(steps: StepBatch) -> StepBatch:
+    """A copy that cannot be written to, as a decoded message is."""
+    sparse = {name: Sparse(*map(frozen, column)) for name, column in steps.sparse.items()}
+    return StepBatch(frozen(steps.segments), read_only(steps.columns), read_only(steps.after), sparse, steps.closed)
 
 
-def _spoiled(learner: Learner, batch: SampleBatch, client: str) -> None:
-    message = _message(batch)
-    learner.add(message, client)
-    for array in (message.iteration, *message.columns.values()):
+def _spoiled(learner: Learner, steps: StepBatch, client: str) -> None:
+    steps = message(steps)
+    learner.add(steps, client)
+    sparse = [array for column in steps.sparse.values() for array in column]
+    for array in (steps.segments, *steps.columns.values(), *steps.after.values(), *sparse):
         array.flags.writeable = True
         array.fill(0)
-
-
-def _arrays_of(moved: Transitions) -> Iterator[np.ndarray]:
-    yield from moved.observations.values()
-    yield from moved.next_observations.values()
-    for array in (moved.actions, moved.rewards, moved.terminated, moved.truncated, moved.masks, moved.next_masks):
-        if array is not None:
-            yield array

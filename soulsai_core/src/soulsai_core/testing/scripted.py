@@ -36,17 +36,14 @@ class ScriptedEnvironment(Environment):
         self._ended = np.zeros(num_envs, np.bool_)
         self._masks: np.ndarray | None = None
 
-    def reseed(self, seed: int) -> None:
-        """Draw from another generator from now on."""
-        self._rng = np.random.default_rng(seed)
-
     def reset(self) -> Step:
         """Start all episodes."""
         self._age[:] = 0
         self._ended[:] = False
         self._masks = self._draw_masks()
         flags = np.zeros(self.num_envs, np.bool_)
-        return Step(self._draw(), np.zeros(self.num_envs, np.float32), flags, flags.copy(), masks=self._masks)
+        rewards = np.zeros(self.num_envs, np.float32)
+        return Step(self._draw(), rewards, flags, flags.copy(), masks=self._masks, durations=self._draw_durations())
 
     def step(self, actions: np.ndarray) -> Step:
         """Step all rows; raises AssertionError for actions outside of the space or the mask."""
@@ -56,7 +53,11 @@ class ScriptedEnvironment(Environment):
         terminated, truncated = self._ends()
         self._ended = terminated | truncated
         self._episode += self._ended
-        return self._ignoring(valid, self._answer(actions, terminated, truncated))
+        step = self._answer(actions, terminated, truncated)
+        step.durations = self._draw_durations()
+        if not valid.all():
+            step.valid, step.rewards = valid, np.where(valid, step.rewards, np.float32(0))
+        return step
 
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
         which = (np.arange(self.num_envs) + self._episode) % len(self._lengths)
@@ -77,13 +78,6 @@ class ScriptedEnvironment(Environment):
         self._ended = np.zeros(self.num_envs, np.bool_)
         return Step(first, rewards, terminated, truncated, final, None, self._masks, final_masks)
 
-    @staticmethod
-    def _ignoring(valid: np.ndarray, step: Step) -> Step:
-        if valid.all():
-            return step
-        rewards = np.where(valid, step.rewards, np.float32(0))
-        return Step(step.observations, rewards, step.terminated, step.truncated, valid=valid, masks=step.masks)
-
     def _draw(self) -> Arrays:
         return {name: draw(spec, self.num_envs, self._rng) for name, spec in self.spec.observations.items()}
 
@@ -93,6 +87,11 @@ class ScriptedEnvironment(Environment):
         masks = self._rng.random((self.num_envs, self.spec.action.n)) < 0.5
         masks[np.arange(self.num_envs), self._rng.integers(self.spec.action.n, size=self.num_envs)] = True
         return masks
+
+    def _draw_durations(self) -> np.ndarray | None:
+        if not self.spec.timed:
+            return None
+        return self._rng.uniform(0.5, 2.0, self.num_envs).astype(np.float32)
 
     def close(self) -> None:
         """Nothing to close."""

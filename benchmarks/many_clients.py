@@ -1,0 +1,246 @@
+"""Many clients that play in real time, 10 steps a second each: which share of their rows is admitted, and how evenly.
+
+Server, training node and clients are real ones, the clients some to a process; a client is three threads. The games
+are a pause of 0.1 s a step and stand still between two steps, as soulsgym's do: a client that has to wait for the node
+falls behind. The learner, a linear one, is done at once: what is measured is the core's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from benchmarks.common import RUN, Row, run_alone, say, server, wait_until
+from soulsai_core import (
+    Actor,
+    Announcement,
+    Arrays,
+    ArraySpec,
+    Client,
+    Discrete,
+    Environment,
+    EnvSpec,
+    Learner,
+    Observers,
+    RunFolder,
+    State,
+    Step,
+    StepBatch,
+    Sync,
+    TrainingNode,
+    Transport,
+    Weights,
+    hookimpl,
+    step_columns,
+)
+from soulsai_core.assembly import connect_to
+from soulsai_core.config import TrainingSettings
+from soulsai_core.config.models import ClientSettings
+from soulsai_core.contracts import API_VERSION
+from soulsai_core.metrics import NodeMetrics
+
+COMMAND = "python -m benchmarks.many_clients"
+SPEC = EnvSpec("paced", {"observation": ArraySpec((8,), "float32")}, Discrete(4))
+SYNC = Sync(max_staleness=3, rows_per_iteration=64)
+EPISODE = 200
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--processes", type=int, default=4, help="processes in which they are, in equal parts")
+    parser.add_argument("--seconds", type=float, default=30.0, help="length of the measurement, once all are there")
+    parser.add_argument("--pause", type=float, default=0.1, help="seconds that a step of the game takes")
+    parser.add_argument("--update-ms", type=float, default=0.0, help="milliseconds that an update takes longer")
+    parser.add_argument("--play", metavar="ADDRESS", help=argparse.SUPPRESS)
+
+
+def measure(args: argparse.Namespace) -> list[Row]:
+    each = args.clients // args.processes
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server() as (transport, address),
+        _node(transport, Path(folder), args.update_ms) as counts,
+        _clients(address, args.processes, each, args.pause),
+    ):
+        wait_until(lambda: len(counts.admitted) == each * args.processes, 120)
+        counts.begin()
+        time.sleep(args.seconds)
+        admitted, rejected = counts.admitted, counts.rejected
+    rows, lost = sum(admitted.values()), sum(rejected.values())
+    equal = rows / len(admitted)
+    off = {name: 100 * abs(count / equal - 1) for name, count in admitted.items()}
+    say(f"rejected: {dict(rejected)}; rows of a client: {min(admitted.values())} to {max(admitted.values())}")
+    what, note = f"{len(admitted)} clients at {1 / args.pause:g} steps/s", f"{lost:,} of {rows + lost:,} rows rejected"
+    return [
+        Row(f"{what}: rows admitted", 100 * rows / (rows + lost), 99, "%", COMMAND, note=note),
+        Row("the same: largest deviation from an equal share", max(off.values()), 10, "%", COMMAND, at_most=True),
+        Row("the same: steps that a client makes", equal / args.seconds, None, "steps/s", COMMAND),
+    ]
+
+
+class _Counts:
+    """An observer that counts rows."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self.admitted, self.rejected = Counter[str](), Counter[str]()
+
+    @hookimpl
+    def samples_received(self, client: str, admitted: int, rejected: dict[str, int]) -> None:
+        self.admitted[client] += admitted
+        self.rejected.update(rejected)
+
+
+@contextmanager
+def _node(transport: Transport, folder: Path, update_ms: float) -> Iterator[_Counts]:
+    """A training node in a thread of this process."""
+    counts, observers, run = _Counts(), Observers(), RunFolder(folder / "2026-01-31_12-30-05_paced-linear")
+    observers.register("counts", counts)
+    run.path.mkdir()
+    part = {"name": "none", "config": {}}
+    announcement = Announcement(API_VERSION, "0", run.name, part, part, {}, SPEC, step_columns(SPEC, {}, 1e6))
+    node = TrainingNode(
+        learner=_Learner(update_ms), sync=SYNC, transport=transport, folder=run, announcement=announcement, config={},
+        settings=TrainingSettings(), observers=observers, metrics=NodeMetrics(), clock=time.monotonic,
+        rng=random.Random(0),
+    )  # fmt: skip
+    thread = threading.Thread(target=node.run)
+    thread.start()
+    try:
+        wait_until(lambda: transport.read_progress() is not None, 20)
+        yield counts
+    finally:
+        node.shutdown("measured")
+        thread.join(20)
+
+
+@contextmanager
+def _clients(address: str, processes: int, each: int, pause: float) -> Iterator[None]:
+    """So many processes with so many clients each."""
+    command = [sys.executable, "-m", "benchmarks.many_clients", "--play", address]
+    options = [f"--clients={each}", f"--pause={pause}"]
+    children = [subprocess.Popen([*command, *options]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for child in children:
+            child.terminate()
+        for child in children:
+            child.wait(20)
+
+
+def _play(address: str, clients: int, pause: float) -> None:
+    """In a process of clients: play until it is ended."""
+    threads = [threading.Thread(target=_client(address, pause).run, daemon=True) for _ in range(clients)]
+    for thread in threads:
+        time.sleep(random.uniform(0, pause))  # games do not step together
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _client(address: str, pause: float) -> Client:
+    transport = connect_to(address, RUN, None)
+    payload = transport.read_config()
+    assert payload is not None
+    said = msgspec.json.decode(payload, type=Announcement)
+    return Client(
+        transport=transport, session=said.session, client=f"gaming-pc-{random.randrange(16**6):06x}", host="host",
+        spec=said.spec, columns=said.columns, actor=_Actor(np.random.default_rng()),
+        make_environment=lambda: _Paced(pause), settings=ClientSettings(), clock=time.perf_counter,
+        rng=random.Random(), left=transport.close,
+    )  # fmt: skip
+
+
+class _Learner(Learner):
+    """Moves a linear model towards the rewards of newest rows, as a learner that takes no time."""
+
+    def __init__(self, update_ms: float) -> None:
+        self._pause = update_ms / 1000
+        self._model = np.zeros((8, 4), np.float32)
+        self._newest = (np.zeros((1, 8), np.float32), np.zeros(1, np.int64), np.zeros(1, np.float32))
+
+    def add(self, steps: StepBatch, client: str) -> None:
+        rows = steps.transitions()
+        self._newest = rows.observations["observation"], rows.actions, rows.rewards
+
+    def update(self) -> dict[str, float]:
+        time.sleep(self._pause)
+        x, actions, rewards = self._newest
+        error = rewards - (x @ self._model)[np.arange(len(x)), actions]
+        np.add.at(self._model.T, actions, 0.01 * error[:, None] * x)
+        return {"error": float(np.abs(error).mean())}
+
+    def weights(self) -> Arrays:
+        return {"q": self._model.copy()}
+
+    def save(self, *, buffer: bool) -> State:
+        return State({"model": self.weights()}, {})
+
+    def load(self, state: State) -> None:
+        self._model = state.arrays["model"]["q"].copy()
+
+
+class _Actor(Actor):
+    """Plays the linear model's best action, or any."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+
+    def load(self, weights: Weights) -> None:
+        self._model = weights.arrays["q"]
+
+    def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
+        values = observations["observation"] @ self._model
+        return (values.argmax(1) if self._rng.random() < 0.9 else self._rng.integers(0, 4, len(values))), {}
+
+
+class _Paced(Environment):
+    """A game that stands still between two steps."""
+
+    num_envs = 1
+
+    def __init__(self, pause: float) -> None:
+        self._rng, self._pause = np.random.default_rng(), pause
+        self._age = 0
+
+    def reset(self) -> Step:
+        return self._seen(ended=False)
+
+    def step(self, actions: np.ndarray) -> Step:
+        time.sleep(self._pause)
+        self._age = (self._age + 1) % EPISODE
+        return self._seen(ended=not self._age)
+
+    def _seen(self, *, ended: bool) -> Step:
+        seen, last = self._rng.normal(size=(2, 1, 8)).astype(np.float32)
+        final = {0: {"observation": last[0]}} if ended else {}
+        return Step({"observation": seen}, seen[:, 0], np.array([ended]), np.zeros(1, np.bool_), final)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+if __name__ == "__main__":
+    if "--play" in sys.argv:
+        parser = argparse.ArgumentParser()
+        add_arguments(parser)
+        options = parser.parse_args()
+        _play(options.play, options.clients, options.pause)
+    else:
+        run_alone(measure, add_arguments, __doc__)

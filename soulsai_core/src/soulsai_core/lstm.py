@@ -1,0 +1,52 @@
+"""One step of a long short-term memory in numpy (Hochreiter and Schmidhuber 1997), for acting."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class LSTMState:
+    """The output and cell of an LSTM for each environment of a client: 0 where an episode begins.
+
+    Args:
+        width: of the output, and of the cell.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._state = np.zeros((0, 2 * width), np.float32)
+
+    def before(self, starts: np.ndarray) -> np.ndarray:
+        """The state float32 (n, 2 * width) before a step, where bool (n,) says which environments begin an episode. It
+        may be kept."""
+        if len(self._state) != len(starts):
+            self._state = np.zeros((len(starts), 2 * self._width), np.float32)
+        elif starts.any():
+            self._state = np.where(starts[:, None], np.float32(0), self._state)
+        return self._state
+
+    def after(self, state: np.ndarray) -> None:
+        """The step led to this state (n, 2 * width), a new array."""
+        self._state = state
+
+
+def lstm_step(
+    x: np.ndarray, state: np.ndarray, inputs: np.ndarray, recurrent: np.ndarray, bias: np.ndarray
+) -> np.ndarray:
+    """The state (n, 2 * width) after a step.
+
+    Args:
+        x: (n, features).
+        state: (n, 2 * width), output and cell before.
+        inputs, recurrent, bias: (features, 4 * width), (width, 4 * width), (4 * width,); gates in the order input,
+            forget, cell, output.
+    """
+    output, cell = np.split(state, 2, axis=1)
+    gates = x @ inputs + output @ recurrent + bias
+    enter, forget, new, leave = np.split(gates, 4, axis=1)
+    cell = _sigmoid(forget) * cell + _sigmoid(enter) * np.tanh(new)
+    return np.concatenate([_sigmoid(leave) * np.tanh(cell), cell], axis=1)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 * (1 + np.tanh(0.5 * x))

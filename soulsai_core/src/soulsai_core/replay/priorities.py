@@ -1,0 +1,141 @@
+"""Proportional prioritization (Schaul et al. 2016, section 3.3 and appendix B.2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from soulsai_core.replay.store import END_BITS, StepStore
+from soulsai_core.replay.sum_tree import SumTree
+from soulsai_core.replay.transitions import step_discounts
+from soulsai_core.steps import End, StepBatch
+
+VALUE = "value"
+BEST = "best"
+FirstError = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""(value, reward, discount, best of what followed), each (n,) -> absolute one-step errors (n,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityOptions:
+    """A priority is (|error| + epsilon) ** alpha."""
+
+    alpha: float = 0.6
+    epsilon: float = 1e-3
+
+
+class Priorities:
+    """Priorities of slots; those that cannot be drawn have 0.
+
+    A row's first priority is its one-step error by the client's own values (Horgan et al. 2018, algorithm 1), once the
+    values of its successor are there. Until then it is the largest error so far.
+
+    Attributes:
+        errors: float32 (capacity,), first errors of rows, NaN where they are not known.
+        largest: absolute error so far.
+        tree: of the priorities.
+    """
+
+    def __init__(self, capacity: int, options: PriorityOptions, first_error: FirstError | None) -> None:
+        self.errors = np.full(capacity, np.nan, np.float32)
+        self.largest = 1.0
+        self.tree = SumTree(capacity)
+        self._values = np.zeros(capacity, np.float32)
+        self._options = options
+        self._first_error = first_error
+        self._seen = False
+
+    @property
+    def bytes(self) -> int:
+        """Memory that they take."""
+        return self.tree.bytes + self.errors.nbytes + self._values.nbytes
+
+    def appended(self, store: StepStore, slot: int, steps: StepBatch, followed: list[int], gamma: float) -> None:
+        """Rows were written from `slot` on, and follow rows of these numbers."""
+        rows = slice(slot, slot + len(steps))
+        self.errors[rows] = np.nan
+        if self._first_error is None or VALUE not in steps.columns:
+            return
+        value, best = steps.columns[VALUE], steps.columns[BEST]
+        self._values[rows] = value
+        ends = steps.ends
+        follows = np.zeros(len(steps), np.bool_)
+        follows[:-1] = store.ahead[rows][:-1] == 1
+        terminated = ends == End.TERMINATED
+        known = (follows | terminated) & (ends != End.DISCARDED)
+        following = np.append(best[1:], np.float32(0))
+        discounts = step_discounts(store, np.arange(slot, slot + len(steps)), gamma)
+        discount = np.where(terminated, np.float32(0), discounts)
+        found = self._first_error(value, store.reward[rows], discount, following)
+        self.errors[rows] = np.where(known, found, np.float32(np.nan))
+        self._earlier(store, slot, steps, followed, gamma)
+        self._note(self.errors[rows])
+
+    def _earlier(self, store: StepStore, slot: int, steps: StepBatch, followed: list[int], gamma: float) -> None:
+        """Rows written earlier got their successors, which are first rows of segments."""
+        for number in followed:
+            before = number % store.capacity
+            after = (number + int(store.ahead[before])) % store.capacity - slot
+            if int(store.flags[before]) & END_BITS == End.DISCARDED:
+                continue
+            assert self._first_error is not None
+            one, reward = self._values[before : before + 1], store.reward[before : before + 1]
+            discount = step_discounts(store, np.array([before]), gamma)
+            self.errors[before] = self._first_error(one, reward, discount, steps.columns[BEST][after : after + 1])[0]
+
+    def _note(self, errors: np.ndarray) -> None:
+        known = errors[np.isfinite(errors)]
+        if len(known):
+            largest = float(known.max())
+            self.largest = max(self.largest, largest) if self._seen else max(largest, self._options.epsilon)
+            self._seen = True
+
+    def known(self, slots: np.ndarray) -> np.ndarray:
+        """First errors (n,) of these rows; the largest so far where they are not known."""
+        errors = self.errors[slots]
+        return np.where(np.isnan(errors), self.largest, errors)
+
+    def set(self, slots: np.ndarray, errors: np.ndarray) -> None:
+        """Give slots (n,) the priorities of absolute errors (n,)."""
+        if len(slots):
+            self._note(errors)
+            priorities = (np.abs(errors, dtype=np.float64) + self._options.epsilon) ** self._options.alpha
+            if slots[-1] - slots[0] == len(slots) - 1 and (slots[1:] > slots[:-1]).all():  # a range: 4x quicker
+                self.tree.set_range(int(slots[0]), priorities)
+            else:
+                self.tree.set(slots, priorities)
+
+    def remove(self, slots: np.ndarray) -> None:
+        """These slots cannot be drawn any more."""
+        if len(slots):
+            self.tree.set(slots, np.zeros(len(slots)))
+
+    def draw(self, rng: np.random.Generator, batches: int, batch_size: int, oldest: int) -> np.ndarray:
+        """Slots (batches, batch_size), with replacement, each minibatch from equal parts of the sum of priorities. The
+        parts begin at the slot of the oldest row, so that a buffer that was loaded draws the same."""
+        total = self.tree.total
+        sums = (np.arange(batch_size) + rng.random((batches, batch_size))) * (total / batch_size)
+        sums += self.tree.before(oldest)
+        sums -= total * (sums >= total)
+        # Neighbours in the tree are looked for together: most of the time goes into waiting for memory.
+        return np.ascontiguousarray(self.tree.find(sums.T.ravel()).reshape(batch_size, batches).T)
+
+    def weights(self, slots: np.ndarray, count: int, beta: float) -> np.ndarray:
+        """Importance (N p) ** -beta over its largest in each minibatch, float32 (batches, batch_size); p is the share
+        of the sum, N the number of rows that can be drawn (section 3.4)."""
+        weights = (count / self.tree.total * self.tree[slots]) ** -beta
+        return (weights / weights.max(-1, keepdims=True)).astype(np.float32)
+
+    def save(self, slots: np.ndarray) -> dict[str, np.ndarray]:
+        """What belongs to these slots (n,)."""
+        kept = {"priority": self.tree[slots], "first_error": self.errors[slots], "value": self._values[slots]}
+        return {**kept, "largest": np.array([self.largest, float(self._seen)])}
+
+    def load(self, saved: dict[str, np.ndarray], slots: np.ndarray) -> None:
+        """Go on with what was saved for these slots (n,)."""
+        self.tree = SumTree(len(self.errors))
+        self.tree.set(slots, saved["priority"])
+        self.errors[slots], self._values[slots] = saved["first_error"], saved["value"]
+        self.largest, self._seen = float(saved["largest"][0]), bool(saved["largest"][1])

@@ -1,0 +1,27 @@
+"""What the entry point `sac` of `soulsai.algorithms` leads to. Torch is imported only for the learner."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soulsai_core import Actor, AlgorithmPlugin, EnvSpec, Learner, Sync
+from soulsai_sac.config import SACConfig
+
+
+def _sync(config: SACConfig) -> Sync:
+    return Sync(max_staleness=config.max_staleness, rows_per_iteration=config.update_every)
+
+
+def _learner(config: SACConfig, spec: EnvSpec, rng: np.random.Generator) -> Learner:
+    from soulsai_sac.learner import SACLearner
+
+    return SACLearner(config, spec, rng)
+
+
+def _actor(config: SACConfig, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> Actor:
+    from soulsai_sac.actor import SACActor
+
+    return SACActor(config, spec, rng, explore)
+
+
+plugin = AlgorithmPlugin(name="sac", config=SACConfig, sync=_sync, learner=_learner, actor=_actor)

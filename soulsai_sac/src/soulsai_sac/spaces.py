@@ -1,0 +1,47 @@
+"""The spaces that SAC serves: vectors, and bounded continuous actions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soulsai_core import Arrays, Continuous, EnvSpec, Features, SpaceError
+
+
+class Bounds:
+    """Between actions of the environment (n, *shape) and those of the policy, float32 (n, size) within -1 .. 1.
+
+    Raises SpaceError where actions are not continuous or have no bounds.
+    """
+
+    def __init__(self, spec: EnvSpec) -> None:
+        action = spec.action
+        if not isinstance(action, Continuous):
+            raise SpaceError(f"sac serves continuous actions, and those of {spec.name} are {type(action).__name__}.")
+        if None in action.low or None in action.high:
+            raise SpaceError(f"sac needs bounds of all actions, which {spec.name} does not have: wrap it to clip them.")
+        self.shape, self.size = action.shape, len(action.low)
+        self._low, self._high = np.array([action.low, action.high], np.float32)
+        self._middle, self._half = (self._low + self._high) / 2, (self._high - self._low) / 2
+
+    def to_environment(self, actions: np.ndarray) -> np.ndarray:
+        """Policy's to environment's."""
+        within = np.clip(self._middle + self._half * actions, self._low, self._high)
+        return within.reshape(len(actions), *self.shape)
+
+    def to_policy(self, actions: np.ndarray) -> np.ndarray:
+        """Environment's to policy's; where both bounds are the same number, 0."""
+        half = np.where(self._half > 0, self._half, np.float32(1))
+        return (actions.reshape(len(actions), self.size) - self._middle) / half
+
+
+def vector_features(spec: EnvSpec) -> Features:
+    """Raises SpaceError for images."""
+    features = Features(spec)
+    if features.image is not None:
+        raise SpaceError(f"sac serves vectors, and {spec.name} observes an image.")
+    return features
+
+
+def vector(features: Features, observations: Arrays) -> np.ndarray:
+    """float32 (n, size)."""
+    return features.of(observations)["observation"]

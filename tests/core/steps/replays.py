@@ -1,0 +1,107 @@
+"""A replay and the oracle that hear the same, and what of them must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from histories import Kind, Message, Present, number_of_image, observed_names, specs
+from oracle import DISCARDED, Oracle, Row, following
+
+from soulsai_core.replay import Replay
+
+
+class Both:
+    """Plays histories to a replay and to the oracle. `append_gamma` is that of first priorities."""
+
+    def __init__(self, kind: Kind, capacity: int, append_gamma: float = 1.0, **options: Any) -> None:
+        self.kind, self.options, self._gamma = kind, options, append_gamma
+        self.oracle = Oracle(capacity)
+        self._skipped = 0
+        self.replay = self._make(capacity)
+
+    def _make(self, capacity: int) -> Replay:
+        kept = {name: spec for name, spec in specs(self.kind).items() if name not in ("value", "best")}
+        return Replay(capacity, kept, observed_names(self.kind), **self.options)
+
+    def hear(self, event: Message | Present) -> None:
+        if isinstance(event, Present):
+            self.oracle.forget(event.clients)
+            self.replay.forget(event.clients)
+        else:
+            self.oracle.take(event.steps, event.client)
+            self.replay.append(event.steps, event.client, self._gamma)
+            self._skipped += max(len(event.steps) - self.replay.capacity, 0)  # they were never written, nor numbered
+
+    def move(self, capacity: int) -> None:
+        """Save the replay, and go on with another one of this capacity."""
+        saved = self.replay.save()
+        self.oracle.lost, self.oracle.capacity = self.oracle.oldest, capacity
+        self.replay = self._make(capacity)
+        self.replay.load(saved)
+
+    @property
+    def by_slot(self) -> dict[int, Row]:
+        """Slot -> row, of all that are remembered: a row's number modulo the capacity."""
+        rows, oldest, capacity = self.oracle.rows, self.oracle.oldest, self.replay.capacity
+        return {(number - self._skipped) % capacity: rows[number] for number in range(oldest, len(rows))}
+
+    def assert_drawable(self, wanted: Callable[[Row], bool]) -> dict[int, Row]:
+        """Exactly the rows that are wanted can be drawn. Returns them by their slots."""
+        rows = self.by_slot
+        assert self.replay.rows == len(rows)
+        expected = {slot: row for slot, row in rows.items() if wanted(row)}
+        slots = self.replay.drawable()
+        assert sorted(slots.tolist()) == sorted(expected)
+        assert len(self.replay) == len(expected)
+        return {slot: expected[slot] for slot in slots.tolist()}
+
+
+def learnable(row: Row) -> bool:
+    return row.end != DISCARDED
+
+
+def assert_transitions(both: Both, n: int, gamma: float, stack: int | None = None) -> None:
+    """All that can be drawn is what the oracle reads."""
+    oracle, kind = both.oracle, both.kind
+    expected = both.assert_drawable(
+        lambda row: learnable(row) and (stack is None or oracle.stack(row, stack, "image") is not None)
+    )
+    if not expected:
+        return
+    columns = both.replay.read(np.array([list(expected)]), n_step=n, gamma=gamma)
+    columns = {name: np.asarray(column) for name, column in columns.items()}
+    for name, spec in specs(kind).items():
+        assert name in ("value", "best", "state") or columns[name].dtype == np.dtype(spec.dtype)
+    for place, row in enumerate(expected.values()):
+        made = {name: column[0, place] for name, column in columns.items()}
+        _assert_transition(oracle, row, made, n, gamma, stack)
+
+
+def _assert_transition(oracle: Oracle, row: Row, made: dict[str, Any], n: int, gamma: float, stack: int | None) -> None:
+    read = oracle.returned(row, n, gamma)
+    assert read is not None
+    np.testing.assert_allclose(made["reward"], read.reward, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(made["discount"], read.discount, rtol=1e-5)
+    singles = [name for name in row.values if name not in ("reward", "state", "value", "best")]
+    if stack is not None:
+        singles.remove("image")
+        assert frames(made["image"]) == [number_of_image(frame[0]) for frame in oracle.stack(row, stack, "image")]
+    for name in singles:
+        np.testing.assert_array_equal(made[name], row.values[name])
+    if read.following is None:
+        assert made["discount"] == 0
+        return
+    for name in ("observation", "image", "mask"):
+        if name in singles:
+            np.testing.assert_array_equal(made[f"next_{name}"], read.following[name])
+    if stack is not None:
+        after = oracle.stack_after(read.last, stack, "image")
+        assert frames(made["next_image"]) == [number_of_image(frame[0]) for frame in after]
+        assert number_of_image(after[-1][0]) == int(following(read.last)["observation"][0])
+
+
+def frames(stack: Any) -> list[int]:
+    """Numbers of the frames (stack, 2, 2)."""
+    return [number_of_image(frame) for frame in stack]
