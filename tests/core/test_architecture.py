@@ -57,7 +57,7 @@ ALLOWED = {
     "intake": CONTRACTS | {"config", "freshness", "ledger", "metrics", "wire"},
     "receiver": {"contracts", "supervised"},
     "publisher": {"contracts", "messages", "supervised", "wire"},
-    "herald": CONTRACTS | {"ledger", "publisher", "roster"},
+    "herald": CONTRACTS | {"freshness", "ledger", "publisher", "roster"},
     "handover": {"contracts", "messages"},
     "saving": CONTRACTS | {"checkpoint", "hooks"},
     "commands": CONTRACTS | {"run_folder", "saving"},

@@ -9,6 +9,7 @@ import numpy as np
 
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import SoulsAIError
+from soulsai_core.freshness import AgeMeter
 from soulsai_core.ledger import Ledger
 from soulsai_core.messages import Progress, Weights
 from soulsai_core.publisher import Publisher
@@ -22,7 +23,7 @@ class Herald:
 
     Args:
         session: the training's name.
-        ledger, roster: what was taken in, and how many clients share the window.
+        ledger, age, roster: what was taken in, how old it was, and how many clients share the window.
         clock: monotonic seconds.
     """
 
@@ -32,6 +33,7 @@ class Herald:
         sync: Sync,
         publisher: Publisher,
         ledger: Ledger,
+        age: AgeMeter,
         roster: Roster,
         clock: Callable[[], float],
     ) -> None:
@@ -39,6 +41,7 @@ class Herald:
         self._sync = sync
         self._publisher = publisher
         self._ledger = ledger
+        self._age = age
         self._roster = roster
         self._clock = clock
         self._node = _new_name()
@@ -99,7 +102,7 @@ class Herald:
             state=state,
             iteration=iteration,
             env_steps=env_steps,
-            window=max(self._rows_under_way() // self._clients, 1),
+            window=max(self._rows_under_way() // self._clients, self._least_window),
             acked=self._ledger.acked(),
             places=self._roster.places,
         )
@@ -107,6 +110,12 @@ class Herald:
     @property
     def _clients(self) -> int:
         return max(len(self._senders | self._roster.present.keys()), self._sync.required_clients, 1)
+
+    @property
+    def _least_window(self) -> int:
+        """With very many clients each has a row or two. With two it need not wait for an acknowledgement after each
+        step; that is worth it while rows arrive young, as those of games do, whose steps take longer than the way."""
+        return 2 if 2 * self._age.iterations < self._sync.max_staleness else 1
 
     def _rows_under_way(self) -> int:
         """One client's rows arrive in order; those of several overtake each other, which takes half of what is fresh.

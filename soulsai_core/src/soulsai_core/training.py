@@ -96,7 +96,9 @@ class TrainingNode:
         self._episodes = EpisodeLog(folder.episodes, settings.stop.episodes)
         self._receiver = SampleReceiver(transport, rng)
         self._publisher = Publisher(transport, clock, rng, self._published)
-        self._herald = Herald(folder.name, sync, self._publisher, self._intake.ledger, self._roster, clock)
+        self._herald = Herald(
+            folder.name, sync, self._publisher, self._intake.ledger, self._intake.age, self._roster, clock
+        )
         self._housekeeper = self._make_housekeeper(rng)
         self._gate = Gate(transport.door(), folder.name, settings, Book(folder.contributors), metrics, clock, rng)
         self._threads = (self._publisher, self._receiver, self._housekeeper, self._gate)

@@ -96,9 +96,22 @@ def test_window_is_shared_by_the_clients_that_are_there(staged):
     stage.wait_progress(lambda progress: progress.window == 30)
 
 
-def test_window_is_at_least_one_row_and_that_of_all_required_clients(staged):
-    stage = staged(sync=Sync(max_staleness=1, rows_per_iteration=4, required_clients=8)).start()
-    assert stage.progress().window == 1
+def test_window_of_many_clients_is_two_rows_while_rows_arrive_young_and_one_else(staged, learner):
+    """With two nobody has to wait for an acknowledgement after each step."""
+    stage = staged(learner, sync=Sync(max_staleness=3, rows_per_iteration=4)).start()
+    for client in "abcdefgh":
+        stage.heartbeat(client)
+    stage.wait_progress(lambda progress: progress.window == 2)
+    stage.make_iterations(2)
+    learner.ready = lambda: False  # the rows that follow stay two iterations old
+    for _ in range(100):
+        stage.take_in([0])
+    stage.wait_progress(lambda progress: progress.window == 1)
+
+
+def test_window_is_that_of_all_required_clients(staged):
+    stage = staged(sync=Sync(max_staleness=1, rows_per_iteration=40, required_clients=8)).start()
+    assert stage.progress().window == 10
 
 
 @pytest.fixture
