@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,8 +11,10 @@ import numpy as np
 from soulsai_core.replay.store import END_BITS, StepStore
 from soulsai_core.replay.sum_tree import SumTree
 from soulsai_core.replay.transitions import step_discounts
-from soulsai_core.steps import End, StepBatch
+from soulsai_core.steps import END, ROWS, End, StepBatch
 
+_TERMINATED = int(End.TERMINATED)
+_DISCARDED = int(End.DISCARDED)
 VALUE = "value"
 BEST = "best"
 FirstError = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -58,27 +61,37 @@ class Priorities:
         self.errors[rows] = np.nan
         if self._first_error is None or VALUE not in steps.columns:
             return
-        value, best = steps.columns[VALUE], steps.columns[BEST]
+        value = steps.columns[VALUE]
         self._values[rows] = value
-        ends = steps.ends
-        follows = np.zeros(len(steps), np.bool_)
-        follows[:-1] = store.ahead[rows][:-1] == 1
-        terminated = ends == End.TERMINATED
-        known = (follows | terminated) & (ends != End.DISCARDED)
-        following = np.append(best[1:], np.float32(0))
-        discounts = step_discounts(store, np.arange(slot, slot + len(steps)), gamma)
-        discount = np.where(terminated, np.float32(0), discounts)
-        found = self._first_error(value, store.reward[rows], discount, following)
-        self.errors[rows] = np.where(known, found, np.float32(np.nan))
+        if len(steps) > 1:
+            reward = store.reward[slot : slot + len(steps) - 1]
+            discount = step_discounts(store, np.arange(slot, slot + len(steps) - 1), gamma)
+            self.errors[slot : slot + len(steps) - 1] = self._first_error(
+                value[:-1], reward, discount, steps.columns[BEST][1:]
+            )
+        self._correct_ends(store, slot, steps)
         self._earlier(store, slot, steps, followed, gamma)
         self._note(self.errors[rows])
+
+    def _correct_ends(self, store: StepStore, slot: int, steps: StepBatch) -> None:
+        """The last rows of segments are not followed by the row behind them, unless their stream goes on there."""
+        assert self._first_error is not None
+        last = slot - 1
+        for segment, goes_on in zip(steps.segments.tolist(), steps.continued.tolist(), strict=True):
+            last += segment[ROWS]
+            if segment[END] == _TERMINATED:
+                one = self._values[last : last + 1]
+                nothing = np.zeros(1, np.float32)
+                self.errors[last] = self._first_error(one, store.reward[last : last + 1], nothing, nothing)[0]
+            elif segment[END] == _DISCARDED or not goes_on:
+                self.errors[last] = np.nan
 
     def _earlier(self, store: StepStore, slot: int, steps: StepBatch, followed: list[int], gamma: float) -> None:
         """Rows written earlier got their successors, which are first rows of segments."""
         for number in followed:
             before = number % store.capacity
             after = (number + int(store.ahead[before])) % store.capacity - slot
-            if int(store.flags[before]) & END_BITS == End.DISCARDED:
+            if int(store.flags[before]) & END_BITS == _DISCARDED:
                 continue
             assert self._first_error is not None
             one, reward = self._values[before : before + 1], store.reward[before : before + 1]
@@ -86,9 +99,8 @@ class Priorities:
             self.errors[before] = self._first_error(one, reward, discount, steps.columns[BEST][after : after + 1])[0]
 
     def _note(self, errors: np.ndarray) -> None:
-        known = errors[np.isfinite(errors)]
-        if len(known):
-            largest = float(known.max())
+        largest = float(np.fmax.reduce(errors)) if len(errors) else math.nan  # of those that are known
+        if math.isfinite(largest):
             self.largest = max(self.largest, largest) if self._seen else max(largest, self._options.epsilon)
             self._seen = True
 
