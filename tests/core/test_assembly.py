@@ -190,7 +190,6 @@ def test_client_is_made_of_what_was_announced(announced, catalog):
     client = make_client(announced, MemoryTransport(), catalog=catalog)
     actor = client._actor._actor
     assert actor.rows == 9 and actor.spec == announced.spec and actor.explore
-    assert "confidence" in client._recorder._columns.sparse
     assert client._settings.max_group_rows == 3
     assert isinstance(client._make_environment().reset().observations["observation"], np.ndarray)
 
@@ -270,6 +269,34 @@ def test_environment_that_starts_again_does_not_repeat_its_episodes(announced, c
         client._make_environment()
     assert seeds[0] == 3
     assert len(set(seeds)) == 3
+
+
+def test_call_of_the_learner_that_takes_long_is_said_by_the_nodes_housekeeper(
+    resolved_with, server, monkeypatch, caplog
+):
+    monkeypatch.setattr("soulsai_core.wall.running.LONG", -1.0)
+    monkeypatch.setattr("soulsai_core.housekeeper._INTERVAL", 0.0)
+    resolved = resolved_with()
+    node = make_node(resolved, MemoryTransport(server), create_folder(resolved), resume=False)
+    node._learner._learner.started = lambda resumed: node._housekeeper._step()
+    node._learner.started(resumed=False)
+    assert "The algorithm 'dqn' of " in caplog.text and "Learner.started has been running for 0 s" in caplog.text
+
+
+def test_call_of_the_environment_that_takes_long_is_told_with_the_heartbeat_until_it_returns(
+    announced, catalog, monkeypatch, caplog
+):
+    monkeypatch.setattr("soulsai_core.wall.running.LONG", -1.0)
+    told = []
+    client = make_client(announced, MemoryTransport(), catalog=catalog)
+    client._trouble = "The game hung."
+    environment = client._make_environment()
+    reset = environment._environment.reset
+    environment._environment.reset = lambda: told.append(client._info().trouble) or reset()
+    environment.reset()
+    assert "Environment.reset has been running for 0 s" in told[0]
+    assert client._info().trouble == "The game hung."
+    assert "Environment.reset took 0 s" in caplog.text
 
 
 def test_client_older_than_the_node_is_told_what_to_install(announced, catalog):

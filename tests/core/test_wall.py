@@ -1,5 +1,5 @@
 """What a plugin gives is held against its contract; a mistake is told with its distribution, method, what came and what
-was promised."""
+was promised. A call that takes long is named."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from soulsai_core.errors import CheckpointError, PluginError
 from soulsai_core.hookspecs import hookimpl
 from soulsai_core.messages import ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete, State, Step, Weights
 from soulsai_core.steps import Source
-from soulsai_core.wall import walled
+from soulsai_core.wall import LongCalls, walled
 
 SPEC = EnvSpec("game", {"observation": ArraySpec((2,), "float32")}, Discrete(3), masked=True, timed=True)
 OWN = {"value": ArraySpec((), "float32"), "state": ArraySpec((2,), "float32", sparse=True)}
@@ -78,7 +78,7 @@ def changed(base, **methods):
     return type("Changed", (base,), functions)()
 
 
-def algorithm(spec=SPEC, own=OWN, sync=SYNC, actor=None, learner=None):
+def algorithm(spec=SPEC, own=OWN, sync=SYNC, actor=None, learner=None, **options):
     plugin = AlgorithmPlugin(
         name="mine",
         config=None,
@@ -87,7 +87,7 @@ def algorithm(spec=SPEC, own=OWN, sync=SYNC, actor=None, learner=None):
         actor=lambda config, spec, rng, explore: actor if actor is not None else Actor(),
         columns=lambda config, spec: own,
     )
-    return walled(plugin, "mine 1.2")
+    return walled(plugin, "mine 1.2", **options)
 
 
 def acting(answer, spec=SPEC, own=OWN):
@@ -129,10 +129,9 @@ def playing(base=Game, **changes):
     return lambda: game.step(np.zeros(2, np.int64))
 
 
-def environment(game, spec=SPEC):
-    return walled(EnvironmentPlugin("mine", None, lambda config: spec, lambda config, seed: game), "mine 1.2").make(
-        None, 0
-    )
+def environment(game, spec=SPEC, **options):
+    plugin = EnvironmentPlugin("mine", None, lambda config: spec, lambda config, seed: game)
+    return walled(plugin, "mine 1.2", **options).make(None, 0)
 
 
 def connecting(made):
@@ -375,3 +374,96 @@ def test_catalog_gives_plugins_behind_the_wall_with_the_name_of_their_distributi
     with pytest.raises(PluginError, match=r"^The algorithm 'dqn' of acme 1\.2 has a mistake: sync raised TypeError"):
         shelf.catalog().algorithm("dqn").sync(None)
     assert isinstance(shelf.catalog(), Catalog)
+
+
+# -- calls that take long
+
+
+def lasting(calls, clock, *seconds, gives=None):
+    """A method that is looked at after each of these seconds, and returns what `gives` makes of its arguments."""
+
+    def method(*given):
+        begin = clock.now
+        for after in seconds:
+            clock.now = begin + after
+            calls.look()
+        return gives(*given) if gives else None
+
+    return method
+
+
+@pytest.fixture
+def said(caplog):
+    return lambda: [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_call_that_takes_long_is_named_once_and_once_more_when_it_is_over(clock, said):
+    calls = LongCalls()
+    step = lasting(calls, clock, 30, 31, 40, 95, gives=lambda self, actions: self.moved())
+    game = calls.watch(environment(changed(Game, step=step), clock=clock))
+    game.step(OK)
+    named = (
+        "The environment 'mine' of mine 1.2 is slow: Environment.step has been running for 31 s. It is waited for; end "
+        "the program if it hangs."
+    )
+    assert said() == [named]
+    assert calls.look() == calls.look() == ""
+    assert said() == [named, "The environment 'mine' of mine 1.2 was slow: Environment.step took 95 s."]
+
+
+def test_long_call_is_told_to_whoever_looks_as_long_as_it_lasts(clock):
+    calls, told = LongCalls(), []
+
+    def act(self, observations, masks, starts):
+        for seconds in (30, 1, 9):
+            clock.now += seconds
+            told.append(calls.look())
+        return Actor.act(self, observations, masks, starts)
+
+    actor = calls.watch(algorithm(actor=changed(Actor, act=act), clock=clock).actor(None, SPEC, RNG, True))
+    actor.act({}, None, np.ones(2, np.bool_))
+    assert told[0] == calls.look() == ""
+    assert "Actor.act has been running for 31 s" in told[1] and "for 40 s" in told[2]
+
+
+def test_quick_calls_one_after_the_other_are_not_one_long_call(clock, said):
+    calls = LongCalls()
+    step = lasting(calls, clock, 29, gives=lambda self, actions: self.moved())
+    game = calls.watch(environment(changed(Game, step=step), clock=clock))
+    for _ in range(5):
+        game.step(OK)
+    clock.now += 1000
+    assert calls.look() == "" and said() == []
+
+
+def test_each_long_call_of_an_environment_is_named_and_an_error_ends_it_too(clock, said):
+    calls = LongCalls()
+    step = lasting(calls, clock, 50, gives=lambda self, actions: self.nothing)
+    game = calls.watch(environment(changed(Game, step=step), clock=clock))
+    for _ in range(2):
+        with pytest.raises(PluginError):
+            game.step(OK)
+        calls.watch(environment(Game(), clock=clock))
+        calls.look()
+        calls.watch(game)
+    assert ["took 50 s" in sentence for sentence in said()] == [False, True, False, True]
+
+
+def test_each_method_of_a_learner_is_named_once_only_as_all_its_calls_may_take_long(clock, said):
+    calls = LongCalls(repeats=False)
+    slow = changed(
+        Numbers,
+        update=lasting(calls, clock, 60, gives=Numbers.update),
+        add=lasting(calls, clock, 60, gives=Numbers.add),
+    )
+    learner = calls.watch(algorithm(learner=slow, clock=clock).learner(None, SPEC, RNG))
+    for _ in range(3):
+        learner.update()
+        learner.add(None, "pc")
+    calls.look()
+    assert [sentence.split(": ")[1].split()[0] for sentence in said()] == ["Learner.update"] * 2 + ["Learner.add"] * 2
+
+
+def test_what_is_not_behind_the_wall_is_given_back_and_not_watched():
+    calls, game = LongCalls(), Game()
+    assert calls.watch(game) is game and calls.look() == ""

@@ -36,6 +36,7 @@ from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.address import parse_address
 from soulsai_core.transport.exposure import refuse_exposed
 from soulsai_core.transport.keys import AT
+from soulsai_core.wall import LongCalls
 
 if TYPE_CHECKING:
     from soulsai_core.safety.invitation import Invitation
@@ -97,8 +98,9 @@ def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> d
     config, public = resolved.config, resolved.public()
     spec = resolved.environment.spec(resolved.environment_config)
     rng = np.random.default_rng(config.run.seed)
+    calls = LongCalls(repeats=False)  # that updates take long is usual on slow machines
     return {
-        "learner": resolved.algorithm.learner(resolved.algorithm_config, spec, rng),
+        "learner": calls.watch(resolved.algorithm.learner(resolved.algorithm_config, spec, rng)),
         "sync": resolved.algorithm.sync(resolved.algorithm_config),
         "transport": transport,
         "folder": folder,
@@ -118,6 +120,7 @@ def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> d
         "metrics": NodeMetrics(),
         "clock": time.monotonic,
         "rng": random.Random(),
+        "overdue": calls.look,
     }
 
 
@@ -223,6 +226,8 @@ def make_client(
         )
     host = platform.node() or "client"
     settings = _client_settings(announcement)
+    calls = LongCalls()
+    make_environment = _environment_maker(environment, environment_config, seed, settings)
     return Client(
         transport=transport,
         session=announcement.session,
@@ -230,12 +235,13 @@ def make_client(
         host=host,
         spec=spec,
         columns=announcement.columns,
-        actor=algorithm.actor(algorithm_config, spec, np.random.default_rng(seed), True),
-        make_environment=_environment_maker(environment, environment_config, seed, settings),
+        actor=calls.watch(algorithm.actor(algorithm_config, spec, np.random.default_rng(seed), True)),
+        make_environment=lambda: calls.watch(make_environment()),
         settings=settings,
         clock=time.perf_counter,  # steps are timed by it, and the monotonic clock of Windows has a grain of 16 ms
         rng=random.Random(seed),
         left=left,
+        overdue=calls.look,
     )
 
 

@@ -53,6 +53,7 @@ class Client:
         rng: for the jitter of waits.
         wait: how to wait until the event is set or the seconds are over.
         left: called when `run` is over, for example to close a connection that is nobody else's.
+        overdue: the sentence on the call of a plugin that takes long just now, "" if none does; asked at heartbeats.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Client:
         rng: random.Random,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
         left: Callable[[], object] | None = None,
+        overdue: Callable[[], str] = lambda: "",
     ) -> None:
         self.client = client
         self.restarts = 0
@@ -81,6 +83,7 @@ class Client:
         self._clock = clock
         self._rng = rng
         self._wait, self._left = wait, left
+        self._overdue = overdue
         self._rate = Rate()
         self._stopped = threading.Event()
         self._reason: str | None = None
@@ -271,7 +274,7 @@ class Client:
             late_steps=self._watchdog.late_steps,
             step_seconds=mean,
             slowest_step_seconds=slowest,
-            trouble=self._trouble,
+            trouble=self._overdue() or self._trouble,
             left_out=self._recorder.left_out,
         )
 

@@ -34,6 +34,7 @@ class NodeLine:
         forgotten: the server had lost its memory; the model is to be published again.
         env_steps: environment steps admitted so far.
         status: the node's status, given the number of messages waiting in the server.
+        overdue: it is time to say which call of a plugin takes long.
     """
 
     command: Callable[[Command], None]
@@ -41,6 +42,7 @@ class NodeLine:
     forgotten: Callable[[], None]
     env_steps: Callable[[], int]
     status: Callable[[int], NodeStatus]
+    overdue: Callable[[], object]
 
 
 class Housekeeper(Supervised):
@@ -80,6 +82,7 @@ class Housekeeper(Supervised):
         self._write_status()
 
     def _step(self) -> None:
+        self._line.overdue()  # first, and so also while the server is away
         for payload in self._transport.read_commands(_INTERVAL):
             self._hear_command(payload)
         for payload in self._transport.read_requests():

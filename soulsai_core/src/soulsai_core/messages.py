@@ -153,7 +153,8 @@ class ClientInfo(msgspec.Struct, frozen=True):
         dropped: rows that never left.
         late_steps: steps that took longer than they should.
         step_seconds, slowest_step_seconds: mean and longest time of the steps since the last heartbeat.
-        trouble: why the environment failed last, "" once an episode was finished since.
+        trouble: which call of a plugin takes long just now, or why the environment failed last, "" once an episode was
+            finished since.
         left_out: rows that did not fit their columns, and were not sent.
     """
 

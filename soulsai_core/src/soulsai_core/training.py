@@ -58,6 +58,7 @@ class TrainingNode:
         metrics: counted and measured whether or not anybody reads them.
         clock: monotonic seconds.
         rng: for the jitter of reconnects.
+        overdue: called several times a second in another thread, to say which call of a plugin takes long.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class TrainingNode:
         metrics: NodeMetrics,
         clock: Callable[[], float],
         rng: random.Random,
+        overdue: Callable[[], object] = lambda: None,
     ) -> None:
         self.folder = folder
         self.iteration = self.env_steps = 0
@@ -99,20 +101,21 @@ class TrainingNode:
         self._herald = Herald(
             folder.name, sync, self._publisher, self._intake.ledger, self._intake.age, self._roster, clock
         )
-        self._housekeeper = self._make_housekeeper(rng)
+        self._housekeeper = self._make_housekeeper(rng, overdue)
         self._gate = Gate(transport.door(), folder.name, settings, Book(folder.contributors), metrics, clock, rng)
         self._threads = (self._publisher, self._receiver, self._housekeeper, self._gate)
         self._board = StatusBoard(clock, folder, settings, self._episodes, self._intake, self._roster)
         self._saver = Saver(learner, announcement, observers, self._counters)
         self._desk = CommandDesk(transport, self._saver, folder, lambda: self.iteration, self.shutdown)
 
-    def _make_housekeeper(self, rng: random.Random) -> Housekeeper:
+    def _make_housekeeper(self, rng: random.Random, overdue: Callable[[], object]) -> Housekeeper:
         line = NodeLine(
             command=lambda command: self._requests.put(lambda: self._desk.answer(command)),
             clients=lambda present: self._requests.put(lambda: self._clients_changed(present)),
             forgotten=self._forgotten,
             env_steps=lambda: self.env_steps,
             status=self._status,
+            overdue=overdue,
         )
         shared = (self._transport, self._announcement, self._roster, self._episodes, self._observers, self.metrics)
         return Housekeeper(*shared, line, rng)

@@ -2,11 +2,12 @@
 it is made, with the plugin's name and the method's.
 
 Whole values are looked at when something is made, and at the first call for each model; after that each call's shapes
-and dtypes are. The values of all rows are the recorder's to look at.
+and dtypes are. The values of all rows are the recorder's to look at. A call that takes long is named, never ended.
 """
 
 from soulsai_core.wall.actor import WalledActor as WalledActor
 from soulsai_core.wall.environment import WalledEnvironment as WalledEnvironment
 from soulsai_core.wall.learner import WalledLearner as WalledLearner
 from soulsai_core.wall.plugins import walled as walled
+from soulsai_core.wall.running import LongCalls as LongCalls
 from soulsai_core.wall.sentences import Wall as Wall

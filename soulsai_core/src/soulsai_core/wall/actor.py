@@ -25,6 +25,7 @@ class WalledActor(Actor):
     def __init__(self, actor: Actor, wall: Wall, spec: EnvSpec, own: Mapping[str, ArraySpec]) -> None:
         self._actor, self._wall = actor, wall
         self._act = actor.act
+        self.running = wall.running
         self._space, self._own = spec.action, own
         self._row, self._dtype = _action_form(self._space)
         self._rows = -1  # of the last answer that was looked at in full
@@ -39,12 +40,16 @@ class WalledActor(Actor):
         self._wall.call("Actor.prepare", self._actor.prepare, weights)
 
     def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
+        running = self.running
+        running.now = (_ACT, running.clock())
         try:
             answer = self._act(observations, masks, starts)
         except SoulsAIError:
             raise
         except Exception as error:
             raise self._wall.raised(_ACT, error) from error
+        finally:
+            running.now = None
         if len(starts) != self._rows or not self._has_same_form(answer):
             self._look(answer, len(starts))
         return answer

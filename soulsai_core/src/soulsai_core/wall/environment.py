@@ -20,6 +20,7 @@ class WalledEnvironment(Environment):
 
     def __init__(self, environment: Environment, wall: Wall, spec: EnvSpec) -> None:
         self._environment, self._wall = environment, wall
+        self.running = wall.running
         self._step, self._step_wait = environment.step, environment.step_wait
         n = environment.num_envs
         wall.expect("make", n, type(n) is int and n > 0, "an Environment whose num_envs is a whole number above 0")
@@ -41,12 +42,16 @@ class WalledEnvironment(Environment):
         return step
 
     def step(self, actions: np.ndarray) -> Step:
+        running = self.running
+        running.now = ("Environment.step", running.clock())
         try:
             step = self._step(actions)
         except SoulsAIError:
             raise
         except Exception as error:
             raise self._wall.raised("Environment.step", error) from error
+        finally:
+            running.now = None
         if not self._is_usual(step):
             self._look(step, "Environment.step")
         return step

@@ -19,6 +19,7 @@ class WalledLearner(Learner):
 
     def __init__(self, learner: Learner, wall: Wall) -> None:
         self._learner, self._wall = learner, wall
+        self.running = wall.running
         self._forms: dict[str, tuple[str, tuple[int, ...]]] | None = None
 
     def add(self, steps: StepBatch, client: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,23 +26,30 @@ from soulsai_core.steps import Source, step_columns
 from soulsai_core.wall.actor import WalledActor
 from soulsai_core.wall.environment import WalledEnvironment
 from soulsai_core.wall.learner import WalledLearner
+from soulsai_core.wall.running import RunningCall
 from soulsai_core.wall.sentences import Wall, described
 
 
-def walled(plugin: Any, distribution: str) -> Any:
+def walled(plugin: Any, distribution: str, clock: Callable[[], float] = time.monotonic) -> Any:
     """The same plugin, whose functions check what they return, and which makes learners, actors and environments that
     do so. Plugins of kinds that have no such functions are given back as they are.
 
     Args:
         distribution: the name and version of where it came from.
+        clock: monotonic seconds, for calls that take long.
     """
+
+    def wall(kind: str) -> Wall:
+        owner = f"The {kind} {plugin.name!r} of {distribution}"
+        return Wall(owner, kind, RunningCall(owner, clock))
+
     match plugin:
-        case AlgorithmPlugin(name=name):
-            return _algorithm(plugin, Wall(f"The algorithm {name!r} of {distribution}", "algorithm"))
-        case EnvironmentPlugin(name=name):
-            return _environment(plugin, Wall(f"The environment {name!r} of {distribution}", "environment"))
-        case ConnectorPlugin(name=name):
-            return _connector(plugin, Wall(f"The connector {name!r} of {distribution}", "connector"))
+        case AlgorithmPlugin():
+            return _algorithm(plugin, wall("algorithm"))
+        case EnvironmentPlugin():
+            return _environment(plugin, wall("environment"))
+        case ConnectorPlugin():
+            return _connector(plugin, wall("connector"))
     return plugin
 
 
@@ -52,12 +60,12 @@ def _algorithm(plugin: AlgorithmPlugin, wall: Wall) -> AlgorithmPlugin:
     def learner(config: Any, spec: EnvSpec, rng: np.random.Generator) -> Learner:
         made = wall.call("learner", plugin.learner, config, spec, rng)
         wall.expect("learner", made, isinstance(made, Learner), "a Learner")
-        return WalledLearner(made, wall)
+        return WalledLearner(made, wall.of_one_object())
 
     def actor(config: Any, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> Actor:
         made = wall.call("actor", plugin.actor, config, spec, rng, explore)
         wall.expect("actor", made, isinstance(made, Actor), "an Actor")
-        return WalledActor(made, wall, spec, columns(config, spec))
+        return WalledActor(made, wall.of_one_object(), spec, columns(config, spec))
 
     def sync(config: Any) -> Sync:
         return _sync(wall, wall.call("sync", plugin.sync, config))
@@ -81,7 +89,7 @@ def _environment(plugin: EnvironmentPlugin, wall: Wall) -> EnvironmentPlugin:
         promised = told[0][1] if told and told[0][0] == config else spec(config)
         made = wall.call("make", plugin.make, config, seed)
         wall.expect("make", made, isinstance(made, Environment), "an Environment")
-        return WalledEnvironment(made, wall, promised)
+        return WalledEnvironment(made, wall.of_one_object(), promised)
 
     return replace(plugin, spec=spec, make=make)
 

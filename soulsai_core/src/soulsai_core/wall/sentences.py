@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from soulsai_core.errors import PluginError, SoulsAIError
 from soulsai_core.messages import ArraySpec
+from soulsai_core.wall.running import RunningCall
 
 Flaw = tuple[str, str]
 """What came, and what was promised."""
@@ -24,19 +25,29 @@ class Wall:
     Attributes:
         owner: "The algorithm 'mine' of mine 1.2".
         kit: the module of `soulsai_core.testing` that finds such mistakes.
+        running: the call that is under way.
     """
 
     owner: str
     kit: str
+    running: RunningCall
+
+    def of_one_object(self) -> Wall:
+        """The same, with calls of its own."""
+        return replace(self, running=RunningCall(self.owner, self.running.clock))
 
     def call(self, method: str, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """What the function returns. Our own errors pass, since they are sentences already."""
+        running = self.running
+        running.now = (method, running.clock())
         try:
             return function(*args, **options)
         except SoulsAIError:
             raise
         except Exception as error:
             raise self.raised(method, error) from error
+        finally:
+            running.now = None
 
     def raised(self, method: str, error: Exception) -> PluginError:
         """The method raised an error that is no sentence; the caller chains it, for the log."""
