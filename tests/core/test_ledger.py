@@ -14,11 +14,6 @@ def test_rows_are_booked_by_client_and_in_total():
     assert (ledger.admitted, ledger.rejected) == (8, {"stale": 3, "future": 1})
     assert (ledger.accounts["a"].admitted, ledger.accounts["a"].rejected) == (5, {"stale": 1, "future": 1})
     assert (ledger.accounts["b"].admitted, ledger.accounts["b"].rejected) == (3, {"stale": 2})
-    assert ledger.acceptance == 8 / 12
-
-
-def test_everything_is_accepted_before_the_first_message():
-    assert Ledger().acceptance == 1.0
 
 
 def test_message_with_a_number_that_was_taken_in_is_a_repeat():

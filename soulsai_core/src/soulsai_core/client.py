@@ -90,11 +90,11 @@ class Client:
         self._flow = Flow(limited=settings.backpressure == "wait", clock=clock)
         self._tally = EpisodeTally(client, clock)
         self._ended: list[Episode] = []
-        self._trouble = ""
+        self._trouble = self._unfit = ""
         self._watchdog = Watchdog(late_after=settings.late_step_s, min_per_minute=settings.min_steps_per_minute)
         self._downlink = Downlink(transport, session, client, self._flow, rng)
         self._uplink = self._make_uplink(transport, session, rng)
-        self._recorder = Recorder(columns, spec.observations)
+        self._recorder = Recorder(columns, spec.observations, told=self._does_not_fit)
         self._outbox = Outbox(self._recorder, self._flow, settings, columns, self._uplink.send)
         self._renewal = Renewal(actor, self._recorder, self._downlink, self._outbox)
 
@@ -276,7 +276,12 @@ class Client:
             slowest_step_seconds=slowest,
             trouble=self._overdue() or self._trouble,
             left_out=self._recorder.left_out,
+            unfit=self._unfit,
         )
+
+    def _does_not_fit(self, sentence: str) -> None:
+        log.warning("%s", sentence)
+        self._unfit = sentence
 
     def _leave(self) -> None:
         try:

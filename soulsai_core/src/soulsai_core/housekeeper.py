@@ -72,6 +72,7 @@ class Housekeeper(Supervised):
         self._metrics = metrics
         self._line = line
         self._complained = False
+        self._unfit: frozenset[str] = frozenset()
         self._loop = SupervisedLoop("housekeeper", self._step, rng)
 
     def close(self) -> None:
@@ -113,6 +114,7 @@ class Housekeeper(Supervised):
     def _hear_heartbeats(self) -> None:
         seen = {client: (age, _info(client, info)) for client, (age, info) in self._transport.roster().items()}
         change = self.roster.look(seen)
+        self._tell_of_unfit_rows()
         present = frozenset(self.roster.present)
         for client in seen.keys() - present:
             self._transport.remove_client(client)
@@ -125,6 +127,17 @@ class Housekeeper(Supervised):
             self._metrics.forget_client(info.id)
             self._observers.emit("client_lost", client=info)
         self._line.clients(present)
+
+    def _tell_of_unfit_rows(self) -> None:
+        """Once for each client: its rows are not learned from, and only its own log says why."""
+        unfit = {name: info for name, info in self.roster.present.items() if info.left_out}
+        for name in unfit.keys() - self._unfit:
+            log.warning(
+                "The client %.100r leaves out rows: %.300r. Where neither environment nor algorithm gives bounds, they "
+                "are those of training.max_abs_value.",
+                name, unfit[name].unfit,
+            )  # fmt: skip
+        self._unfit = frozenset(unfit)
 
     def _hear_episodes(self) -> None:
         while entries := self._transport.read_episodes(self._episodes.cursor, _EPISODES, 0):

@@ -55,12 +55,6 @@ class Ledger:
         del self.accounts[silent]
         return silent
 
-    @property
-    def acceptance(self) -> float:
-        """Share of rows admitted so far; 1 before the first."""
-        total = self.admitted + self.rejected.total()
-        return self.admitted / total if total else 1.0
-
     def acked(self) -> dict[str, int]:
         """client -> number of its last message that was taken in."""
         return {name: account.last_number for name, account in self.accounts.items() if account.last_number}

@@ -156,6 +156,7 @@ class ClientInfo(msgspec.Struct, frozen=True):
         trouble: which call of a plugin takes long just now, or why the environment failed last, "" once an episode was
             finished since.
         left_out: rows that did not fit their columns, and were not sent.
+        unfit: what did not fit in the last one of them that was said, "" if there was none.
     """
 
     id: str
@@ -170,6 +171,7 @@ class ClientInfo(msgspec.Struct, frozen=True):
     slowest_step_seconds: float = 0.0
     trouble: str = ""
     left_out: int = 0
+    unfit: str = ""
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -242,7 +244,8 @@ class NodeStatus(msgspec.Struct, frozen=True):
     Attributes:
         goal_env_steps: where training stops by itself, None if it does not.
         mean_return: mean return of the last `window_episodes` complete episodes, None before the first.
-        acceptance: share of rows admitted since the node started.
+        acceptance: share of rows admitted since the node started; 1 before the first. Rows that the clients that are
+            there left out count as rejected, for the reason "unfit".
         age: mean age of admitted rows in "iterations", "env_steps" and "seconds".
         backlog: sample messages waiting in the server.
         learner: numbers reported by the last update.

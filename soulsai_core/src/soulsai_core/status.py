@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from soulsai_core.config import TrainingSettings
@@ -79,6 +80,9 @@ class StatusBoard:
     def status(self, state: str, iteration: int, env_steps: int, backlog: int) -> NodeStatus:
         """Everything at a glance."""
         now, ledger, age = self._clock(), self._intake.ledger, self._intake.age
+        present = tuple(self._roster.present.values())
+        rejected = ledger.rejected + Counter(unfit=sum(info.left_out for info in present))  # those by clients
+        made = ledger.admitted + rejected.total()
         return NodeStatus(
             session=self._folder.name,
             folder=str(self._folder.path),
@@ -92,11 +96,11 @@ class StatusBoard:
             window_episodes=self._stop.episodes,
             steps_per_second=self._steps.note(now, env_steps),
             iterations_per_second=self._iterations.note(now, iteration),
-            acceptance=ledger.acceptance,
-            rejected=dict(ledger.rejected),
+            acceptance=ledger.admitted / made if made else 1.0,
+            rejected=dict(rejected),
             age={"iterations": age.iterations, "env_steps": age.env_steps, "seconds": age.seconds},
             backlog=backlog,
-            clients=[_client(info, ledger.accounts.get(info.id)) for info in tuple(self._roster.present.values())],
+            clients=[_client(info, ledger.accounts.get(info.id)) for info in present],
             learner=self._report,
         )
 

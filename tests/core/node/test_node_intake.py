@@ -168,3 +168,19 @@ def test_status_and_metrics_count_what_was_rejected(stage):
     status = stage.status()
     assert status.acceptance == 0.75 and status.rejected == {"future": 1}
     assert [(c.info.id, c.admitted, c.rejected) for c in status.clients] == [("pc", 3, {"future": 1})]
+
+
+def test_rows_that_a_client_left_out_are_said_once_and_count_as_rejected(stage, caplog):
+    """Only the client knows of them, and a host would look at an endless run without a word."""
+    stage.take_in([0] * 5)
+    stage.heartbeat("pc", left_out=15, unfit="reward has \x1b1e7")
+    stage.recorder.wait("client_joined")
+    stage.heartbeat("pc", left_out=35, unfit="reward has \x1b1e7")
+    for _ in range(2):  # heartbeats are heard between two commands
+        stage.command("quicksave")
+    stage.stop()
+    status = stage.status()
+    assert status.rejected == {"unfit": 35} and status.acceptance == 5 / 40
+    said = [record.getMessage() for record in caplog.records if "leaves out rows" in record.getMessage()]
+    assert len(said) == 1 and "'pc'" in said[0] and "reward has" in said[0] and "training.max_abs_value" in said[0]
+    assert "\x1b" not in said[0]

@@ -106,4 +106,5 @@ def _facts(status: NodeStatus) -> list[tuple[str, str]]:
         ("learner", ", ".join(f"{name} {value:.4g}" for name, value in status.learner.items()) or "no update yet"),
         ("clients", str(len(status.clients))),
         *(("trouble", f"{client.info.id}: {client.info.trouble}") for client in status.clients if client.info.trouble),
+        *(("left out", f"{client.info.id}: {client.info.unfit}") for client in status.clients if client.info.unfit),
     ]

@@ -108,7 +108,10 @@ class Inspector:
         try:
             info = msgspec.json.decode(payload, type=ClientInfo)
             clean = msgspec.structs.replace(
-                info, host=_clean(info.host, _NAME_LIMIT), trouble=_clean(info.trouble, _TROUBLE_LIMIT)
+                info,
+                host=_clean(info.host, _NAME_LIMIT),
+                trouble=_clean(info.trouble, _TROUBLE_LIMIT),
+                unfit=_clean(info.unfit, _TROUBLE_LIMIT),
             )
             encoded = msgspec.json.encode(clean)
         except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
