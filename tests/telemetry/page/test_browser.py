@@ -141,8 +141,8 @@ def test_it_shows_the_run_on_any_screen_in_any_light(served, show, name, viewpor
 def test_new_episodes_appear_by_themselves(served, show, training):
     tab = show(served(episodes=10))
     training.play(*[1000.0] * 60)
-    until(tab, "document.querySelector('#lead').textContent === '1,000'")
-    assert shown(tab)[1] == 70
+    lead = "document.querySelector('#lead').textContent === '1,000'"  # of the last ones, so not of all 60
+    until(tab, f"{lead} && Number({curve()}.to) === 70")
 
 
 def test_the_state_of_the_training_node_is_followed(served, show, training):
