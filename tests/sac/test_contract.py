@@ -11,7 +11,7 @@ CASES = {
     "default": (SPACES["continuous"], {}),
     "several parts, n-step": (
         EnvSpec("parts", PARTS, Continuous((2, 2), (-1.0,) * 4, (0.0, 1.0, 2.0, -1.0)), timed=True),
-        {"layer_norm": False, "n_step": 3, "replay_ratio": 0.3, "temperature_learning_rate": 0.0},
+        {"layer_norm": True, "n_step": 3, "replay_ratio": 0.3, "temperature_learning_rate": 0.0},
     ),
 }
 

@@ -13,7 +13,9 @@ class SACConfig(Settings):
 
     hidden: tuple[int, ...] = Field(default=(256, 256), description="Widths of the hidden layers, with ReLU.")
     layer_norm: bool = Field(
-        default=True, description="Layer norm in the critics, against values that run away (Ball et al. 2023, RLPD)."
+        default=False,
+        description="Layer norm in the critics, against values that run away where the replay ratio is high (Ball et "
+        "al. 2023, RLPD); with it they want a smaller step size.",
     )
     gamma: float = Field(default=0.99, gt=0, le=1, description="Discount factor of one step.")
     n_step: int = Field(default=1, ge=1, description="Steps of reward before bootstrapping (Sutton 1988).")
