@@ -97,7 +97,7 @@ def test_rows_are_sent_and_weights_prepared_while_a_step_is_under_way(
     client = []
     node.window = 100_000
     node.publish(0)
-    play = played(lambda: split(meets(client, 9, 1), lengths=(500,)), max_group_rows=4)
+    play = played(lambda: split(meets(client, 9, 1), lengths=(10**6,)), max_group_rows=4)
     client.append(play.client)
     telling_of_messages(play, events, monkeypatch)
     actor.before_step, reached = ended_after(30)
@@ -119,7 +119,7 @@ def test_row_of_the_step_in_which_newer_weights_came_carries_those_that_chose_it
     client = []
     node.window = 100_000
     node.publish(0)
-    play = played(lambda: split(meets(client, 9, 1), lengths=(500,)))
+    play = played(lambda: split(meets(client, 9, 1), lengths=(10**6,)))
     client.append(play.client)
     actor.before_step, reached = ended_after(12)
     play.start()
@@ -136,7 +136,7 @@ def test_failure_in_the_middle_loses_only_the_step_that_failed(played, node, spl
     client = []
     node.window = 100_000
     node.publish(0)
-    make = lambda: split(meets(client, 9, 1), breaks={9}, lengths=(500,))  # noqa: E731
+    make = lambda: split(meets(client, 9, 1), breaks={9}, lengths=(10**6,))  # noqa: E731
 
     def wait(event, pause):
         node.publish(2)
@@ -196,7 +196,7 @@ def test_stop_while_a_step_is_under_way_waits_for_it_and_loses_and_doubles_nothi
 def test_client_that_made_its_quota_gets_newer_weights_though_no_step_is_under_way(played, node, split):
     node.quota, node.window = 10, 100_000
     node.publish(0)
-    play = played(lambda: split(lengths=(500,))).start()
+    play = played(lambda: split(lengths=(10**6,))).start()
     for iteration in range(1, 4):
         messages = node.receive(10)
         assert set(node.iterations(messages)) == {iteration - 1}
@@ -209,7 +209,7 @@ def test_quota_that_the_last_step_before_newer_weights_filled_is_closed(played, 
     client = []
     node.quota, node.window = 5, 100_000
     node.publish(0)
-    play = played(lambda: split(meets(client, 5, 1), lengths=(500,)))
+    play = played(lambda: split(meets(client, 5, 1), lengths=(10**6,)))
     client.append(play.client)
     play.start()
     closed = [message.steps.closed for message in node.receive(10)]
@@ -250,7 +250,7 @@ def test_refusal_noticed_in_the_middle_of_a_step_ends_the_client(played, node, f
 
     node.window = 100_000
     node.publish(0)
-    play = played(lambda: split(lengths=(500,)), max_group_rows=2).start()
+    play = played(lambda: split(lengths=(10**6,)), max_group_rows=2).start()
     node.receive(2)
     monkeypatch.setattr(flaky._transport, "push_samples", refuse)
     with pytest.raises(AccessError, match="wrong password"):
@@ -267,7 +267,7 @@ def test_weights_that_were_overtaken_before_they_were_loaded_do_no_harm(played, 
 
     node.window = 100_000
     node.publish(0)
-    play = played(lambda: split(began, lengths=(500,)))
+    play = played(lambda: split(began, lengths=(10**6,)))
     client.append(play.client)
     actor.before_step, reached = ended_after(6)
     play.start()
