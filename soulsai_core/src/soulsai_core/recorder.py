@@ -29,6 +29,7 @@ from soulsai_core.steps import (
     Source,
     StepBatch,
     has_after,
+    starts_after,
 )
 
 log = logging.getLogger(__name__)
@@ -144,12 +145,10 @@ class Recorder:
 
     def _note(self, after: Step, late: bool) -> int:
         """What is special about a step that is to be recorded. Returns the number of its rows."""
-        rows, now, begun = self._streams, len(self._steps), self.starts
-        starts = np.zeros(rows, np.bool_)
-        starts[list(after.final)] = True
-        if after.valid is not None:
-            starts |= ~after.valid
-            rows = int(np.count_nonzero(after.valid))
+        now = len(self._steps)
+        begun = self.starts
+        starts = starts_after(after)
+        rows = self._streams if after.valid is None else int(np.count_nonzero(after.valid))
         self.starts = starts if starts.any() else self._no_starts
         if rows and begun is not self._no_starts:
             self._begun.append((now, begun))
