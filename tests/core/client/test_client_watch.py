@@ -71,7 +71,7 @@ def test_environment_that_gives_too_little_is_started_again(played, node, slow):
     def make():
         made.append(None)
         late = set(range(1, 40)) if len(made) == 1 else set()
-        return slow(late, lengths=(10**6,))
+        return slow(late, lengths=(500,))
 
     node.publish(0)
     played(make, wait=lambda *_: None, min_steps_per_minute=100, backpressure="drop").start()
