@@ -16,11 +16,11 @@ from pathlib import Path
 import msgspec
 
 from soulsai_core import MASK, ArraySpec, EmbeddedServer, step_columns
-from soulsai_core.assembly import connect_to
-from soulsai_core.catalog import Catalog
+from soulsai_core.assembly.nodes import connect_to
 from soulsai_core.config import Resolved, load_config, resolve
 from soulsai_core.contracts import Transport
 from soulsai_core.messages import NodeStatus
+from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.redis import RedisTransport
 from soulsai_core.wire import StepDecoder

@@ -21,15 +21,15 @@ import numpy as np
 
 from benchmarks.common import Row, columns_of, lunar_lander, run_alone, say, server
 from soulsai_core import EnvSpec, StepBatch
-from soulsai_core.assembly import node_parts
+from soulsai_core.assembly.nodes import node_parts
 from soulsai_core.contracts import Transport
+from soulsai_core.node.training import TrainingNode
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.steps import End, has_after
-from soulsai_core.training import TrainingNode
 from soulsai_core.transport import StreamLimits
 from soulsai_core.wire import encode_steps
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.learner import DQNLearner
+from soulsai_dqn.learning.learner import DQNLearner
 
 COMMAND = "python -m benchmarks.ingest"
 TARGETS = {128: (300_000, 50)}

@@ -45,11 +45,11 @@ from soulsai_core import (
     hookimpl,
     step_columns,
 )
-from soulsai_core.assembly import connect_to
+from soulsai_core.assembly.nodes import connect_to
 from soulsai_core.config import TrainingSettings
 from soulsai_core.config.models import ClientSettings
 from soulsai_core.contracts import API_VERSION
-from soulsai_core.metrics import NodeMetrics
+from soulsai_core.node.metrics import NodeMetrics
 
 COMMAND = "python -m benchmarks.many_clients"
 SPEC = EnvSpec("paced", {"observation": ArraySpec((8,), "float32")}, Discrete(4))

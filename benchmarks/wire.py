@@ -13,11 +13,11 @@ import numpy as np
 
 from benchmarks.common import Row, columns_of, lunar_lander, run_alone
 from soulsai_core import Features, StepBatch
+from soulsai_core.client.recorder import Recorder
 from soulsai_core.config import Resolved
-from soulsai_core.recorder import Recorder
 from soulsai_core.wire import encode_steps
-from soulsai_dqn.buffer import make_replay
 from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.learning.buffer import make_replay
 
 COMMAND = "python -m benchmarks.wire"
 SESSION, CLIENT = "2026-01-31_12-30-05_LunarLander-v3-dqn", "gaming-pc-01-3f9a2c"

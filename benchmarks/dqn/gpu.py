@@ -19,8 +19,8 @@ import torch
 
 from soulsai_core import ArraySpec, Discrete, End, EnvSpec, StepBatch
 from soulsai_dqn.config import DQNConfig, PriorityConfig
-from soulsai_dqn.cuda_graph import CapturedGradient
-from soulsai_dqn.learner import DQNLearner
+from soulsai_dqn.learning.cuda_graph import CapturedGradient
+from soulsai_dqn.learning.learner import DQNLearner
 
 SPEC = EnvSpec("images", {"observation": ArraySpec((84, 84), "uint8")}, Discrete(6))
 STACK, EPISODE, MESSAGE = 4, 1000, 512

@@ -18,7 +18,7 @@ import torch
 from benchmarks.dqn.bare import BareQRDQN
 from soulsai_core import ArraySpec, Discrete, End, EnvSpec, StepBatch
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.learner import DQNLearner
+from soulsai_dqn.learning.learner import DQNLearner
 
 SPEC = EnvSpec("LunarLander", {"observation": ArraySpec((8,), "float32")}, Discrete(4))
 BATCH, STEPS, ROWS, EPISODE = 64, 64, 20_000, 200

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from soulsai_core import ITERATION, Actor, Catalog, Environment, EnvSpec, Learner, Weights, step_columns
+from soulsai_core.client.recorder import Recorder
+from soulsai_core.client.tally import EpisodeTally
 from soulsai_core.messages import ArraySpec
-from soulsai_core.pacing import UpdatePace
-from soulsai_core.recorder import Recorder
-from soulsai_core.tally import EpisodeTally
+from soulsai_core.node.pacing import UpdatePace
 
 LAGS = (1, 2)
 """How many iterations old the weights of an actor are."""

@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.common import Row, run_alone
-from soulsai_ppo.gae import advantages
+from soulsai_ppo.rollouts.gae import advantages
 
 COMMAND = "python -m benchmarks.ppo.gae"
 

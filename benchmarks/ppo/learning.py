@@ -18,14 +18,14 @@ import yaml
 
 from benchmarks.common import Row, cores, run_alone, say
 from soulsai_core import Environment, EnvSpec, StepBatch, Weights, starts_after, step_columns
-from soulsai_core.gym_env import plugin as games
+from soulsai_core.client.recorder import Recorder
+from soulsai_core.client.tally import EpisodeTally
+from soulsai_core.environments.gym import plugin as games
 from soulsai_core.messages import Step
-from soulsai_core.recorder import Recorder
-from soulsai_core.tally import EpisodeTally
-from soulsai_ppo.actor import PPOActor
-from soulsai_ppo.columns import own_columns
+from soulsai_ppo.acting.actor import PPOActor
 from soulsai_ppo.config import PPOConfig
-from soulsai_ppo.learner import PPOLearner
+from soulsai_ppo.learning.learner import PPOLearner
+from soulsai_ppo.rollouts.columns import own_columns
 
 COMMAND = "python -m benchmarks.ppo.learning"
 HERE = Path(__file__).parent

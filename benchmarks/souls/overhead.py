@@ -24,11 +24,11 @@ import numpy as np
 
 from benchmarks.common import RUN, Row, columns_of, decoder_of, run_alone, say, server
 from soulsai_core import Catalog, Client, Environment, EnvSpec, Step, Weights
-from soulsai_core.assembly import connect_to
+from soulsai_core.assembly.nodes import connect_to
 from soulsai_core.cli.realtime import prefer_the_game
 from soulsai_core.config import Resolved, load_config, resolve
 from soulsai_core.contracts import Transport
-from soulsai_core.isolation import IsolatedEnvironment
+from soulsai_core.environments.isolation import IsolatedEnvironment
 from soulsai_core.messages import Progress
 from soulsai_core.testing.scripted import ScriptedEnvironment
 from soulsai_core.wire import encode_weights

@@ -21,9 +21,9 @@ import numpy as np
 from benchmarks.common import RUN, Row, columns_of, decoder_of, read_status, run_alone, say, server, soulsai
 from benchmarks.souls.witness import Witness
 from soulsai_core import Catalog, Client, Environment, Transport
-from soulsai_core.assembly import connect_to, wait_for_announcement
+from soulsai_core.assembly.nodes import connect_to, wait_for_announcement
 from soulsai_core.config import Resolved, load_config, resolve
-from soulsai_core.isolation import IsolatedEnvironment, installed
+from soulsai_core.environments.isolation import IsolatedEnvironment, installed
 from soulsai_core.wire import StepDecoder
 
 COMMAND = "python -m benchmarks.souls.recovery"

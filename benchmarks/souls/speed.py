@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.common import Row, pin, run_alone
 from soulsai_core import Environment
-from soulsai_core.isolation import IsolatedEnvironment, installed
+from soulsai_core.environments.isolation import IsolatedEnvironment, installed
 from soulsai_souls_env.config import SoulsConfig
 from soulsai_souls_env.plugin import plugin
 

@@ -23,8 +23,8 @@ from soulsai_telemetry.hookspecs import TelemetrySpecs
 from soulsai_telemetry.journal import Journal
 from soulsai_telemetry.node import TelemetryNode
 from soulsai_telemetry.page import Page
-from soulsai_telemetry.place import Place
 from soulsai_telemetry.recorder import Reported
+from soulsai_telemetry.run_view import Place
 
 COMMAND = "python -m benchmarks.telemetry.notification"
 

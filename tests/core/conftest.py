@@ -11,7 +11,7 @@ import hypothesis
 import msgspec
 import pytest
 
-from soulsai_core.catalog import Catalog
+from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.wire import Header
 
 hypothesis.settings.register_profile("unhurried", deadline=None)  # other work runs on the same machine

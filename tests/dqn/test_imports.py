@@ -8,7 +8,7 @@ import sys
 sys.modules["torch"] = None  # importing it raises
 import numpy as np
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Weights
-from soulsai_core.catalog import Catalog
+from soulsai_core.plugins.catalog import Catalog
 plugin = Catalog().algorithm("double_dqn")
 spec = EnvSpec("vector", {"observation": ArraySpec((4,), "float32")}, Discrete(3))
 actor = plugin.actor(plugin.config(), spec, np.random.default_rng(0), True)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from soulsai_core import ArraySpec, Continuous, Discrete, EnvSpec, Features, MultiDiscrete, SpaceError
-from soulsai_dqn.buffer import readable
 from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.learning.buffer import readable
 from soulsai_dqn.spaces import number_of_actions, own_columns
 
 

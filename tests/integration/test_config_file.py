@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from soulsai_core.catalog import Catalog
 from soulsai_core.config import default_yaml, load_config, resolve
+from soulsai_core.plugins.catalog import Catalog
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "compose" / "config" / "config_d.yaml"

@@ -7,9 +7,9 @@ import gymnasium
 import numpy as np
 import pytest
 
+from soulsai_core.plugins.wall import walled
 from soulsai_core.testing.connector import ConnectorContract
 from soulsai_core.testing.environment import EnvironmentContract
-from soulsai_core.wall import walled
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 SOURCES = dict(re.findall(r"```python\n# (\w+)\.py\n(.*?)```", PAGE, re.DOTALL))

@@ -9,9 +9,9 @@ import pytest
 
 from soulsai_core import MASK, ArraySpec, Closed, Discrete, EnvSpec, Sparse, StepBatch, step_columns
 from soulsai_core.testing.arrays import draw
-from soulsai_ppo.assembly import Assembly
-from soulsai_ppo.columns import own_columns
 from soulsai_ppo.config import PPOConfig
+from soulsai_ppo.rollouts.assembly import Assembly
+from soulsai_ppo.rollouts.columns import own_columns
 
 sys.path.append(str(Path(__file__).parents[1] / "core" / "steps"))  # the oracle and the histories
 

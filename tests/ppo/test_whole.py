@@ -7,12 +7,12 @@ from soulsai_core import ArraySpec, Continuous, Discrete, Environment, EnvSpec, 
 from soulsai_core.messages import Step
 from soulsai_core.testing.rollout import Rollout
 from soulsai_core.testing.scripted import ScriptedEnvironment
-from soulsai_ppo.actor import PPOActor
-from soulsai_ppo.columns import BEGINS, LEARNED, START, STATE
+from soulsai_ppo.acting.actor import PPOActor
 from soulsai_ppo.config import PPOConfig
-from soulsai_ppo.learner import PPOLearner
-from soulsai_ppo.minibatches import sequence_lengths
+from soulsai_ppo.learning.learner import PPOLearner
+from soulsai_ppo.learning.minibatches import sequence_lengths
 from soulsai_ppo.plugin import plugin
+from soulsai_ppo.rollouts.columns import BEGINS, LEARNED, START, STATE
 
 VECTOR = {"observation": ArraySpec((4,), "float32")}
 SPECS = {

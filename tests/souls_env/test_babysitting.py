@@ -12,7 +12,7 @@ import pytest
 
 from soulsai_core import Actor, Client, End, Weights, step_columns
 from soulsai_core.config import ClientSettings
-from soulsai_core.isolation import IsolatedEnvironment, installed
+from soulsai_core.environments.isolation import IsolatedEnvironment, installed
 from soulsai_core.messages import Progress
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
 from soulsai_core.wire import StepDecoder, encode_weights

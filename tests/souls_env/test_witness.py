@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from soulsai_core import Catalog, EnvironmentFailure, step_columns
+from soulsai_core.client.recorder import Recorder
 from soulsai_core.config import load_config, resolve
-from soulsai_core.recorder import Recorder
 from soulsai_core.steps import END, POSITION, START
 from soulsai_core.testing.scripted import ScriptedEnvironment
 

@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 import yaml
 
-from soulsai_core.metrics import NodeMetrics
+from soulsai_core.node.metrics import NodeMetrics
 
 PANELS = {
     "timeseries": {"legend", "tooltip"},

@@ -26,7 +26,7 @@ from soulsai_core.transport.memory import MemoryServer, MemoryTransport
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.hookspecs import TelemetrySpecs
 from soulsai_telemetry.node import TelemetryNode
-from soulsai_telemetry.place import Place
+from soulsai_telemetry.run_view import Place
 from soulsai_telemetry.testing import example_update, example_vitals
 
 START = 1.7e9

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from soulsai_core.agents import Agent as Agent
-    from soulsai_core.assembly import load_agent as load_agent
-    from soulsai_core.assembly import open_transport as open_transport
-    from soulsai_core.bounds import tolerated_bounds as tolerated_bounds
-    from soulsai_core.catalog import Catalog as Catalog
+    from soulsai_core.assembly.from_python import AlgorithmTrainingNode as AlgorithmTrainingNode
+    from soulsai_core.assembly.from_python import join as join
+    from soulsai_core.assembly.nodes import load_agent as load_agent
+    from soulsai_core.assembly.nodes import open_transport as open_transport
     from soulsai_core.cli.display import start_logging as start_logging
     from soulsai_core.cli.interrupts import on_interrupt as on_interrupt
     from soulsai_core.cli.options import add_config_arguments as add_config_arguments
     from soulsai_core.cli.options import config_from as config_from
     from soulsai_core.cli.waiting import wait_for_server as wait_for_server
     from soulsai_core.cli.waiting import when_parent_ends as when_parent_ends
-    from soulsai_core.client import Client as Client
+    from soulsai_core.client.client import Client as Client
     from soulsai_core.config import Config as Config
     from soulsai_core.config import RedisSettings as RedisSettings
     from soulsai_core.config import Settings as Settings
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from soulsai_core.contracts import TelemetryPlugin as TelemetryPlugin
     from soulsai_core.contracts import Transport as Transport
     from soulsai_core.contracts import WrapperPlugin as WrapperPlugin
+    from soulsai_core.environments.gym.single import SingleEnvironment as SingleEnvironment
     from soulsai_core.errors import AccessError as AccessError
     from soulsai_core.errors import CheckpointError as CheckpointError
     from soulsai_core.errors import ConfigError as ConfigError
@@ -47,19 +48,9 @@ if TYPE_CHECKING:
     from soulsai_core.errors import SoulsAIError as SoulsAIError
     from soulsai_core.errors import SpaceError as SpaceError
     from soulsai_core.errors import TransportError as TransportError
-    from soulsai_core.features import IMAGE as IMAGE
-    from soulsai_core.features import VECTOR as VECTOR
-    from soulsai_core.features import Features as Features
-    from soulsai_core.from_python import AlgorithmTrainingNode as AlgorithmTrainingNode
-    from soulsai_core.from_python import join as join
-    from soulsai_core.gym_env.single import SingleEnvironment as SingleEnvironment
-    from soulsai_core.hooks import Observers as Observers
     from soulsai_core.hookspecs import HookSpecs as HookSpecs
     from soulsai_core.hookspecs import hookimpl as hookimpl
     from soulsai_core.hookspecs import hookspec as hookspec
-    from soulsai_core.images import channels_first as channels_first
-    from soulsai_core.images import image_shape as image_shape
-    from soulsai_core.images import is_image as is_image
     from soulsai_core.lstm import LSTMState as LSTMState
     from soulsai_core.lstm import lstm_step as lstm_step
     from soulsai_core.messages import Announcement as Announcement
@@ -78,8 +69,18 @@ if TYPE_CHECKING:
     from soulsai_core.messages import State as State
     from soulsai_core.messages import Step as Step
     from soulsai_core.messages import Weights as Weights
-    from soulsai_core.moments import RunningMoments as RunningMoments
-    from soulsai_core.moments import normalized as normalized
+    from soulsai_core.node.training import TrainingNode as TrainingNode
+    from soulsai_core.observations.bounds import tolerated_bounds as tolerated_bounds
+    from soulsai_core.observations.features import IMAGE as IMAGE
+    from soulsai_core.observations.features import VECTOR as VECTOR
+    from soulsai_core.observations.features import Features as Features
+    from soulsai_core.observations.images import channels_first as channels_first
+    from soulsai_core.observations.images import image_shape as image_shape
+    from soulsai_core.observations.images import is_image as is_image
+    from soulsai_core.observations.moments import RunningMoments as RunningMoments
+    from soulsai_core.observations.moments import normalized as normalized
+    from soulsai_core.observers import Observers as Observers
+    from soulsai_core.plugins.catalog import Catalog as Catalog
     from soulsai_core.run_folder import RunFolder as RunFolder
     from soulsai_core.run_folder import running_address as running_address
     from soulsai_core.steps import ACTION as ACTION
@@ -96,18 +97,17 @@ if TYPE_CHECKING:
     from soulsai_core.steps import Transitions as Transitions
     from soulsai_core.steps import starts_after as starts_after
     from soulsai_core.steps import step_columns as step_columns
-    from soulsai_core.supervised import SupervisedLoop as SupervisedLoop
-    from soulsai_core.training import TrainingNode as TrainingNode
+    from soulsai_core.threads import SupervisedLoop as SupervisedLoop
     from soulsai_core.transport.embedded import EmbeddedServer as EmbeddedServer
 
 _HOME = {
     "agents": ("Agent",),
-    "assembly": (
+    "assembly.nodes": (
         "load_agent",
         "open_transport",
     ),
-    "bounds": ("tolerated_bounds",),
-    "catalog": ("Catalog",),
+    "observations.bounds": ("tolerated_bounds",),
+    "plugins.catalog": ("Catalog",),
     "cli.display": ("start_logging",),
     "cli.interrupts": ("on_interrupt",),
     "cli.options": (
@@ -118,7 +118,7 @@ _HOME = {
         "wait_for_server",
         "when_parent_ends",
     ),
-    "client": ("Client",),
+    "client.client": ("Client",),
     "config": (
         "Config",
         "RedisSettings",
@@ -154,18 +154,18 @@ _HOME = {
         "SpaceError",
         "TransportError",
     ),
-    "features": (
+    "observations.features": (
         "IMAGE",
         "VECTOR",
         "Features",
     ),
-    "from_python": (
+    "assembly.from_python": (
         "AlgorithmTrainingNode",
         "join",
     ),
-    "gym_env.single": ("SingleEnvironment",),
-    "hooks": ("Observers",),
-    "images": (
+    "environments.gym.single": ("SingleEnvironment",),
+    "observers": ("Observers",),
+    "observations.images": (
         "channels_first",
         "image_shape",
         "is_image",
@@ -197,7 +197,7 @@ _HOME = {
         "Step",
         "Weights",
     ),
-    "moments": (
+    "observations.moments": (
         "RunningMoments",
         "normalized",
     ),
@@ -221,8 +221,8 @@ _HOME = {
         "starts_after",
         "step_columns",
     ),
-    "supervised": ("SupervisedLoop",),
-    "training": ("TrainingNode",),
+    "threads": ("SupervisedLoop",),
+    "node.training": ("TrainingNode",),
     "transport.embedded": ("EmbeddedServer",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

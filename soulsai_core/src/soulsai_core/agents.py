@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel
 
+from soulsai_core.client.tally import EpisodeTally
 from soulsai_core.contracts import Actor, Environment, EnvironmentPlugin
 from soulsai_core.messages import Arrays, EnvSpec, Episode
 from soulsai_core.steps import starts_after
-from soulsai_core.tally import EpisodeTally
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ import safetensors
 import safetensors.numpy
 
 from soulsai_core.errors import WireError
-from soulsai_core.fitting import ColumnCheck
 from soulsai_core.messages import Arrays, ArraySpec, Weights
 from soulsai_core.steps import END, Closed, Sparse, StepBatch, flaw, has_after
+from soulsai_core.steps.columns import ColumnCheck
 
 MAGIC = b"SOUL"
 FORMAT = 2

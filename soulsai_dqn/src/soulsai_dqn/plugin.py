@@ -15,13 +15,13 @@ def _sync(config: DQNConfig) -> Sync:
 
 
 def _learner(config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> Learner:
-    from soulsai_dqn.learner import DQNLearner
+    from soulsai_dqn.learning.learner import DQNLearner
 
     return DQNLearner(config, spec, rng)
 
 
 def _actor(config: DQNConfig, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> Actor:
-    from soulsai_dqn.actor import DQNActor
+    from soulsai_dqn.acting.actor import DQNActor
 
     return DQNActor(config, spec, rng, explore)
 

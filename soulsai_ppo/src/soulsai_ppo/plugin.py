@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from soulsai_core import Actor, AlgorithmPlugin, EnvSpec, Learner, Sync
-from soulsai_ppo.columns import own_columns
 from soulsai_ppo.config import PPOConfig
+from soulsai_ppo.rollouts.columns import own_columns
 
 
 def _sync(config: PPOConfig) -> Sync:
@@ -14,13 +14,13 @@ def _sync(config: PPOConfig) -> Sync:
 
 
 def _learner(config: PPOConfig, spec: EnvSpec, rng: np.random.Generator) -> Learner:
-    from soulsai_ppo.learner import PPOLearner
+    from soulsai_ppo.learning.learner import PPOLearner
 
     return PPOLearner(config, spec, rng)
 
 
 def _actor(config: PPOConfig, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> Actor:
-    from soulsai_ppo.actor import PPOActor
+    from soulsai_ppo.acting.actor import PPOActor
 
     return PPOActor(config, spec, rng, explore)
 

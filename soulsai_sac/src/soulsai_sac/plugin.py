@@ -13,13 +13,13 @@ def _sync(config: SACConfig) -> Sync:
 
 
 def _learner(config: SACConfig, spec: EnvSpec, rng: np.random.Generator) -> Learner:
-    from soulsai_sac.learner import SACLearner
+    from soulsai_sac.learning.learner import SACLearner
 
     return SACLearner(config, spec, rng)
 
 
 def _actor(config: SACConfig, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> Actor:
-    from soulsai_sac.actor import SACActor
+    from soulsai_sac.acting.actor import SACActor
 
     return SACActor(config, spec, rng, explore)
 

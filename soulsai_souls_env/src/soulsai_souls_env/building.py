@@ -10,9 +10,9 @@ import gymnasium
 
 from soulsai_core import Environment, EnvironmentFailure, SingleEnvironment
 from soulsai_souls_env.config import ImageConfig, SoulsConfig
+from soulsai_souls_env.error_messages import cannot, check_platform
 from soulsai_souls_env.soulsgym_access import import_soulsgym
 from soulsai_souls_env.spaces import layout_of
-from soulsai_souls_env.troubles import cannot, check_platform
 from soulsai_souls_env.wrappers import Advised, InFocus, Outcome, Responsive, StateVector
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from soulsai_souls_env.troubles import missing_soulsgym
+from soulsai_souls_env.error_messages import missing_soulsgym
 
 
 def import_soulsgym() -> ModuleType:

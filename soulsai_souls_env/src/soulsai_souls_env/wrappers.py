@@ -8,8 +8,8 @@ import gymnasium
 import numpy as np
 
 from soulsai_core import EnvironmentFailure
+from soulsai_souls_env.error_messages import cannot
 from soulsai_souls_env.observation import BossDuration, Layout, state_vector
-from soulsai_souls_env.troubles import cannot
 
 Info = dict[str, Any]
 

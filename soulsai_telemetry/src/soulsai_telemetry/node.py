@@ -17,10 +17,10 @@ from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.history import History
 from soulsai_telemetry.journal import Journal
 from soulsai_telemetry.orders import BestKeeper, Order, order_through
-from soulsai_telemetry.place import Place
 from soulsai_telemetry.recorder import Recorder, Reported
 from soulsai_telemetry.records import Record, SavedModel, Update, Vitals
 from soulsai_telemetry.reports import Reports
+from soulsai_telemetry.run_view import Place
 from soulsai_telemetry.vitals import VitalsLog
 from soulsai_telemetry.watch import Watch
 

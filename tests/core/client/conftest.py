@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from soulsai_core.client import Client
+from soulsai_core.client.client import Client
 from soulsai_core.config import ClientSettings
 from soulsai_core.contracts import Actor
 from soulsai_core.errors import EnvironmentFailure, TransportError
@@ -188,8 +188,8 @@ class Play:
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
     """The client's threads look more often, so that it ends sooner."""
-    monkeypatch.setattr("soulsai_core.downlink._WAIT", 0.05)
-    monkeypatch.setattr("soulsai_core.client._WAIT", 0.02)
+    monkeypatch.setattr("soulsai_core.client.downlink._WAIT", 0.05)
+    monkeypatch.setattr("soulsai_core.client.client._WAIT", 0.02)
 
 
 @pytest.fixture

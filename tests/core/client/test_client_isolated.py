@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
+from soulsai_core.environments.isolation import IsolatedEnvironment
 from soulsai_core.errors import EnvironmentFailure
-from soulsai_core.isolation import IsolatedEnvironment
 
 TROUBLED = """
 import os, time

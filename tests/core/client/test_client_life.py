@@ -5,7 +5,7 @@ import threading
 import msgspec
 import pytest
 
-from soulsai_core.downlink import NEW_TRAINING
+from soulsai_core.client.downlink import NEW_TRAINING
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady
 from soulsai_core.messages import ClientInfo
 from soulsai_core.steps import END, POSITION, ROWS, START, End
@@ -224,7 +224,7 @@ def test_client_sends_its_last_rows_when_it_is_stopped(played, node):
 
 
 def test_client_leaves_no_thread_behind_though_the_server_is_away(played, node, flaky, monkeypatch, caplog):
-    monkeypatch.setattr("soulsai_core.client._FAREWELL", 0.1)
+    monkeypatch.setattr("soulsai_core.client.client._FAREWELL", 0.1)
     before = set(threading.enumerate())
     node.publish(0)
     play = played().start()

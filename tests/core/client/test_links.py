@@ -4,12 +4,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from soulsai_core.downlink import Downlink
-from soulsai_core.flow import Flow
+from soulsai_core.client.downlink import Downlink
+from soulsai_core.client.uplink import Uplink
+from soulsai_core.client.window import Flow
 from soulsai_core.messages import ClientInfo, Episode
 from soulsai_core.steps import End, StepBatch
 from soulsai_core.transport.memory import MemoryTransport
-from soulsai_core.uplink import Uplink
 
 
 def batch(*steps):

@@ -10,7 +10,6 @@ import pytest
 from soulsai_core.config import StopSettings, TrainingSettings
 from soulsai_core.contracts import Learner, Sync
 from soulsai_core.errors import CheckpointError, TransportError
-from soulsai_core.hooks import Observers
 from soulsai_core.hookspecs import hookimpl
 from soulsai_core.messages import (
     Announcement,
@@ -25,10 +24,11 @@ from soulsai_core.messages import (
     Reply,
     State,
 )
-from soulsai_core.metrics import NodeMetrics
+from soulsai_core.node.metrics import NodeMetrics
+from soulsai_core.node.training import TrainingNode
+from soulsai_core.observers import Observers
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.steps import ITERATION, StepBatch, has_after
-from soulsai_core.training import TrainingNode
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
 from soulsai_core.wire import encode_steps
 
@@ -319,10 +319,10 @@ class Stage:
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
     """The node's threads look more often, so that it ends sooner."""
-    monkeypatch.setattr("soulsai_core.housekeeper._INTERVAL", 0.02)
-    monkeypatch.setattr("soulsai_core.receiver._BLOCK", 0.02)
-    monkeypatch.setattr("soulsai_core.training._IDLE", 0.01)
-    monkeypatch.setattr("soulsai_core.training._START", 0.2)
+    monkeypatch.setattr("soulsai_core.node.monitor._INTERVAL", 0.02)
+    monkeypatch.setattr("soulsai_core.node.receiver._BLOCK", 0.02)
+    monkeypatch.setattr("soulsai_core.node.training._IDLE", 0.01)
+    monkeypatch.setattr("soulsai_core.node.training._START", 0.2)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 
 import soulsai_core.hookspecs
 from soulsai_core.contracts import ConnectorContext
-from soulsai_core.hooks import Observers
 from soulsai_core.hookspecs import HookSpecs
 from soulsai_core.messages import ClientInfo, Episode
+from soulsai_core.observers import Observers
 
 DOCUMENTATION = Path(soulsai_core.hookspecs.__file__).parents[3] / "docs" / "hooks.md"
 HOOKS = {name: method for name, method in vars(HookSpecs).items() if not name.startswith("_")}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
+from soulsai_core.client.window import Flow
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import AccessError, SoulsAIError
-from soulsai_core.flow import Flow
 from soulsai_core.messages import Episode
 from soulsai_core.wire import decode_weights
 

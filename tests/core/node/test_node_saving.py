@@ -11,8 +11,8 @@ from soulsai_core import checkpoint
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import CheckpointError
 from soulsai_core.messages import State
+from soulsai_core.node.saving import CheckpointOptions, evaluation_weights
 from soulsai_core.run_folder import RunFolder
-from soulsai_core.saving import CheckpointOptions, evaluation_weights
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import logging
 
-from soulsai_core.handover import take_over
 from soulsai_core.messages import ClientInfo
+from soulsai_core.node.resuming import take_over
 
 
 def lose_connection(stage):

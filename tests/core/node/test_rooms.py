@@ -10,16 +10,16 @@ import pytest
 
 from soulsai_core.config import StopSettings, TrainingSettings
 from soulsai_core.contracts import Sync
-from soulsai_core.episode_log import EpisodeLog
 from soulsai_core.errors import ConfigError
-from soulsai_core.intake import Intake
 from soulsai_core.messages import ArraySpec, ClientInfo, Progress, Weights
-from soulsai_core.metrics import NodeMetrics
-from soulsai_core.publisher import Publisher
-from soulsai_core.receiver import SampleReceiver
-from soulsai_core.roster import Roster
+from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.intake import Intake
+from soulsai_core.node.metrics import NodeMetrics
+from soulsai_core.node.publisher import Publisher
+from soulsai_core.node.receiver import SampleReceiver
+from soulsai_core.node.roster import Roster
+from soulsai_core.node.status import StatusBoard
 from soulsai_core.run_folder import RunFolder
-from soulsai_core.status import StatusBoard
 from soulsai_core.steps import ITERATION
 from soulsai_core.transport.memory import MemoryTransport
 from soulsai_core.wire import StepDecoder, decode_weights, encode_steps

@@ -25,8 +25,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import Oracle, following
 
+from soulsai_core.client.recorder import Recorder
 from soulsai_core.messages import Step
-from soulsai_core.recorder import Recorder
 from soulsai_core.steps import Closed, flaw, step_columns
 
 STREAMS = 2

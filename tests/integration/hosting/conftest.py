@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from soulsai_core.config import read_secret
+from soulsai_core.contributors.initialise import initialise
+from soulsai_core.contributors.statistics import Account, decode_book
+from soulsai_core.contributors.transport import connect_contributor
+from soulsai_core.contributors.users import Accounts
 from soulsai_core.messages import Announcement, Episode
-from soulsai_core.safety.book import Account, decode_book
-from soulsai_core.safety.setup import initialise
 from soulsai_core.steps import StepBatch
-from soulsai_core.transport.accounts import Accounts
-from soulsai_core.transport.contributor import connect_contributor
 from soulsai_core.transport.embedded import EmbeddedServer, Opening
 from soulsai_core.transport.redis import connect
 from soulsai_core.wire import encode_steps

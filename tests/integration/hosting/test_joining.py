@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+from soulsai_core.contributors.invitation import read_invitation
 from soulsai_core.errors import TransportError
-from soulsai_core.safety.invitation import read_invitation
 from soulsai_core.transport.redis import connect
 from soulsai_core.transport.redis_link import Tls
 
@@ -68,7 +68,7 @@ def test_the_line_holds_against_bad_names_second_invitations_and_strangers(hoste
 def test_a_server_that_is_not_the_one_of_the_invitation_is_told_no_password(hosted, stack, tmp_path):
     from datetime import UTC, datetime
 
-    from soulsai_core.safety.authority import make_authority
+    from soulsai_core.contributors.certificates import make_authority
 
     host, _ = hosted
     other = make_authority(datetime.now(UTC)).certificate.decode()

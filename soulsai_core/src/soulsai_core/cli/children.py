@@ -11,12 +11,12 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from soulsai_core.cli.beside import beside
+from soulsai_core.cli.background import beside
 from soulsai_core.cli.workers import Workers
 from soulsai_core.config import Config, Resolved
 from soulsai_core.config.secret import VARIABLE, read_secret
+from soulsai_core.node.training import TrainingNode
 from soulsai_core.run_folder import CONFIG, RunFolder
-from soulsai_core.training import TrainingNode
 
 log = logging.getLogger(__name__)
 

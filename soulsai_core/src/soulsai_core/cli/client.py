@@ -28,6 +28,6 @@ def run(args: argparse.Namespace) -> int:
     """Join, play until the training ends, and join the next one if there is one."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # read when numpy is imported
         os.environ.setdefault(variable, "1")  # small networks: further threads would only wait, and take memory
-    from soulsai_core.cli.playing import Player
+    from soulsai_core.cli.client_process import Player
 
     return Player(args).run()

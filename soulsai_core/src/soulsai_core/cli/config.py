@@ -22,23 +22,23 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _default(args: argparse.Namespace) -> str:
-    from soulsai_core.catalog import Catalog
     from soulsai_core.config import default_yaml
+    from soulsai_core.plugins.catalog import Catalog
 
     return default_yaml(Catalog(), args.set)
 
 
 def _show(args: argparse.Namespace) -> str:
-    from soulsai_core.catalog import Catalog
     from soulsai_core.config import resolve
     from soulsai_core.config.yaml_text import dump
+    from soulsai_core.plugins.catalog import Catalog
 
     return dump(resolve(config_from(args), Catalog()).public())
 
 
 def _check(args: argparse.Namespace) -> str:
-    from soulsai_core.catalog import Catalog
     from soulsai_core.config import resolve
+    from soulsai_core.plugins.catalog import Catalog
 
     config = config_from(args)
     resolve(config, Catalog())
@@ -50,8 +50,8 @@ def _check(args: argparse.Namespace) -> str:
 def _schema(_: argparse.Namespace) -> str:
     import json
 
-    from soulsai_core.catalog import Catalog
     from soulsai_core.config import config_schema
+    from soulsai_core.plugins.catalog import Catalog
 
     return json.dumps(config_schema(Catalog()), indent=2)
 

@@ -50,7 +50,7 @@ def add_connection_arguments(parser: argparse.ArgumentParser, *, reads_config: b
 
 def connect_from(args: argparse.Namespace) -> RedisTransport:
     """The transport that these options ask for, checked that it answers."""
-    from soulsai_core.assembly import open_transport
+    from soulsai_core.assembly.nodes import open_transport
 
     settings, run, told = connection_of(args)
     try:
@@ -69,8 +69,8 @@ def join_from(args: argparse.Namespace) -> Transport:
         return connect_from(args)
     if words[0] != "join" or len(words) == 1:
         raise ConfigError("A client is started with options alone, or with `join` and an invitation or a file.")
-    from soulsai_core.assembly import accept
-    from soulsai_core.safety.invitation import read_invitation
+    from soulsai_core.assembly.nodes import accept
+    from soulsai_core.contributors.invitation import read_invitation
 
     return accept(read_invitation(" ".join(words) if len(words) > 2 else _text_of(Path(words[1]))))
 

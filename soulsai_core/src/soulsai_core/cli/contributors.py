@@ -10,7 +10,7 @@ from soulsai_core.cli.connection import add_connection_arguments, connect_from
 from soulsai_core.cli.plugins import plain_lines
 
 if TYPE_CHECKING:
-    from soulsai_core.safety.book import Account
+    from soulsai_core.contributors.statistics import Account
 
 _HEAD = ("name", "invited", "samples", "hours", "episodes", "mean return", "best", "rejected", "suspended")
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a table, or JSON."""
-    from soulsai_core.safety.book import Account, decode_book
+    from soulsai_core.contributors.statistics import Account, decode_book
 
     transport = connect_from(args)
     try:

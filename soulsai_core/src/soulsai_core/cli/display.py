@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.logging import RichHandler
 from rich.text import Text
 
-from soulsai_core.cli.beside import beside
-from soulsai_core.cli.wording import progress
+from soulsai_core.cli.background import beside
+from soulsai_core.cli.formatting import progress
 
 if TYPE_CHECKING:
     from soulsai_core.messages import NodeStatus

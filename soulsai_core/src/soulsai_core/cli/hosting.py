@@ -9,8 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from soulsai_core.assembly import create_folder, make_node, open_transport
-from soulsai_core.catalog import Catalog
+from soulsai_core.assembly.nodes import create_folder, make_node, open_transport
 from soulsai_core.cli.children import (
     NO_CLIENT_LEFT,
     client_commands,
@@ -25,8 +24,9 @@ from soulsai_core.cli.options import config_from
 from soulsai_core.cli.workers import Workers
 from soulsai_core.config import Config, resolve
 from soulsai_core.errors import ConfigError, SoulsAIError
+from soulsai_core.node.training import TrainingNode
+from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.run_folder import CONFIG, RunFolder
-from soulsai_core.training import TrainingNode
 from soulsai_core.transport.embedded import EmbeddedServer
 
 

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     """Write what is missing, and say what was done."""
     from datetime import UTC, datetime
 
-    from soulsai_core.safety.setup import hand_over, initialise, write_environment
+    from soulsai_core.contributors.initialise import hand_over, initialise, write_environment
 
     for sentence in initialise(args.folder, args.host, datetime.now(UTC)):
         print(sentence)

@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the line, and nothing else on standard output."""
-    from soulsai_core.safety.invitation import Invitation, fingerprint
-    from soulsai_core.transport.accounts import Accounts
+    from soulsai_core.contributors.invitation import Invitation, fingerprint
+    from soulsai_core.contributors.users import Accounts
 
     settings, run_name, _ = connection_of(args)
     address = _public_address(args.host, settings, os.environ)

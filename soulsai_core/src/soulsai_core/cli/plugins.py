@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:  # noqa: ARG001
-    from soulsai_core.catalog import Catalog
+    from soulsai_core.plugins.catalog import Catalog
 
     rows = [(row.group, row.name, row.distribution, row.version, row.error or "yes") for row in Catalog().listing()]
     if not rows:

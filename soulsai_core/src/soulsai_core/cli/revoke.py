@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Cut the contributor's connections and take its rights."""
-    from soulsai_core.transport.accounts import Accounts
+    from soulsai_core.contributors.users import Accounts
 
     transport = connect_from(args)
     try:

@@ -89,7 +89,7 @@ def render(status: NodeStatus) -> RenderableType:
 
 
 def _facts(status: NodeStatus) -> list[tuple[str, str]]:
-    from soulsai_core.cli.wording import count, duration, mean_return
+    from soulsai_core.cli.formatting import count, duration, mean_return
 
     goal = "" if status.goal_env_steps is None else f" of {count(status.goal_env_steps)}"
     rejected = ", ".join(f"{n} {reason}" for reason, n in status.rejected.items()) or "none"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from soulsai_core.config.complaints import complaints, raise_if_any
+from soulsai_core.config.errors import complaints, raise_if_any
 from soulsai_core.config.models import Config, Part
 from soulsai_core.config.shape import section, setting_paths
 from soulsai_core.config.sources import Layer, Sources
@@ -18,7 +18,7 @@ from soulsai_core.config.yaml_text import load
 from soulsai_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from soulsai_core.catalog import Catalog
+    from soulsai_core.plugins.catalog import Catalog
 
 CONFIG_FILE, DEFAULTS_FILE = "config.yaml", "config_d.yaml"
 PREFIX = "SOULSAI_"
@@ -62,7 +62,7 @@ def _preset_name(layers: Sequence[Layer]) -> str | None:
 def read_preset(name: str, catalog: Catalog | None = None) -> list[Layer]:
     """The layer of an installed preset."""
     if catalog is None:
-        from soulsai_core.catalog import Catalog
+        from soulsai_core.plugins.catalog import Catalog
 
         catalog = Catalog()
     return [Layer(f"the preset {name}", dict(catalog.preset(name).values))]

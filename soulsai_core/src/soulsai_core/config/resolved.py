@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import to_jsonable_python
 
-from soulsai_core.config.complaints import complaints, raise_if_any
+from soulsai_core.config.errors import complaints, raise_if_any
 from soulsai_core.config.models import Config, Part
 from soulsai_core.config.sources import Layer, Path, Sources
 from soulsai_core.contracts import (
@@ -23,7 +23,7 @@ from soulsai_core.contracts import (
 from soulsai_core.errors import PluginError
 
 if TYPE_CHECKING:
-    from soulsai_core.catalog import Catalog
+    from soulsai_core.plugins.catalog import Catalog
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from soulsai_core.config.shape import choices
 from soulsai_core.config.yaml_text import dump_inline
 
 if TYPE_CHECKING:
-    from soulsai_core.catalog import Catalog
+    from soulsai_core.plugins.catalog import Catalog
 
 _WIDTH = 110
 _KINDS = ("environment", "algorithm", "connector")

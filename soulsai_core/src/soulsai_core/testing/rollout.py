@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from soulsai_core.client.recorder import Recorder
 from soulsai_core.contracts import Actor, AlgorithmPlugin, Environment, Learner, Sync
 from soulsai_core.messages import Arrays, ArraySpec, EnvSpec, Weights
-from soulsai_core.pacing import UpdatePace
-from soulsai_core.recorder import Recorder
+from soulsai_core.node.pacing import UpdatePace
 from soulsai_core.steps import ITERATION, Sparse, StepBatch, step_columns
 from soulsai_core.testing.arrays import assert_own_fit
 from soulsai_core.testing.scripted import ScriptedEnvironment

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from soulsai_core.transport.door import Door
+    from soulsai_core.contributors.inbox import Door
 
 
 class Entry(NamedTuple):

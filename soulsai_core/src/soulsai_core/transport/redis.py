@@ -16,7 +16,7 @@ from soulsai_core.transport.redis_link import Link, Subscription, Tls, make_clie
 if TYPE_CHECKING:
     import redis
 
-    from soulsai_core.transport.door import Door
+    from soulsai_core.contributors.inbox import Door
 
 REPLY_LIFE = 60
 """Seconds that an answer waits for a caller who may have gone."""
@@ -174,7 +174,7 @@ class RedisTransport(Transport):
         self._set("status", payload)
 
     def door(self) -> Door:
-        from soulsai_core.transport.redis_door import RedisDoor
+        from soulsai_core.contributors.redis_inbox import RedisDoor
 
         return RedisDoor(self._link, self.run, self._limits)
 

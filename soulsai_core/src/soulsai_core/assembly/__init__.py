@@ -1,0 +1,1 @@
+"""Puts real objects together."""

@@ -1,0 +1,71 @@
+"""A client's life: wait for the server, wait for the training node, play, and join the next training."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import threading
+
+from rich.console import Console
+
+from soulsai_core.assembly.nodes import make_client, wait_for_announcement
+from soulsai_core.cli.connection import join_from
+from soulsai_core.cli.display import start_logging
+from soulsai_core.cli.interrupts import on_interrupt
+from soulsai_core.cli.realtime import prefer_the_game
+from soulsai_core.cli.waiting import wait_for_server, when_enter_is_pressed, when_parent_ends
+from soulsai_core.client.client import Client
+from soulsai_core.client.downlink import NEW_TRAINING
+from soulsai_core.contracts import Transport
+
+log = logging.getLogger("soulsai_core.client.client")
+
+
+class Player:
+    """Runs `soulsai client` with its arguments."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._left = threading.Event()
+        self._client: Client | None = None
+
+    def run(self) -> int:
+        """Play until the training ends or somebody wants to leave."""
+        start_logging(Console(stderr=True))
+        with on_interrupt(self.leave):
+            if self._args.with_parent:
+                when_parent_ends(self.leave)
+            elif sys.stdin is not None and sys.stdin.isatty():
+                log.info("Press Enter to leave.")
+                when_enter_is_pressed(self.leave)
+            transport = wait_for_server(lambda: join_from(self._args), self._left, self._args.wait)
+            if transport is None:
+                return 0
+            try:
+                while self._play(transport) == NEW_TRAINING and not self._left.is_set():
+                    log.info("Another training has begun.")
+            finally:
+                transport.close()
+        return 0
+
+    def leave(self, reason: str) -> None:
+        """Leave in good order."""
+        self._left.set()
+        if self._client is not None:
+            self._client.stop(reason)
+
+    def _play(self, transport: Transport) -> str:
+        """Play one training; returns why it ended."""
+        announcement = wait_for_announcement(transport, lambda: not self._left.is_set())
+        if announcement is None:
+            return "left before the training began"
+        self._client = make_client(announcement, transport, seed=self._args.seed)
+        if self._left.is_set():
+            return "left before the training began"
+        log.info("Joined %s as %s.", announcement.session, self._client.client)
+        if announcement.client["isolate"]:
+            prefer_the_game()
+        reason = self._client.run()
+        log.info("Left after %d steps: %s.", self._client.env_steps, reason)
+        return reason

@@ -1,0 +1,1 @@
+"""The client: it plays in an environment and sends the steps."""

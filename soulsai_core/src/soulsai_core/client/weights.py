@@ -1,0 +1,62 @@
+"""How the actor gets newer weights."""
+
+from __future__ import annotations
+
+from soulsai_core.client.batching import Outbox
+from soulsai_core.client.downlink import Downlink
+from soulsai_core.client.recorder import Recorder
+from soulsai_core.contracts import Actor
+from soulsai_core.messages import Weights
+
+
+class Renewal:
+    """Loads the newest weights between two steps, and tells the recorder who chooses the next actions.
+
+    Attributes:
+        weights: the actor's, None before the first.
+        iteration: theirs, -1 before.
+    """
+
+    def __init__(self, actor: Actor, recorder: Recorder, downlink: Downlink, outbox: Outbox) -> None:
+        self.weights: Weights | None = None
+        self.iteration = -1
+        self._actor = actor
+        self._recorder = recorder
+        self._downlink = downlink
+        self._outbox = outbox
+        self._prepared: Weights | None = None
+        self._place = -1
+
+    def renew(self) -> None:
+        """Load newer weights, if there are any. What was chosen with the old ones is sent first: waiting would only
+        age it."""
+        newest = self._downlink.newest
+        if newest is not None and newest is not self.weights:
+            self._outbox.send()
+            self._load(newest)
+
+    def prepare(self) -> None:
+        """A step is under way: let the actor prepare newer weights, if there are any."""
+        newest = self._downlink.newest
+        if newest is not None and newest is not self.weights:
+            self._actor.prepare(newest)
+            self._prepared = newest
+
+    def renew_prepared(self) -> None:
+        """Load what was prepared. What was chosen with the old weights is sent while the next step is under way, or now
+        if its last message has to say that it was the last."""
+        if self._prepared is None:
+            return
+        if self._recorder.full:
+            self._outbox.send()
+        self._outbox.hurry()
+        self._load(self._prepared)
+
+    def _load(self, weights: Weights) -> None:
+        if self._downlink.place is not None and self._downlink.place != self._place:
+            self._place = self._downlink.place
+            self._actor.placed(self._place)
+        self._actor.load(weights)
+        self._recorder.load(weights.iteration, weights.quota)
+        self.weights, self._prepared = weights, None
+        self.iteration = weights.iteration

@@ -1,0 +1,169 @@
+"""What `soulsai init` writes: passwords, users, an authority and the server's certificate. It overwrites nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from soulsai_core.config import read_secret
+from soulsai_core.contributors.certificates import Pair, hosts_of, make_authority, make_server
+from soulsai_core.contributors.invitation import Invitation
+from soulsai_core.errors import ConfigError
+from soulsai_core.transport.keys import contributor_line, users_file
+from soulsai_core.transport.passwords import new_password, password_hash
+
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "redis")
+_NAME = re.compile(r"[A-Za-z0-9_*]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_PRIVATE, _READABLE, _FOLDER = 0o600, 0o644, 0o700
+_IGNORED = (".gitignore", "redis.secret", "telemetry.secret", "grafana.secret", "client.join", "acl/", "tls/")
+
+LOCAL = Invitation("rediss://redis:6379", "main", "local", password="")
+"""Invited from the beginning: the clients that run beside the server."""
+
+_ORDINARY = 1000
+_WRITTEN_BY_CONTAINERS = ("saves", "compose/reverse_proxy/certbot")
+
+
+def initialise(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[str]:
+    """Write what is missing in `folder`; a sentence for each file that was written or was there.
+
+    Raises ConfigError, before anything is written, for a host that no certificate can be made for.
+    """
+    for host in hosts:
+        _refuse_unless_bare(host)
+    folder.mkdir(parents=True, exist_ok=True)
+    yield from _write(folder / ".gitignore", "".join(f"/{name}\n" for name in _IGNORED).encode(), _READABLE)
+    for name in ("redis", "telemetry"):
+        yield from _write(folder / f"{name}.secret", f"requirepass {new_password()}\n".encode(), _PRIVATE)
+    yield from _write(folder / "grafana.secret", f"{new_password()}\n".encode(), _PRIVATE)
+    yield from _write_certificates(folder / "tls", hosts, now)
+    yield from _write_users(folder)
+
+
+def _refuse_unless_bare(host: str) -> None:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        if not _NAME.fullmatch(host):
+            raise ConfigError(
+                f"--host {host!r} is neither a name nor a numeric address: write it alone, as in play.example.org or "
+                "203.0.113.7, without a port, a scheme or a path (letters beyond ASCII as xn--...)."
+            ) from None
+
+
+def write_environment(root: Path, host: str | None) -> Iterator[str]:
+    """Beside a compose.yaml: its .env, with the user who owns the files, and the folder for trainings."""
+    if not (root / "compose.yaml").is_file():
+        return
+    (root / "saves").mkdir(exist_ok=True)
+    user, group = _owner(root)
+    lines = [f"SOULSAI_UID={user}", f"SOULSAI_GID={group}", f"SOULSAI_PUBLIC_HOST={host or 'localhost'}"]
+    yield from _write(root / ".env", ("\n".join(lines) + "\n").encode(), _READABLE)
+
+
+def hand_over(folder: Path, root: Path) -> Iterator[str]:
+    """Called by root, give what was written to the user of the containers, which shall not be root to read it."""
+    if not hasattr(os, "getuid") or os.getuid() != 0:
+        return
+    user, group = _owner(root)
+    given = [folder / ".gitignore", *folder.glob("*.secret"), *folder.glob("*.join"), folder / "acl", folder / "tls"]
+    for top in [*given, *(root / name for name in _WRITTEN_BY_CONTAINERS)]:
+        for path in [top, *top.rglob("*")]:
+            if path.is_symlink() or path.exists():
+                os.chown(path, user, group, follow_symlinks=False)  # a link may have been laid to what is not ours
+    yield f"They belong to user {user} and group {group}, as which the containers run."
+
+
+def _owner(root: Path) -> tuple[int, int]:
+    """User and group of the containers: ours; if we are root, those who own the folder; an ordinary user if they are
+    root as well, or on Windows."""
+    if not hasattr(os, "getuid"):
+        return _ORDINARY, _ORDINARY
+    theirs = root.stat()
+    user, group = (os.getuid(), os.getgid()) if os.getuid() else (theirs.st_uid, theirs.st_gid)
+    return (user, group) if user else (_ORDINARY, _ORDINARY)
+
+
+def _write_users(folder: Path) -> Iterator[str]:
+    path = folder / "acl" / "users.acl"
+    if not path.exists():
+        yield from _write_first_users(folder, path)
+        return
+    yield from _write(path, b"", _PRIVATE)
+    server, telemetry = _hashes(folder)
+    known = path.read_text(encoding="utf-8")
+    if server not in known or telemetry not in known:
+        yield (
+            f"Its passwords are others than those in {folder}: bring those back that were there, or remove {path} and "
+            "call this again, which also forgets all invitations."
+        )
+
+
+def _hashes(folder: Path) -> list[str]:
+    passwords = [read_secret(folder / f"{name}.secret", {}) for name in ("redis", "telemetry")]
+    return [password_hash(password or "") for password in passwords]
+
+
+def _write_first_users(folder: Path, path: Path) -> Iterator[str]:
+    """The file of users with the one contributor that is invited already, and its invitation."""
+    server, telemetry = _hashes(folder)
+    local = replace(LOCAL, password=new_password(), authority=(folder / "tls" / "ca.crt").read_text(encoding="ascii"))
+    line = contributor_line(local.run, local.name, password_hash(local.password))
+    (folder / "client.join").unlink(missing_ok=True)  # of users that are forgotten
+    yield from _write(folder / "client.join", f"{local.line()}\n".encode(), _PRIVATE)
+    yield from _write(path, (users_file(server, telemetry) + line).encode(), _PRIVATE)
+
+
+def _write_certificates(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[str]:
+    authority, server = (folder / "ca.crt", folder / "ca.key"), (folder / "redis.crt", folder / "redis.key")
+    for pair in (authority, server):
+        if pair[0].exists() != pair[1].exists():
+            raise ConfigError(f"Of {pair[0]} and {pair[1]} one is missing: bring it back, or remove the other one.")
+    if server[0].exists():
+        yield from _there(hosts, *server)
+        return
+    if authority[0].exists():
+        signer = Pair(authority[0].read_bytes(), authority[1].read_bytes())
+        yield f"{authority[0]} is there and was left as it is."
+    else:
+        signer = make_authority(now)
+        yield from _write_pair(authority, signer)
+    yield from _write_pair(server, make_server(signer, list(dict.fromkeys((*LOCAL_HOSTS, *hosts))), now))
+
+
+def _there(hosts: Sequence[str], certificate: Path, key: Path) -> Iterator[str]:
+    yield f"{certificate} is there and was left as it is."
+    missing = [host for host in hosts if host not in hosts_of(certificate.read_bytes())]
+    if missing:
+        yield (
+            f"It is not for {', '.join(missing)}. To have one that is, remove {certificate} and {key} and call this "
+            "again: invitations stay valid, since the authority stays."
+        )
+
+
+def _write_pair(paths: tuple[Path, Path], pair: Pair) -> Iterator[str]:
+    yield from _write(paths[1], pair.key, _PRIVATE)
+    yield from _write(paths[0], pair.certificate, _READABLE)
+
+
+def _write(path: Path, content: bytes, mode: int) -> Iterator[str]:
+    """A file that is there stays as it is; a new one has its mode from the beginning."""
+    if not path.parent.exists():
+        path.parent.mkdir(mode=_FOLDER, parents=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        yield f"{path} is there and was left as it is."
+        return
+    except PermissionError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}. Call this as the owner of the folder."
+        ) from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    yield f"{path} was written."

@@ -1,0 +1,1 @@
+"""Built-in environment plugins, and environments in processes of their own."""

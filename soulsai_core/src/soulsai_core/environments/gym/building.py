@@ -1,0 +1,113 @@
+"""From a config to environments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import gymnasium
+from gymnasium.vector import AutoresetMode, VectorEnv
+from pydantic import ValidationError
+
+from soulsai_core.config.errors import complaints, raise_if_any
+from soulsai_core.config.sources import Sources
+from soulsai_core.contracts import Environment
+from soulsai_core.environments.gym.actions import action_codec
+from soulsai_core.environments.gym.config import Config, WrapperChoice
+from soulsai_core.environments.gym.failures import construction
+from soulsai_core.environments.gym.info_numbers import TidyInfo
+from soulsai_core.environments.gym.infos import has_mask
+from soulsai_core.environments.gym.single import SingleEnvironment
+from soulsai_core.environments.gym.spaces import ObservationLayout
+from soulsai_core.environments.gym.vector import VectorEnvironment
+from soulsai_core.messages import EnvSpec
+
+Wrap = Callable[[gymnasium.Env], Any]
+
+
+def read_spec(config: Config) -> EnvSpec:
+    """The spec, from an environment that is made for it and closed again."""
+    with construction(config.id):
+        if config.vectorization == "vector_entry_point":
+            vector = _vector(config.model_copy(update={"num_envs": 1}))
+            return _spec_of(config, vector, vector.single_observation_space, vector.single_action_space)
+        env = _single(config, checked=True)
+        return _spec_of(config, env, env.observation_space, env.action_space)
+
+
+def build(config: Config, seed: int | None) -> Environment:
+    """One environment alone, several as a vector, a vector_entry_point always as one."""
+    with construction(config.id):
+        if config.num_envs == 1 and config.vectorization != "vector_entry_point":
+            return SingleEnvironment(_single(config, checked=False), config.id, seed)
+        vector = _vector(config)
+        return VectorEnvironment(vector, config.id, seed, _mode(vector, config))
+
+
+def _spec_of(config: Config, env: Any, observation_space: Any, action_space: Any) -> EnvSpec:
+    try:
+        codec, layout = action_codec(action_space), ObservationLayout(observation_space)
+        masked = codec.maskable > 0 and has_mask(env.reset(seed=0)[1])
+        return EnvSpec(config.id, layout.specs, codec.spec, masked)
+    finally:
+        env.close()
+
+
+def _single(config: Config, *, checked: bool) -> gymnasium.Env:
+    """gymnasium's checks of the interface cost at every step; to read the spec with them is enough."""
+    env = gymnasium.make(config.id, **{"disable_env_checker": not checked, **_arguments(config)})
+    for wrap in _wrappers(config):
+        env = wrap(env)
+    return env
+
+
+def _vector(config: Config) -> VectorEnv:
+    if config.vectorization == "vector_entry_point":
+        return gymnasium.make_vec(config.id, config.num_envs, config.vectorization, **_arguments(config))
+    return gymnasium.make_vec(
+        config.id,
+        config.num_envs,
+        config.vectorization,
+        vector_kwargs={"copy": False, "autoreset_mode": _MODES[config.autoreset_mode]},
+        wrappers=[*_wrappers(config), TidyInfo],
+        **_arguments(config),
+    )
+
+
+def _arguments(config: Config) -> dict[str, Any]:
+    limit = {} if config.max_episode_steps is None else {"max_episode_steps": config.max_episode_steps}
+    return {**config.kwargs, **limit}
+
+
+_MODES = {
+    "next_step": AutoresetMode.NEXT_STEP,
+    "same_step": AutoresetMode.SAME_STEP,
+    "disabled": AutoresetMode.DISABLED,
+}
+
+
+def _mode(vector: VectorEnv, config: Config) -> AutoresetMode:
+    """What the vector environment says of itself; the config counts where it says nothing."""
+    return AutoresetMode(vector.metadata.get("autoreset_mode", _MODES[config.autoreset_mode]))
+
+
+def _wrappers(config: Config) -> list[Wrap]:
+    return [_wrapper(index, choice) for index, choice in enumerate(config.wrappers)]
+
+
+def _wrapper(index: int, choice: WrapperChoice) -> Wrap:
+    from soulsai_core.plugins.catalog import Catalog
+
+    plugin = Catalog().wrapper(choice.name)
+    try:
+        settings = plugin.config.model_validate(choice.config)
+    except ValidationError as error:
+        above = ("environment", "config", "wrappers", index, "config")
+        raise_if_any(complaints(error, plugin.config, choice.config, Sources(), above))
+        raise
+    return partial(_apply, plugin.wrap, settings)
+
+
+def _apply(wrap: Callable[[gymnasium.Env, Any], gymnasium.Env], settings: Any, env: gymnasium.Env) -> gymnasium.Env:
+    return wrap(env, settings)

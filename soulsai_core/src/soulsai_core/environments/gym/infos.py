@@ -1,0 +1,67 @@
+"""What we read from gymnasium's info: valid actions and numbers to report.
+
+Valid actions come as `action_mask`, one flag an action in order, or as `allowed_actions`, a list of the actions' own
+numbers. An info that has neither, or None, says that all actions are valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from soulsai_core.environments.gym.actions import ActionCodec
+
+NUMBER = (int, float, np.integer, np.floating, np.bool_)
+
+
+def numbers(info: Mapping[str, Any]) -> dict[str, float]:
+    """The plain numbers; texts, arrays and whatever else are left out."""
+    return {key: float(value) for key, value in info.items() if isinstance(value, NUMBER)}
+
+
+def has_mask(info: Mapping[str, Any]) -> bool:
+    """Whether an info, of one environment or of several, reports valid actions."""
+    return info.get("action_mask") is not None or info.get("allowed_actions") is not None
+
+
+def read_mask(info: Mapping[str, Any], codec: ActionCodec) -> np.ndarray | None:
+    """bool (actions,), None if the info says nothing of it. Raises ValueError for a mask that does not fit."""
+    flags = info.get("action_mask")
+    if flags is not None:
+        return np.array(flags, np.bool_).reshape(codec.maskable)
+    allowed = info.get("allowed_actions")
+    return None if allowed is None else _mask_of(allowed, codec)
+
+
+def _mask_of(allowed: Iterable[int], codec: ActionCodec) -> np.ndarray:
+    mask = np.zeros(codec.maskable, np.bool_)
+    indices = np.array(list(allowed), np.int64) - codec.start
+    if ((indices < 0) | (indices >= codec.maskable)).any():
+        raise ValueError(f"allowed_actions {list(allowed)} has actions that the action space does not have")
+    mask[indices] = True
+    return mask
+
+
+def row_info(infos: Mapping[str, Any], row: int) -> dict[str, Any]:
+    """The info of one environment, out of a vector environment's: `key` has a value a row, `_key` says which count."""
+    found = {}
+    for key, values in infos.items():
+        if key.startswith("_") or isinstance(values, Mapping):
+            continue
+        present = infos.get(f"_{key}")
+        if present is None or present[row]:
+            found[key] = values[row]
+    return found
+
+
+def row_masks(infos: Mapping[str, Any], rows: int, codec: ActionCodec) -> np.ndarray:
+    """bool (rows, actions) out of a vector environment's infos."""
+    masks = np.ones((rows, codec.maskable), np.bool_)
+    wanted = {key: value for key, value in infos.items() if key.lstrip("_") in ("action_mask", "allowed_actions")}
+    for row in range(rows) if wanted else ():
+        mask = read_mask(row_info(wanted, row), codec)
+        if mask is not None:
+            masks[row] = mask
+    return masks

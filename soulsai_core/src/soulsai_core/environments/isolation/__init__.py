@@ -1,0 +1,5 @@
+"""An environment in a process of its own, where it can hang or crash without harm to the client."""
+
+from soulsai_core.environments.isolation.environment import IsolatedEnvironment, installed
+
+__all__ = ["IsolatedEnvironment", "installed"]

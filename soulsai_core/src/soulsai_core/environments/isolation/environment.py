@@ -1,0 +1,155 @@
+"""The client's end: an environment like any other, except that every call has a deadline."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from pydantic import BaseModel
+
+from soulsai_core.contracts import Environment, EnvironmentPlugin
+from soulsai_core.environments.isolation.child import serve
+from soulsai_core.environments.isolation.codec import (
+    ACT,
+    CLOSE,
+    FAILURE,
+    MISTAKE,
+    NOT_READY,
+    READY,
+    RESET,
+    STEP,
+    decode_step,
+    encode,
+)
+from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, PluginError, SoulsAIError
+from soulsai_core.messages import Step
+
+_FAREWELL = 5.0
+
+
+class IsolatedEnvironment(Environment):
+    """Starts the process at once. What hangs is ended; what crashes is noticed; both raise EnvironmentFailure. What
+    does not fit the contract of environments raises PluginError. While a step is computed over there, there is time for
+    something else here.
+
+    Args:
+        make: makes the environment over there; it must be importable there, as `installed(...)` is.
+        step_timeout: seconds for a step; for an environment that resets within a step this includes the reset.
+        start_timeout: seconds for the start, and for each reset.
+    """
+
+    overlapping = True
+
+    def __init__(self, make: Callable[[], Environment], *, step_timeout: float, start_timeout: float) -> None:
+        self._step_timeout = step_timeout
+        self._start_timeout = start_timeout
+        context = multiprocessing.get_context("spawn")  # what Windows has, and safe beside threads
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, make), name="environment")
+        self._process.start()
+        theirs.close()
+        self._resets_next = True
+        self._closed = self._under_way = False
+        try:
+            self.num_envs = int(self._receive(READY, start_timeout, "start"))
+        except SoulsAIError:
+            self.close()
+            raise
+
+    def reset(self) -> Step:
+        """Start all episodes."""
+        self._ask(RESET, "reset")
+        return self._answer(self._start_timeout, "reset")
+
+    def step(self, actions: np.ndarray) -> Step:
+        """Step all rows; where the step only resets a row, it may take as long as a reset."""
+        self.step_async(actions)
+        return self.step_wait()
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Let the other process begin a step."""
+        self._ask(ACT + encode(actions), "step")
+
+    def step_wait(self) -> Step:
+        """The answer. Its deadline is counted from this call."""
+        return self._answer(self._start_timeout if self._resets_next else self._step_timeout, "step")
+
+    def close(self) -> None:
+        """Ask the other process to close the environment and leave, and end it if it does not."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._connection.send_bytes(CLOSE)
+        except OSError:
+            pass
+        else:
+            self._let_answer()
+            self._process.join(_FAREWELL)
+        self._end()
+        self._connection.close()
+
+    def _let_answer(self) -> None:
+        """A step was under way: the other process cannot leave before somebody has taken its answer."""
+        try:
+            if self._under_way and self._connection.poll(_FAREWELL):
+                self._connection.recv_bytes()
+        except (EOFError, OSError):
+            pass
+
+    def _ask(self, order: bytes, what: str) -> None:
+        if self._closed:
+            raise EnvironmentFailure(f"The environment is closed and cannot {what}.")
+        try:
+            self._connection.send_bytes(order)
+        except OSError:
+            raise self._died(what) from None
+        self._under_way = True
+
+    def _answer(self, timeout: float, what: str) -> Step:
+        step = decode_step(self._receive(STEP, timeout, what))
+        ended = step.terminated | step.truncated
+        self._resets_next = bool(ended.any()) and len(step.final) < int(ended.sum())
+        return step
+
+    def _receive(self, expected: bytes, timeout: float, what: str) -> memoryview:
+        try:
+            if not self._connection.poll(timeout):
+                self._end()
+                raise EnvironmentNotReady(f"The environment hangs: it did not {what} within {timeout:g} s.")
+            answer = self._connection.recv_bytes()
+            self._under_way = False
+        except (EOFError, OSError):
+            raise self._died(what) from None
+        if answer[:1] == NOT_READY:
+            raise EnvironmentNotReady(answer[1:].decode())
+        if answer[:1] == FAILURE:
+            raise EnvironmentFailure(answer[1:].decode())
+        if answer[:1] == MISTAKE:
+            raise PluginError(answer[1:].decode())
+        assert answer[:1] == expected
+        return memoryview(answer)[1:]
+
+    def _died(self, what: str) -> EnvironmentFailure:
+        self._process.join(_FAREWELL)
+        code = self._process.exitcode
+        return EnvironmentFailure(f"The environment's process ended with code {code} while it should {what}.")
+
+    def _end(self) -> None:
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join(_FAREWELL)
+
+
+def installed(plugin: EnvironmentPlugin, config: BaseModel, seed: int | None) -> Callable[[], Environment]:
+    """Makes the environment of an installed plugin, also in another process."""
+    return partial(_make_installed, plugin.name, config.model_dump_json(), seed)
+
+
+def _make_installed(name: str, config: str, seed: int | None) -> Environment:
+    from soulsai_core.plugins.catalog import Catalog
+
+    plugin = Catalog().environment(name)
+    return plugin.make(plugin.config.model_validate_json(config), seed)

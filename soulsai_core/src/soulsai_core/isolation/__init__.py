@@ -1,5 +1,0 @@
-"""An environment in a process of its own, where it can hang or crash without harm to the client."""
-
-from soulsai_core.isolation.environment import IsolatedEnvironment, installed
-
-__all__ = ["IsolatedEnvironment", "installed"]

@@ -1,0 +1,1 @@
+"""The training node: the loop that trains, and the threads around it."""

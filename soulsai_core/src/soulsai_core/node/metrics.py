@@ -1,0 +1,77 @@
+"""Prometheus metrics of the training node; with monitoring off the same calls do nothing that anybody sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
+
+from soulsai_core.errors import ConfigError
+from soulsai_core.node.freshness import AgeMeter
+
+_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+
+
+class NodeMetrics:
+    """What the training node counts and measures, in a registry of its own.
+
+    Every time-valued metric is in seconds. Names begin with `soulsai_`; those of the process with `process_`.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)  # time and memory of the process itself; nothing on Windows
+        counter = partial(Counter, registry=self.registry, namespace="soulsai")
+        gauge = partial(Gauge, registry=self.registry, namespace="soulsai")
+        histogram = partial(Histogram, registry=self.registry, namespace="soulsai", buckets=_SECONDS)
+        self.admitted = counter("samples_admitted", "Environment steps admitted", ["client"])
+        self.rejected = counter("samples_rejected", "Environment steps rejected", ["client", "reason"])
+        self.episodes = counter("episodes", "Episodes reported")
+        self.episode_return = gauge("episode_return_mean", "Mean return of the last episodes")
+        self.iteration = gauge("iteration", "Newest model iteration")
+        self.env_steps = gauge("env_steps", "Environment steps admitted in the whole run")
+        self.clients = gauge("clients", "Clients that are there")
+        self.backlog = gauge("backlog_messages", "Sample messages waiting in the server")
+        self.update_seconds = histogram("update_seconds", "Time of one update")
+        self.publish_seconds = histogram("publish_seconds", "Time to publish a model")
+        self.checkpoint_seconds = gauge("checkpoint_seconds", "Time of the last checkpoint")
+        self.age = gauge("sample_age", "Mean age of admitted samples", ["unit"])
+        self.learner = gauge("learner", "Numbers reported by the learner", ["name"])
+
+    def updated(
+        self, iteration: int, env_steps: int, seconds: float, report: Mapping[str, float], age: AgeMeter
+    ) -> None:
+        """The learner made an iteration in so many seconds, and reported these numbers."""
+        self.iteration.set(iteration)
+        self.env_steps.set(env_steps)
+        self.update_seconds.observe(seconds)
+        for unit in ("iterations", "env_steps", "seconds"):
+            self.age.labels(unit).set(getattr(age, unit))
+        for name, value in report.items():
+            self.learner.labels(name).set(value)
+
+    def forget_client(self, client: str) -> None:
+        """Drop a client's series, so that days of comings and goings do not fill the memory."""
+        for metric in (self.admitted, self.rejected):
+            metric.remove_by_labels({"client": client})
+
+    def serve(self, port: int) -> Callable[[], None]:
+        """Answer Prometheus at http://localhost:<port>/metrics from a thread; call the result to stop.
+
+        Raises ConfigError if the port is taken.
+        """
+        try:
+            server, thread = start_http_server(port, registry=self.registry)
+        except OSError as error:
+            raise ConfigError(
+                f"training.prometheus_port is {port}, but that port cannot be opened ({error.strerror or error}). "
+                "Choose another one, or null to switch monitoring off."
+            ) from error
+
+        def stop() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        return stop

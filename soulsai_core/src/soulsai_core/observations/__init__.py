@@ -1,0 +1,1 @@
+"""What networks see of observations: features, images, bounds and running moments."""

@@ -1,0 +1,146 @@
+"""The wall around environments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from soulsai_core.contracts import Environment
+from soulsai_core.errors import SoulsAIError
+from soulsai_core.messages import Discrete, EnvSpec, Step
+from soulsai_core.plugins.wall.sentences import Flaw, Wall, array_flaw, described, rows_flaw
+
+_BOOL, _FLOAT32 = np.dtype(np.bool_), np.dtype(np.float32)
+
+
+class WalledEnvironment(Environment):
+    """An environment whose steps are looked at: in full at resets and where an episode ended, and their forms at each
+    call."""
+
+    def __init__(self, environment: Environment, wall: Wall, spec: EnvSpec) -> None:
+        self._environment, self._wall = environment, wall
+        self.running = wall.running
+        self._step, self._step_wait = environment.step, environment.step_wait
+        n = environment.num_envs
+        wall.expect("make", n, type(n) is int and n > 0, "an Environment whose num_envs is a whole number above 0")
+        self.num_envs, self.overlapping = n, environment.overlapping
+        self._spec, self._row, self._knows_metrics = spec, (n,), False
+        self._forms = {name: (np.dtype(p.dtype), (n, *p.shape)) for name, p in spec.observations.items()}
+        action = spec.action
+        self._mask_row = (action.n,) if spec.masked and isinstance(action, Discrete) else ()
+        self._mask_shape = (n, *self._mask_row) if self._mask_row else None
+        self._duration_shape = (n,) if spec.timed else None
+
+    def reset(self) -> Step:
+        method = "Environment.reset"
+        step = self._wall.call(method, self._environment.reset)
+        self._look(step, method)
+        ended = bool(step.terminated.any() or step.truncated.any())
+        if ended:
+            raise self._wall.broken(method, "a Step with an episode that has ended", "one where all begin")
+        return step
+
+    def step(self, actions: np.ndarray) -> Step:
+        running = self.running
+        running.now = ("Environment.step", running.clock())
+        try:
+            step = self._step(actions)
+        except SoulsAIError:
+            raise
+        except Exception as error:
+            raise self._wall.raised("Environment.step", error) from error
+        finally:
+            running.now = None
+        if not self._is_usual(step):
+            self._look(step, "Environment.step")
+        return step
+
+    def step_async(self, actions: np.ndarray) -> None:
+        self._wall.call("Environment.step_async", self._environment.step_async, actions)
+
+    def step_wait(self) -> Step:
+        step = self._wall.call("Environment.step_wait", self._step_wait)
+        if not self._is_usual(step):
+            self._look(step, "Environment.step_wait")
+        return step
+
+    def close(self) -> None:
+        self._wall.call("Environment.close", self._environment.close)
+
+    def _is_usual(self, step: Any) -> bool:
+        """No episode ended, and the forms are right: true nearly always, and quick."""
+        try:
+            if step.final or step.final_masks or (step.metrics and not self._knows_metrics):
+                return False
+            observations, row = step.observations, self._row
+            for name, (dtype, shape) in self._forms.items():
+                part = observations[name]
+                if part.dtype is not dtype or part.shape != shape:
+                    return False
+            rewards, terminated, truncated = step.rewards, step.terminated, step.truncated
+            masks, wanted = step.masks, self._mask_shape
+            return (
+                len(observations) == len(self._forms)
+                and rewards.dtype is _FLOAT32
+                and rewards.shape == row
+                and terminated.dtype is truncated.dtype is _BOOL
+                and terminated.shape == truncated.shape == row
+                and (masks is wanted if masks is None else masks.dtype is _BOOL and masks.shape == wanted)
+                and (step.valid is None or (step.valid.dtype is _BOOL and step.valid.shape == row))
+                and _given_flaw("", step.durations, _FLOAT32, self._duration_shape) is None
+            )
+        except (TypeError, AttributeError, KeyError):
+            return False
+
+    def _look(self, step: Any, method: str) -> None:
+        flaw = self._flaw(step)
+        if flaw is not None:
+            raise self._wall.broken(method, *flaw)
+        self._knows_metrics = self._knows_metrics or bool(step.metrics)
+
+    def _flaw(self, step: Any) -> Flaw | None:
+        if not isinstance(step, Step):
+            return described(step), "a Step"
+        return (
+            rows_flaw(step.observations, self._spec.observations, self._row, "observations")
+            or array_flaw("rewards", step.rewards, _FLOAT32, self._row)
+            or array_flaw("terminated", step.terminated, _BOOL, self._row)
+            or array_flaw("truncated", step.truncated, _BOOL, self._row)
+            or (None if step.valid is None else array_flaw("valid", step.valid, _BOOL, self._row))
+            or _given_flaw("masks", step.masks, _BOOL, self._mask_shape)
+            or _given_flaw("durations", step.durations, _FLOAT32, self._duration_shape)
+            or self._ends_flaw(step)
+            or self._metrics_flaw(step.metrics)
+        )
+
+    def _ends_flaw(self, step: Step) -> Flaw | None:
+        ended = set(np.flatnonzero(step.terminated | step.truncated).tolist())
+        for name, rows in (("final", step.final), ("final_masks", step.final_masks)):
+            if not isinstance(rows, dict) or not rows.keys() <= ended:
+                return f"{name} of the rows {list(rows)}, where {sorted(ended)} have ended", "those of ended rows"
+        unknown = step.final_masks.keys() - (step.final.keys() if self._mask_row else ())
+        if unknown:
+            return f"final_masks of the rows {sorted(unknown)}", "those of rows in final, where there are masks"
+        finals = (rows_flaw(last, self._spec.observations, (), f"final[{row}]") for row, last in step.final.items())
+        masks = (
+            array_flaw(f"final_masks[{row}]", mask, _BOOL, self._mask_row) for row, mask in step.final_masks.items()
+        )
+        return next(filter(None, (*finals, *masks)), None)
+
+    def _metrics_flaw(self, metrics: Any) -> Flaw | None:
+        promised = "row -> {name: number}"
+        if not isinstance(metrics, dict) or not all(isinstance(numbers, dict) for numbers in metrics.values()):
+            return f"the metrics {metrics!r}", promised
+        for row, numbers in metrics.items():
+            wrong = [name for name, value in numbers.items() if not isinstance(value, int | float)]
+            if row not in range(self.num_envs) or wrong:
+                return f"the metrics {numbers!r} for row {row!r}", f"{promised} of the rows below {self.num_envs}"
+        return None
+
+
+def _given_flaw(name: str, array: Any, dtype: np.dtype[Any], shape: tuple[int, ...] | None) -> Flaw | None:
+    """What is there where the spec says so, and only there."""
+    if shape is None:
+        return None if array is None else (f"{described(array)} for {name}", "None, since the EnvSpec has none of them")
+    return array_flaw(name, array, dtype, shape)

@@ -1,0 +1,104 @@
+"""The wall around learners."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from soulsai_core.contracts import Learner
+from soulsai_core.messages import Arrays, State
+from soulsai_core.plugins.wall.sentences import Wall, described
+from soulsai_core.steps import StepBatch
+
+
+class WalledLearner(Learner):
+    """A learner all of whose answers are looked at: they are rare."""
+
+    def __init__(self, learner: Learner, wall: Wall) -> None:
+        self._learner, self._wall = learner, wall
+        self.running = wall.running
+        self._forms: dict[str, tuple[str, tuple[int, ...]]] | None = None
+
+    def add(self, steps: StepBatch, client: str) -> None:
+        self._wall.call("Learner.add", self._learner.add, steps, client)
+
+    def update(self) -> Mapping[str, float]:
+        return self._wall.numbers("Learner.update", self._learner.update)
+
+    def weights(self) -> Arrays:
+        return self._weights("Learner.weights", self._learner.weights)
+
+    def evaluation_weights(self) -> Arrays:
+        return self._weights("Learner.evaluation_weights", self._learner.evaluation_weights)
+
+    def _weights(self, method: str, give: Any) -> Arrays:
+        weights = self._wall.call(method, give)
+        self._expect_arrays(method, weights)
+        forms = {name: (str(array.dtype), array.shape) for name, array in weights.items()}
+        self._forms = self._forms or forms
+        if forms != self._forms:
+            changed = sorted(dict(forms.items() ^ self._forms.items()))
+            raise self._wall.broken(
+                method, f"other arrays than before ({', '.join(changed)})", "those of the same forms"
+            )
+        return weights
+
+    def save(self, *, buffer: bool) -> State:
+        method = "Learner.save"
+        state = self._wall.call(method, self._learner.save, buffer=buffer)
+        self._wall.expect(method, state, isinstance(state, State), "a State")
+        for part, arrays in state.arrays.items():
+            self._expect_arrays(f"{method}, for the part {part!r},", arrays)
+        try:
+            json.dumps(state.values, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise self._wall.broken(method, f"values that JSON does not have ({error})", "plain values") from None
+        return state
+
+    def _expect_arrays(self, method: str, arrays: Any) -> None:
+        self._wall.expect(method, arrays, isinstance(arrays, Mapping), "arrays by name")
+        for name, array in arrays.items():
+            if not (isinstance(name, str) and isinstance(array, np.ndarray) and array.dtype.kind in "biuf"):
+                raise self._wall.broken(method, f"{described(array)} as {name!r}", "an array of numbers")
+
+    def load(self, state: State) -> None:
+        self._wall.call("Learner.load", self._learner.load, state)
+
+    def ready(self) -> bool | None:
+        ready = self._wall.call("Learner.ready", self._learner.ready)
+        self._wall.expect("Learner.ready", ready, ready is None or isinstance(ready, bool), "True, False or None")
+        return ready
+
+    def quota(self) -> int | None:
+        quota = self._wall.call("Learner.quota", self._learner.quota)
+        fits = quota is None or (type(quota) is int and quota > 0)
+        self._wall.expect("Learner.quota", quota, fits, "a whole number above 0, or None")
+        return quota
+
+    def reach(self) -> int:
+        reach = self._wall.call("Learner.reach", self._learner.reach)
+        self._wall.expect("Learner.reach", reach, type(reach) is int and reach >= 0, "a whole number from 0")
+        return reach
+
+    def restore(self, steps: StepBatch, client: str) -> None:
+        self._wall.call("Learner.restore", self._learner.restore, steps, client)
+
+    def started(self, *, resumed: bool) -> None:
+        self._wall.call("Learner.started", self._learner.started, resumed=resumed)
+
+    def updated(self, iteration: int) -> None:
+        self._wall.call("Learner.updated", self._learner.updated, iteration)
+
+    def clients_changed(self, clients: frozenset[str]) -> None:
+        self._wall.call("Learner.clients_changed", self._learner.clients_changed, clients)
+
+    def finished(self) -> str | None:
+        reason = self._wall.call("Learner.finished", self._learner.finished)
+        self._wall.expect("Learner.finished", reason, reason is None or isinstance(reason, str), "a reason or None")
+        return reason
+
+    def stopped(self) -> None:
+        self._wall.call("Learner.stopped", self._learner.stopped)

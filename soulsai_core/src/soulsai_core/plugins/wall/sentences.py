@@ -1,0 +1,111 @@
+"""What is told of a plugin's mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from soulsai_core.errors import PluginError, SoulsAIError
+from soulsai_core.messages import ArraySpec
+from soulsai_core.plugins.wall.running import RunningCall
+
+Flaw = tuple[str, str]
+"""What came, and what was promised."""
+
+_LONGEST = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """Turns mistakes of one plugin into sentences.
+
+    Attributes:
+        owner: "The algorithm 'mine' of mine 1.2".
+        kit: the module of `soulsai_core.testing` that finds such mistakes.
+        running: the call that is under way.
+    """
+
+    owner: str
+    kit: str
+    running: RunningCall
+
+    def of_one_object(self) -> Wall:
+        """The same, with calls of its own."""
+        return replace(self, running=RunningCall(self.owner, self.running.clock))
+
+    def call(self, method: str, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """What the function returns. Our own errors pass, since they are sentences already."""
+        running = self.running
+        running.now = (method, running.clock())
+        try:
+            return function(*args, **options)
+        except SoulsAIError:
+            raise
+        except Exception as error:
+            raise self.raised(method, error) from error
+        finally:
+            running.now = None
+
+    def raised(self, method: str, error: Exception) -> PluginError:
+        """The method raised an error that is no sentence; the caller chains it, for the log."""
+        cause = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
+        return PluginError(f"{self.owner} has a mistake: {method} raised {cause}. {self._advice()}")
+
+    def broken(self, method: str, came: str, promised: str) -> PluginError:
+        """The method gave something else than its contract promises."""
+        return PluginError(f"{self.owner} has a mistake: {method} gave {came} instead of {promised}. {self._advice()}")
+
+    def expect(self, method: str, value: Any, fits: bool, promised: str) -> None:
+        """Raise PluginError unless the value that the method gave fits."""
+        if not fits:
+            raise self.broken(method, described(value), promised)
+
+    def numbers(self, method: str, function: Callable[[], Any]) -> dict[str, float]:
+        """What the function returns, numbers by name, as plain ones."""
+        given = self.call(method, function)
+        self.expect(method, given, isinstance(given, Mapping), "numbers by name")
+        for name, value in given.items():
+            number = isinstance(value, int | float | np.number | np.bool_)
+            if not (number and isinstance(name, str)):
+                raise self.broken(method, f"{described(value)} for {name!r}", "a number by name")
+        return {name: float(value) for name, value in given.items()}
+
+    def _advice(self) -> str:
+        return (
+            f"Install another version of it, or correct it: soulsai_core.testing.{self.kit} has the tests that find it."
+        )
+
+
+def described(value: Any) -> str:
+    """A value in a few words."""
+    match value:
+        case None:
+            return "None"
+        case np.ndarray():
+            return f"an array of {value.dtype} {value.shape}"
+        case type():
+            return f"the class {value.__name__}"
+        case bool() | int() | float() | str() | np.generic():
+            return f"{value!r}"[:_LONGEST]
+        case _:
+            return f"an object of type {type(value).__name__}"
+
+
+def array_flaw(name: str, array: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Flaw | None:
+    """An array of other type, dtype or shape than promised."""
+    if isinstance(array, np.ndarray | np.generic) and array.dtype == dtype and array.shape == shape:
+        return None
+    return f"{described(array)} for {name}", f"an array of {dtype} {shape}"
+
+
+def rows_flaw(arrays: Any, specs: Mapping[str, ArraySpec], rows: tuple[int, ...], what: str) -> Flaw | None:
+    """Arrays name -> (*rows, *shape) of other names, dtypes or shapes than promised."""
+    if not isinstance(arrays, Mapping):
+        return f"{described(arrays)} for {what}", "arrays by name"
+    if arrays.keys() != specs.keys():
+        return f"{what} {sorted(map(str, arrays))}", f"{sorted(specs)}"
+    flaws = (array_flaw(name, arrays[name], np.dtype(p.dtype), (*rows, *p.shape)) for name, p in specs.items())
+    return next(filter(None, flaws), None)

@@ -1,0 +1,1 @@
+"""The client's half: how actions are chosen."""

@@ -1,0 +1,96 @@
+"""DQN's client half. It needs numpy only, but for images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from soulsai_core import IMAGE, VECTOR, Actor, Arrays, EnvSpec, Features, LSTMState, Weights, normalized
+from soulsai_dqn.acting.exploration import Explorer, random_action, usable
+from soulsai_dqn.acting.frames import FrameStacks
+from soulsai_dqn.acting.numpy_policy import NoisyQ, NumpyQ, Policy, RecurrentPolicy
+from soulsai_dqn.acting.recurrent_policy import RecurrentQ
+from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.networks.encoders import chosen_network, mlp
+from soulsai_dqn.spaces import BEST, CLIP, MEAN, SCALE, STATE, VALUE, number_of_actions
+
+
+class DQNActor(Actor):
+    """Explores around the Q-values of the newest weights. Stacks of frames and the memory of an LSTM are moved on by
+    `act` alone."""
+
+    def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> None:
+        self._config, self._rng = config, rng
+        self._features, self._actions = Features(spec, config.frame_stack), number_of_actions(spec)
+        self._in_numpy = chosen_network(config.network, self._features) is mlp
+        self._explorer = Explorer(config, rng, explore=explore)
+        self._noise = rng if explore and config.exploration == "noisy" else None
+        self._stacks = None if config.frame_stack is None else FrameStacks(config.frame_stack)
+        self._memory = None if config.recurrent is None else LSTMState(config.recurrent.width)
+        self._stride = 1 if config.recurrent is None else config.recurrent.stride
+        self._calls = 0
+        self._plain = config.prioritized is None and config.exploration != "boltzmann" and not config.normalize
+        self._plain &= self._stacks is None and self._memory is None
+        self._policy: Any = None  # a Policy, or a RecurrentPolicy where there is a memory
+        self._scales: tuple[np.ndarray, np.ndarray] | None = None
+        self._prepared: tuple[Arrays, Any] | None = None
+
+    def placed(self, place: int) -> None:
+        self._explorer.placed(place)
+
+    def prepare(self, weights: Weights) -> None:
+        self._prepared = weights.arrays, self._policy_of(weights.arrays)
+
+    def load(self, weights: Weights) -> None:
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared[0] is weights.arrays:
+            self._policy = prepared[1]
+        else:
+            self._policy = self._policy_of(weights.arrays)
+        self._scales = (weights.arrays[MEAN], weights.arrays[SCALE]) if MEAN in weights.arrays else None
+        self._explorer.follow(weights.env_steps)
+
+    def _policy_of(self, arrays: Arrays) -> Policy | RecurrentPolicy:
+        config, actions = self._config, self._actions
+        arrays = {name: array for name, array in arrays.items() if name not in (MEAN, SCALE)}
+        if not self._in_numpy:
+            from soulsai_dqn.acting.torch_policy import TorchQ
+
+            return TorchQ(arrays, config, self._features, actions, self._noise)
+        if config.recurrent is not None:
+            return RecurrentQ(arrays, config, actions, self._noise)
+        return NoisyQ(arrays, config, actions, self._noise) if config.noisy else NumpyQ(arrays, config, actions)
+
+    def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
+        if self._policy is None:
+            raise RuntimeError("act was called before load")
+        x = self._features.of(observations)
+        if self._plain and masks is None and len(starts) == 1:  # at every step of a fast environment: only what must be
+            if self._rng.random() < self._explorer.epsilon:
+                return np.array([random_action(self._rng, None, self._actions)], np.int64), {}
+            return self._policy.one(x).argmax(axis=0, keepdims=True), {}
+        values, own = self._values(x, starts)
+        actions = self._explorer.actions(values, masks)
+        if self._config.prioritized is not None:
+            own[VALUE] = values[np.arange(len(values)), actions]
+            own[BEST] = usable(values, masks).max(1)
+        return actions, own
+
+    def _values(self, x: Arrays, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
+        """Q-values (n, actions), and the state before where it is sent."""
+        if self._stacks is not None:
+            x = {**x, IMAGE: self._stacks.after(x[IMAGE], starts)}
+        if self._scales is not None:
+            x = {**x, VECTOR: normalized(x[VECTOR], *self._scales, CLIP)}
+        if self._memory is None:
+            return (self._policy.one(x)[None] if len(starts) == 1 else self._policy.many(x)), {}
+        before = self._memory.before(starts)
+        values, after = self._policy.step(x, before)
+        self._memory.after(after)
+        sent = self._calls % self._stride == 0
+        self._calls += 1
+        return values, {STATE: before} if sent else {}
+
+    def metrics(self) -> dict[str, float]:
+        return self._explorer.metrics()

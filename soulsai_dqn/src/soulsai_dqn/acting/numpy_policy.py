@@ -1,0 +1,185 @@
+"""The Q-network in numpy: for one observation at a time it is several times as fast as torch, and needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from soulsai_core import VECTOR, Arrays
+from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.networks.noise import NoisyDense
+
+_ZERO = np.zeros((), np.float32)
+_EPSILON = 1e-5
+
+
+class Policy(Protocol):
+    """Weights that answer with Q-values."""
+
+    def one(self, observations: Arrays) -> np.ndarray:
+        """Q-values (actions,) for name -> (1, *shape)."""
+
+    def many(self, observations: Arrays) -> np.ndarray:
+        """Q-values (n, actions) for name -> (n, *shape)."""
+
+
+class RecurrentPolicy(Protocol):
+    """Weights that answer with Q-values, and remember."""
+
+    def step(self, observations: Arrays, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Q-values (n, actions) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
+
+
+class NumpyQ:
+    """Q-values of a network of dense layers. Not for several threads at once.
+
+    What is linear after the last hidden layer (dueling streams, the mean of quantiles) is folded into the last layer
+    when the weights are loaded, so that those networks act as fast as a plain one.
+
+    Args:
+        arrays: "layers.<i>.weight" (out, in) and "layers.<i>.bias" (out,), float32, for i from 0; "norms.<i>.weight"
+            and "norms.<i>.bias" for all but the last layer, or none; as `QNetwork` names them.
+        actions: number of actions.
+    """
+
+    def __init__(self, arrays: Arrays, config: DQNConfig, actions: int) -> None:
+        depth = len(config.hidden) + 1
+        raw = [(arrays[f"layers.{i}.weight"], arrays[f"layers.{i}.bias"]) for i in range(depth)]
+        self._finish = _finisher(config, actions) if config.head == "categorical" else None
+        if self._finish is None:
+            raw[-1] = _folded(*raw[-1], config, actions)
+        self._norms = norms_of(arrays, config)
+        # Each layer is one matrix (in + 1, out) with the bias as its last row: inputs that end in 1 take it along.
+        self._layers = [np.ascontiguousarray(np.vstack([weight.T, bias])) for weight, bias in raw]
+        if self._norms:  # to take the mean away is linear: it is done once, here, instead of for each observation
+            for matrix in self._layers[:-1]:
+                matrix -= matrix.mean(axis=1, keepdims=True)
+        inputs = [np.ones(len(matrix), np.float32) for matrix in self._layers]
+        places = [row[:-1] for row in inputs]
+        self._first = places[0]
+        self._hidden = [
+            (row.dot, matrix, place) for row, matrix, place in zip(inputs, self._layers, places[1:], strict=False)
+        ]
+        self._last = inputs[-1]
+
+    def one(self, observations: Arrays) -> np.ndarray:
+        """Q-values (actions,) for one observation, name -> (1, *shape)."""
+        self._first[:] = observations[VECTOR][0]
+        if self._norms:
+            for (dot, matrix, place), (scale, shift) in zip(self._hidden, self._norms, strict=True):
+                dot(matrix, place)
+                _normalize_one(place, scale, shift)
+                np.maximum(place, _ZERO, out=place)
+        else:
+            for dot, matrix, place in self._hidden:
+                dot(matrix, place)
+                np.maximum(place, _ZERO, out=place)
+        outputs = self._last.dot(self._layers[-1])
+        return outputs if self._finish is None else self._finish(outputs[None])[0]
+
+    def many(self, observations: Arrays) -> np.ndarray:
+        """Q-values (n, actions) for observations name -> (n, *shape)."""
+        x = observations[VECTOR]
+        x = dense_forward(x, [(matrix[:-1], matrix[-1]) for matrix in self._layers[:-1]], self._norms)
+        outputs = x @ self._layers[-1][:-1] + self._layers[-1][-1]
+        return outputs if self._finish is None else self._finish(outputs)
+
+
+class NoisyQ:
+    """The same with noisy layers: nothing is folded, since the noise comes between.
+
+    Args: as NumpyQ's, and
+        rng: for the noise; None acts without it.
+    """
+
+    def __init__(self, arrays: Arrays, config: DQNConfig, actions: int, rng: np.random.Generator | None) -> None:
+        depth = len(config.hidden) + 1
+        self._layers = [NoisyDense(arrays, f"layers.{i}", rng) for i in range(depth)]
+        self._norms = norms_of(arrays, config)
+        self._finish = _finisher(config, actions)
+
+    def one(self, observations: Arrays) -> np.ndarray:
+        """Q-values (actions,) for one observation, name -> (1, *shape)."""
+        return self.many(observations)[0]
+
+    def many(self, observations: Arrays) -> np.ndarray:
+        """Q-values (n, actions) for observations name -> (n, *shape)."""
+        x = noisy_forward(observations[VECTOR], self._layers[:-1], self._norms)
+        return self._finish(self._layers[-1](x))
+
+
+def norms_of(arrays: Arrays, config: DQNConfig) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Scale and shift (width,) of the layer norm in each hidden layer, none without it."""
+    normed = range(len(config.hidden) if config.layer_norm else 0)
+    return [(arrays[f"norms.{i}.weight"], arrays[f"norms.{i}.bias"]) for i in normed]
+
+
+def dense_forward(
+    x: np.ndarray,
+    layers: Sequence[tuple[np.ndarray, np.ndarray]],
+    norms: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> np.ndarray:
+    """Through hidden layers of weights (in, out) and biases (out,), with their layer norms if there are any."""
+    for i, (weight, bias) in enumerate(layers):
+        x = x @ weight
+        x += bias
+        if norms:
+            x = _normalized(x, *norms[i])
+        np.maximum(x, _ZERO, out=x)
+    return x
+
+
+def noisy_forward(
+    x: np.ndarray, layers: Sequence[NoisyDense], norms: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
+    """The same through noisy layers."""
+    for i, layer in enumerate(layers):
+        x = layer(x)
+        x = np.maximum(_normalized(x, *norms[i]) if norms else x, _ZERO)
+    return x
+
+
+def _normalize_one(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:
+    """Layer norm of (width,), whose mean is 0, in place."""
+    x *= (float(x.dot(x)) / len(x) + _EPSILON) ** -0.5
+    x *= scale
+    x += shift
+
+
+def _normalized(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Layer norm of (n, width)."""
+    x = x - x.mean(1, keepdims=True)
+    x *= (np.square(x).mean(1, keepdims=True) + np.float32(_EPSILON)) ** np.float32(-0.5)
+    x *= scale
+    x += shift
+    return x
+
+
+def _folded(weight: np.ndarray, bias: np.ndarray, config: DQNConfig, actions: int) -> tuple[np.ndarray, np.ndarray]:
+    """A last layer that gives the Q-values (actions) themselves."""
+    streams = actions + config.dueling
+    weight, bias = weight.reshape(streams, -1, weight.shape[1]).mean(1), bias.reshape(streams, -1).mean(1)
+    return (_dueling(weight), _dueling(bias)) if config.dueling else (weight, bias)
+
+
+def _dueling(streams: np.ndarray) -> np.ndarray:
+    """Value plus mean-subtracted advantages along the first axis, the value being the last."""
+    return streams[:-1] - streams[:-1].mean(0) + streams[-1]
+
+
+def _finisher(config: DQNConfig, actions: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Last layer's outputs (n, streams * K) -> Q-values (n, actions)."""
+    atoms = 1 if config.head == "scalar" else config.atoms
+    support = np.linspace(config.value_low, config.value_high, config.atoms, dtype=np.float32)
+
+    def expected(outputs: np.ndarray) -> np.ndarray:
+        streams = outputs.reshape(len(outputs), actions + config.dueling, atoms)
+        of_actions = np.moveaxis(_dueling(np.moveaxis(streams, 1, 0)), 0, 1) if config.dueling else streams
+        if config.head != "categorical":
+            return of_actions.mean(2)
+        share = np.exp(of_actions - of_actions.max(2, keepdims=True))
+        return (share @ support) / share.sum(2)
+
+    return expected

@@ -1,0 +1,47 @@
+"""R2D2's network in numpy, a step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from soulsai_core import VECTOR, Arrays, lstm_step
+from soulsai_dqn.acting.numpy_policy import NoisyQ, NumpyQ, Policy, dense_forward, noisy_forward, norms_of
+from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.networks.noise import NoisyDense
+
+
+class RecurrentQ:
+    """Q-values and the next state of an LSTM.
+
+    Args:
+        arrays: as `RecurrentQNetwork` names them.
+        rng: for the noise of noisy layers; None acts without it.
+    """
+
+    def __init__(self, arrays: Arrays, config: DQNConfig, actions: int, rng: np.random.Generator | None) -> None:
+        depth = len(config.hidden)
+        self._hidden = _hidden(arrays, config, rng)
+        self._inputs, self._recurrent = arrays["lstm.weight_ih_l0"].T, arrays["lstm.weight_hh_l0"].T
+        self._bias = arrays["lstm.bias_ih_l0"] + arrays["lstm.bias_hh_l0"]
+        before, last = f"layers.{depth}.", "layers.0."
+        head = {last + name.removeprefix(before): array for name, array in arrays.items() if name.startswith(before)}
+        alone = config.model_copy(update={"hidden": (), "layer_norm": False})
+        self._head: Policy = NoisyQ(head, alone, actions, rng) if config.noisy else NumpyQ(head, alone, actions)
+
+    def step(self, observations: Arrays, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Q-values (n, actions) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
+        x = self._hidden(observations[VECTOR])
+        state = lstm_step(x, state, self._inputs, self._recurrent, self._bias)
+        return self._head.many({VECTOR: state[:, : state.shape[1] // 2]}), state
+
+
+def _hidden(arrays: Arrays, config: DQNConfig, rng: np.random.Generator | None) -> Callable[[np.ndarray], np.ndarray]:
+    """What comes before the LSTM: (n, features) -> (n, width)."""
+    depth, norms = len(config.hidden), norms_of(arrays, config)
+    if config.noisy:
+        noisy = [NoisyDense(arrays, f"layers.{i}", rng) for i in range(depth)]
+        return lambda x: noisy_forward(x, noisy, norms)
+    layers = [(arrays[f"layers.{i}.weight"].T, arrays[f"layers.{i}.bias"]) for i in range(depth)]
+    return lambda x: dense_forward(x, layers, norms)

@@ -1,0 +1,53 @@
+"""The Q-networks in torch, for clients that observe images, and for networks of third parties."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from soulsai_core import Arrays, Features
+from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.networks.heads import make_head
+from soulsai_dqn.networks.layers import draw_noise
+from soulsai_dqn.networks.q_network import QNetwork
+from soulsai_dqn.networks.recurrent import RecurrentQNetwork, make_network
+
+
+class TorchQ:
+    """Q-values of any network; those of a recurrent one a `step` at a time.
+
+    Args:
+        arrays: as `QNetwork` and `RecurrentQNetwork` name them.
+        rng: for the noise of noisy layers; None acts without it.
+    """
+
+    def __init__(
+        self, arrays: Arrays, config: DQNConfig, features: Features, actions: int, rng: np.random.Generator | None
+    ) -> None:
+        torch.set_num_threads(config.threads)
+        self._head = make_head(config)
+        self._network: QNetwork = make_network(config, features, actions, self._head.atoms, torch.Generator()).eval()
+        self._noise = None if rng is None else torch.Generator().manual_seed(int(rng.integers(2**31)))
+        self._network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+
+    def one(self, observations: Arrays) -> np.ndarray:
+        """Q-values (actions,) for name -> (1, *shape)."""
+        return self.many(observations)[0]
+
+    @torch.no_grad()
+    def many(self, observations: Arrays) -> np.ndarray:
+        """Q-values (n, actions) for name -> (n, *shape)."""
+        return self._head.values(self._network(self._seen(observations))).numpy()
+
+    @torch.no_grad()
+    def step(self, observations: Arrays, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Q-values (n, actions) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
+        assert isinstance(self._network, RecurrentQNetwork)
+        atoms, after = self._network.step(self._seen(observations), torch.tensor(state))
+        return self._head.values(atoms).numpy(), after.numpy()
+
+    def _seen(self, observations: Arrays) -> dict[str, torch.Tensor]:
+        """As tensors, to a network with another noise."""
+        if self._noise is not None:
+            draw_noise(self._network, self._noise)
+        return {name: torch.tensor(np.ascontiguousarray(array)) for name, array in observations.items()}

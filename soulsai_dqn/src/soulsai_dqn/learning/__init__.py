@@ -1,0 +1,1 @@
+"""The node's half: how the networks are trained."""

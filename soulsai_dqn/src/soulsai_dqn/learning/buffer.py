@@ -1,0 +1,55 @@
+"""The replay buffer that the settings ask for, and what of the steps lies in it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from soulsai_core import IMAGE, EnvSpec, Features, StepBatch, step_columns
+from soulsai_core.replay import PriorityOptions, Reading, Replay, Sequences, Stacks
+from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.learning.trainer import chosen_device
+from soulsai_dqn.networks.rescaling import rescaled, unrescaled
+from soulsai_dqn.spaces import own_columns
+
+
+def make_replay(config: DQNConfig, spec: EnvSpec, features: Features) -> Replay:
+    """The configured replay buffer: of features, actions, rewards and what else a step has."""
+    stored = {name: part for name, part in own_columns(config, spec).items() if part.sparse}
+    of_steps = step_columns(spec, stored, np.inf)
+    columns = features.columns() | {name: part for name, part in of_steps.items() if name not in spec.observations}
+    observed = [*features.columns(), *(["mask"] if spec.masked else [])]
+    device, priorities = config.replay_device, config.prioritized
+    return Replay(
+        config.buffer_size,
+        columns,
+        observed,
+        reading=_reading(config),
+        priorities=None if priorities is None else PriorityOptions(priorities.alpha, priorities.epsilon),
+        first_error=partial(one_step_errors, rescaling=config.value_rescaling),
+        device=None if device is None else str(chosen_device(device, "replay_device")),
+    )
+
+
+def _reading(config: DQNConfig) -> Reading | None:
+    stacks = None if config.frame_stack is None else Stacks(config.frame_stack, IMAGE)
+    r = config.recurrent
+    return stacks if r is None else Sequences(r.burn_in, r.length, config.longest_n, r.width, r.eta, stacks)
+
+
+def readable(steps: StepBatch, features: Features, config: DQNConfig) -> StepBatch:
+    """The same steps with features of what was observed, and rewards as they are learned from."""
+    rewards = steps.columns["reward"] * np.float32(config.reward_scale)
+    if config.reward_clip is not None:
+        rewards = rewards.clip(-config.reward_clip, config.reward_clip)
+    columns = {**steps.columns, **features.of(steps.columns), "reward": rewards}
+    after = {**steps.after, **features.of(steps.after)} if steps.after_rows else steps.after
+    return steps.with_columns(columns, after)
+
+
+def one_step_errors(
+    value: np.ndarray, reward: np.ndarray, discount: np.ndarray, best: np.ndarray, rescaling: float | None
+) -> np.ndarray:
+    """Absolute TD errors (n,) by what actors valued the action (n,) and the best one that followed (n,)."""
+    return np.abs(rescaled(reward + discount * unrescaled(best, rescaling), rescaling) - value)

@@ -1,0 +1,105 @@
+"""Two ways to the gradient of the Q-learning loss: autograd for any network, and one written out for dense ones.
+
+Both leave the gradient in the parameters' `.grad` and agree to rounding; the second takes about half the time, because
+for networks this small most of autograd's time is its own bookkeeping.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from soulsai_dqn.learning.dense_gradient import DensePass
+from soulsai_dqn.learning.targets import bootstrap_actions, of_action
+from soulsai_dqn.networks.heads import Head
+from soulsai_dqn.networks.q_network import QNetwork
+
+Batch = Mapping[str, Tensor]
+"""A minibatch of n: the columns of DQN's samples as tensors, and "weight" (n,) where the draw was not uniform."""
+
+
+class Outcome(NamedTuple):
+    """Of one minibatch of n: atoms (n, K) of the actions taken, and their targets (n, K)."""
+
+    chosen: Tensor
+    target: Tensor
+
+
+class Gradient(ABC):
+    """Sets the gradient of the mean loss over a minibatch."""
+
+    @abstractmethod
+    def __call__(self, batch: Batch) -> Outcome:
+        """Set it in every parameter's `.grad`."""
+
+
+def observed(batch: Batch, prefix: str = "") -> dict[str, Tensor]:
+    """The observations of a minibatch; with the prefix "next_" those to bootstrap from."""
+    return {name: batch[prefix + name] for name in ("observation", "image") if prefix + name in batch}
+
+
+class AutogradGradient(Gradient):
+    """For any pair of networks.
+
+    Args:
+        double: the online network chooses the bootstrap action, else the target network does.
+    """
+
+    def __init__(self, network: QNetwork, target: QNetwork, head: Head, *, double: bool) -> None:
+        self._network, self._target, self._head, self._double = network, target, head, double
+
+    def __call__(self, batch: Batch) -> Outcome:
+        target = self._targets(batch)
+        chosen = of_action(self._network(observed(batch)), batch["action"].long().unsqueeze(1))
+        loss = self._head.loss(chosen, target)
+        for parameter in self._network.parameters():
+            if parameter.grad is not None:
+                parameter.grad.zero_()
+        (loss * batch["weight"] if "weight" in batch else loss).mean().backward()
+        return Outcome(chosen.detach(), target)
+
+    @torch.no_grad()
+    def _targets(self, batch: Batch) -> Tensor:
+        following = observed(batch, "next_")
+        atoms = self._target(following)
+        chooser = self._network(following) if self._double else atoms
+        best = bootstrap_actions(self._head.values(chooser), batch.get("next_mask"))
+        return self._head.target(batch["reward"], batch["discount"], of_action(atoms, best))
+
+
+class DenseGradient(Gradient):
+    """For a pair of networks of dense layers alone, on the CPU; minibatches of one size only.
+
+    Args: as AutogradGradient's, and
+        batch_size: transitions in a minibatch.
+    """
+
+    def __init__(self, network: QNetwork, target: QNetwork, head: Head, *, batch_size: int, double: bool) -> None:
+        self._n, self._head, self._double = batch_size, head, double
+        rows = 2 * batch_size if double else batch_size
+        self._inputs = torch.empty(rows, network.inputs)
+        self._online = DensePass(network, rows, batch_size)
+        self._bootstrap = DensePass(target, batch_size, 0)
+
+    @torch.no_grad()
+    def __call__(self, batch: Batch) -> Outcome:
+        n, head, action = self._n, self._head, batch["action"].long().unsqueeze(1)
+        following, mask = batch["next_observation"], batch.get("next_mask")
+        atoms = self._bootstrap.atoms(self._bootstrap.hidden(following))
+        self._inputs[:n] = batch["observation"]
+        if self._double:  # one pass over both observations
+            self._inputs[n:] = following
+        hidden = self._online.hidden(self._inputs)
+        chooser = self._online.preferences(hidden[n:], head) if self._double else head.values(atoms)
+        best = of_action(atoms, bootstrap_actions(chooser, mask))
+        target = head.target(batch["reward"], batch["discount"], best)
+        chosen = of_action(self._online.atoms(hidden[:n]), action)
+        slope = head.slope(chosen, target).div_(n)
+        if "weight" in batch:
+            slope *= batch["weight"].unsqueeze(1)
+        self._online.backward(self._inputs[:n], action, slope)
+        return Outcome(chosen, target)

@@ -1,0 +1,208 @@
+"""DQN's server half."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from soulsai_core import (
+    VECTOR,
+    Arrays,
+    CheckpointError,
+    EnvSpec,
+    Features,
+    Learner,
+    RunningMoments,
+    State,
+    StepBatch,
+    normalized,
+)
+from soulsai_core.replay import Draw
+from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.learning.buffer import make_replay, readable
+from soulsai_dqn.learning.gradients import Outcome
+from soulsai_dqn.learning.trainer import Trainer
+from soulsai_dqn.schedules import linear, scheduled
+from soulsai_dqn.spaces import CLIP, MEAN, SCALE, number_of_actions
+
+log = logging.getLogger(__name__)
+
+_DRAW = 32
+_DRAWN_BYTES = {"cpu": 2**26, "cuda": 2**29}
+
+
+class DQNLearner(Learner):
+    """Keeps steps, and makes `replay_ratio` gradient steps for each on what it draws of them: transitions, or sequences
+    for a network with memory."""
+
+    def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
+        self._config, self._rng = config, rng
+        actions, self._features = number_of_actions(spec), Features(spec, config.frame_stack)
+        self._replay = make_replay(config, spec, self._features)
+        self._trainer = Trainer(config, self._features, actions, int(rng.integers(2**31)))
+        normalize = config.normalize and self._features.size
+        self._moments = RunningMoments((self._features.size,)) if normalize else None
+        self._owed = 0.0
+        self._rows = 0
+
+    def started(self, *, resumed: bool) -> None:
+        torch.set_num_threads(self._config.threads)
+        torch.set_flush_denormal(True)  # dead units decay into denormal numbers, which are many times as slow
+        size, rows = self._replay.bytes / 2**20, self._replay.capacity
+        where = "main memory" if self._config.replay_device is None else f"the memory of {self._config.replay_device}"
+        log.info("The replay buffer takes %.0f MB of %s once its %d steps are there.", size, where, rows)
+
+    def stopped(self) -> None:
+        torch.set_flush_denormal(False)
+
+    # -- steps
+
+    def add(self, steps: StepBatch, client: str) -> None:
+        kept = self._remember(steps, client)
+        self._rows += len(steps)
+        if self._moments is not None:
+            self._moments.update(kept.columns[VECTOR])
+
+    def restore(self, steps: StepBatch, client: str) -> None:
+        self._remember(steps, client)
+
+    def reach(self) -> int:
+        return self._config.buffer_size
+
+    def _remember(self, steps: StepBatch, client: str) -> StepBatch:
+        kept = readable(steps, self._features, self._config)
+        self._replay.append(kept, client, scheduled(self._config.gamma, self._done))
+        return kept
+
+    def clients_changed(self, clients: frozenset[str]) -> None:
+        self._replay.forget(clients)
+
+    # -- iterations
+
+    def ready(self) -> bool | None:
+        enough = self._replay.rows >= self._config.learning_starts and len(self._replay) > 0
+        return None if enough else False
+
+    @property
+    def _done(self) -> dict[str, int]:
+        """What schedules follow."""
+        trainer = self._trainer
+        return {
+            "env_steps": self._rows,
+            "gradient_steps": trainer.steps,
+            "gradient_steps_after_reset": trainer.steps_after_reset,
+        }
+
+    def update(self) -> Mapping[str, float]:
+        self._owed += self._config.update_every * self._config.replay_ratio
+        steps = int(self._owed)
+        self._owed -= steps
+        outcome: Outcome | None = None
+        while steps:
+            count = min(self._together, steps, self._trainer.steps_until_reset)
+            outcome = self._train(count)
+            steps -= count
+            if self._trainer.reset_due:
+                self._trainer.reset()
+                steps += self._config.resets.recovery
+        self._trainer.iterated()
+        return self._report(outcome)
+
+    @property
+    def _together(self) -> int:
+        """Minibatches that are drawn together: many, but of images only what memory has room for."""
+        room = _DRAWN_BYTES[self._replay.device_type]
+        return min(max(room // (self._config.batch_size * self._replay.drawn_bytes), 1), _DRAW)
+
+    def _train(self, steps: int) -> Outcome:
+        """Make gradient steps on minibatches that are drawn together; returns what came of the last."""
+        draw = self._draw(steps)
+        errors = []
+        for batch in _minibatches(draw, self._trainer.device):
+            outcome = self._trainer.step(batch)
+            if self._config.prioritized is not None:
+                errors.append(self._trainer.errors(outcome, batch))
+        if errors:
+            self._replay.update(draw, torch.stack(errors).cpu().numpy())
+        return outcome
+
+    def _draw(self, batches: int) -> Draw:
+        config, done = self._config, self._done
+        n_step, gamma = round(scheduled(config.n_step, done)), scheduled(config.gamma, done)
+        p = config.prioritized
+        beta = 1.0 if p is None else linear(p.beta_start, p.beta_end, p.beta_steps, self._rows)
+        draw = self._replay.draw(self._rng, batches, config.batch_size, n_step=n_step, gamma=gamma, beta=beta)
+        if self._moments is not None:  # by what is known now
+            for name in draw.columns.keys() & {VECTOR, f"next_{VECTOR}"}:
+                draw.columns[name] = normalized(draw.columns[name], *self._moments.scales(), CLIP)
+        return draw
+
+    def _report(self, last: Outcome | None) -> dict[str, float]:
+        """Numbers of the iteration; loss and Q-value are those of its last minibatch."""
+        report = {"gradient_steps": float(self._trainer.steps), "replay_size": float(len(self._replay))}
+        if last is not None:
+            head = self._trainer.head
+            report["loss"] = float(head.loss(last.chosen.flatten(0, -2), last.target.flatten(0, -2)).mean())
+            report["q_value"] = float(head.values(last.chosen).mean())
+        return report
+
+    # -- weights and state
+
+    def weights(self) -> Arrays:
+        return self._with_moments(self._trainer.weights())
+
+    def evaluation_weights(self) -> Arrays:
+        return self._with_moments(self._trainer.evaluation_weights())
+
+    def _with_moments(self, weights: Arrays) -> Arrays:
+        if self._moments is None:
+            return weights
+        return weights | dict(zip((MEAN, SCALE), self._moments.scales(), strict=True))
+
+    def save(self, *, buffer: bool) -> State:
+        arrays = self._trainer.save()
+        if self._moments is not None:
+            arrays["moments"] = self._moments.save()
+        if buffer:
+            arrays["replay"] = self._replay.save()
+        values = {
+            "owed": self._owed,
+            "rows": self._rows,
+            "gradient_steps": self._trainer.steps,
+            "averaged": self._trainer.averaged,
+            "rng": self._rng.bit_generator.state,
+        }
+        return State(arrays, values)
+
+    def load(self, state: State) -> None:
+        try:
+            steps, averaged = int(state.values["gradient_steps"]), int(state.values.get("averaged", 0))
+            self._trainer.load(state.arrays, steps, averaged)
+            if self._moments is not None:
+                self._moments.load(state.arrays["moments"])
+            self._owed, self._rows = float(state.values["owed"]), int(state.values["rows"])
+            self._rng.bit_generator.state = state.values["rng"]
+        except KeyError as error:
+            raise CheckpointError(f"This checkpoint is not one of DQN: it has no {error}.") from error
+        except (ValueError, TypeError) as error:
+            raise CheckpointError(f"This checkpoint is not one of DQN with these settings: {error}.") from error
+        if "replay" in state.arrays:
+            self._replay.load(state.arrays["replay"])
+
+
+def _minibatches(draw: Draw, device: torch.device) -> Iterator[dict[str, Tensor]]:
+    """One after the other, as tensors on the device; moved there all at once."""
+    columns = {name: _moved(torch.as_tensor(column), device).unbind(0) for name, column in draw.columns.items()}
+    for row in range(len(draw.slots)):
+        yield {name: column[row] for name, column in columns.items()}
+
+
+def _moved(column: Tensor, device: torch.device) -> Tensor:
+    """On the device; through pinned memory where it comes from elsewhere, so that the copy delays nothing."""
+    if column.device.type == "cpu" and device.type == "cuda":
+        return column.pin_memory().to(device, non_blocking=True)
+    return column.to(device)

@@ -1,0 +1,222 @@
+"""PPO's server half."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from soulsai_core import (
+    DURATION,
+    REWARD,
+    VECTOR,
+    Arrays,
+    CheckpointError,
+    EnvSpec,
+    Features,
+    Learner,
+    RunningMoments,
+    State,
+    StepBatch,
+    normalized,
+)
+from soulsai_ppo.config import PPOConfig
+from soulsai_ppo.learning.trainer import Trainer
+from soulsai_ppo.networks.distributions import distribution_for
+from soulsai_ppo.networks.mlp import NumpyModel
+from soulsai_ppo.networks.model import Model
+from soulsai_ppo.networks.parameters import INVERSE, MEAN, Shapes, initialize, shapes_of
+from soulsai_ppo.rollouts.columns import LEARNED
+from soulsai_ppo.rollouts.experience import Experience, joined
+from soulsai_ppo.rollouts.normalization import RewardScaler
+from soulsai_ppo.rollouts.rounds import Rounds
+
+log = logging.getLogger(__name__)
+
+_TELL_AFTER = 5.0
+_MOST_ENVIRONMENTS = 1024
+"""Of one client: the last step may make so many more rows than it was asked for."""
+
+
+class PPOLearner(Learner):
+    """Gathers a rollout of each client, all played with the same weights, then makes an iteration of them.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        config: PPOConfig,
+        spec: EnvSpec,
+        rng: np.random.Generator,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        distribution = distribution_for(spec, config)
+        self._config = config
+        self._rng = rng
+        self._clock = clock
+        self._observations = frozenset(spec.observations)
+        self._features = Features(spec)
+        self._model = make_model(shapes_of(config, self._features, distribution), self._features, config)
+        initialize(self._model.parameters.views, config, rng)
+        self._trainer = Trainer(self._model, distribution, config, rng)
+        self._observed = RunningMoments((self._features.size,))
+        self._rewards = RewardScaler(config.reward_clip)
+        most = config.rollout + _MOST_ENVIRONMENTS
+        self._rounds = Rounds(config.required_clients, config.round_timeout_s, clock, most)
+        self._steps = 0
+        self._restarts = 0
+        self._players = config.clients
+        self._report: dict[str, float] = {}
+        self._threads: threadpool_limits | None = None
+        self._lost = False
+        self._alone_since: float | None = None
+
+    # -- rounds
+
+    def started(self, *, resumed: bool) -> None:
+        self._threads = threadpool_limits(self._config.threads)  # numpy's own choice, all cores, is many times as slow
+        self._rounds.begin()
+
+    def stopped(self) -> None:
+        if self._threads is not None:
+            self._threads.restore_original_limits()
+
+    def clients_changed(self, clients: frozenset[str]) -> None:
+        self._lost = self._lost or bool(self._rounds.present - clients)
+        self._rounds.clients_changed(clients)
+
+    def add(self, steps: StepBatch, client: str) -> None:
+        self._rounds.add(steps, client)
+
+    def quota(self) -> int:
+        return math.ceil(self._config.rollout / self._players)
+
+    def ready(self) -> bool:
+        self._tell_of_missing()
+        return self._rounds.complete or self._rounds.stalled
+
+    def finished(self) -> str | None:
+        if self._lost and self._config.on_lost_client == "stop":
+            return "a client was lost, and algorithm.config.on_lost_client is stop"
+        return None
+
+    def _tell_of_missing(self) -> None:
+        """Somebody who waits in front of a silent training should know for what."""
+        missing = self._rounds.missing
+        if not missing:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = self._clock()
+        elif self._clock() - self._alone_since > _TELL_AFTER:
+            self._alone_since = math.inf
+            log.warning(
+                "Waiting for %d more client%s: a round needs %d, there now: %d. Start another one, or set "
+                "algorithm.config.clients, or algorithm.config.on_lost_client to continue.",
+                missing, "" if missing == 1 else "s", self._config.required_clients, len(self._rounds.present),
+            )  # fmt: skip
+
+    # -- updates
+
+    def update(self) -> Mapping[str, float]:
+        if self._rounds.complete:
+            self._report = self._report | self._learn()
+        else:
+            self._restarts += 1
+            log.warning(
+                "Samples were lost, or a client is stuck: the round is begun anew. %d rollouts are complete and stay.",
+                self._rounds.completed,
+            )
+        self._rounds.begin()
+        self._players = max(len(self._rounds.expected), self._config.required_clients)
+        return {**self._report, "rounds_restarted": float(self._restarts)}
+
+    def _learn(self) -> dict[str, float]:
+        report = {"rollout_seconds": self._rounds.seconds, "waited_seconds": self._rounds.waited_seconds}
+        rollouts = self._rounds.take()
+        experience = joined(rollouts)
+        learned = len(experience)
+        if learned:  # clients may have left all their rows out
+            report |= self._train(experience)
+        self._steps += learned
+        return report | {"round_clients": float(len(rollouts)), "round_steps": float(learned)}
+
+    def _train(self, experience: Experience) -> dict[str, float]:
+        """Scale rewards, and observations as the actors did, and train. The moments of observations take the round in
+        only afterwards, so that the update sees what the actors saw."""
+        config = self._config
+        rows = {name: column for name, column in experience.rows.items() if name not in self._observations}
+        rows |= {n: np.ascontiguousarray(column) for n, column in self._features.of(experience.rows).items()}
+        experience = Experience(rows, experience.firsts, experience.owners)
+        discount = config.gamma ** rows.get(DURATION, np.ones(len(rows[REWARD]))).astype(np.float64)
+        if config.normalize_rewards:
+            rows[REWARD] = self._rewards.scale(experience, discount)
+        if not config.normalize_observations or VECTOR not in rows:
+            return self._trainer.train(experience, discount, self._progress())
+        seen = rows[VECTOR]
+        rows[VECTOR] = normalized(seen, *self._observed.scales(), config.observation_clip)
+        report = self._trainer.train(experience, discount, self._progress())
+        self._observed.update(seen[rows[LEARNED]])
+        return report
+
+    def _progress(self) -> float:
+        return 0.0 if self._config.anneal_steps is None else min(self._steps / self._config.anneal_steps, 1.0)
+
+    # -- what leaves and comes back
+
+    def weights(self) -> Arrays:
+        arrays = self._model.parameters.copy()
+        if self._config.normalize_observations:
+            arrays[MEAN], arrays[INVERSE] = self._observed.scales()
+        return arrays
+
+    def save(self, *, buffer: bool) -> State:
+        moments, returns = self._rewards.save()
+        arrays = {
+            "network": self._model.parameters.copy(),
+            "optimizer": self._trainer.adam.save(),
+            "observations": self._observed.save(),
+            "rewards": moments,
+        }
+        values = {
+            "steps": self._steps,
+            "restarts": self._restarts,
+            "players": self._players,
+            "report": self._report,
+            "returns": returns,
+            "rng": self._rng.bit_generator.state,
+        }
+        if buffer:
+            rollouts = self._rounds.save()
+            arrays |= {f"rollout-{index}": rows for index, rows in enumerate(rollouts.values())}
+            values["rollouts"] = list(rollouts)
+        return State(arrays, values)
+
+    def load(self, state: State) -> None:
+        try:
+            self._model.parameters.load(state.arrays["network"])
+            self._trainer.adam.load(state.arrays["optimizer"])
+            self._observed.load(state.arrays["observations"])
+            self._rewards.load(state.arrays["rewards"], state.values["returns"])
+            self._steps, self._restarts = int(state.values["steps"]), int(state.values["restarts"])
+            self._players = int(state.values["players"])
+            self._report = {str(name): float(value) for name, value in state.values["report"].items()}
+            self._rng.bit_generator.state = state.values["rng"]
+            clients = state.values.get("rollouts", [])
+            self._rounds.load({client: state.arrays[f"rollout-{index}"] for index, client in enumerate(clients)})
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise CheckpointError(f"This checkpoint is not one of PPO with these settings: {error}") from error
+
+
+def make_model(shapes: Shapes, features: Features, config: PPOConfig) -> Model:
+    """The model that fits: torch is imported only for images and LSTMs."""
+    if features.image is None and config.lstm is None:
+        return NumpyModel(shapes, config.activation)
+    from soulsai_ppo.networks.torch_networks import TorchModel
+
+    return TorchModel(shapes, features, config)

@@ -1,0 +1,48 @@
+"""How the rows of a round are dealt out to gradient steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from soulsai_core import IMAGE, VECTOR, Arrays
+from soulsai_ppo.rollouts.columns import BEGINS, LEARNED, START, STATE
+
+INPUTS = (VECTOR, IMAGE, STATE, START)
+"""Columns that networks see."""
+
+Minibatch = tuple[Arrays, np.ndarray | None]
+"""Columns of the rows to learn from; with an LSTM also the length of each sequence, of all of whose rows there are
+INPUTS, and "learned"."""
+
+
+def shuffled_rows(columns: Arrays, size: int, rng: np.random.Generator) -> Iterator[Minibatch]:
+    """All rows to learn from once, in minibatches of `size` or nearly so: they differ by one row at most."""
+    learned = np.flatnonzero(columns[LEARNED])
+    order = learned[rng.permutation(len(learned))]
+    columns = {name: column[order] for name, column in columns.items()}
+    count = max(round(len(order) / size), 1)
+    edges = np.linspace(0, len(order), count + 1).round().astype(int).tolist()
+    for start, end in pairwise(edges):
+        yield {name: column[start:end] for name, column in columns.items()}, None
+
+
+def sequence_lengths(rows: Arrays) -> np.ndarray:
+    """int64 (sequences,), rows of each one [35]."""
+    return np.diff(np.append(np.flatnonzero(rows[BEGINS]), len(rows[BEGINS])))
+
+
+def shuffled_sequences(
+    columns: Arrays, lengths: np.ndarray, size: int, rng: np.random.Generator
+) -> Iterator[Minibatch]:
+    """All sequences with rows to learn from once, in minibatches of about `size` such rows."""
+    learned, firsts = columns[LEARNED], np.cumsum(lengths) - lengths
+    chosen = np.flatnonzero(np.logical_or.reduceat(learned, firsts))
+    count = min(max(round(int(np.count_nonzero(learned)) / size), 1), len(chosen))
+    for part in np.array_split(chosen[rng.permutation(len(chosen))], count):
+        rows = np.concatenate([np.arange(firsts[i], firsts[i] + lengths[i]) for i in part])
+        own = rows[learned[rows]]
+        seen = (*INPUTS, LEARNED)
+        yield {name: column[rows if name in seen else own] for name, column in columns.items()}, lengths[part]

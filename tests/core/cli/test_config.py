@@ -1,0 +1,187 @@
+"""The command line: help at once, errors as sentences, and the two commands about settings and plugins."""
+
+import subprocess
+import sys
+import types
+
+import pytest
+import yaml
+
+from soulsai_core.cli import client_main, main, menu
+from soulsai_core.cli.plugins import plain_lines
+from soulsai_core.errors import SoulsAIError
+
+HEAVY = {"numpy", "torch", "redis", "pydantic", "gymnasium", "stevedore", "yaml", "rich", "msgspec", "pluggy"}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def installed(catalog, monkeypatch):
+    """The commands find the fakes in place of what is installed."""
+    monkeypatch.setattr("soulsai_core.plugins.catalog.Catalog", lambda: catalog)
+
+
+def run(capsys, *arguments):
+    code = main(arguments)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["config", "show", "--help"], *([command.name, "--help"] for command in menu.COMMANDS)]
+)
+def test_help_imports_nothing_heavy(arguments):
+    script = f"""
+import sys
+from soulsai_core.cli import main
+try:
+    main({arguments})
+except SystemExit as done:
+    print("MODULES", done.code, *sys.modules)
+"""
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert output.startswith("usage: soulsai")
+    code, *modules = output.partition("MODULES ")[2].split()
+    assert code == "0"
+    assert not HEAVY & set(modules)
+
+
+def test_help_lists_every_command(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    output = capsys.readouterr().out
+    assert all(command.name in output for command in menu.COMMANDS)
+
+
+def test_the_module_can_be_run_like_the_command():
+    done = subprocess.run([sys.executable, "-m", "soulsai_core", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()[0]) == (0, "soulsai-core")
+
+
+def test_without_a_command_the_help_is_shown_and_the_code_is_2(capsys):
+    code, _, err = run(capsys)
+    assert code == 2
+    assert err.startswith("usage: soulsai")
+
+
+def fake_command(monkeypatch, run):
+    module = types.SimpleNamespace(add_arguments=lambda parser: parser.add_argument("--steps", type=int), run=run)
+    monkeypatch.setitem(sys.modules, "soulsai_core.cli.client", module)
+
+
+def test_a_command_gets_its_own_arguments_and_its_code_is_returned(monkeypatch):
+    fake_command(monkeypatch, lambda args: args.steps)
+    assert main(["client", "--steps", "3"]) == 3
+
+
+def test_soulsai_client_is_the_client_command(monkeypatch):
+    fake_command(monkeypatch, lambda args: args.steps)
+    monkeypatch.setattr(sys, "argv", ["soulsai-client", "--steps", "4"])
+    assert client_main() == 4
+
+
+def test_an_error_of_ours_is_one_sentence_on_stderr_and_code_2(monkeypatch, capsys):
+    def fail(args):
+        raise SoulsAIError("The server is away.")
+
+    fake_command(monkeypatch, fail)
+    assert run(capsys, "client") == (2, "", "soulsai: The server is away.\n")
+
+
+def test_an_error_that_nobody_meant_keeps_its_traceback(monkeypatch):
+    def fail(args):
+        raise ZeroDivisionError
+
+    fake_command(monkeypatch, fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["client"])
+
+
+def test_an_interrupt_ends_quietly(monkeypatch, capsys):
+    def interrupt(args):
+        raise KeyboardInterrupt
+
+    fake_command(monkeypatch, interrupt)
+    assert run(capsys, "client") == (130, "", "")
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    script = "import sys; from soulsai_core.cli import main; sys.exit(main(['plugins']))"
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    with process.stderr:
+        assert process.stderr.read() == b""
+    assert process.wait() == 0
+
+
+def test_the_default_file_is_printed_and_accepted_back(installed, here, capsys):
+    code, out, _ = run(capsys, "config", "default")
+    assert code == 0
+    (here / "config_d.yaml").write_text(out)
+    assert run(capsys, "config", "check")[0] == 0
+
+
+def test_the_default_file_ignores_the_settings_in_force(installed, here, capsys):
+    (here / "config.yaml").write_text("run: {name: mine}")
+    assert yaml.safe_load(run(capsys, "config", "default")[1])["run"]["name"] == "main"
+
+
+def test_the_settings_in_force_are_shown_without_secrets(installed, here, capsys):
+    (here / "config.yaml").write_text("algorithm: {config: {api_key: hush, lr: 0.25}}")
+    code, out, _ = run(capsys, "config", "show", "--set", "run.name=mine", "--seed", "3")
+    shown = yaml.safe_load(out)
+    assert (code, shown["run"]["name"], shown["run"]["seed"]) == (0, "mine", 3)
+    assert shown["algorithm"]["config"]["lr"] == 0.25
+    assert "hush" not in out
+
+
+def test_a_check_says_ok_in_one_line_with_where_the_settings_came_from(installed, here, capsys):
+    (here / "mine.yaml").write_text("connectors: [{name: json_file}]")
+    code, out, _ = run(capsys, "config", "check", "--config", "mine.yaml", "--set", "run.seed=1")
+    assert (code, out) == (0, "OK: dqn on gymnasium, json_file; from mine.yaml, --set.\n")
+
+
+def test_a_check_without_any_layer_says_so(installed, capsys):
+    assert run(capsys, "config", "check")[1] == "OK: dqn on gymnasium, no connectors; from the defaults alone.\n"
+
+
+@pytest.mark.parametrize("override", ["algorithm.config.lr=0", "run.sed=1", "algorithm.name=sac"])
+def test_a_check_of_wrong_settings_says_what_is_wrong_and_its_code_is_2(installed, capsys, override):
+    code, out, err = run(capsys, "config", "check", "--set", override)
+    assert (code, out) == (2, "")
+    assert err.startswith("soulsai: ")
+    assert len(err.splitlines()) == 1
+
+
+def test_the_schema_is_printed_as_json(installed, capsys):
+    code, out, _ = run(capsys, "config", "schema")
+    assert code == 0
+    assert yaml.safe_load(out)["properties"]["algorithm"]["anyOf"]
+
+
+def test_plugins_are_listed_with_their_errors_in_a_pipe(installed, shelf, capsys):
+    shelf.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
+    code, out, _ = run(capsys, "plugins")
+    lines = {line.split()[1]: line for line in out.splitlines()}
+    assert code == 0
+    assert lines["dqn"].split() == ["soulsai.algorithms", "dqn", "soulsai-dqn", "1.2", "yes"]
+    assert "nothing_of_that_name" in lines["broken"]
+
+
+def test_plugins_are_listed_as_a_table_in_a_terminal(installed, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert "┃" in run(capsys, "plugins")[1]
+
+
+def test_a_machine_without_plugins_is_told_what_to_install(shelf, capsys, monkeypatch):
+    monkeypatch.setattr("soulsai_core.plugins.catalog.Catalog", lambda: shelf.catalog())
+    assert "pip install soulsai-dqn" in run(capsys, "plugins")[1]
+
+
+def test_columns_are_padded_to_the_widest_cell():
+    assert plain_lines([("a", "bcd", "e"), ("fgh", "i", "")]) == ["a    bcd  e", "fgh  i"]

@@ -1,0 +1,251 @@
+"""An environment in a process of its own: the same as here, and what hangs or crashes there is noticed here."""
+
+import multiprocessing
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from soulsai_core.environments.gym.config import Config
+from soulsai_core.environments.gym.plugin import plugin
+from soulsai_core.environments.isolation import IsolatedEnvironment, installed
+from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, PluginError
+from soulsai_core.testing.environment import EnvironmentContract
+
+PATIENCE = 60
+MISBEHAVING = """
+import os, pathlib, time
+from functools import partial
+import numpy as np
+from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, PluginError
+from soulsai_core.messages import ArraySpec, Discrete, EnvSpec
+from soulsai_core.testing.scripted import ScriptedEnvironment
+
+SPEC = EnvSpec("Toy-v0", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
+LARGE = EnvSpec("Large-v0", {"observation": ArraySpec((1_000_000,), "float32")}, Discrete(2))
+
+class Misbehaving(ScriptedEnvironment):
+    def __init__(self, what, at):
+        super().__init__(LARGE if what.endswith("large.closed") else SPEC, lengths=(50,))
+        self.what, self.at, self.steps = what, at, 0
+        if at == 0:
+            self.misbehave()
+    def step(self, actions):
+        self.steps += 1
+        if self.steps == self.at:
+            self.misbehave()
+        return super().step(actions)
+    def reset(self):
+        if self.what == "hang in reset":
+            time.sleep(1000)
+        return super().reset()
+    def misbehave(self):
+        if self.what == "hang":
+            time.sleep(1000)
+        elif self.what == "exit":
+            os._exit(3)
+        elif self.what == "raise":
+            raise RuntimeError("out of memory")
+        elif self.what == "fail":
+            raise EnvironmentFailure("The game is gone.")
+        elif self.what == "wait":
+            raise EnvironmentNotReady("The game is not running.")
+        elif self.what == "mistake":
+            raise PluginError("It gave no Step.")
+        elif self.what == "mistake that was raised":
+            raise PluginError("It raised KeyError.") from KeyError()
+    def close(self):
+        if self.what.endswith(".closed"):
+            pathlib.Path(self.what).touch()
+        if self.what == "never closes":
+            time.sleep(1000)
+
+def make(what, at=0):
+    return partial(Misbehaving, what, at)
+"""
+ACTION = np.zeros(1, np.int64)
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory):
+    """A function: makes an environment that does something bad at a step, 0 being its start."""
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "misbehaving.py").write_text(MISBEHAVING)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        import misbehaving
+
+        yield misbehaving.make
+
+
+@pytest.fixture
+def isolate(make):
+    """A function: the environment in a process of its own."""
+    environments = []
+
+    def start(what, at=0, step_timeout=PATIENCE, start_timeout=PATIENCE):
+        environments.append(IsolatedEnvironment(make(what, at), step_timeout=step_timeout, start_timeout=start_timeout))
+        return environments[-1]
+
+    yield start
+    for environment in environments:
+        environment.close()
+
+
+def play(environment, steps):
+    environment.reset()
+    for _ in range(steps):
+        environment.step(ACTION)
+
+
+class TestLunarLanderElsewhere(EnvironmentContract):
+    """The contract of environments holds through the process's wall."""
+
+    steps = 150
+
+    @pytest.fixture
+    def plugin(self):
+        return plugin
+
+    @pytest.fixture
+    def config(self):
+        return Config(max_episode_steps=40)
+
+    @pytest.fixture
+    def make(self, plugin, config):
+        made = []
+
+        def isolated(seed):
+            made.append(
+                IsolatedEnvironment(installed(plugin, config, seed), step_timeout=PATIENCE, start_timeout=PATIENCE)
+            )
+            return made[-1]
+
+        yield isolated
+        for environment in made:
+            environment.close()
+
+
+def test_hanging_step_is_ended_at_its_deadline(isolate):
+    environment = isolate("hang", at=3, step_timeout=0.3)
+    with pytest.raises(EnvironmentFailure, match=r"hangs: it did not step within 0\.3 s"):
+        play(environment, 3)
+    assert not environment._process.is_alive()
+    with pytest.raises(EnvironmentFailure):
+        environment.step(ACTION)
+
+
+def test_hanging_reset_is_ended_at_its_deadline_too(isolate):
+    environment = isolate("hang in reset")
+    environment._start_timeout = 0.3
+    with pytest.raises(EnvironmentNotReady, match=r"hangs: it did not reset within 0\.3 s"):
+        environment.reset()
+
+
+def test_hanging_start_is_ended_at_its_deadline(make):
+    with pytest.raises(EnvironmentNotReady, match="did not start within 4 s"):
+        IsolatedEnvironment(make("hang"), step_timeout=PATIENCE, start_timeout=4)
+    assert not [child for child in multiprocessing.active_children() if child.name == "environment"]
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [("exit", "ended with code 3"), ("raise", "RuntimeError: out of memory"), ("fail", "^The game is gone.$")],
+)
+@pytest.mark.parametrize("at", [0, 2])
+def test_crash_and_error_are_told_in_words(isolate, what, at, sentence):
+    with pytest.raises(EnvironmentFailure, match=sentence):
+        play(isolate(what, at), 2)
+
+
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [
+        ("wait", EnvironmentNotReady),
+        ("fail", EnvironmentFailure),
+        ("mistake", PluginError),
+        ("mistake that was raised", EnvironmentFailure),
+    ],
+)
+@pytest.mark.parametrize("at", [0, 2])
+def test_whether_it_may_go_better_later_is_told_too(isolate, what, kind, at):
+    with pytest.raises((EnvironmentFailure, PluginError)) as raised:
+        play(isolate(what, at), 2)
+    assert type(raised.value) is kind
+
+
+def test_reset_after_an_end_may_take_as_long_as_a_start(isolate):
+    environment = isolate("nothing")
+    asked = []
+    receive = environment._receive
+    environment._receive = lambda kind, timeout, what: (asked.append((timeout, what)), receive(kind, timeout, what))[1]
+    environment._step_timeout, environment._start_timeout = 20.0, 40.0
+    step = environment.reset()
+    for _ in range(2):
+        step = environment.step(ACTION)
+    step.terminated = np.array([True])
+    assert asked == [(40.0, "reset"), (20.0, "step"), (20.0, "step")]
+
+
+def test_environment_is_closed_over_there(isolate, tmp_path):
+    mark = tmp_path / "environment.closed"
+    environment = isolate(str(mark))
+    play(environment, 2)
+    environment.close()
+    assert mark.exists() and environment._process.exitcode == 0
+
+
+def test_step_begins_over_there_and_leaves_time_here(isolate):
+    environment = isolate("hang", at=3, step_timeout=0.3)
+    play(environment, 2)
+    environment.step_async(ACTION)
+    assert environment._process.is_alive(), "the step hangs, and we do not"
+    with pytest.raises(EnvironmentFailure, match="hangs"):
+        environment.step_wait()
+
+
+@pytest.mark.parametrize("name", ["environment.closed", "large.closed"])
+def test_environment_is_closed_over_there_though_nobody_waited_for_its_step(isolate, tmp_path, name):
+    """What it answers may be more than the pipe takes."""
+    environment = isolate(str(tmp_path / name))
+    play(environment, 2)
+    environment.step_async(ACTION)
+    environment.close()
+    assert (tmp_path / name).exists() and environment._process.exitcode == 0
+
+
+def test_environment_that_does_not_close_is_ended(isolate, monkeypatch):
+    monkeypatch.setattr("soulsai_core.environments.isolation.environment._FAREWELL", 0.3)
+    environment = isolate("never closes")
+    environment.close()
+    assert not environment._process.is_alive()
+
+
+@pytest.mark.timeout(120)
+def test_hung_environment_does_not_outlive_a_killed_client(tmp_path):
+    (tmp_path / "misbehaving.py").write_text(MISBEHAVING)
+    program = """
+        import sys, threading, numpy as np
+        sys.path.insert(0, sys.argv[1])
+        import misbehaving
+        from soulsai_core.environments.isolation import IsolatedEnvironment
+        if __name__ == "__main__":
+            environment = IsolatedEnvironment(misbehaving.make("hang", 1), step_timeout=600, start_timeout=600)
+            environment.reset()
+            print(environment._process.pid, flush=True)
+            environment.step(np.zeros(1, np.int64))
+    """
+    file = tmp_path / "client.py"
+    file.write_text(textwrap.dedent(program))
+    client = subprocess.Popen([sys.executable, file, tmp_path], stdout=subprocess.PIPE, text=True)
+    child = psutil.Process(int(client.stdout.readline()))
+    client.kill()
+    client.communicate()
+    deadline = time.monotonic() + PATIENCE
+    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE

@@ -1,0 +1,36 @@
+"""When updates are due."""
+
+import pytest
+
+from soulsai_core.node.pacing import UpdatePace
+
+
+def due(pace, ready=None):
+    """How many updates are due at once."""
+    count = 0
+    while pace.due(ready):
+        count += 1
+    return count
+
+
+def test_one_update_is_due_for_each_so_many_rows_and_the_rest_counts_on():
+    pace = UpdatePace(rows_per_iteration=4)
+    made = []
+    for rows in (3, 3, 9, 1):
+        pace.admitted(rows)
+        made.append(due(pace))
+    assert made == [0, 1, 2, 1] and pace.rows == 0
+
+
+def test_rows_from_before_a_resume_count():
+    pace = UpdatePace(4, rows=3)
+    pace.admitted(1)
+    assert due(pace) == 1
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_learner_that_is_asked_decides_by_itself_and_nothing_accumulates(ready):
+    pace = UpdatePace(4)
+    pace.admitted(100)
+    assert pace.due(ready) is ready
+    assert due(pace) == 0

@@ -1,0 +1,147 @@
+"""Plugins are found by name, and one that cannot be used is refused with a sentence that helps."""
+
+import pytest
+
+from soulsai_core.contracts import AlgorithmPlugin, ConnectorPlugin, EnvironmentPlugin
+from soulsai_core.errors import PluginError
+from soulsai_core.plugins.catalog import Catalog
+
+
+def refusal(catalog, name="dqn"):
+    with pytest.raises(PluginError) as caught:
+        catalog.algorithm(name)
+    return str(caught.value)
+
+
+def test_each_kind_of_plugin_is_found_by_its_name(catalog):
+    assert isinstance(catalog.algorithm("dqn"), AlgorithmPlugin)
+    assert isinstance(catalog.environment("gymnasium"), EnvironmentPlugin)
+    assert isinstance(catalog.connector("json_file"), ConnectorPlugin)
+
+
+def test_plugins_that_are_not_chosen_are_never_imported(shelf):
+    chosen = shelf.add("algorithms", "dqn", "soulsai-dqn")
+    other = shelf.add("algorithms", "ppo", "soulsai-ppo")
+    shelf.catalog().algorithm("dqn")
+    assert shelf.imported(chosen)
+    assert not shelf.imported(other)
+
+
+def test_a_broken_plugin_that_is_not_chosen_does_not_matter(shelf):
+    shelf.add("algorithms", "dqn", "soulsai-dqn")
+    shelf.add("algorithms", "broken", "broken", code="import nothing_of_that_name")
+    assert shelf.catalog().algorithm("dqn").name == "dqn"
+
+
+def test_a_missing_plugin_of_ours_is_refused_with_what_is_installed_and_what_to_install(shelf):
+    shelf.add("algorithms", "dqn", "soulsai-dqn")
+    sentence = "There is no algorithm 'ppo' installed. Installed: dqn (soulsai-dqn 1.2). Try: pip install soulsai-ppo"
+    assert refusal(shelf.catalog(), "ppo") == sentence
+
+
+def test_a_slip_in_the_name_suggests_the_nearest_plugin_and_no_download(shelf):
+    shelf.add("algorithms", "rainbow", "soulsai-rainbow")
+    message = refusal(shelf.catalog(), "ranbow")
+    assert message.endswith("Did you mean 'rainbow'?")
+    assert "pip" not in message
+
+
+def test_a_missing_plugin_is_refused_when_nothing_is_installed():
+    assert (
+        refusal(Catalog(lambda group: []), "mine") == "There is no algorithm 'mine' installed. No other is installed."
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import nothing_of_that_name", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+        ("assert False, 'two\\nlines'", "AssertionError: two lines"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("", "AttributeError: module 'shelf_acme_dqn' has no attribute 'plugin'"),
+    ],
+)
+def test_a_plugin_that_cannot_be_imported_is_refused_with_its_distribution_and_reason(shelf, code, reason):
+    shelf.add("algorithms", "dqn", "acme", code=code)
+    assert refusal(shelf.catalog()).startswith(f"The algorithm 'dqn' of acme 1.2 cannot be used: {reason}.")
+
+
+def test_the_original_error_of_an_import_stays_attached_for_a_debugger(shelf):
+    shelf.add("algorithms", "dqn", "acme", code="import nothing_of_that_name")
+    with pytest.raises(PluginError) as caught:
+        shelf.catalog().algorithm("dqn")
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_a_name_that_two_distributions_give_is_refused_naming_both(shelf, between):
+    shelf.add("algorithms", "dqn", "acme")
+    if between:  # duplicates that are not neighbours are easily overlooked
+        shelf.add("algorithms", "other", "beyond")
+    shelf.add("algorithms", "dqn", "zenith")
+    assert "installed more than once, by acme 1.2 and zenith 1.2" in refusal(shelf.catalog())
+    assert not any(map(shelf.imported, shelf.modules))
+
+
+def test_a_class_in_place_of_an_object_is_refused(shelf):
+    code = "from soulsai_core.contracts import AlgorithmPlugin as plugin"
+    shelf.add("algorithms", "dqn", "acme", code=code)
+    assert "names the class AlgorithmPlugin and must name an object" in refusal(shelf.catalog())
+
+
+def test_an_object_of_another_kind_is_refused(shelf):
+    shelf.add("environments", "arena", "acme")
+    shelf.add("algorithms", "dqn", "beyond", target="shelf_acme_arena:plugin")
+    assert "EnvironmentPlugin, which is no AlgorithmPlugin" in refusal(shelf.catalog())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "flaw"),
+    [
+        ("name='dqn', config=BaseModel, api_version=99", "made for api_version 99 and this soulsai-core has 1"),
+        ("name='dnq', config=BaseModel", "calls itself 'dnq'"),
+        ("name='dqn', config={}", "config is no pydantic model class"),
+    ],
+)
+def test_a_plugin_that_does_not_fit_the_contract_is_refused(shelf, arguments, flaw):
+    code = f"""
+    from pydantic import BaseModel
+    from soulsai_core.contracts import AlgorithmPlugin
+    plugin = AlgorithmPlugin({arguments}, sync=None, learner=None, actor=None)
+    """
+    shelf.add("algorithms", "dqn", "acme", code=code)
+    assert flaw in refusal(shelf.catalog())
+
+
+def test_the_listing_shows_everything_installed_and_why_something_cannot_be_used(shelf):
+    shelf.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
+    shelf.add("algorithms", "dqn", "soulsai-dqn")
+    shelf.add("connectors", "json_file", "soulsai-telemetry")
+    broken, dqn, connector = shelf.catalog().listing()
+    assert "nothing_of_that_name" in broken.error
+    assert (dqn.group, dqn.name, dqn.distribution, dqn.version) == ("soulsai.algorithms", "dqn", "soulsai-dqn", "1.2")
+    assert (dqn.error, connector.error) == (None, None)
+
+
+def test_the_listing_shows_both_of_two_that_share_a_name_with_an_error(shelf):
+    shelf.add("algorithms", "dqn", "acme")
+    shelf.add("algorithms", "dqn", "zenith")
+    rows = shelf.catalog().listing()
+    assert [row.distribution for row in rows] == ["acme", "zenith"]
+    assert all("more than once" in row.error for row in rows)
+
+
+def test_only_usable_plugins_count_as_usable(shelf):
+    shelf.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
+    shelf.add("algorithms", "dqn", "soulsai-dqn")
+    assert [plugin.name for plugin in shelf.catalog().usable("algorithm")] == ["dqn"]
+
+
+def test_a_plugin_installed_during_the_process_is_found_and_no_cache_is_written(shelf, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    installed = Catalog()
+    with pytest.raises(PluginError):
+        installed.connector("freshly_installed")
+    shelf.add("connectors", "freshly_installed", "acme")
+    assert installed.connector("freshly_installed").name == "freshly_installed"
+    assert not (tmp_path / "cache").exists()

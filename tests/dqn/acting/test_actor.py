@@ -1,0 +1,245 @@
+"""The actor: what it picks, what it remembers, and what it sends beside the steps."""
+
+import numpy as np
+import pytest
+import torch
+
+from soulsai_core import ArraySpec, Discrete, EnvSpec, Weights
+from soulsai_dqn.acting.actor import DQNActor
+from soulsai_dqn.acting.frames import FrameStacks
+from soulsai_dqn.acting.numpy_policy import NoisyQ
+from soulsai_dqn.config import DQNConfig, EpsilonConfig
+from soulsai_dqn.learning.learner import DQNLearner
+
+
+def config(**changes):
+    return DQNConfig(**{"hidden": (), **changes})
+
+
+GREEDY = config(epsilon=EpsilonConfig(start=0.0, end=0.0))
+RANDOM = config(epsilon=EpsilonConfig(start=1.0, end=1.0))
+PIXELS = EnvSpec("pixels", {"observation": ArraySpec((36, 36), "uint8")}, Discrete(3))
+CNN = {"network": {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}}
+RECURRENT = {"recurrent": {"width": 5, "burn_in": 2, "length": 4, "stride": 3}}
+
+
+def linear(*, iteration=0, env_steps=0):
+    """Weights of a network without hidden layers: action i has the value of feature i."""
+    arrays = {"layers.0.weight": np.eye(3, 4, dtype=np.float32), "layers.0.bias": np.zeros(3, np.float32)}
+    return Weights(iteration, arrays, env_steps)
+
+
+def observe(*rows):
+    return {"observation": np.array(rows, np.float32)}
+
+
+def starting(*flags):
+    return np.array(flags, np.bool_)
+
+
+def acting(settings, spec, rng, *, explore=True, weights=None):
+    actor = DQNActor(settings, spec, rng, explore)
+    actor.load(weights or linear())
+    return actor
+
+
+def chosen(actor, *rows, masks=None):
+    """Actions for these observations of as many environments."""
+    return actor.act(observe(*rows), masks, np.zeros(len(rows), np.bool_))[0].tolist()
+
+
+def untrained(settings, spec):
+    """Weights for an actor with these settings."""
+    return Weights(0, DQNLearner(settings, spec, np.random.default_rng(3)).weights())
+
+
+def test_greedy_actions_follow_the_weights_for_one_and_for_many(spec, rng):
+    actor = acting(GREEDY, spec, rng)
+    rows = [[0, 1, 0, 9], [3, 1, 2, 9], [-3, -2, -1, 9]]
+    assert chosen(actor, *rows) == [1, 0, 2]
+    assert [chosen(actor, row) for row in rows] == [[1], [0], [2]]
+
+
+def test_newer_weights_count_from_the_next_action_on(spec, rng):
+    actor, flipped = acting(GREEDY, spec, rng), linear(iteration=1)
+    flipped.arrays["layers.0.weight"] = -flipped.arrays["layers.0.weight"]
+    actor.load(flipped)
+    assert chosen(actor, [3, 1, 2, 0]) == [1]
+
+
+def test_weights_that_were_prepared_count_once_they_are_loaded(spec, rng):
+    actor, flipped, other = acting(GREEDY, spec, rng), linear(iteration=1), linear(iteration=2)
+    flipped.arrays["layers.0.weight"] = -flipped.arrays["layers.0.weight"]
+    actor.prepare(flipped)
+    assert chosen(actor, [3, 1, 2, 0]) == [0]
+    actor.load(flipped)
+    assert chosen(actor, [3, 1, 2, 0]) == [1]
+    actor.prepare(flipped)
+    actor.load(other)
+    assert chosen(actor, [3, 1, 2, 0]) == [0]
+
+
+@pytest.mark.parametrize(
+    "settings", [GREEDY, RANDOM, config(exploration="boltzmann")], ids=["greedy", "random", "soft"]
+)
+@pytest.mark.parametrize("count", [1, 3])
+def test_masks_hold_for_each_row(settings, count, masked_spec, rng):
+    actor = acting(settings, masked_spec, rng)
+    masks = np.array([[False, False, True], [True, False, False], [False, False, False]])[:count]
+    for _ in range(50):
+        actions, own = actor.act(observe(*[[5, 4, 3, 0]] * count), masks, np.zeros(count, np.bool_))
+        assert actions.dtype == np.int64 and actions.shape == (count,) and own == {}
+        assert all(mask[action] or not mask.any() for mask, action in zip(masks, actions, strict=True))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_epsilon_follows_the_steps_of_all_clients(count, spec, rng):
+    actor = DQNActor(config(epsilon=EpsilonConfig(start=1.0, end=0.0, steps=100)), spec, rng, True)
+    assert actor.metrics() == {"epsilon": 1.0}
+    shares = []
+    for env_steps in (0, 50, 100):
+        actor.load(linear(env_steps=env_steps))
+        shares.append(np.mean([np.not_equal(chosen(actor, *[[1, 0, 0, 0]] * count), 0) for _ in range(600)]))
+        assert actor.metrics() == {"epsilon": pytest.approx(1 - env_steps / 100)}
+    np.testing.assert_allclose(shares, [2 / 3, 1 / 3, 0], atol=0.08)
+
+
+@pytest.mark.parametrize("exploration", ["epsilon", "ladder", "boltzmann", "noisy"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_actor_that_does_not_explore_takes_the_best_action_whatever_the_settings(exploration, count, spec, rng):
+    settings = DQNConfig(hidden=(8,), noisy=True, exploration=exploration, epsilon=EpsilonConfig(start=1.0))
+    weights = untrained(settings, spec)
+    actor, calm = acting(settings, spec, rng, explore=False, weights=weights), NoisyQ(weights.arrays, settings, 3, None)
+    seen = rng.normal(size=(40, count, 4)).astype(np.float32)
+    expected = [calm.many({"observation": rows}).argmax(1).tolist() for rows in seen]
+    assert [chosen(actor, *rows) for rows in seen] == expected and len(np.unique(expected)) > 1
+    assert actor.metrics() == {"epsilon": 0.0}
+
+
+def test_acting_before_the_first_weights_is_a_mistake(spec, rng):
+    with pytest.raises(RuntimeError, match="before load"):
+        DQNActor(GREEDY, spec, rng, True).act(observe([0, 0, 0, 0]), None, starting(True))
+
+
+def test_own_columns_have_the_value_of_the_chosen_action_and_of_the_best_valid_one(masked_spec, rng):
+    """The chosen one's also where chance chose."""
+    actor = acting(config(prioritized={}, epsilon=EpsilonConfig(start=1.0, end=1.0)), masked_spec, rng)
+    rows = np.array([[5.0, 4, 3, 0], [1, 2, 3, 0], [-1, -2, -3, 0]], np.float32)
+    masks = np.array([[False, True, True], [True, True, True], [False, False, False]])
+    seen = set()
+    for _ in range(30):
+        actions, own = actor.act(observe(*rows), masks, starting(False, False, False))
+        np.testing.assert_array_equal(own["value"], rows[np.arange(3), actions])
+        assert own["best"].tolist() == [4, 3, -1]
+        assert own["value"].dtype == own["best"].dtype == np.float32
+        seen |= set(enumerate(actions.tolist()))
+    assert seen == {(0, 1), (0, 2), *((row, action) for row in (1, 2) for action in range(3))}
+
+
+def test_single_environment_sends_values_too(spec, rng):
+    actor = acting(config(prioritized={}, epsilon=EpsilonConfig(start=0.0, end=0.0)), spec, rng)
+    _, own = actor.act(observe([5, 7, 3, 0]), None, starting(True))
+    assert (own["value"].tolist(), own["best"].tolist()) == ([7], [7])
+
+
+# -- memory
+
+
+def remembering(spec, **changes):
+    settings = DQNConfig(hidden=(8,), **RECURRENT, prioritized={}, epsilon=EpsilonConfig(start=0.0, end=0.0), **changes)
+    return acting(settings, spec, np.random.default_rng(0), weights=untrained(settings, spec))
+
+
+def values(actor, rows, starts):
+    return actor.act({"observation": np.asarray(rows)}, None, np.asarray(starts))[1]["best"]
+
+
+def test_what_was_seen_before_matters_until_an_episode_begins(spec, rng):
+    one, other = remembering(spec), remembering(spec)
+    first, second = rng.normal(size=(2, 2, 4)).astype(np.float32)
+    values(one, first, [True, True])
+    values(other, -first, [True, True])
+    then, differently = values(one, second, [False, True]), values(other, second, [False, True])
+    assert then[0] != differently[0] and then[1] == differently[1]
+
+
+def test_memory_is_kept_when_newer_weights_come(spec, rng):
+    one, other = remembering(spec), remembering(spec)
+    first, second = rng.normal(size=(2, 1, 4)).astype(np.float32)
+    for actor in (one, other):
+        values(actor, first, [True])
+    other.load(untrained(DQNConfig(hidden=(8,), **RECURRENT), spec))
+    np.testing.assert_array_equal(values(one, second, [False]), values(other, second, [False]))
+
+
+def test_state_before_each_third_call_is_sent(spec, rng):
+    """For all rows; 0 for those whose episode begins."""
+    actor, states = remembering(spec), []
+    for step in range(7):
+        rows = {"observation": rng.normal(size=(2, 4)).astype(np.float32)}
+        _, own = actor.act(rows, None, starting(step == 0, step in (0, 6)))
+        states.append(own.get("state"))
+    assert [step for step, state in enumerate(states) if state is not None] == [0, 3, 6]
+    assert all(state.shape == (2, 10) and state.dtype == np.float32 for state in states[::3])
+    assert not states[0].any() and states[3].all() and states[6][0].all() and not states[6][1].any()
+
+
+def test_state_that_was_sent_is_the_one_that_led_to_the_values(spec, rng):
+    """An unrolling that begins with it gives them."""
+    from soulsai_core import Features
+    from soulsai_dqn.networks.recurrent import make_network
+
+    settings = DQNConfig(hidden=(8,), **RECURRENT, prioritized={}, epsilon=EpsilonConfig(start=0.0, end=0.0))
+    actor, rows, sent, best = remembering(spec), rng.normal(size=(6, 1, 4)).astype(np.float32), [], []
+    for step, row in enumerate(rows):
+        _, own = actor.act({"observation": row}, None, starting(step == 0))
+        sent.append(own.get("state"))
+        best.append(own["best"][0])
+    network = make_network(settings, Features(spec), 3, 1, torch.Generator())
+    weights = untrained(settings, spec).arrays
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    seen = {"observation": torch.from_numpy(rows[3:, 0]).unsqueeze(0)}
+    with torch.no_grad():
+        atoms = network.unroll(seen, torch.from_numpy(sent[3]), 0, torch.zeros(1, dtype=torch.bool))
+    np.testing.assert_allclose(atoms[0].amax((1, 2)).numpy(), best[3:], rtol=1e-4, atol=1e-5)
+
+
+# -- stacks
+
+
+def test_first_frame_of_an_episode_fills_the_stack():
+    """And the newest comes last; each environment has a stack of its own."""
+    stacks = FrameStacks(3)
+    frames = np.arange(1, 11, dtype=np.uint8).reshape(5, 2, 1, 1, 1)  # environment 0 sees 1, 3, 5 ...
+    begins = [(True, True), (False, False), (False, True), (False, False), (False, False)]
+    seen = [
+        stacks.after(frame, starting(*flags))[..., 0, 0].tolist() for frame, flags in zip(frames, begins, strict=True)
+    ]
+    assert [stack[0] for stack in seen] == [[1, 1, 1], [1, 1, 3], [1, 3, 5], [3, 5, 7], [5, 7, 9]]
+    assert [stack[1] for stack in seen] == [[2, 2, 2], [2, 2, 4], [6, 6, 6], [6, 6, 8], [6, 8, 10]]
+
+
+def test_stack_that_was_given_out_does_not_change():
+    stacks, frame = FrameStacks(2), np.ones((1, 1, 1, 1), np.uint8)
+    kept = stacks.after(frame, starting(True))
+    stacks.after(2 * frame, starting(False))
+    stacks.after(3 * frame, starting(True))
+    assert kept.ravel().tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("changes", [{}, RECURRENT], ids=["without memory", "with memory"])
+def test_network_sees_the_stack(changes, rng):
+    """As if a wrapper had stacked the frames."""
+    settings = {"hidden": (8,), "prioritized": {}, **CNN, **changes}
+    stacked = EnvSpec("stacked", {"observation": ArraySpec((3, 36, 36), "uint8")}, Discrete(3))
+    weights = untrained(DQNConfig(**settings), stacked)
+    by_itself = acting(DQNConfig(**settings, frame_stack=3), PIXELS, rng, explore=False, weights=weights)
+    wrapped = acting(DQNConfig(**settings), stacked, rng, explore=False, weights=weights)
+    frames = rng.integers(0, 256, (6, 1, 36, 36), np.uint8)
+    history = [frames[0, 0]] * 3
+    for step, frame in enumerate(frames):
+        begins = step in (0, 4)
+        history = [frame[0]] * 3 if begins else [*history[1:], frame[0]]
+        _, own = by_itself.act({"observation": frame}, None, starting(begins))
+        _, expected = wrapped.act({"observation": np.stack(history)[None]}, None, starting(begins))
+        np.testing.assert_array_equal(own["best"], expected["best"])

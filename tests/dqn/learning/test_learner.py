@@ -1,0 +1,422 @@
+"""The learner, through its public methods, against an implementation that follows the papers line by line."""
+
+import numpy as np
+import pytest
+import torch
+
+from soulsai_core import End, RunningMoments, StepBatch, normalized
+from soulsai_dqn.acting.exploration import usable
+from soulsai_dqn.acting.numpy_policy import NumpyQ
+from soulsai_dqn.acting.recurrent_policy import RecurrentQ
+from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.learning.learner import DQNLearner
+from soulsai_dqn.networks.rescaling import rescaled, unrescaled
+from soulsai_dqn.plugin import plugin
+
+SAVED = ("network", "target", "average")
+
+
+class RecordingGenerator(np.random.Generator):
+    """Remembers which rows of the replay buffer were drawn."""
+
+    def __init__(self, seed):
+        super().__init__(np.random.PCG64(seed))
+        self.drawn = []
+
+    def integers(self, *args, **kwargs):
+        result = super().integers(*args, **kwargs)
+        if np.ndim(result):
+            self.drawn += np.reshape(result, (-1, np.shape(result)[-1])).tolist()
+        return result
+
+
+class Reference:
+    """Double DQN in float64: Mnih et al. 2015 with van Hasselt et al. 2016, AdamW by Loshchilov and Hutter 2019
+    (algorithm 2), written out."""
+
+    def __init__(self, config, weights):
+        self.config = config
+        self.network = [torch.tensor(array, dtype=torch.float64, requires_grad=True) for array in weights]
+        self.target = [array.detach().clone() for array in self.network]
+        self.first = [torch.zeros_like(array) for array in self.target]
+        self.second = [torch.zeros_like(array) for array in self.target]
+        self.steps = 0
+
+    def q(self, parameters, x):
+        for layer in range(0, len(parameters), 2):
+            x = x @ parameters[layer].T + parameters[layer + 1]
+            if layer + 2 < len(parameters):
+                x = x.clamp(min=0)
+        return x
+
+    def loss(self, rows):
+        errors = []
+        online, behind = self.q(self.network, rows["next_observation"]), self.q(self.target, rows["next_observation"])
+        chosen = self.q(self.network, rows["observation"])
+        for i, action in enumerate(rows["action"].tolist()):
+            preference = (online if self.config.double else behind)[i].detach().clone()
+            if "next_mask" in rows and rows["next_mask"][i].any():
+                preference[~rows["next_mask"][i]] = -np.inf
+            target = rows["reward"][i] + rows["discount"][i] * behind[i, preference.argmax()]
+            errors.append((chosen[i, action] - target.detach()).abs())
+        error = torch.stack(errors)
+        squared = 0.5 * error**2
+        return (squared if self.config.loss == "mse" else torch.where(error <= 1, squared, error - 0.5)).mean()
+
+    def step(self, rows):
+        loss = self.loss(rows)
+        gradients = torch.autograd.grad(loss, self.network)
+        norm = float(sum((gradient**2).sum() for gradient in gradients) ** 0.5)
+        limit = self.config.max_grad_norm
+        scale = 1.0 if limit is None or norm <= limit else limit / (norm + 1e-6)
+        self.steps += 1
+        with torch.no_grad():
+            for i, gradient in enumerate(gradients):
+                self._adamw(i, gradient * scale)
+                self.target[i] += self.config.target_tau * (self.network[i] - self.target[i])
+        return loss.item()
+
+    def _adamw(self, i, gradient):
+        self.first[i] = 0.9 * self.first[i] + 0.1 * gradient
+        self.second[i] = 0.999 * self.second[i] + 0.001 * gradient**2
+        first, second = self.first[i] / (1 - 0.9**self.steps), self.second[i] / (1 - 0.999**self.steps)
+        rate = self.config.learning_rate
+        self.network[i] -= rate * self.config.weight_decay * self.network[i]
+        self.network[i] -= rate * first / (second.sqrt() + self.config.adam_epsilon)
+
+
+def settings(**changes):
+    """One gradient step an iteration, on few rows, with rates at which something happens."""
+    quick = {"hidden": (16, 12), "batch_size": 8, "learning_starts": 40, "update_every": 1, "target_tau": 0.05}
+    return DQNConfig(**{**quick, "learning_rate": 3e-3, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"double": False}, {"loss": "mse"}, {"max_grad_norm": 0.1}, {"hidden": ()}, {"weight_decay": 0.0}],
+    ids=lambda changes: "".join(f"{name}={value}" for name, value in changes.items()) or "defaults",
+)
+@pytest.mark.parametrize("masked", [False, True], ids=["unmasked", "masked"])
+def test_fifty_gradient_steps_equal_the_reference(changes, masked, spec, masked_spec, stream):
+    """Of one-step returns, which `StepBatch.transitions` gives, too."""
+    spec = masked_spec if masked else spec
+    config, generator = settings(n_step=1, **changes), RecordingGenerator(5)
+    learner, messages, rows = DQNLearner(config, spec, generator), stream(config, spec), []
+    names = list(learner.weights())
+    reference = Reference(config, learner.weights().values())
+    for count in (40, *[1] * 49):
+        steps = messages(count)
+        learner.add(steps, "client")
+        rows.append(_rows(steps.transitions(), config))
+        assert learner.ready() is None
+        report = learner.update()
+        drawn = {name: torch.cat([part[name] for part in rows])[generator.drawn[-1]] for name in rows[0]}
+        assert report["loss"] == pytest.approx(reference.step(drawn), rel=1e-4, abs=1e-6)
+    _assert_close(learner.weights(), dict(zip(names, reference.network, strict=True)))
+    _assert_close(learner.save(buffer=False).arrays["target"], dict(zip(names, reference.target, strict=True)))
+
+
+def _rows(transitions, config):
+    """What is learned from one-step transitions, in float64."""
+    rows = {
+        "observation": torch.from_numpy(transitions.observations["observation"]).double(),
+        "next_observation": torch.from_numpy(transitions.next_observations["observation"]).double(),
+        "action": torch.from_numpy(transitions.actions),
+        "reward": torch.from_numpy(transitions.rewards).double() * config.reward_scale,
+        "discount": torch.from_numpy(np.where(transitions.terminated, 0, config.gamma)),
+    }
+    masks = transitions.next_masks
+    return rows if masks is None else {**rows, "next_mask": torch.from_numpy(masks)}
+
+
+def _assert_close(arrays, tensors):
+    assert arrays.keys() == tensors.keys()
+    for name, array in arrays.items():
+        np.testing.assert_allclose(array, tensors[name].detach().numpy(), rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def test_target_begins_as_the_network_and_follows_it_by_tau(spec, rng, stream):
+    learner = DQNLearner(settings(target_tau=0.25), spec, rng)
+    before = learner.weights()
+    _assert_equal(learner.save(buffer=False).arrays["target"], before)
+    learner.add(stream()(41), "client")
+    learner.update()
+    target = learner.save(buffer=False).arrays["target"]
+    for name, array in learner.weights().items():
+        np.testing.assert_allclose(target[name], before[name] + 0.25 * (array - before[name]), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("update_every", "ratio"), [(8, 1.0), (8, 0.25), (8, 1.5), (3, 1 / 3), (5, 0.1), (2, 4.0), (4, 0.3)]
+)
+def test_each_iteration_makes_exactly_its_share_of_gradient_steps(update_every, ratio, spec, stream):
+    """What a fraction leaves over is done later; never is one made up."""
+    generator = RecordingGenerator(5)
+    learner = DQNLearner(settings(update_every=update_every, replay_ratio=ratio), spec, generator)
+    learner.add(stream()(40), "client")
+    for iteration in range(1, 61):
+        report = learner.update()
+        assert all(np.isfinite(value) for value in report.values())
+        assert abs(len(generator.drawn) - iteration * update_every * ratio) < 1 + 1e-9
+        assert report["gradient_steps"] == len(generator.drawn)
+
+
+def test_more_steps_than_are_drawn_at_once_are_all_made(spec, stream):
+    generator = RecordingGenerator(5)
+    learner = DQNLearner(settings(update_every=50, replay_ratio=3.0), spec, generator)
+    learner.add(stream()(89), "client")
+    assert learner.update()["gradient_steps"] == 150 == len(generator.drawn)
+
+
+def test_learning_starts_with_enough_rows(spec, rng, stream):
+    """Until then nothing counts towards an iteration; from then on the node counts rows."""
+    learner, messages = DQNLearner(settings(learning_starts=100), spec, rng), stream()
+    for rows in (40, 40, 19):
+        learner.add(messages(rows), "client")
+        assert learner.ready() is False
+    learner.add(messages(1), "client")
+    assert learner.ready() is None
+
+
+def test_rows_that_are_brought_back_can_be_learned_from_and_are_not_counted(spec, rng, stream):
+    learner = DQNLearner(settings(buffer_size=70), spec, rng)
+    before = learner.save(buffer=False).values
+    assert learner.reach() == 70
+    learner.restore(stream()(60), "client")
+    assert learner.ready() is None and learner.save(buffer=False).values == before
+    assert learner.update()["replay_size"] == 60
+
+
+def test_message_without_rows_changes_nothing(spec, rng, stream):
+    learner = DQNLearner(settings(normalize=True), spec, rng)
+    learner.add(stream()(0), "client")
+    assert learner.ready() is False and learner.save(buffer=False).values["rows"] == 0
+
+
+def test_sync_says_what_the_settings_say():
+    sync = plugin.sync(settings(max_staleness=5, update_every=32))
+    assert (sync.max_staleness, sync.rows_per_iteration, sync.required_clients) == (5, 32, 0)
+
+
+def test_arithmetic_of_the_process_is_restored_at_the_end(spec, rng):
+    """Denormal numbers are flushed while it trains only."""
+    learner = DQNLearner(settings(), spec, rng)
+    tiny = torch.tensor([1e-40])
+    learner.started(resumed=False)
+    assert (tiny * 1).item() == 0
+    learner.stopped()
+    assert (tiny * 1).item() > 0
+
+
+def test_weights_are_a_snapshot(spec, rng, stream):
+    learner = DQNLearner(settings(), spec, rng)
+    weights = learner.weights()
+    kept = {name: array.copy() for name, array in weights.items()}
+    learner.add(stream()(41), "client")
+    learner.update()
+    _assert_equal(weights, kept)
+    assert any((array != kept[name]).any() for name, array in learner.weights().items())
+
+
+def test_clients_get_the_network_that_they_shall_act_with(spec, stream):
+    learners = {name: DQNLearner(settings(act_with=name), spec, np.random.default_rng(7)) for name in SAVED}
+    steps = stream()(60)
+    for name, learner in learners.items():
+        learner.add(steps, "client")
+        learner.update()
+        _assert_equal(learner.weights(), learner.save(buffer=False).arrays[name])
+    _assert_equal(learners["network"].save(buffer=False).arrays["target"], learners["target"].weights())
+
+
+def test_changing_the_snapshot_does_not_change_the_model(spec, rng):
+    learner = DQNLearner(settings(), spec, rng)
+    before = {name: array.copy() for name, array in learner.weights().items()}
+    for array in learner.weights().values():
+        array.fill(0)
+    _assert_equal(learner.weights(), before)
+
+
+# -- what it learns
+
+
+def values_of(learner, config, observations):
+    return NumpyQ(learner.weights(), config, 3).many({"observation": np.asarray(observations, np.float32)})
+
+
+def episodes(rng, count, length, reward):
+    """Episodes of so many steps that terminate. Step t observes the t-th unit vector; reward: (t, actions) -> (n,)."""
+    rows = count * length
+    times, actions = np.tile(np.arange(length), count), rng.integers(3, size=rows)
+    table = np.array([[0, i * length, length, 0, 0, 1, End.TERMINATED] for i in range(count)])
+    columns = {
+        "observation": np.eye(4, dtype=np.float32)[times],
+        "action": actions.astype(np.uint8),
+        "reward": reward(times, actions).astype(np.float32),
+    }
+    return StepBatch(table, columns, {"observation": np.zeros((0, 4), np.float32)})
+
+
+QUICK = {"batch_size": 32, "learning_rate": 1e-2, "update_every": 300, "learning_starts": 200, "reward_scale": 1.0}
+
+
+def test_learns_the_value_of_each_action(spec, rng):
+    """A bandit with rewards 0, 1 and 2."""
+    config = settings(**QUICK)
+    learner = DQNLearner(config, spec, rng)
+    learner.add(episodes(rng, 300, 1, lambda _, actions: actions), "client")
+    learner.update()
+    np.testing.assert_allclose(values_of(learner, config, [[1, 0, 0, 0]]), [[0, 1, 2]], atol=0.15)
+
+
+@pytest.mark.parametrize("n_step", [1, 3])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"head": "quantile", "atoms": 8, "dueling": True}, {"prioritized": {}}, {"value_rescaling": 1e-2}],
+    ids=["plain", "quantile dueling", "prioritized", "rescaled"],
+)
+def test_learns_what_comes_later(n_step, changes, spec, rng):
+    """Three steps of which only the last pays, whatever is done: values are gamma to the power of the steps before."""
+    config = settings(**QUICK, gamma=0.5, n_step=n_step, target_tau=0.1, **changes)
+    learner, messages = DQNLearner(config, spec, rng), episodes(rng, 100, 3, lambda times, _: 4.0 * (times == 2))
+    if "prioritized" in changes:
+        messages.columns.update({name: np.zeros(300, np.float32) for name in ("value", "best")})
+    learner.add(messages, "client")
+    for _ in range(3):
+        learner.update()
+    expected = rescaled(np.float32([[1], [2], [4]]), config.value_rescaling) * np.ones(3)
+    np.testing.assert_allclose(values_of(learner, config, np.eye(4)[:3]), expected, atol=0.35)
+
+
+def test_rewards_are_scaled_and_cut(spec, rng):
+    config = settings(**{**QUICK, "reward_scale": 0.5}, reward_clip=1.0)
+    learner = DQNLearner(config, spec, rng)
+    learner.add(episodes(rng, 300, 1, lambda _, actions: np.array([-1.0, 1.0, 50.0])[actions]), "client")
+    learner.update()
+    np.testing.assert_allclose(values_of(learner, config, [[1, 0, 0, 0]]), [[-0.5, 0.5, 1]], atol=0.15)
+
+
+def test_recurrent_agent_learns_what_it_cannot_see(spec, rng):
+    """The first observation says what the last step pays; in between all observations are alike."""
+    config = DQNConfig(
+        hidden=(16,), recurrent={"width": 16, "burn_in": 0, "length": 4, "stride": 4}, n_step=1, gamma=1.0,
+        reward_scale=1.0, batch_size=16, learning_starts=100, update_every=400, learning_rate=1e-2, target_tau=0.05,
+    )  # fmt: skip
+    learner, signs = DQNLearner(config, spec, rng), rng.choice([-1.0, 1.0], 100)
+    steps = episodes(rng, 100, 3, lambda times, _: np.repeat(signs, 3) * (times == 2))
+    steps.columns["observation"] = np.zeros((300, 4), np.float32)
+    steps.columns["observation"][::3, 0] = signs
+    learner.add(steps, "client")
+    for _ in range(2):
+        learner.update()
+    policy, state = RecurrentQ(learner.weights(), config, 3, None), np.zeros((2, 32), np.float32)
+    for seen in (np.float32([[-1, 0, 0, 0], [1, 0, 0, 0]]), np.zeros((2, 4), np.float32), np.zeros((2, 4), np.float32)):
+        values, state = policy.step({"observation": seen}, state)
+        np.testing.assert_allclose(values, [[-1] * 3, [1] * 3], atol=0.3)
+
+
+# -- priorities, normalisation
+
+
+def recorded(learner, name):
+    """What a method of the replay buffer is called with from now on: (arguments, options, answer)."""
+    calls, method = [], getattr(learner._replay, name)
+
+    def recording(*arguments, **options):
+        calls.append((arguments, options, method(*arguments, **options)))
+        return calls[-1][2]
+
+    setattr(learner._replay, name, recording)
+    return calls
+
+
+@pytest.mark.parametrize("changes", [{}, {"value_rescaling": 1e-2}], ids=["plain", "rescaled"])
+def test_errors_of_the_gradient_step_become_priorities(changes, masked_spec, rng, stream):
+    """By the networks as they were when it was made."""
+    config = settings(prioritized={}, n_step=2, target_tau=1.0, **changes)
+    learner, messages = DQNLearner(config, masked_spec, rng), stream(config, masked_spec)
+    learner.add(messages(60), "client")
+    updates, network = recorded(learner, "update"), NumpyQ(learner.weights(), config, 3)
+    learner.update()
+    (draw, errors), _, _ = updates[0]
+    rows = {name: column[0] for name, column in draw.columns.items()}
+    later = usable(network.many({"observation": rows["next_observation"]}), rows["next_mask"]).max(1)
+    value = network.many({"observation": rows["observation"]})[np.arange(8), rows["action"]]
+    e = config.value_rescaling
+    expected = np.abs(rescaled(rows["reward"] + rows["discount"] * unrescaled(later, e), e) - value)
+    np.testing.assert_allclose(errors[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_weights_of_a_prioritized_draw_count_in_the_loss(spec, rng, stream):
+    """Rows of weight 0 teach nothing."""
+    config = settings(prioritized={}, weight_decay=0.0)
+    learner = DQNLearner(config, spec, rng)
+    learner.add(stream(config)(60), "client")
+    before, draw = learner.weights(), learner._replay.draw
+
+    def weightless(*arguments, **options):
+        drawn = draw(*arguments, **options)
+        drawn.columns["weight"][:] = 0
+        return drawn
+
+    learner._replay.draw = weightless
+    learner.update()
+    _assert_equal(learner.weights(), before)
+
+
+def test_correction_rises_with_the_steps(spec, rng, stream):
+    config = settings(prioritized={"beta_start": 0.4, "beta_end": 1.0, "beta_steps": 100})
+    learner, messages = DQNLearner(config, spec, rng), stream(config)
+    draws = recorded(learner, "draw")
+    for _ in range(3):
+        learner.add(messages(50), "client")
+        learner.update()
+    assert [options["beta"] for _, options, _ in draws] == pytest.approx([0.7, 1.0, 1.0])
+
+
+def test_drawn_vectors_are_normalised_by_all_that_was_seen(spec, rng, stream):
+    config = settings(normalize=True)
+    learner, messages, moments = DQNLearner(config, spec, rng), stream(), RunningMoments((4,))
+    for _ in range(2):
+        steps = messages(40)
+        steps.columns["observation"] *= np.array([1, 10, 100, 0.1], np.float32)
+        learner.add(steps, "client")
+        moments.update(steps.columns["observation"])
+    draws = recorded(learner, "draw")
+    learner.update()
+    seen = learner._replay.read(draws[0][2].slots, n_step=3, gamma=0.995)
+    for name in ("observation", "next_observation"):
+        expected = normalized(seen[name], *moments.scales(), 10.0)
+        np.testing.assert_allclose(draws[0][2].columns[name], expected, rtol=1e-5, atol=1e-6)
+
+
+# -- schedules
+
+
+def test_discount_and_steps_of_a_return_follow_their_schedules(spec, rng, stream):
+    gamma = {"start": 0.9, "end": 0.99, "steps": 100}
+    n_step = {"start": 6, "end": 2, "steps": 4, "over": "gradient_steps"}
+    learner, messages = DQNLearner(settings(gamma=gamma, n_step=n_step), spec, rng), stream()
+    draws, appended = recorded(learner, "draw"), recorded(learner, "append")
+    for rows in (50, 25, 25, 25, 25):
+        learner.add(messages(rows), "client")
+        learner.update()
+    assert [options["n_step"] for _, options, _ in draws] == [6, 5, 4, 3, 2]
+    assert [options["gamma"] for _, options, _ in draws] == pytest.approx([0.945, 0.9675, 0.99, 0.99, 0.99])
+    assert [arguments[2] for arguments, _, _ in appended] == pytest.approx([0.9, 0.945, 0.9675, 0.99, 0.99])
+
+
+def test_schedule_begins_again_after_each_reset(spec, rng, stream):
+    """As BBF's, until the last reset."""
+    n_step = {"start": 5, "end": 3, "steps": 2, "over": "gradient_steps_after_reset"}
+    learner = DQNLearner(settings(n_step=n_step, resets={"every": 4, "last": 8}), spec, rng)
+    learner.add(stream()(40), "client")
+    draws = recorded(learner, "draw")
+    for _ in range(14):
+        learner.update()
+    assert [options["n_step"] for _, options, _ in draws] == [5, 4, 3, 3, 5, 4, 3, 3, 5, 4, 3, 3, 3, 3]
+
+
+def _assert_equal(one, other):
+    assert one.keys() == other.keys()
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, other[name], err_msg=name)

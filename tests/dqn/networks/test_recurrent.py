@@ -1,0 +1,156 @@
+"""R2D2: the network in numpy and torch, its gradient on sequences, and the state that actors store for it."""
+
+import numpy as np
+import pytest
+import torch
+
+from soulsai_core import ArraySpec, Discrete, EnvSpec, Features
+from soulsai_core.testing.rollout import Subject
+from soulsai_dqn.acting.recurrent_policy import RecurrentQ
+from soulsai_dqn.acting.torch_policy import TorchQ
+from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.networks.heads import make_head
+from soulsai_dqn.networks.recurrent import RecurrentQNetwork, SequenceGradient, sequence_errors
+from soulsai_dqn.plugin import r2d2
+
+SPEC = EnvSpec("four", {"observation": ArraySpec((4,), "float32")}, Discrete(3))
+FEATURES = Features(SPEC)
+BASE = {"hidden": (8,), "n_step": 2, "gamma": 0.5, "recurrent": {"width": 6, "burn_in": 2, "length": 4, "stride": 3}}
+CONFIG = DQNConfig(**BASE)
+PIXELS = {"observation.pixels": ArraySpec((36, 36), "uint8"), "observation.hp": ArraySpec((2,), "float32")}
+CNN = {"network": {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"hidden": ()},
+        {"layer_norm": True, "dueling": True},
+        {"head": "quantile"},
+        {"head": "categorical"},
+        {"noisy": True, "layer_norm": True, "dueling": True},
+        {"noisy": True, "head": "categorical", "hidden": ()},
+    ],
+)
+def test_network_in_numpy_is_the_one_in_torch(changes, rng):
+    config = DQNConfig(**{**BASE, "atoms": 5, **changes})
+    head = make_head(config)
+    network = RecurrentQNetwork(config, FEATURES, 3, head.atoms, torch.Generator().manual_seed(0))
+    policy = RecurrentQ({name: t.detach().numpy() for name, t in network.state_dict().items()}, config, 3, None)
+    x, state = rng.normal(size=(5, 7, 4)).astype(np.float32), rng.normal(size=(5, 12)).astype(np.float32)
+    with torch.no_grad():
+        atoms = network.unroll(
+            {"observation": torch.from_numpy(x)}, torch.from_numpy(state), 3, torch.zeros(5, dtype=torch.bool)
+        )
+    for t in range(7):
+        values, state = policy.step({"observation": x[:, t]}, state)
+        np.testing.assert_allclose(values, head.values(atoms[:, t]).numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_no_gradient_flows_through_the_burn_in_but_at_the_beginning_of_an_episode():
+    network = RecurrentQNetwork(CONFIG, FEATURES, 3, 1, torch.Generator().manual_seed(0))
+    x = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    atoms = network.unroll({"observation": x}, torch.zeros(2, 12), 2, torch.tensor([False, True]))
+    atoms[:, 2:].sum().backward()
+    assert x.grad[0, :2].abs().sum() == 0
+    assert (x.grad[1, :2].abs().sum(1) > 0).all() and (x.grad[:, 2:].abs().sum(2) > 0).all()
+
+
+def sequences(rng, stream, **changes):
+    """A minibatch of sequences, drawn from a replay of random steps."""
+    config = DQNConfig(**{**BASE, "learning_starts": 10, "batch_size": 12, **changes})
+    learner = r2d2.learner(config, SPEC, rng)
+    learner.add(stream(config)(120), "client")
+    drawn = learner._replay.draw(rng, 1, 12, n_step=2, gamma=0.5)
+    return {name: torch.as_tensor(column[0]) for name, column in drawn.columns.items()}
+
+
+def test_steps_that_are_not_learned_do_not_matter(rng, stream):
+    networks = [RecurrentQNetwork(CONFIG, FEATURES, 3, 1, torch.Generator().manual_seed(s)) for s in (0, 1)]
+    gradient = SequenceGradient(*networks, make_head(CONFIG), double=True, burn_in=2)
+    batch = sequences(rng, stream)
+    assert 0 < batch["learned"].mean() < 1
+    gradient(batch)
+    before = [p.grad.clone() for p in networks[0].parameters()]
+    gradient({**batch, "reward": torch.where(batch["learned"] > 0, batch["reward"], 1e6)})
+    for p, kept in zip(networks[0].parameters(), before, strict=True):
+        assert torch.equal(p.grad, kept)
+    gradient({**batch, "reward": batch["reward"] + 1e6})
+    assert not torch.equal(next(networks[0].parameters()).grad, before[0])
+
+
+def test_target_is_the_value_of_the_step_that_follows(rng, stream):
+    """A sequence and a step at a time."""
+    online, behind = (RecurrentQNetwork(CONFIG, FEATURES, 3, 1, torch.Generator().manual_seed(s)) for s in (0, 1))
+    batch = sequences(rng, stream)
+    outcome = SequenceGradient(online, behind, make_head(CONFIG), double=True, burn_in=2)(batch)
+    with torch.no_grad():
+        seen = {"observation": batch["observation"]}
+        chooser, values = (n.unroll(seen, batch["state"], 2, batch["begins"])[..., 0] for n in (online, behind))
+    for row, step in zip(*np.nonzero(batch["learned"].numpy()), strict=True):
+        following = int(batch["following"][row, step])
+        assert step < following <= step + 2
+        later = values[row, following, chooser[row, following].argmax()]
+        expected = batch["reward"][row, step] + batch["discount"][row, step] * later
+        torch.testing.assert_close(outcome.target[row, step, 0], expected)
+
+
+def test_priority_of_a_sequence_is_the_mixture_of_the_paper():
+    padded = torch.tensor([[9.0, 1.0, 2.0, 6.0, 9.0]])
+    assert sequence_errors(padded, torch.tensor([[0.0, 1, 1, 1, 0]]), 0.9).tolist() == pytest.approx([5.7])
+
+
+@pytest.mark.parametrize(
+    ("changes", "spec"),
+    [({}, SPEC), ({**CNN, "frame_stack": 3}, EnvSpec("pixels", PIXELS, Discrete(3)))],
+    ids=["vectors", "stacks of images"],
+)
+def test_sequences_begin_with_the_memory_with_which_their_actor_acted(changes, spec):
+    """Unrolled by the weights that acted, they give the values that it sent."""
+    config = DQNConfig(**{**BASE, **changes, "prioritized": {}, "learning_starts": 10})
+    subject = Subject(r2d2, config, spec)
+    learner, rollout = subject.learner(), subject.rollout(2)
+    rollout.play(60)
+    steps = rollout.recorder.take()
+    learner.add(steps, "client")
+    name = "observation.hp" if changes else "observation"
+    sent = {row.tobytes(): best for row, best in zip(steps.columns[name], steps.columns["best"], strict=True)}
+    drawn = learner._replay.draw(np.random.default_rng(0), 1, 64, n_step=2, gamma=0.5).columns
+    batch = {part: torch.as_tensor(column[0]) for part, column in drawn.items()}
+    seen = {part: batch[part] for part in ("observation", "image") if part in batch}
+    with torch.no_grad():
+        values = learner._trainer.network.unroll(seen, batch["state"], 2, batch["begins"])[..., 0].amax(2)
+    rows, times = np.nonzero(batch["learned"].numpy())
+    expected = [sent[batch["observation"][row, time].numpy().tobytes()] for row, time in zip(rows, times, strict=True)]
+    assert not batch["begins"].all() and batch["begins"].any()
+    np.testing.assert_allclose(values.numpy()[rows, times], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{}, {"head": "quantile", "dueling": True}], ids=["plain", "dueling quantile"])
+def test_clients_step_through_images_as_the_learner_unrolls_them(changes, rng):
+    config, images = DQNConfig(**{**BASE, **CNN, "atoms": 5, **changes}), Features(EnvSpec("", PIXELS, Discrete(3)))
+    head = make_head(config)
+    network = RecurrentQNetwork(config, images, 3, head.atoms, torch.Generator().manual_seed(0))
+    seen = {
+        "image": rng.integers(0, 256, (3, 5, 1, 36, 36), np.uint8),
+        "observation": rng.normal(size=(3, 5, 2)).astype(np.float32),
+    }
+    arrays = {name: t.detach().numpy() for name, t in network.state_dict().items()}
+    policy, state = TorchQ(arrays, config, images, 3, None), rng.normal(size=(3, 12)).astype(np.float32)
+    unrolled = {name: torch.from_numpy(rows) for name, rows in seen.items()}
+    with torch.no_grad():
+        atoms = network.unroll(unrolled, torch.from_numpy(state), 2, torch.zeros(3, dtype=torch.bool))
+    for t in range(5):
+        values, state = policy.step({name: rows[:, t] for name, rows in seen.items()}, state)
+        np.testing.assert_allclose(values, head.values(atoms[:, t]).numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_exploring_agent_that_remembers_wavers(rng):
+    config = DQNConfig(**{**BASE, "noisy": True, "exploration": "noisy"})
+    network = RecurrentQNetwork(config, FEATURES, 3, 1, torch.Generator().manual_seed(0))
+    arrays = {name: t.detach().numpy() for name, t in network.state_dict().items()}
+    x, state = {"observation": rng.normal(size=(2, 4)).astype(np.float32)}, np.zeros((2, 12), np.float32)
+    for policy in (RecurrentQ(arrays, config, 3, rng), TorchQ(arrays, config, FEATURES, 3, rng)):
+        (values, after), (again, later) = policy.step(x, state), policy.step(x, state)
+        assert not np.array_equal(values, again) and not np.array_equal(after, later)

@@ -1,0 +1,122 @@
+"""What is said when something is missing."""
+
+from __future__ import annotations
+
+import sys
+
+import gymnasium
+import pytest
+from pymem.exception import MemoryReadError
+
+from soulsai_core import EnvironmentFailure, EnvironmentNotReady
+from soulsai_souls_env import building
+from soulsai_souls_env.config import SoulsConfig
+from soulsai_souls_env.error_messages import cannot
+from soulsai_souls_env.plugin import plugin
+from soulsai_souls_env.soulsgym_access import import_soulsgym
+
+
+@pytest.fixture
+def on_windows(monkeypatch):
+    import_soulsgym()  # as it imports here; afterwards it would look for Windows' own modules
+    monkeypatch.setattr("platform.system", lambda: "Windows")
+
+
+def test_real_game_elsewhere_than_on_windows(monkeypatch):
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    with pytest.raises(EnvironmentFailure, match=r"needs Windows, and this is Linux\. .*game: simulated"):
+        plugin.make(SoulsConfig(), None)
+
+
+def test_spec_needs_neither_windows_nor_the_game_nor_soulsgym(monkeypatch):
+    monkeypatch.setitem(sys.modules, "soulsgym", None)
+    assert plugin.spec(SoulsConfig()).observations["observation"].shape == (74,)
+
+
+@pytest.mark.filterwarnings("ignore:.*already in registry")
+@pytest.mark.parametrize("name", ["soulsgym", "pymem", "cv2"])
+def test_missing_package_is_named(monkeypatch, name):
+    for module in [module for module in sys.modules if module.partition(".")[0] in ("soulsgym", name)]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(EnvironmentFailure, match=f"{name} is not installed here"):
+        import_soulsgym()
+
+
+def game_state_error(text):
+    return type("GameStateError", (Exception,), {})(text)
+
+
+PLAYER_CAN_HELP = [
+    (RuntimeError("Process DarkSoulsIII.exe not open"), "is not running"),
+    (type("InjectionFailure", (Exception,), {})("Process DarkSoulsIII.exe not found."), "is not running"),
+    (Exception("Window not found: DarkSoulsIII"), "window was not found"),
+    (game_state_error("Player is not loaded into the game"), "Load your character"),
+    (game_state_error("Player does not seem to be ingame"), "Load your character"),
+    (RuntimeError("Image autocrop failed: ... Please set the game resolution to 800x450."), "800x450"),
+    (MemoryReadError(0, 4), "starting or loading"),
+]
+FOR_GOOD = [
+    (type("InjectionFailure", (Exception,), {})(), "as administrator"),
+    (RuntimeError("Pattern for 'WorldChrMan' could not be resolved!"), "not the version"),
+    (ValueError("something new"), "ValueError: something new"),
+]
+
+
+@pytest.fixture
+def fails(monkeypatch, on_windows):
+    """A function: from now on, making a soulsgym environment raises this."""
+
+    def fail_with(error):
+        def make(*args, **kwargs):
+            raise error
+
+        monkeypatch.setattr(building.gymnasium, "make", make)
+
+    return fail_with
+
+
+@pytest.mark.parametrize(("error", "advice"), PLAYER_CAN_HELP)
+def test_what_the_player_can_put_right_comes_with_advice_and_may_be_tried_again(fails, error, advice):
+    fails(error)
+    with pytest.raises(EnvironmentNotReady, match=advice) as raised:
+        plugin.make(SoulsConfig(), None)
+    assert type(error).__name__ in str(raised.value)
+
+
+@pytest.mark.parametrize(("error", "advice"), FOR_GOOD)
+def test_other_errors_at_the_start_are_final(fails, error, advice):
+    fails(error)
+    with pytest.raises(EnvironmentFailure, match=advice) as raised:
+        plugin.make(SoulsConfig(), None)
+    assert type(raised.value) is EnvironmentFailure and type(error).__name__ in str(raised.value)
+
+
+def test_environment_that_soulsgym_does_not_have_is_final(on_windows):
+    with pytest.raises(EnvironmentFailure, match="SoulsGymIudex-v9") as raised:
+        plugin.make(SoulsConfig(id="SoulsGymIudex-v9"), None)
+    assert type(raised.value) is EnvironmentFailure
+
+
+def test_player_who_is_gone_when_the_first_fight_is_set_up_may_come_back():
+    environment = plugin.make(SoulsConfig(game="simulated"), 0)
+    environment._env.unwrapped.game.faults.inject("crash")
+    with pytest.raises(EnvironmentNotReady, match=r"SoulsGymIudex-v0 could not reset\. .* Load your character"):
+        environment.reset()
+
+
+def test_unknown_environment_is_named():
+    with pytest.raises(EnvironmentFailure, match="SoulsGymNobody-v0"):
+        plugin.spec(SoulsConfig(id="SoulsGymNobody-v0"))
+
+
+def test_missing_error_class_is_put_back_once():
+    import_soulsgym()
+    first = gymnasium.error.RetriesExceededError
+    import_soulsgym()
+    assert gymnasium.error.RetriesExceededError is first
+    assert issubclass(first, gymnasium.error.Error)
+
+
+def test_error_that_nobody_knows_is_shown_as_it_is():
+    assert str(cannot("start", "Game-v0", ValueError("x"))) == "Game-v0 could not start. (ValueError: x)"
