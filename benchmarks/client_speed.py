@@ -79,7 +79,7 @@ class StandIn(threading.Thread):
         public = resolved.public()
         parts = {part: public[part] for part in ("environment", "algorithm", "client")}
         parts |= {"spec": spec, "columns": columns_of(resolved)}
-        announcement = Announcement(api=API_VERSION, version="0", session=SESSION, **parts)
+        announcement = Announcement(api=API_VERSION, version="0", run_id=SESSION, **parts)
         learner = resolved.algorithm.learner(resolved.algorithm_config, spec, np.random.default_rng(0))
         self._decoder = decoder_of(resolved)
         self._arrays = learner.weights()
@@ -171,7 +171,7 @@ def _run(address: str, seconds: float, make: Callable[[Announcement, Transport],
 
 def _stubbed(said: Announcement, transport: Transport) -> Client:
     return Client(
-        transport=transport, session=said.session, client="client", host="host", spec=said.spec, columns=said.columns,
+        transport=transport, run_id=said.run_id, client="client", host="host", spec=said.spec, columns=said.columns,
         actor=StubActor(), make_environment=lambda: StubEnvironment(said.spec.observations["observation"].shape),
         settings=ClientSettings(), clock=time.perf_counter, rng=random.Random(0),
     )  # fmt: skip

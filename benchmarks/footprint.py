@@ -135,8 +135,8 @@ def _launch(address: str, first: _FirstSample) -> float:
 def _node(transport: Transport, folder: Path) -> Iterator[_FirstSample]:
     """A training node in a thread of this process, so that its observer tells us at once."""
     resolved = lunar_lander(f"run.saves={folder}")
-    (folder / "session").mkdir()
-    parts = node_parts(resolved, transport, RunFolder(folder / "session"))
+    (folder / "run").mkdir()
+    parts = node_parts(resolved, transport, RunFolder(folder / "run"))
     first = _FirstSample()
     parts["observers"].register("benchmark", first)
     node = TrainingNode(**parts)

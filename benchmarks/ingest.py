@@ -100,15 +100,13 @@ def _node(transport: Transport, folder: Path, rows: int, messages: int) -> tuple
     goal = f"training.stop.env_steps={messages * rows}"
     never = f"algorithm.config.update_every={10**9}"
     resolved = lunar_lander(f"run.saves={folder}", goal, never)
-    parts = node_parts(resolved, transport, RunFolder(folder / "session"))
-    (folder / "session").mkdir()
+    parts = node_parts(resolved, transport, RunFolder(folder / "run"))
+    (folder / "run").mkdir()
     spec, config = parts["announcement"].spec, resolved.algorithm_config
     assert isinstance(config, DQNConfig)
     learner = _WatchedLearner(config, spec, np.random.default_rng(0))
     learner.transport, played = transport, _Played(spec, rows)
-    learner.payloads = [
-        encode_steps("session", "client", number + 1, played.batch(number)) for number in range(messages)
-    ]
+    learner.payloads = [encode_steps("run", "client", number + 1, played.batch(number)) for number in range(messages)]
     learner.batch = played.batch(0)
     return TrainingNode(**{**parts, "learner": learner}), learner
 

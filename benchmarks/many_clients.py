@@ -160,7 +160,7 @@ def _client(address: str, pause: float) -> Client:
     assert payload is not None
     said = msgspec.json.decode(payload, type=Announcement)
     return Client(
-        transport=transport, session=said.session, client=f"gaming-pc-{random.randrange(16**6):06x}", host="host",
+        transport=transport, run_id=said.run_id, client=f"gaming-pc-{random.randrange(16**6):06x}", host="host",
         spec=said.spec, columns=said.columns, actor=_Actor(np.random.default_rng()),
         make_environment=lambda: _Paced(pause), settings=ClientSettings(), clock=time.perf_counter,
         rng=random.Random(), left=transport.close,

@@ -19,7 +19,7 @@ import torch
 
 from soulsai_core import ArraySpec, Discrete, End, EnvSpec, StepBatch
 from soulsai_dqn.config import DQNConfig, PriorityConfig
-from soulsai_dqn.learning.cuda_graph import CapturedGradient
+from soulsai_dqn.learning.cuda_graph import CudaGraphGradient
 from soulsai_dqn.learning.learner import DQNLearner
 
 SPEC = EnvSpec("images", {"observation": ArraySpec((84, 84), "uint8")}, Discrete(6))
@@ -75,7 +75,7 @@ def _learner(options: argparse.Namespace, *, prioritized: bool, captured: bool) 
         device=options.device, replay_device=options.device,
     )  # fmt: skip
     learner = DQNLearner(config, SPEC, np.random.default_rng(0))
-    if not captured and isinstance(learner._trainer._gradient, CapturedGradient):
+    if not captured and isinstance(learner._trainer._gradient, CudaGraphGradient):
         learner._trainer._gradient = learner._trainer._gradient._gradient
     learner.started(resumed=False)
     for first in range(0, options.rows, MESSAGE):

@@ -92,7 +92,7 @@ def _play(address: str, seconds: float, pause: float) -> list[tuple[float, ...]]
     spec, rng = resolved.environment.spec(resolved.environment_config), np.random.default_rng(0)
     transport = connect_to(address, RUN, None)
     client = Client(
-        transport=transport, session="s", client="pc", host="host", spec=spec, columns=columns_of(resolved),
+        transport=transport, run_id="s", client="pc", host="host", spec=spec, columns=columns_of(resolved),
         actor=resolved.algorithm.actor(resolved.algorithm_config, spec, rng, True),
         make_environment=lambda: _Watched(partial(_Game, spec, pause), gaps, settings.start_timeout_s),
         settings=settings, clock=time.perf_counter, rng=random.Random(0),

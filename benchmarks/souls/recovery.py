@@ -45,7 +45,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
         try:
             announcement = wait_for_announcement(transport, lambda: node.poll() is None)
             assert announcement is not None, "the training node has ended"
-            players = [_Player(number, resolved, announcement.session, address) for number in range(args.clients)]
+            players = [_Player(number, resolved, announcement.run_id, address) for number in range(args.clients)]
             _play(players, args.seconds)
             status = read_status(transport)
         finally:
@@ -91,7 +91,7 @@ def _play(players: list[_Player], seconds: float) -> None:
 class _Player:
     """A client as `soulsai client` makes it, but for the witness, and for a new seed with each start of its game."""
 
-    def __init__(self, number: int, resolved: Resolved, session: str, address: str) -> None:
+    def __init__(self, number: int, resolved: Resolved, run_id: str, address: str) -> None:
         settings, spec = resolved.config.client, resolved.environment.spec(resolved.environment_config)
         self.witness, self.reasons = Witness(), Counter[str]()
         self._transport = connect_to(address, RUN, None)
@@ -108,7 +108,7 @@ class _Player:
 
         self.client = Client(
             transport=_Overheard(self._transport, self.witness, decoder_of(resolved)),  # type: ignore[arg-type]
-            session=session, client=f"pc-{number}", host="host", spec=spec, columns=columns_of(resolved),
+            run_id=run_id, client=f"pc-{number}", host="host", spec=spec, columns=columns_of(resolved),
             actor=resolved.algorithm.actor(resolved.algorithm_config, spec, np.random.default_rng(number), True),
             make_environment=make, settings=settings, clock=time.perf_counter, rng=random.Random(number), wait=wait,
         )  # fmt: skip

@@ -24,7 +24,7 @@ from soulsai_telemetry.journal import Journal
 from soulsai_telemetry.node import TelemetryNode
 from soulsai_telemetry.page import Page
 from soulsai_telemetry.recorder import Reported
-from soulsai_telemetry.run_view import Place
+from soulsai_telemetry.run_view import RunView
 
 COMMAND = "python -m benchmarks.telemetry.notification"
 
@@ -38,12 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def measure(args: argparse.Namespace) -> list[Row]:
     """Write a long run's journal, start a node on it, and hand it one episode after the other."""
     with tempfile.TemporaryDirectory() as folder:
-        place = Place(Path(folder), shared=False)
-        place.state.mkdir()
+        view = RunView(Path(folder), shared=False)
+        view.state.mkdir()
         say(f"writing {args.episodes:,} episodes ...")
-        _write(place, args.episodes)
+        _write(view, args.episodes)
         started = time.process_time()
-        node = _node(place)
+        node = _node(view)
         recovery = time.process_time() - started
         times = sorted(_notifications(node, args.episodes, args.rounds))
         memory = psutil.Process().memory_info().rss
@@ -63,22 +63,22 @@ def _episode(number: int, rng: random.Random) -> Episode:
     return Episode(f"c-{number}", "c", rng.gauss(100, 50), 100, number, 1.0, True, metrics)
 
 
-def _write(place: Place, episodes: int) -> None:
-    rng, journal = random.Random(0), Journal(place.state / "episodes.jsonl", Reported)
+def _write(view: RunView, episodes: int) -> None:
+    rng, journal = random.Random(0), Journal(view.state / "episodes.jsonl", Reported)
     for first in range(0, episodes, 10_000):
         numbers = range(first + 1, min(first + 10_000, episodes) + 1)
         journal.append([Reported(f"{n:020d}", 1.7e9 + n, _episode(n, rng)) for n in numbers])
 
 
-def _node(place: Place) -> TelemetryNode:
+def _node(view: RunView) -> TelemetryNode:
     spec = EnvSpec("benchmark", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
     announced = Announcement(1, "", "benchmark", {"name": "benchmark"}, {"name": "benchmark"}, {}, spec, {})
     observers = Observers(specs=TelemetrySpecs)
-    context = ConnectorContext("benchmark", place.folder, {})
+    context = ConnectorContext("benchmark", view.folder, {})
     for plugin, settings in ((json_file.plugin, {}), (grafana.plugin, {"port": 0}), (prometheus.plugin, {"port": 0})):
         observers.register(plugin.name, plugin.make(plugin.config(**settings), context))
     config = TelemetryConfig(update_interval=1, best={"save": False})
-    node = TelemetryNode(MemoryTransport(), announced, place, config, observers)
+    node = TelemetryNode(MemoryTransport(), announced, view, config, observers)
     observers.register("page", Page(node, PageSettings()))
     return node
 

@@ -131,7 +131,7 @@ def test_node_trains_in_its_folder_with_its_connectors_and_announces_the_public_
     [folder] = (tmp_path / "saves").iterdir()
     assert (folder / "stopped.txt").read_text() == f"{folder.name}: announced"
     assert (folder / "checkpoint" / "manifest.json").exists()
-    assert (announced.api, announced.session) == (API_VERSION, folder.name)
+    assert (announced.api, announced.run_id) == (API_VERSION, folder.name)
     assert announced.environment == {"name": "gymnasium", "config": {"id": "Toy-v0", "size": 2}}
     assert announced.algorithm == {"name": "dqn", "config": {"rows": 4}}
     assert announced.spec.name == "Toy-v0"
@@ -247,7 +247,7 @@ def test_node_of_another_api_is_refused_with_both_versions():
         wait_for_announcement(transport, lambda: True)
 
 
-@pytest.mark.parametrize("payload", [b"", b"\xff", b"[]", b'{"api": 1}', b'{"api": 1, "session": 3}'])
+@pytest.mark.parametrize("payload", [b"", b"\xff", b"[]", b'{"api": 1}', b'{"api": 1, "run_id": 3}'])
 def test_announcement_that_cannot_be_read_is_an_error_that_says_so(payload):
     transport = MemoryTransport()
     transport.announce(payload)
@@ -278,7 +278,7 @@ def test_call_of_the_learner_that_takes_long_is_said_by_the_nodes_housekeeper(
     monkeypatch.setattr("soulsai_core.node.monitor._INTERVAL", 0.0)
     resolved = resolved_with()
     node = make_node(resolved, MemoryTransport(server), create_folder(resolved), resume=False)
-    node._learner._learner.started = lambda resumed: node._housekeeper._step()
+    node._learner._learner.started = lambda resumed: node._monitor._step()
     node._learner.started(resumed=False)
     assert "The algorithm 'dqn' of " in caplog.text and "Learner.started has been running for 0 s" in caplog.text
 

@@ -108,7 +108,7 @@ def test_any_steps_arrive_as_they_were_sent(layout_and_steps, client, number):
     specs = {name: ArraySpec(shape, dtype, sparse=kind == "s") for name, (dtype, shape, kind) in layout.items()}
     message = StepDecoder(specs, gone.after.keys()).decode(encode_steps("a training", client, number, gone))
     header, came = message.header, message.steps
-    assert (header.session, header.client, header.number, header.rows) == ("a training", client, number, len(gone))
+    assert (header.run_id, header.client, header.number, header.rows) == ("a training", client, number, len(gone))
     assert same(came.segments, gone.segments) and came.closed == gone.closed
     for part in ("columns", "after"):
         arrived, was = getattr(came, part), getattr(gone, part)

@@ -19,7 +19,7 @@ def test_status_shows_clients_and_rates_for_people_and_programs(stack, until):
     assert re.search(r"iteration\s+\d+, [\d.]+/s", shown)
     assert re.search(r"clients\s+2\s", shown)
     status = json.loads(stack.run("status", "--json"))
-    assert status["session"] == stack.run_folder.name
+    assert status["run_id"] == stack.run_folder.name
     assert status["steps_per_second"] > 0 and status["iterations_per_second"] > 0
     for client in status["clients"]:
         assert client["info"]["id"] in shown

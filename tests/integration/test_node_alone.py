@@ -67,7 +67,7 @@ def test_node_that_was_killed_goes_on_with_the_clients_that_stayed(stack, server
     resumed = node(server.address, "--resume")
     after = trained(server.address, before.env_steps + 1000, resumed)
     assert after.iteration > before.iteration and after.episodes >= before.episodes
-    assert after.session == before.session and names(after) == names(before)
+    assert after.run_id == before.run_id and names(after) == names(before)
     assert after.env_steps > saved["env_steps"]
     resumed.interrupt()
     resumed.ends()
@@ -82,7 +82,7 @@ def test_clients_go_over_to_a_new_training_at_the_same_server(stack, server, nod
     fresh = node(server.address)
     client.says("Another training has begun")
     second = trained(server.address, 300, fresh)
-    assert second.session != first.session
+    assert second.run_id != first.run_id
     fresh.interrupt()
     fresh.ends()
     assert client.ends().count("Joined") == 2

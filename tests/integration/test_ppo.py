@@ -111,7 +111,7 @@ def test_killed_node_resumes_with_the_clients_that_are_there(rounds, stack):
     resumed = stack.start("training-node", "--resume")
     resumed.says("Training")
     after = rounds.reaches(10, clients=2)
-    assert after.iteration > before.iteration and after.session == before.session
+    assert after.iteration > before.iteration and after.run_id == before.run_id
 
 
 def test_training_with_no_other_setting_learns_lunarlander(stack, until):

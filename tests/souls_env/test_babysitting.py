@@ -79,7 +79,7 @@ def played():
         transport.publish(0, encode_weights(Weights(0, {"w": np.zeros(1)})), progress)
         client = Client(
             transport=transport,
-            session="s",
+            run_id="s",
             client="pc",
             host="host",
             spec=spec,

@@ -26,7 +26,7 @@ from soulsai_core.transport.memory import MemoryServer, MemoryTransport
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.hookspecs import TelemetrySpecs
 from soulsai_telemetry.node import TelemetryNode
-from soulsai_telemetry.run_view import Place
+from soulsai_telemetry.run_view import RunView
 from soulsai_telemetry.testing import example_update, example_vitals
 
 START = 1.7e9
@@ -57,7 +57,7 @@ class Training:
     def status(self, **changes):
         client = ClientInfo("client-1", "here", env_steps=100, episodes=3, steps_per_second=50.0)
         values = {
-            "session": "run-1", "folder": str(self.folder), "state": "running", "iteration": 7, "env_steps": 1000,
+            "run_id": "run-1", "folder": str(self.folder), "state": "running", "iteration": 7, "env_steps": 1000,
             "goal_env_steps": 4000, "elapsed": time.monotonic(), "episodes": self.sent, "mean_return": 1.0,
             "window_episodes": 20, "steps_per_second": 50.0, "iterations_per_second": 2.0, "acceptance": 0.99,
             "rejected": {"stale": 10}, "age": {"iterations": 1.1, "env_steps": 30.0, "seconds": 0.2}, "backlog": 1,
@@ -93,12 +93,12 @@ class Training:
         observers = Observers(specs=TelemetrySpecs)
         for i, connector in enumerate(connectors):
             observers.register(getattr(connector, "name", f"connector-{i}"), connector)
-        place = Place(self.folder, shared=True)
-        place.state.mkdir(exist_ok=True)
+        view = RunView(self.folder, shared=True)
+        view.state.mkdir(exist_ok=True)
         best = {"save": self.answering is not None}
         config = TelemetryConfig(**{"moving_average": 3, "update_interval": 1, "best": best, **settings})
         transport = MemoryTransport(self.server)
-        return TelemetryNode(transport, self.announced, place, config, observers, wall=lambda: self.now)
+        return TelemetryNode(transport, self.announced, view, config, observers, wall=lambda: self.now)
 
 
 def make_episode(identifier="client-1-1", reward=1.0, **changes):

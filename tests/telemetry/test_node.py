@@ -114,7 +114,7 @@ def test_odd_reports_are_counted_and_harm_nothing(training, watch, ear):
     training.transport.push_episode(b"not an episode")
     training.report("client-1-5", 5)
     training.report("client-1-4", 4)
-    training.report("client-1-9", 9, session="another run")
+    training.report("client-1-9", 9, run_id="another run")
     training.report("client-1-6", 6, complete=False)
     watching.until(lambda: ear.numbers == [1, 2, 3, 4])
     assert ear.updates[-1].reports == {"late": 1, "repeated": 1, "garbled": 1, "foreign": 1, "incomplete": 1}
@@ -204,7 +204,7 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(training, watch):
 def test_another_training_ends_the_watch(training, watch):
     watching = watch(training.node())
     watching.until(lambda: watching.node.vitals is not None)
-    training.status(session="run-2")
+    training.status(run_id="run-2")
     watching.join()
     assert watching.reason == NEW_TRAINING
 

@@ -59,8 +59,8 @@ def test_what_makes_no_sense_is_garbled(episode, changes):
 
 def test_an_episode_of_another_training_is_foreign(episode):
     reports = Reports("run-1")
-    assert reports.admit(encoded(episode, session="run-0")) is None
-    assert reports.admit(encoded(episode, session="run-1")) is not None
+    assert reports.admit(encoded(episode, run_id="run-0")) is None
+    assert reports.admit(encoded(episode, run_id="run-1")) is not None
     assert reports.counts["foreign"] == 1
 
 

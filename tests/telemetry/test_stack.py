@@ -110,10 +110,10 @@ def test_it_waits_for_a_training_and_goes_on_with_the_next_one(real, telemetry, 
     other = tmp_path / "run-2"
     other.mkdir()
     (other / "config.json").write_text("{}")
-    real.transport.announce(msgspec.json.encode(msgspec.structs.replace(real.announced, session="run-2")))
-    real.status(session="run-2", folder=str(other))
+    real.transport.announce(msgspec.json.encode(msgspec.structs.replace(real.announced, run_id="run-2")))
+    real.status(run_id="run-2", folder=str(other))
     url = page_of(other)
-    assert ask(url, "/health")["session"] == "run-2"
+    assert ask(url, "/health")["run_id"] == "run-2"
     assert not (real.folder / "page").exists()
 
 

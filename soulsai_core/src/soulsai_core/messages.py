@@ -131,7 +131,7 @@ class Episode(msgspec.Struct, frozen=True):
         seconds: wall time the episode took on the client.
         complete: False if the environment failed in the middle.
         metrics: further numbers, from the environment's `info` and the actor (for example epsilon).
-        session: the training that it belongs to.
+        run_id: the training that it belongs to.
     """
 
     id: str
@@ -142,7 +142,7 @@ class Episode(msgspec.Struct, frozen=True):
     seconds: float
     complete: bool = True
     metrics: dict[str, float] = {}
-    session: str = ""
+    run_id: str = ""
 
 
 class ClientInfo(msgspec.Struct, frozen=True):
@@ -178,7 +178,7 @@ class Progress(msgspec.Struct, frozen=True):
     """The node's answer to its clients, sent with every model and whenever it would unblock somebody.
 
     Attributes:
-        session: name of the training; it survives a resume. A new one means that clients start afresh.
+        run_id: name of the training; it survives a resume. A new one means that clients start afresh.
         node: id of the node's process; a new one means that acknowledgements start afresh.
         state: "running", or "stopping" when clients shall leave.
         window: rows that one client may have under way, sent but not yet taken in.
@@ -186,7 +186,7 @@ class Progress(msgspec.Struct, frozen=True):
         places: client -> the lowest number that was free when it came, from 0.
     """
 
-    session: str
+    run_id: str
     node: str
     state: str
     iteration: int
@@ -222,7 +222,7 @@ class Announcement(msgspec.Struct, frozen=True):
 
     api: int
     version: str
-    session: str
+    run_id: str
     environment: dict[str, Any]
     algorithm: dict[str, Any]
     client: dict[str, Any]
@@ -251,7 +251,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
         learner: numbers reported by the last update.
     """
 
-    session: str
+    run_id: str
     folder: str
     state: str
     iteration: int

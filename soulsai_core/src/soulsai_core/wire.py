@@ -58,7 +58,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
         closed: iteration and rows (see `Closed`).
     """
 
-    session: str
+    run_id: str
     client: str
     number: int
     rows: int
@@ -81,7 +81,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Header)
 
 
-def encode_steps(session: str, client: str, number: int, steps: StepBatch) -> bytes:
+def encode_steps(run_id: str, client: str, number: int, steps: StepBatch) -> bytes:
     """The message for these steps; `number` counts the client's messages from 1."""
     columns = [(name, _little_endian(steps.columns[name])) for name in sorted(steps.columns)]
     after = [_little_endian(steps.after[name]) for name in sorted(steps.after)]
@@ -91,7 +91,7 @@ def encode_steps(session: str, client: str, number: int, steps: StepBatch) -> by
         parts += (np.asarray(steps.sparse[name].rows, _ROW_NUMBER), values)
     header = _encoder.encode(
         Header(
-            session=session,
+            run_id=run_id,
             client=client,
             number=number,
             rows=len(steps),

@@ -16,11 +16,11 @@ from soulsai_core import Announcement, ClientInfo, Entry, Observers, SupervisedL
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.history import History
 from soulsai_telemetry.journal import Journal
-from soulsai_telemetry.orders import BestKeeper, Order, order_through
+from soulsai_telemetry.orders import BestModelSaver, Order, order_through
 from soulsai_telemetry.recorder import Recorder, Reported
 from soulsai_telemetry.records import Record, SavedModel, Update, Vitals
 from soulsai_telemetry.reports import Reports
-from soulsai_telemetry.run_view import Place
+from soulsai_telemetry.run_view import RunView
 from soulsai_telemetry.vitals import VitalsLog
 from soulsai_telemetry.watch import Watch
 
@@ -37,8 +37,8 @@ class TelemetryNode:
     """Watches one training until it is told to stop or another training begins.
 
     Args:
-        announced: what the training node tells clients of itself: session, environment, algorithm.
-        place: where our state is kept.
+        announced: what the training node tells clients of itself: run_id, environment, algorithm.
+        view: where our state is kept.
         observers: connectors, made with TelemetrySpecs; closed at the end.
         wall: seconds since 1970.
         clock: monotonic seconds.
@@ -52,7 +52,7 @@ class TelemetryNode:
         self,
         transport: Transport,
         announced: Announcement,
-        place: Place,
+        view: RunView,
         config: TelemetryConfig,
         observers: Observers,
         *,
@@ -60,10 +60,10 @@ class TelemetryNode:
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
     ) -> None:
-        self.session = announced.session
+        self.run_id = announced.run_id
         self.announced = announced
         self.config = config
-        self.place = place
+        self.view = view
         self.order: Order = order_through(transport)
         self.vitals: Vitals | None = None
         self._transport = transport
@@ -74,15 +74,15 @@ class TelemetryNode:
         self._cursor = ""
         self._untold: list[Record] = []
         self._recorder = Recorder(config)
-        self._reports = Reports(self.session)
-        self._journal = Journal(place.state / "episodes.jsonl", Reported)
+        self._reports = Reports(self.run_id)
+        self._journal = Journal(view.state / "episodes.jsonl", Reported)
         recent = self._recover()
-        self._keeper = BestKeeper(
-            self.order, config.best, place.state / "best.json", self._best_score(), self._tell_saved, clock
+        self._keeper = BestModelSaver(
+            self.order, config.best, view.state / "best.json", self._best_score(), self._tell_saved, clock
         )
-        self._vitals_log = VitalsLog(place.state / "vitals.jsonl")
+        self._vitals_log = VitalsLog(view.state / "vitals.jsonl")
         self._watch = Watch(transport, self._recorder.clients, wall, clock)
-        self._checkpoints = {found.path: found.time for found in place.checkpoints()}
+        self._checkpoints = {found.path: found.time for found in view.checkpoints()}
         self._retold = tuple(recent)
         rng = rng or random.Random()
         self._loops = [SupervisedLoop("episodes", self._hear, rng), SupervisedLoop("watch", self._look, rng)]
@@ -108,7 +108,7 @@ class TelemetryNode:
     def run(self) -> str:
         """Watch until something ends it; returns the reason."""
         resumed = self.history.episodes > 0
-        self._observers.emit("training_started", run=self.session, folder=self.place.folder, resumed=resumed)
+        self._observers.emit("training_started", run=self.run_id, folder=self.view.folder, resumed=resumed)
         self._observers.emit("episodes_recorded", update=self.news(self._retold))
         for loop in self._loops:
             loop.start()
@@ -208,7 +208,7 @@ class TelemetryNode:
         except msgspec.DecodeError as error:
             log.warning("The training node's status cannot be read: %s", error)
             vitals = None
-        if vitals is not None and vitals.status.session != self.session:
+        if vitals is not None and vitals.status.run_id != self.run_id:
             self.stop(NEW_TRAINING)
         elif vitals is not None:
             self._tell_clients(vitals)
@@ -227,7 +227,7 @@ class TelemetryNode:
             self._observers.emit("client_lost", client=before[name])
 
     def _tell_checkpoints(self) -> None:
-        for found in self.place.checkpoints():
+        for found in self.view.checkpoints():
             if self._checkpoints.get(found.path) != found.time:
                 self._checkpoints[found.path] = found.time
                 self._observers.emit("checkpoint_saved", path=found.path, iteration=found.iteration, kind=found.kind)

@@ -39,7 +39,7 @@ def order_through(transport: Transport) -> Order:
     return order
 
 
-class BestKeeper:
+class BestModelSaver:
     """Has the best model saved whenever the score beats that of the model saved last.
 
     The node is asked in a thread of its own, one request at a time; what it could not do is tried again later.

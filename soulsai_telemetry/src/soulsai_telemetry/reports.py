@@ -21,15 +21,15 @@ class Reports:
     one, which still counts.
 
     Args:
-        session: the training whose episodes count, "" for any.
+        run_id: the training whose episodes count, "" for any.
 
     Attributes:
         counts: reports that were "late", "repeated", "garbled", or of a "foreign" training.
     """
 
-    def __init__(self, session: str = "") -> None:
+    def __init__(self, run_id: str = "") -> None:
         self.counts = dict.fromkeys(("late", "repeated", "garbled", "foreign"), 0)
-        self._session = session
+        self._run_id = run_id
         self._clients: OrderedDict[str, _Seen] = OrderedDict()
         self._decoder = msgspec.json.Decoder(Episode)
 
@@ -42,7 +42,7 @@ class Reports:
         if episode is None or not _sound(episode):
             self.counts["garbled"] += 1
             return None
-        if self._session and episode.session not in ("", self._session):
+        if self._run_id and episode.run_id not in ("", self._run_id):
             self.counts["foreign"] += 1
             return None
         kind = self.note(episode)

@@ -23,7 +23,7 @@ class Checkpoint(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RunView:
     """The run's folder where it can be seen from here, else a folder of the same name under our own `saves`.
 
     Attributes:
@@ -35,11 +35,11 @@ class Place:
     shared: bool
 
     @classmethod
-    def of(cls, status: NodeStatus, saves: Path) -> Place:
+    def of(cls, status: NodeStatus, saves: Path) -> RunView:
         """The place of the training with this status."""
         theirs = Path(status.folder)
-        shared = theirs.name == status.session and (theirs / "config.json").is_file()
-        return cls(theirs if shared else saves / Path(status.session).name, shared)
+        shared = theirs.name == status.run_id and (theirs / "config.json").is_file()
+        return cls(theirs if shared else saves / Path(status.run_id).name, shared)
 
     @property
     def state(self) -> Path:

@@ -38,14 +38,14 @@ from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.hookspecs import TelemetrySpecs
 from soulsai_telemetry.node import NEW_TRAINING, TelemetryNode
 from soulsai_telemetry.page import Page
-from soulsai_telemetry.run_view import Place
+from soulsai_telemetry.run_view import RunView
 
 log = logging.getLogger("soulsai_telemetry")
 
 _PAUSE = 0.3
 
 
-class Watcher:
+class TelemetryProcess:
     """Runs `soulsai telemetry` with its arguments."""
 
     def __init__(self, args: argparse.Namespace) -> None:
@@ -99,18 +99,18 @@ class Watcher:
         if found is None:
             return "left before a training began"
         announced, status = found
-        place = Place.of(status, Path(self._config.run.saves))
-        _make(place.state)
+        view = RunView.of(status, Path(self._config.run.saves))
+        _make(view.state)
         observers = Observers(specs=TelemetrySpecs)
-        node = self._node = TelemetryNode(transport, announced, place, self._settings, observers)
+        node = self._node = TelemetryNode(transport, announced, view, self._settings, observers)
         try:
-            context = ConnectorContext(node.session, place.folder, place.config() or {})
+            context = ConnectorContext(node.run_id, view.folder, view.config() or {})
             for plugin, settings in self._connectors:
                 observers.register(plugin.name, plugin.make(settings, context))
             with self._page(node, observers):
                 if self._left.is_set():
                     node.stop("asked to leave")
-                log.info("Watching %s; its history is kept in %s.", node.session, place.state)
+                log.info("Watching %s; its history is kept in %s.", node.run_id, view.state)
                 return node.run()
         finally:
             observers.close()
@@ -121,8 +121,8 @@ class Watcher:
         if not self._settings.page.enabled:
             yield
             return
-        page, note = Page(node, self._settings.page), RunFolder(node.place.folder).page
-        last = node.place.state / "page_port"
+        page, note = Page(node, self._settings.page), RunFolder(node.view.folder).page
+        last = node.view.state / "page_port"
         page.listen(_read_port(last))
         observers.register("page", page)
         log.info("The page is at %s", page.url)
@@ -154,7 +154,7 @@ def _agreeing(announced: bytes | None, status: bytes | None) -> tuple[Announceme
     if announced is None or status is None:
         return None
     pair = msgspec.json.decode(announced, type=Announcement), msgspec.json.decode(status, type=NodeStatus)
-    return pair if pair[0].session == pair[1].session else None
+    return pair if pair[0].run_id == pair[1].run_id else None
 
 
 def _step_back() -> None:

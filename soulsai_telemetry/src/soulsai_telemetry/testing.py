@@ -51,7 +51,7 @@ def example_vitals(folder: Path) -> Vitals:
     """A node that runs, with one client that is there and one that was lost."""
     info = ClientInfo(id="client-1", host="here", env_steps=40, episodes=2, steps_per_second=9.5)
     status = NodeStatus(
-        session="run-1", folder=str(folder), state="running", iteration=3, env_steps=60, goal_env_steps=None,
+        run_id="run-1", folder=str(folder), state="running", iteration=3, env_steps=60, goal_env_steps=None,
         elapsed=12.0, episodes=3, mean_return=3.0, window_episodes=20, steps_per_second=9.5, iterations_per_second=0.5,
         acceptance=0.9, rejected={"stale": 6}, age={"iterations": 1.0, "env_steps": 20.0, "seconds": 0.1}, backlog=1,
         clients=[ClientStatus(info, 54, {"stale": 6})], learner={"loss": 0.5, "update_seconds": 0.01},

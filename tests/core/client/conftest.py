@@ -104,10 +104,10 @@ class Node:
         self.seen, self.messages, self.places = "", [], {}
         self.decoder = StepDecoder(COLUMNS, SPEC.observations)
 
-    def progress(self, *, session="training", state="running", acked=None):
+    def progress(self, *, run_id="training", state="running", acked=None):
         acked = {} if acked is None else {"pc": acked}
         return msgspec.msgpack.encode(
-            Progress(session, self.name, state, self.iteration, 0, self.window, acked, self.places)
+            Progress(run_id, self.name, state, self.iteration, 0, self.window, acked, self.places)
         )
 
     def publish(self, iteration=None, **options):
@@ -240,7 +240,7 @@ def played(flaky, actor, clock, rng, scripted):
         settings = {"max_group_age_s": 1e9, **settings}
         client = Client(
             transport=flaky,
-            session="training",
+            run_id="training",
             client="pc",
             host="host",
             spec=SPEC,

@@ -17,7 +17,7 @@ def test_episodes_are_reported_with_return_length_iteration_and_metrics(played, 
     node.publish(3)
     played(backpressure="drop").start()
     first, second = node.episodes(2)
-    assert (first.id, second.id, first.client, first.session) == ("pc-1", "pc-2", "pc", "training")
+    assert (first.id, second.id, first.client, first.run_id) == ("pc-1", "pc-2", "pc", "training")
     assert (first.length, first.total_reward, first.iteration, first.complete) == (5, 15.0, 3, True)
     assert first.metrics == {"epsilon": 0.5}
 
@@ -196,7 +196,7 @@ def test_client_leaves_when_another_training_has_begun(played, node):
     node.publish(0)
     play = played().start()
     node.receive(1)
-    node.tell(session="tomorrow")
+    node.tell(run_id="tomorrow")
     assert play.join() == NEW_TRAINING
 
 

@@ -87,8 +87,8 @@ def ended_after(steps):
 
 def telling_of_messages(play, events, monkeypatch):
     """Note among the events when a message is made."""
-    send = play.client._outbox._pass_on
-    monkeypatch.setattr(play.client._outbox, "_pass_on", lambda batch: (events.append("send"), send(batch)))
+    send = play.client._batcher._pass_on
+    monkeypatch.setattr(play.client._batcher, "_pass_on", lambda batch: (events.append("send"), send(batch)))
 
 
 def test_rows_are_sent_and_weights_prepared_while_a_step_is_under_way(

@@ -6,7 +6,7 @@ import pytest
 
 from soulsai_core.client.downlink import Downlink
 from soulsai_core.client.uplink import Uplink
-from soulsai_core.client.window import Flow
+from soulsai_core.client.window import Window
 from soulsai_core.messages import ClientInfo, Episode
 from soulsai_core.steps import End, StepBatch
 from soulsai_core.transport.memory import MemoryTransport
@@ -22,19 +22,19 @@ def batch(*steps):
 
 
 @pytest.fixture
-def flow(clock):
-    return Flow(limited=True, clock=clock)
+def window(clock):
+    return Window(limited=True, clock=clock)
 
 
 @pytest.fixture
-def uplink(flaky, flow, clock, rng):
+def uplink(flaky, window, clock, rng):
     """A function: an uplink with this capacity that drops or does not."""
     made = []
 
     def make(capacity=100, drops=False):
         info = lambda: ClientInfo("pc", "host")  # noqa: E731
         options = {"capacity": capacity, "drops": drops, "interval": 2.0, "info": info}
-        made.append(Uplink(flaky, "training", "pc", flow, rng, clock, **options))
+        made.append(Uplink(flaky, "training", "pc", window, rng, clock, **options))
         return made[-1]
 
     yield make
@@ -44,8 +44,8 @@ def uplink(flaky, flow, clock, rng):
 
 
 @pytest.fixture
-def downlink(server, flow, rng):
-    downlink = Downlink(MemoryTransport(server), "training", "pc", flow, rng)
+def downlink(server, window, rng):
+    downlink = Downlink(MemoryTransport(server), "training", "pc", window, rng)
     yield downlink
     downlink.close()
 
@@ -61,13 +61,13 @@ def test_messages_are_sent_in_order_and_numbered_from_one(uplink, node):
     came = node.receive(20)
     assert node.steps(came) == list(range(20))
     assert [message.header.number for message in came] == list(range(1, 21))
-    assert {(message.header.session, message.header.client) for message in came} == {("training", "pc")}
+    assert {(message.header.run_id, message.header.client) for message in came} == {("training", "pc")}
 
 
-def test_sent_rows_count_as_under_way(uplink, flow):
-    flow.acknowledged("node", 0, 5)
+def test_sent_rows_count_as_under_way(uplink, window):
+    window.acknowledged("node", 0, 5)
     uplink().send(batch(1, 2, 3))
-    assert flow.has_room(2) and not flow.has_room(3)
+    assert window.has_room(2) and not window.has_room(3)
 
 
 def test_oldest_message_beyond_the_capacity_is_dropped_and_counted_in_rows(uplink, node):
@@ -116,7 +116,7 @@ def test_episodes_wait_for_the_server_too(uplink, node, flaky):
     for number in (1, 2):
         link.report(Episode(f"pc-{number}", "pc", 1.0, 5, 0, 1.0))
     flaky.away = False
-    assert [(e.id, e.session) for e in node.episodes(2)] == [("pc-1", "training"), ("pc-2", "training")]
+    assert [(e.id, e.run_id) for e in node.episodes(2)] == [("pc-1", "training"), ("pc-2", "training")]
 
 
 def test_heartbeat_comes_at_once_and_then_at_its_interval(uplink, server, clock):
@@ -161,16 +161,16 @@ def test_newer_models_are_fetched_as_they_come_and_the_same_one_only_once(downli
     assert held.iteration == 3 and downlink.newest.iteration == 4
 
 
-def test_progress_without_a_newer_model_keeps_the_weights(downlink, node, flow):
+def test_progress_without_a_newer_model_keeps_the_weights(downlink, node, window):
     node.window = 7
     node.publish(3)
     downlink.start()
     assert downlink.wait_newer(2, 20)
     held = downlink.newest
     node.window = 70
-    flow.sent(1, 1)
+    window.sent(1, 1)
     node.tell()
-    assert flow.wait_for_room(50, 20)
+    assert window.wait_for_room(50, 20)
     assert downlink.newest is held
 
 

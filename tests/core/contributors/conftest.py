@@ -1,4 +1,4 @@
-"""A door made for tests: what contributors handed in lies in lists."""
+"""A inboxes made for tests: what contributors handed in lies in lists."""
 
 import random
 
@@ -8,8 +8,8 @@ import pytest
 
 from soulsai_core.config import ContributorSettings, TrainingSettings
 from soulsai_core.contributors.gate import Gate
-from soulsai_core.contributors.inbox import Door, Parcel, Stock
-from soulsai_core.contributors.statistics import Book
+from soulsai_core.contributors.inbox import Inboxes, InboxSize, Message
+from soulsai_core.contributors.statistics import ContributorStatistics
 from soulsai_core.messages import ClientInfo, Episode
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.steps import StepBatch
@@ -20,7 +20,7 @@ from soulsai_core.wire import encode_steps
 SESSION = "training-1"
 
 
-class ListDoor(Door):
+class ListDoor(Inboxes):
     """Streams as lists; `bytes` is what a stream is said to take of the server's memory."""
 
     limits = StreamLimits(max_entries=400, max_bytes=2**20)
@@ -28,7 +28,7 @@ class ListDoor(Door):
     def __init__(self):
         self.streams, self.bytes, self.out = {}, {}, set()
         self.samples, self.episodes, self.clients = [], [], {}
-        self.waiting, self.book = 0, None
+        self.waiting, self.statistics = 0, None
         self.calls = []
 
     def invite(self, name):
@@ -36,13 +36,13 @@ class ListDoor(Door):
 
     def put(self, name, kind, payload):
         number = sum(map(len, self.streams.values())) + len(self.samples) + 1
-        self.streams[name].append(Parcel(f"{number}-0", kind, payload, len(payload) + 1))
+        self.streams[name].append(Message(f"{number}-0", kind, payload, len(payload) + 1))
 
     def contributors(self):
         return sorted(self.streams)
 
-    def stock(self, names):
-        return Stock(self.waiting, 0), {n: Stock(len(self.streams[n]), self.bytes.get(n, 0)) for n in names}
+    def size(self, names):
+        return InboxSize(self.waiting, 0), {n: InboxSize(len(self.streams[n]), self.bytes.get(n, 0)) for n in names}
 
     def read(self, names, count, timeout):
         return {name: self.streams[name][:count] for name in names if self.streams[name]}
@@ -54,7 +54,7 @@ class ListDoor(Door):
         for client in delivery.farewells:
             self.clients.pop(client, None)
         for name, done in delivery.done.items():
-            self.streams[name] = [parcel for parcel in self.streams[name] if parcel.id not in done]
+            self.streams[name] = [message for message in self.streams[name] if message.id not in done]
 
     def discard(self, name):
         count, self.streams[name] = len(self.streams[name]), []
@@ -67,15 +67,15 @@ class ListDoor(Door):
         self.out.discard(name)
         self.calls.append(("restore", name))
 
-    def write_book(self, payload):
-        self.book = payload
+    def write_statistics(self, payload):
+        self.statistics = payload
 
-    def read_book(self):
-        return self.book
+    def read_statistics(self):
+        return self.statistics
 
 
 @pytest.fixture
-def door():
+def inboxes():
     return ListDoor()
 
 
@@ -85,17 +85,17 @@ def metrics():
 
 
 @pytest.fixture
-def book(tmp_path):
-    return Book(tmp_path / "contributors.json")
+def statistics(tmp_path):
+    return ContributorStatistics(tmp_path / "contributors.json")
 
 
 @pytest.fixture
-def gate(door, book, metrics, clock):
-    """(settings by name) -> a gate at the door, whose steps the test takes itself."""
+def gate(inboxes, statistics, metrics, clock):
+    """(settings by name) -> a gate at the inboxes, whose steps the test takes itself."""
 
     def make(**settings):
         training = TrainingSettings(contributors=ContributorSettings(**settings))
-        return Gate(door, SESSION, training, book, metrics, clock, random.Random(0))
+        return Gate(inboxes, SESSION, training, statistics, metrics, clock, random.Random(0))
 
     return make
 
@@ -104,11 +104,11 @@ def gate(door, book, metrics, clock):
 def message():
     """(client, number, values) -> a sample message."""
 
-    def make(client="bob@pc-1", number=1, session=SESSION, rows=2):
+    def make(client="bob@pc-1", number=1, run_id=SESSION, rows=2):
         columns = {"observation": np.zeros((rows, 2), np.float32), "reward": np.zeros(rows, np.float32)}
         after = {"observation": np.zeros((1, 2), np.float32)}
         steps = StepBatch(np.array([[0, 0, rows, 0, 0, 1, 0]]), columns, after)
-        return encode_steps(session, client, number, steps)
+        return encode_steps(run_id, client, number, steps)
 
     return make
 
@@ -119,7 +119,7 @@ def episode():
 
     def make(**changes):
         values = {"id": "bob@pc-1-1", "client": "bob@pc-1", "total_reward": 1.5, "length": 5, "iteration": 0}
-        values |= {"seconds": 1.0, "session": SESSION, **changes}
+        values |= {"seconds": 1.0, "run_id": SESSION, **changes}
         return EPISODE, msgspec.json.encode(Episode(**values))
 
     return make

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from soulsai_core.config import ContributorSettings
-from soulsai_core.contributors.inbox import Delivery, Parcel
+from soulsai_core.contributors.inbox import Delivery, Message
 from soulsai_core.contributors.inspection import Inspector
 from soulsai_core.transport.keys import EPISODE, FAREWELL, HEARTBEAT
 
@@ -20,7 +20,7 @@ def judged():
 
     def judge(kind, payload, now=0.0):
         delivery = Delivery()
-        return inspector.accept(Parcel("1-0", kind, payload, len(payload)), now, delivery), delivery
+        return inspector.accept(Message("1-0", kind, payload, len(payload)), now, delivery), delivery
 
     judge.inspector = inspector
     return judge
@@ -56,7 +56,7 @@ def test_an_infinite_return_is_rejected(judged, episode):
 
 
 def test_episodes_of_another_training_or_another_sender_are_rejected(judged, episode):
-    assert judged(*episode(session="training-2"))[0] == "session"
+    assert judged(*episode(run_id="training-2"))[0] == "run"
     assert judged(*episode(client="alice@pc-1", id="alice@pc-1-1"))[0] == "sender"
 
 
@@ -124,5 +124,5 @@ def test_headers_beyond_all_bounds_go_no_further(samples, message, seal, changes
     inspector = Inspector("bob", SESSION, ContributorSettings(), 15.0)
     data = seal(message(), lambda header: {**msgspec.structs.asdict(header), **changes})
     delivery = Delivery()
-    assert inspector.accept(Parcel("1-0", samples, data, len(data)), 0.0, delivery) == reason
+    assert inspector.accept(Message("1-0", samples, data, len(data)), 0.0, delivery) == reason
     assert delivery.samples == []

@@ -250,13 +250,13 @@ class Stage:
 
     # -- what a client does
 
-    def message(self, iterations, client="pc", *, number=None, session=None, **options):
+    def message(self, iterations, client="pc", *, number=None, run_id=None, **options):
         """A client's next message, with these iterations; the rows' first values are its number."""
         self.numbers[client] = number or self.numbers.get(client, 0) + 1
         position = self.positions.get(client, 0)
         self.positions[client] = position + len(iterations)
         steps = made_steps(iterations, self.numbers[client] % 10, position=position, **options)
-        return encode_steps(session or self.folder.name, client, self.numbers[client], steps)
+        return encode_steps(run_id or self.folder.name, client, self.numbers[client], steps)
 
     def send(self, iterations, client="pc", **options):
         """Push a message, and return it."""
@@ -279,7 +279,7 @@ class Stage:
             self.recorder.wait("model_updated", where=lambda a, before=before: a["iteration"] == before + 1)
 
     def report(self, number, reward=1.0, client="pc", **options):
-        episode = Episode(f"{client}-{number}", client, reward, 5, 0, 1.0, session=self.folder.name, **options)
+        episode = Episode(f"{client}-{number}", client, reward, 5, 0, 1.0, run_id=self.folder.name, **options)
         self.outside.push_episode(msgspec.json.encode(episode))
         return episode
 

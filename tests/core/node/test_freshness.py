@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soulsai_core.node.freshness import AgeMeter, Freshness
+from soulsai_core.node.freshness import Freshness, SampleAge
 from soulsai_core.steps import Source
 
 
@@ -65,7 +65,7 @@ def test_each_row_is_admitted_or_counted(staleness, iterations, current):
 
 
 def test_age_is_that_of_the_model_which_chose_the_actions():
-    meter = AgeMeter(memory=5)
+    meter = SampleAge(memory=5)
     meter.made(4, env_steps=400, now=40.0)
     meter.made(5, env_steps=500, now=50.0)
     meter.made(6, env_steps=600, now=60.0)
@@ -74,7 +74,7 @@ def test_age_is_that_of_the_model_which_chose_the_actions():
 
 
 def test_age_is_a_running_mean_that_begins_with_the_first_message():
-    meter = AgeMeter(memory=5)
+    meter = SampleAge(memory=5)
     meter.made(1, env_steps=0, now=0.0)
     meter.admitted(table([1]), env_steps=0, now=10.0)
     meter.admitted(table([1]), env_steps=0, now=30.0)
@@ -82,7 +82,7 @@ def test_age_is_a_running_mean_that_begins_with_the_first_message():
 
 
 def test_age_of_an_iteration_that_is_no_longer_known_is_that_of_the_oldest_known():
-    meter = AgeMeter(memory=2)
+    meter = SampleAge(memory=2)
     for iteration in range(5):
         meter.made(iteration, env_steps=10 * iteration, now=float(iteration))
     meter.admitted(table([0]), env_steps=50, now=5.0)
@@ -90,13 +90,13 @@ def test_age_of_an_iteration_that_is_no_longer_known_is_that_of_the_oldest_known
 
 
 def test_age_stays_zero_before_any_model_was_made():
-    meter = AgeMeter(memory=3)
+    meter = SampleAge(memory=3)
     meter.admitted(table([0]), env_steps=5, now=5.0)
     assert (meter.iterations, meter.env_steps, meter.seconds) == (0.0, 0.0, 0.0)
 
 
 def test_age_is_that_of_rows_and_what_no_model_chose_has_none():
-    meter = AgeMeter(memory=5)
+    meter = SampleAge(memory=5)
     meter.made(3, env_steps=0, now=0.0)
     meter.admitted(np.concatenate([table([3], 3), table([1], 1), table([0], 50, Source.PERSON)]), env_steps=0, now=1.0)
     assert meter.iterations == 0.5

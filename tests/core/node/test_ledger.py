@@ -12,8 +12,8 @@ def test_rows_are_booked_by_client_and_in_total():
     ledger.enter("b", 1, 3, {"stale": 2})
     ledger.enter("a", 2, 0, {"stale": 1, "future": 1})
     assert (ledger.admitted, ledger.rejected) == (8, {"stale": 3, "future": 1})
-    assert (ledger.accounts["a"].admitted, ledger.accounts["a"].rejected) == (5, {"stale": 1, "future": 1})
-    assert (ledger.accounts["b"].admitted, ledger.accounts["b"].rejected) == (3, {"stale": 2})
+    assert (ledger.counts["a"].admitted, ledger.counts["a"].rejected) == (5, {"stale": 1, "future": 1})
+    assert (ledger.counts["b"].admitted, ledger.counts["b"].rejected) == (3, {"stale": 2})
 
 
 def test_message_with_a_number_that_was_taken_in_is_a_repeat():
@@ -27,7 +27,7 @@ def test_message_with_a_number_that_was_taken_in_is_a_repeat():
 def test_unreadable_messages_without_a_sender_are_booked_as_unknown():
     ledger = Ledger()
     ledger.enter("", None, 0, {"checksum": 1})
-    assert ledger.accounts["unknown"].rejected == {"checksum": 1}
+    assert ledger.counts["unknown"].rejected == {"checksum": 1}
     assert ledger.acked() == {}, "and nobody is told of them"
 
 
@@ -40,20 +40,20 @@ def test_acknowledged_is_the_last_number_of_each_client():
 
 
 def test_account_silent_for_longest_is_closed_beyond_the_limit_and_the_totals_stay():
-    ledger = Ledger(max_accounts=2)
+    ledger = Ledger(max_clients=2)
     assert ledger.enter("a", 1, 1, {}) is None
     assert ledger.enter("b", 1, 1, {}) is None
     assert ledger.enter("a", 2, 1, {}) is None
     assert ledger.enter("c", 1, 1, {}) == "b"
-    assert set(ledger.accounts) == {"a", "c"}
+    assert set(ledger.counts) == {"a", "c"}
     assert ledger.admitted == 4
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5), st.integers(0, 5)), max_size=60))
 def test_number_of_accounts_stays_bounded_and_nothing_is_lost_from_the_totals(messages):
-    ledger = Ledger(max_accounts=3)
+    ledger = Ledger(max_clients=3)
     for client, admitted, stale in messages:
         ledger.enter(str(client), 1, admitted, {"stale": stale})
-    assert len(ledger.accounts) <= 3
+    assert len(ledger.counts) <= 3
     assert ledger.admitted == sum(m[1] for m in messages)
     assert ledger.rejected.total() == sum(m[2] for m in messages)

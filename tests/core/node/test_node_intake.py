@@ -98,7 +98,7 @@ def test_numbers_are_counted_by_client(stage):
 
 
 def test_samples_of_another_training_are_rejected_and_not_acknowledged(stage):
-    assert stage.take_in([0, 0, 0], "pc", session="yesterday") == (0, {"session": 3})
+    assert stage.take_in([0, 0, 0], "pc", run_id="yesterday") == (0, {"run": 3})
     assert stage.learner.rows == []
     assert stage.take_in([0], "pc", number=1) == (1, {}), "its number is still free"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from soulsai_core.client.window import Flow
+from soulsai_core.client.window import Window
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import AccessError, SoulsAIError
 from soulsai_core.messages import Episode
@@ -80,7 +80,7 @@ def test_model_in_the_server_is_the_newest_and_its_progress_belongs_to_it(stage)
     stage.recorder.wait("weights_published", where=lambda a: a["iteration"] == 2)
     assert stage.outside.read_model(-1)[0] == 2
     progress = stage.wait_progress(lambda progress: progress.iteration == 2)
-    assert (progress.session, progress.state, progress.env_steps) == (stage.folder.name, "running", 8)
+    assert (progress.run_id, progress.state, progress.env_steps) == (stage.folder.name, "running", 8)
 
 
 def test_progress_acknowledges_what_was_taken_in_even_without_an_update(stage):
@@ -122,19 +122,19 @@ def synchronous(staged):
 
 def test_client_that_iterations_wait_for_may_play_on_though_its_rollout_was_lost_on_its_way(synchronous, clock):
     """Nobody acknowledges what was lost, but the next message of that client, which must fit into the window."""
-    flow = Flow(limited=True, clock=clock)
+    window = Window(limited=True, clock=clock)
 
     def hear(progress):
-        flow.acknowledged(progress.node, progress.acked.get("pc", 0), progress.window)
+        window.acknowledged(progress.node, progress.acked.get("pc", 0), progress.window)
 
     hear(synchronous.progress())
-    flow.sent(1, 20)  # and it is lost
-    assert flow.has_room(20)
-    flow.sent(2, 20)
-    assert not flow.has_room(1), "two rollouts and no more"
+    window.sent(1, 20)  # and it is lost
+    assert window.has_room(20)
+    window.sent(2, 20)
+    assert not window.has_room(1), "two rollouts and no more"
     synchronous.take_in([0] * 20, number=2)
     hear(synchronous.wait_progress(lambda progress: progress.acked))
-    assert flow.has_room(40)
+    assert window.has_room(40)
 
 
 def test_room_for_two_rollouts_is_that_of_each_client_and_stays_from_iteration_to_iteration(synchronous):
@@ -296,7 +296,7 @@ def test_garbled_episodes_heartbeats_and_commands_are_left_out(stage, caplog):
 
 
 def test_episodes_of_another_training_are_not_counted(stage):
-    stranger = Episode("pc-1", "pc", 999.0, 5, 0, 1.0, session="yesterday")
+    stranger = Episode("pc-1", "pc", 999.0, 5, 0, 1.0, run_id="yesterday")
     stage.outside.push_episode(msgspec.json.encode(stranger))
     own = stage.report(1, 5.0, client="other")
     assert stage.recorder.wait("episode_finished")[0]["episode"] == own

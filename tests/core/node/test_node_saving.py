@@ -217,7 +217,7 @@ def test_resume_restores_counters_learner_episodes_and_mean_return(staged, new_l
     stage.stop()
     status = stage.status()
     assert (status.episodes, status.mean_return, status.elapsed) == (2, 15.0, 110.0)
-    assert status.session == earlier.folder.name
+    assert status.run_id == earlier.folder.name
 
 
 def test_resumed_node_does_not_read_old_episodes_again(staged, new_learner):

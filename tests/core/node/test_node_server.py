@@ -20,7 +20,7 @@ def test_start_forgets_what_an_earlier_training_left(staged, server):
     earlier.stop()
     later = staged().start()
     assert later.outside.read_model(-1)[0] == 0
-    assert later.progress().session == later.folder.name != earlier.folder.name
+    assert later.progress().run_id == later.folder.name != earlier.folder.name
     later.report(1, 7.0, client="new")
     assert later.recorder.wait("episode_finished")[0]["episode"].total_reward == 7.0
     assert later.take_in([0]) == (1, {})

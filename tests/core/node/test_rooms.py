@@ -15,10 +15,10 @@ from soulsai_core.messages import ArraySpec, ClientInfo, Progress, Weights
 from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.intake import Intake
 from soulsai_core.node.metrics import NodeMetrics
-from soulsai_core.node.publisher import Publisher
+from soulsai_core.node.publisher import PublishingThread
 from soulsai_core.node.receiver import SampleReceiver
 from soulsai_core.node.roster import Roster
-from soulsai_core.node.status import StatusBoard
+from soulsai_core.node.status import StatusReport
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.steps import ITERATION
 from soulsai_core.transport.memory import MemoryTransport
@@ -70,7 +70,7 @@ def test_intake_of_endless_strangers_keeps_a_bounded_number_of_series(intake, en
         intake.judge(encoded(1, client=f"stranger-{number}"), iteration=0, env_steps=0, now=0.0)
     families = [f for f in intake._metrics.registry.collect() if f.name == "soulsai_samples_admitted"]
     series = [sample for sample in families[0].samples if sample.name.endswith("_total")]
-    assert len(series) == len(intake.ledger.accounts) == 1000
+    assert len(series) == len(intake.ledger.counts) == 1000
 
 
 # -- publisher
@@ -92,7 +92,7 @@ def published():
 @pytest.fixture
 def publisher(server, clock, published, flaky):
     transport = flaky(MemoryTransport(server))
-    publisher = Publisher(transport, clock, random.Random(0), lambda *args: published.append(args))
+    publisher = PublishingThread(transport, clock, random.Random(0), lambda *args: published.append(args))
     publisher.transport = transport
     yield publisher
     transport.away = False
@@ -217,7 +217,7 @@ def test_receiver_reads_ahead_by_a_bounded_number_of_messages(receiver, outside)
 def board(tmp_path, clock, intake):
     episodes = EpisodeLog(tmp_path / "episodes.jsonl", 3)
     settings = TrainingSettings(stop=StopSettings(env_steps=50, iterations=7, seconds=100))
-    board = StatusBoard(clock, RunFolder(tmp_path), settings, episodes, intake, Roster(15))
+    board = StatusReport(clock, RunFolder(tmp_path), settings, episodes, intake, Roster(15))
     board.roster = board._roster
     return board
 

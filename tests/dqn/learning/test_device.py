@@ -10,7 +10,7 @@ import torch
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Features, SoulsAIError
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.learning.cuda_graph import CapturedGradient
+from soulsai_dqn.learning.cuda_graph import CudaGraphGradient
 from soulsai_dqn.learning.gradients import AutogradGradient, Outcome
 from soulsai_dqn.learning.trainer import Trainer, chosen_device
 from soulsai_dqn.plugin import plugin
@@ -107,7 +107,7 @@ def replaying(run):
 @pytest.mark.parametrize("name", ["uniform", "prioritized quantile", "rainbow"])
 def test_recorded_gradient_is_the_same(name, spec, stream, monkeypatch):
     def recorded(self):
-        return CapturedGradient(AutogradGradient(self.network, self.target, self.head, double=True), replaying)
+        return CudaGraphGradient(AutogradGradient(self.network, self.target, self.head, double=True), replaying)
 
     plain = trained(name, spec, stream)
     monkeypatch.setattr(Trainer, "_make_gradient", recorded)
@@ -119,7 +119,7 @@ def test_gradient_that_cannot_be_recorded_is_made_as_it_comes(spec, stream, monk
         raise RuntimeError("operation not permitted when stream is capturing")
 
     def unrecordable(self):
-        return CapturedGradient(AutogradGradient(self.network, self.target, self.head, double=True), refuses)
+        return CudaGraphGradient(AutogradGradient(self.network, self.target, self.head, double=True), refuses)
 
     plain = trained("uniform", spec, stream)
     monkeypatch.setattr(Trainer, "_make_gradient", unrecordable)
@@ -137,7 +137,7 @@ def test_minibatch_of_another_size_is_recorded_anew(spec, rng):
         return replaying(run)
 
     gradient = AutogradGradient(trainer.network, trainer.target, trainer.head, double=True)
-    captured = CapturedGradient(gradient, counting)
+    captured = CudaGraphGradient(gradient, counting)
     for rows in (4, 4, 6, 6):
         batch = {
             "observation": torch.randn(rows, 4), "next_observation": torch.randn(rows, 4),

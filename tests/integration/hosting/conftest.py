@@ -11,9 +11,9 @@ import pytest
 
 from soulsai_core.config import read_secret
 from soulsai_core.contributors.initialise import initialise
-from soulsai_core.contributors.statistics import Account, decode_book
+from soulsai_core.contributors.statistics import Contribution, decode_statistics
 from soulsai_core.contributors.transport import connect_contributor
-from soulsai_core.contributors.users import Accounts
+from soulsai_core.contributors.users import Users
 from soulsai_core.messages import Announcement, Episode
 from soulsai_core.steps import StepBatch
 from soulsai_core.transport.embedded import EmbeddedServer, Opening
@@ -53,7 +53,7 @@ class Host:
         self.server.start()
         if not self.tls:
             self.line = self.connect("server", self.passwords["redis"])
-            self.accounts = Accounts(self.line)
+            self.users = Users(self.line)
         return self
 
     def stop(self):
@@ -75,13 +75,13 @@ class Host:
         }
 
     def invite(self, name):
-        password = self.accounts.invite(name)
+        password = self.users.invite(name)
         return Contributor(self, name, password)
 
-    def account(self, name):
-        """What the node's book says of a contributor by now."""
-        payload = self.line.door().read_book()
-        return decode_book(payload).get(name, Account()) if payload else Account()
+    def contribution(self, name):
+        """What the node's statistics says of a contributor by now."""
+        payload = self.line.inboxes().read_statistics()
+        return decode_statistics(payload).get(name, Contribution()) if payload else Contribution()
 
 
 class Contributor:
@@ -100,20 +100,20 @@ class Contributor:
         """Read what a client reads before it starts."""
         announced = msgspec.json.decode(self.line.read_config(), type=Announcement)
         self.columns, self.observed = announced.columns, tuple(announced.spec.observations)
-        self.session = announced.session
+        self.run_id = announced.run_id
         return self
 
-    def message(self, *, number=None, client=None, session=None, rows=4, iteration=0, **changed):
+    def message(self, *, number=None, client=None, run_id=None, rows=4, iteration=0, **changed):
         """A message with zeros, but for what is changed."""
         self.number = number or self.number + 1
         columns = {name: np.zeros((rows, *spec.shape), spec.dtype) for name, spec in self.columns.items()}
         after = {name: columns[name][:1] for name in self.observed}
         steps = StepBatch(np.array([[0, 0, rows, iteration, 0, 1, 0]]), {**columns, **changed}, after)
-        return encode_steps(session or self.session, client or self.client, self.number, steps)
+        return encode_steps(run_id or self.run_id, client or self.client, self.number, steps)
 
     def episode(self, **changes):
         values = {"id": f"{self.client}-1", "client": self.client, "total_reward": 1.0, "length": 3, "iteration": 0}
-        return msgspec.json.encode(Episode(**(values | {"seconds": 1.0, "session": self.session, **changes})))
+        return msgspec.json.encode(Episode(**(values | {"seconds": 1.0, "run_id": self.run_id, **changes})))
 
 
 @pytest.fixture(scope="session")

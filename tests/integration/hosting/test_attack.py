@@ -45,7 +45,7 @@ BAD_SAMPLES = {
     "unknown_field": lambda m: m.message(extra=np.zeros(4, np.float32)),
     "oversized": lambda m: m.message(rows=200_000),
     "sender": lambda m: m.message(client="alice@pc-1"),
-    "session": lambda m: m.message(session="another"),
+    "run_id": lambda m: m.message(run_id="another"),
     "future": lambda m: m.message(iteration=10**6),
 }
 ATTACKS = {
@@ -83,17 +83,20 @@ def test_what_is_malformed_poisoned_oversized_or_repeated_is_rejected_and_attrib
     for _ in range(3):
         mallory.do("XADD", OWN, "*", SAMPLES, good)
     expected = {*BAD_SAMPLES, *ATTACKS, "repeated"}
-    account = until(
-        "the rejects", lambda: node._alive() or ((a := host.account("mallory")).rejected.keys() >= expected and a)
+    contribution = until(
+        "the rejects", lambda: node._alive() or ((a := host.contribution("mallory")).rejected.keys() >= expected and a)
     )
-    assert account.rejected["repeated"] == 8 and account.rejected["sender"] == 2 and account.samples == 4
-    assert account.episodes == 0
+    assert contribution.rejected["repeated"] == 8 and contribution.rejected["sender"] == 2 and contribution.samples == 4
+    assert contribution.episodes == 0
 
 
 def test_a_flood_is_stemmed_and_attributed_and_others_go_on(hosted, until):
     host, node = hosted
     alice, mallory = host.invite("alice").look_around(), host.invite("mallory").look_around()
-    until("the gate to know them", lambda: host.line.door().read_book() and host.account("alice") is not None)
+    until(
+        "the gate to know them",
+        lambda: host.line.inboxes().read_statistics() and host.contribution("alice") is not None,
+    )
     ended = threading.Event()
 
     def flood():
@@ -110,17 +113,17 @@ def test_a_flood_is_stemmed_and_attributed_and_others_go_on(hosted, until):
     thread = threading.Thread(target=flood, daemon=True)
     thread.start()
     try:
-        until("a suspension", lambda: node._alive() or host.account("mallory").suspensions)
-        before = host.account("alice").samples
+        until("a suspension", lambda: node._alive() or host.contribution("mallory").suspensions)
+        before = host.contribution("alice").samples
         for _ in range(20):
             alice.line.push_samples([alice.message()])
-        until("alice's samples", lambda: host.account("alice").samples == before + 80)
+        until("alice's samples", lambda: host.contribution("alice").samples == before + 80)
         assert host.line._client.xlen(OWN) < 100_000
     finally:
         ended.set()
         thread.join(30)
-    assert host.account("alice").rejected == {} and host.account("alice").suspensions == 0
-    assert {"flood", "rate"} & host.account("mallory").rejected.keys()
+    assert host.contribution("alice").rejected == {} and host.contribution("alice").suspensions == 0
+    assert {"flood", "rate"} & host.contribution("mallory").rejected.keys()
 
 
 def test_somebody_revoked_is_out_at_once_on_all_lines(new_host):
@@ -132,14 +135,14 @@ def test_somebody_revoked_is_out_at_once_on_all_lines(new_host):
     heard = []
     waiting = threading.Thread(target=lambda: heard.append(_outcome(lambda: lines[0].wait_progress(30.0))))
     waiting.start()
-    host.accounts.revoke("mallory")
+    host.users.revoke("mallory")
     for line in lines:
         with pytest.raises(AccessError, match="Who was invited asks for a new invitation"):
             line.push_samples([b"x"])
     waiting.join(10)
     assert heard and heard[0] != "nothing"
-    assert host.accounts.names() == ["local"] and host.line._client.exists(OWN) == 0
-    host.accounts.invite("mallory")
+    assert host.users.names() == ["local"] and host.line._client.exists(OWN) == 0
+    host.users.invite("mallory")
     with pytest.raises(AccessError):
         lines[0].check()
 
@@ -154,7 +157,7 @@ def _outcome(call):
 def test_invitations_and_revocations_outlive_the_server(new_host):
     host = new_host()
     bob, mallory = host.invite("bob"), host.invite("mallory")
-    host.accounts.revoke("mallory")
+    host.users.revoke("mallory")
     host.server.stop()
     host.server.start()
     bob.line.check()
@@ -186,7 +189,7 @@ def test_no_password_or_key_is_in_a_log_in_redis_in_a_checkpoint_or_on_a_command
     host, node = hosted
     bob = host.invite("bob").look_around()
     bob.line.push_samples([bob.message()])
-    until("bob's samples", lambda: host.account("bob").samples)
+    until("bob's samples", lambda: host.contribution("bob").samples)
     stack.run("quicksave")
     secrets = [*host.passwords.values(), bob.password, (host.config / "tls" / "ca.key").read_text().split("\n")[1]]
     stored = b"".join(_everything(host.line._client))

@@ -91,10 +91,10 @@ def node_at(server, folder, spec):
     )
 
 
-def client_at(transport, session, name, spec):
+def client_at(transport, run_id, name, spec):
     return Client(
         transport=transport,
-        session=session,
+        run_id=run_id,
         client=name,
         host="here",
         spec=spec,

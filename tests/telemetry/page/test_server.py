@@ -114,7 +114,7 @@ def test_logs_can_be_read_and_nothing_beside_them(serve, training):
 
 
 def test_it_answers_health_checks(serve):
-    assert read(serve(), "/health") == {"ok": True, "session": "run-1"}
+    assert read(serve(), "/health") == {"ok": True, "run_id": "run-1"}
 
 
 def events(page, count):
@@ -142,9 +142,9 @@ def test_state_and_episodes_are_told_as_they_come(serve, training):
 
     threading.Thread(target=play, daemon=True).start()
     found = events(page, 4)
-    assert found[0] == ("hello", {"session": "run-1"})
+    assert found[0] == ("hello", {"run_id": "run-1"})
     values = dict(found[1:])
-    assert values["state"]["status"]["session"] == "run-1"
+    assert values["state"]["status"]["run_id"] == "run-1"
     assert values["episodes"][0]["values"]["return"][0] >= 10
 
 

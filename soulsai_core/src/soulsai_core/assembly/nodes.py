@@ -107,7 +107,7 @@ def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> d
         "announcement": Announcement(
             api=API_VERSION,
             version=version("soulsai-core"),
-            session=folder.name,
+            run_id=folder.name,
             environment=public["environment"],
             algorithm=public["algorithm"],
             client=public["client"],
@@ -230,7 +230,7 @@ def make_client(
     make_environment = _environment_maker(environment, environment_config, seed, settings)
     return Client(
         transport=transport,
-        session=announcement.session,
+        run_id=announcement.run_id,
         client=_client_id(transport.contributor, host),
         host=host,
         spec=spec,

@@ -63,7 +63,7 @@ class Player:
         self._client = make_client(announcement, transport, seed=self._args.seed)
         if self._left.is_set():
             return "left before the training began"
-        log.info("Joined %s as %s.", announcement.session, self._client.client)
+        log.info("Joined %s as %s.", announcement.run_id, self._client.client)
         if announcement.client["isolate"]:
             prefer_the_game()
         reason = self._client.run()

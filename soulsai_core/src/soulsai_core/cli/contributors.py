@@ -10,7 +10,7 @@ from soulsai_core.cli.connection import add_connection_arguments, connect_from
 from soulsai_core.cli.plugins import plain_lines
 
 if TYPE_CHECKING:
-    from soulsai_core.contributors.statistics import Account
+    from soulsai_core.contributors.statistics import Contribution
 
 _HEAD = ("name", "invited", "samples", "hours", "episodes", "mean return", "best", "rejected", "suspended")
 
@@ -23,46 +23,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a table, or JSON."""
-    from soulsai_core.contributors.statistics import Account, decode_book
+    from soulsai_core.contributors.statistics import Contribution, decode_statistics
 
     transport = connect_from(args)
     try:
-        door = transport.door()
-        invited, payload = door.contributors(), door.read_book()
+        inboxes = transport.inboxes()
+        invited, payload = inboxes.contributors(), inboxes.read_statistics()
     finally:
         transport.close()
-    accounts = decode_book(payload) if payload else {}
-    accounts |= {name: Account() for name in invited if name not in accounts}
+    contributions = decode_statistics(payload) if payload else {}
+    contributions |= {name: Contribution() for name in invited if name not in contributions}
     if args.json:
-        print(_json(accounts, invited))
-    elif accounts:
-        print("\n".join(plain_lines([_HEAD, *(_row(n, a, n in invited) for n, a in sorted(accounts.items()))])))
+        print(_json(contributions, invited))
+    elif contributions:
+        print("\n".join(plain_lines([_HEAD, *(_row(n, a, n in invited) for n, a in sorted(contributions.items()))])))
     else:
         print("Nobody is invited. Try: soulsai invite NAME")
     return 0
 
 
-def _row(name: str, account: Account, invited: bool) -> tuple[str, ...]:
-    mean = f"{sum(account.returns) / len(account.returns):.1f}" if account.returns else "-"
-    best = "-" if account.best is None else f"{account.best:.1f}"
-    rejected = ", ".join(f"{count:,} {reason}" for reason, count in account.rejected.items()) or "0"
-    hours = f"{account.client_seconds / 3600:.1f}"
+def _row(name: str, contribution: Contribution, invited: bool) -> tuple[str, ...]:
+    mean = f"{sum(contribution.returns) / len(contribution.returns):.1f}" if contribution.returns else "-"
+    best = "-" if contribution.best is None else f"{contribution.best:.1f}"
+    rejected = ", ".join(f"{count:,} {reason}" for reason, count in contribution.rejected.items()) or "0"
+    hours = f"{contribution.client_seconds / 3600:.1f}"
     state = "yes" if invited else "revoked"
     return (
         name,
         state,
-        f"{account.samples:,}",
+        f"{contribution.samples:,}",
         hours,
-        str(account.episodes),
+        str(contribution.episodes),
         mean,
         best,
         rejected,
-        str(account.suspensions),
+        str(contribution.suspensions),
     )
 
 
-def _json(accounts: Mapping[str, Account], invited: Sequence[str]) -> str:
+def _json(contributions: Mapping[str, Contribution], invited: Sequence[str]) -> str:
     import msgspec
 
-    rows = {name: {"invited": name in invited, **msgspec.to_builtins(a)} for name, a in sorted(accounts.items())}
+    rows = {name: {"invited": name in invited, **msgspec.to_builtins(a)} for name, a in sorted(contributions.items())}
     return msgspec.json.encode(rows).decode()

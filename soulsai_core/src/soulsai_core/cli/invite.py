@@ -34,14 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the line, and nothing else on standard output."""
     from soulsai_core.contributors.invitation import Invitation, fingerprint
-    from soulsai_core.contributors.users import Accounts
+    from soulsai_core.contributors.users import Users
 
     settings, run_name, _ = connection_of(args)
     address = _public_address(args.host, settings, os.environ)
     authority = _authority(settings) if address.startswith("rediss") and not args.no_ca else None
     transport = connect_from(args)
     try:
-        password = Accounts(transport).invite(args.name)
+        password = Users(transport).invite(args.name)
     finally:
         transport.close()
     print(Invitation(address, run_name, args.name, password, authority).line(), flush=True)

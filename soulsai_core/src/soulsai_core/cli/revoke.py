@@ -15,11 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Cut the contributor's connections and take its rights."""
-    from soulsai_core.contributors.users import Accounts
+    from soulsai_core.contributors.users import Users
 
     transport = connect_from(args)
     try:
-        Accounts(transport).revoke(args.name)
+        Users(transport).revoke(args.name)
     finally:
         transport.close()
     print(f"{args.name} is out, and can join no more.")

@@ -95,7 +95,7 @@ def _facts(status: NodeStatus) -> list[tuple[str, str]]:
     rejected = ", ".join(f"{n} {reason}" for reason, n in status.rejected.items()) or "none"
     age = status.age
     return [
-        ("training", f"{status.session} ({status.state} for {duration(status.elapsed)})"),
+        ("training", f"{status.run_id} ({status.state} for {duration(status.elapsed)})"),
         ("folder", status.folder),
         ("env steps", f"{count(status.env_steps)}{goal}, {status.steps_per_second:,.0f}/s"),
         ("return", f"{mean_return(status)} over the last {status.window_episodes} of {status.episodes} episodes"),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from soulsai_core.client.recorder import Recorder
-from soulsai_core.client.window import Flow
+from soulsai_core.client.window import Window
 from soulsai_core.config import ClientSettings
 from soulsai_core.messages import ArraySpec
 from soulsai_core.steps import StepBatch
@@ -18,7 +18,7 @@ _MOST_SEGMENTS = 4096
 """Each row may be a segment of its own, and the header of a message, where they lie, is bounded."""
 
 
-class Outbox:
+class Batcher:
     """Says when the rows of the recorder are to be sent, and sends them as messages of a bounded size.
 
     Half of the window circulates as one message: the next one is made while it is on its way.
@@ -36,13 +36,13 @@ class Outbox:
     def __init__(
         self,
         recorder: Recorder,
-        flow: Flow,
+        window: Window,
         settings: ClientSettings,
         columns: Mapping[str, ArraySpec],
         send: Callable[[StepBatch], None],
     ) -> None:
         self._recorder = recorder
-        self._flow = flow
+        self._window = window
         self._pass_on = send
         largest = int(settings.max_group_mb * 2**20) // row_bytes(columns)
         self._most = max(min(settings.max_group_rows, largest, _MOST_SEGMENTS), 1)
@@ -54,7 +54,7 @@ class Outbox:
     def begin(self, now: float) -> None:
         """The first rows of a message were recorded."""
         self.send_at = now + self._age
-        self.group = max(min(self._most, self._flow.window // 2), 1)
+        self.group = max(min(self._most, self._window.size // 2), 1)
 
     def due(self, now: float) -> bool:
         """There are enough rows, or they waited long enough."""

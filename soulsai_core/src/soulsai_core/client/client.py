@@ -11,14 +11,14 @@ from functools import partial
 import numpy as np
 
 from soulsai_core.backoff import delays
-from soulsai_core.client.batching import Outbox
+from soulsai_core.client.batching import Batcher
 from soulsai_core.client.downlink import Downlink
 from soulsai_core.client.recorder import Recorder
 from soulsai_core.client.tally import EpisodeTally
 from soulsai_core.client.uplink import Uplink
 from soulsai_core.client.watchdog import Watchdog
-from soulsai_core.client.weights import Renewal
-from soulsai_core.client.window import Flow
+from soulsai_core.client.weights import WeightsLoader
+from soulsai_core.client.window import Window
 from soulsai_core.config import ClientSettings
 from soulsai_core.contracts import Actor, Environment, Transport
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, SoulsAIError
@@ -40,7 +40,7 @@ class Client:
 
     Args:
         transport: connection to the server.
-        session: the training that is joined.
+        run_id: the training that is joined.
         client: a name that no other client has.
         host: where it runs, for people.
         spec: of the environment.
@@ -60,7 +60,7 @@ class Client:
         self,
         *,
         transport: Transport,
-        session: str,
+        run_id: str,
         client: str,
         host: str,
         spec: EnvSpec,
@@ -87,23 +87,23 @@ class Client:
         self._rate = Rate()
         self._stopped = threading.Event()
         self._reason: str | None = None
-        self._flow = Flow(limited=settings.backpressure == "wait", clock=clock)
+        self._window = Window(limited=settings.backpressure == "wait", clock=clock)
         self._tally = EpisodeTally(client, clock)
         self._ended: list[Episode] = []
         self._trouble = self._unfit = ""
         self._watchdog = Watchdog(late_after=settings.late_step_s, min_per_minute=settings.min_steps_per_minute)
-        self._downlink = Downlink(transport, session, client, self._flow, rng)
-        self._uplink = self._make_uplink(transport, session, rng)
+        self._downlink = Downlink(transport, run_id, client, self._window, rng)
+        self._uplink = self._make_uplink(transport, run_id, rng)
         self._recorder = Recorder(columns, spec.observations, told=self._does_not_fit)
-        self._outbox = Outbox(self._recorder, self._flow, settings, columns, self._uplink.send)
-        self._renewal = Renewal(actor, self._recorder, self._downlink, self._outbox)
+        self._batcher = Batcher(self._recorder, self._window, settings, columns, self._uplink.send)
+        self._loader = WeightsLoader(actor, self._recorder, self._downlink, self._batcher)
 
-    def _make_uplink(self, transport: Transport, session: str, rng: random.Random) -> Uplink:
+    def _make_uplink(self, transport: Transport, run_id: str, rng: random.Random) -> Uplink:
         return Uplink(
             transport,
-            session,
+            run_id,
             self.client,
-            self._flow,
+            self._window,
             rng,
             self._clock,
             capacity=self._settings.buffer_messages,
@@ -122,11 +122,11 @@ class Client:
         self._downlink.start()
         self._uplink.start()
         try:
-            while self._renewal.weights is None and self._goes_on():
+            while self._loader.weights is None and self._goes_on():
                 self._downlink.wait_newer(-1, _WAIT)
                 self._check_threads()
-                self._renewal.renew()
-            if self._renewal.weights is not None:
+                self._loader.renew()
+            if self._loader.weights is not None:
                 self._sample_through_failures()
         finally:
             self._leave()
@@ -160,9 +160,9 @@ class Client:
         log.warning("%s Trying again in %.0f s.", error, pause)
         self.restarts += 1
         self._trouble = str(error)
-        self._ended += self._tally.abandon(self._renewal.iteration)
+        self._ended += self._tally.abandon(self._loader.iteration)
         self._report()
-        self._outbox.send()
+        self._batcher.send()
         self._wait(self._stopped, pause)
 
     def _begin(self, environment: Environment) -> Step:
@@ -177,25 +177,25 @@ class Client:
         self._tally.begin(rows)
         self._watchdog.begin(rows)
         self._recorder.begin(step)
-        self._renewal.renew()
+        self._loader.renew()
         return step
 
     def _sample(self, environment: Environment) -> None:
         """The loop that plays: it is what costs time between two steps of a game."""
-        actor, recorder, tally, outbox, renewal = self._actor, self._recorder, self._tally, self._outbox, self._renewal
+        actor, recorder, tally, batcher, loader = self._actor, self._recorder, self._tally, self._batcher, self._loader
         clock, watchdog, downlink = self._clock, self._watchdog, self._downlink
         act, note, record, add = actor.act, watchdog.note, recorder.record, tally.add
         rows, overlapping, discards = environment.num_envs, environment.overlapping, self._settings.discard_late_steps
         play = partial(self._step_and_work, environment) if overlapping else environment.step
-        renew = renewal.renew_prepared if overlapping else renewal.renew
+        renew = loader.renew_prepared if overlapping else loader.renew
         step = self._begin(environment)
         while downlink.ended is None and self._reason is None:
-            if downlink.newest is not renewal.weights:
+            if downlink.newest is not loader.weights:
                 renew()
-            if recorder.rows >= outbox.limit and not self._may_step(rows):
+            if recorder.rows >= batcher.limit and not self._may_step(rows):
                 self._report()
                 self._check_threads()
-                renewal.renew()
+                loader.renew()
                 continue
             actions, own = act(step.observations, step.masks, recorder.starts)
             asked = clock()
@@ -205,12 +205,12 @@ class Client:
             made = record(actions, own, step, late=late and discards)
             waiting = recorder.rows
             if waiting == made:
-                outbox.begin(now)
+                batcher.begin(now)
             add(step)
             ended = recorder.ended
             if ended:
-                self._note_ends(tally.ends(step, renewal.iteration, actor.metrics))
-            if (ended or waiting >= outbox.group or now >= outbox.send_at) and not overlapping:
+                self._note_ends(tally.ends(step, loader.iteration, actor.metrics))
+            if (ended or waiting >= batcher.group or now >= batcher.send_at) and not overlapping:
                 self._send_due(now)
 
     def _note_ends(self, episodes: list[Episode]) -> None:
@@ -222,7 +222,7 @@ class Client:
         """While the environment computes elsewhere, do what would hold it up between two steps."""
         environment.step_async(actions)
         self._send_due(self._clock())
-        self._renewal.prepare()
+        self._loader.prepare()
         return environment.step_wait()
 
     def _goes_on(self) -> bool:
@@ -234,26 +234,26 @@ class Client:
 
     def _may_step(self, rows: int) -> bool:
         """True if the learner, the node and the buffer let us go on; otherwise wait a moment for what does not. Says in
-        `outbox.limit` when to ask again: until something is sent the room only grows."""
-        recorder, flow, outbox = self._recorder, self._flow, self._outbox
+        `batcher.limit` when to ask again: until something is sent the room only grows."""
+        recorder, window, batcher = self._recorder, self._window, self._batcher
         if recorder.full:
-            outbox.send()
-            self._downlink.wait_newer(self._renewal.iteration, _WAIT)
+            batcher.send()
+            self._downlink.wait_newer(self._loader.iteration, _WAIT)
             return False
-        room = flow.room
+        room = window.room
         if recorder.rows + rows > room:
-            outbox.send()
-            flow.wait_for_room(rows, _WAIT)
+            batcher.send()
+            window.wait_for_room(rows, _WAIT)
             return False
         if not self._uplink.wait_for_room(_WAIT):
             return False
-        outbox.limit = min(recorder.most, room - rows + 1)
+        batcher.limit = min(recorder.most, room - rows + 1)
         return True
 
     def _send_due(self, now: float) -> None:
         self._report()
-        if self._outbox.due(now):
-            self._outbox.send()
+        if self._batcher.due(now):
+            self._batcher.send()
             self._check_threads()
 
     def _report(self) -> None:
@@ -286,7 +286,7 @@ class Client:
     def _leave(self) -> None:
         try:
             self._report()
-            self._outbox.send()
+            self._batcher.send()
             self._uplink.close(_FAREWELL)
         except SoulsAIError as error:
             log.warning("While leaving: %s", error)

@@ -8,7 +8,7 @@ import threading
 
 import msgspec
 
-from soulsai_core.client.window import Flow
+from soulsai_core.client.window import Window
 from soulsai_core.contracts import Transport
 from soulsai_core.errors import WireError
 from soulsai_core.messages import Progress, Weights
@@ -27,7 +27,7 @@ class Downlink(Supervised):
     resumed from a checkpoint older than what we hold.
 
     Args:
-        session: the training that this client joined; `ended` says when there is another one.
+        run_id: the training that this client joined; `ended` says when there is another one.
         client: this client's id, under which its messages are acknowledged.
 
     Attributes:
@@ -36,16 +36,16 @@ class Downlink(Supervised):
         ended: why the client has to leave, None while it may stay.
     """
 
-    def __init__(self, transport: Transport, session: str, client: str, flow: Flow, rng: random.Random) -> None:
+    def __init__(self, transport: Transport, run_id: str, client: str, window: Window, rng: random.Random) -> None:
         self.newest: Weights | None = None
         self.place: int | None = None
         self.ended: str | None = None
         self._transport = transport
-        self._session = session
+        self._run_id = run_id
         self._client = client
-        self._flow = flow
+        self._window = window
         self._arrived = threading.Condition()
-        self._loop = SupervisedLoop("downlink", self._step, rng, back=flow.reset)
+        self._loop = SupervisedLoop("downlink", self._step, rng, back=window.reset)
         self._looked = False
         self._node = ""
 
@@ -73,7 +73,7 @@ class Downlink(Supervised):
             log.warning("The node's progress could not be read: %s", error)
 
     def _hear(self, progress: Progress) -> None:
-        if progress.session != self._session:
+        if progress.run_id != self._run_id:
             self.ended = NEW_TRAINING
         elif progress.state == "stopping":
             self.ended = "the training has ended"
@@ -82,7 +82,7 @@ class Downlink(Supervised):
             held = -1 if self.newest is None or progress.node != self._node else self.newest.iteration
             if progress.iteration > held and self._fetch(held):
                 self._node = progress.node
-            self._flow.acknowledged(progress.node, progress.acked.get(self._client, 0), progress.window)
+            self._window.acknowledged(progress.node, progress.acked.get(self._client, 0), progress.window)
 
     def _fetch(self, held: int) -> bool:
         """Get a newer model than the one held; False if there is none."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from soulsai_core.client.window import Flow
+from soulsai_core.client.window import Window
 from soulsai_core.contracts import Transport
 from soulsai_core.messages import ClientInfo, Episode
 from soulsai_core.steps import StepBatch
@@ -36,9 +36,9 @@ class Uplink:
     def __init__(
         self,
         transport: Transport,
-        session: str,
+        run_id: str,
         client: str,
-        flow: Flow,
+        window: Window,
         rng: random.Random,
         clock: Callable[[], float],
         *,
@@ -49,9 +49,9 @@ class Uplink:
     ) -> None:
         self.dropped = 0
         self._transport = transport
-        self._session = session
+        self._run_id = run_id
         self._client = client
-        self._flow = flow
+        self._window = window
         self._clock = clock
         self._capacity = capacity
         self._drops = drops
@@ -62,7 +62,7 @@ class Uplink:
         self._episodes: deque[Episode] = deque(maxlen=_EPISODES)
         self._number = 0
         self._next_heartbeat = 0.0
-        self._loop = SupervisedLoop("uplink", self._step, rng, back=flow.reset)
+        self._loop = SupervisedLoop("uplink", self._step, rng, back=window.reset)
 
     def start(self) -> None:
         """Start sending."""
@@ -77,7 +77,7 @@ class Uplink:
         """Send these rows as one message; the arrays must not change afterwards."""
         with self._changed:
             self._number += 1
-            self._flow.sent(self._number, len(batch))
+            self._window.sent(self._number, len(batch))
             self._batches.append((self._number, batch))
             if self._drops and len(self._batches) > self._capacity:
                 _, oldest = self._batches.popleft()
@@ -94,7 +94,7 @@ class Uplink:
     def report(self, episode: Episode) -> None:
         """Send the result of an episode."""
         with self._changed:
-            self._episodes.append(msgspec.structs.replace(episode, session=self._session))
+            self._episodes.append(msgspec.structs.replace(episode, run_id=self._run_id))
             self._changed.notify_all()
 
     def close(self, timeout: float) -> None:
@@ -121,7 +121,7 @@ class Uplink:
             batches, episodes = tuple(self._batches), tuple(self._episodes)
         if batches:
             self._transport.push_samples(
-                [encode_steps(self._session, self._client, number, batch) for number, batch in batches]
+                [encode_steps(self._run_id, self._client, number, batch) for number, batch in batches]
             )
             with self._changed:
                 while self._batches and self._batches[0][0] <= batches[-1][0]:

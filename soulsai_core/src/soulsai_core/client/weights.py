@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from soulsai_core.client.batching import Outbox
+from soulsai_core.client.batching import Batcher
 from soulsai_core.client.downlink import Downlink
 from soulsai_core.client.recorder import Recorder
 from soulsai_core.contracts import Actor
 from soulsai_core.messages import Weights
 
 
-class Renewal:
+class WeightsLoader:
     """Loads the newest weights between two steps, and tells the recorder who chooses the next actions.
 
     Attributes:
@@ -17,13 +17,13 @@ class Renewal:
         iteration: theirs, -1 before.
     """
 
-    def __init__(self, actor: Actor, recorder: Recorder, downlink: Downlink, outbox: Outbox) -> None:
+    def __init__(self, actor: Actor, recorder: Recorder, downlink: Downlink, batcher: Batcher) -> None:
         self.weights: Weights | None = None
         self.iteration = -1
         self._actor = actor
         self._recorder = recorder
         self._downlink = downlink
-        self._outbox = outbox
+        self._batcher = batcher
         self._prepared: Weights | None = None
         self._place = -1
 
@@ -32,7 +32,7 @@ class Renewal:
         age it."""
         newest = self._downlink.newest
         if newest is not None and newest is not self.weights:
-            self._outbox.send()
+            self._batcher.send()
             self._load(newest)
 
     def prepare(self) -> None:
@@ -48,8 +48,8 @@ class Renewal:
         if self._prepared is None:
             return
         if self._recorder.full:
-            self._outbox.send()
-        self._outbox.hurry()
+            self._batcher.send()
+        self._batcher.hurry()
         self._load(self._prepared)
 
     def _load(self, weights: Weights) -> None:

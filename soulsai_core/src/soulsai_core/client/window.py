@@ -11,7 +11,7 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 
-class Flow:
+class Window:
     """Counts the rows that were sent and not yet taken in by the node, against the window that the node allows.
 
     Thread-safe. Lost messages never block a client for good: a new node forgets what was sent to the old one, `reset`
@@ -31,7 +31,7 @@ class Flow:
         self._under_way: deque[tuple[int, int]] = deque()
         self._rows = 0
         self._node = ""
-        self.window = 1
+        self.size = 1
 
     def sent(self, number: int, rows: int) -> None:
         """Message `number` with so many rows is on its way."""
@@ -53,7 +53,7 @@ class Flow:
             if self._under_way and self._clock() - self._moved > self._patience:
                 log.warning("%d rows on their way were lost; going on.", self._rows)
                 self._forget()
-            self.window = window
+            self.size = window
             self._changed.notify_all()
 
     def reset(self) -> None:
@@ -65,7 +65,7 @@ class Flow:
     @property
     def room(self) -> float:
         """So many rows may be added; any number, if nothing is under way."""
-        return self.window - self._rows if self._limited and self._rows else math.inf
+        return self.size - self._rows if self._limited and self._rows else math.inf
 
     def has_room(self, rows: int) -> bool:
         """True if so many rows may be added."""

@@ -1,1 +1,1 @@
-"""What stands between contributors and the training: limits, inspection, the gate, and the book of who sent what."""
+"""Contributors, invited players: their limits, the inspection of what they send, and statistics of it."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from soulsai_core.config import ContributorSettings
 from soulsai_core.contributors.inspection import Inspector
-from soulsai_core.contributors.rate_limit import Meter
+from soulsai_core.contributors.rate_limit import RateLimit
 
 
-class Guest:
+class Contributor:
     """Its rate, its clients, and whether it is suspended.
 
     Args:
@@ -15,9 +15,9 @@ class Guest:
         now: monotonic seconds.
     """
 
-    def __init__(self, name: str, session: str, limits: ContributorSettings, memory: float, now: float) -> None:
-        self._meter = Meter(limits.max_messages_per_s, limits.max_mb_per_s * 2**20, now)
-        self.inspector = Inspector(name, session, limits, memory)
+    def __init__(self, name: str, run_id: str, limits: ContributorSettings, memory: float, now: float) -> None:
+        self._rate_limit = RateLimit(limits.max_messages_per_s, limits.max_mb_per_s * 2**20, now)
+        self.inspector = Inspector(name, run_id, limits, memory)
         self._memory = memory
         self._suspension = limits.suspension_s
         self._out_until: float | None = None
@@ -27,7 +27,7 @@ class Guest:
 
     def allows(self, size: int, now: float) -> bool:
         """True if so many bytes more are within its rate."""
-        allowed = self._meter.allows(size, now)
+        allowed = self._rate_limit.allows(size, now)
         self._refused += not allowed
         return allowed
 

@@ -1,7 +1,7 @@
-"""The only way in for contributors: their parcels are looked at and moved into the run's own streams.
+"""The only way in for contributors: their messages are inspected and moved into the run's own streams.
 
-What one contributor sends lies in a stream of its own, so that the server itself says who it was, and a flood fills
-nothing but the flooder's stream. Streams are read in turn, a few parcels each. While the node is behind, parcels wait.
+What one contributor sends lies in an inbox of its own. The server itself vouches for the sender, and a flood fills
+nothing but the sender's inbox. Inboxes are read in turn, a few messages each. While the node is behind, messages wait.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
 
 from soulsai_core.config import TrainingSettings
-from soulsai_core.contributors.contributor import Guest
-from soulsai_core.contributors.inbox import Delivery, Door, Parcel
-from soulsai_core.contributors.statistics import Book
+from soulsai_core.contributors.contributor import Contributor
+from soulsai_core.contributors.inbox import Delivery, Inboxes, Message
+from soulsai_core.contributors.statistics import ContributorStatistics
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.threads import Supervised, SupervisedLoop
 
@@ -24,35 +24,35 @@ log = logging.getLogger(__name__)
 _LOOK = 1.0
 _COUNT = 0.05
 _BLOCK = 0.2
-_PARCELS = 32
+_MESSAGES = 32
 
 
 class Gate(Supervised):
-    """Runs in a thread of its own, if there is a door at all.
+    """Runs in a thread of its own, if there is a inboxes at all.
 
     Args:
-        session: the training's name.
-        book: where it is noted who sent what.
+        run_id: the training's name.
+        statistics: where it is noted who sent what.
         clock: monotonic seconds.
     """
 
     def __init__(
         self,
-        door: Door | None,
-        session: str,
+        inboxes: Inboxes | None,
+        run_id: str,
         settings: TrainingSettings,
-        book: Book,
+        statistics: ContributorStatistics,
         metrics: NodeMetrics,
         clock: Callable[[], float],
         rng: random.Random,
     ) -> None:
-        self.book = book
-        self._door = door
+        self.statistics = statistics
+        self._inboxes = inboxes
         self._limits = limits = settings.contributors
         self._metrics = metrics
         self._clock = clock
-        self._new_guest = lambda name: Guest(name, session, limits, settings.client_timeout_s, clock())
-        self._guests: dict[str, Guest] = {}
+        self._new_contributor = lambda name: Contributor(name, run_id, limits, settings.client_timeout_s, clock())
+        self._contributors: dict[str, Contributor] = {}
         self._next_look = self._next_count = clock()
         self._behind = False
         self._wake = threading.Event()
@@ -61,16 +61,16 @@ class Gate(Supervised):
     def sweep(self) -> None:
         """Before anything else is written: throw out what overflows since nobody looked, and let in who was
         suspended by a node that is gone."""
-        if self._door is not None:
-            self._look(self._door)
-            for name in self._guests:
-                self._door.restore(name)
-            if self._guests:
-                self._count(self._door)
+        if self._inboxes is not None:
+            self._look(self._inboxes)
+            for name in self._contributors:
+                self._inboxes.restore(name)
+            if self._contributors:
+                self._count(self._inboxes)
 
     def start(self) -> None:
-        """Start the loop's thread, if there is a door to look at."""
-        if self._door is not None:
+        """Start the loop's thread, if there is a inboxes to look at."""
+        if self._inboxes is not None:
             super().start()
 
     def stop(self) -> None:
@@ -78,88 +78,92 @@ class Gate(Supervised):
         self._wake.set()
 
     def close(self) -> None:
-        """Stop, and save the book."""
+        """Stop, and save the statistics."""
         self.stop()
         self._loop.join(_BLOCK + 2.0)
         self._write()
 
     def _step(self) -> None:
-        assert self._door is not None
+        assert self._inboxes is not None
         now = self._clock()
         if now >= self._next_look:
             self._next_look = now + _LOOK
-            self._look(self._door)
+            self._look(self._inboxes)
             self._write()
-        names = [name for name, guest in self._guests.items() if guest.may_enter(now)]
+        names = [name for name, contributor in self._contributors.items() if contributor.may_enter(now)]
         if not names:
             self._wake.wait(_LOOK)
             return
         if now >= self._next_count:
             self._next_count = now + _COUNT
-            self._count(self._door)
+            self._count(self._inboxes)
         if self._behind:
             self._wake.wait(_COUNT)
         else:
-            self._admit(self._door, self._door.read(names, _PARCELS, _BLOCK))
+            self._admit(self._inboxes, self._inboxes.read(names, _MESSAGES, _BLOCK))
 
-    def _look(self, door: Door) -> None:
+    def _look(self, inboxes: Inboxes) -> None:
         """Who is invited by now, and whose suspension is over."""
-        invited, now = door.contributors(), self._clock()
-        self._guests = {name: self._guests.get(name) or self._new_guest(name) for name in invited}
-        for name, guest in self._guests.items():
-            self.book.open(name)
-            self.book.present(name, guest.seconds_present(now))
-            if guest.presses():
-                self._stem(door, name)
-            if guest.returns_now(now):
-                door.restore(name)
+        invited, now = inboxes.contributors(), self._clock()
+        self._contributors = {name: self._contributors.get(name) or self._new_contributor(name) for name in invited}
+        for name, contributor in self._contributors.items():
+            self.statistics.open(name)
+            self.statistics.present(name, contributor.seconds_present(now))
+            if contributor.presses():
+                self._stem(inboxes, name)
+            if contributor.returns_now(now):
+                inboxes.restore(name)
                 log.info("The contributor %s is let in again.", name)
 
-    def _count(self, door: Door) -> None:
-        main, stocks = door.stock(list(self._guests))
+    def _count(self, inboxes: Inboxes) -> None:
+        main, sizes = inboxes.size(list(self._contributors))
         # What is delivered beyond the bound would push out what others sent.
-        self._behind = main.entries > door.limits.max_entries // 4 or main.bytes > door.limits.max_bytes // 4
+        self._behind = main.entries > inboxes.limits.max_entries // 4 or main.bytes > inboxes.limits.max_bytes // 4
         most_entries, most_bytes = self._limits.max_backlog_entries, self._limits.max_backlog_mb * 2**20
-        for name, stock in stocks.items():
-            if stock.entries > most_entries or stock.bytes > most_bytes:
-                self._stem(door, name)
+        for name, size in sizes.items():
+            if size.entries > most_entries or size.bytes > most_bytes:
+                self._stem(inboxes, name)
 
-    def _stem(self, door: Door, name: str) -> None:
+    def _stem(self, inboxes: Inboxes, name: str) -> None:
         """A flood: throw it away, and keep the flooder out for a while."""
         if self._limits.suspension_s:
-            door.suspend(name)
-            self._guests[name].suspend(self._clock())
-            self.book.suspended(name)
-        count = door.discard(name)
+            inboxes.suspend(name)
+            self._contributors[name].suspend(self._clock())
+            self.statistics.suspended(name)
+        count = inboxes.discard(name)
         self._reject(name, "flood", count)
         pause = f"; it is suspended for {self._limits.suspension_s:g} s" if self._limits.suspension_s else ""
         log.warning("The contributor %s sent more than may wait; %d messages were thrown away%s.", name, count, pause)
 
-    def _admit(self, door: Door, parcels: dict[str, list[Parcel]]) -> None:
+    def _admit(self, inboxes: Inboxes, messages: dict[str, list[Message]]) -> None:
         now, delivery = self._clock(), Delivery()
-        for name, parcel in _in_turn(parcels):
-            guest = self._guests[name]
-            delivery.done.setdefault(name, []).append(parcel.id)
-            reason = guest.inspector.accept(parcel, now, delivery) if guest.allows(parcel.size, now) else "rate"
+        for name, message in _in_turn(messages):
+            contributor = self._contributors[name]
+            delivery.done.setdefault(name, []).append(message.id)
+            reason = (
+                contributor.inspector.accept(message, now, delivery)
+                if contributor.allows(message.size, now)
+                else "rate"
+            )
             if reason is not None:
                 self._reject(name, reason)
         if delivery.done:
-            door.deliver(delivery)
+            inboxes.deliver(delivery)
         for name in delivery.done:
-            if returns := self._guests[name].take_returns():
-                self.book.finished(name, returns)
+            if returns := self._contributors[name].take_returns():
+                self.statistics.finished(name, returns)
 
     def _reject(self, name: str, reason: str, count: int = 1) -> None:
-        self.book.rejected(name, reason, count)
+        self.statistics.rejected(name, reason, count)
         self._metrics.rejected.labels(name, reason).inc(count)
 
     def _write(self) -> None:
-        self.book.save()
-        if self._door is not None and self._guests:
-            self._door.write_book(self.book.encode())
+        self.statistics.save()
+        if self._inboxes is not None and self._contributors:
+            self._inboxes.write_statistics(self.statistics.encode())
 
 
-def _in_turn(parcels: dict[str, list[Parcel]]) -> Iterable[tuple[str, Parcel]]:
+def _in_turn(messages: dict[str, list[Message]]) -> Iterable[tuple[str, Message]]:
     """The first of each, then the second of each, and so on."""
-    columns = ([(name, parcel) for parcel in some] for name, some in parcels.items())
+    columns = ([(name, message) for message in some] for name, some in messages.items())
     return (item for item in chain.from_iterable(zip_longest(*columns)) if item is not None)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from soulsai_core.transport.limits import StreamLimits
 
 
-class Parcel(NamedTuple):
+class Message(NamedTuple):
     """One entry of a contributor's stream. `kind` is one of the fields in `keys`, or anything else; `size` counts all
     of the entry's bytes."""
 
@@ -20,7 +20,7 @@ class Parcel(NamedTuple):
     size: int
 
 
-class Stock(NamedTuple):
+class InboxSize(NamedTuple):
     """What lies in a stream, in entries and in bytes of the server's memory."""
 
     entries: int
@@ -29,7 +29,7 @@ class Stock(NamedTuple):
 
 @dataclass(slots=True)
 class Delivery:
-    """What was found in order, to be moved into the run's own streams, and the parcels that are dealt with."""
+    """What was found in order, to be moved into the run's own streams, and the messages that are dealt with."""
 
     samples: list[bytes] = field(default_factory=list)
     episodes: list[bytes] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Delivery:
     done: dict[str, list[str]] = field(default_factory=dict)
 
 
-class Door(ABC):
+class Inboxes(ABC):
     """Knows nothing of what the bytes mean. Raises as transports do. Names are those of contributors.
 
     Attributes:
@@ -52,12 +52,12 @@ class Door(ABC):
         """Who is invited."""
 
     @abstractmethod
-    def stock(self, names: Sequence[str]) -> tuple[Stock, dict[str, Stock]]:
+    def size(self, names: Sequence[str]) -> tuple[InboxSize, dict[str, InboxSize]]:
         """What waits in the run's own sample stream, and in the stream of each of these."""
 
     @abstractmethod
-    def read(self, names: Sequence[str], count: int, timeout: float) -> dict[str, list[Parcel]]:
-        """The first parcels of each, `count` of each at most; blocks until there is one or the time is over."""
+    def read(self, names: Sequence[str], count: int, timeout: float) -> dict[str, list[Message]]:
+        """The first messages of each, `count` of each at most; blocks until there is one or the time is over."""
 
     @abstractmethod
     def deliver(self, delivery: Delivery) -> None:
@@ -65,7 +65,7 @@ class Door(ABC):
 
     @abstractmethod
     def discard(self, name: str) -> int:
-        """Empty a stream; returns how many parcels that were."""
+        """Empty a stream; returns how many messages that were."""
 
     @abstractmethod
     def suspend(self, name: str) -> None:
@@ -76,9 +76,9 @@ class Door(ABC):
         """Let it in again."""
 
     @abstractmethod
-    def write_book(self, payload: bytes) -> None:
+    def write_statistics(self, payload: bytes) -> None:
         """Store what is known of the contributors, for whoever looks."""
 
     @abstractmethod
-    def read_book(self) -> bytes | None:
+    def read_statistics(self) -> bytes | None:
         """What was stored last."""

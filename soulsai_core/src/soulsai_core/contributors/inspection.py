@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from soulsai_core.config import ContributorSettings
-from soulsai_core.contributors.inbox import Delivery, Parcel
+from soulsai_core.contributors.inbox import Delivery, Message
 from soulsai_core.errors import WireError
 from soulsai_core.messages import ClientInfo, Episode
 from soulsai_core.transport.keys import AT, EPISODE, FAREWELL, HEARTBEAT, SAMPLES
 from soulsai_core.wire import open_message
 
-REASONS = frozenset({"kind", "sender", "clients", "session", "episode", "heartbeat", "rate", "flood"})
+REASONS = frozenset({"kind", "sender", "clients", "run", "episode", "heartbeat", "rate", "flood"})
 """Why the gate may reject something, beside what makes a message unreadable."""
 
 _TEXT_LIMIT = 4096
@@ -28,11 +28,11 @@ _TROUBLE_LIMIT = 300
 
 
 class Inspector:
-    """Looks at one contributor's parcels.
+    """Looks at one contributor's messages.
 
     Args:
         name: whose they are; the ids of its clients begin with it.
-        session: the training; episodes of another one are rejected.
+        run_id: the training; episodes of another one are rejected.
         memory: seconds for which a client counts as there after it was heard.
 
     Attributes:
@@ -40,11 +40,11 @@ class Inspector:
         returns: of the complete episodes accepted so far; whoever reads them empties the list.
     """
 
-    def __init__(self, name: str, session: str, limits: ContributorSettings, memory: float) -> None:
+    def __init__(self, name: str, run_id: str, limits: ContributorSettings, memory: float) -> None:
         self.clients: dict[str, float] = {}
         self.returns: list[float] = []
         self._begin = name + AT
-        self._session = session
+        self._run_id = run_id
         self._limits = limits
         self._message_bytes = int(limits.max_message_mb * 2**20)
         self._memory = memory
@@ -55,14 +55,14 @@ class Inspector:
             FAREWELL: self._farewell,
         }
 
-    def accept(self, parcel: Parcel, now: float, delivery: Delivery) -> str | None:
-        """Add the parcel to the delivery, or return the reason why not."""
-        check = self._checks.get(parcel.kind)
+    def accept(self, message: Message, now: float, delivery: Delivery) -> str | None:
+        """Add the message to the delivery, or return the reason why not."""
+        check = self._checks.get(message.kind)
         if check is None:
             return "kind"
-        if len(parcel.payload) > (self._message_bytes if parcel.kind == SAMPLES else _TEXT_LIMIT):
+        if len(message.payload) > (self._message_bytes if message.kind == SAMPLES else _TEXT_LIMIT):
             return "oversized"
-        return check(parcel.payload, now, delivery)
+        return check(message.payload, now, delivery)
 
     def _samples(self, payload: bytes, now: float, delivery: Delivery) -> str | None:
         try:
@@ -81,8 +81,8 @@ class Inspector:
             return "episode"
         if not self._is_plausible(episode):
             return "episode"
-        if episode.session != self._session:
-            return "session"
+        if episode.run_id != self._run_id:
+            return "run"
         reason = self._admit(episode.client, now)
         if reason is None:
             delivery.episodes.append(payload)
@@ -133,7 +133,7 @@ class Inspector:
         return None
 
     def _admit(self, client: str, now: float) -> str | None:
-        """Each client has its share of the window and an account on the node, so that there must not be many."""
+        """Each client has its share of the window and an contribution on the node, so that there must not be many."""
         if not self._is_ours(client):
             return "sender"
         if client not in self.clients:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Meter:
+class RateLimit:
     """Token buckets (the leaky bucket as a meter of ITU-T I.371), one for messages and one for bytes. Twice a second's
     worth may come in one go.
 

@@ -1,4 +1,4 @@
-"""The contributors' door and its keys in a Redis server, version 7 or newer."""
+"""The contributors' inboxes and its keys in a Redis server, version 7 or newer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from soulsai_core.contributors.inbox import Delivery, Door, Parcel, Stock
+from soulsai_core.contributors.inbox import Delivery, Inboxes, InboxSize, Message
 from soulsai_core.transport.keys import prefix, stream_of, user_of
 from soulsai_core.transport.limits import EPISODE_LIMIT, StreamLimits
 from soulsai_core.transport.redis_link import Link
@@ -15,7 +15,7 @@ from soulsai_core.transport.redis_link import Link
 FIELD = b"p"
 
 
-class RedisDoor(Door):
+class RedisInboxes(Inboxes):
     """Uses the training node's own connection, whose user may see all keys of the run."""
 
     def __init__(self, link: Link, run: str, limits: StreamLimits) -> None:
@@ -35,7 +35,7 @@ class RedisDoor(Door):
         begin = user_of(self._run, "")
         return sorted(user.removeprefix(begin) for user in users if user.startswith(begin))
 
-    def stock(self, names: Sequence[str]) -> tuple[Stock, dict[str, Stock]]:
+    def size(self, names: Sequence[str]) -> tuple[InboxSize, dict[str, InboxSize]]:
         keys = [self._key("samples"), *(stream_of(self._run, name) for name in names)]
         with self._link.guard():
             pipe = self._client.pipeline(transaction=False)
@@ -43,13 +43,13 @@ class RedisDoor(Door):
                 pipe.xlen(key)
                 pipe.memory_usage(key, samples=0)  # 0 counts all of them
             counts = iter(pipe.execute())
-        main, *others = [Stock(entries, size or 0) for entries, size in zip(counts, counts, strict=True)]
+        main, *others = [InboxSize(entries, size or 0) for entries, size in zip(counts, counts, strict=True)]
         return main, dict(zip(names, others, strict=True))
 
-    def read(self, names: Sequence[str], count: int, timeout: float) -> dict[str, list[Parcel]]:
+    def read(self, names: Sequence[str], count: int, timeout: float) -> dict[str, list[Message]]:
         streams = {stream_of(self._run, name): "0" for name in names}
 
-        def attempt(seconds: float) -> dict[str, list[Parcel]] | None:
+        def attempt(seconds: float) -> dict[str, list[Message]] | None:
             answer = self._client.xread(streams, count=count, block=max(1, int(seconds * 1000)))
             begin = len(stream_of(self._run, ""))
             return {key.decode()[begin:]: [_parcel(*entry) for entry in entries] for key, entries in answer or ()}
@@ -88,11 +88,11 @@ class RedisDoor(Door):
     def restore(self, name: str) -> None:
         self._switch(name, "on")
 
-    def write_book(self, payload: bytes) -> None:
+    def write_statistics(self, payload: bytes) -> None:
         with self._link.guard():
             self._client.set(self._key("contributors"), payload)
 
-    def read_book(self) -> bytes | None:
+    def read_statistics(self) -> bytes | None:
         with self._link.guard():
             return self._client.get(self._key("contributors"))
 
@@ -111,8 +111,8 @@ class RedisDoor(Door):
         return self._prefix + name
 
 
-def _parcel(identifier: bytes, fields: Sequence[bytes] | None) -> Parcel:
+def _parcel(identifier: bytes, fields: Sequence[bytes] | None) -> Message:
     """An entry with one field; one with several is of no kind."""
     fields = fields or ()
     kind, payload = fields if len(fields) == 2 else (b"", b"")
-    return Parcel(identifier.decode(), kind, payload, sum(map(len, fields)))
+    return Message(identifier.decode(), kind, payload, sum(map(len, fields)))

@@ -18,7 +18,7 @@ _WINDOW = 20
 _REASONS = 32
 
 
-class Account(msgspec.Struct):
+class Contribution(msgspec.Struct):
     """One contributor's numbers in this training.
 
     Attributes:
@@ -40,8 +40,8 @@ class Account(msgspec.Struct):
     suspensions: int = 0
 
 
-class Book:
-    """Accounts by name, in a file that outlives the process. Safe from several threads.
+class ContributorStatistics:
+    """Users by name, in a file that outlives the process. Safe from several threads.
 
     Args:
         path: the file; one that is there is gone on with.
@@ -50,13 +50,13 @@ class Book:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._accounts = _read(path)
-        self._known = bool(self._accounts)
+        self._contributions = _read(path)
+        self._known = bool(self._contributions)
 
     def open(self, name: str) -> None:
         """This contributor is invited."""
         with self._lock:
-            self._account(name)
+            self._contribution(name)
 
     def judged(self, client: str, admitted: int, rejected: Mapping[str, int]) -> None:
         """So many rows of a client's message were admitted, so many rejected by reason. Clients of nobody who was
@@ -65,8 +65,8 @@ class Book:
             return
         name = contributor_of(client)
         with self._lock:
-            if name in self._accounts:
-                self._accounts[name].samples += admitted
+            if name in self._contributions:
+                self._contributions[name].samples += admitted
                 self._reject(name, rejected)
 
     def rejected(self, name: str, reason: str, count: int = 1) -> None:
@@ -77,25 +77,25 @@ class Book:
     def finished(self, name: str, returns: list[float]) -> None:
         """Episodes were reported."""
         with self._lock:
-            account = self._account(name)
-            account.episodes += len(returns)
-            account.returns = [*account.returns, *returns][-_WINDOW:]
-            account.best = max([*returns, *([] if account.best is None else [account.best])])
+            contribution = self._contribution(name)
+            contribution.episodes += len(returns)
+            contribution.returns = [*contribution.returns, *returns][-_WINDOW:]
+            contribution.best = max([*returns, *([] if contribution.best is None else [contribution.best])])
 
     def present(self, name: str, seconds: float) -> None:
         """Its clients were there for so long, added up."""
         with self._lock:
-            self._account(name).client_seconds += seconds
+            self._contribution(name).client_seconds += seconds
 
     def suspended(self, name: str) -> None:
         """It was put out for a while."""
         with self._lock:
-            self._account(name).suspensions += 1
+            self._contribution(name).suspensions += 1
 
     def encode(self) -> bytes:
-        """All accounts as JSON."""
+        """All contributions as JSON."""
         with self._lock:
-            return msgspec.json.encode(self._accounts)
+            return msgspec.json.encode(self._contributions)
 
     def save(self) -> None:
         """Write the file, at once or not at all. A disk that does not take it is logged."""
@@ -108,25 +108,25 @@ class Book:
         except OSError as error:
             log.error("%s cannot be written: %s", self._path, error)
 
-    def _account(self, name: str) -> Account:
+    def _contribution(self, name: str) -> Contribution:
         self._known = True
-        return self._accounts.setdefault(name, Account())
+        return self._contributions.setdefault(name, Contribution())
 
     def _reject(self, name: str, rejected: Mapping[str, int]) -> None:
-        counts = self._account(name).rejected
+        counts = self._contribution(name).rejected
         for reason, count in rejected.items():
             if reason in counts or len(counts) < _REASONS:
                 counts[reason] = counts.get(reason, 0) + count
 
 
-def decode_book(payload: bytes) -> dict[str, Account]:
+def decode_statistics(payload: bytes) -> dict[str, Contribution]:
     """What `encode` made. Raises msgspec.DecodeError."""
-    return msgspec.json.decode(payload, type=dict[str, Account])
+    return msgspec.json.decode(payload, type=dict[str, Contribution])
 
 
-def _read(path: Path) -> dict[str, Account]:
+def _read(path: Path) -> dict[str, Contribution]:
     try:
-        return decode_book(path.read_bytes())
+        return decode_statistics(path.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, msgspec.DecodeError) as error:

@@ -12,18 +12,18 @@ from soulsai_core.transport.passwords import new_password, password_hash
 from soulsai_core.transport.redis import RedisTransport
 
 
-class Accounts:
+class Users:
     """The contributors of a run, through a user that may make users."""
 
     def __init__(self, transport: RedisTransport) -> None:
         self._link = transport._link
         self._client: Any = transport._client
         self._run = transport.run
-        self._door = transport.door()
+        self._inboxes = transport.inboxes()
 
     def names(self) -> list[str]:
         """Who is invited."""
-        return self._door.contributors()
+        return self._inboxes.contributors()
 
     def invite(self, name: str) -> str:
         """Make a user; returns its password, which is kept nowhere else.

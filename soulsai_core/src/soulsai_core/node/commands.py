@@ -16,7 +16,7 @@ from soulsai_core.run_folder import RunFolder
 log = logging.getLogger(__name__)
 
 
-class CommandDesk:
+class CommandHandler:
     """Obeys "quicksave" (option `buffer`), "save_best" and "shutdown".
 
     Args:

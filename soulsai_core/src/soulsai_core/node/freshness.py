@@ -42,7 +42,7 @@ class Freshness:
         return np.array(admitted), {reason: rows for reason, rows in counts.items() if rows}
 
 
-class AgeMeter:
+class SampleAge:
     """How old admitted rows are: in iterations, in environment steps and in seconds since their model was made.
 
     Running means with a weight of 0.05 for each message after the first. Only the last `memory` iterations are known.

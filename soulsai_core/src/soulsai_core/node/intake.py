@@ -11,7 +11,7 @@ from soulsai_core.config.models import ClientSettings
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import WireError
 from soulsai_core.messages import Announcement
-from soulsai_core.node.freshness import AgeMeter, Freshness
+from soulsai_core.node.freshness import Freshness, SampleAge
 from soulsai_core.node.ledger import UNKNOWN, Ledger
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.steps import MASK, SOURCE, StepBatch
@@ -32,22 +32,22 @@ class Intake:
     """Decides what of a message may be learned from. Nothing that arrives can raise here.
 
     Args:
-        session: messages of another training are rejected.
+        run_id: messages of another training are rejected.
         sync: how old rows may be, and whose are learned from.
         told: called with (client, rows admitted, rows rejected by reason) for each message.
     """
 
     def __init__(
         self,
-        session: str,
+        run_id: str,
         decoder: StepDecoder,
         sync: Sync,
         metrics: NodeMetrics,
         told: Callable[[str, int, dict[str, int]], None],
     ) -> None:
         self.ledger = Ledger()
-        self.age = AgeMeter(sync.max_staleness + 8)
-        self._session = session
+        self.age = SampleAge(sync.max_staleness + 8)
+        self._run_id = run_id
         self._decoder = decoder
         self._sources = frozenset(map(int, sync.sources))
         self._freshness = Freshness(sync.max_staleness)
@@ -64,8 +64,8 @@ class Intake:
             self._book(error.client, error.number, 0, {error.reason: error.rows})  # acknowledged all the same
             return None
         header = message.header
-        if header.session != self._session:
-            self._book(header.client, None, 0, {"session": header.rows or 1})
+        if header.run_id != self._run_id:
+            self._book(header.client, None, 0, {"run": header.rows or 1})
             return None
         if self.ledger.is_repeat(header.client, header.number):
             self._book(header.client, None, 0, {"repeated": header.rows or 1})
@@ -85,9 +85,9 @@ class Intake:
         return header.client, steps
 
     def _complain(self, error: WireError) -> None:
-        """Once for each client and reason, for as long as the client's account is kept."""
-        account = self.ledger.accounts.get(error.client or UNKNOWN)
-        if account is None or error.reason not in account.rejected:
+        """Once for each client and reason, for as long as the client's counts is kept."""
+        counts = self.ledger.counts.get(error.client or UNKNOWN)
+        if counts is None or error.reason not in counts.rejected:
             log.warning("What %r sends is rejected, %s", error.client or UNKNOWN, error)
 
     def _book(self, client: str, number: int | None, admitted: int, rejected: dict[str, int]) -> None:

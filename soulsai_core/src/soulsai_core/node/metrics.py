@@ -8,7 +8,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 
 from soulsai_core.errors import ConfigError
-from soulsai_core.node.freshness import AgeMeter
+from soulsai_core.node.freshness import SampleAge
 
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
@@ -40,7 +40,7 @@ class NodeMetrics:
         self.learner = gauge("learner", "Numbers reported by the learner", ["name"])
 
     def updated(
-        self, iteration: int, env_steps: int, seconds: float, report: Mapping[str, float], age: AgeMeter
+        self, iteration: int, env_steps: int, seconds: float, report: Mapping[str, float], age: SampleAge
     ) -> None:
         """The learner made an iteration in so many seconds, and reported these numbers."""
         self.iteration.set(iteration)

@@ -25,8 +25,8 @@ _REQUESTS = frozenset({"quicksave", "save_best"})
 
 
 @dataclass(frozen=True, slots=True)
-class NodeLine:
-    """The housekeeper's line to the node. All are called in the housekeeper's thread.
+class MonitorCallbacks:
+    """The monitor's line to the node. All are called in the monitor's thread.
 
     Attributes:
         command: a command was heard.
@@ -45,7 +45,7 @@ class NodeLine:
     overdue: Callable[[], object]
 
 
-class Housekeeper(Supervised):
+class Monitor(Supervised):
     """Looks after everything around the loop, in a thread of its own, several times a second.
 
     Args:
@@ -60,20 +60,20 @@ class Housekeeper(Supervised):
         episodes: EpisodeLog,
         observers: Observers,
         metrics: NodeMetrics,
-        line: NodeLine,
+        line: MonitorCallbacks,
         rng: random.Random,
     ) -> None:
         self.roster = roster
         self._transport = transport
         self._announcement = msgspec.json.encode(announcement)
-        self._session = announcement.session
+        self._run_id = announcement.run_id
         self._episodes = episodes
         self._observers = observers
         self._metrics = metrics
         self._line = line
         self._complained = False
         self._unfit: frozenset[str] = frozenset()
-        self._loop = SupervisedLoop("housekeeper", self._step, rng)
+        self._loop = SupervisedLoop("monitor", self._step, rng)
 
     def close(self) -> None:
         """Stop, after one last look."""
@@ -157,7 +157,7 @@ class Housekeeper(Supervised):
         except msgspec.DecodeError as error:
             log.warning("An episode could not be read and was left out: %s", error)
             return None
-        return episode if episode.session in ("", self._session) else None
+        return episode if episode.run_id in ("", self._run_id) else None
 
     def _complain(self, error: OSError) -> None:
         """Once for each time that the disk does not take it; the server keeps the reports meanwhile."""

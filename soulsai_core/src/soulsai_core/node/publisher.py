@@ -16,7 +16,7 @@ from soulsai_core.wire import encode_weights
 _WAIT = 0.5
 
 
-class Publisher(Supervised):
+class PublishingThread(Supervised):
     """Publishes snapshots as fast as the server takes them; older ones that were not yet sent are skipped.
 
     Args:

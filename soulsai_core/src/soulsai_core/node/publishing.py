@@ -10,34 +10,34 @@ import numpy as np
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import Progress, Weights
-from soulsai_core.node.freshness import AgeMeter
+from soulsai_core.node.freshness import SampleAge
 from soulsai_core.node.ledger import Ledger
-from soulsai_core.node.publisher import Publisher
+from soulsai_core.node.publisher import PublishingThread
 from soulsai_core.node.roster import Roster
 
 _INTERVAL = 2.0
 
 
-class Herald:
+class Publishing:
     """Composes what the publisher sends. Called in the loop's thread only.
 
     Args:
-        session: the training's name.
+        run_id: the training's name.
         ledger, age, roster: what was taken in, how old it was, and how many clients share the window.
         clock: monotonic seconds.
     """
 
     def __init__(
         self,
-        session: str,
+        run_id: str,
         sync: Sync,
-        publisher: Publisher,
+        publisher: PublishingThread,
         ledger: Ledger,
-        age: AgeMeter,
+        age: SampleAge,
         roster: Roster,
         clock: Callable[[], float],
     ) -> None:
-        self._session = session
+        self._run_id = run_id
         self._sync = sync
         self._publisher = publisher
         self._ledger = ledger
@@ -97,7 +97,7 @@ class Herald:
 
     def _progress(self, state: str, iteration: int, env_steps: int) -> Progress:
         return Progress(
-            session=self._session,
+            run_id=self._run_id,
             node=self._node,
             state=state,
             iteration=iteration,

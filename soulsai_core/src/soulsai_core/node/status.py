@@ -10,13 +10,13 @@ from soulsai_core.config import TrainingSettings
 from soulsai_core.messages import ClientInfo, ClientStatus, NodeStatus
 from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.intake import Intake
-from soulsai_core.node.ledger import Account
+from soulsai_core.node.ledger import ClientCounts
 from soulsai_core.node.roster import Roster
 from soulsai_core.rates import Rate
 from soulsai_core.run_folder import RunFolder
 
 
-class StatusBoard:
+class StatusReport:
     """Elapsed time, rates and the learner's last report, and whether a goal has been reached.
 
     Args:
@@ -84,7 +84,7 @@ class StatusBoard:
         rejected = ledger.rejected + Counter(unfit=sum(info.left_out for info in present))  # those by clients
         made = ledger.admitted + rejected.total()
         return NodeStatus(
-            session=self._folder.name,
+            run_id=self._folder.name,
             folder=str(self._folder.path),
             state=state,
             iteration=iteration,
@@ -100,12 +100,12 @@ class StatusBoard:
             rejected=dict(rejected),
             age={"iterations": age.iterations, "env_steps": age.env_steps, "seconds": age.seconds},
             backlog=backlog,
-            clients=[_client(info, ledger.accounts.get(info.id)) for info in present],
+            clients=[_client(info, ledger.counts.get(info.id)) for info in present],
             learner=self._report,
         )
 
 
-def _client(info: ClientInfo, account: Account | None) -> ClientStatus:
-    if account is None:
+def _client(info: ClientInfo, counts: ClientCounts | None) -> ClientStatus:
+    if counts is None:
         return ClientStatus(info)
-    return ClientStatus(info, account.admitted, dict(account.rejected))
+    return ClientStatus(info, counts.admitted, dict(counts.rejected))

@@ -17,22 +17,22 @@ from soulsai_core import run_folder
 from soulsai_core.config import TrainingSettings
 from soulsai_core.contracts import Entry, Learner, Sync, Transport
 from soulsai_core.contributors.gate import Gate
-from soulsai_core.contributors.statistics import Book
+from soulsai_core.contributors.statistics import ContributorStatistics
 from soulsai_core.errors import CheckpointError, SoulsAIError
 from soulsai_core.messages import Announcement, NodeStatus, Weights
-from soulsai_core.node.commands import CommandDesk
+from soulsai_core.node.commands import CommandHandler
 from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.intake import Intake, announced_decoder
 from soulsai_core.node.metrics import NodeMetrics
-from soulsai_core.node.monitor import Housekeeper, NodeLine
+from soulsai_core.node.monitor import Monitor, MonitorCallbacks
 from soulsai_core.node.pacing import UpdatePace
-from soulsai_core.node.publisher import Publisher
-from soulsai_core.node.publishing import Herald
+from soulsai_core.node.publisher import PublishingThread
+from soulsai_core.node.publishing import Publishing
 from soulsai_core.node.receiver import SampleReceiver
 from soulsai_core.node.resuming import take_over
 from soulsai_core.node.roster import Roster
 from soulsai_core.node.saving import CheckpointOptions, Counters, Saver
-from soulsai_core.node.status import StatusBoard
+from soulsai_core.node.status import StatusReport
 from soulsai_core.observers import Observers
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.threads import quietly
@@ -50,7 +50,7 @@ class TrainingNode:
         learner: the algorithm's server half.
         sync: how tightly its clients are bound to it.
         transport: connection to the server.
-        folder: where this training is kept; its name is the training's session name.
+        folder: where this training is kept; its name is the run's id.
         announcement: what clients download; what they send is held against it.
         config: the resolved configuration without secrets, saved as JSON.
         settings: how the node runs.
@@ -97,20 +97,22 @@ class TrainingNode:
         self._roster = Roster(settings.client_timeout_s)
         self._episodes = EpisodeLog(folder.episodes, settings.stop.episodes)
         self._receiver = SampleReceiver(transport, rng)
-        self._publisher = Publisher(transport, clock, rng, self._published)
-        self._herald = Herald(
+        self._publisher = PublishingThread(transport, clock, rng, self._published)
+        self._publishing = Publishing(
             folder.name, sync, self._publisher, self._intake.ledger, self._intake.age, self._roster, clock
         )
-        self._housekeeper = self._make_housekeeper(rng, overdue)
-        self._gate = Gate(transport.door(), folder.name, settings, Book(folder.contributors), metrics, clock, rng)
-        self._threads = (self._publisher, self._receiver, self._housekeeper, self._gate)
-        self._board = StatusBoard(clock, folder, settings, self._episodes, self._intake, self._roster)
+        self._monitor = self._make_monitor(rng, overdue)
+        self._gate = Gate(
+            transport.inboxes(), folder.name, settings, ContributorStatistics(folder.contributors), metrics, clock, rng
+        )
+        self._threads = (self._publisher, self._receiver, self._monitor, self._gate)
+        self._report = StatusReport(clock, folder, settings, self._episodes, self._intake, self._roster)
         self._saver = Saver(learner, announcement, observers, self._counters)
-        self._desk = CommandDesk(transport, self._saver, folder, lambda: self.iteration, self.shutdown)
+        self._commands = CommandHandler(transport, self._saver, folder, lambda: self.iteration, self.shutdown)
 
-    def _make_housekeeper(self, rng: random.Random, overdue: Callable[[], object]) -> Housekeeper:
-        line = NodeLine(
-            command=lambda command: self._requests.put(lambda: self._desk.answer(command)),
+    def _make_monitor(self, rng: random.Random, overdue: Callable[[], object]) -> Monitor:
+        line = MonitorCallbacks(
+            command=lambda command: self._requests.put(lambda: self._commands.answer(command)),
             clients=lambda present: self._requests.put(lambda: self._clients_changed(present)),
             forgotten=self._forgotten,
             env_steps=lambda: self.env_steps,
@@ -118,7 +120,7 @@ class TrainingNode:
             overdue=overdue,
         )
         shared = (self._transport, self._announcement, self._roster, self._episodes, self._observers, self.metrics)
-        return Housekeeper(*shared, line, rng)
+        return Monitor(*shared, line, rng)
 
     # -- what others may ask for
 
@@ -132,7 +134,7 @@ class TrainingNode:
             self._catch_up()
             while self._reason is None:
                 self._turn()
-            self._herald.dismiss(self.iteration, self.env_steps)
+            self._publishing.dismiss(self.iteration, self.env_steps)
             problem = self._save("final")
             if problem is not None:
                 raise CheckpointError(problem)
@@ -157,7 +159,7 @@ class TrainingNode:
         counters = self._saver.read(path)
         self.iteration, self.env_steps = counters.iteration, counters.env_steps
         self._pace.rows = counters.due
-        self._board.resume(counters.elapsed)
+        self._report.resume(counters.elapsed)
         self._resumed = True
 
     def save_config(self, path: Path) -> None:
@@ -187,7 +189,7 @@ class TrainingNode:
             self._transport.clear()
         self._transport.announce(msgspec.json.encode(self._announcement))
         self._learner.started(resumed=self._resumed)
-        self._board.start()
+        self._report.start()
         self._observers.emit("training_started", run=self.folder.name, folder=self.folder.path, resumed=self._resumed)
         self._publish()
         for thread in self._threads:
@@ -206,7 +208,7 @@ class TrainingNode:
         self._between()
         entries = self._receiver.get(0)
         if not entries:
-            self._herald.tell_if_due(self.iteration, self.env_steps)
+            self._publishing.tell_if_due(self.iteration, self.env_steps)
             if self._train():  # a client that was missing is there, or the learner is always ready
                 return
             entries = self._receiver.get(_IDLE)
@@ -218,9 +220,9 @@ class TrainingNode:
         """What is looked after between two messages and between two updates."""
         while not self._requests.empty():
             self._requests.get()()
-        for thread in (self._publisher, self._housekeeper, self._gate):
+        for thread in (self._publisher, self._monitor, self._gate):
             thread.check()
-        reason = self._board.goal_reached(self.iteration, self.env_steps) or self._learner.finished()
+        reason = self._report.goal_reached(self.iteration, self.env_steps) or self._learner.finished()
         if reason is not None:
             self.shutdown(reason)
 
@@ -228,10 +230,10 @@ class TrainingNode:
         if self._reason is not None:
             return
         judged = self._intake.judge(entry.payload, self.iteration, self.env_steps, self._clock())
-        self._herald.something_changed()
+        self._publishing.something_changed()
         if judged is not None:
             client, steps = judged
-            self._herald.heard_from(client)
+            self._publishing.heard_from(client)
             self._learner.add(steps, client)
             self._pace.admitted(len(steps))
             self.env_steps += len(steps)
@@ -246,7 +248,7 @@ class TrainingNode:
             ready = self._learner.ready()
             if not self._pace.due(ready):
                 break
-            self._herald.update_begins(self.iteration, self.env_steps)
+            self._publishing.update_begins(self.iteration, self.env_steps)
             self._update()
             self._between()
             if ready is not None:
@@ -260,7 +262,7 @@ class TrainingNode:
         self.iteration += 1
         self._publish()
         self._learner.updated(self.iteration)
-        self._board.updated(report, seconds)
+        self._report.updated(report, seconds)
         self.metrics.updated(self.iteration, self.env_steps, seconds, report, self._intake.age)
         self._observers.emit(
             "model_updated", iteration=self.iteration, env_steps=self.env_steps, seconds=seconds, metrics=report
@@ -272,7 +274,7 @@ class TrainingNode:
         self._intake.age.made(self.iteration, self.env_steps, self._clock())
         try:
             weights = Weights(self.iteration, self._learner.weights(), self.env_steps, self._learner.quota())
-            self._herald.tell_model(weights)
+            self._publishing.tell_model(weights)
         except SoulsAIError as error:
             advice = f"The last checkpoint is {self.folder.checkpoint}; resume from it with a lower learning rate."
             raise SoulsAIError(f"{error} {advice}") from None
@@ -292,22 +294,22 @@ class TrainingNode:
                 stack.callback(quietly, thread.close)
             for thread in self._threads:
                 stack.callback(thread.stop)  # all of them, before any is waited for
-            stack.callback(self._herald.dismiss, self.iteration, self.env_steps)
+            stack.callback(self._publishing.dismiss, self.iteration, self.env_steps)
             stack.callback(self._learner.stopped)
 
     def _counters(self) -> Counters:
-        return Counters(self.iteration, self.env_steps, self._board.elapsed, self._pace.rows)
+        return Counters(self.iteration, self.env_steps, self._report.elapsed, self._pace.rows)
 
     # -- what the other threads report
 
     def _status(self, backlog: int) -> NodeStatus:
         """How the node is, with so many messages waiting in the server; kept as `latest` for whoever looks."""
         state = "running" if self._reason is None else "stopping"
-        self.latest = self._board.status(state, self.iteration, self.env_steps, backlog)
+        self.latest = self._report.status(state, self.iteration, self.env_steps, backlog)
         return self.latest
 
     def _judged(self, client: str, admitted: int, rejected: dict[str, int]) -> None:
-        self._gate.book.judged(client, admitted, rejected)
+        self._gate.statistics.judged(client, admitted, rejected)
         self._observers.emit("samples_received", client=client, admitted=admitted, rejected=rejected)
 
     def _published(self, iteration: int, size: int, seconds: float) -> None:
@@ -315,9 +317,9 @@ class TrainingNode:
         self._observers.emit("weights_published", iteration=iteration, size=size, seconds=seconds)
 
     def _clients_changed(self, present: frozenset[str]) -> None:
-        self._herald.clients_changed(present)
+        self._publishing.clients_changed(present)
         self._learner.clients_changed(present)
 
     def _forgotten(self) -> None:
         self._publisher.republish()
-        self._requests.put(lambda: self._herald.start_over(self.iteration, self.env_steps))
+        self._requests.put(lambda: self._publishing.start_over(self.iteration, self.env_steps))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from soulsai_core.contributors.inbox import Door
+    from soulsai_core.contributors.inbox import Inboxes
 
 
 class Entry(NamedTuple):
@@ -88,7 +88,7 @@ class Transport(ABC):
     def write_status(self, payload: bytes) -> None:
         """Store the node's status for whoever looks."""
 
-    def door(self) -> Door | None:
+    def inboxes(self) -> Inboxes | None:
         """Where contributors hand in what they send; None where there are none."""
         return None
 

@@ -16,7 +16,7 @@ from soulsai_core.transport.redis_link import Link, Subscription, Tls, make_clie
 if TYPE_CHECKING:
     import redis
 
-    from soulsai_core.contributors.inbox import Door
+    from soulsai_core.contributors.inbox import Inboxes
 
 REPLY_LIFE = 60
 """Seconds that an answer waits for a caller who may have gone."""
@@ -173,10 +173,10 @@ class RedisTransport(Transport):
     def write_status(self, payload: bytes) -> None:
         self._set("status", payload)
 
-    def door(self) -> Door:
-        from soulsai_core.contributors.redis_inbox import RedisDoor
+    def inboxes(self) -> Inboxes:
+        from soulsai_core.contributors.redis_inbox import RedisInboxes
 
-        return RedisDoor(self._link, self.run, self._limits)
+        return RedisInboxes(self._link, self.run, self._limits)
 
     # -- the client's side
     def read_config(self) -> bytes | None:

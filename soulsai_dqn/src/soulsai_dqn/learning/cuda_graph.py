@@ -17,7 +17,7 @@ Recorder = Callable[[Callable[[], Outcome]], tuple[Replay, Outcome]]
 _WARM_UP = 3
 
 
-class CapturedGradient(Gradient):
+class CudaGraphGradient(Gradient):
     """Another gradient, recorded. What it gives is overwritten by the next call.
 
     Parameters, gradients and noise must stay where they are in memory. A gradient that cannot be captured, such as one

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from soulsai_core import Arrays, Features, SoulsAIError
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.averaging import AveragedNetwork
-from soulsai_dqn.learning.cuda_graph import CapturedGradient, Replay, record_cuda_graph
+from soulsai_dqn.learning.cuda_graph import CudaGraphGradient, Replay, record_cuda_graph
 from soulsai_dqn.learning.gradients import AutogradGradient, Batch, DenseGradient, Gradient, Outcome
 from soulsai_dqn.networks.heads import make_head
 from soulsai_dqn.networks.layers import draw_noise
@@ -47,7 +47,7 @@ class Trainer:
             [self._flat], config.learning_rate, eps=config.adam_epsilon, weight_decay=config.weight_decay, fused=True
         )
         gradient = self._make_gradient()
-        self._gradient = CapturedGradient(gradient, self._record) if self.device.type == "cuda" else gradient
+        self._gradient = CudaGraphGradient(gradient, self._record) if self.device.type == "cuda" else gradient
         self.steps = 0
 
     def _fresh(self) -> QNetwork:

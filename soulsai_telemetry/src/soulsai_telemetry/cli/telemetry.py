@@ -22,6 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Watch one training after the other until somebody ends it."""
-    from soulsai_telemetry.telemetry_process import Watcher
+    from soulsai_telemetry.telemetry_process import TelemetryProcess
 
-    return Watcher(args).run()
+    return TelemetryProcess(args).run()

@@ -115,7 +115,7 @@ class Page:
         return {
             ("GET", "/"): lambda _: self._file("index.html"),
             ("GET", "/static/*"): lambda request: self._file(request.path.rpartition("/")[2]),
-            ("GET", "/health"): lambda _: Response.json({"ok": True, "session": self._node.session}),
+            ("GET", "/health"): lambda _: Response.json({"ok": True, "run_id": self._node.run_id}),
             ("GET", "/api/run"): lambda _: Response.json(views.run(self._node, writable=bool(self._token))),
             ("GET", "/api/state"): lambda _: Response.json(views.state(self._node, self._node.vitals)),
             ("GET", "/api/history"): lambda request: self._history(request, self._node.history),
@@ -140,12 +140,12 @@ class Page:
         return Response.json(views.curves(history, axis, start, end, points))
 
     def _log(self, request: Request) -> Response:
-        lines = self._node.place.log_lines(request.query.get("name", ""), 200)
-        return Response.json({"names": self._node.place.logs(), "lines": lines})
+        lines = self._node.view.log_lines(request.query.get("name", ""), 200)
+        return Response.json({"names": self._node.view.logs(), "lines": lines})
 
     def _listen_to_events(self, request: Request) -> Response:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        first = b'event: hello\ndata: {"session":"%s"}\n\n' % self._node.session.encode()
+        first = b'event: hello\ndata: {"run_id":"%s"}\n\n' % self._node.run_id.encode()
         return Response(kind="text/event-stream", headers=headers, stream=self._events.read(first))
 
     def _quicksave(self, request: Request) -> Response:

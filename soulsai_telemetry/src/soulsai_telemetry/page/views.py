@@ -22,10 +22,10 @@ def run(node: TelemetryNode, *, writable: bool) -> dict[str, Any]:
     """What does not change while the page is open."""
     announced = node.announced
     public = {"environment": announced.environment, "algorithm": announced.algorithm, "client": announced.client}
-    config = node.place.config() or public
+    config = node.view.config() or public
     environment = config.get("environment", {})
     return {
-        "session": node.session,
+        "run_id": node.run_id,
         "environment": environment.get("config", {}).get("id") or environment.get("name", ""),
         "algorithm": config.get("algorithm", {}).get("name", ""),
         "config": config,
@@ -49,7 +49,7 @@ def state(node: TelemetryNode, vitals: Vitals | None) -> dict[str, Any]:
         "reports": news.reports,
         "episodes": node.history.episodes,
         "metrics": node.metric_names,
-        "logs": node.place.logs(),
+        "logs": node.view.logs(),
     }
 
 

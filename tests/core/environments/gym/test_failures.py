@@ -1,9 +1,12 @@
 """What goes wrong inside an environment arrives as one sentence, with its cause."""
 
+import sys
+
 import numpy as np
 import pytest
+from gymnasium.error import DependencyNotInstalled
 
-from soulsai_core.environments.gym.failures import failed
+from soulsai_core.environments.gym.failures import construction, failed
 from soulsai_core.errors import ConfigError, EnvironmentFailure, EnvironmentNotReady, PluginError, SpaceError
 
 ACTION = np.zeros((1, 2), np.float32)
@@ -34,6 +37,29 @@ def test_module_registers_its_environments_when_it_is_imported(plugin, tmp_path,
     (tmp_path / "registering_module.py").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(tmp_path)
     assert plugin.spec(plugin.config(id="registering_module:FromModule-v0")).observations["observation"].shape == (4,)
+
+
+@pytest.fixture
+def no_box2d(monkeypatch):
+    """As where gymnasium was installed without its extra."""
+    for name in [name for name in sys.modules if name.startswith(("Box2D", "gymnasium.envs.box2d"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "Box2D", None)
+
+
+@pytest.mark.parametrize("settings", [{}, {"num_envs": 2}, {"num_envs": 2, "vectorization": "async"}])
+def test_default_environment_without_box2d_says_what_to_install(plugin, no_box2d, settings):
+    sentence = r"^environment 'LunarLander-v3' needs Box2D, .*: pip install \"soulsai-core\[box2d\]\"$"
+    with pytest.raises(EnvironmentFailure, match=sentence):
+        plugin.spec(plugin.config(**settings))
+    with pytest.raises(EnvironmentFailure, match=sentence):
+        plugin.make(plugin.config(**settings), None)
+
+
+def test_missing_package_of_another_extra_is_said_in_its_own_words():
+    missing = DependencyNotInstalled('MuJoCo is not installed, run `pip install "gymnasium[mujoco]"`')
+    with pytest.raises(EnvironmentFailure, match=r"could not be made: .*gymnasium\[mujoco\]"), construction("Ant-v5"):
+        raise missing
 
 
 def test_failing_construction_gives_the_cause(make):

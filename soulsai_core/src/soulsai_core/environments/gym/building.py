@@ -16,7 +16,7 @@ from soulsai_core.contracts import Environment
 from soulsai_core.environments.gym.actions import action_codec
 from soulsai_core.environments.gym.config import Config, WrapperChoice
 from soulsai_core.environments.gym.failures import construction
-from soulsai_core.environments.gym.info_numbers import TidyInfo
+from soulsai_core.environments.gym.info_numbers import InfoNumbers
 from soulsai_core.environments.gym.infos import has_mask
 from soulsai_core.environments.gym.single import SingleEnvironment
 from soulsai_core.environments.gym.spaces import ObservationLayout
@@ -70,7 +70,7 @@ def _vector(config: Config) -> VectorEnv:
         config.num_envs,
         config.vectorization,
         vector_kwargs={"copy": False, "autoreset_mode": _MODES[config.autoreset_mode]},
-        wrappers=[*_wrappers(config), TidyInfo],
+        wrappers=[*_wrappers(config), InfoNumbers],
         **_arguments(config),
     )
 

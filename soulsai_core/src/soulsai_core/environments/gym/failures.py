@@ -10,6 +10,9 @@ import gymnasium
 
 from soulsai_core.errors import EnvironmentFailure, SoulsAIError
 
+BOX2D = "gymnasium[box2d]"
+"""What gymnasium's own message names where Box2D, or what draws its environments, is missing."""
+
 
 @contextmanager
 def construction(env_id: str) -> Iterator[None]:
@@ -36,6 +39,8 @@ def _construction_sentence(env_id: str, error: Exception) -> str:
         return f"environment {env_id!r}: module {module!r} is not installed here, so it cannot register {name!r}"
     if isinstance(error, gymnasium.error.Error) and _unregistered(name, error):
         return f"environment {env_id!r} is not registered with gymnasium; {_nearest(name)}"
+    if isinstance(error, gymnasium.error.DependencyNotInstalled) and BOX2D in str(error):
+        return f'environment {env_id!r} needs Box2D, which is not installed here: pip install "soulsai-core[box2d]"'
     return f"environment {env_id!r} could not be made: {_cause(error)}"
 
 

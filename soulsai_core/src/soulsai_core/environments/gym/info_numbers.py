@@ -11,7 +11,7 @@ from soulsai_core.environments.gym.actions import action_codec
 from soulsai_core.environments.gym.infos import numbers, read_mask
 
 
-class TidyInfo(gymnasium.Wrapper):
+class InfoNumbers(gymnasium.Wrapper):
     """Numbers become floats, since the first row's type would be everybody's (a later 0.5 stored as 0); lists of
     valid actions become masks of one length; arrays and texts, which nobody reads, are not sent between processes;
     a reward that is an array of one becomes a number."""

@@ -298,8 +298,8 @@ setInterval(() => $("log-box").open && !document.hidden && loadLog(), 3000);
 async function load() {
   run = await get("api/run");
   document.title = `${run.environment} · SoulsAI`;
-  $("environment").textContent = run.environment || run.session;
-  $("session").textContent = [run.algorithm, run.session].filter(Boolean).join(" · ");
+  $("environment").textContent = run.environment || run.run_id;
+  $("run-id").textContent = [run.algorithm, run.run_id].filter(Boolean).join(" · ");
   $("config").textContent = lines(run.config).join("\n");
   offerSaving(run.writable);
   await loadHistory();
@@ -310,7 +310,7 @@ async function load() {
 function listen() {
   const events = new EventSource("api/events");
   const on = (name, act) => events.addEventListener(name, (event) => act(JSON.parse(event.data)));
-  on("hello", ({ session }) => (run && session !== run.session ? location.reload() : load()));
+  on("hello", ({ run_id: runId }) => (run && runId !== run.run_id ? location.reload() : load()));
   on("state", (state) => run && showState(state));
   on("episodes", (records) => run && addEpisodes(records));
   on("reload", () => run && loadHistory());

@@ -1,0 +1,1 @@
+"""Builds what is published, and checks it as its users get it: `make wheels`."""
