@@ -4,8 +4,8 @@ import sys
 import tomllib
 from pathlib import Path
 
-LEFT_OUT = ("soulsai-", "torch", "soulsgym")
-"""Our own, what the image chooses itself, and a game that no container can play."""
+LEFT_OUT = ("soulsai-", "torch", "soulsgym", "pymem")
+"""Our own, what the image chooses itself, and what reads a game that no container can play."""
 
 
 def requirements(wanted: list[str]) -> list[str]:

@@ -3,77 +3,75 @@
 import ast
 import os
 import re
-import subprocess
 import sys
-import sysconfig
 import tomllib
 from importlib.metadata import packages_distributions
-from pathlib import Path
 
 import pytest
+from release.building import build, distributions, pip
+from release.contents import missing
+from release.fresh import make_linked, run
 
-DISTRIBUTIONS = ("soulsai_core", "soulsai_dqn")
-
-
-def pip(*arguments):
-    subprocess.run([sys.executable, "-m", "pip", "--quiet", *map(str, arguments)], check=True, timeout=240)
+DISTRIBUTIONS = ("soulsai_core", "soulsai_dqn", "soulsai_ppo", "soulsai_sac", "soulsai_souls_env", "soulsai_telemetry")
 
 
 @pytest.fixture(scope="session")
-def wheels(repository, tmp_path_factory):
-    """Folder with a wheel of each distribution."""
-    folder = tmp_path_factory.mktemp("wheels")
-    sources = [repository / name for name in DISTRIBUTIONS]
-    pip("wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder, *sources)
+def built(repository, tmp_path_factory):
+    """Folder with sdist and wheel of each distribution."""
+    folder = tmp_path_factory.mktemp("dist")
+    build(distributions(repository), folder)
     return folder
 
 
 @pytest.fixture
-def environment(tmp_path):
-    """The scripts folder of a new virtual environment that has everything of others, linked, and nothing of ours."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True, timeout=60)
-    others = tmp_path / "others"
-    others.mkdir()
-    for site in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
-        for entry in Path(site).iterdir():
-            if entry.suffix != ".pth" and not re.match(r"_?_?(editable_*)?soulsai|linear_q|pip\b", entry.name):
-                (others / entry.name).symlink_to(entry)
-    [site] = (tmp_path / "venv").glob("lib/python*/site-packages")
-    (site / "others.pth").write_text(f"{others}\n")
-    return tmp_path / "venv" / "bin"
+def programs(tmp_path):
+    """The programs of a new virtual environment that has everything of others, but no Box2D, and nothing of ours."""
+    return make_linked(tmp_path, without="_?Box2D")
 
 
-def run(program, *arguments, folder, code=0):
-    clean = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SOULSAI_", "VIRTUAL"))
-    }
-    done = subprocess.run(
-        [program, *arguments], cwd=folder, env=clean, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+def test_six_distributions_are_built_with_types_license_and_readme(built, repository):
+    sources = distributions(repository)
+    assert len(sources) == 6
+    changelog = (repository / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert [sentence for source in sources for sentence in missing(source, built, changelog)] == []
+
+
+def test_what_is_missing_in_what_is_built_is_said(repository, tmp_path):
+    """Else the test before could not fail."""
+    source = tmp_path / "soulsai_small"
+    (source / "src/soulsai_small").mkdir(parents=True)
+    (source / "src/soulsai_small/__init__.py").touch()
+    build_system = (repository / "soulsai_sac/pyproject.toml").read_text(encoding="utf-8").partition("[project]")[0]
+    project = '[project]\nname = "soulsai-small"\nversion = "0.7"\nrequires-python = ">=3.11"\n'
+    (source / "pyproject.toml").write_text(build_system + project, encoding="utf-8")
+    (source / "README.md").write_text("# Small\n", encoding="utf-8")
+    build([source], tmp_path / "dist")
+    said = "\n".join(missing(source, tmp_path / "dist", "## 0.1.0"))
+    for part in ("section for 0.7", "LICENSE", "py.typed", "README.md as its description", "Homepage"):
+        assert part in said, said
 
 
 @pytest.mark.stack
 @pytest.mark.skipif(os.name == "nt", reason="the server program is for POSIX")
-def test_installed_wheels_train_in_an_empty_folder(wheels, environment, tmp_path):
+def test_installed_wheels_train_in_an_empty_folder(built, programs, tmp_path):
     """The core alone says what is missing; with DQN beside it, one command trains."""
     folder = tmp_path / "empty"
     folder.mkdir()
-    install = ("--python", environment / "python", "install", "--no-deps", "--no-index")
-    pip(*install, *wheels.glob("soulsai_core-*.whl"))
-    assert "pip install soulsai-dqn" in run(environment / "soulsai", "train", folder=folder, code=2)
-    pip(*install, *wheels.glob("soulsai_dqn-*.whl"))
-    home = run(environment / "python", "-c", "import soulsai_core; print(soulsai_core.__file__)", folder=folder)
-    assert home.startswith(str(environment.parent))
-    listed = run(environment / "soulsai", "plugins", folder=folder)
+    python, soulsai = programs / "python", programs / "soulsai"
+    pip("install", "--no-deps", "--no-index", *built.glob("soulsai_core-*.whl"), python=python)
+    assert "pip install soulsai-dqn" in run(soulsai, "train", folder=folder, code=2)
+    pip("install", "--no-deps", "--no-index", *built.glob("soulsai_dqn-*.whl"), python=python)
+    home = run(python, "-c", "import soulsai_core; print(soulsai_core.__file__)", folder=folder)
+    assert home.startswith(str(programs.parent))
+    listed = run(soulsai, "plugins", folder=folder)
     assert re.search(r"soulsai\.algorithms +dqn +soulsai-dqn +\S+ +yes", listed), listed
     assert re.search(r"soulsai\.environments +gymnasium +soulsai-core +\S+ +yes", listed), listed
-    assert "--redis-address" in run(environment / "soulsai-client", "--help", folder=folder)
-    told = run(environment / "soulsai", "train", "--set", "algorithm.name=ppo", folder=folder, code=2)
+    assert "--redis-address" in run(programs / "soulsai-client", "--help", folder=folder)
+    told = run(soulsai, "train", "--set", "algorithm.name=ppo", folder=folder, code=2)
     assert "dqn (soulsai-dqn" in told and "pip install soulsai-ppo" in told
+    assert 'pip install "soulsai-core[box2d]"' in run(soulsai, "train", folder=folder, code=2)
     settings = ["--set", "environment.config.id=CartPole-v1", "--set", "training.stop.env_steps=1500"]
-    output = run(environment / "soulsai", "train", *settings, folder=folder)
+    output = run(soulsai, "train", *settings, folder=folder)
     [checkpoint] = folder.glob("saves/*/checkpoint")
     assert f"The model lies in {checkpoint.relative_to(folder)}" in output
 

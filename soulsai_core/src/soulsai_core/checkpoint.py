@@ -53,7 +53,8 @@ def write(path: Path, state: State, node: dict[str, Any], identity: dict[str, An
 
     Raises OSError if the disk does not take it, CheckpointError if the state cannot be written at all.
     """
-    fresh, old = path.with_name(path.name + ".new"), path.with_name(path.name + ".old")
+    fresh = path.with_name(path.name + ".new")
+    old = path.with_name(path.name + ".old")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     for part, arrays in state.arrays.items():
@@ -113,7 +114,8 @@ def _verify(folder: Path, names: tuple[str, ...]) -> Manifest:
     if manifest.format != FORMAT:
         raise CheckpointError(f"{folder} has checkpoint format {manifest.format}; this version reads format {FORMAT}.")
     for name in names or manifest.files:
-        file, written = folder / name, manifest.files.get(name)
+        file = folder / name
+        written = manifest.files.get(name)
         if written is None:
             raise CheckpointError(f"{folder} has no {name}.")
         if not file.is_file() or file.stat().st_size != written.size or _sha256(file) != written.sha256:

@@ -172,7 +172,8 @@ class Environment(ABC):
 
     def step_wait(self) -> Step:
         """Wait for the step that was begun; the answer and the failures are those of `step`."""
-        actions, self._asked_for = self._asked_for, None
+        actions = self._asked_for
+        self._asked_for = None
         if actions is None:
             raise RuntimeError("step_wait was called before step_async")
         return self.step(actions)

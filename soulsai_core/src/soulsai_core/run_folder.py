@@ -134,7 +134,8 @@ class RunFolder:
 
 
 def _make_first_free(saves: Path, stem: str) -> Path:
-    path, number = saves / stem, 1
+    path = saves / stem
+    number = 1
     while True:
         try:
             path.mkdir()

@@ -181,7 +181,8 @@ class StepDecoder:
         try:
             return StepMessage(header, self._read(header, body))
         except WireError as error:
-            error.client, error.number = header.client, header.number
+            error.client = header.client
+            error.number = header.number
             error.rows = max(min(header.rows, len(body)), 1)  # a row has one byte at least
             raise
 

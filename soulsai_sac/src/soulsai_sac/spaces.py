@@ -19,9 +19,11 @@ class Bounds:
             raise SpaceError(f"sac serves continuous actions, and those of {spec.name} are {type(action).__name__}.")
         if None in action.low or None in action.high:
             raise SpaceError(f"sac needs bounds of all actions, which {spec.name} does not have: wrap it to clip them.")
-        self.shape, self.size = action.shape, len(action.low)
+        self.shape = action.shape
+        self.size = len(action.low)
         self._low, self._high = np.array([action.low, action.high], np.float32)
-        self._middle, self._half = (self._low + self._high) / 2, (self._high - self._low) / 2
+        self._middle = (self._low + self._high) / 2
+        self._half = (self._high - self._low) / 2
 
     def to_environment(self, actions: np.ndarray) -> np.ndarray:
         """Policy's to environment's."""

@@ -12,7 +12,8 @@ from soulsai_core import Arrays, load_agent
 Agent = Callable[[Arrays, np.ndarray, np.ndarray], int]
 """(observations of one row, bool (1, actions) of valid actions, bool (1,): a fight begins) -> action."""
 
-LIGHT_ATTACK, NOTHING = 16, 19
+LIGHT_ATTACK = 16
+NOTHING = 19
 
 
 def random_agent(seed: int | None) -> Agent:

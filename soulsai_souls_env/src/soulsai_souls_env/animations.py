@@ -8,8 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-DAMAGE, STANDING, STOPPING = range(5), (17, 18, 19, 23, 24, 25, 26), (27, 28)
-HEAVY_1, HEAVY_2, FALLING = (39, 40), (41, 42), range(43, 50)
+DAMAGE = range(5)
+STANDING = (17, 18, 19, 23, 24, 25, 26)
+STOPPING = (27, 28)
+HEAVY_1 = (39, 40)
+HEAVY_2 = (41, 42)
+FALLING = range(43, 50)
 IUDEX_MOVEMENT = (19, 20, 21, 22, 24, 25, 26, 27)
 
 

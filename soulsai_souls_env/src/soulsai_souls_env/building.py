@@ -67,7 +67,8 @@ def _simulated_game(config: SoulsConfig, seed: int | None) -> tuple[Any, random.
     from soulsai_souls_env.simulated_game.game import SimulatedGame
 
     rng = random.Random(seed)
-    faults, pace = config.simulation.faults, config.simulation.pace
+    faults = config.simulation.faults
+    pace = config.simulation.pace
     trouble = Faults(
         random.Random(rng.random()), faults.kinds, faults.every, exact=faults.exact, slow=faults.slow_frame_s
     )

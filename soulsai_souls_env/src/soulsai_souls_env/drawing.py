@@ -16,9 +16,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
-_WIDTH, _HEIGHT, _SCALE = 320, 372, 13.0
-_BACK, _FLOOR, _LINE, _TEXT = (24, 24, 28), (52, 50, 48), (90, 88, 84), (220, 220, 220)
-_PLAYER, _BOSS, _THREAT, _HIT = (90, 170, 250), (220, 120, 60), (120, 70, 50), (235, 50, 50)
+_WIDTH = 320
+_HEIGHT = 372
+_SCALE = 13.0
+_BACK = (24, 24, 28)
+_FLOOR = (52, 50, 48)
+_LINE = (90, 88, 84)
+_TEXT = (220, 220, 220)
+_PLAYER = (90, 170, 250)
+_BOSS = (220, 120, 60)
+_THREAT = (120, 70, 50)
+_HIT = (235, 50, 50)
 _FRAME_MS = 100
 
 Colour = tuple[int, int, int]
@@ -75,7 +83,8 @@ def _threat(pen: ImageDraw, view: _View, moment: Moment) -> None:
     if hit is None:
         return
     x, y = view.on_picture(*moment.boss[:2])
-    radius, middle = hit.reach * _SCALE, degrees(moment.boss[2]) + 90
+    radius = hit.reach * _SCALE
+    middle = degrees(moment.boss[2]) + 90
     half = degrees(min(hit.arc, pi))
     colour = _HIT if moment.boss_since >= hit.start else _THREAT
     pen.pieslice((x - radius, y - radius, x + radius, y + radius), middle - half, middle + half, fill=colour)

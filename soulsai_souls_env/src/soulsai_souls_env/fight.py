@@ -52,7 +52,9 @@ class Ring:
     def fight(self, agent: Agent) -> Fight:
         """From the first to the last step."""
         observation, info = self._env.reset()
-        moments, total, ended = [], 0.0, False
+        moments = []
+        total = 0.0
+        ended = False
         starts = np.ones(1, np.bool_)
         while not ended:
             mask = np.zeros((1, self._env.action_space.n), np.bool_)  # type: ignore[attr-defined]
@@ -60,7 +62,8 @@ class Ring:
             action = agent({"observation": observation[None]}, mask, starts)
             starts = np.zeros(1, np.bool_)
             observation, reward, terminated, truncated, info = self._env.step(action)
-            total, ended = total + float(reward), terminated or truncated
+            total = total + float(reward)
+            ended = terminated or truncated
             if self._watched:
                 moments.append(_moment(self._env.unwrapped))
         return Fight(tuple(moments), total, bool(info["won"]), info["boss_hp"])
@@ -71,8 +74,10 @@ class Ring:
 
 
 def _moment(soulsgym: Any) -> Moment:
-    arena, state = soulsgym.game.arena, soulsgym._internal_state
-    player, boss = arena.player, arena.boss
+    arena = soulsgym.game.arena
+    state = soulsgym._internal_state
+    player = arena.player
+    boss = arena.boss
     return Moment(
         (player.x, player.y, player.heading),
         (boss.x, boss.y, boss.heading),

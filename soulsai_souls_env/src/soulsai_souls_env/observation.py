@@ -62,7 +62,8 @@ class BossDuration:
             goes_on = self._bins.shares(animation) and self._bins.shares(self._animation)
             before = self._total if goes_on else 0.0
             self._before = before + STEP_SIZE - duration if self._bins.shares(animation) else 0.0
-        self._animation, self._total = animation, self._before + duration
+        self._animation = animation
+        self._total = self._before + duration
         return self._total
 
 
@@ -75,7 +76,8 @@ def state_vector(observation: Mapping[str, Any], boss_duration: float, layout: L
     """
     vector = np.zeros(layout.size, np.float32)
     player, boss, camera = (observation[f"{name}_pose"].tolist() for name in ("player", "boss", "camera"))
-    low, high = layout.low, layout.high
+    low = layout.low
+    high = layout.high
     vector[0] = _number(observation["player_hp"]) / _number(observation["player_max_hp"])
     vector[1] = _number(observation["player_sp"]) / _number(observation["player_max_sp"])
     vector[2] = _number(observation["boss_hp"]) / _number(observation["boss_max_hp"])

@@ -37,7 +37,8 @@ class RunFigure:
         self._axis = axis
         columns = min(len(names), 2) if len(names) < 7 else 3
         rows = math.ceil(len(names) / columns)
-        width, height = 4.6 * columns, 0.5 + 2.6 * rows
+        width = 4.6 * columns
+        height = 0.5 + 2.6 * rows
         self.figure = _figure(width, height)  # a layout engine would measure all text at each drawing
         self.figure.subplots_adjust(
             left=0.6 / width, right=1 - 0.15 / width, bottom=0.5 / height, top=1 - 0.7 / height, wspace=0.2, hspace=0.35

@@ -90,7 +90,8 @@ class History:
             x = x[part].copy()
             held = {key: column[: self._used][part].copy() for key, column in columns.items()}
         there = held["count"] > 0
-        x, held = x[there], {key: column[there] for key, column in held.items()}
+        x = x[there]
+        held = {key: column[there] for key, column in held.items()}
         x, held = _merge(x, held, -(-len(x) // max(points, 1)))
         return Curve(x, held["mean"], held["low"], held["high"], held["average"])
 
@@ -125,7 +126,8 @@ class History:
                 self._columns[name][key][:half] = merged[key]
         for axis in AXES:
             self._x[axis][:half] = self._x[axis][1::2]
-        self._used, self._stride = half, self._stride * 2
+        self._used = half
+        self._stride = self._stride * 2
 
 
 def _merge(x: np.ndarray, columns: dict[str, np.ndarray], size: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -116,7 +116,8 @@ class _Server(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """As HTTPServer's, but without looking up the host's name, which may take seconds."""
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.server_name = str(self.server_address[0])
+        self.server_port = self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self._free.acquire(blocking=False):

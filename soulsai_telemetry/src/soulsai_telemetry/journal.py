@@ -66,7 +66,8 @@ class Journal(Generic[T]):
         if self._failing:
             log.warning("%s can be written again.", self._path)
         self._size += len(data)
-        self._pending, self._failing = [], False
+        self._pending = []
+        self._failing = False
 
     def _give_up(self, error: OSError) -> None:
         if not self._failing:

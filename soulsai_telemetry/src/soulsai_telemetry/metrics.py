@@ -75,5 +75,6 @@ def compile_condition(condition: str | None) -> Callable[[float], bool] | None:
     match = CONDITION.fullmatch(condition) if condition is not None else None
     if match is None:
         return None
-    compare, limit = _OPERATORS[match[1]], float(match[2])
+    compare = _OPERATORS[match[1]]
+    limit = float(match[2])
     return lambda value: compare(value, limit)

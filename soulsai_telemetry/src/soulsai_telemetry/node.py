@@ -194,7 +194,8 @@ class TelemetryNode:
             self._keeper.consider(self._recorder.score, record)
 
     def _emit(self, count: int) -> None:
-        records, self._untold = tuple(self._untold[:count]), self._untold[count:]
+        records = tuple(self._untold[:count])
+        self._untold = self._untold[count:]
         self._observers.emit("episodes_recorded", update=self.news(records))
 
     def _tell_saved(self, saved: SavedModel, iteration: int) -> None:

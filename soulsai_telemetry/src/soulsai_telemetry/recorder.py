@@ -94,7 +94,8 @@ class Recorder:
         return self._averages[name]
 
     def _note_best(self, record: Record) -> None:
-        metric, score = self._config.best.metric, self.score
+        metric = self._config.best.metric
+        score = self.score
         if score is not None and metric in record.values and self._tracker.add(score):
             self.best = Best(metric, score, record.number, record.steps, record.iteration, record.time)
 

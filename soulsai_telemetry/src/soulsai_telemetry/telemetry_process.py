@@ -84,7 +84,8 @@ class TelemetryProcess:
 
     def _redis_settings(self) -> RedisSettings:
         """Those of the configuration, with the address given, or that of the training on this machine."""
-        settings, saves = self._config.redis, Path(self._config.run.saves)
+        settings = self._config.redis
+        saves = Path(self._config.run.saves)
         address = self._args.redis_address or settings.address or running_address(saves)
         if address is None:
             raise ConfigError(
@@ -121,7 +122,8 @@ class TelemetryProcess:
         if not self._settings.page.enabled:
             yield
             return
-        page, note = Page(node, self._settings.page), RunFolder(node.view.folder).page
+        page = Page(node, self._settings.page)
+        note = RunFolder(node.view.folder).page
         last = node.view.state / "page_port"
         page.listen(_read_port(last))
         observers.register("page", page)

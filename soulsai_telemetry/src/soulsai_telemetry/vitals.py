@@ -10,7 +10,9 @@ from soulsai_telemetry.history import History
 from soulsai_telemetry.journal import Journal
 from soulsai_telemetry.records import Record, Vitals
 
-_SHORTEST, _LONGEST, _SHARE = 1.0, 10.0, 1 / 120
+_SHORTEST = 1.0
+_LONGEST = 10.0
+_SHARE = 1 / 120
 
 
 class VitalsRow(msgspec.Struct, frozen=True):

@@ -52,9 +52,11 @@ class Watch:
         if payload is None:
             return None
         status = msgspec.json.decode(payload, type=NodeStatus)
-        now, wall = self._clock(), self._wall()
+        now = self._clock()
+        wall = self._wall()
         if status.elapsed != self._elapsed:
-            self._elapsed, self._heard = status.elapsed, now
+            self._elapsed = status.elapsed
+            self._heard = now
         alive = status.state == "running" and now - self._heard < _SILENCE
         ages = {client: age for client, (age, _) in self._transport.roster().items()}
         return Vitals(
@@ -92,7 +94,8 @@ class Watch:
         return sorted(lines, key=lambda line: (line.id not in here, line.since))[:_MOST]
 
     def _line(self, client: ClientStatus, age: float | None, wall: float) -> ClientLine:
-        info, known = client.info, self._known.get(client.info.id)
+        info = client.info
+        known = self._known.get(client.info.id)
         first = self._first_seen.setdefault(info.id, wall)
         returns = list(known.returns) if known is not None else []
         return ClientLine(

@@ -95,7 +95,8 @@ def create_folder(resolved: Resolved) -> RunFolder:
 
 def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> dict[str, Any]:
     """The arguments of a TrainingNode that is kept in `folder`."""
-    config, public = resolved.config, resolved.public()
+    config = resolved.config
+    public = resolved.public()
     spec = resolved.environment.spec(resolved.environment_config)
     rng = np.random.default_rng(config.run.seed)
     calls = LongCalls(repeats=False)  # that updates take long is usual on slow machines
@@ -152,7 +153,8 @@ def load_agent(
     catalog = catalog or Catalog()
     config = load_config(run.path / CONFIG, ["telemetry.enabled=false", *overrides], {}, catalog)
     resolved = resolve(config, catalog)
-    spec, rng = resolved.environment.spec(resolved.environment_config), np.random.default_rng(seed)
+    spec = resolved.environment.spec(resolved.environment_config)
+    rng = np.random.default_rng(seed)
     weights = evaluation_weights(model)
     actor = resolved.algorithm.actor(resolved.algorithm_config, spec, rng, False)
     actor.load(weights)
@@ -177,9 +179,11 @@ def wait_for_announcement(
     told: set[str] = set()
     while goes_on():
         try:
-            payload, missing = transport.read_config(), "Waiting for the training node."
+            payload = transport.read_config()
+            missing = "Waiting for the training node."
         except TransportError as error:
-            payload, missing = None, f"{error} Waiting for it."
+            payload = None
+            missing = f"{error} Waiting for it."
         if payload is not None:
             return _read_announcement(payload)
         if missing not in told:

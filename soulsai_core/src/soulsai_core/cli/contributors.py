@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     transport = connect_from(args)
     try:
         inboxes = transport.inboxes()
-        invited, payload = inboxes.contributors(), inboxes.read_statistics()
+        invited = inboxes.contributors()
+        payload = inboxes.read_statistics()
     finally:
         transport.close()
     contributions = decode_statistics(payload) if payload else {}

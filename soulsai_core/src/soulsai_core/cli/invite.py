@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from soulsai_core.config import RedisSettings
     from soulsai_core.transport.address import Address
 
-HOST, PORT = "SOULSAI_PUBLIC_HOST", "SOULSAI_PUBLIC_PORT"
+HOST = "SOULSAI_PUBLIC_HOST"
+PORT = "SOULSAI_PUBLIC_PORT"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

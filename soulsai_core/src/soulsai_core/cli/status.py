@@ -82,7 +82,8 @@ def render(status: NodeStatus) -> RenderableType:
     columns = ("client", "steps", "steps/s", "episodes", "admitted", "rejected", "late", "restarts")
     clients = Table(*columns, box=box.SIMPLE)
     for client in status.clients:
-        info, rejected = client.info, ", ".join(f"{n} {reason}" for reason, n in client.rejected.items()) or "0"
+        info = client.info
+        rejected = ", ".join(f"{n} {reason}" for reason, n in client.rejected.items()) or "0"
         numbers = (info.env_steps, round(info.steps_per_second), info.episodes, client.admitted)
         clients.add_row(info.id, *map(str, numbers), rejected, str(info.late_steps), str(info.restarts))
     return Group(facts, clients) if status.clients else facts

@@ -25,7 +25,8 @@ def wait_for_server(connect: Callable[[], T], left: threading.Event, patience: f
 
     Raises TransportError if it still does not answer after `patience` seconds.
     """
-    deadline, told = time.monotonic() + patience, False
+    deadline = time.monotonic() + patience
+    told = False
     for pause in delays(random.Random(), first=0.3, longest=2.0):
         if left.is_set():
             break

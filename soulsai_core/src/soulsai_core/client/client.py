@@ -82,7 +82,8 @@ class Client:
         self._settings = settings
         self._clock = clock
         self._rng = rng
-        self._wait, self._left = wait, left
+        self._wait = wait
+        self._left = left
         self._overdue = overdue
         self._rate = Rate()
         self._stopped = threading.Event()
@@ -167,7 +168,8 @@ class Client:
 
     def _begin(self, environment: Environment) -> Step:
         """Start all episodes, and whatever follows them."""
-        rows, most = environment.num_envs, self._settings.max_environments
+        rows = environment.num_envs
+        most = self._settings.max_environments
         if rows > most:
             raise _TooManyEnvironments(
                 f"The environment has {rows} rows, and a client may have {most}: let its settings make fewer, or raise "
@@ -182,10 +184,21 @@ class Client:
 
     def _sample(self, environment: Environment) -> None:
         """The loop that plays: it is what costs time between two steps of a game."""
-        actor, recorder, tally, batcher, loader = self._actor, self._recorder, self._tally, self._batcher, self._loader
-        clock, watchdog, downlink = self._clock, self._watchdog, self._downlink
-        act, note, record, add = actor.act, watchdog.note, recorder.record, tally.add
-        rows, overlapping, discards = environment.num_envs, environment.overlapping, self._settings.discard_late_steps
+        actor = self._actor
+        recorder = self._recorder
+        tally = self._tally
+        batcher = self._batcher
+        loader = self._loader
+        clock = self._clock
+        watchdog = self._watchdog
+        downlink = self._downlink
+        act = actor.act
+        note = watchdog.note
+        record = recorder.record
+        add = tally.add
+        rows = environment.num_envs
+        overlapping = environment.overlapping
+        discards = self._settings.discard_late_steps
         play = partial(self._step_and_work, environment) if overlapping else environment.step
         renew = loader.renew_prepared if overlapping else loader.renew
         step = self._begin(environment)
@@ -235,7 +248,9 @@ class Client:
     def _may_step(self, rows: int) -> bool:
         """True if the learner, the node and the buffer let us go on; otherwise wait a moment for what does not. Says in
         `batcher.limit` when to ask again: until something is sent the room only grows."""
-        recorder, window, batcher = self._recorder, self._window, self._batcher
+        recorder = self._recorder
+        window = self._window
+        batcher = self._batcher
         if recorder.full:
             batcher.send()
             self._downlink.wait_newer(self._loader.iteration, _WAIT)

@@ -37,7 +37,8 @@ class RecordedColumns:
         self._own = tuple(name for name in columns if name not in others)
         self._timed = DURATION in columns
         self._checks = {name: ColumnCheck.of(name, spec) for name, spec in columns.items()}
-        self._told, self._said = told, set[str]()
+        self._told = told
+        self._said = set[str]()
 
     def empty(self) -> StepBatch:
         """No rows."""
@@ -109,7 +110,8 @@ class RecordedColumns:
         made: np.ndarray | None = None,
     ) -> tuple[Arrays, np.ndarray | None]:
         """All these columns, and bool (rows,), which rows do not fit in one of them; None if all do."""
-        columns, unfit = {}, None
+        columns = {}
+        unfit = None
         for name, arrays in parts.items():
             columns[name], bad = self._column(name, arrays, streams, places, made)
             unfit = _either(unfit, bad)
@@ -130,7 +132,8 @@ class RecordedColumns:
             places: the stream of each array of one row, where they are of several.
             made: bool (rows,), rows that have to fit; None: all.
         """
-        check, wrong = self._checks[name], None
+        check = self._checks[name]
+        wrong = None
         column = _stacked(check, parts, streams)
         if column is None:
             wrong = np.array([_form_flaw(check, part, streams) is not None for part in parts])
@@ -155,7 +158,8 @@ class RecordedColumns:
 
 def kept_rows(columns: Arrays, sparse: Mapping[str, Sparse], kept: np.ndarray) -> tuple[Arrays, dict[str, Sparse]]:
     """The rows where bool (rows,) is true."""
-    place, fewer = np.cumsum(kept) - 1, {}
+    place = np.cumsum(kept) - 1
+    fewer = {}
     for name, column in sparse.items():
         there = kept[column.rows]
         fewer[name] = Sparse(place[column.rows[there]], column.values[there])

@@ -96,12 +96,15 @@ class Recorder:
             self._breaks.append(len(self._steps))
         else:
             raise ValueError(f"{self.rows} rows of {self._streams} environments are to be taken before {streams} begin")
-        self._streams, self._before = streams, step
-        self._no_starts, self.starts = _constant(streams, False), _constant(streams, True)
+        self._streams = streams
+        self._before = step
+        self._no_starts = _constant(streams, False)
+        self.starts = _constant(streams, True)
 
     def load(self, iteration: int, quota: int | None) -> None:
         """The next actions are chosen by this model, with which `quota` rows may be made; None: any number."""
-        self._iteration, self._quota = iteration, math.inf if quota is None else quota
+        self._iteration = iteration
+        self._quota = math.inf if quota is None else quota
         self._made = -self.rows  # rows of this model that were taken; those that wait are added
         self._sent = 0
         self._said_closed = False
@@ -176,7 +179,8 @@ class Recorder:
 
     def _batch(self) -> StepBatch | None:
         """Row i * steps + t is step t of stream i, until rows are left out."""
-        made, ends = self._made_rows(), self._ends()
+        made = self._made_rows()
+        ends = self._ends()
         columns, sparse, unfit = self._columns.of_steps(self._steps, self._streams, made)
         kept = made
         if unfit is not None:
@@ -226,7 +230,8 @@ class Recorder:
         """The table of segments (segments, 7) of the rows that are kept, and the number of the last row of each among
         all rows. A segment begins with a stream, an episode or a model, and after an end, a break or a row that is left
         out."""
-        streams, times = self._streams, len(self._steps)
+        streams = self._streams
+        times = len(self._steps)
         starts = np.zeros((streams, times), np.bool_)
         for time, which in self._begun:
             starts[:, time] = which
@@ -238,7 +243,8 @@ class Recorder:
         if kept is None:
             at = np.flatnonzero(first)
             rows = np.empty_like(at)
-            rows[:-1], rows[-1] = at[1:], first.size
+            rows[:-1] = at[1:]
+            rows[-1] = first.size
             rows -= at
             lasts = at + rows - 1
         else:
@@ -292,7 +298,8 @@ class Recorder:
 
     def _after(self, table: np.ndarray, lasts: np.ndarray) -> Arrays:
         """What followed the last row of each segment that needs it. Where that does not fit the row is discarded."""
-        needing, times = np.flatnonzero(has_after(table)), len(self._steps)
+        needing = np.flatnonzero(has_after(table))
+        times = len(self._steps)
         newest = self._steps[-1][3]
         stream, time = np.divmod(lasts[needing], times)
         if len(needing) == self._streams and not newest.final and (time == times - 1).all():  # as most often

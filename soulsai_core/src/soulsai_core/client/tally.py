@@ -28,7 +28,8 @@ class EpisodeTally:
         """All rows start a new episode."""
         now = self._clock()
         self._steps = 0
-        self._single, self._alone = rows == 1, 0.0
+        self._single = rows == 1
+        self._alone = 0.0
         self._rewards = np.zeros(rows)
         self._before = np.zeros(rows, np.int64)  # steps before this row's episode, and those that only reset it
         self._started = [now] * rows

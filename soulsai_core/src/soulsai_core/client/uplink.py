@@ -118,7 +118,8 @@ class Uplink:
     def _send_waiting(self) -> None:
         """Messages leave the queue only after they were sent; the node recognises one that arrives twice."""
         with self._changed:
-            batches, episodes = tuple(self._batches), tuple(self._episodes)
+            batches = tuple(self._batches)
+            episodes = tuple(self._episodes)
         if batches:
             self._transport.push_samples(
                 [encode_steps(self._run_id, self._client, number, batch) for number, batch in batches]

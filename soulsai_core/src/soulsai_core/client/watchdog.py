@@ -25,13 +25,16 @@ class Watchdog:
         self.late_steps = 0
         self._late_after = math.inf if late_after is None else late_after
         self._min_per_minute = min_per_minute
-        self._seconds, self._steps, self._slowest = 0.0, 0, 0.0
+        self._seconds = 0.0
+        self._steps = 0
+        self._slowest = 0.0
         self.begin(1)
 
     def begin(self, rows: int) -> None:
         """An environment of so many rows was started."""
         self._rows = rows
-        self._minute, self._in_minute = 0.0, 0
+        self._minute = 0.0
+        self._in_minute = 0
 
     def note(self, seconds: float, after: Step) -> bool:
         """A step took so long; True if it was late. A step that reset a row is measured by the minute only.
@@ -56,12 +59,15 @@ class Watchdog:
     def take_times(self) -> tuple[float, float]:
         """Mean and longest seconds of the steps since the last call, zeros if there were none."""
         times = self._seconds / max(self._steps, 1), self._slowest
-        self._seconds, self._steps, self._slowest = 0.0, 0, 0.0
+        self._seconds = 0.0
+        self._steps = 0
+        self._slowest = 0.0
         return times
 
     def _judge(self) -> None:
         per_minute = self._in_minute * self._rows * _MINUTE / self._minute
-        self._minute, self._in_minute = 0.0, 0
+        self._minute = 0.0
+        self._in_minute = 0
         if per_minute < self._min_per_minute:
             raise EnvironmentFailure(
                 f"The environment gave {per_minute:.0f} samples in a minute, and {self._min_per_minute:g} are wanted."

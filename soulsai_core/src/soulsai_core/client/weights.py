@@ -58,5 +58,6 @@ class WeightsLoader:
             self._actor.placed(self._place)
         self._actor.load(weights)
         self._recorder.load(weights.iteration, weights.quota)
-        self.weights, self._prepared = weights, None
+        self.weights = weights
+        self._prepared = None
         self.iteration = weights.iteration

@@ -69,7 +69,9 @@ def _path(location: Path, values: Any) -> Path:
 
 
 def _sentence(details: ErrorDetails, path: Path, model: type[BaseModel], sources: Sources, above: Path) -> str:
-    name, origin, kind = dotted(above + path), sources.origin(above + path), details["type"]
+    name = dotted(above + path)
+    origin = sources.origin(above + path)
+    kind = details["type"]
     where = f" ({origin})" if origin else ""
     if kind == "extra_forbidden":
         return f"{name}: there is no such setting{where}. {_nearest_key(path, model, above)}"
@@ -98,7 +100,8 @@ def _says(origin: str | None, given: Any, name: str) -> str:
 
 
 def _nearest_key(path: Path, model: type[BaseModel], above: Path) -> str:
-    holder, wrong = model_at(model, path[:-1]), str(path[-1])
+    holder = model_at(model, path[:-1])
+    wrong = str(path[-1])
     keys = list(holder.model_fields) if holder else []
     near = get_close_matches(wrong, keys, n=1)
     if near:

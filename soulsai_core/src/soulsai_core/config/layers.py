@@ -20,7 +20,8 @@ from soulsai_core.errors import ConfigError
 if TYPE_CHECKING:
     from soulsai_core.plugins.catalog import Catalog
 
-CONFIG_FILE, DEFAULTS_FILE = "config.yaml", "config_d.yaml"
+CONFIG_FILE = "config.yaml"
+DEFAULTS_FILE = "config_d.yaml"
 PREFIX = "SOULSAI_"
 _PARTS = ("algorithm", "environment")
 

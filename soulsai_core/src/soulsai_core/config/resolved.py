@@ -60,7 +60,8 @@ def resolve(config: Config, catalog: Catalog) -> Resolved:
 
     Raises PluginError for a plugin that cannot be used, then ConfigError with a line for every wrong setting.
     """
-    algorithm, environment = catalog.algorithm(config.algorithm.name), catalog.environment(config.environment.name)
+    algorithm = catalog.algorithm(config.algorithm.name)
+    environment = catalog.environment(config.environment.name)
     connectors = _connectors(config, catalog)
     telemetry = _telemetry(config, catalog)
     chosen: list[tuple[Plugin, Part, Path]] = [
@@ -70,7 +71,8 @@ def resolve(config: Config, catalog: Catalog) -> Resolved:
         *telemetry,
     ]
     of_algorithm, of_environment, *others = _check_all(chosen, config.sources)
-    of_connectors, of_telemetry = others[: len(connectors)], next(iter(others[len(connectors) :]), None)
+    of_connectors = others[: len(connectors)]
+    of_telemetry = next(iter(others[len(connectors) :]), None)
     filled: dict[str, Any] = {
         "algorithm": _filled(algorithm, of_algorithm),
         "environment": _filled(environment, of_environment),

@@ -33,7 +33,8 @@ class Contributor:
 
     def presses(self) -> bool:
         """True if since the last call more messages were refused than a second allows: that is work, too."""
-        refused, self._refused = self._refused, 0
+        refused = self._refused
+        self._refused = 0
         return refused > self._refusable
 
     def suspend(self, now: float) -> None:
@@ -54,10 +55,12 @@ class Contributor:
 
     def seconds_present(self, now: float) -> float:
         """Time since the last call, for each client that was heard lately, added up."""
-        elapsed, self._counted = now - self._counted, now
+        elapsed = now - self._counted
+        self._counted = now
         return elapsed * sum(now - heard <= self._memory for heard in self.inspector.clients.values())
 
     def take_returns(self) -> list[float]:
         """Returns of the complete episodes since the last call."""
-        taken, self.inspector.returns = self.inspector.returns, []
+        taken = self.inspector.returns
+        self.inspector.returns = []
         return taken

@@ -104,7 +104,8 @@ class Gate(Supervised):
 
     def _look(self, inboxes: Inboxes) -> None:
         """Who is invited by now, and whose suspension is over."""
-        invited, now = inboxes.contributors(), self._clock()
+        invited = inboxes.contributors()
+        now = self._clock()
         self._contributors = {name: self._contributors.get(name) or self._new_contributor(name) for name in invited}
         for name, contributor in self._contributors.items():
             self.statistics.open(name)
@@ -119,7 +120,8 @@ class Gate(Supervised):
         main, sizes = inboxes.size(list(self._contributors))
         # What is delivered beyond the bound would push out what others sent.
         self._behind = main.entries > inboxes.limits.max_entries // 4 or main.bytes > inboxes.limits.max_bytes // 4
-        most_entries, most_bytes = self._limits.max_backlog_entries, self._limits.max_backlog_mb * 2**20
+        most_entries = self._limits.max_backlog_entries
+        most_bytes = self._limits.max_backlog_mb * 2**20
         for name, size in sizes.items():
             if size.entries > most_entries or size.bytes > most_bytes:
                 self._stem(inboxes, name)
@@ -136,7 +138,8 @@ class Gate(Supervised):
         log.warning("The contributor %s sent more than may wait; %d messages were thrown away%s.", name, count, pause)
 
     def _admit(self, inboxes: Inboxes, messages: dict[str, list[Message]]) -> None:
-        now, delivery = self._clock(), Delivery()
+        now = self._clock()
+        delivery = Delivery()
         for name, message in _in_turn(messages):
             contributor = self._contributors[name]
             delivery.done.setdefault(name, []).append(message.id)

@@ -19,7 +19,9 @@ from soulsai_core.transport.passwords import new_password, password_hash
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "redis")
 _NAME = re.compile(r"[A-Za-z0-9_*]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
-_PRIVATE, _READABLE, _FOLDER = 0o600, 0o644, 0o700
+_PRIVATE = 0o600
+_READABLE = 0o644
+_FOLDER = 0o700
 _IGNORED = (".gitignore", "redis.secret", "telemetry.secret", "grafana.secret", "client.join", "acl/", "tls/")
 
 LOCAL = Invitation("rediss://redis:6379", "main", "local", password="")
@@ -120,7 +122,8 @@ def _write_first_users(folder: Path, path: Path) -> Iterator[str]:
 
 
 def _write_certificates(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[str]:
-    authority, server = (folder / "ca.crt", folder / "ca.key"), (folder / "redis.crt", folder / "redis.key")
+    authority = (folder / "ca.crt", folder / "ca.key")
+    server = (folder / "redis.crt", folder / "redis.key")
     for pair in (authority, server):
         if pair[0].exists() != pair[1].exists():
             raise ConfigError(f"Of {pair[0]} and {pair[1]} one is missing: bring it back, or remove the other one.")

@@ -18,7 +18,8 @@ class RateLimit:
 
     def allows(self, size: int, now: float) -> bool:
         """True, and counted, if a message of this size fits; a refused one costs nothing."""
-        elapsed, self._then = max(now - self._then, 0.0), now
+        elapsed = max(now - self._then, 0.0)
+        self._then = now
         for kind, rate in enumerate(self._rates):
             self._left[kind] = min(self._left[kind] + rate * elapsed, 2 * rate)
         if self._left[0] < 1 or self._left[1] < size:

@@ -76,7 +76,8 @@ class Users:
             raise ConfigError(f"The server cannot tell reading from writing ({error}): it must be Redis 7.") from None
 
     def _strike_off(self, name: str) -> None:
-        clients, infos = f"{prefix(self._run)}clients", f"{prefix(self._run)}infos"
+        clients = f"{prefix(self._run)}clients"
+        infos = f"{prefix(self._run)}infos"
         theirs = [c for c in self._client.zrange(clients, 0, -1) if c.startswith(f"{name}{AT}".encode())]
         if theirs:
             self._client.zrem(clients, *theirs)

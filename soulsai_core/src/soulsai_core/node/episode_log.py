@@ -68,7 +68,9 @@ class EpisodeLog:
         self._size += len(lines)
 
     def _count(self, row: dict[str, Any]) -> None:
-        entry, client, number = row["entry"], row["client"], _number(row["id"])
+        entry = row["entry"]
+        client = row["client"]
+        number = _number(row["id"])
         if row["complete"]:
             self._returns.append(float(row["total_reward"]))
         self.count += 1

@@ -65,7 +65,8 @@ class StatusReport:
 
     def goal_reached(self, iteration: int, env_steps: int) -> str | None:
         """The sentence that says which goal was reached, None while there is none."""
-        stop, episodes = self._stop, self._episodes
+        stop = self._stop
+        episodes = self._episodes
         if stop.env_steps is not None and env_steps >= stop.env_steps:
             return f"{env_steps} environment steps were trained"
         if stop.iterations is not None and iteration >= stop.iterations:
@@ -79,7 +80,9 @@ class StatusReport:
 
     def status(self, state: str, iteration: int, env_steps: int, backlog: int) -> NodeStatus:
         """Everything at a glance."""
-        now, ledger, age = self._clock(), self._intake.ledger, self._intake.age
+        now = self._clock()
+        ledger = self._intake.ledger
+        age = self._intake.age
         present = tuple(self._roster.present.values())
         rejected = ledger.rejected + Counter(unfit=sum(info.left_out for info in present))  # those by clients
         made = ledger.admitted + rejected.total()

@@ -84,7 +84,8 @@ class TrainingNode:
         self._learner = learner
         self._sync = sync
         self._pace = UpdatePace(sync.rows_per_iteration)
-        self._transport, self._announcement = transport, announcement
+        self._transport = transport
+        self._announcement = announcement
         self._config = dict(config)
         self._settings = settings
         self._observers = observers
@@ -157,7 +158,8 @@ class TrainingNode:
     def load_checkpoint(self, path: Path) -> None:
         """Go on from the checkpoint at `path`. Raises CheckpointError if it does not fit this training."""
         counters = self._saver.read(path)
-        self.iteration, self.env_steps = counters.iteration, counters.env_steps
+        self.iteration = counters.iteration
+        self.env_steps = counters.env_steps
         self._pace.rows = counters.due
         self._report.resume(counters.elapsed)
         self._resumed = True

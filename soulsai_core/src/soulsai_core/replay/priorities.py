@@ -94,7 +94,8 @@ class Priorities:
             if int(store.flags[before]) & END_BITS == _DISCARDED:
                 continue
             assert self._first_error is not None
-            one, reward = self._values[before : before + 1], store.reward[before : before + 1]
+            one = self._values[before : before + 1]
+            reward = store.reward[before : before + 1]
             discount = step_discounts(store, np.array([before]), gamma)
             self.errors[before] = self._first_error(one, reward, discount, steps.columns[BEST][after : after + 1])[0]
 
@@ -149,5 +150,7 @@ class Priorities:
         """Go on with what was saved for these slots (n,)."""
         self.tree = SumTree(len(self.errors))
         self.tree.set(slots, saved["priority"])
-        self.errors[slots], self._values[slots] = saved["first_error"], saved["value"]
-        self.largest, self._seen = float(saved["largest"][0]), bool(saved["largest"][1])
+        self.errors[slots] = saved["first_error"]
+        self._values[slots] = saved["value"]
+        self.largest = float(saved["largest"][0])
+        self._seen = bool(saved["largest"][1])

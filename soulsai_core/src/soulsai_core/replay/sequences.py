@@ -134,7 +134,8 @@ class SequenceReader(Reader):
         return {name: column.reshape(*slots.shape, *column.shape[1:]) for name, column in columns.items()}
 
     def _read(self, slots: np.ndarray, n_step: int, gamma: float) -> dict[str, Any]:
-        walk, store = self._walk(slots), self.store
+        walk = self._walk(slots)
+        store = self.store
         fold = self._fold(walk, n_step, gamma)
         columns = self._observed(walk)
         columns |= self._others(walk)
@@ -164,8 +165,10 @@ class SequenceReader(Reader):
 
     def _fold(self, walk: _Walk, n: int, gamma: float) -> _Fold:
         """The rules of `transitions.returns`, within T steps."""
-        time, store = self.time, self.store
-        slots, valid = walk.slots[:, :time], walk.valid[:, :time]
+        time = self.time
+        store = self.store
+        slots = walk.slots[:, :time]
+        valid = walk.valid[:, :time]
         readable = walk.valid & ~store.discarded(walk.slots)
         total = store.reward[slots]
         rewards = total.copy()
@@ -200,7 +203,8 @@ class SequenceReader(Reader):
 
     def _observed(self, walk: _Walk) -> dict[str, Any]:
         """Observations and masks (m, T + 1, *shape): each row's, and what followed the last one; zeros behind it."""
-        store, stacks = self.store, self._stacks
+        store = self.store
+        stacks = self._stacks
         plain = [name for name in store.observed if stacks is None or name != stacks.image]
         found = store.gather(walk.slots, plain)
         if stacks is not None:

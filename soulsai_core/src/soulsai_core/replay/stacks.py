@@ -42,7 +42,8 @@ class FrameStacks:
             slot += rows
 
     def _first_depth(self, slot: int) -> int:
-        store, full = self._store, self.stack - 1
+        store = self._store
+        full = self.stack - 1
         if store.flags[slot] & START_FLAG:
             return full
         back = int(store.back[slot])

@@ -28,7 +28,9 @@ from soulsai_core.steps import (
 
 START_FLAG = 4
 END_BITS = 3
-_GOES_ON, _TRUNCATED, _DISCARDED = int(End.GOES_ON), int(End.TRUNCATED), int(End.DISCARDED)
+_GOES_ON = int(End.GOES_ON)
+_TRUNCATED = int(End.TRUNCATED)
+_DISCARDED = int(End.DISCARDED)
 """As plain numbers, since to read a member of an enumeration takes as long as the rest of a row."""
 _META = ("flags", "ahead", "back")
 

@@ -34,7 +34,8 @@ class SumTree:
 
     def set(self, slots: np.ndarray, priorities: np.ndarray) -> None:
         """Give slots (n,) priorities (n,), none negative; of a slot that is there twice the last counts."""
-        nodes, parents = self._nodes, self._leaves + slots
+        nodes = self._nodes
+        parents = self._leaves + slots
         nodes[parents] = priorities
         parents.sort()  # neighbours lie in the same part of memory
         children = nodes.reshape(-1, 2)  # row i has those of node i
@@ -52,16 +53,19 @@ class SumTree:
         """Give the slots from `first` on priorities (n,)."""
         if not len(priorities):
             return
-        nodes, low = self._nodes, self._leaves + first
+        nodes = self._nodes
+        low = self._leaves + first
         high = low + len(priorities)  # one behind the last
         nodes[low:high] = priorities
         while low > 1:
-            low, high = low >> 1, (high + 1) >> 1
+            low = low >> 1
+            high = (high + 1) >> 1
             np.add(nodes[2 * low : 2 * high : 2], nodes[2 * low + 1 : 2 * high : 2], out=nodes[low:high])
 
     def before(self, slot: int) -> float:
         """Sum of the priorities of all earlier slots."""
-        node, total = self._leaves + slot, 0.0
+        node = self._leaves + slot
+        total = 0.0
         while node > 1:
             if node & 1:
                 total += float(self._nodes[node - 1])
@@ -70,7 +74,8 @@ class SumTree:
 
     def find(self, sums: np.ndarray) -> np.ndarray:
         """For each of `sums` (n,) in [0, total), the slot where the running sum of priorities passes it."""
-        nodes, wide = self._nodes, min(self._leaves, _WIDE)
+        nodes = self._nodes
+        wide = min(self._leaves, _WIDE)
         upto = np.cumsum(nodes[wide : 2 * wide])  # a search in one level is quicker than ten steps down to it
         node = np.minimum(np.searchsorted(upto, sums, side="right"), wide - 1)
         rest = sums - (upto[node] - nodes[wide + node])

@@ -194,7 +194,8 @@ class StepBatch:
         """Rows start .. stop - 1, likewise. `closed` stays with the last row."""
         if start <= 0 and stop >= len(self):
             return self
-        firsts, lasts = self.firsts, self.lasts
+        firsts = self.firsts
+        lasts = self.lasts
         inside = np.flatnonzero((lasts >= start) & (firsts < stop))
         bounds = [(max(int(firsts[i]), start), min(int(lasts[i]) + 1, stop)) for i in inside]
         table = self.segments[inside]
@@ -229,7 +230,8 @@ class StepBatch:
         after = {name: np.empty((len(wanted), *kept.shape[1:]), kept.dtype) for name, kept in self.after.items()}
         lasts = self.lasts
         for place, piece in enumerate(wanted):
-            segment, end = origin[piece], bounds[piece][1]
+            segment = origin[piece]
+            end = bounds[piece][1]
             follows = own[segment] and end == lasts[segment] + 1
             for name, kept in after.items():
                 kept[place] = self.after[name][entry[segment]] if follows else self.columns[name][end]
@@ -321,7 +323,9 @@ def flaw(segments: np.ndarray, rows: int, max_streams: int) -> str | None:
             return f"the segments do not make {rows} rows"
         if stream < here or (stream == here and position < free):
             return "the segments are not stream after stream in the order of time"
-        made, here, free = made + count, stream, position + count
+        made = made + count
+        here = stream
+        free = position + count
     return None if made == rows else f"the segments do not make {rows} rows"
 
 

@@ -42,7 +42,8 @@ class ColumnCheck:
         size = math.prod(spec.shape)
         safe = 0.0
         if dtype.kind == "f":
-            low, high = -math.inf if spec.low is None else spec.low, math.inf if spec.high is None else spec.high
+            low = -math.inf if spec.low is None else spec.low
+            high = math.inf if spec.high is None else spec.high
             safe = max(min(-low, high), 0.0) ** 2
         return cls(name, dtype, tuple(spec.shape), size, size * dtype.itemsize, spec.low, spec.high, safe)
 

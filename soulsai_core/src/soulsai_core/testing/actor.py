@@ -35,7 +35,9 @@ class ActorContract:
         """Also beside a row without any valid action: whether everything is masked is a question for each row."""
         if not isinstance(subject.spec.action, Discrete):
             pytest.skip("masks are for Discrete actions")
-        rng, masked, n = np.random.default_rng(0), subject.masked(), subject.spec.action.n
+        rng = np.random.default_rng(0)
+        masked = subject.masked()
+        n = subject.spec.action.n
         for env_steps in SCHEDULE:
             actor = masked.loaded_actor(explore=explore, env_steps=env_steps)
             for observations, starts in _seen(masked, 4):
@@ -57,7 +59,8 @@ class ActorContract:
 
     def test_nothing_is_remembered_beyond_a_start(self, subject: Subject) -> None:
         """An actor with a past acts as a new one does once `starts` says that all episodes begin."""
-        new, other = subject.loaded_actor(explore=False), subject.loaded_actor(explore=False)
+        new = subject.loaded_actor(explore=False)
+        other = subject.loaded_actor(explore=False)
         for observations, starts in _seen(subject, 3, seed=1):
             other.act(observations, None, starts)
         for observations, starts in _seen(subject, 3):
@@ -76,7 +79,8 @@ class ActorContract:
 
     def test_number_of_environments_may_change(self, subject: Subject) -> None:
         """All episodes begin then."""
-        new, other = subject.loaded_actor(explore=False), subject.loaded_actor(explore=False)
+        new = subject.loaded_actor(explore=False)
+        other = subject.loaded_actor(explore=False)
         for observations, starts in _seen(subject, 3, seed=1):
             other.act(observations, None, starts)
         for observations, starts in _seen(subject, 2):
@@ -84,7 +88,8 @@ class ActorContract:
 
     def test_without_exploration_it_plays_its_best_whatever_else_happens(self, subject: Subject) -> None:
         """Generators, schedules and other calls change nothing: acting depends on what it acted for, and on weights."""
-        plain, other = subject.loaded_actor(explore=False), subject.loaded_actor(1, explore=False, env_steps=10**9)
+        plain = subject.loaded_actor(explore=False)
+        other = subject.loaded_actor(1, explore=False, env_steps=10**9)
         strange = subject.weights(10**6, seed=1)
         for observations, starts in _seen(subject, 2):
             other.placed(3)
@@ -95,7 +100,8 @@ class ActorContract:
 
     def test_prepared_weights_change_nothing_before_they_are_loaded(self, subject: Subject) -> None:
         """Others may be loaded in their place."""
-        plain, other = subject.loaded_actor(), subject.loaded_actor()
+        plain = subject.loaded_actor()
+        other = subject.loaded_actor()
         strange = Weights(10**6, subject.weights(seed=1).arrays, 10**9)
         for observations, starts in _seen(subject, 2):
             answer = plain.act(observations, None, starts)
@@ -105,7 +111,8 @@ class ActorContract:
     def test_loaded_weights_are_acted_with(self, subject: Subject) -> None:
         """As by an actor that never had others, whether they were prepared or not."""
         for prepared in (False, True):
-            new, other = subject.loaded_actor(explore=False), subject.actor(explore=False)
+            new = subject.loaded_actor(explore=False)
+            other = subject.actor(explore=False)
             other.load(subject.weights(seed=1))
             _acted(other, subject, seed=1)
             if prepared:

@@ -11,11 +11,13 @@ from soulsai_core.messages import ActionSpec, ArraySpec, Continuous, Discrete, M
 
 def draw(spec: ArraySpec, rows: int, rng: np.random.Generator) -> np.ndarray:
     """Random (rows, *shape) within the bounds."""
-    dtype, shape = np.dtype(spec.dtype), (rows, *spec.shape)
+    dtype = np.dtype(spec.dtype)
+    shape = (rows, *spec.shape)
     if dtype.kind == "b":
         return rng.random(shape) < 0.5
     if dtype.kind in "iu":
-        low, high = int(spec.low or 0), int(9 if spec.high is None else spec.high)
+        low = int(spec.low or 0)
+        high = int(9 if spec.high is None else spec.high)
         return rng.integers(low, high, shape, endpoint=True).astype(dtype)
     if spec.low is None or spec.high is None:
         return rng.normal(size=shape).astype(dtype)
@@ -41,7 +43,8 @@ def assert_rows_fit(arrays: Mapping[str, np.ndarray], specs: Mapping[str, ArrayS
     """Names, dtypes and shapes are those of the specs; `rows` None takes single observations without a row axis."""
     assert set(arrays) == set(specs), f"names {sorted(arrays)} instead of {sorted(specs)}"
     for name, spec in specs.items():
-        array, shape = np.asarray(arrays[name]), spec.shape if rows is None else (rows, *spec.shape)
+        array = np.asarray(arrays[name])
+        shape = spec.shape if rows is None else (rows, *spec.shape)
         assert array.dtype == np.dtype(spec.dtype), f"{name} has dtype {array.dtype} instead of {spec.dtype}"
         assert array.shape == shape, f"{name} has shape {array.shape} instead of {shape}"
 

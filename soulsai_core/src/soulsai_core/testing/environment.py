@@ -69,7 +69,8 @@ class EnvironmentContract(PluginContract):
 
     def test_episodes_end_and_go_on_by_themselves(self, make: Make, spec: EnvSpec) -> None:
         """Only rows that ended have a final observation, and only a row that ended before may be reset."""
-        ends, ended_before = 0, np.zeros(0, np.bool_)
+        ends = 0
+        ended_before = np.zeros(0, np.bool_)
         for step in _play(make(0), spec, self.steps):
             ended = step.terminated | step.truncated
             assert all(ended[row] for row in (*step.final, *step.final_masks))
@@ -77,7 +78,8 @@ class EnvironmentContract(PluginContract):
                 assert not (ended & ~step.valid).any(), "a row that was only reset has ended"
                 assert (ended_before | step.valid).all(), "a row was reset in the middle of its episode"
                 assert not step.rewards[~step.valid].any(), "a row that was only reset has a reward"
-            ends, ended_before = ends + int(ended.sum()), ended
+            ends = ends + int(ended.sum())
+            ended_before = ended
         assert ends, f"no episode ended within {self.steps} random steps; set `steps` higher"
 
     def test_end_is_followed_by_a_new_episode_at_once_or_by_a_reset_row(self, make: Make, spec: EnvSpec) -> None:
@@ -103,8 +105,10 @@ class EnvironmentContract(PluginContract):
 
     def test_step_in_two_halves_is_the_same_step(self, make: Make, spec: EnvSpec) -> None:
         """Clients step so where the environment is `overlapping`; it may be done in turn."""
-        whole, halves = make(7), make(7)
-        rng, step = np.random.default_rng(0), whole.reset()
+        whole = make(7)
+        halves = make(7)
+        rng = np.random.default_rng(0)
+        step = whole.reset()
         _assert_same(step, halves.reset())
         for turn in range(100):
             actions = draw_actions(spec.action, step.masks, whole.num_envs, rng)

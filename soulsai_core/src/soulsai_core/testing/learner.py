@@ -75,7 +75,8 @@ class LearnerContract:
 
     def test_learner_copies_the_rows_it_keeps(self, subject: Subject) -> None:
         """They are views of a message whose memory goes away."""
-        training, spoiled = Training(subject), subject.learner()
+        training = Training(subject)
+        spoiled = subject.learner()
         _start(spoiled, training)
         for _ in range(2):
             training.feed(spoil=spoiled)
@@ -104,7 +105,8 @@ class LearnerContract:
 
     def test_closing_message_may_have_no_rows(self, subject: Subject) -> None:
         """The same is learnt, whether that a client waits comes with its last rows or alone."""
-        together, apart = Training(subject, num_envs=2), Training(subject, num_envs=2, changed=_apart)
+        together = Training(subject, num_envs=2)
+        apart = Training(subject, num_envs=2, changed=_apart)
         together.run(2)
         apart.run(2)
         _assert_equal(together.learner.weights(), apart.learner.weights())
@@ -131,7 +133,8 @@ class LearnerContract:
         training = Training(subject)
         training.run(1)
         state = training.learner.save(buffer=True)
-        kept, values = {part: copied(arrays) for part, arrays in state.arrays.items()}, json.dumps(state.values)
+        kept = {part: copied(arrays) for part, arrays in state.arrays.items()}
+        values = json.dumps(state.values)
         training.run(2)
         assert json.dumps(state.values) == values
         for part, arrays in kept.items():

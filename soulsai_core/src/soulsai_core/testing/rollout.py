@@ -83,7 +83,8 @@ class Rollout:
     """
 
     def __init__(self, actor: Actor, environment: Environment, spec: EnvSpec, own: Mapping[str, ArraySpec]) -> None:
-        self.actor, self.environment = actor, environment
+        self.actor = actor
+        self.environment = environment
         self.answers: list[tuple[Arrays, Arrays]] = []
         self._own = own
         self.recorder = Recorder(step_columns(spec, own, MAX_VALUE), spec.observations)
@@ -145,10 +146,13 @@ class Training:
         troubled: bool = False,
         environments: Callable[[int], Environment] | None = None,
     ) -> None:
-        self.learner, self.sync = learner or subject.learner(), subject.sync
+        self.learner = learner or subject.learner()
+        self.sync = subject.sync
         self.iteration = self.env_steps = 0
         self.sent: list[tuple[str, StepBatch]] = []
-        self._pace, self._changed, self._troubled = UpdatePace(self.sync.rows_per_iteration), changed, troubled
+        self._pace = UpdatePace(self.sync.rows_per_iteration)
+        self._changed = changed
+        self._troubled = troubled
         self._turns = 0
         self._waiting: deque[tuple[str, StepBatch]] = deque()
         names = [f"client-{index}" for index in range(max(1, self.sync.required_clients))]

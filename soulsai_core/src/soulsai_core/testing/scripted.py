@@ -28,8 +28,10 @@ class ScriptedEnvironment(Environment):
         next_step: bool = False,
         seed: int = 0,
     ) -> None:
-        self.spec, self.num_envs = spec, num_envs
-        self._lengths, self._next_step = tuple(lengths), next_step
+        self.spec = spec
+        self.num_envs = num_envs
+        self._lengths = tuple(lengths)
+        self._next_step = next_step
         self._rng = np.random.default_rng(seed)
         self._age = np.zeros(num_envs, np.int64)
         self._episode = np.zeros(num_envs, np.int64)
@@ -56,7 +58,8 @@ class ScriptedEnvironment(Environment):
         step = self._answer(actions, terminated, truncated)
         step.durations = self._draw_durations()
         if not valid.all():
-            step.valid, step.rewards = valid, np.where(valid, step.rewards, np.float32(0))
+            step.valid = valid
+            step.rewards = np.where(valid, step.rewards, np.float32(0))
         return step
 
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +68,8 @@ class ScriptedEnvironment(Environment):
         return over & (self._episode % 2 == 0), over & (self._episode % 2 == 1)
 
     def _answer(self, actions: np.ndarray, terminated: np.ndarray, truncated: np.ndarray) -> Step:
-        last, last_masks = self._draw(), self._draw_masks()
+        last = self._draw()
+        last_masks = self._draw_masks()
         rewards = (actions.reshape(self.num_envs, -1).sum(axis=1) + self._age).astype(np.float32)
         self._masks = last_masks
         if self._next_step or not self._ended.any():
@@ -73,7 +77,8 @@ class ScriptedEnvironment(Environment):
         ends = np.flatnonzero(self._ended).tolist()
         final = {row: {name: array[row] for name, array in last.items()} for row in ends}
         final_masks = {} if last_masks is None else {row: last_masks[row] for row in ends}
-        first, self._masks = self._draw(), self._draw_masks()
+        first = self._draw()
+        self._masks = self._draw_masks()
         self._age[self._ended] = 0
         self._ended = np.zeros(self.num_envs, np.bool_)
         return Step(first, rewards, terminated, truncated, final, None, self._masks, final_masks)

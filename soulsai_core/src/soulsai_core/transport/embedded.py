@@ -98,7 +98,8 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         """End the server and remove its folder. May be called twice."""
-        guard, self._guard = self._guard, None
+        guard = self._guard
+        self._guard = None
         if guard is None:
             return
         with guard:  # closes the pipe, which is the guard's sign, and waits for it

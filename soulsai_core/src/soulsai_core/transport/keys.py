@@ -10,9 +10,14 @@ import re
 
 from soulsai_core.errors import ConfigError
 
-SERVER, TELEMETRY, HEALTH = "server", "telemetry", "health"
+SERVER = "server"
+TELEMETRY = "telemetry"
+HEALTH = "health"
 
-SAMPLES, EPISODE, HEARTBEAT, FAREWELL = b"s", b"e", b"h", b"q"
+SAMPLES = b"s"
+EPISODE = b"e"
+HEARTBEAT = b"h"
+FAREWELL = b"q"
 """Fields of the entries in a contributor's stream: what kind of thing it is."""
 
 AT = "@"

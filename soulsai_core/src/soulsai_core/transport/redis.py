@@ -45,7 +45,8 @@ def connect(
         ConfigError: the address is none.
     """
     place = parse_address(address)
-    username, password = username or place.username, password or place.password
+    username = username or place.username
+    password = password or place.password
     client = make_client(place, username=username, password=password, tls=tls or Tls(), patience=patience)
     orders = "requests" if username == TELEMETRY else "commands"
     return RedisTransport(client, run, where=str(place), limits=limits, orders=orders)
@@ -224,7 +225,8 @@ class RedisTransport(Transport):
 
     # -- the command line's side
     def command(self, command: str, payload: bytes, timeout: float) -> bytes | None:
-        key, box = self._key(self._orders), self._key(f"reply:{command}")
+        key = self._key(self._orders)
+        box = self._key(f"reply:{command}")
         with self._link.guard():
             entry = self._client.xadd(key, {FIELD: payload}, maxlen=COMMAND_LIMIT, approximate=False)
         answer = self._link.wait(timeout, lambda seconds: self._pop(box, seconds))

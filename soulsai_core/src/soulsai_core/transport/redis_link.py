@@ -223,7 +223,8 @@ class Subscription:
         return message
 
     def _drop(self) -> None:
-        line, self._line = self._line, None
+        line = self._line
+        self._line = None
         if line is not None:
             line.disconnect()
             self._pool.release(line)

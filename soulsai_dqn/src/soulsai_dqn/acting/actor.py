@@ -21,8 +21,10 @@ class DQNActor(Actor):
     `act` alone."""
 
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> None:
-        self._config, self._rng = config, rng
-        self._features, self._actions = Features(spec, config.frame_stack), number_of_actions(spec)
+        self._config = config
+        self._rng = rng
+        self._features = Features(spec, config.frame_stack)
+        self._actions = number_of_actions(spec)
         self._in_numpy = chosen_network(config.network, self._features) is mlp
         self._explorer = Explorer(config, rng, explore=explore)
         self._noise = rng if explore and config.exploration == "noisy" else None
@@ -43,7 +45,8 @@ class DQNActor(Actor):
         self._prepared = weights.arrays, self._policy_of(weights.arrays)
 
     def load(self, weights: Weights) -> None:
-        prepared, self._prepared = self._prepared, None
+        prepared = self._prepared
+        self._prepared = None
         if prepared is not None and prepared[0] is weights.arrays:
             self._policy = prepared[1]
         else:
@@ -52,7 +55,8 @@ class DQNActor(Actor):
         self._explorer.follow(weights.env_steps)
 
     def _policy_of(self, arrays: Arrays) -> Policy | RecurrentPolicy:
-        config, actions = self._config, self._actions
+        config = self._config
+        actions = self._actions
         arrays = {name: array for name, array in arrays.items() if name not in (MEAN, SCALE)}
         if not self._in_numpy:
             from soulsai_dqn.acting.torch_policy import TorchQ

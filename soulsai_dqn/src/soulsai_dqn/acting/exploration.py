@@ -9,7 +9,8 @@ import numpy as np
 from soulsai_dqn.config import DQNConfig, LadderConfig
 from soulsai_dqn.schedules import explored
 
-_GOLDEN, _SILVER = (5**0.5 - 1) / 2, 2**0.5 - 1
+_GOLDEN = (5**0.5 - 1) / 2
+_SILVER = 2**0.5 - 1
 Places = TypeVar("Places", float, np.ndarray)
 
 
@@ -65,7 +66,8 @@ class Explorer:
     """
 
     def __init__(self, config: DQNConfig, rng: np.random.Generator, *, explore: bool = True) -> None:
-        self._config, self._rng = config, rng
+        self._config = config
+        self._rng = rng
         self._kind = config.exploration if explore else "none"
         self._start = float(rng.random())
         self.temperature: float | None = None

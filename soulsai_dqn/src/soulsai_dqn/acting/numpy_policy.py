@@ -160,7 +160,8 @@ def _normalized(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarr
 def _folded(weight: np.ndarray, bias: np.ndarray, config: DQNConfig, actions: int) -> tuple[np.ndarray, np.ndarray]:
     """A last layer that gives the Q-values (actions) themselves."""
     streams = actions + config.dueling
-    weight, bias = weight.reshape(streams, -1, weight.shape[1]).mean(1), bias.reshape(streams, -1).mean(1)
+    weight = weight.reshape(streams, -1, weight.shape[1]).mean(1)
+    bias = bias.reshape(streams, -1).mean(1)
     return (_dueling(weight), _dueling(bias)) if config.dueling else (weight, bias)
 
 

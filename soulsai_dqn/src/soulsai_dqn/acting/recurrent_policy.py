@@ -23,9 +23,11 @@ class RecurrentQ:
     def __init__(self, arrays: Arrays, config: DQNConfig, actions: int, rng: np.random.Generator | None) -> None:
         depth = len(config.hidden)
         self._hidden = _hidden(arrays, config, rng)
-        self._inputs, self._recurrent = arrays["lstm.weight_ih_l0"].T, arrays["lstm.weight_hh_l0"].T
+        self._inputs = arrays["lstm.weight_ih_l0"].T
+        self._recurrent = arrays["lstm.weight_hh_l0"].T
         self._bias = arrays["lstm.bias_ih_l0"] + arrays["lstm.bias_hh_l0"]
-        before, last = f"layers.{depth}.", "layers.0."
+        before = f"layers.{depth}."
+        last = "layers.0."
         head = {last + name.removeprefix(before): array for name, array in arrays.items() if name.startswith(before)}
         alone = config.model_copy(update={"hidden": (), "layer_norm": False})
         self._head: Policy = NoisyQ(head, alone, actions, rng) if config.noisy else NumpyQ(head, alone, actions)
@@ -39,7 +41,8 @@ class RecurrentQ:
 
 def _hidden(arrays: Arrays, config: DQNConfig, rng: np.random.Generator | None) -> Callable[[np.ndarray], np.ndarray]:
     """What comes before the LSTM: (n, features) -> (n, width)."""
-    depth, norms = len(config.hidden), norms_of(arrays, config)
+    depth = len(config.hidden)
+    norms = norms_of(arrays, config)
     if config.noisy:
         noisy = [NoisyDense(arrays, f"layers.{i}", rng) for i in range(depth)]
         return lambda x: noisy_forward(x, noisy, norms)

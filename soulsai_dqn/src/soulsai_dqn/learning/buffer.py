@@ -20,7 +20,8 @@ def make_replay(config: DQNConfig, spec: EnvSpec, features: Features) -> Replay:
     of_steps = step_columns(spec, stored, np.inf)
     columns = features.columns() | {name: part for name, part in of_steps.items() if name not in spec.observations}
     observed = [*features.columns(), *(["mask"] if spec.masked else [])]
-    device, priorities = config.replay_device, config.prioritized
+    device = config.replay_device
+    priorities = config.prioritized
     return Replay(
         config.buffer_size,
         columns,

@@ -29,7 +29,8 @@ class CudaGraphGradient(Gradient):
     """
 
     def __init__(self, gradient: Gradient, record: Recorder) -> None:
-        self._gradient, self._record = gradient, record
+        self._gradient = gradient
+        self._record = record
         self._inputs: dict[str, torch.Tensor] = {}
         self._replay: Replay | None = None
         self._outcome: Outcome | None = None

@@ -16,8 +16,10 @@ class _Layer:
     """The parameters of a dense layer as a pass uses them, and where their gradients go."""
 
     def __init__(self, layer: nn.Linear) -> None:
-        self.weight, self.bias = layer.weight.detach(), layer.bias.detach()
-        self.by_weight, self.by_bias = layer.weight.grad, layer.bias.grad
+        self.weight = layer.weight.detach()
+        self.bias = layer.bias.detach()
+        self.by_weight = layer.weight.grad
+        self.by_bias = layer.bias.grad
 
     def refresh(self) -> None:
         """Before a pass: take in what changed."""
@@ -32,10 +34,14 @@ class _NoisyLayer(_Layer):
     def __init__(self, layer: NoisyLinear) -> None:
         super().__init__(layer)
         self._layer = layer
-        self._mean, self._mean_bias = self.weight, self.bias
-        self._sigma, self._sigma_bias = layer.weight_sigma.detach(), layer.bias_sigma.detach()
-        self.weight, self.bias = self._mean.clone(), self._mean_bias.clone()
-        self._noise, self._noise_bias = torch.zeros_like(self.weight), torch.zeros_like(self.bias)
+        self._mean = self.weight
+        self._mean_bias = self.bias
+        self._sigma = layer.weight_sigma.detach()
+        self._sigma_bias = layer.bias_sigma.detach()
+        self.weight = self._mean.clone()
+        self.bias = self._mean_bias.clone()
+        self._noise = torch.zeros_like(self.weight)
+        self._noise_bias = torch.zeros_like(self.bias)
 
     def refresh(self) -> None:
         if self._layer.noise is not None:
@@ -64,7 +70,8 @@ class DensePass:
     def __init__(self, network: QNetwork, rows: int, used: int) -> None:
         self._network = network
         self._layers = [_of(layer) for layer in network.dense]
-        self._hidden, self._last = self._layers[:-1], self._layers[-1]
+        self._hidden = self._layers[:-1]
+        self._last = self._layers[-1]
         self._norms = [(norm.weight.detach(), norm.bias.detach()) for norm in network.dense_norms]
         self._norm_gradients = [(norm.weight.grad, norm.bias.grad) for norm in network.dense_norms]
         self._sums = [torch.empty(rows, len(layer.bias)) for layer in self._hidden]
@@ -98,10 +105,12 @@ class DensePass:
         atoms the mean is taken of the weights, once instead of for each row, and the value stream adds nothing."""
         if not head.linear:
             return head.values(self.atoms(hidden))
-        weight, bias = self._last.weight, self._last.bias
+        weight = self._last.weight
+        bias = self._last.bias
         if head.atoms > 1:
             streams = self._network.streams
-            weight, bias = weight.view(streams, head.atoms, -1).mean(1), bias.view(streams, head.atoms).mean(1)
+            weight = weight.view(streams, head.atoms, -1).mean(1)
+            bias = bias.view(streams, head.atoms).mean(1)
         actions = self._network.actions
         return torch.addmm(bias[:actions], hidden, weight[:actions].t())
 
@@ -121,7 +130,8 @@ class DensePass:
 
     def _by_outputs(self, action: Tensor, slope: Tensor) -> Tensor:
         """The derivative (used, streams * K) by the last layer's outputs."""
-        delta, actions = self._head_delta, self._network.actions
+        delta = self._head_delta
+        actions = self._network.actions
         index = action.unsqueeze(2).expand(-1, -1, slope.shape[1])
         if self._network.dueling:
             delta[:, :actions] = (slope / -actions).unsqueeze(1)

@@ -50,7 +50,10 @@ class AutogradGradient(Gradient):
     """
 
     def __init__(self, network: QNetwork, target: QNetwork, head: Head, *, double: bool) -> None:
-        self._network, self._target, self._head, self._double = network, target, head, double
+        self._network = network
+        self._target = target
+        self._head = head
+        self._double = double
 
     def __call__(self, batch: Batch) -> Outcome:
         target = self._targets(batch)
@@ -79,7 +82,9 @@ class DenseGradient(Gradient):
     """
 
     def __init__(self, network: QNetwork, target: QNetwork, head: Head, *, batch_size: int, double: bool) -> None:
-        self._n, self._head, self._double = batch_size, head, double
+        self._n = batch_size
+        self._head = head
+        self._double = double
         rows = 2 * batch_size if double else batch_size
         self._inputs = torch.empty(rows, network.inputs)
         self._online = DensePass(network, rows, batch_size)
@@ -87,8 +92,11 @@ class DenseGradient(Gradient):
 
     @torch.no_grad()
     def __call__(self, batch: Batch) -> Outcome:
-        n, head, action = self._n, self._head, batch["action"].long().unsqueeze(1)
-        following, mask = batch["next_observation"], batch.get("next_mask")
+        n = self._n
+        head = self._head
+        action = batch["action"].long().unsqueeze(1)
+        following = batch["next_observation"]
+        mask = batch.get("next_mask")
         atoms = self._bootstrap.atoms(self._bootstrap.hidden(following))
         self._inputs[:n] = batch["observation"]
         if self._double:  # one pass over both observations

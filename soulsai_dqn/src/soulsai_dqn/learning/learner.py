@@ -40,8 +40,10 @@ class DQNLearner(Learner):
     for a network with memory."""
 
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
-        self._config, self._rng = config, rng
-        actions, self._features = number_of_actions(spec), Features(spec, config.frame_stack)
+        self._config = config
+        self._rng = rng
+        actions = number_of_actions(spec)
+        self._features = Features(spec, config.frame_stack)
         self._replay = make_replay(config, spec, self._features)
         self._trainer = Trainer(config, self._features, actions, int(rng.integers(2**31)))
         normalize = config.normalize and self._features.size
@@ -52,7 +54,8 @@ class DQNLearner(Learner):
     def started(self, *, resumed: bool) -> None:
         torch.set_num_threads(self._config.threads)
         torch.set_flush_denormal(True)  # dead units decay into denormal numbers, which are many times as slow
-        size, rows = self._replay.bytes / 2**20, self._replay.capacity
+        size = self._replay.bytes / 2**20
+        rows = self._replay.capacity
         where = "main memory" if self._config.replay_device is None else f"the memory of {self._config.replay_device}"
         log.info("The replay buffer takes %.0f MB of %s once its %d steps are there.", size, where, rows)
 
@@ -131,8 +134,10 @@ class DQNLearner(Learner):
         return outcome
 
     def _draw(self, batches: int) -> Draw:
-        config, done = self._config, self._done
-        n_step, gamma = round(scheduled(config.n_step, done)), scheduled(config.gamma, done)
+        config = self._config
+        done = self._done
+        n_step = round(scheduled(config.n_step, done))
+        gamma = scheduled(config.gamma, done)
         p = config.prioritized
         beta = 1.0 if p is None else linear(p.beta_start, p.beta_end, p.beta_steps, self._rows)
         draw = self._replay.draw(self._rng, batches, config.batch_size, n_step=n_step, gamma=gamma, beta=beta)
@@ -180,11 +185,13 @@ class DQNLearner(Learner):
 
     def load(self, state: State) -> None:
         try:
-            steps, averaged = int(state.values["gradient_steps"]), int(state.values.get("averaged", 0))
+            steps = int(state.values["gradient_steps"])
+            averaged = int(state.values.get("averaged", 0))
             self._trainer.load(state.arrays, steps, averaged)
             if self._moments is not None:
                 self._moments.load(state.arrays["moments"])
-            self._owed, self._rows = float(state.values["owed"]), int(state.values["rows"])
+            self._owed = float(state.values["owed"])
+            self._rows = int(state.values["rows"])
             self._rng.bit_generator.state = state.values["rng"]
         except KeyError as error:
             raise CheckpointError(f"This checkpoint is not one of DQN: it has no {error}.") from error

@@ -29,7 +29,8 @@ def dueling(streams: Tensor) -> Tensor:
 
     Returns (n, actions, K).
     """
-    advantages, value = streams[:, :-1], streams[:, -1:]
+    advantages = streams[:, :-1]
+    value = streams[:, -1:]
     return value + advantages - advantages.mean(1, keepdim=True)
 
 

@@ -33,7 +33,8 @@ class Trainer:
 
     def __init__(self, config: DQNConfig, features: Features, actions: int, seed: int) -> None:
         self._config = config
-        self._features, self._actions = features, actions
+        self._features = features
+        self._actions = actions
         self._generator = torch.Generator().manual_seed(seed)
         self.device = chosen_device(config.device)
         self.head = make_head(config, self.device)
@@ -55,7 +56,9 @@ class Trainer:
         return made.to(self.device)
 
     def _make_gradient(self) -> Gradient:
-        config, network, target = self._config, self.network, self.target
+        config = self._config
+        network = self.network
+        target = self.target
         if config.recurrent is not None:
             assert isinstance(network, RecurrentQNetwork) and isinstance(target, RecurrentQNetwork)
             burn_in = config.recurrent.burn_in
@@ -98,13 +101,15 @@ class Trainer:
     @property
     def reset_due(self) -> bool:
         """A reset follows the last gradient step."""
-        every, last = self._config.resets.every, self._config.resets.last
+        every = self._config.resets.every
+        last = self._config.resets.last
         return every is not None and self.steps % every == 0 and self.steps <= (last or self.steps)
 
     @property
     def steps_after_reset(self) -> int:
         """Gradient steps since the last reset, or since the beginning."""
-        every, last = self._config.resets.every, self._config.resets.last
+        every = self._config.resets.every
+        last = self._config.resets.last
         return self.steps if every is None else self.steps - min(self.steps, last or self.steps) // every * every
 
     def reset(self) -> None:

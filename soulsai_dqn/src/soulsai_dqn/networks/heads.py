@@ -62,7 +62,8 @@ class ScalarHead(Head):
         loss: "huber" with threshold 1, or "mse" as half the squared error, which is the same near 0.
     """
 
-    atoms, linear = 1, True
+    atoms = 1
+    linear = True
 
     def __init__(self, loss: str) -> None:
         self._huber = loss == "huber"
@@ -125,7 +126,8 @@ class CategoricalHead(Head):
 
     def __init__(self, atoms: int, low: float, high: float, device: torch.device) -> None:
         self.atoms = atoms
-        self._low, self._high = low, high
+        self._low = low
+        self._high = high
         self._step = (high - low) / (atoms - 1)
         self._support = torch.linspace(low, high, atoms, device=device)
 
@@ -141,8 +143,10 @@ class CategoricalHead(Head):
         moved = self._backed_up(reward, discount, self._support).clamp_(self._low, self._high)
         place = moved.sub_(self._low).div_(self._step).clamp_(max=self.atoms - 1)
         below = place.floor()
-        probabilities, to_above = following.softmax(1), place - below
-        index, above = below.long(), probabilities * to_above
+        probabilities = following.softmax(1)
+        to_above = place - below
+        index = below.long()
+        above = probabilities * to_above
         shared = torch.zeros_like(probabilities).scatter_add_(1, index, probabilities - above)
         return shared.scatter_add_(1, index.add_(1).clamp_(max=self.atoms - 1), above)
 

@@ -16,8 +16,10 @@ class NoisyDense:
     """
 
     def __init__(self, arrays: Arrays, name: str, rng: np.random.Generator | None) -> None:
-        self._weight, self._bias = arrays[f"{name}.weight"].T, arrays[f"{name}.bias"]
-        self._weight_sigma, self._bias_sigma = arrays[f"{name}.weight_sigma"].T, arrays[f"{name}.bias_sigma"]
+        self._weight = arrays[f"{name}.weight"].T
+        self._bias = arrays[f"{name}.bias"]
+        self._weight_sigma = arrays[f"{name}.weight_sigma"].T
+        self._bias_sigma = arrays[f"{name}.bias_sigma"]
         self._rng = rng
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -26,7 +28,8 @@ class NoisyDense:
         if self._rng is None:
             return clean
         size_in, size_out = self._weight.shape
-        inputs, outputs = _scaled(self._rng, size_in), _scaled(self._rng, size_out)
+        inputs = _scaled(self._rng, size_in)
+        outputs = _scaled(self._rng, size_out)
         return clean + ((x * inputs) @ self._weight_sigma + self._bias_sigma) * outputs
 
 

@@ -41,7 +41,9 @@ class QNetwork(nn.Module):
         head_inputs: int | None = None,
     ) -> None:
         super().__init__()
-        self.actions, self.atoms, self.dueling = actions, atoms, config.dueling
+        self.actions = actions
+        self.atoms = atoms
+        self.dueling = config.dueling
         self.streams = actions + config.dueling
         self.encoder = make_encoder(config.network, features, generator)
         self.inputs = int(self.encoder.width)
@@ -52,7 +54,8 @@ class QNetwork(nn.Module):
             for a, b in sizes
         ]
         self.dense_norms = [nn.LayerNorm(size) for size in config.hidden if config.layer_norm]
-        self.layers, self.norms = nn.ModuleList(self.dense), nn.ModuleList(self.dense_norms)
+        self.layers = nn.ModuleList(self.dense)
+        self.norms = nn.ModuleList(self.dense_norms)
 
     @property
     def dense_only(self) -> bool:
@@ -100,7 +103,8 @@ class Follower:
 
     def __init__(self, network: nn.Module, leader: nn.Module, leading: nn.Parameter) -> None:
         network.eval()
-        self._flat, self._leading = flatten_parameters(network), leading
+        self._flat = flatten_parameters(network)
+        self._leading = leading
         self._buffers = list(zip(network.buffers(), leader.buffers(), strict=True))
 
     @torch.no_grad()

@@ -76,8 +76,11 @@ class SequenceGradient(Gradient):
     def __init__(
         self, network: RecurrentQNetwork, target: RecurrentQNetwork, head: Head, *, double: bool, burn_in: int
     ) -> None:
-        self._network, self._target, self._head = network, target, head
-        self._double, self._burn_in = double, burn_in
+        self._network = network
+        self._target = target
+        self._head = head
+        self._double = double
+        self._burn_in = burn_in
 
     def __call__(self, batch: Batch) -> Outcome:
         online = self._unrolled(self._network, batch)
@@ -101,13 +104,15 @@ class SequenceGradient(Gradient):
     def _targets(self, batch: Batch, online: Tensor) -> Tensor:
         n, time = batch["action"].shape
         atoms = self._unrolled(self._target, batch)
-        rows, steps = torch.arange(n, device=atoms.device).unsqueeze(1), batch["following"].long()
+        rows = torch.arange(n, device=atoms.device).unsqueeze(1)
+        steps = batch["following"].long()
         after = atoms[rows, steps].flatten(0, 1)
         chooser = online[rows, steps].flatten(0, 1) if self._double else after
         mask = batch["next_mask"].flatten(0, 1) if "next_mask" in batch else None
         best = bootstrap_actions(self._head.values(chooser), mask).squeeze(1)
         following = after[torch.arange(n * time, device=atoms.device), best]
-        reward, discount = batch["reward"].flatten(), batch["discount"].flatten()
+        reward = batch["reward"].flatten()
+        discount = batch["discount"].flatten()
         return self._head.target(reward, discount, following).view(n, time, -1)
 
 

@@ -61,7 +61,8 @@ class PPOActor(Actor):
 
     def _remembered(self, x: np.ndarray, memory: LSTMState, starts: np.ndarray, own: Arrays) -> np.ndarray:
         """The LSTM's output (n, width); its state goes out where a sequence to learn from begins."""
-        state, arrays = memory.before(starts), self._arrays
+        state = memory.before(starts)
+        arrays = self._arrays
         if self._acted % self._config.sequence_length == 0:
             own[STATE] = state
         self._acted += 1

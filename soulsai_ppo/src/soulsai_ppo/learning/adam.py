@@ -31,7 +31,9 @@ class Adam:
         if self._max_norm is not None and norm > self._max_norm:
             gradient *= np.float32(self._max_norm / (norm + 1e-6))
         self._steps += 1
-        first, second, scratch = self._first, self._second, self._scratch
+        first = self._first
+        second = self._second
+        scratch = self._scratch
         first *= np.float32(0.9)
         np.multiply(gradient, np.float32(0.1), out=scratch)
         first += scratch
@@ -55,5 +57,6 @@ class Adam:
         """Go on from moments saved earlier; raises KeyError or ValueError if they do not fit."""
         if arrays["first"].shape != self._first.shape or arrays["second"].shape != self._second.shape:
             raise ValueError(f"moments of {arrays['first'].shape} parameters instead of {self._first.shape}")
-        self._first[:], self._second[:] = arrays["first"], arrays["second"]
+        self._first[:] = arrays["first"]
+        self._second[:] = arrays["second"]
         self._steps = int(arrays["steps"])

@@ -203,7 +203,8 @@ class PPOLearner(Learner):
             self._trainer.adam.load(state.arrays["optimizer"])
             self._observed.load(state.arrays["observations"])
             self._rewards.load(state.arrays["rewards"], state.values["returns"])
-            self._steps, self._restarts = int(state.values["steps"]), int(state.values["restarts"])
+            self._steps = int(state.values["steps"])
+            self._restarts = int(state.values["restarts"])
             self._players = int(state.values["players"])
             self._report = {str(name): float(value) for name, value in state.values["report"].items()}
             self._rng.bit_generator.state = state.values["rng"]

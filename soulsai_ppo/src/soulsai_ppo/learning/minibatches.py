@@ -38,7 +38,8 @@ def shuffled_sequences(
     columns: Arrays, lengths: np.ndarray, size: int, rng: np.random.Generator
 ) -> Iterator[Minibatch]:
     """All sequences with rows to learn from once, in minibatches of about `size` such rows."""
-    learned, firsts = columns[LEARNED], np.cumsum(lengths) - lengths
+    learned = columns[LEARNED]
+    firsts = np.cumsum(lengths) - lengths
     chosen = np.flatnonzero(np.logical_or.reduceat(learned, firsts))
     count = min(max(round(int(np.count_nonzero(learned)) / size), 1), len(chosen))
     for part in np.array_split(chosen[rng.permutation(len(chosen))], count):

@@ -17,7 +17,10 @@ from soulsai_ppo.rollouts.columns import LEARNED, RAW, TERMINATED
 from soulsai_ppo.rollouts.experience import Experience
 from soulsai_ppo.rollouts.gae import advantages
 
-_OLD_LOG_PROB, _OLD_VALUE, _ADVANTAGE, _TARGET = "old_log_prob", "old_value", "advantage", "target"
+_OLD_LOG_PROB = "old_log_prob"
+_OLD_VALUE = "old_value"
+_ADVANTAGE = "advantage"
+_TARGET = "target"
 _MEASURED = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "gradient_norm")
 _KL = _MEASURED.index("approx_kl")
 
@@ -90,7 +93,8 @@ class Trainer:
 
     def _step(self, minibatch: Minibatch, learning_rate: float, clip: float) -> tuple[float, ...]:
         """One gradient step; returns the numbers named in _MEASURED."""
-        (part, lengths), config = minibatch, self._config
+        (part, lengths) = minibatch
+        config = self._config
         head, value = self._model.forward(part, lengths)
         likelihood = self._distribution.evaluate(head, self._log_std, part[ACTION], part.get(MASK))
         advantage = normalized(part[_ADVANTAGE]) if config.normalize_advantages else part[_ADVANTAGE]

@@ -168,7 +168,8 @@ class MultiCategorical(Distribution):
         parts = [
             part.evaluate(head[:, s], log_std, raw[:, i], _part(masks, s)) for i, (s, part) in enumerate(self._parts)
         ]
-        log_prob, entropy = sum(part.log_prob for part in parts), sum(part.entropy for part in parts)
+        log_prob = sum(part.log_prob for part in parts)
+        entropy = sum(part.entropy for part in parts)
         return Likelihood(np.asarray(log_prob), np.asarray(entropy), parts)
 
     def gradient(
@@ -231,7 +232,8 @@ class SquashedGaussian(Gaussian):
 
     def __init__(self, action: Continuous) -> None:
         super().__init__(action)
-        self._middle, self._half = (self._high + self._low) / 2, (self._high - self._low) / 2
+        self._middle = (self._high + self._low) / 2
+        self._half = (self._high - self._low) / 2
         self._log_half = np.log(self._half.astype(np.float64))
 
     def executed(self, raw: np.ndarray) -> np.ndarray:

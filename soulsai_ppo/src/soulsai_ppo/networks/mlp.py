@@ -50,7 +50,8 @@ class Perceptron:
         self, activations: list[np.ndarray], by_head: np.ndarray, by_value: np.ndarray, gradient: Arrays
     ) -> None:
         """Write the derivatives by all parameters but log_std into `gradient`, given those by the outputs."""
-        last, by_value = activations[-1], by_value[:, None]
+        last = activations[-1]
+        by_value = by_value[:, None]
         np.matmul(last[0].T, by_head, out=gradient["policy.weight"])
         np.sum(by_head, axis=0, out=gradient["policy.bias"])
         np.matmul(last[-1].T, by_value, out=gradient["value.weight"])

@@ -17,7 +17,8 @@ from soulsai_ppo.networks.distributions import Distribution
 
 Shapes = dict[str, tuple[int, ...]]
 
-MEAN, INVERSE = "observation.mean", "observation.inverse"
+MEAN = "observation.mean"
+INVERSE = "observation.inverse"
 """Beside the parameters, where observations are normalized: their mean, and 1 over their deviation."""
 
 CONVOLUTIONS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
@@ -85,7 +86,9 @@ def _image_layers(shapes: Shapes, image: tuple[int, int, int], towers: int) -> i
     for index, (outputs, kernel, stride) in enumerate(CONVOLUTIONS):
         shapes[f"conv.{index}.weight"] = (towers, outputs, channels, kernel, kernel)
         shapes[f"conv.{index}.bias"] = (towers, outputs)
-        channels, height, width = outputs, (height - kernel) // stride + 1, (width - kernel) // stride + 1
+        channels = outputs
+        height = (height - kernel) // stride + 1
+        width = (width - kernel) // stride + 1
     _layer(shapes, "dense", (towers, channels * height * width, _DENSE))
     return _DENSE
 

@@ -24,7 +24,8 @@ def encode_image(tensors: Tensors, image: Tensor, tower: int) -> Tensor:
     """uint8 (n, channels, height, width) becomes float32 (n, 512), scaled to -0.5 .. 0.5 first [21, 22]."""
     x = image.float().div_(255).sub_(0.5)
     for index, (_, _, stride) in enumerate(CONVOLUTIONS):
-        weight, bias = tensors[f"conv.{index}.weight"][tower], tensors[f"conv.{index}.bias"][tower]
+        weight = tensors[f"conv.{index}.weight"][tower]
+        bias = tensors[f"conv.{index}.bias"][tower]
         x = torch.relu(functional.conv2d(x, weight, bias, stride=stride))
     return torch.relu(x.flatten(1) @ tensors["dense.weight"][tower] + tensors["dense.bias"][tower])
 
@@ -42,7 +43,8 @@ def unroll(tensors: Tensors, x: Tensor, state: Tensor, starts: Tensor) -> Tensor
     outputs = []
     for step in range(x.shape[1]):
         keep = (~starts[:, step]).unsqueeze(1)
-        output, cell = output * keep, cell * keep
+        output = output * keep
+        cell = cell * keep
         gates = projected[:, step] + output @ tensors["lstm.state"]
         gate_in, forget, new, gate_out = gates.chunk(4, dim=1)
         cell = torch.sigmoid(forget) * cell + torch.sigmoid(gate_in) * torch.tanh(new)
@@ -58,7 +60,8 @@ class TorchModel(Model):
         super().__init__(shapes)
         self._layers = len(config.hidden)
         self._activation = torch.tanh if config.activation == "tanh" else torch.relu
-        self._image, self._vector = features.image is not None, features.size > 0
+        self._image = features.image is not None
+        self._vector = features.size > 0
         self._recurrent = config.lstm is not None
         self._towers = len(self.parameters.views["dense.weight"]) if self._image else 1
         self._tensors = {name: torch.from_numpy(view) for name, view in self.parameters.views.items()}
@@ -110,7 +113,8 @@ class TorchModel(Model):
             return x if vector is None else torch.cat([x, vector], dim=1)
         assert vector is not None
         for index in range(self._layers):
-            weight, bias = self._tensors[f"hidden.{index}.weight"], self._tensors[f"hidden.{index}.bias"]
+            weight = self._tensors[f"hidden.{index}.weight"]
+            bias = self._tensors[f"hidden.{index}.bias"]
             vector = self._activation(vector @ weight[tower] + bias[tower])
         return vector
 
@@ -119,7 +123,8 @@ class TorchModel(Model):
         first = np.cumsum(lengths) - lengths
         row_of = np.repeat(np.arange(len(lengths)), lengths)
         step_of = np.arange(len(x)) - np.repeat(first, lengths)
-        sequence, step = torch.from_numpy(row_of), torch.from_numpy(step_of)
+        sequence = torch.from_numpy(row_of)
+        step = torch.from_numpy(step_of)
         padded = x.new_zeros(len(lengths), int(lengths.max()), x.shape[1])
         padded = padded.index_put((sequence, step), x)
         starts = torch.zeros(padded.shape[:2], dtype=torch.bool)
@@ -127,5 +132,6 @@ class TorchModel(Model):
         outputs = unroll(self._tensors, padded, torch.from_numpy(rows[STATE][first]), starts)
         if LEARNED in rows:
             learned = torch.from_numpy(rows[LEARNED])
-            sequence, step = sequence[learned], step[learned]
+            sequence = sequence[learned]
+            step = step[learned]
         return outputs[sequence, step]

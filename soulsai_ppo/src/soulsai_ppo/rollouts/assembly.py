@@ -62,11 +62,13 @@ class Assembly:
             _concatenated([part.columns for part in self._parts]),
             _concatenated([part.after for part in self._parts]),
         )
-        count, ends = len(whole), whole.ends
+        count = len(whole)
+        ends = whole.ends
         followed = whole.lasts[np.concatenate([part.has_after for part in self._parts])]
         row = np.append(np.arange(count), followed)
         between = np.arange(len(row)) >= count
-        stream, time = whole.of_rows(STREAM)[row], 2 * whole.positions[row] + between
+        stream = whole.of_rows(STREAM)[row]
+        time = 2 * whole.positions[row] + between
         start = whole.starts[row] & ~between
         order = _in_order(stream, time, start, between)
         row, between, stream, time, start = (array[order] for array in (row, between, stream, time, start))

@@ -30,7 +30,9 @@ class RewardScaler:
         Args:
             discount: (rows,), of what follows each row.
         """
-        rows, firsts, owners = experience.rows, experience.firsts, experience.owners
+        rows = experience.rows
+        firsts = experience.firsts
+        owners = experience.owners
         goes_on = ~rows[START]
         running = np.where(rows[LEARNED], rows[REWARD], 0).astype(np.float64)
         running[firsts] += goes_on[firsts] * [self._returns.get(owner, 0.0) for owner in owners]

@@ -113,7 +113,8 @@ class Rounds:
         """Enough clients are there, and nothing comes any more: something was lost, surely or very likely."""
         if self.missing or self.complete:
             return False
-        torn, waited = bool(self._torn), self._clock() - self._moved
+        torn = bool(self._torn)
+        waited = self._clock() - self._moved
         return (torn and not self._playing) or waited > (_PATIENCE if torn else self._timeout)
 
     @property

@@ -16,8 +16,11 @@ class SACActor(Actor):
     """Draws from the squashed Gaussian, uniformly while nothing was learnt yet; without `explore` it takes the mean."""
 
     def __init__(self, config: SACConfig, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> None:
-        self._bounds, self._features = Bounds(spec), vector_features(spec)
-        self._layers, self._rng, self._explore = len(config.hidden), rng, explore
+        self._bounds = Bounds(spec)
+        self._features = vector_features(spec)
+        self._layers = len(config.hidden)
+        self._rng = rng
+        self._explore = explore
         self._random = False
 
     def load(self, weights: Weights) -> None:

@@ -17,9 +17,12 @@ class SACLearner(Learner):
 
     def __init__(self, config: SACConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
         torch.set_num_threads(config.threads)
-        self._config, self._rng = config, rng
-        self._bounds, self._features = Bounds(spec), vector_features(spec)
-        size, actions = self._features.size, self._bounds.size
+        self._config = config
+        self._rng = rng
+        self._bounds = Bounds(spec)
+        self._features = vector_features(spec)
+        size = self._features.size
+        actions = self._bounds.size
         self._trainer = Trainer(config, size, actions, int(rng.integers(2**63)))
         columns = {"observation": ArraySpec((size,), "float32"), "action": ArraySpec((actions,), "float32")}
         columns["reward"] = ArraySpec((), "float32")
@@ -60,7 +63,8 @@ class SACLearner(Learner):
     def load(self, state: State) -> None:
         try:
             self._trainer.load(state.arrays)
-            self._due, self._rng.bit_generator.state = state.values["due"], state.values["rng"]
+            self._due = state.values["due"]
+            self._rng.bit_generator.state = state.values["rng"]
         except (KeyError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"This checkpoint is not one of sac with these settings: {error}") from error
         if state.arrays.get("replay"):

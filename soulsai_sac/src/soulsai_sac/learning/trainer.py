@@ -76,7 +76,8 @@ class Trainer:
 
     def load(self, parts: Mapping[str, Arrays]) -> None:
         """Go on from it. Raises KeyError, ValueError or RuntimeError if it does not fit."""
-        generator, moments = _tensor(parts["generator"]["state"]), parts["optimizer"]
+        generator = _tensor(parts["generator"]["state"])
+        moments = parts["optimizer"]
         for name, tensor in self._tensors():
             _fill(tensor, parts["network"][name])
         for prefix, optimizer, parameter in self._trained():

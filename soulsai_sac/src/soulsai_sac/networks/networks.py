@@ -17,7 +17,8 @@ class Dense(nn.Module):
     def __init__(self, inputs: int, outputs: int, generator: torch.Generator, copies: tuple[int, ...] = ()) -> None:
         super().__init__()
         bound = 1 / math.sqrt(max(inputs, 1))
-        weight, bias = torch.empty(*copies, inputs, outputs), torch.empty(*copies, *copies and (1,), outputs)
+        weight = torch.empty(*copies, inputs, outputs)
+        bias = torch.empty(*copies, *copies and (1,), outputs)
         self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
         self.bias = nn.Parameter(bias.uniform_(-bound, bound, generator=generator))
 

@@ -29,7 +29,9 @@ class Arena:
     def __init__(self, data: Any, rng: random.Random) -> None:
         self.held: set[str] = set()
         self.attacks = self.hits = self.moves = self.deaths = True
-        self.player, self.boss, self.camera = Player(data.player_animations), Boss(rng), Camera()
+        self.player = Player(data.player_animations)
+        self.boss = Boss(rng)
+        self.camera = Camera()
         self._places = data.coordinates["iudex"]
         self._grabbed = 0.0
         self._riposte_due = False
@@ -40,7 +42,8 @@ class Arena:
         x, y, z = self._places["bonfire"]
         self.player.place(x, y, z, 0.0)
         self.boss.place(*self._places["boss_init_pose"])
-        self.player.hp, self.player.sp = 454.0, 95.0
+        self.player.hp = 454.0
+        self.player.sp = 95.0
         self.player.play("Idle")
         self.boss.rest()
         self.camera.locked = False
@@ -73,7 +76,8 @@ class Arena:
 
     def pass_time(self, dt: float) -> None:
         """A tick of the world."""
-        player, boss = self.player, self.boss
+        player = self.player
+        boss = self.boss
         if player.animation == _THROUGH_FOG:
             self._pass_fog(dt)
             return

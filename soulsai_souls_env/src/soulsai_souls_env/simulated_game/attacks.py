@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-WIDE, FRONT, NARROW, AROUND = 1.5, 0.9, 0.45, 3.2
+WIDE = 1.5
+FRONT = 0.9
+NARROW = 0.45
+AROUND = 3.2
 """Half angles of what a hit covers, in radians."""
 
 

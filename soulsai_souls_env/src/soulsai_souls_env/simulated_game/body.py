@@ -25,11 +25,15 @@ class Body:
 
     def place(self, x: float, y: float, z: float, heading: float) -> None:
         """Teleport."""
-        self.x, self.y, self.z, self.heading = float(x), float(y), float(z), float(heading)
+        self.x = float(x)
+        self.y = float(y)
+        self.z = float(z)
+        self.heading = float(heading)
 
     def play(self, animation: str) -> None:
         """Begin an animation."""
-        self.animation, self.since = animation, 0.0
+        self.animation = animation
+        self.since = 0.0
 
     def distance(self, other: Body) -> float:
         """In the plane."""
@@ -49,10 +53,12 @@ class Body:
 
     def go(self, heading: float, distance: float) -> None:
         """Go along a heading; whoever is in the arena stays there, and whoever is outside comes no further out."""
-        x, y = self.x - distance * sin(heading), self.y - distance * cos(heading)
+        x = self.x - distance * sin(heading)
+        y = self.y - distance * cos(heading)
         out = hypot(x - ARENA_CENTER[0], y - ARENA_CENTER[1])
         if out > ARENA_RADIUS:
             limit = max(ARENA_RADIUS, math.dist(ARENA_CENTER, (self.x, self.y)))
             scale = min(limit / out, 1.0)
             x, y = (c + (v - c) * scale for c, v in zip(ARENA_CENTER, (x, y), strict=True))
-        self.x, self.y = x, y
+        self.x = x
+        self.y = y

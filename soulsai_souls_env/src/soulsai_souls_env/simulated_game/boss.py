@@ -9,14 +9,19 @@ from soulsai_souls_env.simulated_game.attacks import ATTACKS, SECOND_PHASE, Atta
 from soulsai_souls_env.simulated_game.body import Body, wrap
 
 MAX_HP = 1037
-STUNNED, STUN_SECONDS = "DamageParryEnemy1", 3.0
-THROW_HURTS, THROW_ENDS = 1.94, 6.1
-_WALK, _STRAFE, _TURN = 2.0, 1.3, 2.6
+STUNNED = "DamageParryEnemy1"
+STUN_SECONDS = 3.0
+THROW_HURTS = 1.94
+THROW_ENDS = 6.1
+_WALK = 2.0
+_STRAFE = 1.3
+_TURN = 2.6
 _TURNS = {(False, False): "TurnBattle_Right90", (False, True): "TurnBattle_Right180"} | {
     (True, False): "TurnBattle_Left90",
     (True, True): "TurnBattle_Left180",
 }
-_RIPOSTED_SECONDS, _CHANGE_SECONDS = 4.0, 4.0
+_RIPOSTED_SECONDS = 4.0
+_CHANGE_SECONDS = 4.0
 
 
 class Boss(Body):
@@ -37,13 +42,15 @@ class Boss(Body):
         self._begin_idling()
 
     def _begin_idling(self) -> None:
-        self._attack, self._landed = None, 0
+        self._attack = None
+        self._landed = 0
         self.play("IdleBattle")
         self._until = 0.15
 
     def rest(self) -> None:
         """Forget the fight: full health, first phase."""
-        self.hp, self.second_phase = float(MAX_HP), False
+        self.hp = float(MAX_HP)
+        self.second_phase = False
         self._begin_idling()
 
     def pass_time(self, dt: float, player: Body, *, may_attack: bool, may_move: bool) -> None:
@@ -76,7 +83,8 @@ class Boss(Body):
         self._begin_idling()
 
     def _begin(self, attack: Attack) -> None:
-        self._attack, self._landed = attack, 0
+        self._attack = attack
+        self._landed = 0
         self.play(attack.animation)
 
     def _roam(self, dt: float, player: Body, may_attack: bool, may_move: bool) -> None:
@@ -85,7 +93,8 @@ class Boss(Body):
             self.play(SECOND_PHASE)
             self._until = _CHANGE_SECONDS
             return
-        distance, bearing = self.distance(player), self.bearing(player)
+        distance = self.distance(player)
+        bearing = self.bearing(player)
         if may_attack and self._pause <= 0:
             attack = self._choose(distance, abs(bearing))
             if attack is not None:
@@ -110,11 +119,14 @@ class Boss(Body):
     def _decide(self, distance: float, bearing: float, may_move: bool) -> None:
         """What to do until the next attack."""
         if not may_move:
-            animation, seconds = "IdleBattle", 0.5
+            animation = "IdleBattle"
+            seconds = 0.5
         elif abs(bearing) > 1.2:
-            animation, seconds = _TURNS[bearing > 0, abs(bearing) > 2.2], 0.8
+            animation = _TURNS[bearing > 0, abs(bearing) > 2.2]
+            seconds = 0.8
         elif distance > 4.5:
-            animation, seconds = "WalkFrontBattle", 0.4
+            animation = "WalkFrontBattle"
+            seconds = 0.4
         else:
             animation = self._rng.choice(("WalkLeftBattle", "WalkRightBattle", "IdleBattle"))
             seconds = self._rng.uniform(0.4, 0.9)

@@ -9,7 +9,9 @@ import numpy as np
 
 from soulsai_souls_env.simulated_game.body import Body, wrap
 
-_FOLLOWS, _TURNS, _TILTS = 5.0, 3.0, 1.5
+_FOLLOWS = 5.0
+_TURNS = 3.0
+_TILTS = 1.5
 _RANGE = 15.0
 
 
@@ -51,10 +53,12 @@ class Camera:
     def pose(self, player: Body) -> np.ndarray:
         """float64 (6,): position, and the normal of the picture plane."""
         level = (1 - self.tilt**2) ** 0.5
-        x, y = sin(self.angle) * level, cos(self.angle) * level
+        x = sin(self.angle) * level
+        y = cos(self.angle) * level
         return np.array([player.x - 4 * x, player.y - 4 * y, player.z + 1.4, x, y, self.tilt])
 
     def look(self, normal: Iterable[float]) -> None:
         """Turn to a normal at once."""
         x, y, z = (float(value) for value in normal)
-        self.angle, self.tilt = atan2(x, y), z / hypot(x, y, z)
+        self.angle = atan2(x, y)
+        self.tilt = z / hypot(x, y, z)

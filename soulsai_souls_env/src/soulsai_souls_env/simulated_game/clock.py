@@ -50,7 +50,8 @@ class VirtualClock:
 
     def _keep_pace(self, pace: float) -> None:
         """Time lost elsewhere, such as in choosing an action while the game was paused, is not caught up with."""
-        due, now = self._started + self._wall / pace, self._now()
+        due = self._started + self._wall / pace
+        now = self._now()
         if due > now:
             self._sleep(due - now)
         elif due < now - 0.05:

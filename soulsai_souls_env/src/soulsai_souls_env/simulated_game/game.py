@@ -31,7 +31,8 @@ class SimulatedGame:
 
     game_id = "DarkSoulsIII"
     iudex_max_hp = MAX_HP
-    player_max_hp, player_max_sp = player_module.MAX_HP, player_module.MAX_SP
+    player_max_hp = player_module.MAX_HP
+    player_max_sp = player_module.MAX_SP
 
     def __init__(self, rng: random.Random, clock: VirtualClock, faults: Faults) -> None:
         self.data = StaticGameData(self.game_id)
@@ -118,7 +119,8 @@ class SimulatedGame:
     def get_state(self, boss_id: str, use_cache: bool = False) -> GameState:
         """A snapshot; soulsgym measures the animations' durations itself."""
         self._check()
-        player, boss = self.arena.player, self.arena.boss
+        player = self.arena.player
+        boss = self.arena.boss
         return GameState(
             player_hp=int(player.hp),
             player_max_hp=self.player_max_hp,

@@ -9,19 +9,23 @@ import numpy as np
 from soulsai_souls_env.simulated_game.body import Body, wrap
 from soulsai_souls_env.simulated_game.camera import Camera
 
-HEIGHT, WIDTH = 90, 160
+HEIGHT = 90
+WIDTH = 160
 _HORIZON = 34
 _VIEW = 1.2
 """Radians from the middle of the picture to its sides, twice."""
-_SKY, _GROUND = (96, 104, 120), (88, 84, 76)
+_SKY = (96, 104, 120)
+_GROUND = (88, 84, 76)
 
 
 def draw(player: Body, boss: Body, camera: Camera) -> np.ndarray:
     """uint8 (90, 160, 3): the boss grows as it comes nearer, turns red before it hits, and both show their health."""
     picture = np.empty((HEIGHT, WIDTH, 3), np.uint8)
-    picture[:_HORIZON], picture[_HORIZON:] = _SKY, _GROUND
+    picture[:_HORIZON] = _SKY
+    picture[_HORIZON:] = _GROUND
     pose = camera.pose(player)
-    dx, dy = boss.x - pose[0], boss.y - pose[1]
+    dx = boss.x - pose[0]
+    dy = boss.y - pose[1]
     distance = max(float(np.hypot(dx, dy)), 1.0)
     middle = WIDTH / 2 + wrap(atan2(dx, dy) - camera.angle) / _VIEW * WIDTH
     height = 160 / distance
@@ -39,5 +43,6 @@ def _colour(body: Body, attacking: bool) -> tuple[int, int, int]:
 
 
 def _block(picture: np.ndarray, bottom: float, middle: float, height: float, width: float, colour: object) -> None:
-    top, left = max(int(bottom - height), 0), max(int(middle - width / 2), 0)
+    top = max(int(bottom - height), 0)
+    left = max(int(middle - width / 2), 0)
     picture[top : max(int(bottom), 0), left : max(int(middle + width / 2), 0)] = colour

@@ -9,13 +9,17 @@ from typing import Any
 from soulsai_souls_env.simulated_game.attacks import Hit
 from soulsai_souls_env.simulated_game.body import Body, wrap
 
-MAX_HP, MAX_SP = 454, 95
-LIGHT, HEAVY, RIPOSTE = 92, 140, 220
+MAX_HP = 454
+MAX_SP = 95
+LIGHT = 92
+HEAVY = 140
+RIPOSTE = 220
 """Damage to the boss."""
 
 _ATTACK, _ROLL, _MOVE = range(3)
 _SP_PER_SECOND = 45.0
-_RUN, _TURN = 4.0, 9.0
+_RUN = 4.0
+_TURN = 9.0
 _DIRECTIONS = {"forward": (0, 1), "backward": (0, -1), "left": (-1, 0), "right": (1, 0)}
 _STOPS = {(0, 1): "RunStopFront", (0, -1): "RunStopBack", (-1, 0): "RunStopLeft", (1, 0): "RunStopRight"}
 _COMBO = {"AttackRightLight1": "AttackRightLight2", "AttackRightLight2": "AttackRightLight3"}
@@ -44,7 +48,8 @@ class Player(Body):
         self._timings = {name: tuple(entry["timings"]) for name, entry in timings.items()}
         self._length = {name: max(timing) + 0.25 for name, timing in self._timings.items()} | _LENGTH
         self._length |= dict.fromkeys(_STOPS.values(), 0.3)
-        self.hp, self.sp = float(MAX_HP), float(MAX_SP)
+        self.hp = float(MAX_HP)
+        self.sp = float(MAX_SP)
         self._way = (0, 0)
         self._roll_heading = 0.0
         self._struck = False
@@ -78,7 +83,8 @@ class Player(Body):
             self.heading = self._roll_heading
 
     def _start_attack(self, key: str, near_stunned_boss: bool) -> None:
-        before, self._struck = self.animation, False
+        before = self.animation
+        self._struck = False
         if near_stunned_boss:
             self.play("ThrowAtk")
         elif key == "heavyattack":
@@ -92,7 +98,8 @@ class Player(Body):
     def pass_time(self, dt: float, held: Set[str], ahead: float, may_move: bool) -> None:
         """Animations go on, stamina comes back, and the player moves."""
         self.since += dt
-        animation, since = self.animation, self.since
+        animation = self.animation
+        since = self.since
         if animation in _ROLLS or animation == "BackStepNomal":
             if may_move and since < 0.75:
                 self.go(self._roll_heading, (6.0 if since < 0.45 else 2.6) * dt)
@@ -176,5 +183,6 @@ def _way(held: Set[str]) -> tuple[int, int]:
     x = y = 0
     for key, (right, forward) in _DIRECTIONS.items():
         if key in held:
-            x, y = x + right, y + forward
+            x = x + right
+            y = y + forward
     return x, y

@@ -80,14 +80,16 @@ class Run:
     @cached_property
     def points(self) -> list[Point]:
         """The episodes, as the training node wrote them, or the telemetry node if that was elsewhere."""
-        own, ours = self.folder / "episodes.jsonl", self.folder / "telemetry" / "episodes.jsonl"
+        own = self.folder / "episodes.jsonl"
+        ours = self.folder / "telemetry" / "episodes.jsonl"
         return list(_read_node(own) if own.exists() else _read_telemetry(ours))
 
     def values(self, metric: str, axis: RunAxis) -> tuple[np.ndarray, np.ndarray]:
         """Positions and raw values of a metric; empty where no episode has it."""
         configured = self.config.get("telemetry", {}).get("config", {}).get("metrics", {})
         metrics = MetricSet({n: MetricSettings(**settings) for n, settings in configured.items()}, discover=True)
-        x, y = [], []
+        x = []
+        y = []
         for number, point in enumerate(self.points, start=1):
             value = metrics.measure(point.episode, 0.0).get(metric) if point.episode.complete else None
             if value is not None:

@@ -22,7 +22,8 @@ def rows(runs: Sequence[Run], window: int) -> list[dict[str, Any]]:
 
 
 def _row(run: Run, window: int) -> dict[str, Any]:
-    points, score = run.points, run.score(window)
+    points = run.points
+    score = run.score(window)
     started = points[0].time if points and points[0].time else run.folder.stat().st_mtime
     return {
         "run": run.name,

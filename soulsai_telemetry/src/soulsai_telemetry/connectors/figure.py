@@ -71,7 +71,8 @@ class FigureFile:
         if self._figure is None or self._figure.names != names:
             self._figure = RunFigure(names, self._title, self._config.axis)
         self._figure.show(update.history)
-        self._drawn, self._undrawn = time.monotonic(), None
+        self._drawn = time.monotonic()
+        self._undrawn = None
         save(self._figure.figure, self._path)
 
 

@@ -130,7 +130,8 @@ class Grafana:
         if axis not in AXES:
             raise BadRequest(f"axis must be one of {', '.join(AXES)}.")
         if axis != "time":
-            start, end = _limit(payload, "from", -math.inf), _limit(payload, "to", math.inf)
+            start = _limit(payload, "from", -math.inf)
+            end = _limit(payload, "to", math.inf)
         x, y = self._curve(target, axis, start, end, points)
         reference = {} if ref is None else {"refId": ref}
         if axis == "time":
@@ -142,7 +143,8 @@ class Grafana:
         return {"type": "table", "columns": columns, "rows": [list(row) for row in zip(x, y, strict=True)]} | reference
 
     def _curve(self, target: str, axis: Any, start: float, end: float, points: int) -> tuple[list[float], list[float]]:
-        name, kind = target, "average"
+        name = target
+        kind = "average"
         if target not in self._history.names:
             name, _, kind = target.rpartition(" ")
         if name not in self._history.names or kind not in _KINDS:
@@ -153,11 +155,13 @@ class Grafana:
 
     def _series(self, request: Request) -> Response:
         """For Infinity: /series?metric=return&axis=step&from=0&to=1e6&points=500 as a list of rows."""
-        query, axis = dict(request.query), request.query.get("axis", "time")
+        query = dict(request.query)
+        axis = request.query.get("axis", "time")
         if axis not in AXES:
             raise BadRequest(f"axis must be one of {', '.join(AXES)}.")
         scale = 1000 if axis == "time" else 1
-        start, end = _limit(query, "from", -math.inf) / scale, _limit(query, "to", math.inf) / scale
+        start = _limit(query, "from", -math.inf) / scale
+        end = _limit(query, "to", math.inf) / scale
         curve = self._history.curve(
             query.get("metric", ""), axis, start=start, end=end, points=_points(query.get("points"))
         )

@@ -41,7 +41,8 @@ class Mlflow:
         self._connect = mlflow.MlflowClient
         self._client: Any = None
         self._run = ""
-        self._experiment, self._name = config.experiment, context.run
+        self._experiment = config.experiment
+        self._name = context.run
         self._bookmark = Bookmark(context.folder / "telemetry" / "mlflow_last_episode")
 
     @hookimpl
@@ -63,7 +64,8 @@ class Mlflow:
         self._bookmark.move(records)
 
     def close(self) -> None:
-        client, self._client = self._client, None
+        client = self._client
+        self._client = None
         if client is not None:
             client.set_terminated(self._run)
 

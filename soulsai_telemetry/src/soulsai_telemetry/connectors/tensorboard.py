@@ -30,7 +30,8 @@ class TensorBoard:
             raise PluginError(
                 f"The connector tensorboard needs more ({error}). Try: pip install soulsai-telemetry[tensorboard]"
             ) from error
-        self._event, self._summary = Event, Summary
+        self._event = Event
+        self._summary = Summary
         folder = context.folder / config.folder
         self._writer = EventFileWriter(str(folder))
         self._bookmark = Bookmark(folder / "last_episode")

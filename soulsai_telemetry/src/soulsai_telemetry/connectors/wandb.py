@@ -58,7 +58,8 @@ class Wandb:
             self._run = None
 
     def _begin(self) -> Any:
-        config, context = self._config, self._context
+        config = self._config
+        context = self._context
         if config.api_key is not None:
             self._wandb.login(key=config.api_key.get_secret_value(), verify=False)
         return self._wandb.init(

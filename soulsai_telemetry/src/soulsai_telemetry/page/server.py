@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FIRST_PORT, LAST_PORT = 8081, 8099
+FIRST_PORT = 8081
+LAST_PORT = 8099
 
 _PAUSE = 0.5
 _MOST_RECORDS = 500
@@ -103,7 +104,9 @@ class Page:
         now = time.monotonic()
         if not self._pending or now - self._told < _PAUSE:
             return
-        records, self._pending, self._told = self._pending, [], now
+        records = self._pending
+        self._pending = []
+        self._told = now
         if len(records) > _MOST_RECORDS:
             self._events.send("reload", {})
         else:
@@ -136,7 +139,8 @@ class Page:
         if axis not in views.AXES:
             raise BadRequest(f"axis is one of {', '.join(views.AXES)}.")
         points = int(min(max(_number(request, "points", 800), 2), 5000))
-        start, end = _number(request, "start", -math.inf), _number(request, "end", math.inf)
+        start = _number(request, "start", -math.inf)
+        end = _number(request, "end", math.inf)
         return Response.json(views.curves(history, axis, start, end, points))
 
     def _log(self, request: Request) -> Response:

@@ -60,7 +60,9 @@ def _discrete(space: spaces.Discrete) -> ActionCodec:
 
 
 def _multi_discrete(space: spaces.MultiDiscrete) -> ActionCodec:
-    shape, start, dtype = space.nvec.shape, space.start, space.dtype
+    shape = space.nvec.shape
+    start = space.start
+    dtype = space.dtype
 
     def many(actions: np.ndarray) -> np.ndarray:
         return (actions.reshape(-1, *shape) + start).astype(dtype, copy=False)
@@ -71,8 +73,10 @@ def _multi_discrete(space: spaces.MultiDiscrete) -> ActionCodec:
 
 def _continuous(space: spaces.Box) -> ActionCodec:
     """What passes a bound by rounding is put onto it; what passes it further is the environment's to judge."""
-    low, high = space.low.astype(space.dtype), space.high.astype(space.dtype)
-    lowest, highest = low - _slack(low), high + _slack(high)
+    low = space.low.astype(space.dtype)
+    high = space.high.astype(space.dtype)
+    lowest = low - _slack(low)
+    highest = high + _slack(high)
 
     def many(actions: np.ndarray) -> np.ndarray:
         wanted = actions.reshape(-1, *space.shape).astype(space.dtype, copy=False)

@@ -47,7 +47,8 @@ def build(config: Config, seed: int | None) -> Environment:
 
 def _spec_of(config: Config, env: Any, observation_space: Any, action_space: Any) -> EnvSpec:
     try:
-        codec, layout = action_codec(action_space), ObservationLayout(observation_space)
+        codec = action_codec(action_space)
+        layout = ObservationLayout(observation_space)
         masked = codec.maskable > 0 and has_mask(env.reset(seed=0)[1])
         return EnvSpec(config.id, layout.specs, codec.spec, masked)
     finally:

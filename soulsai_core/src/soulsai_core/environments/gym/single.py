@@ -24,7 +24,8 @@ def _constant(value: bool) -> np.ndarray:
     return array
 
 
-FALSE, TRUE = _constant(False), _constant(True)
+FALSE = _constant(False)
+TRUE = _constant(True)
 
 
 class SingleEnvironment(Environment):
@@ -38,7 +39,9 @@ class SingleEnvironment(Environment):
     num_envs = 1
 
     def __init__(self, env: gymnasium.Env, name: str, seed: int | None, *, reset_at_once: bool = True) -> None:
-        self._env, self._name, self._seed = env, name, seed
+        self._env = env
+        self._name = name
+        self._seed = seed
         self._reset_at_once = reset_at_once
         self._ended = False
         self._codec = action_codec(env.action_space)
@@ -105,7 +108,8 @@ class SingleEnvironment(Environment):
 
     def _begin(self) -> tuple[Arrays, np.ndarray | None]:
         try:
-            seed, self._seed = self._seed, None
+            seed = self._seed
+            self._seed = None
             observation, info = self._env.reset(seed=seed)
             if self._masked is None:
                 self._masked = self._codec.maskable > 0 and has_mask(info)

@@ -44,7 +44,8 @@ class ObservationLayout:
             return lambda observation: {
                 leaf.name: leaf.convert(_follow(observation, leaf.path), rows) for leaf in self.leaves
             }
-        name, convert = self.leaves[0].name, self.leaves[0].convert
+        name = self.leaves[0].name
+        convert = self.leaves[0].convert
         return lambda observation: {name: convert(observation, rows)}
 
 
@@ -93,7 +94,9 @@ def _enclosing(bounds: np.ndarray, outermost: Callable[[np.ndarray], Any]) -> fl
 
 
 def _box_converter(space: spaces.Box) -> Callable[[Any, int], np.ndarray]:
-    dtype, shape, dimensions = _box_dtype(space), space.shape, len(space.shape) + 1
+    dtype = _box_dtype(space)
+    shape = space.shape
+    dimensions = len(space.shape) + 1
 
     def convert(value: Any, rows: int) -> np.ndarray:
         array = np.array(value, dtype, ndmin=dimensions)

@@ -42,23 +42,29 @@ class VectorEnvironment(Environment):
 
     def __init__(self, env: VectorEnv, name: str, seed: int | None, mode: AutoresetMode) -> None:
         self.num_envs = env.num_envs
-        self._env, self._name, self._seed, self._mode = env, name, seed, mode
+        self._env = env
+        self._name = name
+        self._seed = seed
+        self._mode = mode
         self._codec = action_codec(env.single_action_space)
         layout = ObservationLayout(env.single_observation_space)
-        self._read, self._read_one = layout.reader(self.num_envs), layout.reader(1)
+        self._read = layout.reader(self.num_envs)
+        self._read_one = layout.reader(1)
         self._masked: bool | None = None
         self._ended = np.zeros(self.num_envs, np.bool_)
         self._failed = self._closed = False
 
     def reset(self) -> Step:
         """Start all episodes; the first ones are seeded with seed, seed + 1 ..."""
-        seed, self._seed = self._seed, None
+        seed = self._seed
+        self._seed = None
         self._ended = np.zeros(self.num_envs, np.bool_)
         try:
             observations, infos = self._reset(seed=seed)
             if self._masked is None:
                 self._masked = self._codec.maskable > 0 and has_mask(infos)
-            rewards, flags = np.zeros(self.num_envs, np.float32), np.zeros(self.num_envs, np.bool_)
+            rewards = np.zeros(self.num_envs, np.float32)
+            flags = np.zeros(self.num_envs, np.bool_)
             return Step(observations, rewards, flags, flags.copy(), masks=self._masks(infos))
         except Exception as error:
             self._failed = True
@@ -100,7 +106,8 @@ class VectorEnvironment(Environment):
         valid = ~self._ended
         observations, rewards, terminated, truncated = answer[:4]
         rewards[self._ended] = 0.0
-        terminated, truncated = terminated & valid, truncated & valid
+        terminated = terminated & valid
+        truncated = truncated & valid
         self._ended = terminated | truncated
         metrics = self._metrics(answer.infos, np.flatnonzero(valid))
         masks = self._masks(answer.infos)
@@ -116,10 +123,12 @@ class VectorEnvironment(Environment):
         return Step(*answer[:4], final, None, masks, _rows_of(last, ends), metrics)
 
     def _after_disabled(self, answer: _Answer) -> Step:
-        ended, ends = answer.ended, np.flatnonzero(answer.ended)
+        ended = answer.ended
+        ends = np.flatnonzero(answer.ended)
         observations, infos = self._reset(options={"reset_mask": ended.copy()})
         final = {int(row): {name: rows[row] for name, rows in answer.observations.items()} for row in ends}
-        masks, last = self._masks(infos), self._masks(answer.infos)
+        masks = self._masks(infos)
+        last = self._masks(answer.infos)
         if masks is not None and last is not None:
             masks[~ended] = last[~ended]
         metrics = self._metrics(answer.infos, range(self.num_envs))

@@ -45,7 +45,8 @@ def serve(connection: Connection, make: Callable[[], Environment]) -> None:
 
 
 def _answer(environment: Environment, order: bytes) -> bytes:
-    kind, body = order[:1], memoryview(order)[1:]
+    kind = order[:1]
+    body = memoryview(order)[1:]
     try:
         if kind == RESET:
             return STEP + encode(environment.reset())

@@ -9,8 +9,14 @@ import numpy as np
 
 from soulsai_core.messages import Step
 
-RESET, ACT, CLOSE = b"r", b"a", b"c"
-READY, STEP, FAILURE, NOT_READY, MISTAKE = b"n", b"s", b"f", b"w", b"m"
+RESET = b"r"
+ACT = b"a"
+CLOSE = b"c"
+READY = b"n"
+STEP = b"s"
+FAILURE = b"f"
+NOT_READY = b"w"
+MISTAKE = b"m"
 
 
 def _plain(array: np.ndarray) -> tuple[str, tuple[int, ...], bytes]:

@@ -23,10 +23,12 @@ class WalledActor(Actor):
     """
 
     def __init__(self, actor: Actor, wall: Wall, spec: EnvSpec, own: Mapping[str, ArraySpec]) -> None:
-        self._actor, self._wall = actor, wall
+        self._actor = actor
+        self._wall = wall
         self._act = actor.act
         self.running = wall.running
-        self._space, self._own = spec.action, own
+        self._space = spec.action
+        self._own = own
         self._row, self._dtype = _action_form(self._space)
         self._rows = -1  # of the last answer that was looked at in full
         self._shape: tuple[int, ...] = ()
@@ -72,7 +74,8 @@ class WalledActor(Actor):
         flaw = self._flaw(answer, rows)
         if flaw is not None:
             raise self._wall.broken(_ACT, *flaw)
-        self._rows, self._shape = rows, (rows, *self._row)
+        self._rows = rows
+        self._shape = (rows, *self._row)
         dense = {name: part for name, part in self._own.items() if not part.sparse}
         self._forms = {name: (np.dtype(part.dtype), (rows, *part.shape)) for name, part in dense.items()}
 

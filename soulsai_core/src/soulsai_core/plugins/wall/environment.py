@@ -11,7 +11,8 @@ from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import Discrete, EnvSpec, Step
 from soulsai_core.plugins.wall.sentences import Flaw, Wall, array_flaw, described, rows_flaw
 
-_BOOL, _FLOAT32 = np.dtype(np.bool_), np.dtype(np.float32)
+_BOOL = np.dtype(np.bool_)
+_FLOAT32 = np.dtype(np.float32)
 
 
 class WalledEnvironment(Environment):
@@ -19,13 +20,18 @@ class WalledEnvironment(Environment):
     call."""
 
     def __init__(self, environment: Environment, wall: Wall, spec: EnvSpec) -> None:
-        self._environment, self._wall = environment, wall
+        self._environment = environment
+        self._wall = wall
         self.running = wall.running
-        self._step, self._step_wait = environment.step, environment.step_wait
+        self._step = environment.step
+        self._step_wait = environment.step_wait
         n = environment.num_envs
         wall.expect("make", n, type(n) is int and n > 0, "an Environment whose num_envs is a whole number above 0")
-        self.num_envs, self.overlapping = n, environment.overlapping
-        self._spec, self._row, self._knows_metrics = spec, (n,), False
+        self.num_envs = n
+        self.overlapping = environment.overlapping
+        self._spec = spec
+        self._row = (n,)
+        self._knows_metrics = False
         self._forms = {name: (np.dtype(p.dtype), (n, *p.shape)) for name, p in spec.observations.items()}
         action = spec.action
         self._mask_row = (action.n,) if spec.masked and isinstance(action, Discrete) else ()
@@ -73,13 +79,17 @@ class WalledEnvironment(Environment):
         try:
             if step.final or step.final_masks or (step.metrics and not self._knows_metrics):
                 return False
-            observations, row = step.observations, self._row
+            observations = step.observations
+            row = self._row
             for name, (dtype, shape) in self._forms.items():
                 part = observations[name]
                 if part.dtype is not dtype or part.shape != shape:
                     return False
-            rewards, terminated, truncated = step.rewards, step.terminated, step.truncated
-            masks, wanted = step.masks, self._mask_shape
+            rewards = step.rewards
+            terminated = step.terminated
+            truncated = step.truncated
+            masks = step.masks
+            wanted = self._mask_shape
             return (
                 len(observations) == len(self._forms)
                 and rewards.dtype is _FLOAT32

@@ -18,7 +18,8 @@ class WalledLearner(Learner):
     """A learner all of whose answers are looked at: they are rare."""
 
     def __init__(self, learner: Learner, wall: Wall) -> None:
-        self._learner, self._wall = learner, wall
+        self._learner = learner
+        self._wall = wall
         self.running = wall.running
         self._forms: dict[str, tuple[str, tuple[int, ...]]] | None = None
 
