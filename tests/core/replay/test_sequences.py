@@ -26,7 +26,7 @@ def assert_sequences(both, shape, n, gamma, stack=None):
 
     def wanted(row):
         there = stack is None or oracle.stack(row, stack, "image") is not None
-        return there and oracle.can_be_drawn(row, whole, shape[2], "state")
+        return there and oracle.can_be_drawn(row, whole, shape[2], "state", stack or 1)
 
     expected = both.assert_drawable(wanted)
     if not expected:
@@ -138,26 +138,70 @@ def test_sequence_is_drawn_once_all_its_steps_are_there(rows, drawn):
     assert len(both.replay) == drawn  # they begin with the first row and with the third
 
 
-def test_end_of_an_episode_closes_all_its_sequences():
+@pytest.mark.parametrize(
+    ("rows", "drawn"),
+    [(1, [0]), (3, [0]), (6, [0]), (7, [0, 2]), (8, [0, 2]), (9, [0, 2, 5]), (11, [0, 2, 5]), (12, [0, 2, 5, 8])],
+)
+def test_of_the_sequences_that_reach_the_end_of_an_episode_only_the_first_is_drawn(rows, drawn):
     both = Both(KIND, 20, reading=sequences((1, 3, 2)))
-    both.hear(steps(4, end=TERMINATED))
-    assert len(both.replay) == 2
+    both.hear(steps(rows, end=TERMINATED))  # states are stored with the rows 2, 5 and 8
+    assert both.replay.drawable().tolist() == drawn
+    assert_sequences(both, (1, 3, 2), 2, 0.5)
+
+
+@pytest.mark.parametrize(("rows", "drawn"), [(4, [0]), (6, [0, 2]), (8, [0, 2, 5])])
+def test_sequence_is_drawn_behind_a_whole_one_that_reaches_a_break(rows, drawn):
+    """The whole one learns nothing of its last rows, since their returns need what follows."""
+    both = Both(KIND, 20, reading=sequences((1, 3, 2)))
+    both.hear(steps(rows))
+    both.hear(steps(1, first=rows + 3))
+    assert both.replay.drawable().tolist() == drawn
+    assert_sequences(both, (1, 3, 2), 2, 0.5)
+
+
+@pytest.mark.parametrize("rows", range(1, 40))
+def test_rows_of_an_episode_are_learned_from_about_equally_often(rows):
+    """Sequences that learn from 6 rows each begin 3 rows apart, and learn from 2 more where their last returns end with
+    the episode: most rows are in two, none in more than three, and the last one in no more than others."""
+    both = Both(KIND, 50, reading=sequences((3, 6, 2)))
+    both.hear(steps(rows, end=TERMINATED))
+    slots = both.replay.drawable()
+    learned = both.replay.read(slots, n_step=2, gamma=0.5)["learned"]
+    times = np.zeros(100)
+    for slot, of_sequence in zip(slots, learned, strict=True):
+        times[slot : slot + len(of_sequence)] += of_sequence
+    assert times[:rows].min() >= 1 and times[:rows].max() <= 3 and times[rows - 1] <= 2
+    assert not times[rows:].any()
+
+
+def test_rows_before_a_whole_stack_do_not_stand_for_the_sequence_behind_them():
+    """A row behind a break has a state, and a stack that is not whole: the next sequence has the rows up to the end."""
+    both = Both(IMAGE, 20, reading=sequences((0, 3, 1), 2))
+    rows = [Made(0, i, i + 1, i + 2, end=TERMINATED if i == 4 else 0) for i in range(1, 5)]
+    both.hear(Message("client", rows, build(rows, IMAGE)))
+    assert both.replay.drawable().tolist() == [2]  # the rows observe 2, 3, 4, 5: states are stored with 2 and 4
+    assert_sequences(both, (0, 3, 1), 1, 0.5, 2)
 
 
 def test_loss_of_the_client_closes_its_sequences():
     both = Both(KIND, 20, reading=sequences((1, 3, 2)))
-    both.hear(steps(4))
+    both.hear(steps(7))
     both.replay.forget(frozenset({"client"}))
-    assert len(both.replay) == 0
+    assert both.replay.drawable().tolist() == [0]
     both.replay.forget(frozenset({"other"}))
-    assert len(both.replay) == 2
+    assert both.replay.drawable().tolist() == [0, 2]
 
 
-def test_lost_rows_close_the_sequences_before_them():
-    both = Both(KIND, 20, reading=sequences((1, 3, 2)))
+def test_row_that_comes_when_the_one_before_is_overwritten_still_belongs_to_its_episode():
+    """What is drawn of an episode does not depend on how much comes from others meanwhile."""
+    shape = (1, 3, 2)
+    both = Both(KIND, 7, reading=sequences(shape))
     both.hear(steps(4))
-    both.hear(steps(1, first=7))
-    assert len(both.replay) == 2
+    others = [Made(1, i, 100 + i, 101 + i, start=i == 0) for i in range(6)]
+    both.hear(Message("client", others, build(others, KIND)))
+    both.hear(steps(2, first=4, end=TERMINATED))  # a state is stored with row 5, and the first sequence had them all
+    assert_sequences(both, shape, 2, 0.5)
+    assert both.oracle.rows[-1].values.keys() >= {"state"} and not both.replay._reader.usable[11 % 7]
 
 
 def test_sequence_is_not_drawn_when_only_its_end_could_be_learned_from_and_more_follows():

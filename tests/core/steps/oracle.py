@@ -184,12 +184,22 @@ class Oracle:
         assert before is not None
         return [*before, following(row)[name]]
 
-    def can_be_drawn(self, row: Row, whole: int, n: int, state: str) -> bool:
-        """Whether a sequence of `whole` steps, or one that is shorter since nothing follows, begins with a row, and
-        has something to learn from."""
+    def can_be_drawn(self, row: Row, whole: int, n: int, state: str, frames: int = 1) -> bool:
+        """Whether a sequence of `whole` steps, or one that is shorter since nothing follows, begins with a row, has
+        something to learn from, and is not a part of the sequence that begins before it.
+
+        Args:
+            frames: stacked in an observation.
+        """
+        if not _begins(row, state, frames):
+            return False
         rows = _run(row, whole)
         complete = len(rows) == whole or rows[-1].left
-        return complete and (row.start or state in row.values) and any(self._known(rows, whole, n, 1.0))
+        earlier = row.back
+        while earlier is not None and not _begins(earlier, state, frames):
+            earlier = earlier.back
+        covered = earlier is not None and _reaches_the_end(earlier, whole)
+        return complete and not covered and any(self._known(rows, whole, n, 1.0))
 
     def sequence(self, row: Row, whole: int, burn_in: int, n: int, gamma: float) -> Sequence:
         """The sequence of at most `whole` steps that begins with a row."""
@@ -215,6 +225,29 @@ def _run(row: Row, most: int) -> list[Row]:
     while len(rows) < most and rows[-1].ahead is not None:
         rows.append(rows[-1].ahead)
     return rows
+
+
+def _begins(row: Row, state: str, frames: int) -> bool:
+    """Whether a sequence may begin with a row: the state before it and the frames of its stack were there. Whether the
+    frames are still remembered is another question."""
+    if row.start:
+        return True
+    if state not in row.values:
+        return False
+    for _ in range(frames - 1):
+        if row.back is None:
+            return False
+        row = row.back
+        if row.start:
+            break
+    return True
+
+
+def _reaches_the_end(row: Row, whole: int) -> bool:
+    """Whether the sequence that begins with a row has all rows up to an end or a break, and learns from the last ones.
+    A whole one that reaches a break does not: their returns need what followed it."""
+    rows = _run(row, whole)
+    return rows[-1].left and (len(rows) < whole or rows[-1].over)
 
 
 def following(row: Row) -> dict[str, Any]:

@@ -18,7 +18,6 @@ class Both:
     def __init__(self, kind: Kind, capacity: int, append_gamma: float = 1.0, **options: Any) -> None:
         self.kind, self.options, self._gamma = kind, options, append_gamma
         self.oracle = Oracle(capacity)
-        self._skipped = 0
         self.replay = self._make(capacity)
 
     def _make(self, capacity: int) -> Replay:
@@ -30,9 +29,9 @@ class Both:
             self.oracle.forget(event.clients)
             self.replay.forget(event.clients)
         else:
-            self.oracle.take(event.steps, event.client)
+            rows = len(event.steps)  # of more than the capacity the first are never written, nor numbered
+            self.oracle.take(event.steps.part(rows - self.replay.capacity, rows), event.client)
             self.replay.append(event.steps, event.client, self._gamma)
-            self._skipped += max(len(event.steps) - self.replay.capacity, 0)  # they were never written, nor numbered
 
     def move(self, capacity: int) -> None:
         """Save the replay, and go on with another one of this capacity."""
@@ -45,7 +44,7 @@ class Both:
     def by_slot(self) -> dict[int, Row]:
         """Slot -> row, of all that are remembered: a row's number modulo the capacity."""
         rows, oldest, capacity = self.oracle.rows, self.oracle.oldest, self.replay.capacity
-        return {(number - self._skipped) % capacity: rows[number] for number in range(oldest, len(rows))}
+        return {number % capacity: rows[number] for number in range(oldest, len(rows))}
 
     def assert_drawable(self, wanted: Callable[[Row], bool]) -> dict[int, Row]:
         """Exactly the rows that are wanted can be drawn. Returns them by their slots."""

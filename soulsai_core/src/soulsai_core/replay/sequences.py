@@ -14,7 +14,7 @@ from soulsai_core.replay.reading import Reader, Reading
 from soulsai_core.replay.stacks import FrameStacks, Stacks
 from soulsai_core.replay.store import START_FLAG, StepStore, replace_rows
 from soulsai_core.replay.transitions import row_bytes, step_discounts
-from soulsai_core.steps import END, MASK, REWARD, ROWS, START, STREAM, End, StepBatch
+from soulsai_core.steps import END, MASK, POSITION, REWARD, ROWS, START, STREAM, End, StepBatch
 
 STATE = "state"
 _ENDED = (End.TERMINATED, End.TRUNCATED)
@@ -48,22 +48,43 @@ class _Fold(NamedTuple):
 
 @dataclass(slots=True)
 class _Chain:
-    """Rows of a stream that follow each other, and the sequences that began in them: (number, index in the chain)."""
+    """Rows of a stream that follow each other, whether or not the first ones are still there.
 
+    Attributes:
+        following: position of the row that would go on with it.
+        unstacked: rows at its front whose stacks reach over a break.
+        rows: in it so far.
+        begun: (number, index in the chain) of the beginnings of sequences of which it is open how they end.
+    """
+
+    following: int
+    unstacked: int
     rows: int = 0
     begun: deque[tuple[int, int]] = field(default_factory=deque)
 
     def take(self, length: int) -> list[int]:
-        """Remove the beginnings that have so many rows, and return their numbers; all of them for 0."""
+        """Remove the beginnings of sequences that have so many rows, and return their numbers."""
         taken = []
         while self.begun and self.rows - self.begun[0][1] >= length:
             taken.append(self.begun.popleft()[0])
         return taken
 
+    def close(self) -> list[int]:
+        """Nothing follows: the number of the first beginning that is left, as the others' rows are in its sequence."""
+        return [self.begun[0][0]] if self.begun else []
+
 
 class SequenceReader(Reader):
     """What is drawn is the beginning of a sequence: a row with a stored state, or the first one of an episode. It can
-    be drawn once its sequence is complete, or closed by an end, a break or the loss of its client."""
+    be drawn once its sequence is complete, or closed by an end, a break or the loss of its client.
+
+    The sequence that reaches the end of an episode is its last one, shorter than the others where it must be; those
+    that begin later are never drawn. They would only repeat its rows: ends of episodes would be trained on more often
+    than the rest, the last row most of all. The same holds at a break, but for a whole sequence that happens to reach
+    it: one more is drawn then, since the last returns of a whole one need rows behind it.
+
+    What is drawn of an episode depends on its rows alone, not on how much of the ring others overwrite meanwhile.
+    """
 
     def __init__(self, store: StepStore, how: Sequences) -> None:
         super().__init__(store)
@@ -103,18 +124,24 @@ class SequenceReader(Reader):
         key = client, segment[STREAM]
         chain = self._chains.get(key)
         done: list[int] = []
-        if chain is None or not self.store.back[slot]:
-            done = chain.take(0) if chain is not None else done
-            chain = self._chains[key] = _Chain()
+        if chain is None or segment[START] or segment[POSITION] != chain.following:
+            done = chain.close() if chain is not None else done
+            unstacked = 0 if segment[START] or self._stacks is None else self._stacks.stack - 1
+            chain = self._chains[key] = _Chain(segment[POSITION], unstacked)
         stored = self.store.places[STATE][slot : slot + segment[ROWS]] >= 0
+        stored[: max(chain.unstacked - chain.rows, 0)] = False
         stored[0] |= bool(segment[START])
         chain.begun.extend((number + i, chain.rows + i) for i in np.flatnonzero(stored).tolist())
         chain.rows += segment[ROWS]
-        return done + chain.take(0 if segment[END] in _ENDED else self.time)
+        chain.following += segment[ROWS]
+        if segment[END] not in _ENDED:
+            return done + chain.take(self.time)
+        del self._chains[key]
+        return done + chain.take(self.time + 1) + chain.close()  # one of T rows is the last: no other is closed
 
     def forgotten(self, streams: list[tuple[str, int]]) -> np.ndarray:
         chains = [self._chains.pop(key) for key in streams if key in self._chains]
-        return self._drawable([number for chain in chains for number in chain.take(0)])
+        return self._drawable([number for chain in chains for number in chain.close()])
 
     def _drawable(self, numbers: list[int]) -> np.ndarray:
         """Slots of those of these beginnings that are still there and from which something can be learned."""
@@ -255,7 +282,10 @@ class SequenceReader(Reader):
     # -- keeping
 
     def save(self, slots: np.ndarray) -> Arrays:
-        chains = [(*key, chain.rows, list(chain.begun)) for key, chain in self._chains.items()]
+        chains = [
+            (*key, chain.following, chain.unstacked, chain.rows, list(chain.begun))
+            for key, chain in self._chains.items()
+        ]
         saved = {"chains": np.frombuffer(msgspec.json.encode(chains), np.uint8).copy()}
         return saved if self._stacks is None else {**saved, "depth": self._stacks.depth[slots]}
 
@@ -266,8 +296,8 @@ class SequenceReader(Reader):
         if self._stacks is not None:
             self._stacks.load(saved, slots, left_out)
         self._chains = {
-            (client, stream): _Chain(rows, deque((number, index) for number, index in begun))
-            for client, stream, rows, begun in msgspec.json.decode(saved["chains"].tobytes())
+            (client, stream): _Chain(following, unstacked, rows, deque((number, index) for number, index in begun))
+            for client, stream, following, unstacked, rows, begun in msgspec.json.decode(saved["chains"].tobytes())
         }
 
 
