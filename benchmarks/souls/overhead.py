@@ -24,8 +24,8 @@ import numpy as np
 
 from benchmarks.common import RUN, Row, columns_of, decoder_of, run_alone, say, server
 from soulsai_core import Catalog, Client, Environment, EnvSpec, Step, Weights
-from soulsai_core.assembly.nodes import connect_to
-from soulsai_core.cli.realtime import prefer_the_game
+from soulsai_core.assembly.connecting import connect_to
+from soulsai_core.cli.realtime import prepare_for_realtime
 from soulsai_core.config import Resolved, load_config, resolve
 from soulsai_core.contracts import Transport
 from soulsai_core.environments.isolation import IsolatedEnvironment
@@ -98,7 +98,7 @@ def _play(address: str, seconds: float, pause: float) -> list[tuple[float, ...]]
         settings=settings, clock=time.perf_counter, rng=random.Random(0),
     )  # fmt: skip
     threading.Timer(seconds, client.stop, ("measured",)).start()
-    prefer_the_game()
+    prepare_for_realtime()
     client.run()
     transport.close()
     assert "torch" not in sys.modules, "a gaming PC has none"

@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import RUN, Row, columns_of, decoder_of, read_status, run_alone, say, server, soulsai
-from benchmarks.souls.witness import Witness
-from soulsai_core import Catalog, Client, Environment, Transport
-from soulsai_core.assembly.nodes import connect_to, wait_for_announcement
+from benchmarks.souls.row_checker import RowChecker
+from soulsai_core import Catalog, Client, Environment
+from soulsai_core.app import Transport
+from soulsai_core.assembly.client import wait_for_announcement
+from soulsai_core.assembly.connecting import connect_to
 from soulsai_core.config import Resolved, load_config, resolve
 from soulsai_core.environments.isolation import IsolatedEnvironment, installed
 from soulsai_core.wire import StepDecoder
@@ -93,7 +95,7 @@ class _Player:
 
     def __init__(self, number: int, resolved: Resolved, run_id: str, address: str) -> None:
         settings, spec = resolved.config.client, resolved.environment.spec(resolved.environment_config)
-        self.witness, self.reasons = Witness(), Counter[str]()
+        self.witness, self.reasons = RowChecker(), Counter[str]()
         self._transport = connect_to(address, RUN, None)
         seeds = iter(range(number * 1000, 10**9))
 
@@ -103,7 +105,7 @@ class _Player:
             return self.witness.watching(IsolatedEnvironment(make, **patience))
 
         def wait(event: threading.Event, pause: float) -> bool:
-            self.reasons[self.client._info().trouble[:40]] += 1
+            self.reasons[self.client._info().problem[:40]] += 1
             return event.wait(pause)
 
         self.client = Client(
@@ -128,7 +130,7 @@ class _Player:
 class _Overheard:
     """A transport that shows the witness which steps it sends."""
 
-    def __init__(self, transport: Transport, witness: Witness, decoder: StepDecoder) -> None:
+    def __init__(self, transport: Transport, witness: RowChecker, decoder: StepDecoder) -> None:
         self._transport, self._witness, self._decoder = transport, witness, decoder
 
     def __getattr__(self, name: str) -> Any:

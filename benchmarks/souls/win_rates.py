@@ -15,9 +15,9 @@ from pathlib import Path
 
 from benchmarks.common import Row, run_alone
 from benchmarks.souls.trials import Trials
-from soulsai_souls_env.agents import YARDSTICKS, Agent
+from soulsai_souls_env.agents import BASELINES, Agent
 from soulsai_souls_env.config import SoulsConfig
-from soulsai_souls_env.fight import Ring
+from soulsai_souls_env.fight import FightRunner
 
 COMMAND = "python -m benchmarks.souls.win_rates"
 TARGETS = {"random": 1.0, "attack": 20.0}
@@ -38,7 +38,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
         trials = Trials(args, lambda agent: win_rate(agent, args.fights), f"{COMMAND} --train")
         trials.run()
         return trials.rows()
-    rates = {name: win_rate(make(0), args.fights) for name, make in YARDSTICKS.items()}
+    rates = {name: win_rate(make(0), args.fights) for name, make in BASELINES.items()}
     note = f"of {args.fights} fights"
     return [
         Row(f"wins of the agent {name!r}", rate, TARGETS[name], "%", COMMAND, at_most=True, note=note)
@@ -48,9 +48,9 @@ def measure(args: argparse.Namespace) -> list[Row]:
 
 def win_rate(agent: Agent, fights: int) -> float:
     """Fights won, in per cent; the same fights for each agent."""
-    ring = Ring(SoulsConfig(init_pose_randomization=True), seed=12345)
-    won = sum(ring.fight(agent).won for _ in range(fights))
-    ring.close()
+    runner = FightRunner(SoulsConfig(init_pose_randomization=True), seed=12345)
+    won = sum(runner.fight(agent).won for _ in range(fights))
+    runner.close()
     return 100 * won / fights
 
 

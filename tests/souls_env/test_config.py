@@ -10,7 +10,7 @@ from soulsai_souls_env.plugin import plugin
 
 
 @pytest.mark.parametrize(
-    ("id", "boss", "pictures", "demo"),
+    ("id", "boss", "images", "demo"),
     [
         ("SoulsGymIudex-v0", "iudex", False, False),
         ("SoulsGymIudexImg-v0", "iudex", True, False),
@@ -18,9 +18,9 @@ from soulsai_souls_env.plugin import plugin
         ("SoulsGymVordt-v0", "vordt", False, False),
     ],
 )
-def test_id_says_what_is_fought_and_seen(id, boss, pictures, demo):
+def test_id_determines_the_boss_and_the_observation(id, boss, images, demo):
     config = SoulsConfig(id=id)
-    assert (config.boss, config.shows_pictures, config.is_demo) == (boss, pictures, demo)
+    assert (config.boss, config.has_images, config.is_demo) == (boss, images, demo)
 
 
 @pytest.mark.parametrize(
@@ -34,12 +34,12 @@ def test_id_says_what_is_fought_and_seen(id, boss, pictures, demo):
         ({"simulation": {"faults": {"kinds": ["earthquake"]}}}, "freeze"),
     ],
 )
-def test_what_cannot_work_is_refused(settings, sentence):
+def test_invalid_setting_is_refused_with_the_reason(settings, sentence):
     with pytest.raises(ValidationError, match=sentence):
         SoulsConfig.model_validate(settings)
 
 
-def test_pictures_are_announced_as_they_come():
+def test_spec_has_the_shape_of_the_preprocessed_images():
     image = {"height": 42, "width": 64, "gray": True, "stack": 4}
     spec = plugin.spec(SoulsConfig.model_validate({"id": "SoulsGymIudexImg-v0", "image": image}))
     assert spec.observations["observation"].shape == (4, 42, 64)

@@ -1,4 +1,4 @@
-"""The contract of environments, for the simulated fight in all its forms."""
+"""The core's contract of environments, for the simulated fight with different settings."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class TestDemo(SoulsContract):
         return SoulsConfig(game="simulated", id="SoulsGymIudexDemo-v0")
 
 
-class TestPictures(SoulsContract):
+class TestImages(SoulsContract):
     @pytest.fixture
     def config(self):
         return SoulsConfig(game="simulated", id="SoulsGymIudexImg-v0", max_episode_steps=30)
 
 
-class TestSmallGrayStackedPictures(SoulsContract):
+class TestSmallGrayStackedImages(SoulsContract):
     @pytest.fixture
     def config(self):
         image = ImageConfig(height=42, width=64, gray=True, stack=4)

@@ -1,4 +1,4 @@
-"""What is said when something is missing."""
+"""The error messages for what is missing."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pymem.exception import MemoryReadError
 from soulsai_core import EnvironmentFailure, EnvironmentNotReady
 from soulsai_souls_env import building
 from soulsai_souls_env.config import SoulsConfig
-from soulsai_souls_env.error_messages import cannot
+from soulsai_souls_env.error_messages import environment_error
 from soulsai_souls_env.plugin import plugin
 from soulsai_souls_env.soulsgym_access import import_soulsgym
 
 
 @pytest.fixture
 def on_windows(monkeypatch):
-    import_soulsgym()  # as it imports here; afterwards it would look for Windows' own modules
+    import_soulsgym()  # before the patch: afterwards soulsgym would import modules of Windows
     monkeypatch.setattr("platform.system", lambda: "Windows")
 
 
@@ -47,7 +47,7 @@ def game_state_error(text):
     return type("GameStateError", (Exception,), {})(text)
 
 
-PLAYER_CAN_HELP = [
+RECOVERABLE = [
     (RuntimeError("Process DarkSoulsIII.exe not open"), "is not running"),
     (type("InjectionFailure", (Exception,), {})("Process DarkSoulsIII.exe not found."), "is not running"),
     (Exception("Window not found: DarkSoulsIII"), "window was not found"),
@@ -56,7 +56,7 @@ PLAYER_CAN_HELP = [
     (RuntimeError("Image autocrop failed: ... Please set the game resolution to 800x450."), "800x450"),
     (MemoryReadError(0, 4), "starting or loading"),
 ]
-FOR_GOOD = [
+PERMANENT = [
     (type("InjectionFailure", (Exception,), {})(), "as administrator"),
     (RuntimeError("Pattern for 'WorldChrMan' could not be resolved!"), "not the version"),
     (ValueError("something new"), "ValueError: something new"),
@@ -65,7 +65,7 @@ FOR_GOOD = [
 
 @pytest.fixture
 def fails(monkeypatch, on_windows):
-    """A function: from now on, making a soulsgym environment raises this."""
+    """A function that makes `gymnasium.make` raise an error."""
 
     def fail_with(error):
         def make(*args, **kwargs):
@@ -76,15 +76,15 @@ def fails(monkeypatch, on_windows):
     return fail_with
 
 
-@pytest.mark.parametrize(("error", "advice"), PLAYER_CAN_HELP)
-def test_what_the_player_can_put_right_comes_with_advice_and_may_be_tried_again(fails, error, advice):
+@pytest.mark.parametrize(("error", "advice"), RECOVERABLE)
+def test_error_that_the_player_can_put_right_has_advice_and_may_be_retried(fails, error, advice):
     fails(error)
     with pytest.raises(EnvironmentNotReady, match=advice) as raised:
         plugin.make(SoulsConfig(), None)
     assert type(error).__name__ in str(raised.value)
 
 
-@pytest.mark.parametrize(("error", "advice"), FOR_GOOD)
+@pytest.mark.parametrize(("error", "advice"), PERMANENT)
 def test_other_errors_at_the_start_are_final(fails, error, advice):
     fails(error)
     with pytest.raises(EnvironmentFailure, match=advice) as raised:
@@ -98,7 +98,7 @@ def test_environment_that_soulsgym_does_not_have_is_final(on_windows):
     assert type(raised.value) is EnvironmentFailure
 
 
-def test_player_who_is_gone_when_the_first_fight_is_set_up_may_come_back():
+def test_game_that_is_gone_at_the_first_reset_may_be_retried():
     environment = plugin.make(SoulsConfig(game="simulated"), 0)
     environment._env.unwrapped.game.faults.inject("crash")
     with pytest.raises(EnvironmentNotReady, match=r"SoulsGymIudex-v0 could not reset\. .* Load your character"):
@@ -110,7 +110,7 @@ def test_unknown_environment_is_named():
         plugin.spec(SoulsConfig(id="SoulsGymNobody-v0"))
 
 
-def test_missing_error_class_is_put_back_once():
+def test_class_that_gymnasium_removed_is_added_once():
     import_soulsgym()
     first = gymnasium.error.RetriesExceededError
     import_soulsgym()
@@ -118,5 +118,5 @@ def test_missing_error_class_is_put_back_once():
     assert issubclass(first, gymnasium.error.Error)
 
 
-def test_error_that_nobody_knows_is_shown_as_it_is():
-    assert str(cannot("start", "Game-v0", ValueError("x"))) == "Game-v0 could not start. (ValueError: x)"
+def test_unknown_error_is_shown_as_it_is():
+    assert str(environment_error("start", "Game-v0", ValueError("x"))) == "Game-v0 could not start. (ValueError: x)"

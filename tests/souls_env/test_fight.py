@@ -1,86 +1,84 @@
-"""Watching agents, and drawing what was seen."""
+"""Fights of agents in the simulated game, and their drawings."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from soulsai_core import SoulsAIError
 from soulsai_core.cli import main
-from soulsai_souls_env.agents import LIGHT_ATTACK, NOTHING, attacker, random_agent
+from soulsai_souls_env.agents import LIGHT_ATTACK, NO_OP, attack_agent, random_agent
 from soulsai_souls_env.config import SoulsConfig
-from soulsai_souls_env.drawing import draw, save_gif
-from soulsai_souls_env.fight import Ring
+from soulsai_souls_env.drawing import _HIT, FRAME_MS, draw, save_gif
+from soulsai_souls_env.fight import FightRunner
 
 START = np.ones(1, np.bool_)
 SHORT = SoulsConfig(max_episode_steps=12)
 
 
 @pytest.fixture
-def watched():
-    ring = Ring(SHORT, 0, watched=True)
-    yield ring.fight(random_agent(0))
-    ring.close()
+def recorded():
+    runner = FightRunner(SHORT, 0, record=True)
+    yield runner.fight(random_agent(0))
+    runner.close()
 
 
-def test_attacker_strikes_whenever_it_may():
+def test_attack_agent_attacks_whenever_that_is_valid():
     masks = np.ones((1, 20), np.bool_)
-    assert attacker(None)({}, masks, START) == LIGHT_ATTACK
+    assert attack_agent(None)({}, masks, START) == LIGHT_ATTACK
     masks[0, LIGHT_ATTACK] = False
-    assert attacker(None)({}, masks, START) == NOTHING
+    assert attack_agent(None)({}, masks, START) == NO_OP
 
 
 def test_random_agent_takes_valid_actions_only():
-    agent, masks = random_agent(0), np.zeros((1, 20), np.bool_)
+    agent = random_agent(0)
+    masks = np.zeros((1, 20), np.bool_)
     masks[0, [3, 19]] = True
     assert {agent({}, masks, START) for _ in range(50)} == {3, 19}
 
 
-def test_fight_is_seen_moment_by_moment(watched):
-    assert len(watched.moments) == 12
-    assert watched.moments[0].boss_hp == 1.0 and not watched.won
-    assert all(0 <= moment.player_hp <= 1 for moment in watched.moments)
+def test_each_step_of_a_recorded_fight_has_a_snapshot(recorded):
+    assert len(recorded.snapshots) == 12
+    assert recorded.snapshots[0].boss_hp == 1.0 and not recorded.won
+    assert all(0 <= snapshot.player_hp <= 1 for snapshot in recorded.snapshots)
 
 
 def test_same_seed_gives_the_same_fight():
     def fight():
-        ring = Ring(SHORT, 3, watched=True)
-        return [ring.fight(random_agent(1)) for _ in range(2)]
+        runner = FightRunner(SHORT, 3, record=True)
+        return [runner.fight(random_agent(1)) for _ in range(2)]
 
     assert fight() == fight()
 
 
-def test_gif_lasts_as_long_as_the_fight(watched, tmp_path):
+def test_gif_lasts_as_long_as_the_fight(recorded, tmp_path):
     image = pytest.importorskip("PIL.Image")
-    save_gif(watched.moments, tmp_path / "new" / "fight.gif")
+    save_gif(recorded.snapshots, tmp_path / "new" / "fight.gif")
     milliseconds = 0
     with image.open(tmp_path / "new" / "fight.gif") as picture:
         for number in range(picture.n_frames):
             picture.seek(number)
             milliseconds += picture.info["duration"]
-    assert milliseconds == 100 * len(watched.moments)
+    assert milliseconds == FRAME_MS * len(recorded.snapshots)
 
 
-def test_coming_hit_is_drawn(watched):
+def test_active_hit_is_drawn_in_red(recorded):
     pytest.importorskip("PIL")
-    moment = watched.moments[0]
-    from dataclasses import replace
-
-    threat = replace(moment, boss_animation="Attack3001", boss_since=0.8)
-    peace = replace(moment, boss_animation="IdleBattle")
-    assert threat != peace
-    assert (255 - 20, 50, 50) in {colour for _, colour in draw(threat).getcolors(100_000)}
-    assert (255 - 20, 50, 50) not in {colour for _, colour in draw(peace).getcolors(100_000)}
+    attacking = replace(recorded.snapshots[0], boss_animation="Attack3001", boss_elapsed=0.8)
+    idling = replace(recorded.snapshots[0], boss_animation="IdleBattle")
+    assert _HIT in {color for _, color in draw(attacking).getcolors(100_000)}
+    assert _HIT not in {color for _, color in draw(idling).getcolors(100_000)}
 
 
-def test_nothing_to_draw_and_a_missing_pillow_are_said_in_a_sentence(watched, tmp_path, monkeypatch):
+def test_drawing_nothing_or_without_pillow_is_refused_with_the_reason(recorded, tmp_path, monkeypatch):
     with pytest.raises(SoulsAIError, match="nothing to draw"):
         save_gif((), tmp_path / "fight.gif")
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(SoulsAIError, match=r"pip install soulsai-souls-env\[draw\]"):
-        save_gif(watched.moments, tmp_path / "fight.gif")
+        save_gif(recorded.snapshots, tmp_path / "fight.gif")
 
 
 def test_command_fights_and_draws(capsys, tmp_path):
@@ -93,6 +91,6 @@ def test_command_fights_and_draws(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"), [(["--fights", "0"], "1 or more"), (["--agent", "nowhere"], "There is no folder")]
 )
-def test_command_refuses_what_cannot_be(capsys, arguments, sentence):
+def test_command_refuses_invalid_arguments(capsys, arguments, sentence):
     assert main(["fight", *arguments]) == 2
     assert sentence in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What a gaming PC needs: no torch, and nothing that only POSIX has (`resource` aside, which psutil needs there)."""
+"""A gaming PC has neither torch nor the modules that only POSIX has (except `resource`, which psutil needs there)."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ print("played")
 """
 
 
-def test_client_plays_without_torch_and_without_modules_of_posix():
+def test_client_plays_without_torch_and_without_posix_modules():
     done = subprocess.run([sys.executable, "-c", PROGRAM + CLIENT], capture_output=True, text=True, check=False)
     assert done.stdout == "played\n", done.stderr

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soulsai_souls_env.animations import IUDEX, PLAYER, bins
+from soulsai_souls_env.animations import IUDEX, PLAYER, make_bins
 from soulsai_souls_env.observation import IUDEX_LAYOUT, STEP_SIZE, BossDuration, state_vector
 
 UNKNOWN = -1
@@ -57,12 +57,12 @@ def test_unknown_animation_gives_all_zeros(recorded_fight, name: str, start: int
 def test_every_known_animation_is_in_exactly_one_bin(recorded_fight, player: int, boss: int) -> None:
     observation = {**recorded_fight[0]["observation"], "player_animation": player, "boss_animation": boss}
     vector = state_vector(observation, 0.0, IUDEX_LAYOUT)
-    assert np.flatnonzero(vector[18:49]).tolist() == [PLAYER.of[player]]
-    assert np.flatnonzero(vector[49:]).tolist() == [IUDEX.of[boss]]
+    assert np.flatnonzero(vector[18:49]).tolist() == [PLAYER.bin_of[player]]
+    assert np.flatnonzero(vector[49:]).tolist() == [IUDEX.bin_of[boss]]
 
 
-def test_bins_are_counted_in_the_order_of_the_table() -> None:
-    assert bins(6, [(1, 4), (2, 3)]).of.tolist() == [0, 1, 2, 2, 1, 3]
+def test_bins_are_numbered_in_the_order_of_the_table() -> None:
+    assert make_bins(6, [(1, 4), (2, 3)]).bin_of.tolist() == [0, 1, 2, 2, 1, 3]
     assert (PLAYER.count, IUDEX.count) == (31, 25)
 
 
@@ -81,7 +81,7 @@ def test_boss_duration_starts_anew_outside_of_a_shared_bin() -> None:
     assert duration.update(WALK, 0.03) == pytest.approx(STEP_SIZE)
 
 
-def test_boss_duration_forgets_the_last_episode() -> None:
+def test_reset_clears_the_boss_duration() -> None:
     duration = BossDuration(IUDEX)
     duration.update(WALK, 5.0)
     duration.reset()

@@ -1,4 +1,4 @@
-"""The presets are valid settings of what is installed beside them."""
+"""The presets, which must be valid settings of the installed algorithms."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def settings(name):
     return resolve(load_config(None, [f"preset={name}"], {}), Catalog())
 
 
-def test_simulated_fight_needs_no_game_and_ends_by_itself():
+def test_preset_of_the_simulated_fight_needs_no_game_and_ends_by_itself():
     chosen = settings("iudex-simulated")
     assert chosen.environment_config.game == "simulated"
     assert chosen.config.training.stop.env_steps == 300_000
     assert not chosen.config.client.isolate, "the simulated game is fast and does not hang"
 
 
-def test_real_fight_is_babysat():
+def test_preset_of_the_real_fight_isolates_and_restarts_the_game():
     chosen = settings("iudex")
     client = chosen.config.client
     assert chosen.environment_config.game == "real"
@@ -35,7 +35,7 @@ def test_real_fight_is_babysat():
 
 
 @pytest.mark.parametrize("name", ["iudex", "iudex-simulated"])
-def test_both_learn_the_same_fight(name):
+def test_both_presets_have_the_same_spec(name):
     chosen = settings(name)
     spec = chosen.environment.spec(chosen.environment_config)
     assert spec.masked and spec.observations["observation"].shape == (74,)

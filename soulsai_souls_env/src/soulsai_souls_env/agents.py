@@ -1,4 +1,4 @@
-"""Who fights: yardsticks that learn nothing, or the agent of a training."""
+"""The agents that can fight: two baselines without learning, or the trained agent of a run."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ import numpy as np
 from soulsai_core import Arrays, load_agent
 
 Agent = Callable[[Arrays, np.ndarray, np.ndarray], int]
-"""(observations of one row, bool (1, actions) of valid actions, bool (1,): a fight begins) -> action."""
+"""(observations of one row, bool (1, actions) of valid actions, bool (1,): the fight begins) -> action."""
 
+# Indices of soulsgym's action table.
 LIGHT_ATTACK = 16
-NOTHING = 19
+NO_OP = 19
 
 
 def random_agent(seed: int | None) -> Agent:
-    """Any valid action."""
+    """Draws among the valid actions, all with the same probability."""
     rng = np.random.default_rng(seed)
     return lambda _observations, masks, _starts: int(rng.choice(np.flatnonzero(masks[0])))
 
 
-def attacker(_seed: int | None) -> Agent:
-    """Strikes whenever it can, and does nothing else."""
-    return lambda _observations, masks, _starts: LIGHT_ATTACK if masks[0, LIGHT_ATTACK] else NOTHING
+def attack_agent(_seed: int | None) -> Agent:
+    """Makes a light attack whenever that is valid, and otherwise nothing."""
+    return lambda _observations, masks, _starts: LIGHT_ATTACK if masks[0, LIGHT_ATTACK] else NO_OP
 
 
-YARDSTICKS = {"random": random_agent, "attack": attacker}
+BASELINES = {"random": random_agent, "attack": attack_agent}
 
 
 def find_agent(name: str, seed: int | None) -> Agent:
-    """A yardstick by its name, or a trained model by the folder of its training or of its checkpoint."""
-    if name in YARDSTICKS:
-        return YARDSTICKS[name](seed)
+    """A baseline by its name, or the trained agent in the folder of a run or of a checkpoint."""
+    if name in BASELINES:
+        return BASELINES[name](seed)
     trained = load_agent(Path(name), seed=seed)
     return lambda observations, masks, starts: int(trained.act(observations, masks, starts)[0])

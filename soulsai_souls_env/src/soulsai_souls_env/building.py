@@ -1,85 +1,100 @@
-"""From a config to an environment: soulsgym's own, around either game."""
+"""From a config to an environment: soulsgym's environment with the real or the simulated game, and our wrappers."""
 
 from __future__ import annotations
 
 import random
-from contextlib import nullcontext
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
 from soulsai_core import Environment, EnvironmentFailure, SingleEnvironment
 from soulsai_souls_env.config import ImageConfig, SoulsConfig
-from soulsai_souls_env.error_messages import cannot, check_platform
+from soulsai_souls_env.error_messages import check_platform, environment_error
 from soulsai_souls_env.soulsgym_access import import_soulsgym
 from soulsai_souls_env.spaces import layout_of
-from soulsai_souls_env.wrappers import Advised, InFocus, Outcome, Responsive, StateVector
+from soulsai_souls_env.wrappers import EpisodeOutcome, FocusCheck, InputCheck, ResetErrors, StateVector
+
+if TYPE_CHECKING:
+    from soulsai_souls_env.simulated_game.game import SimulatedGame
+
+# The simulated game subclasses and uses types of soulsgym, so it is imported here only after `import_soulsgym`.
 
 
 def build(config: SoulsConfig, seed: int | None) -> Environment:
-    """One fight. Raises EnvironmentFailure that says what is missing, EnvironmentNotReady if the player can help."""
+    """One fight as an environment of SoulsAI.
+
+    Raises:
+        EnvironmentNotReady: if the player can put right what is missing, such as a game that is not running.
+        EnvironmentFailure: for everything else, with what to do.
+    """
     return SingleEnvironment(make_gym(config, seed), config.id, seed, reset_at_once=False)
 
 
 def make_gym(config: SoulsConfig, seed: int | None) -> gymnasium.Env:
-    """The same as a gymnasium environment."""
+    """The same as an environment of gymnasium."""
     if config.game == "real":
         check_platform(config.id)
     import_soulsgym()
-    game, rng = _simulated_game(config, seed) if config.game == "simulated" else (None, None)
-    try:
-        env = _make(config, game)
-    except EnvironmentFailure:
-        raise
-    except Exception as error:
-        raise cannot("start", config.id, error) from error
-    if game is not None and rng is not None:
-        from soulsai_souls_env.simulated_game.seam import InVirtualTime
-
-        env = InVirtualTime(env, game, rng)
-    env = Outcome(Responsive(InFocus(Advised(env, config.id))))
-    return _pictures(env, config.image) if config.shows_pictures else StateVector(env, layout_of(config))
+    env = _make_real(config) if config.game == "real" else _make_simulated(config, random.Random(seed))
+    env = EpisodeOutcome(InputCheck(FocusCheck(ResetErrors(env, config.id))))
+    return _transform_images(env, config.image) if config.has_images else StateVector(env, layout_of(config))
 
 
-def _make(config: SoulsConfig, game: Any) -> gymnasium.Env:
-    behind: Any = nullcontext()
-    if game is not None:
-        from soulsai_souls_env.simulated_game.seam import behind_soulsgym
-
-        behind = behind_soulsgym(game)
-    limit = {} if config.max_episode_steps is None else {"max_episode_steps": config.max_episode_steps}
-    phase = {} if config.is_demo else {"phase": config.phase}
-    with behind:
-        return gymnasium.make(
-            config.id,
-            game_speed=config.game_speed,
-            init_pose_randomization=config.init_pose_randomization,
-            disable_env_checker=True,
-            **phase,
-            **config.kwargs,
-            **limit,
-        )
+def _make_real(config: SoulsConfig) -> gymnasium.Env:
+    return _make(config, nullcontext())
 
 
-def _simulated_game(config: SoulsConfig, seed: int | None) -> tuple[Any, random.Random]:
+def _make_simulated(config: SoulsConfig, rng: random.Random) -> gymnasium.Env:
+    from soulsai_souls_env.simulated_game.patching import VirtualTimeReset, use_simulated_game
+
+    game = _simulated_game(config, rng)
+    return VirtualTimeReset(_make(config, use_simulated_game(game)), game, rng)
+
+
+def _simulated_game(config: SoulsConfig, rng: random.Random) -> SimulatedGame:
     from soulsai_souls_env.simulated_game.clock import VirtualClock
     from soulsai_souls_env.simulated_game.faults import Faults
     from soulsai_souls_env.simulated_game.game import SimulatedGame
 
-    rng = random.Random(seed)
-    faults = config.simulation.faults
-    pace = config.simulation.pace
-    trouble = Faults(
-        random.Random(rng.random()), faults.kinds, faults.every, exact=faults.exact, slow=faults.slow_frame_s
+    settings = config.simulation.faults
+    # Generators of their own: whether faults are drawn does not change what the boss does.
+    faults_rng = random.Random(rng.random())
+    faults = Faults(
+        faults_rng, settings.kinds, settings.every, exact=settings.exact, slow_frame_s=settings.slow_frame_s
     )
-    return SimulatedGame(random.Random(rng.random()), VirtualClock(pace), trouble), rng
+    return SimulatedGame(random.Random(rng.random()), VirtualClock(config.simulation.pace), faults)
 
 
-def _pictures(env: gymnasium.Env, image: ImageConfig) -> gymnasium.Env:
+def _make(config: SoulsConfig, game: AbstractContextManager[None]) -> gymnasium.Env:
+    """soulsgym's environment, made while `game` is in force."""
+    limit: dict[str, Any] = {}
+    if config.max_episode_steps is not None:
+        limit["max_episode_steps"] = config.max_episode_steps
+    # The demo environments have both phases and take no such argument.
+    phase: dict[str, Any] = {} if config.is_demo else {"phase": config.phase}
+    try:
+        with game:
+            return gymnasium.make(
+                config.id,
+                game_speed=config.game_speed,
+                init_pose_randomization=config.init_pose_randomization,
+                disable_env_checker=True,
+                **phase,
+                **limit,
+                **config.kwargs,
+            )
+    except EnvironmentFailure:
+        raise
+    except Exception as error:
+        raise environment_error("start", config.id, error) from error
+
+
+def _transform_images(env: gymnasium.Env, image: ImageConfig) -> gymnasium.Env:
     from gymnasium.wrappers import FrameStackObservation, GrayscaleObservation, ResizeObservation
 
-    seen = env.observation_space.shape or ()
-    if (image.height, image.width) != seen[:2]:
+    shape = env.observation_space.shape or ()
+    if (image.height, image.width) != shape[:2]:
         env = ResizeObservation(env, (image.height, image.width))
     if image.gray:
         env = GrayscaleObservation(env)

@@ -14,21 +14,21 @@ class _Settings(BaseModel):
 
 
 class ImageConfig(_Settings):
-    """What becomes of the pictures of the …Img environments."""
+    """Preprocessing of the images of the …Img environments."""
 
-    height: int = Field(default=90, ge=1, description="Rows of the picture; the game gives 90.")
-    width: int = Field(default=160, ge=1, description="Columns of the picture; the game gives 160.")
+    height: int = Field(default=90, ge=1, description="Rows of the image; the game gives 90.")
+    width: int = Field(default=160, ge=1, description="Columns of the image; the game gives 160.")
     gray: bool = Field(default=False, description="One channel instead of three.")
-    stack: int = Field(default=1, ge=1, description="How many pictures are seen at once, the newest one last.")
+    stack: int = Field(default=1, ge=1, description="Number of stacked images, the newest one last.")
 
 
 class FaultsConfig(_Settings):
-    """What goes wrong in the simulated game, to try the babysitting."""
+    """Faults of the simulated game, to test how clients recover."""
 
     kinds: tuple[FaultName, ...] = Field(default=(), description="Which faults occur.")
-    every: float = Field(default=1000, ge=1, description="Environment steps from one fault to the next, on average.")
-    exact: bool = Field(default=False, description="After exactly so many steps instead of at random.")
-    slow_frame_s: float = Field(default=1.0, gt=0, description="How long a slow frame takes.")
+    every: float = Field(default=1000, ge=1, description="Mean number of environment steps between two faults.")
+    exact: bool = Field(default=False, description="Always `every` steps between two faults, instead of at random.")
+    slow_frame_s: float = Field(default=1.0, gt=0, description="Duration of a slow frame in seconds.")
 
 
 class SimulationConfig(_Settings):
@@ -37,11 +37,11 @@ class SimulationConfig(_Settings):
     pace: float | None = Field(
         default=None, gt=0, description="Game seconds in a real second, at game_speed 1; null is as fast as possible."
     )
-    faults: FaultsConfig = Field(default=FaultsConfig(), description="What goes wrong in it, for tests.")
+    faults: FaultsConfig = Field(default=FaultsConfig(), description="Faults, for tests.")
 
 
 class SoulsConfig(_Settings):
-    """Which fight, in which game, and what the agent sees of it."""
+    """Which fight, in which game, and what the agent observes of it."""
 
     id: str = Field(
         default="SoulsGymIudex-v0", pattern=r"^SoulsGym[A-Za-z]+-v\d+$", description="An environment of soulsgym."
@@ -51,12 +51,12 @@ class SoulsConfig(_Settings):
     )
     game_speed: float = Field(default=1.0, gt=0, le=5, description="How fast the game runs; soulsgym advises 1 to 3.")
     phase: Literal[1, 2] = Field(default=1, description="Phase of the boss; the demo environments have both.")
-    init_pose_randomization: bool = Field(default=False, description="Start at a random place around the boss.")
+    init_pose_randomization: bool = Field(default=False, description="Start at a random position around the boss.")
     kwargs: dict[str, Any] = Field(default={}, description="Further arguments of the environment.")
     max_episode_steps: int | None = Field(
-        default=None, ge=1, description="Truncate episodes here; null keeps soulsgym's own limit of 3000."
+        default=None, ge=1, description="Truncate episodes after this many steps; null keeps soulsgym's limit of 3000."
     )
-    image: ImageConfig = Field(default=ImageConfig(), description="What becomes of pictures.")
+    image: ImageConfig = Field(default=ImageConfig(), description="Preprocessing of images.")
     simulation: SimulationConfig = Field(default=SimulationConfig(), description="The simulated game.")
 
     @property
@@ -65,13 +65,13 @@ class SoulsConfig(_Settings):
         return self.id.removeprefix("SoulsGym").partition("-v")[0].removesuffix("Demo").removesuffix("Img").lower()
 
     @property
-    def shows_pictures(self) -> bool:
-        """Whether the agent sees pictures instead of the state vector."""
+    def has_images(self) -> bool:
+        """Whether the agent observes images instead of the state vector."""
         return self.id.partition("-v")[0].endswith("Img")
 
     @property
     def is_demo(self) -> bool:
-        """Whether both phases are fought in one go."""
+        """Whether an episode has both phases."""
         return self.id.partition("-v")[0].endswith("Demo")
 
     @model_validator(mode="after")
@@ -79,5 +79,5 @@ class SoulsConfig(_Settings):
         if self.game == "simulated" and self.boss != "iudex":
             raise ValueError(f"the simulated game has Iudex Gundyr only, so id {self.id} needs game: real")
         if self.is_demo and self.phase != 1:
-            raise ValueError("phase must be 1 in a demo environment, which fights both phases in one go")
+            raise ValueError("phase must be 1 in a demo environment, which fights both phases in one episode")
         return self

@@ -1,4 +1,4 @@
-"""Sentences for what is missing when the game cannot be played."""
+"""Error messages that say what is missing and what to do when the game cannot be played."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ _NOT_RUNNING = "Dark Souls III is not running. Start it, load your character and
 _NOT_LOADED = "The player is not loaded. Load your character and stand at the bonfire."
 _RESOLUTION = "Set the game to windowed mode at 800x450 (System, Screen settings)."
 _MEMORY = "The game's memory could not be read: it is closing, starting or loading. Load your character."
-_PLAYER_CAN_HELP = (
+
+# (part of soulsgym's message or of the error's type, advice). The first match counts.
+_RECOVERABLE = (
     ("not open", _NOT_RUNNING),
     ("Could not find process", _NOT_RUNNING),
     ("DarkSoulsIII.exe not found", _NOT_RUNNING),
@@ -27,14 +29,14 @@ _PLAYER_CAN_HELP = (
     ("MemoryReadError", _MEMORY),
     ("MemoryWriteError", _MEMORY),
 )
-_FOR_GOOD = (
+_PERMANENT = (
     ("Injection", "The game's speed cannot be set. Run this program as administrator."),
     ("could not be resolved", "The game is not the version that this soulsgym knows. Bring both up to date."),
 )
 
 
 def missing_soulsgym(error: ImportError) -> EnvironmentFailure:
-    """soulsgym, or something that it needs, is not installed."""
+    """The error for a missing soulsgym, or a missing package that soulsgym needs."""
     name = error.name or "soulsgym"
     return EnvironmentFailure(f"{name} is not installed here, which the Souls environments need: pip install soulsgym")
 
@@ -47,12 +49,14 @@ def check_platform(env_id: str) -> None:
         )
 
 
-def cannot(what: str, env_id: str, error: Exception) -> EnvironmentFailure:
-    """What to do about an error while the environment was to "start" or "reset". What the player can put right beside
-    the running client is EnvironmentNotReady."""
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    for kind, signs in ((EnvironmentNotReady, _PLAYER_CAN_HELP), (EnvironmentFailure, _FOR_GOOD)):
-        for sign, advice in signs:
-            if sign.lower() in said.lower():
-                return kind(f"{env_id} could not {what}. {advice} ({said})")
-    return EnvironmentFailure(f"{env_id} could not {what}. ({said})")
+def environment_error(action: str, env_id: str, error: Exception) -> EnvironmentFailure:
+    """The error to raise when the environment could not "start" or "reset", with advice where the cause is known.
+
+    It is an EnvironmentNotReady, after which clients try again, if the player can put it right at the running game.
+    """
+    cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    for kind, messages in ((EnvironmentNotReady, _RECOVERABLE), (EnvironmentFailure, _PERMANENT)):
+        for part, advice in messages:
+            if part.lower() in cause.lower():
+                return kind(f"{env_id} could not {action}. {advice} ({cause})")
+    return EnvironmentFailure(f"{env_id} could not {action}. ({cause})")

@@ -1,4 +1,4 @@
-"""A fight in the simulated game, seen from outside."""
+"""Whole fights of an agent in the simulated game, with what is needed to draw them."""
 
 from __future__ import annotations
 
@@ -13,46 +13,54 @@ from soulsai_souls_env.config import SoulsConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """Both sides after a step: (x, y, heading), animation and its seconds, and health as soulsgym counts it."""
+class Snapshot:
+    """The state of the fight after one step.
+
+    Attributes:
+        player, boss: (x, y, heading), in meters and radians.
+        boss_elapsed: seconds since the boss' animation began.
+        player_hp, boss_hp: health as soulsgym counts it, as a share of the maximum.
+    """
 
     player: tuple[float, float, float]
     boss: tuple[float, float, float]
     player_animation: str
     boss_animation: str
-    boss_since: float
+    boss_elapsed: float
     player_hp: float
     boss_hp: float
 
 
 @dataclass(frozen=True, slots=True)
-class Fight:
+class FightResult:
     """Attributes:
-    total_reward: the return.
+    snapshots: one for each step; empty unless they were recorded.
+    total_reward: the undiscounted return.
     won: the boss was beaten.
+    boss_hp: the boss' health at the end, as a share of its maximum.
     """
 
-    moments: tuple[Moment, ...]
+    snapshots: tuple[Snapshot, ...]
     total_reward: float
     won: bool
     boss_hp: float
 
 
-class Ring:
-    """Where agents fight one after another.
+class FightRunner:
+    """Plays fights, one after another, in the simulated game.
 
     Args:
-        watched: keep the moments of each fight.
+        record: keep a snapshot of each step.
     """
 
-    def __init__(self, config: SoulsConfig, seed: int | None, *, watched: bool = False) -> None:
+    def __init__(self, config: SoulsConfig, seed: int | None, *, record: bool = False) -> None:
         self._env = make_gym(config.model_copy(update={"game": "simulated"}), seed)
-        self._watched = watched
+        self._record = record
 
-    def fight(self, agent: Agent) -> Fight:
-        """From the first to the last step."""
+    def fight(self, agent: Agent) -> FightResult:
+        """Play one episode."""
         observation, info = self._env.reset()
-        moments = []
+        snapshots = []
         total = 0.0
         ended = False
         starts = np.ones(1, np.bool_)
@@ -62,28 +70,28 @@ class Ring:
             action = agent({"observation": observation[None]}, mask, starts)
             starts = np.zeros(1, np.bool_)
             observation, reward, terminated, truncated, info = self._env.step(action)
-            total = total + float(reward)
+            total += float(reward)
             ended = terminated or truncated
-            if self._watched:
-                moments.append(_moment(self._env.unwrapped))
-        return Fight(tuple(moments), total, bool(info["won"]), info["boss_hp"])
+            if self._record:
+                snapshots.append(_snapshot(self._env.unwrapped))
+        return FightResult(tuple(snapshots), total, bool(info["won"]), info["boss_hp"])
 
     def close(self) -> None:
-        """Nobody fights here any more."""
+        """End the game."""
         self._env.close()
 
 
-def _moment(soulsgym: Any) -> Moment:
-    arena = soulsgym.game.arena
+def _snapshot(soulsgym: Any) -> Snapshot:
+    # Health comes from soulsgym's state: the game's own health is refilled after each step.
     state = soulsgym._internal_state
-    player = arena.player
-    boss = arena.boss
-    return Moment(
+    player = soulsgym.game.arena.player
+    boss = soulsgym.game.arena.boss
+    return Snapshot(
         (player.x, player.y, player.heading),
         (boss.x, boss.y, boss.heading),
         player.animation,
         boss.animation,
-        boss.since,
+        boss.elapsed,
         state.player_hp / state.player_max_hp,
         state.boss_hp / state.boss_max_hp,
     )

@@ -1,4 +1,4 @@
-"""The state vector: what an agent sees of a fight, as a flat array of float32."""
+"""The state vector: what an agent observes of a fight, as a flat array of float32."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from soulsai_souls_env.animations import IUDEX, PLAYER, Bins
 STEP_SIZE = 0.1
 """Seconds of game time in one step of soulsgym."""
 DISTANCE_SCALE = 50.0
+"""Meters by which the distance to the boss is divided."""
+_ONE_HOT = 18
+"""Index of the first one-hot number; the numbers before it describe health, poses and durations."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Layout:
 
     Attributes:
         player, boss: bins of their animations.
-        low, high: (3,), corners of the arena, by which positions are scaled.
+        low, high: (3,), corners of the arena in meters, by which positions are scaled.
     """
 
     player: Bins
@@ -32,8 +35,8 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Numbers in the vector: 18, and one for each bin."""
-        return 18 + self.player.count + self.boss.count
+        """Length of the vector: 18, and one for each bin."""
+        return _ONE_HOT + self.player.count + self.boss.count
 
 
 IUDEX_LAYOUT = Layout(PLAYER, IUDEX, np.array([110.0, 540.0, -73.0]), np.array([190.0, 640.0, -55.0]))
@@ -42,8 +45,8 @@ IUDEX_LAYOUT = Layout(PLAYER, IUDEX, np.array([110.0, 540.0, -73.0]), np.array([
 class BossDuration:
     """How long the boss has been in the animations of one bin.
 
-    The game counts from each change of animation. Where a bin is shared, the count goes on over a change within it;
-    what the old animation still took of the step is the step's size less the new animation's duration.
+    The game counts from each change of animation. In a shared bin the count goes on over a change within it: the rest
+    of the old animation in that step is the step size minus the duration of the new animation.
     """
 
     def __init__(self, bins: Bins) -> None:
@@ -51,28 +54,28 @@ class BossDuration:
         self.reset()
 
     def reset(self) -> None:
-        """A new episode begins."""
+        """Begin a new episode."""
         self._animation: int | None = None
         self._before = 0.0
         self._total = 0.0
 
     def update(self, animation: int, duration: float) -> float:
-        """The duration in the bin after a step that ended in this animation, for so long in it already."""
+        """The seconds in the bin, after a step that ended `duration` seconds into this animation."""
         if self._animation is not None and animation != self._animation:
-            goes_on = self._bins.shares(animation) and self._bins.shares(self._animation)
-            before = self._total if goes_on else 0.0
-            self._before = before + STEP_SIZE - duration if self._bins.shares(animation) else 0.0
+            same_bin = self._bins.is_shared(animation) and self._bins.is_shared(self._animation)
+            before = self._total if same_bin else 0.0
+            self._before = before + STEP_SIZE - duration if self._bins.is_shared(animation) else 0.0
         self._animation = animation
         self._total = self._before + duration
         return self._total
 
 
 def state_vector(observation: Mapping[str, Any], boss_duration: float, layout: Layout) -> np.ndarray:
-    """float32 (layout.size,) of a soulsgym observation, whose scalars may be numbers or arrays of one.
+    """float32 (layout.size,) of an observation of soulsgym, whose scalars may be numbers or arrays of one.
 
-    player HP, SP and boss HP as fractions; distance in the plane / 50; player position, heading as (sin, cos); boss
-    position, heading; camera heading; both animation durations; one-hot animations of player and boss, all zeros
-    where one is unknown.
+    In this order: player HP, SP and boss HP as fractions; distance in the plane / 50; player position, heading as
+    (sin, cos); boss position, heading; camera heading; both animation durations; one-hot animations of player and
+    boss, all zeros where one is unknown.
     """
     vector = np.zeros(layout.size, np.float32)
     player, boss, camera = (observation[f"{name}_pose"].tolist() for name in ("player", "boss", "camera"))
@@ -86,13 +89,14 @@ def state_vector(observation: Mapping[str, Any], boss_duration: float, layout: L
     vector[7:9] = math.sin(player[3]), math.cos(player[3])
     vector[9:12] = (observation["boss_pose"][:3] - low) / (high - low)
     vector[12:14] = math.sin(boss[3]), math.cos(boss[3])
+    # The camera's pose holds its normal vector instead of an angle.
     heading = math.atan2(camera[3], camera[4])
     vector[14:16] = math.sin(heading), math.cos(heading)
     vector[16] = _number(observation["player_animation_duration"])
     vector[17] = boss_duration
     for start, bins, key in (
-        (18, layout.player, "player_animation"),
-        (18 + layout.player.count, layout.boss, "boss_animation"),
+        (_ONE_HOT, layout.player, "player_animation"),
+        (_ONE_HOT + layout.player.count, layout.boss, "boss_animation"),
     ):
         index = bins.index(int(_number(observation[key])))
         if index is not None:

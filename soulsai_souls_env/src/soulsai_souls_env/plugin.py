@@ -1,4 +1,4 @@
-"""What the entry point `souls` of `soulsai.environments` leads to. soulsgym is imported only to play."""
+"""The environment plugin `souls` of `soulsai.environments`. It imports soulsgym only when an environment is made."""
 
 from __future__ import annotations
 

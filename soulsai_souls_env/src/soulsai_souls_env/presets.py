@@ -1,6 +1,6 @@
-"""Settings that go well together: the fight in the real game, and the same in the simulated one.
+"""Presets for the fight against Iudex Gundyr: `iudex` in the real game, `iudex-simulated` in the simulated one.
 
-Real games give about 25 samples a second from all PCs together, so each is learnt from many times, and none is wasted.
+Real games give about 25 steps a second from all PCs together. `iudex` therefore draws each step many times.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _ALGORITHM: dict[str, Any] = {
     "layer_norm": True,
     "dueling": True,
     "head": "quantile",
-    "gamma": 0.99,  # ten seconds of a fight
+    "gamma": 0.99,  # a horizon of 100 steps, which are ten seconds of the fight
     "n_step": 5,
     "prioritized": {},
-    "reward_scale": 1.0,  # a whole fight is worth between -1.1 and 1.1
+    "reward_scale": 1.0,  # the return of a fight is between -1.1 and 1.1 already
     "learning_rate": 5e-4,
     "weight_decay": 0.0,
     "target_tau": 0.005,
@@ -41,10 +41,10 @@ iudex = PresetPlugin(
         "training": {"checkpoint_every": 600, "stop": {"episodes": 100}},
         "client": {
             "isolate": True,
-            "max_group_rows": 16,  # packed while the game computes one step, so few at a time
+            "max_group_rows": 16,  # a group must be packed while the game computes one step
             "step_timeout_s": 15,
             "start_timeout_s": 180,
-            "late_step_s": 0.5,  # such a step spans more of the fight than others
+            "late_step_s": 0.5,  # the game went on for longer than the step that the agent expects
             "discard_late_steps": True,
             "min_steps_per_minute": 60,
         },

@@ -1,4 +1,4 @@
-"""The one place that imports soulsgym, and makes up for what newer gymnasium versions took from it."""
+"""Imports soulsgym after repairing what gymnasium 1.x removed. Whatever uses soulsgym calls this first."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from soulsai_souls_env.error_messages import missing_soulsgym
 
 
 def import_soulsgym() -> ModuleType:
-    """soulsgym with its environments registered. Raises EnvironmentFailure if it, or what it needs, is missing."""
+    """soulsgym with its environments registered.
+
+    Raises:
+        EnvironmentFailure: if soulsgym, or a package that it needs, is missing.
+    """
     import gymnasium
 
-    if not hasattr(gymnasium.error, "RetriesExceededError"):  # removed in gymnasium 1.0, needed by soulsgym 1.1
-        lost = type("RetriesExceededError", (gymnasium.error.Error,), {})
-        setattr(gymnasium.error, lost.__name__, lost)
+    # gymnasium 1.0 removed this class, and soulsgym 1.1 imports it.
+    if not hasattr(gymnasium.error, "RetriesExceededError"):
+        missing = type("RetriesExceededError", (gymnasium.error.Error,), {})
+        setattr(gymnasium.error, missing.__name__, missing)
     try:
         import soulsgym
-        import soulsgym.envs.soulsenv  # what it imports is missing now rather than in the middle of gymnasium.make
+
+        # gymnasium.make would import it: a missing package is better named here than in the middle of that.
+        import soulsgym.envs.soulsenv
     except ImportError as error:
         raise missing_soulsgym(error) from error
     return soulsgym

@@ -1,4 +1,4 @@
-"""What the training node must know of an environment, without a game."""
+"""Observations and actions of an environment, which the training node needs without a game."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from soulsai_core import ArraySpec, Discrete, EnvironmentFailure, EnvSpec
-from soulsai_souls_env.animations import bins
+from soulsai_souls_env.animations import make_bins
 from soulsai_souls_env.config import ImageConfig, SoulsConfig
 from soulsai_souls_env.observation import IUDEX_LAYOUT, Layout
 from soulsai_souls_env.soulsgym_access import import_soulsgym
@@ -18,22 +18,24 @@ _GAME = "DarkSoulsIII"
 
 
 def read_spec(config: SoulsConfig) -> EnvSpec:
-    """The state vector or pictures, 20 actions, masked."""
-    if config.shows_pictures:
-        seen = ArraySpec(image_shape(config.image), "uint8", 0, 255)
+    """The state vector or images, and 20 masked actions."""
+    if config.has_images:
+        observation = ArraySpec(image_shape(config.image), "uint8", 0, 255)
     else:
-        seen = ArraySpec((layout_of(config).size,), "float32")
-    return EnvSpec(config.id, {"observation": seen}, Discrete(ACTIONS), masked=True)
+        observation = ArraySpec((layout_of(config).size,), "float32")
+    return EnvSpec(config.id, {"observation": observation}, Discrete(ACTIONS), masked=True)
 
 
 def image_shape(image: ImageConfig) -> tuple[int, ...]:
-    """Stack first and channels last, each only where there are several."""
+    """(stack, height, width, channels), without the stack or the channels where there is only one."""
     stack = (image.stack,) if image.stack > 1 else ()
-    return (*stack, image.height, image.width, *(() if image.gray else (3,)))
+    channels = () if image.gray else (3,)
+    return (*stack, image.height, image.width, *channels)
 
 
 def layout_of(config: SoulsConfig) -> Layout:
-    """Iudex' layout is known; that of another boss follows from soulsgym's own tables."""
+    """The known layout of Iudex, or one that follows from soulsgym's tables for another boss."""
+    # Iudex' layout is a constant so that a training node needs neither soulsgym nor gymnasium.
     return IUDEX_LAYOUT if config.boss == "iudex" else _layout_from_tables(config)
 
 
@@ -48,7 +50,7 @@ def _layout_from_tables(config: SoulsConfig) -> Layout:
             "Install a newer soulsgym."
         )
     low, high = _arena_box(config.boss)
-    return Layout(IUDEX_LAYOUT.player, bins(len(known[config.boss]["all"]), ()), low, high)
+    return Layout(IUDEX_LAYOUT.player, make_bins(len(known[config.boss]["all"]), ()), low, high)
 
 
 def _arena_box(boss: str) -> tuple[np.ndarray, np.ndarray]:

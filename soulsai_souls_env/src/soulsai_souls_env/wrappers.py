@@ -1,4 +1,4 @@
-"""Around soulsgym's environments: the state vector, the outcome among the metrics, and a look at the window."""
+"""Wrappers around soulsgym's environments: the state vector, the outcome of an episode, error messages and checks."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import gymnasium
 import numpy as np
 
 from soulsai_core import EnvironmentFailure
-from soulsai_souls_env.error_messages import cannot
+from soulsai_souls_env.error_messages import environment_error
 from soulsai_souls_env.observation import BossDuration, Layout, state_vector
 
 Info = dict[str, Any]
 
 
 class StateVector(gymnasium.ObservationWrapper):
-    """The flat vector instead of the dictionary. Its numbers have no common bounds: stamina falls below zero."""
+    """The state vector instead of the dictionary of observations."""
 
     def __init__(self, env: gymnasium.Env, layout: Layout) -> None:
         super().__init__(env)
+        # Unbounded: there is no common range, and stamina falls below zero.
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (layout.size,), np.float32)
         self._layout = layout
         self._duration = BossDuration(layout.boss)
 
     def reset(self, **kwargs: Any) -> tuple[np.ndarray, Info]:
-        """The durations begin anew."""
+        """Like the environment's own."""
         self._duration.reset()
         return super().reset(**kwargs)
 
@@ -37,16 +38,14 @@ class StateVector(gymnasium.ObservationWrapper):
         return state_vector(observation, duration, self._layout)
 
 
-class Outcome(gymnasium.Wrapper):
-    """Reports with the end of each episode who had how much health left, and whether the boss was beaten.
-
-    It reads soulsgym's own count, because the game's health is topped up after each step.
-    """
+class EpisodeOutcome(gymnasium.Wrapper):
+    """Adds to the info of an episode's last step: `won`, and `boss_hp` and `player_hp` as shares of their maxima."""
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, Info]:
         """Like the environment's own."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         if terminated or truncated:
+            # soulsgym's own count: it refills the game's health after each step.
             state: Any = self.env.unwrapped._internal_state  # type: ignore[attr-defined]
             info = {
                 **info,
@@ -57,23 +56,26 @@ class Outcome(gymnasium.Wrapper):
         return observation, reward, terminated, truncated, info
 
 
-class Advised(gymnasium.Wrapper):
-    """Says what to do about a fight that cannot be set up."""
+class ResetErrors(gymnasium.Wrapper):
+    """Turns errors of `reset` into EnvironmentFailure with what to do about them."""
 
     def __init__(self, env: gymnasium.Env, name: str) -> None:
         super().__init__(env)
         self._name = name
 
     def reset(self, **kwargs: Any) -> tuple[Any, Info]:
-        """Like the environment's own. Raises EnvironmentFailure, EnvironmentNotReady if the player can help."""
+        """Like the environment's own. Raises EnvironmentFailure, or EnvironmentNotReady if the player can help."""
         try:
             return self.env.reset(**kwargs)
         except Exception as error:
-            raise cannot("reset", self._name, error) from error
+            raise environment_error("reset", self._name, error) from error
 
 
-class InFocus(gymnasium.Wrapper):
-    """A step whose keys went to another window did not happen as the agent believes: it ends the episode as failed."""
+class FocusCheck(gymnasium.Wrapper):
+    """Fails a step during which the game's window was not in front.
+
+    The keys went to another window, so the game did not take the action that the agent chose.
+    """
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, Info]:
         """Like the environment's own. Raises EnvironmentFailure if the game's window is not in front."""
@@ -83,13 +85,16 @@ class InFocus(gymnasium.Wrapper):
         return result
 
 
-class Responsive(gymnasium.Wrapper):
-    """Notices when the game no longer takes keys, as behind a dialog: whoever stands or walks and has stamina can roll.
-    In the middle of other animations a roll may be lost (1 of 34 in the recorded fight)."""
+class InputCheck(gymnasium.Wrapper):
+    """Fails when the game no longer takes keys, for example behind a dialog.
 
-    most_ignored = 3
+    A player that stands or walks and has stamina can roll. In the middle of other animations a roll may be ignored
+    by the game itself (1 of 34 in the recorded fight), so only rolls from standing or walking count.
+    """
+
+    max_ignored_rolls = 3
     _rolls = range(8, 16)
-    _free = frozenset(("Idle", "Move", "None"))
+    _standing_or_walking = frozenset(("Idle", "Move", "None"))
 
     def __init__(self, env: gymnasium.Env) -> None:
         super().__init__(env)
@@ -100,10 +105,14 @@ class Responsive(gymnasium.Wrapper):
         soulsgym: Any = self.env.unwrapped
         before = soulsgym._internal_state
         result = self.env.step(action)
-        if action in self._rolls and before.player_animation in self._free and before.player_sp > 0:
-            self._ignored = self._ignored + 1 if soulsgym._internal_state.player_animation in self._free else 0
-            if self._ignored >= self.most_ignored:
+        if action in self._rolls and self._can_roll(before):
+            after = soulsgym._internal_state
+            self._ignored = self._ignored + 1 if after.player_animation in self._standing_or_walking else 0
+            if self._ignored >= self.max_ignored_rolls:
                 raise EnvironmentFailure(
                     f"{self._ignored} rolls in a row had no effect: a dialog or another window takes the keys."
                 )
         return result
+
+    def _can_roll(self, state: Any) -> bool:
+        return state.player_animation in self._standing_or_walking and state.player_sp > 0

@@ -1,4 +1,4 @@
-"""A fight without soulsgym around it."""
+"""The simulated game without soulsgym's environment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def game() -> SimulatedGame:
     game = SimulatedGame(random.Random(0), VirtualClock(), Faults(random.Random(0)))
     game.player_pose = (139.0, 590.0, -68.8, 3.1416)
     game.iudex_pose = (139.0, 592.5, -68.8, 0.0)
-    game.allow_attacks, game.allow_deaths = False, False
+    game.allow_attacks = False
+    game.allow_deaths = False
     game.press("lockon")
     game.release("lockon")
     assert game.lock_on

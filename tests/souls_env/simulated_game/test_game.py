@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymem.exception import MemoryReadError
 
-from soulsai_souls_env.simulated_game.body import ARENA_CENTER, ARENA_RADIUS, Body, wrap
+from soulsai_souls_env.simulated_game.character import ARENA_CENTER, ARENA_RADIUS, Character, wrap
 from soulsai_souls_env.simulated_game.clock import VirtualClock
 from soulsai_souls_env.simulated_game.faults import Faults
-from soulsai_souls_env.simulated_game.surroundings import SimulatedInput, SimulatedWindow
+from soulsai_souls_env.simulated_game.keyboard import SimulatedInput
+from soulsai_souls_env.simulated_game.window import SimulatedWindow
 
 
 def test_time_passes_when_it_is_read_and_stands_still_in_a_pause(game):
@@ -27,11 +28,11 @@ def test_time_passes_when_it_is_read_and_stands_still_in_a_pause(game):
     assert game.timed(game.time, before) >= 0.5
 
 
-def test_every_animation_of_the_simulation_is_known_to_soulsgym_or_its_real_game(game):
+def test_every_animation_of_the_simulation_is_in_soulsgyms_tables(game):
     known_to_soulsgym = set(game.data.boss_animations["iudex"]["all"]) | {"Attack1500"}
     game.allow_attacks = True
     seen = set()
-    for _ in range(3000):
+    for _ in range(1500):
         game.run(0.1)
         game.reset_player_hp()
         seen |= {(game.player_animation, game.iudex_animation)}
@@ -41,35 +42,38 @@ def test_every_animation_of_the_simulation_is_known_to_soulsgym_or_its_real_game
 
 
 @given(st.floats(-7, 7), st.lists(st.tuples(st.floats(-7, 7), st.floats(0, 5)), max_size=30))
-def test_nobody_leaves_the_arena(heading, ways):
-    body = Body("Idle")
-    for way, distance in ways:
-        body.go(wrap(heading + way), distance)
-        assert np.hypot(body.x - ARENA_CENTER[0], body.y - ARENA_CENTER[1]) <= ARENA_RADIUS + 1e-6
+def test_moving_character_stays_in_the_arena(heading, moves):
+    character = Character("Idle")
+    for turn, distance in moves:
+        character.move(wrap(heading + turn), distance)
+        radius = np.hypot(character.x - ARENA_CENTER[0], character.y - ARENA_CENTER[1])
+        assert radius <= ARENA_RADIUS + 1e-6
 
 
 @given(st.floats(-3, 3), st.floats(-3, 3))
-def test_turning_ends_up_looking_at_the_other(x, y):
-    body, other = Body("Idle"), Body("Idle")
-    other.place(body.x + x, body.y + y, 0, 0)
+def test_character_that_turns_long_enough_looks_at_the_other(x, y):
+    character = Character("Idle")
+    other = Character("Idle")
+    other.place(character.x + x, character.y + y, 0, 0)
     for _ in range(100):
-        body.turn(other, 0.1)
-    assert abs(body.bearing(other)) < 0.1 or (x, y) == (0, 0)
+        character.turn_towards(other, 0.1)
+    assert abs(character.bearing(other)) < 0.1 or (x, y) == (0, 0)
 
 
-def test_keys_go_nowhere_without_the_focus(game):
-    keyboard, window = SimulatedInput(game, game.game_id), SimulatedWindow(game)
+def test_keys_do_not_reach_the_game_without_the_focus(game):
+    keyboard = SimulatedInput(game, game.game_id)
+    window = SimulatedWindow(game)
     game.faults.inject("lost_focus")
     keyboard.add_actions(["forward"])
     keyboard.update_input()
-    assert not window.focused and not game.arena.held
+    assert not window.focused and not game.arena.held_keys
     window.focus_application()
     keyboard.reset()
     keyboard.add_actions(["forward"])
     keyboard.update_input()
-    assert window.focused and game.arena.held == {"forward"}
+    assert window.focused and game.arena.held_keys == {"forward"}
     keyboard.reset()
-    assert not game.arena.held
+    assert not game.arena.held_keys
 
 
 def test_frozen_game_stands_still_and_a_crashed_one_cannot_be_read(game):
@@ -83,9 +87,10 @@ def test_frozen_game_stands_still_and_a_crashed_one_cannot_be_read(game):
 
 def test_faults_come_at_random_or_exactly():
     def steps_between(exact):
-        faults, found = Faults(random.Random(1), ["lost_focus"], 50, exact=exact), []
+        faults = Faults(random.Random(1), ["lost_focus"], 50, exact=exact)
+        found = []
         for step in range(1, 20_000):
-            faults.stepped()
+            faults.on_step()
             if faults.active:
                 faults.active.clear()
                 found.append(step)
@@ -98,7 +103,7 @@ def test_faults_come_at_random_or_exactly():
 
 def test_slow_frame_takes_real_time():
     slept = []
-    Faults(random.Random(0), slow=0.7, sleep=slept.append).inject("slow_frame")
+    Faults(random.Random(0), slow_frame_s=0.7, sleep=slept.append).inject("slow_frame")
     assert slept == [0.7]
 
 
@@ -114,17 +119,17 @@ def test_paced_clock_waits_for_real_time_and_does_not_catch_up():
     assert real[0] == pytest.approx(10.8, abs=0.06)
 
 
-def test_wall_runs_slower_than_game_time_at_higher_speed():
+def test_wall_clock_runs_slower_than_game_time_at_a_higher_speed():
     clock = VirtualClock()
     clock.speed = 3.0
     for _ in range(300):
         clock.tick()
-    assert (clock.milliseconds, clock.wall()) == (2400, pytest.approx(0.8))
+    assert (clock.milliseconds, clock.wall_time()) == (2400, pytest.approx(0.8))
 
 
-def test_picture_shows_the_boss_growing_as_it_comes_nearer(game):
-    def dark(picture):
-        return int((picture.sum(axis=2) < 160).sum())
+def test_boss_grows_in_the_image_as_it_comes_nearer(game):
+    def dark(image):
+        return int((image.sum(axis=2) < 160).sum())
 
     game.iudex_pose = (139.0, 606.0, -68.8, 0.0)
     game.run(1.0)

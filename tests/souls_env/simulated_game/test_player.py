@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from soulsai_souls_env.simulated_game.attacks import ATTACKS
-from soulsai_souls_env.simulated_game.player import HEAVY, LIGHT, RIPOSTE
+from soulsai_souls_env.simulated_game.player import HEAVY_DAMAGE, LIGHT_DAMAGE, RIPOSTE_DAMAGE
 
 KEYS = ("forward", "backward", "left", "right")
 
 
 def tap(game, *keys):
-    game.allow_attacks = True  # of the player too
+    game.allow_attacks = True  # the flag forbids those of the player, too
     for key in keys:
         game.press(key)
     for key in keys:
         game.release(key)
-    game.arena.attacks = False
+    game.arena.allow_attacks = False
 
 
 def test_light_attack_in_reach_costs_the_boss_health_and_the_player_stamina(game):
@@ -26,11 +26,11 @@ def test_light_attack_in_reach_costs_the_boss_health_and_the_player_stamina(game
     game.run(0.4)
     assert game.iudex_hp == game.iudex_max_hp
     game.run(0.2)
-    assert game.iudex_hp == game.iudex_max_hp - LIGHT
+    assert game.iudex_hp == game.iudex_max_hp - LIGHT_DAMAGE
     assert game.player_sp == 75
 
 
-def test_attack_out_of_reach_hits_nobody(game):
+def test_attack_out_of_reach_does_not_hit(game):
     game.player_pose = (139.0, 585.0, -68.8, 3.1416)
     tap(game, "lightattack")
     game.run(1.0)
@@ -43,7 +43,7 @@ def test_heavy_attack_winds_up_and_hits_harder(game):
     assert game.player_animation == "AttackRightHeavy1Sta"
     game.run(0.5)
     assert game.player_animation == "AttackRightHeavy1End"
-    assert game.iudex_hp == game.iudex_max_hp - HEAVY
+    assert game.iudex_hp == game.iudex_max_hp - HEAVY_DAMAGE
 
 
 def test_chained_attacks_and_rolls_change_their_animation_so_that_soulsgym_sees_them(game):
@@ -77,15 +77,15 @@ def test_nothing_starts_in_the_middle_of_another_animation_or_without_stamina(ga
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_keys_lead_where_they_say_seen_towards_the_boss(game, key):
+def test_keys_move_in_their_direction_as_seen_towards_the_boss(game, key):
     game.player_pose = before = (139.0, 590.0, -68.8, 3.1416)
     game.press(key)
     game.run(0.3)
     game.release(key)
     game.run(2.0)
     right, forward = np.array(game.player_pose[:2]) - before[:2]
-    ways = {"forward": forward, "backward": -forward, "right": right, "left": -right}
-    assert max(ways, key=ways.get) == key
+    distances = {"forward": forward, "backward": -forward, "right": right, "left": -right}
+    assert max(distances, key=distances.get) == key
 
 
 def test_stamina_comes_back_while_nothing_is_done(game):
@@ -100,10 +100,11 @@ def test_roll_through_a_hit_costs_nothing_and_standing_still_does(game):
     arena = game.arena
     for rolls in (True, False):
         game.reset_player_hp()
-        game.player_pose, game.iudex_pose = (139.0, 590.0, -68.8, 3.1416), (139.0, 592.5, -68.8, 0.0)
+        game.player_pose = (139.0, 590.0, -68.8, 3.1416)
+        game.iudex_pose = (139.0, 592.5, -68.8, 0.0)
         arena.player.play("Idle")
         attack = ATTACKS["Attack3007"]
-        arena.boss._begin(attack)
+        arena.boss._begin_attack(attack)
         game.run(attack.hits[0].start - 0.1)
         if rolls:
             tap(game, "right", "roll")
@@ -113,7 +114,7 @@ def test_roll_through_a_hit_costs_nothing_and_standing_still_does(game):
 
 def test_parried_boss_can_be_struck_down(game):
     attack = ATTACKS["Attack3001"]
-    game.arena.boss._begin(attack)
+    game.arena.boss._begin_attack(attack)
     game.run(attack.hits[0].start - 0.2)
     tap(game, "parry")
     game.run(0.3)
@@ -122,12 +123,12 @@ def test_parried_boss_can_be_struck_down(game):
     tap(game, "lightattack")
     assert (game.player_animation, game.iudex_animation) == ("ThrowAtk", "ThrowDef")
     game.run(1.5)
-    assert game.iudex_hp == game.iudex_max_hp - RIPOSTE
+    assert game.iudex_hp == game.iudex_max_hp - RIPOSTE_DAMAGE
 
 
 def test_grab_holds_hurts_and_breaks_the_lock(game):
     attack = ATTACKS["Attack3010"]
-    game.arena.boss._begin(attack)
+    game.arena.boss._begin_attack(attack)
     game.run(attack.hits[0].end)
     assert (game.player_animation, game.iudex_animation) == ("ThrowDef", "ThrowAtk")
     assert not game.lock_on and game.player_hp == game.player_max_hp
@@ -135,9 +136,9 @@ def test_grab_holds_hurts_and_breaks_the_lock(game):
     assert game.player_hp == game.player_max_hp - attack.hits[0].damage
 
 
-def test_nobody_dies_where_deaths_are_not_allowed(game):
+def test_one_hit_point_is_left_where_deaths_are_not_allowed(game):
     for deaths, left in ((False, 1), (True, 0)):
         game.allow_deaths = deaths
-        game.arena.player.lose(10_000, deadly=game.allow_deaths)
-        game.arena.boss.lose(10_000, deadly=game.allow_deaths)
+        game.arena.player.lose_hp(10_000, deadly=game.allow_deaths)
+        game.arena.boss.lose_hp(10_000, deadly=game.allow_deaths)
         assert (game.player_hp, game.iudex_hp) == (left, left)

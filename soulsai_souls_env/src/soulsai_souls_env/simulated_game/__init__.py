@@ -1,1 +1,1 @@
-"""A small model of the boss fight that stands where the game stands."""
+"""A small model of the boss fight that takes the place of the real game."""

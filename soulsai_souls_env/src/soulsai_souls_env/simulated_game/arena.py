@@ -6,132 +6,148 @@ import random
 from typing import Any
 
 from soulsai_souls_env.simulated_game.attacks import Hit
-from soulsai_souls_env.simulated_game.boss import STUNNED, THROW_HURTS, Boss
+from soulsai_souls_env.simulated_game.boss import STUNNED, THROW_HURTS_S, Boss
 from soulsai_souls_env.simulated_game.camera import Camera
-from soulsai_souls_env.simulated_game.player import RIPOSTE, Player
+from soulsai_souls_env.simulated_game.player import MAX_HP, MAX_SP, RIPOSTE_DAMAGE, Player
 
-_TOUCH = 1.0
-"""Bodies come no nearer to each other than this."""
+# Meters.
+_MIN_DISTANCE = 1.0
+_RIPOSTE_RANGE = 2.8
+# Half angles in radians, around the player's heading.
 _STRIKE_ARC = 1.1
 _PARRY_ARC = 1.2
-_RIPOSTE_RANGE = 2.8
-_FOG_GATE_SECONDS = 2.0
+# Seconds since the animation began.
+_FOG_GATE_S = 2.0
+_RIPOSTE_HURTS_S = 1.2
+# Between these seconds of its throw the boss throws the player away, at this speed in meters a second.
+_THROWN_FROM_S = 4.0
+_THROWN_UNTIL_S = 4.6
+_THROWN_SPEED = 12.0
+
 _THROUGH_FOG = "Event63010"
-_RIPOSTE_HURTS = 1.2
+_FOG_GATE_REACH = 1.0
 
 
 class Arena:
-    """Attributes:
-    held: the keys that are down.
-    attacks, hits, moves, deaths: what is allowed to everybody.
+    """The state of the fight.
+
+    Attributes:
+        held_keys: the keys that are down.
+        allow_attacks, allow_hits, allow_moves, allow_deaths: the game's flags, for both characters.
     """
 
     def __init__(self, data: Any, rng: random.Random) -> None:
-        self.held: set[str] = set()
-        self.attacks = self.hits = self.moves = self.deaths = True
+        self.held_keys: set[str] = set()
+        self.allow_attacks = True
+        self.allow_hits = True
+        self.allow_moves = True
+        self.allow_deaths = True
         self.player = Player(data.player_animations)
         self.boss = Boss(rng)
         self.camera = Camera()
-        self._places = data.coordinates["iudex"]
-        self._grabbed = 0.0
+        self._positions = data.coordinates["iudex"]
+        self._grab_damage = 0.0
         self._riposte_due = False
         self.respawn()
 
     def respawn(self) -> None:
-        """The player at the bonfire, the boss where it waits."""
-        x, y, z = self._places["bonfire"]
+        """Put the player at the bonfire and the boss where it waits, both with full health."""
+        x, y, z = self._positions["bonfire"]
         self.player.place(x, y, z, 0.0)
-        self.boss.place(*self._places["boss_init_pose"])
-        self.player.hp = 454.0
-        self.player.sp = 95.0
+        self.boss.place(*self._positions["boss_init_pose"])
+        self.player.hp = float(MAX_HP)
+        self.player.sp = float(MAX_SP)
         self.player.play("Idle")
-        self.boss.rest()
+        self.boss.reset()
         self.camera.locked = False
-        self.held.clear()
+        self.held_keys.clear()
 
-    def press(self, action: str, bonus_range: float) -> None:
-        """A key goes down."""
-        self.held.add(action)
-        if action == "lockon":
-            self.camera.toggle_lock(self.player, self.boss, bonus_range)
-        elif action == "interact":
+    def press(self, key: str, lock_on_bonus_range: float) -> None:
+        """Press a key, which stays down until it is removed from `held_keys`."""
+        self.held_keys.add(key)
+        if key == "lockon":
+            self.camera.toggle_lock(self.player, self.boss, lock_on_bonus_range)
+        elif key == "interact":
             self._enter_fog_gate()
-        elif self.moves and (self.attacks or action == "roll"):
+        # Without attacks the player may still roll: soulsgym forbids attacks while it sets up the fight.
+        elif self.allow_moves and (self.allow_attacks or key == "roll"):
             before = self.player.animation
-            self.player.press(action, self.held, self._ahead(), self._may_riposte())
+            self.player.press(key, self.held_keys, self._target_heading(), self._may_riposte())
             if self.player.animation == "ThrowAtk" != before:
-                self.boss.riposted()
+                self.boss.take_riposte()
                 self._riposte_due = True
 
-    def _ahead(self) -> float:
-        return self.player.heading_to(self.boss) if self.camera.locked else self.camera.ahead
+    def _target_heading(self) -> float:
+        return self.player.heading_to(self.boss) if self.camera.locked else self.camera.heading
 
     def _may_riposte(self) -> bool:
         return self.boss.animation == STUNNED and self.player.distance(self.boss) < _RIPOSTE_RANGE
 
     def _enter_fog_gate(self) -> None:
-        x, y, z, _ = self._places["fog_wall"]
-        if abs(self.player.x - x) + abs(self.player.y - y) + abs(self.player.z - z) < 1.0:
+        x, y, z, _ = self._positions["fog_wall"]
+        if abs(self.player.x - x) + abs(self.player.y - y) + abs(self.player.z - z) < _FOG_GATE_REACH:
             self.player.play(_THROUGH_FOG)
 
-    def pass_time(self, dt: float) -> None:
-        """A tick of the world."""
+    def advance(self, dt: float) -> None:
+        """Let `dt` seconds of game time pass."""
         player = self.player
         boss = self.boss
         if player.animation == _THROUGH_FOG:
-            self._pass_fog(dt)
+            self._pass_fog_gate(dt)
             return
-        player.pass_time(dt, self.held, self._ahead(), self.moves)
-        boss.pass_time(dt, player, may_attack=self.attacks, may_move=self.moves)
-        self.camera.pass_time(dt, player, boss, self.held)
+        player.advance(dt, self.held_keys, self._target_heading(), self.allow_moves)
+        boss.advance(dt, player, may_attack=self.allow_attacks, may_move=self.allow_moves)
+        self.camera.advance(dt, player, boss, self.held_keys)
         if player.animation == "ThrowDef":
-            self._hold(dt)
+            self._advance_grab(dt)
         elif player.animation == "ThrowAtk":
-            self._riposte()
+            self._advance_riposte()
         else:
             self._keep_apart()
-        self._fight()
+        self._resolve_hits()
 
-    def _pass_fog(self, dt: float) -> None:
-        self.player.since += dt
-        if self.player.since >= _FOG_GATE_SECONDS:
-            self.player.place(*self._places["post_fog_wall"])
+    def _pass_fog_gate(self, dt: float) -> None:
+        self.player.elapsed += dt
+        if self.player.elapsed >= _FOG_GATE_S:
+            self.player.place(*self._positions["post_fog_wall"])
             self.player.play("Idle")
 
-    def _fight(self) -> None:
-        blow = self.player.strike()
-        if blow is not None and self.hits:
-            damage, reach = blow
+    def _resolve_hits(self) -> None:
+        # `land_strike` is called even if hits are not allowed: the strike is spent and costs stamina all the same.
+        strike = self.player.land_strike()
+        if strike is not None and self.allow_hits:
+            damage, reach = strike
             if self.player.distance(self.boss) <= reach and abs(self.player.bearing(self.boss)) < _STRIKE_ARC:
-                self.boss.lose(damage, deadly=self.deaths)
-        hit = self.boss.landing(self.player)
-        if hit is not None and self.hits and not self.player.invulnerable:
-            self._be_hit(hit)
+                self.boss.lose_hp(damage, deadly=self.allow_deaths)
+        hit = self.boss.active_hit(self.player)
+        if hit is not None and self.allow_hits and not self.player.invulnerable:
+            self._hit_player(hit)
 
-    def _be_hit(self, hit: Hit) -> None:
-        damage = self.boss.landed(hit)
+    def _hit_player(self, hit: Hit) -> None:
+        damage = self.boss.land(hit)
         if not hit.throw and self.player.parries and abs(self.player.bearing(self.boss)) < _PARRY_ARC:
             self.boss.stun()
             return
-        self.player.hurt(hit, damage, deadly=self.deaths)
-        self._grabbed = damage if hit.throw else 0.0
+        self.player.take_hit(hit, damage, deadly=self.allow_deaths)
+        self._grab_damage = damage if hit.throw else 0.0
         self.camera.locked = self.camera.locked and not hit.throw
 
-    def _hold(self, dt: float) -> None:
-        """The boss holds the player, hurts and throws."""
-        if self.boss.animation == "ThrowAtk":
-            if self._grabbed and self.boss.since >= THROW_HURTS:
-                self.player.lose(self._grabbed, deadly=self.deaths)
-                self._grabbed = 0.0
-            if 4.0 < self.boss.since < 4.6:
-                self.player.go(self.boss.heading, 12.0 * dt)
+    def _advance_grab(self, dt: float) -> None:
+        """The boss holds the player, hurts it once, and throws it away."""
+        if self.boss.animation != "ThrowAtk":
+            return
+        if self._grab_damage and self.boss.elapsed >= THROW_HURTS_S:
+            self.player.lose_hp(self._grab_damage, deadly=self.allow_deaths)
+            self._grab_damage = 0.0
+        if _THROWN_FROM_S < self.boss.elapsed < _THROWN_UNTIL_S:
+            self.player.move(self.boss.heading, _THROWN_SPEED * dt)
 
-    def _riposte(self) -> None:
-        if self._riposte_due and self.player.since >= _RIPOSTE_HURTS:
-            self.boss.lose(RIPOSTE, deadly=self.deaths)
+    def _advance_riposte(self) -> None:
+        if self._riposte_due and self.player.elapsed >= _RIPOSTE_HURTS_S:
+            self.boss.lose_hp(RIPOSTE_DAMAGE, deadly=self.allow_deaths)
             self._riposte_due = False
 
     def _keep_apart(self) -> None:
-        gap = self.player.distance(self.boss)
-        if gap < _TOUCH:
-            self.player.go(self.boss.heading_to(self.player), _TOUCH - gap)
+        distance = self.player.distance(self.boss)
+        if distance < _MIN_DISTANCE:
+            self.player.move(self.boss.heading_to(self.player), _MIN_DISTANCE - distance)

@@ -1,25 +1,29 @@
-"""The boss' attacks: how they are announced, when and where they hit, and how long they leave it open.
+"""The boss' attacks: their wind-up, when and where they hit, and the recovery after them.
 
-Durations, ranges and damage follow the recorded fight as far as it shows them; the rest is chosen so that each attack
-has a wind-up to react to, a moment to roll in, and a recovery to strike in.
+Durations, ranges and damage follow the recorded fight where it shows them. The rest is chosen so that each attack has
+a wind-up to react to, a moment to roll in, and a recovery to strike in.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-WIDE = 1.5
-FRONT = 0.9
+# Half angles of the sector that a hit covers, in radians.
 NARROW = 0.45
-AROUND = 3.2
-"""Half angles of what a hit covers, in radians."""
+FRONT = 0.9
+WIDE = 1.5
+AROUND = 3.2  # above pi: everything around the boss
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Who is within `reach` metres and `arc` radians of the boss' heading between two moments is hit.
+    """A part of an attack that hits the player within `reach` and `arc`, once, between `start` and `end`.
 
     Attributes:
+        start, end: seconds since the attack began.
+        reach: meters.
+        arc: half angle around the boss' heading, in radians.
+        damage: hit points.
         reaction: the player's animation.
         throw: the hit is a grab, whose damage comes later and which cannot be parried.
     """
@@ -35,12 +39,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """Attributes:
-    nearest, farthest: metres to the player between which it is chosen.
-    lunge: (from second, to second, metres) that the boss comes forward.
-    tracks: seconds during which the boss still turns.
-    follow_ups: (animation, probability) of attacks that may come at the end instead of a pause.
-    behind: chosen only if the player is behind.
+    """One attack of the boss' table.
+
+    Attributes:
+        duration: seconds.
+        nearest, farthest: range of distances to the player, in meters, in which the attack is chosen.
+        lunge: (from second, to second, meters) of the boss' movement forward.
+        tracks: seconds during which the boss still turns to the player.
+        weight: relative probability among the attacks that can be chosen.
+        follow_ups: (animation, probability) of attacks that may come at the end instead of a pause.
+        behind: chosen only if the player is behind the boss; the others only if it is in front.
     """
 
     animation: str
@@ -84,6 +92,7 @@ _ALL = (
         1.5,
         (("Attack3008", 0.3),),
     ),
+    # Comes as a follow-up only: no distance in the arena is 99 m.
     Attack("Attack3008", 2.6, (Hit(0.84, 1.0, 5.4, WIDE, 92, "DamageLarge"),), 99.0, 99.0, (0.5, 0.9, 2.0), 0.7),
     Attack(
         "Attack3010", 2.7, (Hit(1.28, 1.42, 3.6, NARROW, 150, "ThrowDef", True),), 0.0, 5.0, (0.9, 1.3, 2.5), 1.1, 0.5

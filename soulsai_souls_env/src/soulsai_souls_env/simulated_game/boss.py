@@ -1,4 +1,4 @@
-"""The boss: walks up, circles, turns, and attacks from a table."""
+"""The boss: walks up to the player, circles, turns, and attacks from a table."""
 
 from __future__ import annotations
 
@@ -6,28 +6,52 @@ import random
 from math import pi
 
 from soulsai_souls_env.simulated_game.attacks import ATTACKS, SECOND_PHASE, Attack, Hit
-from soulsai_souls_env.simulated_game.body import Body, wrap
+from soulsai_souls_env.simulated_game.character import Character, wrap
 
 MAX_HP = 1037
 STUNNED = "DamageParryEnemy1"
-STUN_SECONDS = 3.0
-THROW_HURTS = 1.94
-THROW_ENDS = 6.1
-_WALK = 2.0
-_STRAFE = 1.3
-_TURN = 2.6
-_TURNS = {(False, False): "TurnBattle_Right90", (False, True): "TurnBattle_Right180"} | {
+
+# Seconds since the animation began, and lengths of animations.
+STUN_S = 3.0
+THROW_HURTS_S = 1.94
+_THROW_S = 6.1
+_RIPOSTED_S = 4.0
+_PHASE_CHANGE_S = 4.0
+_IDLE_S = 0.15
+
+# Meters a second, and radians a second.
+_WALK_SPEED = 2.0
+_STRAFE_SPEED = 1.3
+_TURN_SPEED = 2.6
+_ATTACK_TURN_SPEED = 3.5
+_ATTACK_TURN_SPEED_AT_START = 2.0
+
+# Radians from the boss' heading to the player.
+_IN_FRONT = 1.2
+_BEHIND = 2.0
+_TURN_AROUND = 2.2
+
+# The second phase: reach in meters that is added, and factors.
+_REACH_BONUS = 0.4
+_DAMAGE_FACTOR = 1.15
+_PAUSE_FACTOR = 0.6
+_FOLLOW_UP_FACTOR = 1.5
+
+_TURNS = {
+    (False, False): "TurnBattle_Right90",
+    (False, True): "TurnBattle_Right180",
     (True, False): "TurnBattle_Left90",
     (True, True): "TurnBattle_Left180",
 }
-_RIPOSTED_SECONDS = 4.0
-_CHANGE_SECONDS = 4.0
+"""(to the left, further than a right angle) -> animation."""
+_UNINTERRUPTED = frozenset((STUNNED, "ThrowAtk", "ThrowDef", SECOND_PHASE))
+"""Animations that last until `_until` whatever the player does."""
 
 
-class Boss(Body):
+class Boss(Character):
     """Attributes:
     hp: hit points.
-    second_phase: whether it has changed.
+    second_phase: whether it has changed into the second phase.
     """
 
     def __init__(self, rng: random.Random) -> None:
@@ -36,93 +60,97 @@ class Boss(Body):
         self.second_phase = False
         self._rng = rng
         self._attack: Attack | None = None
-        self._landed = 0
+        self._hits_done = 0
         self._pause = 0.5
         self._until = 0.0
         self._begin_idling()
 
     def _begin_idling(self) -> None:
         self._attack = None
-        self._landed = 0
+        self._hits_done = 0
         self.play("IdleBattle")
-        self._until = 0.15
+        self._until = _IDLE_S
 
-    def rest(self) -> None:
-        """Forget the fight: full health, first phase."""
+    def reset(self) -> None:
+        """Full health and the first phase."""
         self.hp = float(MAX_HP)
         self.second_phase = False
         self._begin_idling()
 
-    def pass_time(self, dt: float, player: Body, *, may_attack: bool, may_move: bool) -> None:
-        """Go on with the attack or the walk, or choose the next."""
-        self.since += dt
+    def advance(self, dt: float, player: Character, *, may_attack: bool, may_move: bool) -> None:
+        """Let `dt` seconds pass: continue the attack or the walk, or choose the next."""
+        self.elapsed += dt
         if self._attack is not None:
-            self._go_on(self._attack, dt, player, may_attack, may_move)
-        elif self.since >= self._until and self.animation in (STUNNED, "ThrowAtk", "ThrowDef", SECOND_PHASE):
-            self._begin_idling()
-        elif self.animation not in (STUNNED, "ThrowAtk", "ThrowDef", SECOND_PHASE):
+            self._continue_attack(self._attack, dt, player, may_attack, may_move)
+        elif self.animation in _UNINTERRUPTED:
+            if self.elapsed >= self._until:
+                self._begin_idling()
+        else:
             self._pause -= dt
             self._roam(dt, player, may_attack, may_move)
 
-    def _go_on(self, attack: Attack, dt: float, player: Body, may_attack: bool, may_move: bool) -> None:
+    def _continue_attack(self, attack: Attack, dt: float, player: Character, may_attack: bool, may_move: bool) -> None:
         if may_move:
-            start, end, metres = attack.lunge
-            if self.since < attack.tracks:
-                self.turn(player, (3.5 if self.since > 0.2 else 2.0) * dt)
-            if start < self.since <= end and self.distance(player) > 1.6:
-                self.go(self.heading, metres / (end - start) * dt)
-        if self.since < attack.duration:
+            start, end, meters = attack.lunge
+            if self.elapsed < attack.tracks:
+                turn_speed = _ATTACK_TURN_SPEED if self.elapsed > 0.2 else _ATTACK_TURN_SPEED_AT_START
+                self.turn_towards(player, turn_speed * dt)
+            if start < self.elapsed <= end and self.distance(player) > 1.6:
+                self.move(self.heading, meters / (end - start) * dt)
+        if self.elapsed < attack.duration:
             return
-        chance = self._rng.random()
+        draw = self._rng.random()
         for animation, probability in attack.follow_ups if may_attack else ():
-            chance -= probability * (1.5 if self.second_phase else 1.0)
-            if chance < 0:
-                self._begin(ATTACKS[animation])
+            draw -= probability * (_FOLLOW_UP_FACTOR if self.second_phase else 1.0)
+            if draw < 0:
+                self._begin_attack(ATTACKS[animation])
                 return
-        self._pause = self._rng.uniform(0.3, 1.5) * (0.6 if self.second_phase else 1.0)
+        self._pause = self._rng.uniform(0.3, 1.5) * (_PAUSE_FACTOR if self.second_phase else 1.0)
         self._begin_idling()
 
-    def _begin(self, attack: Attack) -> None:
+    def _begin_attack(self, attack: Attack) -> None:
         self._attack = attack
-        self._landed = 0
+        self._hits_done = 0
         self.play(attack.animation)
 
-    def _roam(self, dt: float, player: Body, may_attack: bool, may_move: bool) -> None:
+    def _roam(self, dt: float, player: Character, may_attack: bool, may_move: bool) -> None:
         if may_attack and not self.second_phase and self.hp <= MAX_HP / 2:
             self.second_phase = True
             self.play(SECOND_PHASE)
-            self._until = _CHANGE_SECONDS
+            self._until = _PHASE_CHANGE_S
             return
         distance = self.distance(player)
         bearing = self.bearing(player)
         if may_attack and self._pause <= 0:
-            attack = self._choose(distance, abs(bearing))
+            attack = self._choose_attack(distance, abs(bearing))
             if attack is not None:
-                self._begin(attack)
+                self._begin_attack(attack)
                 return
-        if self.since >= self._until:
-            self._decide(distance, bearing, may_move)
+        if self.elapsed >= self._until:
+            self._choose_movement(distance, bearing, may_move)
         if may_move:
             self._walk(dt, player)
 
-    def _choose(self, distance: float, off: float) -> Attack | None:
-        behind = off > 2.0
-        fitting = [
+    def _choose_attack(self, distance: float, angle: float) -> Attack | None:
+        behind = angle > _BEHIND
+        candidates = [
             attack
             for attack in ATTACKS.values()
-            if attack.nearest <= distance <= attack.farthest and attack.behind == behind and (behind or off < 1.2)
+            if attack.nearest <= distance <= attack.farthest
+            and attack.behind == behind
+            and (behind or angle < _IN_FRONT)
         ]
-        if not fitting:
+        if not candidates:
             return None
-        return self._rng.choices(fitting, [attack.weight for attack in fitting])[0]
+        return self._rng.choices(candidates, [attack.weight for attack in candidates])[0]
 
-    def _decide(self, distance: float, bearing: float, may_move: bool) -> None:
-        """What to do until the next attack."""
+    def _choose_movement(self, distance: float, bearing: float, may_move: bool) -> None:
+        """Choose the movement until the next attack or the next choice."""
         if not may_move:
             animation = "IdleBattle"
             seconds = 0.5
-        elif abs(bearing) > 1.2:
-            animation = _TURNS[bearing > 0, abs(bearing) > 2.2]
+        elif abs(bearing) > _IN_FRONT:
+            animation = _TURNS[bearing > 0, abs(bearing) > _TURN_AROUND]
             seconds = 0.8
         elif distance > 4.5:
             animation = "WalkFrontBattle"
@@ -131,56 +159,56 @@ class Boss(Body):
             animation = self._rng.choice(("WalkLeftBattle", "WalkRightBattle", "IdleBattle"))
             seconds = self._rng.uniform(0.4, 0.9)
         if animation == self.animation:
-            self._until = self.since + seconds
+            # The same animation goes on: the game does not start it again, and neither does its duration.
+            self._until = self.elapsed + seconds
         else:
             self.play(animation)
             self._until = seconds
 
-    def _walk(self, dt: float, player: Body) -> None:
+    def _walk(self, dt: float, player: Character) -> None:
         animation = self.animation
-        self.turn(player, _TURN * dt)
+        self.turn_towards(player, _TURN_SPEED * dt)
         if animation == "WalkFrontBattle":
-            self.go(self.heading, _WALK * dt)
+            self.move(self.heading, _WALK_SPEED * dt)
         elif animation == "WalkLeftBattle":
-            self.go(wrap(self.heading - pi / 2), _STRAFE * dt)
+            self.move(wrap(self.heading - pi / 2), _STRAFE_SPEED * dt)
         elif animation == "WalkRightBattle":
-            self.go(wrap(self.heading + pi / 2), _STRAFE * dt)
+            self.move(wrap(self.heading + pi / 2), _STRAFE_SPEED * dt)
 
-    # -- what happens between player and boss
-    def landing(self, player: Body) -> Hit | None:
-        """The hit that reaches the player now, if there is one; it stays until `landed` or its end."""
+    def active_hit(self, player: Character) -> Hit | None:
+        """The hit that reaches the player now, or None. It stays active until `land` is called or its time is over."""
         attack = self._attack
-        if attack is None or self._landed >= len(attack.hits):
+        if attack is None or self._hits_done >= len(attack.hits):
             return None
-        hit = attack.hits[self._landed]
-        if self.since > hit.end:
-            self._landed += 1
+        hit = attack.hits[self._hits_done]
+        if self.elapsed > hit.end:
+            self._hits_done += 1
             return None
-        reach = hit.reach + (0.4 if self.second_phase else 0.0)
-        if self.since < hit.start or self.distance(player) > reach or abs(self.bearing(player)) > hit.arc:
+        reach = hit.reach + (_REACH_BONUS if self.second_phase else 0.0)
+        if self.elapsed < hit.start or self.distance(player) > reach or abs(self.bearing(player)) > hit.arc:
             return None
         return hit
 
-    def landed(self, hit: Hit) -> float:
-        """The hit has landed, once; returns its damage."""
-        self._landed += 1
+    def land(self, hit: Hit) -> float:
+        """Use up the active hit, and return its damage in hit points."""
+        self._hits_done += 1
         if hit.throw:
             self._attack = None
             self.play("ThrowAtk")
-            self._until = THROW_ENDS
-        return hit.damage * (1.15 if self.second_phase else 1.0)
+            self._until = _THROW_S
+        return hit.damage * (_DAMAGE_FACTOR if self.second_phase else 1.0)
 
     def stun(self) -> None:
-        """The attack was parried."""
+        """Stop the attack because it was parried."""
         self._attack = None
         self.play(STUNNED)
-        self._until = STUN_SECONDS
+        self._until = STUN_S
 
-    def riposted(self) -> None:
-        """The player makes use of it."""
+    def take_riposte(self) -> None:
+        """Play the animation of a riposte; its damage comes later."""
         self.play("ThrowDef")
-        self._until = _RIPOSTED_SECONDS
+        self._until = _RIPOSTED_S
 
-    def lose(self, damage: float, *, deadly: bool) -> None:
-        """Hit points go."""
+    def lose_hp(self, damage: float, *, deadly: bool) -> None:
+        """Lose hit points; at least one is left unless `deadly`."""
         self.hp = max(self.hp - damage, 0.0 if deadly else 1.0)

@@ -1,4 +1,4 @@
-"""Time in the simulated game: it moves on when it is read, and as fast as the computer can unless a pace is given."""
+"""Time in the simulated game: it advances when it is read, as fast as the computer can unless a pace is given."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import time
 from collections.abc import Callable
 
 TICK = 8
-"""Milliseconds of game time that pass with each reading, and that the simulation is computed in. soulsgym then
-measures steps of 96 ms; in the recorded fight they take 97."""
+"""Milliseconds of game time between two readings, and the simulation's time step.
+
+soulsgym then measures environment steps of 96 ms; in the recorded fight they take 97 ms."""
+
+_MAX_LAG_S = 0.05
 
 
 class VirtualClock:
-    """Game time in milliseconds, and the wall clock that belongs to it.
+    """Game time in milliseconds, and the simulated wall clock.
+
+    At a game speed of 2, two seconds of game time pass in one second of the wall clock.
 
     Args:
-        pace: game seconds that pass in a real second at speed 1; None does not wait.
-        now, sleep: real seconds.
+        pace: wall-clock seconds of the game in a real second; None does not wait for real time.
+        now, sleep: real time in seconds.
     """
 
     def __init__(
@@ -26,33 +31,33 @@ class VirtualClock:
     ) -> None:
         self.milliseconds = 0
         self.speed = 1.0
-        self._wall = 0.0
+        self._wall_s = 0.0
         self._pace = pace
         self._now = now
         self._sleep = sleep
         self._started = now()
 
     def tick(self) -> None:
-        """One tick of game time passes."""
+        """Advance by one tick of game time."""
         self.milliseconds += TICK
-        self._wall += TICK / (1000 * self.speed)
+        self._wall_s += TICK / (1000 * self.speed)
         if self._pace is not None:
             self._keep_pace(self._pace)
 
     def skip(self, seconds: float) -> None:
-        """Game time passes in which nothing happens."""
+        """Advance without simulating anything, as during a loading screen."""
         self.milliseconds += round(seconds * 1000)
-        self._wall += seconds
+        self._wall_s += seconds
 
-    def wall(self) -> float:
-        """What a clock on the wall would show, in seconds: stands behind `time.time()` of soulsgym's reset."""
-        return self._wall
+    def wall_time(self) -> float:
+        """Seconds of the simulated wall clock, which replaces `time.time()` in soulsgym's reset."""
+        return self._wall_s
 
     def _keep_pace(self, pace: float) -> None:
-        """Time lost elsewhere, such as in choosing an action while the game was paused, is not caught up with."""
-        due = self._started + self._wall / pace
+        due = self._started + self._wall_s / pace
         now = self._now()
         if due > now:
             self._sleep(due - now)
-        elif due < now - 0.05:
-            self._started = now - self._wall / pace
+        elif due < now - _MAX_LAG_S:
+            # Time lost elsewhere, such as in choosing an action while the game was paused, is not caught up with.
+            self._started = now - self._wall_s / pace

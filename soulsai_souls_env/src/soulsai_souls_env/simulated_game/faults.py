@@ -1,4 +1,4 @@
-"""What goes wrong with a real game on a real PC, on demand."""
+"""Faults of a real game on a real PC, injected on demand."""
 
 from __future__ import annotations
 
@@ -9,19 +9,29 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 FaultKind = Literal["freeze", "crash", "exit", "dialog", "lost_focus", "slow_frame"]
-"""freeze: the game's clock stands still. crash: the game is gone, reading its memory fails. exit: the process that
-plays is gone. dialog: a message that nobody closes keeps the game from taking input and from going on after a reload.
-lost_focus: another window takes the keys. slow_frame: one frame takes long."""
+"""The kinds of faults.
+
+- freeze: the game's clock stands still.
+- crash: the game is gone, so reading its memory fails.
+- exit: the process of the environment ends.
+- dialog: a message box keeps the game from taking input and from continuing after a reload.
+- lost_focus: another window takes the keys.
+- slow_frame: one frame takes long.
+"""
 
 
 class Faults:
-    """Which faults are there, and when the next one comes.
+    """The active faults, and the schedule of the next one.
 
     Args:
-        kinds: to draw from.
-        every: mean number of environment steps between two; None injects only what `inject` says.
-        exact: every so many steps instead of at random.
-        slow: seconds of a slow frame.
+        kinds: the faults to draw from.
+        every: mean number of environment steps between two faults; None injects only with `inject`.
+        exact: always `every` steps between two faults, instead of at random.
+        slow_frame_s: duration of a slow frame in real seconds.
+        sleep: sleeps for real seconds.
+
+    Attributes:
+        active: the faults that last until they are removed.
     """
 
     def __init__(
@@ -31,7 +41,7 @@ class Faults:
         every: float | None = None,
         *,
         exact: bool = False,
-        slow: float = 1.0,
+        slow_frame_s: float = 1.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.active: set[FaultKind] = set()
@@ -39,31 +49,31 @@ class Faults:
         self._kinds = tuple(kinds)
         self._every = every
         self._exact = exact
-        self._slow = slow
+        self._slow_frame_s = slow_frame_s
         self._sleep = sleep
-        self._steps_left = self._draw()
+        self._steps_left = self._draw_interval()
 
-    def _draw(self) -> float:
+    def _draw_interval(self) -> float:
         if self._every is None or not self._kinds:
             return float("inf")
         return self._every if self._exact else self._rng.expovariate(1 / self._every)
 
-    def stepped(self) -> None:
-        """An environment step begins."""
+    def on_step(self) -> None:
+        """Count an environment step, and inject a fault if it is due."""
         self._steps_left -= 1
         if self._steps_left < 0:
-            self._steps_left = self._draw()
+            self._steps_left = self._draw_interval()
             self.inject(self._rng.choice(self._kinds))
 
     def inject(self, kind: FaultKind) -> None:
-        """From now on, this is wrong."""
+        """Make a fault happen now."""
         if kind == "exit":
-            os._exit(3)
+            os._exit(3)  # without cleaning up, as when the process is killed
         if kind == "slow_frame":
-            self._sleep(self._slow)
+            self._sleep(self._slow_frame_s)
         else:
             self.active.add(kind)
 
     def wait(self) -> None:
-        """Let real time pass where game time does not, without keeping a core busy."""
+        """Sleep for a moment of real time, so that a loop that waits for game time does not keep a core busy."""
         self._sleep(0.001)

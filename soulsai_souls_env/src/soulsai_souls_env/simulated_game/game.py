@@ -1,4 +1,4 @@
-"""The game object: stands where soulsgym's memory interface to Dark Souls III stands."""
+"""The game object, in the place of soulsgym's interface to the memory of Dark Souls III."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from soulsai_souls_env.simulated_game.arena import Arena
 from soulsai_souls_env.simulated_game.boss import MAX_HP
 from soulsai_souls_env.simulated_game.clock import TICK, VirtualClock
 from soulsai_souls_env.simulated_game.faults import Faults
-from soulsai_souls_env.simulated_game.picture import draw
+from soulsai_souls_env.simulated_game.rendering import render
 
-_RESPAWN_SECONDS = 12.0
+_RESPAWN_S = 12.0
 
 
 class SimulatedGame:
-    """Player, boss and camera behind the properties and methods that soulsgym reads and sets.
+    """Player, boss and camera with the properties and methods that soulsgym reads and sets.
 
-    Game time passes while it is read, so that soulsgym's waiting loops make the world go on.
+    Reading the time advances it: soulsgym waits in loops that read the time, and these loops run the simulation.
 
     Args:
-        rng: of the boss.
+        rng: draws what the boss does.
     """
 
     game_id = "DarkSoulsIII"
@@ -39,18 +39,21 @@ class SimulatedGame:
         self.faults = faults
         self.clock = clock
         self.arena = Arena(self.data, rng)
-        self.lock_on_bonus_range = self.los_lock_on_deactivate_time = 0.0
+        self.lock_on_bonus_range = 0.0
+        # soulsgym sets these; the simulation does not use them.
+        self.los_lock_on_deactivate_time = 0.0
         self.last_bonfire = "Cemetery of Ash"
         self.player_stats: Iterable[int] = ()
-        self.allow_weapon_durability_dmg = self.allow_player_death = self.gravity = True
+        self.allow_weapon_durability_dmg = True
+        self.allow_player_death = True
+        self.gravity = True
         self._speed = 1.0
-        self._flags = False
+        self._boss_flag = False
 
-    # -- time
     @property
     def time(self) -> int:
-        """Game time in milliseconds; a tick passes unless the game is paused or frozen."""
-        self._check()
+        """Game time in milliseconds. Reading it advances the game by a tick unless it is paused or frozen."""
+        self._check_running()
         if self._speed:
             self._tick()
         return self.clock.milliseconds
@@ -61,18 +64,18 @@ class SimulatedGame:
 
     @staticmethod
     def timed(end: int, start: int) -> float:
-        """Seconds between two readings; after an overflow, since it."""
+        """Seconds between two readings; after an overflow of the game's counter, the seconds since the overflow."""
         return (end - start if end >= start else end) / 1000
 
     def sleep(self, seconds: float) -> None:
-        """At least so much game time passes."""
+        """Let at least this much game time pass."""
         assert seconds > 0 and self._speed > 0, "the game can't be paused during sleeps"
         start = self.time
         while self.timed(self.time, start) <= seconds:
             pass
 
     def run(self, seconds: float) -> None:
-        """So much game time passes, in whole ticks."""
+        """Let this much game time pass, in whole ticks."""
         for _ in range(round(seconds * 1000) // TICK if self._speed else 0):
             self._tick()
 
@@ -81,7 +84,7 @@ class SimulatedGame:
             self.faults.wait()
             return
         self.clock.tick()
-        self.arena.pass_time(TICK / 1000)
+        self.arena.advance(TICK / 1000)
 
     @property
     def game_speed(self) -> float:
@@ -90,10 +93,12 @@ class SimulatedGame:
 
     @game_speed.setter
     def game_speed(self, speed: float) -> None:
+        # soulsgym resumes the game at the beginning of each environment step and pauses it at the end.
         if speed and not self._speed:
-            self.faults.stepped()
+            self.faults.on_step()
         self._speed = speed
-        self.clock.speed = speed or self.clock.speed
+        if speed:
+            self.clock.speed = speed
 
     def pause_game(self) -> None:
         self.game_speed = 0
@@ -101,24 +106,22 @@ class SimulatedGame:
     def resume_game(self) -> None:
         self.game_speed = 1
 
-    # -- keys
     def press(self, action: str) -> None:
-        """A key goes down, if the game gets it."""
+        """Press a key, unless a fault keeps it from the game."""
         if not self.faults.active & {"lost_focus", "dialog"}:
             self.arena.press(action, self.lock_on_bonus_range)
 
     def release(self, action: str) -> None:
-        """A key goes up."""
-        self.arena.held.discard(action)
+        """Release a key."""
+        self.arena.held_keys.discard(action)
 
-    # -- the state
-    def _check(self) -> None:
+    def _check_running(self) -> None:
         if "crash" in self.faults.active:
             raise MemoryReadError(0, 4)
 
     def get_state(self, boss_id: str, use_cache: bool = False) -> GameState:
-        """A snapshot; soulsgym measures the animations' durations itself."""
-        self._check()
+        """A snapshot of the fight. soulsgym measures the durations of animations itself."""
+        self._check_running()
         player = self.arena.player
         boss = self.arena.boss
         return GameState(
@@ -138,18 +141,18 @@ class SimulatedGame:
 
     @property
     def is_ingame(self) -> bool:
-        """The player is loaded."""
+        """Whether the player is loaded."""
         return True
 
     @property
     def img(self) -> np.ndarray:
         """uint8 (90, 160, 3)."""
-        self._check()
-        return draw(self.arena.player, self.arena.boss, self.arena.camera)
+        self._check_running()
+        return render(self.arena.player, self.arena.boss, self.arena.camera)
 
     @property
     def player_hp(self) -> int:
-        self._check()
+        self._check_running()
         return int(self.arena.player.hp)
 
     @player_hp.setter
@@ -179,11 +182,11 @@ class SimulatedGame:
     @player_pose.setter
     def player_pose(self, pose: Iterable[float]) -> None:
         self.arena.player.place(*pose)
-        self.reset_player_hp()
+        self.reset_player_hp()  # as soulsgym's own game does after a teleport
 
     @property
     def player_animation(self) -> str:
-        self._check()
+        self._check_running()
         return self.arena.player.animation
 
     @property
@@ -219,62 +222,62 @@ class SimulatedGame:
 
     @property
     def camera_pose(self) -> np.ndarray:
-        """float64 (6,): position, and the normal of the picture plane."""
+        """float64 (6,): position, and the normal of the image plane."""
         return self.arena.camera.pose(self.arena.player)
 
     @camera_pose.setter
     def camera_pose(self, normal: Iterable[float]) -> None:
-        self.arena.camera.look(normal)
+        self.arena.camera.set_normal(normal)
 
     @property
     def lock_on(self) -> bool:
         return self.arena.camera.locked
 
-    # -- flags
     @property
     def allow_attacks(self) -> bool:
-        return self.arena.attacks
+        return self.arena.allow_attacks
 
     @allow_attacks.setter
     def allow_attacks(self, flag: bool) -> None:
-        self.arena.attacks = flag
+        self.arena.allow_attacks = flag
 
     @property
     def allow_hits(self) -> bool:
-        return self.arena.hits
+        return self.arena.allow_hits
 
     @allow_hits.setter
     def allow_hits(self, flag: bool) -> None:
-        self.arena.hits = flag
+        self.arena.allow_hits = flag
 
     @property
     def allow_moves(self) -> bool:
-        return self.arena.moves
+        return self.arena.allow_moves
 
     @allow_moves.setter
     def allow_moves(self, flag: bool) -> None:
-        self.arena.moves = flag
+        self.arena.allow_moves = flag
 
     @property
     def allow_deaths(self) -> bool:
-        return self.arena.deaths
+        return self.arena.allow_deaths
 
     @allow_deaths.setter
     def allow_deaths(self, flag: bool) -> None:
-        self.arena.deaths = flag
+        self.arena.allow_deaths = flag
 
     def check_boss_flags(self, boss_id: str) -> bool:
-        """The boss has been met and not beaten."""
-        return self._flags
+        """Whether the boss has been met and not beaten."""
+        return self._boss_flag
 
     def set_boss_flags(self, boss_id: str, flag: bool) -> None:
-        self._flags = flag
+        self._boss_flag = flag
 
     def reload(self) -> None:
-        """The player dies, and stands at the bonfire again."""
-        self._check()
+        """Let the player die and stand at the bonfire again."""
+        self._check_running()
+        # With these faults the real game never returns from a reload: the client's reset deadline has to end it.
         while self.faults.active & {"dialog", "freeze"}:
             self.faults.wait()
         self.resume_game()
-        self.clock.skip(_RESPAWN_SECONDS)
+        self.clock.skip(_RESPAWN_S)
         self.arena.respawn()
