@@ -1,4 +1,4 @@
-"""Observers hear what happened, each in a thread of its own; none disturbs training or another."""
+"""Observers receive events, each in a thread of its own. None disturbs the training or another observer."""
 
 import logging
 import threading
@@ -11,10 +11,10 @@ from soulsai_core.observers import Observers
 
 
 class Listener:
-    """Notes the iterations published; the first event may be held up or raise."""
+    """Notes the iterations published. It may wait for a gate at each event, and raise an error."""
 
     def __init__(self, *, gate=None, error=None):
-        self.heard, self.closed = [], False
+        self.received, self.closed = [], False
         self.gate, self.error = gate, error
         self.inside = threading.Event()
         self.count = threading.Semaphore(0)
@@ -24,7 +24,7 @@ class Listener:
         self.inside.set()
         if self.gate is not None:
             self.gate.wait(60)
-        self.heard.append(iteration)
+        self.received.append(iteration)
         self.count.release()
         if self.error is not None:
             raise self.error
@@ -35,7 +35,7 @@ class Listener:
 
 @pytest.fixture
 def gate():
-    """What hangs is let go at the end of the test."""
+    """Holds an observer up until it is set, at the latest at the end of the test."""
     gate = threading.Event()
     yield gate
     gate.set()
@@ -46,23 +46,23 @@ def publish(observers, *iterations):
         observers.emit("weights_published", iteration=iteration, size=1, seconds=0.0)
 
 
-def test_events_are_heard_in_order_and_the_observer_is_closed_after_the_last():
+def test_events_are_received_in_order_and_the_observer_is_closed_after_the_last():
     observers, listener = Observers(), Listener()
     observers.register("listener", listener)
     publish(observers, *range(100))
     observers.close()
-    assert listener.heard == list(range(100)) and listener.closed
+    assert listener.received == list(range(100)) and listener.closed
 
 
 @pytest.mark.parametrize("error", [ValueError("no disk"), SystemExit(1), KeyboardInterrupt()])
-def test_observer_that_raises_is_named_in_the_log_and_everybody_hears_on(caplog, error):
+def test_observer_that_raises_is_named_in_the_log_and_all_receive_further_events(caplog, error):
     observers, bad, good = Observers(), Listener(error=error), Listener()
     observers.register("bad one", bad)
     observers.register("good one", good)
     with caplog.at_level(logging.ERROR):
         publish(observers, 1, 2)
         observers.close()
-    assert bad.heard == good.heard == [1, 2] and bad.closed and good.closed
+    assert bad.received == good.received == [1, 2] and bad.closed and good.closed
     assert [r.message for r in caplog.records] == [
         "Connector bad one raised in weights_published; training goes on."
     ] * 2
@@ -79,14 +79,14 @@ def test_observer_that_raises_while_closing_is_named_in_the_log(caplog):
     assert "Connector leaky raised in close" in caplog.text and "cannot close" in caplog.text
 
 
-def test_hanging_observer_holds_up_neither_the_others_nor_the_end(gate, caplog):
+def test_hanging_observer_delays_neither_the_others_nor_the_end(gate, caplog):
     observers, hanging, good = Observers(), Listener(gate=gate), Listener()
     observers.register("hanging", hanging)
     observers.register("good", good)
     publish(observers, 1, 2)
     assert hanging.inside.wait(30)
     observers.close(timeout=0.05)
-    assert good.heard == [1, 2] and good.closed
+    assert good.received == [1, 2] and good.closed
     assert "Connector hanging did not finish in time" in caplog.text
 
 
@@ -116,10 +116,10 @@ def test_events_beyond_the_capacity_are_dropped_counted_and_named(gate, caplog):
     assert all(good.count.acquire(timeout=30) for _ in range(4))
     publish(observers, 4, 5)
     assert observers.dropped() == {"hanging": 2}
-    assert "Connector hanging is too slow: 2 events were not told to it." in caplog.text
+    assert "Connector hanging is too slow: 2 events were dropped for it." in caplog.text
     gate.set()
     observers.close()
-    assert good.heard == [0, 1, 2, 3, 4, 5] and hanging.heard[0] == 0 and hanging.closed
+    assert good.received == [0, 1, 2, 3, 4, 5] and hanging.received[0] == 0 and hanging.closed
 
 
 def test_warnings_about_a_slow_observer_grow_rare(gate, caplog):
@@ -140,20 +140,20 @@ def test_full_queue_makes_room_for_the_end(gate):
     publish(observers, 1, 2)
     threading.Timer(0.05, gate.set).start()
     observers.close(timeout=30)
-    assert slow.heard == [0, 2] and slow.closed
+    assert slow.received == [0, 2] and slow.closed
 
 
 def test_observer_gets_only_the_arguments_that_it_names():
     class Curious:
         @hookimpl
         def weights_published(self, seconds, iteration):
-            self.heard = (seconds, iteration)
+            self.received = (seconds, iteration)
 
     observers, curious = Observers(), Curious()
     observers.register("curious", curious)
     observers.emit("weights_published", iteration=3, size=99, seconds=0.5)
     observers.close()
-    assert curious.heard == (0.5, 3)
+    assert curious.received == (0.5, 3)
 
 
 def test_methods_without_the_mark_are_not_called():
@@ -174,7 +174,7 @@ def test_same_connector_may_be_there_twice():
     observers.register("json_file", second)
     publish(observers, 1)
     observers.close()
-    assert first.heard == second.heard == [1]
+    assert first.received == second.received == [1]
 
 
 def test_class_instead_of_an_instance_is_refused():
@@ -215,6 +215,6 @@ class OldWrapping:
         (OldWrapping, "weights_published"),
     ],
 )
-def test_method_that_is_no_hook_is_refused_with_its_name(observer, named):
+def test_method_that_fits_no_event_is_refused_with_its_name(observer, named):
     with pytest.raises(PluginError, match=rf"(?s)Connector mine .*{named}"):
         Observers().register("mine", observer())

@@ -1,4 +1,5 @@
-"""Observers: who hears the events. A slow, hanging or raising one is named in the log and disturbs nobody else."""
+"""Observers receive the events of a node. One that is slow, hangs or raises is named in the log, and disturbs neither
+the node nor the others."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pluggy
@@ -19,11 +21,11 @@ log = logging.getLogger(__name__)
 
 
 class Observers:
-    """Registers connectors and tells each of them what happened, in a thread and a bounded queue of its own.
+    """Registers observers, such as connectors, and calls each of them in a thread of its own.
 
     Args:
-        capacity: events that may wait for one observer; further ones are dropped for it, counted and logged.
-        specs: the menu of events, a class whose methods are marked with `hookspec`.
+        capacity: events that may wait for one observer. Further ones are dropped for it, counted and logged.
+        specs: a class whose methods, marked with `hookspec`, are the events.
     """
 
     def __init__(self, capacity: int = 10_000, specs: type = HookSpecs) -> None:
@@ -33,12 +35,16 @@ class Observers:
         self._mailboxes: list[_Mailbox] = []
 
     def register(self, name: str, observer: object) -> None:
-        """Add one observer. Raises PluginError for a class instead of an instance, or a method that is no hook or wants
-        to wrap one: nobody's answer is waited for."""
+        """Add one observer.
+
+        Raises PluginError for a class instead of an instance, for a method that fits no event, and for a hook wrapper:
+        pluggy runs wrappers around all observers, which here run in different threads.
+        """
         if inspect.isclass(observer):
             raise PluginError(f"Connector {name} gave the class {observer.__name__}; it must return an instance of it.")
         try:
-            self._manager.register(observer, f"{name} #{len(self._mailboxes) + 1}")  # a connector may be there twice
+            # With a number, because pluggy refuses a name twice, and a connector may be configured twice.
+            self._manager.register(observer, f"{name} #{len(self._mailboxes) + 1}")
             self._manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
             raise PluginError(f"Connector {name} does not fit the hooks: {error}") from error
@@ -46,26 +52,28 @@ class Observers:
         for event, method in methods.items():
             if method.wrapper or method.hookwrapper:
                 raise PluginError(
-                    f"Connector {name} wants to wrap {event}; hooks only tell, so there is nothing to wrap."
+                    f"Connector {name} wants to wrap {event}; hooks only report, so there is nothing to wrap."
                 )
         self._mailboxes.append(_Mailbox(name, observer, methods, self._capacity))
 
     def _methods(self, observer: object) -> dict[str, pluggy.HookImpl]:
+        """The observer's methods by event."""
         callers = self._manager.get_hookcallers(observer) or []
         return {c.name: impl for c in callers for impl in c.get_hookimpls() if impl.plugin is observer}
 
     def emit(self, event: str, **arguments: Any) -> None:
-        """Tell everybody; returns at once."""
+        """Put an event into the queue of each observer. Does not wait for them."""
         for mailbox in self._mailboxes:
             mailbox.put(event, arguments)
 
     def dropped(self) -> dict[str, int]:
-        """Observer -> events that it was too slow to hear."""
+        """Observer -> number of events that were dropped because it was too slow."""
         return {mailbox.name: mailbox.dropped for mailbox in self._mailboxes if mailbox.dropped}
 
     def close(self, timeout: float = 5.0) -> None:
-        """Let everybody hear what is still waiting, `timeout` seconds at most, and close them."""
+        """Let the observers process what still waits, `timeout` seconds at most in all, and close them."""
         deadline = time.monotonic() + timeout
+        # All are asked to finish before any is waited for, so that they share one time-out.
         for mailbox in self._mailboxes:
             mailbox.finish()
         for mailbox in self._mailboxes:
@@ -92,11 +100,12 @@ class _Mailbox:
             self._queue.put_nowait((event, arguments))
         except queue.Full:
             self.dropped += 1
-            if self.dropped.bit_count() == 1:  # at 1, 2, 4, 8 ...: a hanging observer must not fill the log
-                log.warning("Connector %s is too slow: %d events were not told to it.", self.name, self.dropped)
+            # Logged at 1, 2, 4, 8, ... dropped events: an observer that hangs must not fill the log.
+            if self.dropped.bit_count() == 1:
+                log.warning("Connector %s is too slow: %d events were dropped for it.", self.name, self.dropped)
 
     def finish(self) -> None:
-        """Close after what is waiting; where the queue is full its oldest event makes room."""
+        """Close the observer after what waits. In a full queue the oldest event is dropped to make room for the end."""
         while True:
             try:
                 self._queue.put_nowait(None)
@@ -116,17 +125,17 @@ class _Mailbox:
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
-            self._tell(*item)
+            self._call(*item)
         close = getattr(self._observer, "close", None)
         if callable(close):
             self._guard("close", close)
 
-    def _tell(self, event: str, arguments: dict[str, Any]) -> None:
+    def _call(self, event: str, arguments: dict[str, Any]) -> None:
         impl = self._methods[event]
         self._guard(event, lambda: impl.function(*(arguments[name] for name in impl.argnames)))
 
-    def _guard(self, what: str, call: Any) -> None:
+    def _guard(self, what: str, call: Callable[[], object]) -> None:
         try:
             call()
-        except BaseException:
+        except BaseException:  # even SystemExit: it would end this thread, and with it all further events
             log.exception("Connector %s raised in %s; training goes on.", self.name, what)

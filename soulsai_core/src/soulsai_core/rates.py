@@ -13,8 +13,9 @@ class Rate:
         self._points: deque[tuple[float, float]] = deque()
 
     def note(self, now: float, count: float) -> float:
-        """The count is this now. Returns the rate, 0 until there are two points."""
+        """Take the count at the time `now`, in seconds. Returns the rate, 0 until there are two points."""
         self._points.append((now, count))
+        # Of the points before the window the newest is kept, so that the rate is always over the whole window.
         while len(self._points) > 2 and self._points[1][0] <= now - self._window:
             self._points.popleft()
         then, before = self._points[0]

@@ -1,37 +1,54 @@
-"""A thread that does one thing over and over, and survives the loss of the server."""
+"""Threads that repeat one step and survive the loss of the server, and the parts of a process that run in one."""
 
 from __future__ import annotations
 
 import logging
 import random
 import threading
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 
-from soulsai_core.backoff import delays
 from soulsai_core.errors import SoulsAIError, TransportError
 
 log = logging.getLogger(__name__)
 
 
-class SupervisedLoop:
-    """Calls `step` until stopped. A TransportError is waited out with growing pauses; anything else ends the thread
+def delays(rng: random.Random, first: float = 0.1, factor: float = 2.0, longest: float = 10.0) -> Iterator[float]:
+    """Endless waits in seconds between attempts: exponential up to `longest`, each shortened at random by up to half.
+
+    The jitter keeps clients that lost the same server from reconnecting all at once.
+    """
+    bound = first
+    while True:
+        yield bound * (1 - 0.5 * rng.random())
+        bound = min(bound * factor, longest)
+
+
+class RetryingThread:
+    """Calls `step` until stopped. After a TransportError it waits and tries again; any other exception ends the thread
     and is kept in `failure` for the owner to raise.
 
     Args:
-        name: for thread and log.
-        step: does a bounded piece of work; it blocks with a time-out where there is nothing to do.
-        back: called after the server was lost and a step succeeded again.
+        name: of the thread.
+        step: does a bounded piece of work; where there is nothing to do it blocks with a time-out.
+        on_reconnect: called after the server was lost and a step succeeded again.
+
+    Attributes:
+        failure: the exception that ended the thread, None if there was none.
+        losses: how often the server was lost.
     """
 
     def __init__(
-        self, name: str, step: Callable[[], None], rng: random.Random, back: Callable[[], None] | None = None
+        self, name: str, step: Callable[[], None], rng: random.Random, on_reconnect: Callable[[], None] | None = None
     ) -> None:
         self.failure: Exception | None = None
         self.losses = 0
         self._step = step
         self._rng = rng
-        self._back = back
+        self._on_reconnect = on_reconnect
         self._stop = threading.Event()
+        # A daemon: a thread that hangs in a call must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
@@ -48,9 +65,14 @@ class SupervisedLoop:
         self._stop.set()
 
     def join(self, timeout: float) -> None:
-        """Wait for the thread's end, if it was started."""
+        """Wait for the end of the thread, if it was started."""
         if self._thread.ident is not None:
             self._thread.join(timeout)
+
+    def check(self) -> None:
+        """Raise what ended the thread, if anything did."""
+        if self.failure is not None:
+            raise self.failure
 
     def _run(self) -> None:
         try:
@@ -60,6 +82,7 @@ class SupervisedLoop:
             self.failure = error
 
     def _attempt(self) -> None:
+        """One step, repeated until it succeeds. Each loss of the server starts with the shortest wait again."""
         pauses = delays(self._rng)
         lost = False
         while not self._stop.is_set():
@@ -74,32 +97,48 @@ class SupervisedLoop:
                 continue
             if lost:
                 log.warning("The server is back.")
-                if self._back is not None:
-                    self._back()
+                if self._on_reconnect is not None:
+                    self._on_reconnect()
             return
 
 
-class Supervised:
-    """Does its work in a loop of its own, which whoever owns it starts, looks after and stops."""
+class BackgroundWorker(ABC):
+    """A part of a process with a thread of its own. Its owner prepares, starts, checks, stops and closes it."""
 
-    _loop: SupervisedLoop
+    _thread: RetryingThread
+
+    def prepare(self) -> None:  # noqa: B027 - most workers have nothing to prepare
+        """Called once, before its owner writes anything to the server."""
 
     def start(self) -> None:
-        """Start the loop's thread."""
-        self._loop.start()
+        """Start the thread."""
+        self._thread.start()
 
     def check(self) -> None:
         """Raise what ended the thread, if anything did."""
-        if self._loop.failure is not None:
-            raise self._loop.failure
+        self._thread.check()
 
     def stop(self) -> None:
-        """Ask the thread to end after what it is doing."""
-        self._loop.stop()
+        """Ask the thread to end after its current step."""
+        self._thread.stop()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop, wait for the thread, and finish what is left to do."""
 
 
-def quietly(close: Callable[[], None]) -> None:
-    """Close something whose server may be away when we leave."""
+def close_all(workers: Sequence[BackgroundWorker]) -> None:
+    """Close the workers, the last one first. Each is stopped and closed, whatever the others raise."""
+    with ExitStack() as stack:
+        for worker in workers:
+            stack.callback(close_quietly, worker.close)
+        # All are asked to stop before any is waited for, so that their waits overlap.
+        for worker in workers:
+            stack.callback(worker.stop)
+
+
+def close_quietly(close: Callable[[], None]) -> None:
+    """Call `close`, and log a SoulsAIError instead of raising it: while we stop, the server may be away."""
     try:
         close()
     except SoulsAIError as error:

@@ -1,4 +1,4 @@
-"""A inboxes made for tests: what contributors handed in lies in lists."""
+"""Inboxes made for tests, and messages of the contributor bob."""
 
 import random
 
@@ -8,64 +8,67 @@ import pytest
 
 from soulsai_core.config import ContributorSettings, TrainingSettings
 from soulsai_core.contributors.gate import Gate
-from soulsai_core.contributors.inbox import Inboxes, InboxSize, Message
+from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, SAMPLES, Inboxes, InboxSize, Message
 from soulsai_core.contributors.statistics import ContributorStatistics
 from soulsai_core.messages import ClientInfo, Episode
-from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.steps import StepBatch
-from soulsai_core.transport.keys import EPISODE, HEARTBEAT, SAMPLES
 from soulsai_core.transport.limits import StreamLimits
 from soulsai_core.wire import encode_steps
 
-SESSION = "training-1"
+RUN_ID = "training-1"
 
 
-class ListDoor(Inboxes):
-    """Streams as lists; `bytes` is what a stream is said to take of the server's memory."""
+class ListInboxes(Inboxes):
+    """Inboxes as lists.
+
+    Attributes:
+        waiting: contributor -> its messages.
+        bytes: contributor -> what its inbox takes of the server's memory.
+        backlog: messages in the run's own sample stream.
+        suspended: contributors.
+    """
 
     limits = StreamLimits(max_entries=400, max_bytes=2**20)
 
     def __init__(self):
-        self.streams, self.bytes, self.out = {}, {}, set()
+        self.waiting, self.bytes, self.suspended = {}, {}, set()
         self.samples, self.episodes, self.clients = [], [], {}
-        self.waiting, self.statistics = 0, None
-        self.calls = []
+        self.backlog, self.statistics = 0, None
 
-    def invite(self, name):
-        self.streams[name] = []
+    def invite(self, *names):
+        self.waiting |= {name: [] for name in names}
 
     def put(self, name, kind, payload):
-        number = sum(map(len, self.streams.values())) + len(self.samples) + 1
-        self.streams[name].append(Message(f"{number}-0", kind, payload, len(payload) + 1))
+        number = sum(map(len, self.waiting.values())) + len(self.samples) + 1
+        self.waiting[name].append(Message(f"{number}-0", kind, payload, len(payload) + 1))
 
     def contributors(self):
-        return sorted(self.streams)
+        return sorted(self.waiting)
 
     def size(self, names):
-        return InboxSize(self.waiting, 0), {n: InboxSize(len(self.streams[n]), self.bytes.get(n, 0)) for n in names}
+        return InboxSize(self.backlog, 0), {n: InboxSize(len(self.waiting[n]), self.bytes.get(n, 0)) for n in names}
 
     def read(self, names, count, timeout):
-        return {name: self.streams[name][:count] for name in names if self.streams[name]}
+        return {name: self.waiting[name][:count] for name in names if self.waiting[name]}
 
     def deliver(self, delivery):
         self.samples += delivery.samples
         self.episodes += delivery.episodes
         self.clients |= delivery.heartbeats
-        for client in delivery.farewells:
+        for client in delivery.left:
             self.clients.pop(client, None)
         for name, done in delivery.done.items():
-            self.streams[name] = [message for message in self.streams[name] if message.id not in done]
+            self.waiting[name] = [message for message in self.waiting[name] if message.id not in done]
 
     def discard(self, name):
-        count, self.streams[name] = len(self.streams[name]), []
+        count, self.waiting[name] = len(self.waiting[name]), []
         return count
 
     def suspend(self, name):
-        self.out.add(name)
+        self.suspended.add(name)
 
     def restore(self, name):
-        self.out.discard(name)
-        self.calls.append(("restore", name))
+        self.suspended.discard(name)
 
     def write_statistics(self, payload):
         self.statistics = payload
@@ -76,12 +79,13 @@ class ListDoor(Inboxes):
 
 @pytest.fixture
 def inboxes():
-    return ListDoor()
+    return ListInboxes()
 
 
 @pytest.fixture
-def metrics():
-    return NodeMetrics()
+def counted():
+    """(contributor, reason, number of messages) of all that the gate rejected."""
+    return []
 
 
 @pytest.fixture
@@ -90,21 +94,27 @@ def statistics(tmp_path):
 
 
 @pytest.fixture
-def gate(inboxes, statistics, metrics, clock):
-    """(settings by name) -> a gate at the inboxes, whose steps the test takes itself."""
+def gate(inboxes, statistics, counted, clock):
+    """(settings by name) -> a gate whose steps the test makes itself."""
 
     def make(**settings):
         training = TrainingSettings(contributors=ContributorSettings(**settings))
-        return Gate(inboxes, SESSION, training, statistics, metrics, clock, random.Random(0))
+
+        def count(*rejected):
+            counted.append(rejected)
+
+        made = Gate(inboxes, RUN_ID, training, statistics, count, clock, random.Random(0))
+        made._stopped.set()  # so that no step waits
+        return made
 
     return make
 
 
 @pytest.fixture
 def message():
-    """(client, number, values) -> a sample message."""
+    """(client, number, rows) -> a sample message."""
 
-    def make(client="bob@pc-1", number=1, run_id=SESSION, rows=2):
+    def make(client="bob@pc-1", number=1, run_id=RUN_ID, rows=2):
         columns = {"observation": np.zeros((rows, 2), np.float32), "reward": np.zeros(rows, np.float32)}
         after = {"observation": np.zeros((1, 2), np.float32)}
         steps = StepBatch(np.array([[0, 0, rows, 0, 0, 1, 0]]), columns, after)
@@ -115,11 +125,11 @@ def message():
 
 @pytest.fixture
 def episode():
-    """(changes by name) -> an episode report as (kind, bytes)."""
+    """(changes by name) -> kind and payload of an episode."""
 
     def make(**changes):
         values = {"id": "bob@pc-1-1", "client": "bob@pc-1", "total_reward": 1.5, "length": 5, "iteration": 0}
-        values |= {"seconds": 1.0, "run_id": SESSION, **changes}
+        values |= {"seconds": 1.0, "run_id": RUN_ID, **changes}
         return EPISODE, msgspec.json.encode(Episode(**values))
 
     return make
@@ -127,7 +137,7 @@ def episode():
 
 @pytest.fixture
 def heartbeat():
-    """(client, numbers by name) -> a sign of life as (kind, bytes)."""
+    """(client, numbers by name) -> kind and payload of a heartbeat."""
 
     def make(client="bob@pc-1", **numbers):
         return HEARTBEAT, msgspec.json.encode(ClientInfo(client, **{"host": "pc", **numbers}))
@@ -137,4 +147,5 @@ def heartbeat():
 
 @pytest.fixture
 def samples():
+    """The kind of sample messages."""
     return SAMPLES

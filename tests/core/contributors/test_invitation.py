@@ -1,4 +1,4 @@
-"""One line that survives any shell, and betrays nothing where it is read wrongly."""
+"""An invitation is one line that survives any shell, and errors about it show no password."""
 
 import re
 import shlex
@@ -21,31 +21,38 @@ def invitation(authority):
     return Invitation("rediss://play.example.org:6379", "main", "bob", "s3cret-_word", authority)
 
 
-def test_what_was_invited_is_what_is_read(invitation):
+def test_invitation_is_read_from_its_line(invitation):
     assert read_invitation(invitation.line()) == invitation
     assert read_invitation(invitation.line().removeprefix("soulsai-client join")) == invitation
     plain = Invitation("redis://192.168.1.5:6379", "main", "bob", "word")
     assert read_invitation(plain.line()) == plain
 
 
-def test_the_line_is_the_same_in_any_shell(invitation):
+def test_line_is_the_same_in_any_shell(invitation):
     line = invitation.line()
     assert shlex.split(line) == line.split(" ") and re.fullmatch(r"[A-Za-z0-9 .:/_-]+", line)
     assert line.startswith("soulsai-client join rediss://play.example.org:6379 main:bob:")
 
 
-def test_the_fingerprint_is_in_the_line_and_shown_as_openssl_does(authority, invitation):
+def test_fingerprint_is_in_the_line_and_shown_as_openssl_does(authority, invitation):
     assert re.fullmatch(r"([0-9A-F]{2}:){31}[0-9A-F]{2}", fingerprint(authority))
     assert re.search(r" ca\.[\w-]{43}\.", invitation.line())
 
 
 @pytest.mark.parametrize(
-    "harm", [lambda w: w[:-4], lambda w: w[:60] + "A" + w[61:], lambda w: "cb" + w[2:], lambda w: "ca."]
+    "change",
+    [
+        lambda word: word[:-4],
+        lambda word: word[:60] + "A" + word[61:],
+        lambda word: "cb" + word[2:],
+        lambda word: "ca.",
+    ],
+    ids=["cut", "changed", "other kind", "empty"],
 )
-def test_a_line_that_was_cut_or_changed_is_found_out(invitation, harm):
+def test_line_that_was_cut_or_changed_is_refused(invitation, change):
     *words, last = invitation.line().split()
     with pytest.raises(ConfigError, match="is damaged"):
-        read_invitation(" ".join([*words, harm(last)]))
+        read_invitation(" ".join([*words, change(last)]))
 
 
 @pytest.mark.parametrize(
@@ -53,11 +60,11 @@ def test_a_line_that_was_cut_or_changed_is_found_out(invitation, harm):
     ["", "join", "soulsai-client join", "a b c d", "rediss://h:1 main:bob", "rediss://h:1 main::hushhush",
      "http://h main:bob:hushhush", "rediss://u:hushhush@h main:bob:hushhush"],
 )  # fmt: skip
-def test_what_is_no_invitation_is_refused_with_a_sentence_and_without_the_password(text):
+def test_text_that_is_no_invitation_is_refused_without_showing_the_password(text):
     with pytest.raises(ConfigError) as caught:
         read_invitation(text)
     assert "hushhush" not in str(caught.value) and str(caught.value).endswith(".")
 
 
-def test_nobody_sees_the_password_in_a_log(invitation):
+def test_password_is_not_shown_in_a_log(invitation):
     assert "s3cret" not in repr(invitation)

@@ -32,7 +32,9 @@ from soulsai_core.steps import ITERATION, StepBatch, has_after
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
 from soulsai_core.wire import encode_steps
 
-PATIENCE = 20
+PATIENCE = 60
+"""Seconds after which a test that waits has failed."""
+
 SYNC = Sync(max_staleness=3, rows_per_iteration=4)
 SPEC = EnvSpec("Toy-v0", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
 COLUMNS = {
@@ -74,7 +76,7 @@ class CountingLearner(Learner):
     def add(self, steps, client):
         self.calls.append("add")
         first = steps.columns["observation"][:, 0].tolist()
-        self.rows += [(client, int(i), x) for i, x in zip(steps.of_rows(ITERATION), first, strict=True)]
+        self.rows += [(client, int(i), x) for i, x in zip(steps.per_row(ITERATION), first, strict=True)]
         self.closed += [(client, steps.closed)] if steps.closed else []
 
     def update(self):
@@ -115,7 +117,7 @@ class CountingLearner(Learner):
 
 
 class Recorder:
-    """Hears every hook, with all of its documented arguments."""
+    """An observer that records every event, with all of its documented arguments."""
 
     def __init__(self):
         self.events = []
@@ -134,7 +136,7 @@ class Recorder:
         with self._changed:
             found = lambda: [a for a in self.all(event) if where(a)]  # noqa: E731
             came = self._changed.wait_for(lambda: len(found()) >= count, PATIENCE)
-            assert came, f"{len(found())} of {count} {event}; heard {[name for name, _ in self.events]}"
+            assert came, f"{len(found())} of {count} {event}; recorded {[name for name, _ in self.events]}"
             return found()[:count]
 
     @hookimpl
@@ -174,6 +176,16 @@ class Recorder:
         self.note("training_stopped", reason=reason)
 
 
+class EmittedEvents:
+    """Takes the place of Observers: a list of the events and their arguments."""
+
+    def __init__(self):
+        self.emitted = []
+
+    def emit(self, event, **arguments):
+        self.emitted.append((event, arguments))
+
+
 class Flaky:
     """A transport whose server can be away: every call then fails, and `refused` counts them."""
 
@@ -194,10 +206,10 @@ class Flaky:
         return call
 
 
-class Stage:
-    """A node, its folder and server, and everything that reaches it from outside."""
+class Harness:
+    """A node with its folder and server, and methods for what clients and commands do."""
 
-    def __init__(self, folder, server, clock, learner, sync, settings):
+    def __init__(self, folder, server, clock, learner, sync, settings, threads):
         self.folder, self.server, self.clock, self.learner, self.sync = folder, server, clock, learner, sync
         self.outside, self.transport = MemoryTransport(server), Flaky(MemoryTransport(server))
         self.recorder = Recorder()
@@ -218,6 +230,7 @@ class Stage:
             metrics=self.metrics,
             clock=clock,
             rng=random.Random(0),
+            threads=threads,
         )
         self.numbers, self.positions = {}, {}
         self.reason = self.error = None
@@ -268,11 +281,11 @@ class Stage:
         """`send`, and wait until the node has judged it; returns (admitted, rejected)."""
         before = len(self.recorder.all("samples_received"))
         self.send(iterations, client, **options)
-        heard = self.recorder.wait("samples_received", before + 1)[-1]
-        return heard["admitted"], heard["rejected"]
+        received = self.recorder.wait("samples_received", before + 1)[-1]
+        return received["admitted"], received["rejected"]
 
     def make_iterations(self, count):
-        """Send what the learner needs for so many updates, one after another."""
+        """Send what the learner needs for `count` updates, one after another."""
         for _ in range(count):
             before = self.node.iteration
             self.send([before] * self.sync.rows_per_iteration)
@@ -296,14 +309,14 @@ class Stage:
         return msgspec.msgpack.decode(self.outside.read_progress(), type=Progress)
 
     def wait_progress(self, wanted):
-        """The first progress that is as wanted."""
+        """The first progress for which `wanted(progress)` is true."""
         listener = MemoryTransport(self.server)
         while not wanted(self.progress()):
             assert listener.wait_progress(PATIENCE) is not None, f"last was {self.progress()}"
         return self.progress()
 
     def wait_message(self, count):
-        """Wait until more than so many messages were published."""
+        """Wait until more than `count` messages were published."""
         with self.server.changed:
             assert self.server.changed.wait_for(lambda: self.server.message_count > count, PATIENCE)
 
@@ -318,11 +331,11 @@ class Stage:
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
-    """The node's threads look more often, so that it ends sooner."""
+    """The node's threads wait for shorter times, so that it ends sooner."""
     monkeypatch.setattr("soulsai_core.node.monitor._INTERVAL", 0.02)
     monkeypatch.setattr("soulsai_core.node.receiver._BLOCK", 0.02)
     monkeypatch.setattr("soulsai_core.node.training._IDLE", 0.01)
-    monkeypatch.setattr("soulsai_core.node.training._START", 0.2)
+    monkeypatch.setattr("soulsai_core.node.training._FIRST_READ", 0.2)
 
 
 @pytest.fixture
@@ -352,24 +365,29 @@ def flaky():
 
 
 @pytest.fixture
-def staged(tmp_path, server, clock):
-    """A function that makes a stage: (learner, its sync, folder of an earlier one, settings by name, goals by name)."""
-    stages = []
-
-    def make(learner=None, *, sync=SYNC, folder=None, stop=None, **settings):
-        folder = folder or RunFolder(tmp_path / f"training-{len(stages)}")
-        folder.path.mkdir(exist_ok=True)
-        settings = TrainingSettings(stop=StopSettings(**(stop or {})), **settings)
-        stages.append(Stage(folder, server, clock, learner or CountingLearner(), sync, settings))
-        return stages[-1]
-
-    yield make
-    for stage in stages:
-        stage.node.shutdown("the test is over")
-        stage._thread.ident is None or stage._thread.join(PATIENCE)
+def events():
+    return EmittedEvents()
 
 
 @pytest.fixture
-def stage(staged):
-    """A node that runs."""
-    return staged().start()
+def make_harness(tmp_path, server, clock):
+    """(learner, sync, folder of an earlier node, goals by name, threads, settings by name) -> a harness."""
+    made = []
+
+    def make(learner=None, *, sync=SYNC, folder=None, stop=None, threads=(), **settings):
+        folder = folder or RunFolder(tmp_path / f"training-{len(made)}")
+        folder.path.mkdir(exist_ok=True)
+        settings = TrainingSettings(stop=StopSettings(**(stop or {})), **settings)
+        made.append(Harness(folder, server, clock, learner or CountingLearner(), sync, settings, threads))
+        return made[-1]
+
+    yield make
+    for harness in made:
+        harness.node.shutdown("the test is over")
+        harness._thread.ident is None or harness._thread.join(PATIENCE)
+
+
+@pytest.fixture
+def harness(make_harness):
+    """A harness whose node runs."""
+    return make_harness().start()

@@ -98,7 +98,8 @@ def test_line_spoilt_in_the_middle_costs_no_other(path):
 def test_kill_at_any_byte_loses_the_torn_line_only(path):
     EpisodeLog(path, 20).append([(str(n), episode(n)) for n in (1, 2)], 0, "2")
     whole = path.read_bytes()
-    for size in range(len(whole) + 1):
+    ends = [whole.index(b"\n") + 1, len(whole)]
+    for size in sorted({*range(0, len(whole), 29), *(end - before for end in ends for before in (0, 1, 2))}):
         path.write_bytes(whole[:size])
         log = EpisodeLog(path, 20)
         assert log.count == whole[:size].count(b"\n")

@@ -1,4 +1,4 @@
-"""The loop: updates where they are due, goals, clients, shutdown, and what is measured."""
+"""The loop of the node: updates that are due, goals, clients, shutdown, and what is measured."""
 
 import logging
 import threading
@@ -12,128 +12,129 @@ from soulsai_core.client.window import Window
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import AccessError, SoulsAIError
 from soulsai_core.messages import Episode
+from soulsai_core.threads import BackgroundWorker
 from soulsai_core.wire import decode_weights
 
 
-def test_update_is_made_when_there_are_rows_enough_and_published_before_it_is_told(stage):
-    stage.take_in([0, 0, 0])
-    assert stage.node.iteration == 0
-    stage.take_in([0])
-    stage.recorder.wait("model_updated")
-    stage.stop()
-    calls = stage.learner.calls
+def test_update_is_made_once_there_are_enough_rows_and_published_before_the_learner_knows(harness):
+    harness.take_in([0, 0, 0])
+    assert harness.node.iteration == 0
+    harness.take_in([0])
+    harness.recorder.wait("model_updated")
+    harness.stop()
+    calls = harness.learner.calls
     assert calls[0] == ("started", False) and calls[-1] == "stopped"
     assert calls[1:-1] == ["add", "add", "update", ("updated", 1)]
 
 
-def test_message_that_holds_rows_for_several_updates_gives_them_all(stage):
-    stage.send([0] * 12)
-    assert [event["iteration"] for event in stage.recorder.wait("model_updated", 3)] == [1, 2, 3]
+def test_message_with_rows_for_several_updates_gives_them_all(harness):
+    harness.send([0] * 12)
+    assert [event["iteration"] for event in harness.recorder.wait("model_updated", 3)] == [1, 2, 3]
 
 
-def test_rows_without_an_update_count_towards_the_next(stage):
+def test_rows_without_an_update_count_towards_the_next(harness):
     for rows in (3, 3, 3, 3):
-        stage.take_in([stage.node.iteration] * rows)
-    stage.recorder.wait("model_updated", 3)
-    stage.take_in([3] * 3)
-    assert stage.learner.updates == 3
+        harness.take_in([harness.node.iteration] * rows)
+    harness.recorder.wait("model_updated", 3)
+    harness.take_in([3] * 3)
+    assert harness.learner.updates == 3
 
 
-def test_learner_that_is_asked_decides_by_itself_and_nothing_accumulates(staged, learner):
+def test_learner_that_says_when_it_is_ready_decides_by_itself_and_rows_do_not_add_up(make_harness, learner):
     answers = [False, False, True, False]
     learner.ready = lambda: answers.pop(0) if len(answers) > 1 else answers[0]
-    stage = staged(learner).start()
-    stage.recorder.wait("model_updated")
-    stage.take_in([1] * 40)
-    stage.take_in([1])
+    harness = make_harness(learner).start()
+    harness.recorder.wait("model_updated")
+    harness.take_in([1] * 40)
+    harness.take_in([1])
     assert learner.updates == 1
     learner.ready = lambda: None
-    stage.take_in([1] * 3)
+    harness.take_in([1] * 3)
     assert learner.updates == 1, "the rows before are not counted"
-    stage.take_in([1])
-    stage.recorder.wait("model_updated", 2)
+    harness.take_in([1])
+    harness.recorder.wait("model_updated", 2)
 
 
-def test_learner_that_is_always_ready_gets_one_update_after_each_message_and_more_while_none_come(staged, learner):
+def test_learner_that_is_always_ready_gets_one_update_after_each_message_and_more_without_any(make_harness, learner):
     learner.ready = lambda: True
-    stage = staged(learner, sync=Sync(10**9, 1)).start()
-    stage.recorder.wait("model_updated", 3)
-    stage.outside.push_samples([stage.message([0]) for _ in range(5)])
-    stage.recorder.wait("samples_received", 5)
-    stage.stop()
+    harness = make_harness(learner, sync=Sync(10**9, 1)).start()
+    harness.recorder.wait("model_updated", 3)
+    harness.outside.push_samples([harness.message([0]) for _ in range(5)])
+    harness.recorder.wait("samples_received", 5)
+    harness.stop()
     calls = [call for call in learner.calls if call in ("add", "update")]
     first = calls.index("add")
     assert calls[first : first + 9] == ["add", "update"] * 4 + ["add"]
 
 
-def test_quota_travels_with_the_weights(staged, learner):
+def test_quota_travels_with_the_weights(make_harness, learner):
     learner.quota = lambda: 16 if learner.updates == 0 else None
-    stage = staged(learner).start()
-    assert decode_weights(*stage.outside.read_model(-1)).quota == 16
-    stage.make_iterations(1)
-    stage.recorder.wait("weights_published", where=lambda a: a["iteration"] == 1)
-    assert decode_weights(*stage.outside.read_model(-1)).quota is None
+    harness = make_harness(learner).start()
+    assert decode_weights(*harness.outside.read_model(-1)).quota == 16
+    harness.make_iterations(1)
+    harness.recorder.wait("weights_published", where=lambda a: a["iteration"] == 1)
+    assert decode_weights(*harness.outside.read_model(-1)).quota is None
 
 
-def test_model_in_the_server_is_the_newest_and_its_progress_belongs_to_it(stage):
-    stage.make_iterations(2)
-    stage.recorder.wait("weights_published", where=lambda a: a["iteration"] == 2)
-    assert stage.outside.read_model(-1)[0] == 2
-    progress = stage.wait_progress(lambda progress: progress.iteration == 2)
-    assert (progress.run_id, progress.state, progress.env_steps) == (stage.folder.name, "running", 8)
+def test_model_in_the_server_is_the_newest_and_its_progress_belongs_to_it(harness):
+    harness.make_iterations(2)
+    harness.recorder.wait("weights_published", where=lambda a: a["iteration"] == 2)
+    assert harness.outside.read_model(-1)[0] == 2
+    progress = harness.wait_progress(lambda progress: progress.iteration == 2)
+    assert (progress.run_id, progress.state, progress.env_steps) == (harness.folder.name, "running", 8)
 
 
-def test_progress_acknowledges_what_was_taken_in_even_without_an_update(stage):
-    stage.take_in([0], "a", number=3)
-    assert stage.wait_progress(lambda progress: progress.acked).acked == {"a": 3}
+def test_progress_acknowledges_what_was_taken_in_even_without_an_update(harness):
+    harness.take_in([0], "a", number=3)
+    assert harness.wait_progress(lambda progress: progress.acked).acked == {"a": 3}
 
 
-def test_window_is_shared_by_the_clients_that_are_there(staged):
-    stage = staged(sync=Sync(max_staleness=3, rows_per_iteration=60)).start()
-    assert stage.progress().window == 120
-    stage.heartbeat("a")
-    stage.heartbeat("b")
-    stage.wait_progress(lambda progress: progress.window == 30)
+def test_window_is_shared_by_the_clients_that_are_present(make_harness):
+    harness = make_harness(sync=Sync(max_staleness=3, rows_per_iteration=60)).start()
+    assert harness.progress().window == 120
+    harness.heartbeat("a")
+    harness.heartbeat("b")
+    harness.wait_progress(lambda progress: progress.window == 30)
 
 
-def test_window_of_many_clients_is_two_rows_while_rows_arrive_young_and_one_else(staged, learner):
-    """With two nobody has to wait for an acknowledgement after each step."""
-    stage = staged(learner, sync=Sync(max_staleness=3, rows_per_iteration=4)).start()
+def test_window_of_many_clients_is_two_rows_while_rows_arrive_young_and_one_otherwise(make_harness, learner):
+    """With two rows no client has to wait for an acknowledgment after each step."""
+    harness = make_harness(learner, sync=Sync(max_staleness=3, rows_per_iteration=4)).start()
     for client in "abcdefgh":
-        stage.heartbeat(client)
-    stage.wait_progress(lambda progress: progress.window == 2)
-    stage.make_iterations(2)
+        harness.heartbeat(client)
+    harness.wait_progress(lambda progress: progress.window == 2)
+    harness.make_iterations(2)
     learner.ready = lambda: False  # the rows that follow stay two iterations old
     for _ in range(100):
-        stage.take_in([0])
-    stage.wait_progress(lambda progress: progress.window == 1)
+        harness.take_in([0])
+    harness.wait_progress(lambda progress: progress.window == 1)
 
 
-def test_window_is_that_of_all_required_clients(staged):
-    stage = staged(sync=Sync(max_staleness=1, rows_per_iteration=40, required_clients=8)).start()
-    assert stage.progress().window == 10
+def test_window_is_that_of_all_required_clients(make_harness):
+    harness = make_harness(sync=Sync(max_staleness=1, rows_per_iteration=40, required_clients=8)).start()
+    assert harness.progress().window == 10
 
 
 @pytest.fixture
-def synchronous(staged):
+def synchronous(make_harness):
     """A node whose iterations wait for two clients, each with a rollout of 20 rows."""
-    return staged(sync=Sync(max_staleness=1, rows_per_iteration=40, required_clients=2)).start()
+    return make_harness(sync=Sync(max_staleness=1, rows_per_iteration=40, required_clients=2)).start()
 
 
-def test_client_that_iterations_wait_for_may_play_on_though_its_rollout_was_lost_on_its_way(synchronous, clock):
-    """Nobody acknowledges what was lost, but the next message of that client, which must fit into the window."""
+def test_client_that_iterations_wait_for_may_go_on_though_its_rollout_was_lost(synchronous, clock):
+    """What was lost is never acknowledged, except by the client's next message, which must fit into the window."""
     window = Window(limited=True, clock=clock)
 
-    def hear(progress):
+    def acknowledge(progress):
         window.acknowledged(progress.node, progress.acked.get("pc", 0), progress.window)
 
-    hear(synchronous.progress())
+    acknowledge(synchronous.progress())
     window.sent(1, 20)  # and it is lost
     assert window.has_room(20)
     window.sent(2, 20)
     assert not window.has_room(1), "two rollouts and no more"
     synchronous.take_in([0] * 20, number=2)
-    hear(synchronous.wait_progress(lambda progress: progress.acked))
+    acknowledge(synchronous.wait_progress(lambda progress: progress.acked))
     assert window.has_room(40)
 
 
@@ -149,186 +150,241 @@ def test_room_for_two_rollouts_is_that_of_each_client_and_stays_from_iteration_t
     synchronous.wait_progress(lambda progress: progress.window == 20)
 
 
-def test_env_steps_goal_is_not_overshot_though_more_messages_wait(staged):
-    stage = staged(stop={"env_steps": 10}).start()
-    stage.outside.push_samples([stage.message([0, 0]) for _ in range(50)])
-    assert stage.join() == "10 environment steps were trained" and stage.node.env_steps == 10
-    assert stage.outside.backlog() == 45, "the rest is kept for whoever resumes"
+def test_env_steps_goal_is_not_overshot_though_more_messages_wait(make_harness):
+    harness = make_harness(stop={"env_steps": 10}).start()
+    harness.outside.push_samples([harness.message([0, 0]) for _ in range(50)])
+    assert harness.join() == "10 environment steps were trained" and harness.node.env_steps == 10
+    assert harness.outside.backlog() == 45, "the rest is kept for whoever resumes"
 
 
-def test_iterations_goal_is_not_overshot_though_more_rows_wait(staged):
-    stage = staged(stop={"iterations": 3}).start()
-    stage.send([0] * 400)
-    assert stage.join() == "3 iterations were trained" and stage.learner.updates == 3
+def test_iterations_goal_is_not_overshot_though_more_rows_wait(make_harness):
+    harness = make_harness(stop={"iterations": 3}).start()
+    harness.send([0] * 400)
+    assert harness.join() == "3 iterations were trained" and harness.learner.updates == 3
 
 
-def test_seconds_goal_ends_training_though_nobody_plays(staged):
-    stage = staged(stop={"seconds": 60}).start()
-    stage.clock.now += 61
-    assert stage.join() == "61 seconds were trained"
+def test_seconds_goal_ends_training_without_any_client(make_harness):
+    harness = make_harness(stop={"seconds": 60}).start()
+    harness.clock.now += 61
+    assert harness.join() == "61 seconds were trained"
 
 
-def test_mean_return_goal_waits_for_a_full_window(staged):
-    stage = staged(stop={"mean_return": 100, "episodes": 3}).start()
+def test_mean_return_goal_waits_for_a_full_window(make_harness):
+    harness = make_harness(stop={"mean_return": 100, "episodes": 3}).start()
     for number, reward in enumerate((500, 500), start=1):
-        stage.report(number, reward)
-    stage.recorder.wait("episode_finished", 2)
-    stage.take_in([0])
-    stage.report(3, -1000)
-    stage.recorder.wait("episode_finished", 3)
-    stage.take_in([0])
-    assert stage.node._reason is None, "a mean of 0 is not enough"
-    stage.report(4, 900)
-    assert stage.join() == "the mean return of the last 3 episodes is 133.3"
+        harness.report(number, reward)
+    harness.recorder.wait("episode_finished", 2)
+    harness.take_in([0])
+    harness.report(3, -1000)
+    harness.recorder.wait("episode_finished", 3)
+    harness.take_in([0])
+    assert harness.node._state.stop_reason is None, "a mean of 0 is not enough"
+    harness.report(4, 900)
+    assert harness.join() == "the mean return of the last 3 episodes is 133.3"
 
 
-def test_required_clients_hold_back_updates_until_they_are_there(staged):
-    stage = staged(sync=Sync(max_staleness=1, rows_per_iteration=4, required_clients=2)).start()
-    stage.heartbeat("a")
-    stage.take_in([0] * 4, "a")
-    stage.recorder.wait("client_joined")
-    stage.take_in([0], "a")
-    assert stage.learner.updates == 0
-    stage.heartbeat("b")
-    stage.recorder.wait("model_updated")
-    assert stage.learner.updates == 1, "though the second client sent nothing"
+def test_updates_wait_until_the_required_clients_are_present(make_harness):
+    harness = make_harness(sync=Sync(max_staleness=1, rows_per_iteration=4, required_clients=2)).start()
+    harness.heartbeat("a")
+    harness.take_in([0] * 4, "a")
+    harness.recorder.wait("client_joined")
+    harness.take_in([0], "a")
+    assert harness.learner.updates == 0
+    harness.heartbeat("b")
+    harness.recorder.wait("model_updated")
+    assert harness.learner.updates == 1, "though the second client sent nothing"
 
 
-def test_learner_is_told_who_is_there(stage):
-    stage.heartbeat("a")
-    stage.recorder.wait("client_joined")
-    stage.take_in([0])
-    stage.take_in([0])
-    assert ("clients", frozenset({"a"})) in stage.learner.calls
+def test_learner_gets_the_clients_that_are_present(harness):
+    harness.heartbeat("a")
+    harness.recorder.wait("client_joined")
+    harness.take_in([0])
+    harness.take_in([0])
+    assert ("clients", frozenset({"a"})) in harness.learner.calls
 
 
-def test_shutdown_ends_after_the_current_update_with_the_first_reason(staged, learner):
-    stage = staged(learner)
+def test_training_ends_with_a_checkpoint_for_the_reason_that_the_learner_gives(harness):
+    harness.make_iterations(1)
+    assert harness.learner.finished() is None
+    harness.learner.finished = lambda: "everything is learned"
+    assert harness.join() == "everything is learned"
+    assert harness.recorder.all("checkpoint_saved")[-1]["kind"] == "final"
+
+
+def test_shutdown_ends_after_the_current_update_with_the_first_reason(make_harness, learner):
+    harness = make_harness(learner)
     inside, go_on = threading.Event(), threading.Event()
-    learner.before_update = lambda: (inside.set(), go_on.wait(20))
-    stage.start()
-    stage.send([0] * 40)
-    assert inside.wait(20)
-    stage.node.shutdown("somebody asked")
-    stage.node.shutdown("somebody else asked")
+    learner.before_update = lambda: (inside.set(), go_on.wait(60))
+    harness.start()
+    harness.send([0] * 40)
+    assert inside.wait(60)
+    harness.node.shutdown("somebody asked")
+    harness.node.shutdown("somebody else asked")
     go_on.set()
-    assert stage.join() == "somebody asked" and learner.updates == 1
+    assert harness.join() == "somebody asked" and learner.updates == 1
 
 
-def test_clients_are_told_to_leave(stage):
-    stage.stop()
-    assert stage.progress().state == "stopping" and stage.status().state == "stopping"
+def test_clients_are_told_to_leave(harness):
+    harness.stop()
+    assert harness.progress().state == "stopping" and harness.status().state == "stopping"
 
 
-def test_error_of_the_learner_is_raised_and_everything_is_closed(staged, learner):
-    stage = staged(learner).start()
+def test_error_of_the_learner_is_raised_and_everything_is_closed(make_harness, learner):
+    harness = make_harness(learner).start()
     learner.before_update = lambda: 1 / 0
-    stage.send([0] * 4)
+    harness.send([0] * 4)
     with pytest.raises(ZeroDivisionError):
-        stage.join()
-    assert stage.recorder.all("training_stopped") == [{"reason": "error"}]
-    assert learner.calls[-1] == "stopped" and stage.progress().state == "stopping"
-    assert not stage.folder.checkpoint.exists()
+        harness.join()
+    assert harness.recorder.all("training_stopped") == [{"reason": "error"}]
+    assert learner.calls[-1] == "stopped" and harness.progress().state == "stopping"
+    assert not harness.folder.checkpoint.exists()
 
 
-def test_learner_that_fails_while_stopping_leaves_no_thread_behind(staged, learner):
+class Worker(BackgroundWorker):
+    """Notes when it is prepared, started and closed; `failure` is what ended its thread."""
+
+    def __init__(self):
+        self.calls = []
+        self.failure = None
+        self.outside = None
+
+    def prepare(self):
+        self.calls.append(("prepare", self.outside.read_config()))
+
+    def start(self):
+        self.calls.append(("start", self.outside.read_config() is not None))
+
+    def check(self):
+        if self.failure is not None:
+            raise self.failure
+
+    def stop(self):
+        pass
+
+    def close(self):
+        self.calls.append(("close", self.outside.read_status() is not None))
+
+
+def test_given_thread_is_prepared_before_anything_is_written_and_closed_at_the_end(make_harness):
+    worker = Worker()
+    harness = make_harness(threads=[worker])
+    worker.outside = harness.outside
+    harness.start()
+    harness.take_in([0])
+    harness.command("quicksave")
+    harness.stop()
+    assert worker.calls == [("prepare", None), ("start", True), ("close", True)]
+
+
+def test_error_that_ended_a_given_thread_ends_the_training(make_harness):
+    worker = Worker()
+    harness = make_harness(threads=[worker])
+    worker.outside = harness.outside
+    harness.start()
+    worker.failure = AccessError("wrong password")
+    with pytest.raises(AccessError, match="wrong password"):
+        harness.join()
+    assert worker.calls[-1][0] == "close"
+
+
+def test_learner_that_fails_while_stopping_leaves_no_thread_behind(make_harness, learner):
     def fail():
         raise ValueError("cannot stop")
 
     before = set(threading.enumerate())
     learner.stopped = fail
-    stage = staged(learner).start()
-    stage.node.shutdown("enough")
+    harness = make_harness(learner).start()
+    harness.node.shutdown("enough")
     with pytest.raises(ValueError, match="cannot stop"):
-        stage.join()
-    assert stage.recorder.all("training_stopped") == [{"reason": "enough"}]
+        harness.join()
+    assert harness.recorder.all("training_stopped") == [{"reason": "enough"}]
     assert set(threading.enumerate()) <= before
 
 
 @pytest.mark.parametrize("method", ["publish", "read_samples", "read_commands"])
-def test_refusal_by_the_server_ends_training_with_its_sentence(stage, monkeypatch, method):
+def test_refusal_by_the_server_ends_training_with_its_sentence(harness, monkeypatch, method):
     def refuse(*args, **options):
         raise AccessError("wrong password")
 
-    monkeypatch.setattr(stage.transport._transport, method, refuse)
-    stage.send([0] * 4)
+    monkeypatch.setattr(harness.transport._transport, method, refuse)
+    harness.send([0] * 4)
     with pytest.raises(AccessError, match="wrong password"):
-        stage.join()
+        harness.join()
 
 
-def test_learner_that_diverges_stops_with_a_sentence_and_keeps_the_last_checkpoint(staged, learner):
-    stage = staged(learner, checkpoint_every=1)
+def test_learner_that_diverges_stops_with_a_sentence_and_keeps_the_last_checkpoint(make_harness, learner):
+    harness = make_harness(learner, checkpoint_every=1)
     learner.diverges_at = 3
-    stage.start()
-    stage.send([0] * 12)
+    harness.start()
+    harness.send([0] * 12)
     with pytest.raises(SoulsAIError) as caught:
-        stage.join()
+        harness.join()
     sentence = str(caught.value)
     assert "Learning diverged: w is no longer finite at iteration 3" in sentence
-    assert str(stage.folder.checkpoint) in sentence and "lower learning rate" in sentence
-    assert [event["iteration"] for event in stage.recorder.all("checkpoint_saved")] == [1, 2]
-    assert stage.outside.read_model(-1)[0] <= 2, "no client ever plays with it"
+    assert str(harness.folder.checkpoint) in sentence and "lower learning rate" in sentence
+    assert [event["iteration"] for event in harness.recorder.all("checkpoint_saved")] == [1, 2]
+    assert harness.outside.read_model(-1)[0] <= 2, "no client ever plays with it"
 
 
-def test_report_of_numpy_numbers_and_nan_reaches_status_and_metrics(staged, learner):
+def test_report_of_numpy_numbers_and_nan_reaches_status_and_metrics(make_harness, learner):
     learner.report = {"loss": np.float32(0.25), "entropy": np.float64("nan"), "steps": np.int64(4)}
-    stage = staged(learner).start()
-    stage.make_iterations(1)
-    stage.stop()
-    shown = stage.status().learner
+    harness = make_harness(learner).start()
+    harness.make_iterations(1)
+    harness.stop()
+    shown = harness.status().learner
     assert shown["loss"] == 0.25 and shown["steps"] == 4.0 and "entropy" not in shown
-    assert stage.metrics.registry.get_sample_value("soulsai_learner", {"name": "loss"}) == 0.25
+    assert harness.metrics.registry.get_sample_value("soulsai_learner", {"name": "loss"}) == 0.25
 
 
-def test_garbled_episodes_heartbeats_and_commands_are_left_out(stage, caplog):
+def test_garbled_episodes_heartbeats_and_commands_are_left_out(harness, caplog):
     with caplog.at_level(logging.WARNING):
-        stage.outside.push_episode(b"{}")
-        stage.outside.push_episode(b'{"id": "x-1", "client": "x", "total_reward": null}')
-        stage.outside.heartbeat("odd", b"\xff")
-        stage.outside.heartbeat("liar", b'{"id": "somebody else", "host": "h"}')
-        assert stage.outside.command("c9", b"not json", timeout=0.3) is None
-        stage.report(1)
-        stage.recorder.wait("episode_finished")
-        joined = stage.recorder.wait("client_joined", 2)
+        harness.outside.push_episode(b"{}")
+        harness.outside.push_episode(b'{"id": "x-1", "client": "x", "total_reward": null}')
+        harness.outside.heartbeat("odd", b"\xff")
+        harness.outside.heartbeat("liar", b'{"id": "somebody else", "host": "h"}')
+        assert harness.outside.command("c9", b"not json", timeout=0.3) is None
+        harness.report(1)
+        harness.recorder.wait("episode_finished")
+        joined = harness.recorder.wait("client_joined", 2)
     assert {event["client"].id for event in joined} == {"odd", "liar"}
     assert caplog.text.count("episode could not be read") == 2 and "command could not be read" in caplog.text
-    assert stage.take_in([0]) == (1, {})
+    assert harness.take_in([0]) == (1, {})
 
 
-def test_episodes_of_another_training_are_not_counted(stage):
+def test_episodes_of_another_training_are_not_counted(harness):
     stranger = Episode("pc-1", "pc", 999.0, 5, 0, 1.0, run_id="yesterday")
-    stage.outside.push_episode(msgspec.json.encode(stranger))
-    own = stage.report(1, 5.0, client="other")
-    assert stage.recorder.wait("episode_finished")[0]["episode"] == own
-    stage.stop()
-    assert (stage.status().mean_return, stage.status().episodes) == (5.0, 1)
+    harness.outside.push_episode(msgspec.json.encode(stranger))
+    own = harness.report(1, 5.0, client="other")
+    assert harness.recorder.wait("episode_finished")[0]["episode"] == own
+    harness.stop()
+    assert (harness.status().mean_return, harness.status().episodes) == (5.0, 1)
 
 
 @pytest.mark.parametrize("kind", [Gauge, Histogram])
-def test_timing_is_measured_in_seconds_also_if_the_block_raises(staged, kind):
-    stage, registry = staged(), CollectorRegistry()
+def test_timing_is_measured_in_seconds_also_if_the_block_raises(make_harness, kind):
+    harness, registry = make_harness(), CollectorRegistry()
     meter = kind("block_seconds", "A block", registry=registry)
-    with pytest.raises(KeyError), stage.node.monitor_timing(meter):
-        stage.clock.now += 2.5
+    with pytest.raises(KeyError), harness.node.monitor_timing(meter):
+        harness.clock.now += 2.5
         raise KeyError
     name = "block_seconds" if kind is Gauge else "block_seconds_sum"
     assert registry.get_sample_value(name) == 2.5
 
 
-def test_times_of_updates_and_checkpoints_are_measured(staged, learner):
-    stage = staged(learner, checkpoint_every=1)
+def test_times_of_updates_and_checkpoints_are_measured(make_harness, learner):
+    harness = make_harness(learner, checkpoint_every=1)
 
     def slow():
-        stage.clock.now += 3.0
+        harness.clock.now += 3.0
 
     learner.before_update = slow
     save, learner.save = learner.save, lambda **options: (slow(), save(**options))[1]
-    stage.start()
-    stage.make_iterations(1)
-    stage.recorder.wait("checkpoint_saved")
-    stage.stop()
-    value = stage.metrics.registry.get_sample_value
-    assert stage.recorder.all("model_updated")[0]["seconds"] == 3.0
+    harness.start()
+    harness.make_iterations(1)
+    harness.recorder.wait("checkpoint_saved")
+    harness.stop()
+    value = harness.metrics.registry.get_sample_value
+    assert harness.recorder.all("model_updated")[0]["seconds"] == 3.0
     assert value("soulsai_update_seconds_sum") == 3.0
     assert value("soulsai_checkpoint_seconds") == 3.0
-    assert stage.status().learner["update_seconds"] == 3.0
+    assert harness.status().learner["update_seconds"] == 3.0

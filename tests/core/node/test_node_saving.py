@@ -28,116 +28,116 @@ def full_disk(monkeypatch):
     return lambda full=True: monkeypatch.setattr(Path, "write_text", write_text if full else original)
 
 
-def test_checkpoint_is_written_every_so_many_iterations_and_at_the_end(staged):
-    stage = staged(checkpoint_every=2).start()
-    stage.make_iterations(5)
-    stage.stop()
-    saved = [(event["iteration"], event["kind"]) for event in stage.recorder.all("checkpoint_saved")]
+def test_checkpoint_is_written_every_so_many_iterations_and_at_the_end(make_harness):
+    harness = make_harness(checkpoint_every=2).start()
+    harness.make_iterations(5)
+    harness.stop()
+    saved = [(event["iteration"], event["kind"]) for event in harness.recorder.all("checkpoint_saved")]
     assert saved == [(2, "periodic"), (4, "periodic"), (5, "final")]
-    assert {event["path"] for event in stage.recorder.all("checkpoint_saved")} == {stage.folder.checkpoint}
+    assert {event["path"] for event in harness.recorder.all("checkpoint_saved")} == {harness.folder.checkpoint}
 
 
-def test_replay_buffer_is_saved_only_if_the_settings_say_so(staged):
+def test_replay_buffer_is_saved_only_if_the_settings_say_so(make_harness):
     for wanted in (True, False):
-        stage = staged(checkpoint_buffer=wanted).start()
-        stage.make_iterations(1)
-        stage.stop()
-        assert (stage.folder.checkpoint / "replay.safetensors").exists() == wanted
+        harness = make_harness(checkpoint_buffer=wanted).start()
+        harness.make_iterations(1)
+        harness.stop()
+        assert (harness.folder.checkpoint / "replay.safetensors").exists() == wanted
 
 
-def test_configuration_is_saved_at_the_start_and_comes_back(stage):
-    path = stage.folder.path / "config.json"
+def test_configuration_is_saved_at_the_start_and_comes_back(harness):
+    path = harness.folder.path / "config.json"
     assert json.loads(path.read_text()) == {"algorithm": {"name": "counting"}}
-    stage.node.save_config(stage.folder.path / "other.json")
-    assert stage.node.load_config(stage.folder.path / "other.json") == {"algorithm": {"name": "counting"}}
+    harness.node.save_config(harness.folder.path / "other.json")
+    assert harness.node.load_config(harness.folder.path / "other.json") == {"algorithm": {"name": "counting"}}
 
 
-def test_quicksave_is_answered_with_a_path_that_loads(stage, staged, new_learner):
-    stage.make_iterations(2)
-    reply = stage.command("quicksave", buffer=True)
-    assert reply.ok and Path(reply.detail).parent == stage.folder.path / "manual_save"
-    other = staged(new_learner())
+def test_quicksave_is_answered_with_a_path_that_loads(harness, make_harness, new_learner):
+    harness.make_iterations(2)
+    reply = harness.command("quicksave", buffer=True)
+    assert reply.ok and Path(reply.detail).parent == harness.folder.path / "manual_save"
+    other = make_harness(new_learner())
     other.node.load_checkpoint(Path(reply.detail))
     assert (other.node.iteration, other.node.env_steps, other.learner.updates) == (2, 8, 2)
     assert len(other.learner.rows) == 8
-    assert stage.take_in([2]) == (1, {}), "and training went on"
+    assert harness.take_in([2]) == (1, {}), "and training went on"
 
 
-def test_quicksave_without_the_buffer_is_the_default(stage):
-    assert not (Path(stage.command("quicksave").detail) / "replay.safetensors").exists()
+def test_quicksave_without_the_buffer_is_the_default(harness):
+    assert not (Path(harness.command("quicksave").detail) / "replay.safetensors").exists()
 
 
-def test_quicksaves_of_one_iteration_do_not_overwrite_each_other(stage):
-    paths = {stage.command("quicksave").detail for _ in range(3)}
+def test_quicksaves_of_one_iteration_do_not_overwrite_each_other(harness):
+    paths = {harness.command("quicksave").detail for _ in range(3)}
     assert len(paths) == 3 and all(Path(path).is_dir() for path in paths)
 
 
-def test_best_model_has_one_place_and_is_replaced(stage):
-    assert stage.command("save_best").detail == str(stage.folder.best_model)
-    stage.make_iterations(1)
-    assert stage.command("save_best").ok
-    assert checkpoint.read(stage.folder.best_model)[1]["iteration"] == 1
-    assert [event["kind"] for event in stage.recorder.wait("checkpoint_saved", 2)] == ["best", "best"]
+def test_best_model_has_one_place_and_is_replaced(harness):
+    assert harness.command("save_best").detail == str(harness.folder.best_model)
+    harness.make_iterations(1)
+    assert harness.command("save_best").ok
+    assert checkpoint.read(harness.folder.best_model)[1]["iteration"] == 1
+    assert [event["kind"] for event in harness.recorder.wait("checkpoint_saved", 2)] == ["best", "best"]
 
 
-def test_shutdown_is_answered_and_obeyed(stage):
-    reply = stage.command("shutdown")
-    assert reply.ok and str(stage.folder.checkpoint) in reply.detail
-    assert stage.join() == "a shutdown was asked for"
-    assert checkpoint.read(stage.folder.checkpoint)[1]["iteration"] == 0
+def test_shutdown_is_answered_and_obeyed(harness):
+    reply = harness.command("shutdown")
+    assert reply.ok and str(harness.folder.checkpoint) in reply.detail
+    assert harness.join() == "a shutdown was asked for"
+    assert checkpoint.read(harness.folder.checkpoint)[1]["iteration"] == 0
 
 
-def test_unknown_command_is_answered_with_the_known_ones(stage):
-    reply = stage.command("make_coffee")
+def test_unknown_command_is_answered_with_the_known_ones(harness):
+    reply = harness.command("make_coffee")
     assert not reply.ok
     assert reply.detail == "There is no command 'make_coffee'; there are quicksave, save_best and shutdown."
-    assert stage.take_in([0]) == (1, {})
+    assert harness.take_in([0]) == (1, {})
 
 
-def test_commands_are_answered_between_the_updates_of_one_message(staged, learner):
-    stage = staged(learner).start()
+def test_commands_are_answered_between_the_updates_of_one_message(make_harness, learner):
+    harness = make_harness(learner).start()
     replies = []
-    learner.before_update = lambda: learner.updates == 1 and replies.append(stage.outside._send(SAVE))
-    stage.send([0] * 40)
-    stage.recorder.wait("model_updated", 10)
-    stage.recorder.wait("checkpoint_saved")
+    learner.before_update = lambda: learner.updates == 1 and replies.append(harness.outside._send(SAVE))
+    harness.send([0] * 40)
+    harness.recorder.wait("model_updated", 10)
+    harness.recorder.wait("checkpoint_saved")
     assert learner.updates == 10 and len(replies) == 1
 
 
 SAVE = b'{"id": "c5", "name": "quicksave"}'
 
 
-def test_full_disk_at_a_checkpoint_does_not_stop_training(staged, full_disk, caplog):
-    stage = staged(checkpoint_every=1).start()
-    stage.make_iterations(1)
-    stage.recorder.wait("checkpoint_saved")
+def test_full_disk_at_a_checkpoint_does_not_stop_training(make_harness, full_disk, caplog):
+    harness = make_harness(checkpoint_every=1).start()
+    harness.make_iterations(1)
+    harness.recorder.wait("checkpoint_saved")
     full_disk()
     with caplog.at_level(logging.ERROR):
-        stage.make_iterations(2)
+        harness.make_iterations(2)
     assert "could not be written: [Errno 28] No space left on device" in caplog.text
-    assert checkpoint.read(stage.folder.checkpoint)[1]["iteration"] == 1, "the old one is still there"
+    assert checkpoint.read(harness.folder.checkpoint)[1]["iteration"] == 1, "the old one is still there"
     full_disk(False)
-    stage.make_iterations(1)
-    stage.stop()
-    assert checkpoint.read(stage.folder.checkpoint)[1]["iteration"] == 4
+    harness.make_iterations(1)
+    harness.stop()
+    assert checkpoint.read(harness.folder.checkpoint)[1]["iteration"] == 4
 
 
-def test_full_disk_at_a_quicksave_is_answered_with_the_reason(stage, full_disk):
+def test_full_disk_at_a_quicksave_is_answered_with_the_reason(harness, full_disk):
     full_disk()
-    reply = stage.command("quicksave")
+    reply = harness.command("quicksave")
     assert not reply.ok and "No space left" in reply.detail
-    assert stage.take_in([0]) == (1, {})
+    assert harness.take_in([0]) == (1, {})
 
 
-def test_full_disk_at_the_end_is_an_error_that_says_so(stage, full_disk):
-    stage.make_iterations(1)
+def test_full_disk_at_the_end_is_an_error_that_says_so(harness, full_disk):
+    harness.make_iterations(1)
     full_disk()
     with pytest.raises(CheckpointError, match=r"could not be written: .*No space left"):
-        stage.stop()
-    assert stage.recorder.wait("training_stopped")
+        harness.stop()
+    assert harness.recorder.wait("training_stopped")
 
 
-def test_full_disk_below_the_episodes_loses_none(stage, monkeypatch, caplog):
+def test_full_disk_below_the_episodes_loses_none(harness, monkeypatch, caplog):
     original = Path.open
 
     def full(self, *args, **options):
@@ -148,179 +148,181 @@ def test_full_disk_below_the_episodes_loses_none(stage, monkeypatch, caplog):
 
     tried = threading.Semaphore(0)
     monkeypatch.setattr(Path, "open", full)
-    stage.report(1)
-    assert all(tried.acquire(timeout=20) for _ in range(2))
-    assert stage.take_in([0]) == (1, {}), "training goes on"
+    harness.report(1)
+    assert all(tried.acquire(timeout=60) for _ in range(2))
+    assert harness.take_in([0]) == (1, {}), "training goes on"
     monkeypatch.undo()
-    stage.report(2)
-    assert len(stage.recorder.wait("episode_finished", 2)) == 2
+    harness.report(2)
+    assert len(harness.recorder.wait("episode_finished", 2)) == 2
     assert [r.levelname for r in caplog.records if "Episodes cannot be written" in r.message] == ["ERROR"]
-    assert len(stage.folder.episodes.read_text().splitlines()) == 2
+    assert len(harness.folder.episodes.read_text().splitlines()) == 2
 
 
-def test_learner_whose_values_are_not_json_does_not_stop_training(staged, learner, caplog):
-    stage = staged(learner, checkpoint_every=1).start()
+def test_learner_whose_values_are_not_json_does_not_stop_training(make_harness, learner, caplog):
+    harness = make_harness(learner, checkpoint_every=1).start()
     save = learner.save
     learner.save = lambda **options: State({}, {"best_score": float("-inf")})
-    stage.make_iterations(2)
-    assert stage.command("quicksave").ok is False
+    harness.make_iterations(2)
+    assert harness.command("quicksave").ok is False
     assert "the learner's values are not JSON" in caplog.text
     learner.save = save
-    assert stage.stop() == "the test is over"
+    assert harness.stop() == "the test is over"
 
 
-def test_weights_for_playing_are_a_part_of_their_own_that_the_learner_does_not_see(stage, staged, new_learner):
-    stage.make_iterations(2)
-    path = Path(stage.command("quicksave").detail)
+def test_weights_for_playing_are_a_part_of_their_own_that_the_learner_does_not_see(harness, make_harness, new_learner):
+    harness.make_iterations(2)
+    path = Path(harness.command("quicksave").detail)
     weights = evaluation_weights(path)
     assert (weights.iteration, weights.env_steps, weights.quota) == (2, 8, None)
     assert weights.arrays["w"].tolist() == [-2, -2]
-    other = staged(new_learner())
+    other = make_harness(new_learner())
     other.node.load_checkpoint(path)
     assert other.learner.loaded.arrays.keys() == {"network"}
 
 
-def test_learner_that_saves_a_part_of_the_name_that_is_the_nodes_is_told_so(stage):
-    stage.learner.save = lambda **_: State({"evaluation": {}}, {})
-    reply = stage.command("quicksave")
+def test_learner_may_not_save_a_part_with_the_name_of_the_nodes_part(harness):
+    harness.learner.save = lambda **_: State({"evaluation": {}}, {})
+    reply = harness.command("quicksave")
     assert not reply.ok and "'evaluation', which the node adds" in reply.detail
 
 
 # -- resume
 
 
-def trained(staged, new_learner, iterations=3, **settings):
+def trained(make_harness, new_learner, iterations=3, **settings):
     """A node that trained and stopped: 3 iterations, 12 steps, 2 episodes, 100 seconds."""
-    stage = staged(new_learner(), **settings).start()
-    stage.make_iterations(iterations)
-    stage.report(1, 10.0)
-    stage.report(2, 20.0)
-    stage.recorder.wait("episode_finished", 2)
-    stage.clock.now += 100
-    stage.stop()
-    return stage
+    harness = make_harness(new_learner(), **settings).start()
+    harness.make_iterations(iterations)
+    harness.report(1, 10.0)
+    harness.report(2, 20.0)
+    harness.recorder.wait("episode_finished", 2)
+    harness.clock.now += 100
+    harness.stop()
+    return harness
 
 
-def resumed(staged, new_learner, earlier, **settings):
-    stage = staged(new_learner(), folder=RunFolder(earlier.folder.path), **settings)
-    stage.node.load_checkpoint(stage.folder.checkpoint)
-    return stage
+def resumed(make_harness, new_learner, earlier, **settings):
+    harness = make_harness(new_learner(), folder=RunFolder(earlier.folder.path), **settings)
+    harness.node.load_checkpoint(harness.folder.checkpoint)
+    return harness
 
 
-def test_resume_restores_counters_learner_episodes_and_mean_return(staged, new_learner):
-    earlier = trained(staged, new_learner)
-    stage = resumed(staged, new_learner, earlier).start()
-    assert (stage.node.iteration, stage.node.env_steps) == (3, 12)
-    assert stage.learner.updates == 3 and len(stage.learner.rows) == 12
-    assert stage.learner.calls[0] == ("started", True)
-    stage.clock.now += 10
-    stage.stop()
-    status = stage.status()
+def test_resume_restores_counters_learner_episodes_and_mean_return(make_harness, new_learner):
+    earlier = trained(make_harness, new_learner)
+    harness = resumed(make_harness, new_learner, earlier).start()
+    assert (harness.node.iteration, harness.node.env_steps) == (3, 12)
+    assert harness.learner.updates == 3 and len(harness.learner.rows) == 12
+    assert harness.learner.calls[0] == ("started", True)
+    harness.clock.now += 10
+    harness.stop()
+    status = harness.status()
     assert (status.episodes, status.mean_return, status.elapsed) == (2, 15.0, 110.0)
     assert status.run_id == earlier.folder.name
 
 
-def test_resumed_node_does_not_read_old_episodes_again(staged, new_learner):
-    stage = resumed(staged, new_learner, trained(staged, new_learner)).start()
-    stage.report(3, 30.0)
-    stage.recorder.wait("episode_finished")
-    stage.stop()
-    assert [event["episode"].total_reward for event in stage.recorder.all("episode_finished")] == [30.0]
-    assert stage.status().episodes == 3
+def test_resumed_node_does_not_read_old_episodes_again(make_harness, new_learner):
+    harness = resumed(make_harness, new_learner, trained(make_harness, new_learner)).start()
+    harness.report(3, 30.0)
+    harness.recorder.wait("episode_finished")
+    harness.stop()
+    assert [event["episode"].total_reward for event in harness.recorder.all("episode_finished")] == [30.0]
+    assert harness.status().episodes == 3
 
 
 def test_iterations_never_run_backwards_although_clients_saw_newer_ones_than_the_checkpoint(
-    staged, new_learner, full_disk
+    make_harness, new_learner, full_disk
 ):
-    stage = staged(new_learner(), checkpoint_every=2).start()
-    stage.make_iterations(2)
-    stage.recorder.wait("checkpoint_saved")
+    harness = make_harness(new_learner(), checkpoint_every=2).start()
+    harness.make_iterations(2)
+    harness.recorder.wait("checkpoint_saved")
     full_disk()
-    stage.make_iterations(3)
-    stage.recorder.wait("weights_published", where=lambda a: a["iteration"] == 5)
+    harness.make_iterations(3)
+    harness.recorder.wait("weights_published", where=lambda a: a["iteration"] == 5)
     with pytest.raises(CheckpointError):
-        stage.stop()
+        harness.stop()
     full_disk(False)
-    again = resumed(staged, new_learner, stage)
+    again = resumed(make_harness, new_learner, harness)
     assert again.node.iteration == 2
     again.start()
     assert again.node.iteration == 6 == again.outside.read_model(-1)[0]
     assert again.take_in([5, 6]) == (2, {}), "what the clients sampled meanwhile is fresh enough"
 
 
-def test_resumed_training_takes_in_what_waited_in_the_server(staged, new_learner):
-    earlier = trained(staged, new_learner)
+def test_resumed_training_takes_in_what_waited_in_the_server(make_harness, new_learner):
+    earlier = trained(make_harness, new_learner)
     earlier.outside.push_samples([earlier.message([3] * 4)])
-    stage = resumed(staged, new_learner, earlier).start()
-    assert stage.recorder.wait("model_updated")[0]["iteration"] == 4
+    harness = resumed(make_harness, new_learner, earlier).start()
+    assert harness.recorder.wait("model_updated")[0]["iteration"] == 4
 
 
-def test_what_waited_in_the_server_is_taken_in_before_the_first_update_makes_it_old(staged, new_learner):
-    earlier = trained(staged, new_learner)
+def test_what_waited_in_the_server_is_taken_in_before_the_first_update_makes_it_old(make_harness, new_learner):
+    earlier = trained(make_harness, new_learner)
     earlier.outside.push_samples([earlier.message([3] * 4) for _ in range(5)])
-    stage = resumed(staged, new_learner, earlier, sync=Sync(max_staleness=1, rows_per_iteration=4)).start()
-    stage.recorder.wait("model_updated", 5)
-    assert stage.node.env_steps == 12 + 20
+    harness = resumed(make_harness, new_learner, earlier, sync=Sync(max_staleness=1, rows_per_iteration=4)).start()
+    harness.recorder.wait("model_updated", 5)
+    assert harness.node.env_steps == 12 + 20
 
 
-def test_rows_that_had_no_update_yet_are_counted_after_a_resume(staged, new_learner):
-    earlier = staged(new_learner()).start()
+def test_rows_that_had_no_update_yet_are_counted_after_a_resume(make_harness, new_learner):
+    earlier = make_harness(new_learner()).start()
     earlier.take_in([0] * 3)
     earlier.stop()
-    stage = resumed(staged, new_learner, earlier).start()
-    stage.take_in([0], "another")
-    assert stage.recorder.wait("model_updated")[0]["iteration"] == 1
+    harness = resumed(make_harness, new_learner, earlier).start()
+    harness.take_in([0], "another")
+    assert harness.recorder.wait("model_updated")[0]["iteration"] == 1
 
 
-def test_resume_after_another_training_used_the_server_does_not_mix_them(staged, new_learner):
-    earlier = trained(staged, new_learner)
-    other = trained(staged, new_learner, iterations=8)
-    stage = resumed(staged, new_learner, earlier).start()
-    assert stage.node.iteration == 3
-    stage.take_in([3])
-    stage.stop()
-    assert stage.status().episodes == 2 and other.folder.name != stage.folder.name
+def test_resume_after_another_training_used_the_server_does_not_mix_them(make_harness, new_learner):
+    earlier = trained(make_harness, new_learner)
+    other = trained(make_harness, new_learner, iterations=8)
+    harness = resumed(make_harness, new_learner, earlier).start()
+    assert harness.node.iteration == 3
+    harness.take_in([3])
+    harness.stop()
+    assert harness.status().episodes == 2 and other.folder.name != harness.folder.name
 
 
-def test_resume_with_an_empty_server_announces_everything_again(staged, new_learner):
-    earlier = trained(staged, new_learner)
+def test_resume_with_an_empty_server_announces_everything_again(make_harness, new_learner):
+    earlier = trained(make_harness, new_learner)
     earlier.outside.clear()
-    stage = resumed(staged, new_learner, earlier).start()
-    assert stage.outside.read_model(-1)[0] == 3 and stage.outside.read_config() is not None
+    harness = resumed(make_harness, new_learner, earlier).start()
+    assert harness.outside.read_model(-1)[0] == 3 and harness.outside.read_config() is not None
 
 
-def test_goal_counts_what_was_trained_before_the_resume(staged, new_learner):
-    earlier = trained(staged, new_learner)
-    stage = resumed(staged, new_learner, earlier, stop={"env_steps": 12})
-    stage.start()
-    assert stage.join() == "12 environment steps were trained"
+def test_goal_counts_what_was_trained_before_the_resume(make_harness, new_learner):
+    earlier = trained(make_harness, new_learner)
+    harness = resumed(make_harness, new_learner, earlier, stop={"env_steps": 12})
+    harness.start()
+    assert harness.join() == "12 environment steps were trained"
 
 
-@pytest.mark.parametrize("key", ["algorithm", "environment", "spaces"])
-def test_checkpoint_of_another_training_is_refused(staged, new_learner, key):
-    stage = trained(staged, new_learner)
-    manifest = stage.folder.checkpoint / "manifest.json"
+def test_checkpoint_of_another_training_is_refused(make_harness, tmp_path):
+    node = make_harness().node
+    node.checkpoint(tmp_path / "save")
+    manifest = tmp_path / "save" / "manifest.json"
     content = json.loads(manifest.read_text())
-    content["identity"][key] = "something else"
-    manifest.write_text(json.dumps(content))
-    with pytest.raises(CheckpointError, match=f'its {key} is "something else"'):
-        resumed(staged, new_learner, stage)
+    assert content["identity"].keys() == {"algorithm", "environment", "spaces"}
+    for key in content["identity"]:
+        other = {**content, "identity": {**content["identity"], key: "something else"}}
+        manifest.write_text(json.dumps(other))
+        with pytest.raises(CheckpointError, match=f'its {key} is "something else"'):
+            node.load_checkpoint(tmp_path / "save")
 
 
-def test_checkpoint_without_counters_is_refused(staged, tmp_path):
-    stage = staged()
-    stage.node.checkpoint(tmp_path / "save")
+def test_checkpoint_without_counters_is_refused(make_harness, tmp_path):
+    harness = make_harness()
+    harness.node.checkpoint(tmp_path / "save")
     state, _ = checkpoint.read(tmp_path / "save")
     identity = json.loads((tmp_path / "save" / "manifest.json").read_text())["identity"]
     checkpoint.write(tmp_path / "save", state, {"iteration": "many"}, identity)
     with pytest.raises(CheckpointError, match="lacks the node's counters"):
-        stage.node.load_checkpoint(tmp_path / "save")
+        harness.node.load_checkpoint(tmp_path / "save")
 
 
-def test_checkpoint_before_the_run_can_be_loaded_by_another_node(staged, new_learner, tmp_path):
-    stage = staged(new_learner())
-    stage.learner.updates = 9
-    stage.node.checkpoint(tmp_path / "save", CheckpointOptions(buffer=False))
-    other = staged(new_learner())
+def test_checkpoint_before_the_run_can_be_loaded_by_another_node(make_harness, new_learner, tmp_path):
+    harness = make_harness(new_learner())
+    harness.learner.updates = 9
+    harness.node.checkpoint(tmp_path / "save", CheckpointOptions(buffer=False))
+    other = make_harness(new_learner())
     other.node.load_checkpoint(tmp_path / "save")
     assert other.learner.updates == 9

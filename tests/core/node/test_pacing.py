@@ -13,7 +13,7 @@ def due(pace, ready=None):
     return count
 
 
-def test_one_update_is_due_for_each_so_many_rows_and_the_rest_counts_on():
+def test_one_update_is_due_for_each_rows_per_iteration_and_the_rest_is_kept():
     pace = UpdatePace(rows_per_iteration=4)
     made = []
     for rows in (3, 3, 9, 1):
@@ -29,7 +29,7 @@ def test_rows_from_before_a_resume_count():
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_learner_that_is_asked_decides_by_itself_and_nothing_accumulates(ready):
+def test_learner_that_says_when_it_is_ready_decides_by_itself_and_rows_do_not_add_up(ready):
     pace = UpdatePace(4)
     pace.admitted(100)
     assert pace.due(ready) is ready

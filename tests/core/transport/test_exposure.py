@@ -1,4 +1,4 @@
-"""To the world only with TLS and a password."""
+"""A public address needs TLS and a password."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from soulsai_core.transport.exposure import is_public, refuse_exposed
 
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "0.0.0.0", "::", "2001:4860:4860::8888", "::ffff:8.8.8.8"])
-def test_addresses_of_the_world_are_public(host):
+def test_public_addresses(host):
     assert is_public(host)
 
 
@@ -16,11 +16,11 @@ def test_addresses_of_the_world_are_public(host):
     "host", ["127.0.0.1", "::1", "10.1.2.3", "192.168.1.5", "172.20.0.2", "100.64.0.1", "fe80::1%eth0", "fd00::1",
              "169.254.1.1", "localhost"]
 )  # fmt: skip
-def test_addresses_of_this_machine_and_of_private_networks_are_not(host):
+def test_addresses_of_this_machine_and_of_private_networks_are_not_public(host):
     assert not is_public(host)
 
 
-def test_a_host_with_one_public_address_is_public_and_one_that_is_not_known_is_not():
+def test_host_with_one_public_address_is_public_and_an_unknown_one_is_not():
     assert is_public("h", lambda _: ["10.0.0.1", "8.8.8.8"])
     assert not is_public("h", lambda _: [])
 
@@ -33,13 +33,13 @@ def test_a_host_with_one_public_address_is_public_and_one_that_is_not_known_is_n
         ("rediss://8.8.8.8", None, "a password is missing"),
     ],
 )
-def test_a_public_address_lacking_something_is_refused_with_a_sentence(address, password, missing):
+def test_public_address_without_tls_or_password_is_refused(address, password, missing):
     with pytest.raises(ConfigError, match=f"8.8.8.8:6379 is a public address, and {missing}"):
         refuse_exposed(parse_address(address), password)
 
 
 @pytest.mark.parametrize("address", ["rediss://8.8.8.8", "redis://10.0.0.1", "unix:///tmp/socket"])
-def test_what_is_safe_or_private_passes(address):
+def test_private_addresses_and_public_ones_with_tls_and_password_pass(address):
     refuse_exposed(parse_address(address), "word")
     if not address.startswith("rediss"):
         refuse_exposed(parse_address(address), None)

@@ -1,4 +1,4 @@
-"""The transport in memory keeps the contract; its clock is the server's."""
+"""The transport in memory fulfills the contract, with the clock of its server."""
 
 import pytest
 
@@ -13,7 +13,7 @@ class TestMemoryTransport(TransportContract):
         return lambda limits: MemoryTransport(server, limits)
 
 
-def test_ages_on_the_roster_follow_the_clock_that_was_passed_in():
+def test_ages_on_the_roster_are_measured_by_the_given_clock():
     now = 100.0
     transport = MemoryTransport(MemoryServer(clock=lambda: now))
     transport.heartbeat("early", b"")
@@ -23,7 +23,7 @@ def test_ages_on_the_roster_follow_the_clock_that_was_passed_in():
     assert transport.roster() == {"early": (31.5, b""), "late": (1.5, b"")}
 
 
-def test_a_transport_made_alone_has_a_server_of_its_own():
+def test_transport_without_a_server_makes_its_own():
     first, second = MemoryTransport(), MemoryTransport()
     first.announce(b"mine")
     assert second.read_config() is None

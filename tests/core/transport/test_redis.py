@@ -1,4 +1,4 @@
-"""The transport over a real server: the contract, keys, rights, and what is said when something is wrong."""
+"""The transport over a real server: the contract, keys, rights and error messages."""
 
 import pytest
 import redis
@@ -15,7 +15,7 @@ RIGHTS = (
     "+@connection +@transaction +xadd +xread +xtrim +xlen +xdel +xrange +hset +hget +hmget +hgetall +hdel +get +set "
     "+del +publish +subscribe +zadd +zrange +zrem +time +lpush +lpop +blpop +expire"
 )
-"""The commands that a user of Redis needs, for one who wants to allow no others."""
+"""The commands that a user of the server needs, for a host who allows no others."""
 
 
 class TestRedisTransport(TransportContract):
@@ -60,7 +60,7 @@ def test_runs_on_one_server_see_nothing_of_each_other(connected, run_names):
     assert ours.read_episodes("", 1, 0.0) == []
 
 
-def test_everything_lies_under_the_name_of_the_run(connected, run_names, admin):
+def test_all_keys_begin_with_the_name_of_the_run(connected, run_names, admin):
     run = next(run_names)
     before = set(admin.keys())
     play(connected(run))
@@ -69,13 +69,13 @@ def test_everything_lies_under_the_name_of_the_run(connected, run_names, admin):
     assert all(key.decode().startswith(f"soulsai:{run}:") for key in new)
 
 
-def test_answers_that_nobody_fetched_expire(connected, run_names, admin):
+def test_answers_that_are_not_fetched_expire(connected, run_names, admin):
     run = next(run_names)
     connected(run).reply("id", b"")
     assert 0 < admin.ttl(f"soulsai:{run}:reply:id") <= 60
 
 
-def test_a_user_with_narrow_rights_can_do_everything(server, run_names, admin):
+def test_user_with_these_rights_can_call_every_method(server, run_names, admin):
     run = next(run_names)
     admin.execute_command(*f"ACL SETUSER worker on >secret ~soulsai:{run}:* &soulsai:{run}:* {RIGHTS}".split())
     transport = connect(server.address, run, username="worker", password="secret")
@@ -84,7 +84,7 @@ def test_a_user_with_narrow_rights_can_do_everything(server, run_names, admin):
     transport.close()
 
 
-def test_a_missing_right_is_an_access_error_that_names_the_command(server, run_names, admin):
+def test_missing_right_is_an_access_error_that_names_the_command(server, run_names, admin):
     run = next(run_names)
     admin.execute_command(*f"ACL SETUSER reader on >secret ~soulsai:{run}:* resetchannels +get +ping".split())
     transport = connect(server.address, run, username="reader", password="secret")
@@ -97,7 +97,7 @@ def test_a_missing_right_is_an_access_error_that_names_the_command(server, run_n
     transport.close()
 
 
-def test_a_server_that_cannot_trim_by_id_is_released_all_the_same(connected, run_names, monkeypatch):
+def test_messages_are_released_in_a_server_that_cannot_trim_by_id(connected, run_names, monkeypatch):
     transport = connected(next(run_names))
 
     def refuse(*_, **__):
@@ -110,7 +110,7 @@ def test_a_server_that_cannot_trim_by_id_is_released_all_the_same(connected, run
     assert transport.read_samples("", 250, 1.0) == entries[230:]
 
 
-def test_a_full_server_is_a_transport_error_that_says_so(run_names):
+def test_full_server_is_a_transport_error_that_says_so(run_names):
     with EmbeddedServer() as server, redis.Redis(unix_socket_path=parse_address(server.address).path) as admin:
         admin.config_set("maxmemory", "1mb")
         transport = connect(server.address, next(run_names))
@@ -132,35 +132,33 @@ def test_no_server_at_a_socket_is_a_transport_error_that_names_its_path(tmp_path
         connect(f"unix://{tmp_path}/nobody", "run").check()
 
 
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [(None, "wants a password, and none was given"), ("mistaken", "refuses the user or password")],
-)
-def test_a_wrong_password_is_an_access_error_without_the_password(free_port, given, sentence):
+def test_wrong_password_is_an_access_error_that_does_not_show_it(free_port):
+    wrong = {None: "wants a password, and none was given", "mistaken": "refuses the user or password"}
     with EmbeddedServer(port=free_port, password="correct"):
-        transport = connect(f"127.0.0.1:{free_port}", "run", password=given)
-        for call in (transport.check, lambda: transport.push_samples([b""]), lambda: transport.wait_progress(0.0)):
-            with pytest.raises(AccessError, match=sentence) as caught:
-                call()
-            assert f"127.0.0.1:{free_port}" in str(caught.value)
-            assert "correct" not in str(caught.value) and "mistaken" not in str(caught.value)
-        transport.close()
+        for given, sentence in wrong.items():
+            transport = connect(f"127.0.0.1:{free_port}", "run", password=given)
+            for method, *arguments in (("check",), ("push_samples", [b""]), ("wait_progress", 0.0)):
+                with pytest.raises(AccessError, match=sentence) as caught:
+                    getattr(transport, method)(*arguments)
+                assert f"127.0.0.1:{free_port}" in str(caught.value)
+                assert "correct" not in str(caught.value) and "mistaken" not in str(caught.value)
+            transport.close()
 
 
-def test_a_password_for_a_server_that_has_none_is_an_access_error(server):
+def test_password_for_a_server_without_one_is_an_access_error(server):
     with pytest.raises(AccessError, match="has no password, but one was given"):
         connect(server.address, "run", password="needless").check()
 
 
-@pytest.mark.parametrize("password", ["correct", 'with "quotes" and \\', "ümläut # €"])
-def test_the_password_in_the_address_or_beside_it_opens_the_server(free_port, password):
+def test_password_with_any_characters_is_accepted(free_port):
+    password = 'with "quotes", \\, ümläut, # and €'
     with EmbeddedServer(port=free_port, password=password):
         transport = connect(f"localhost:{free_port}", "run", password=password)
         transport.check()
         transport.close()
 
 
-def test_calls_fail_while_the_server_is_away_and_work_again_with_the_same_object(free_port):
+def test_calls_fail_while_the_server_is_away_and_succeed_again_afterwards(free_port):
     server = EmbeddedServer(port=free_port, password="secret")
     transport, node = (connect(f"127.0.0.1:{free_port}", "run", password="secret") for _ in range(2))
     with server:
@@ -182,7 +180,7 @@ def test_calls_fail_while_the_server_is_away_and_work_again_with_the_same_object
         node.close()
 
 
-def test_a_subscription_that_was_silent_for_long_is_made_anew(connected, run_names, admin, monkeypatch):
+def test_subscription_that_was_silent_for_long_is_made_anew(connected, run_names, admin, monkeypatch):
     run = next(run_names)
     listener, node = connected(run), connected(run)
     monkeypatch.setattr("soulsai_core.transport.redis_link.RENEWAL", 0.0)
@@ -195,13 +193,13 @@ def test_a_subscription_that_was_silent_for_long_is_made_anew(connected, run_nam
     assert listener.wait_progress(30.0) == b"heard"
 
 
-def test_a_bound_by_size_takes_the_size_of_each_message(connected, run_names):
+def test_bound_in_bytes_is_that_of_messages_of_the_same_size(connected, run_names):
     transport = connected(next(run_names), StreamLimits(max_entries=100, max_bytes=1000))
     transport.push_samples([b"x" * 10] * 200)
     assert transport.backlog() == 100
 
 
-def test_the_files_of_tls_reach_the_connection():
+def test_tls_files_are_given_to_the_connection():
     transport = connect("rediss://example.org", "run", tls=Tls(authority="ca.pem", certificate="me.pem", key="me.key"))
     settings = transport._client.connection_pool.connection_kwargs
     assert settings["ssl_ca_certs"] == "ca.pem"
@@ -220,7 +218,7 @@ def test_the_files_of_tls_reach_the_connection():
         (redis.ResponseError("DENIED Redis is in protected mode."), AccessError, "no connections from other machines"),
     ],
 )
-def test_each_kind_of_error_has_a_sentence(error, kind, sentence):
+def test_each_kind_of_error_has_a_message(error, kind, sentence):
     explained = explain(error, "here")
     assert type(explained) is kind
     assert sentence in str(explained)

@@ -1,4 +1,4 @@
-"""The transport in memory and the one over Redis answer alike, whatever is done to them in whatever order."""
+"""The transport in memory and the one over Redis give the same answers to any sequence of calls."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -32,8 +32,8 @@ operations = st.one_of(
 )
 
 
-class Player:
-    """Does operations on one transport and gives answers in which ids are replaced by places in the order."""
+class Caller:
+    """Does operations on one transport. In its answers ids are replaced by indices in the order of the stream."""
 
     def __init__(self, transport) -> None:
         self.transport = transport
@@ -104,29 +104,29 @@ class Player:
         return before, self.transport.read_config(), self.transport.read_status()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(operations, max_size=30))
-def test_the_twins_answer_alike(connected, run_names, steps):
-    twins = [Player(MemoryTransport(limits=LIMITS)), Player(connected(next(run_names), LIMITS))]
+def test_both_transports_give_the_same_answers(connected, run_names, steps):
+    both = [Caller(MemoryTransport(limits=LIMITS)), Caller(connected(next(run_names), LIMITS))]
     try:
         for step in steps:
-            expected, answer = (twin.do(*step) for twin in twins)
+            expected, answer = (one.do(*step) for one in both)
             assert answer == expected, step
     finally:
-        for twin in twins:
-            twin.transport.close()
+        for one in both:
+            one.transport.close()
 
 
 @pytest.mark.parametrize("size", [1, 10, 40, 1000])
-def test_the_bound_of_a_stream_is_the_same_for_both(connected, run_names, size):
-    twins = [MemoryTransport(limits=LIMITS), connected(next(run_names), LIMITS)]
-    for twin in twins:
-        twin.push_samples([b"x" * size] * 10)
-    assert twins[0].backlog() == twins[1].backlog() == LIMITS.entries(size)
+def test_bound_of_a_stream_is_the_same_for_both(connected, run_names, size):
+    both = [MemoryTransport(limits=LIMITS), connected(next(run_names), LIMITS)]
+    for one in both:
+        one.push_samples([b"x" * size] * 10)
+    assert both[0].backlog() == both[1].backlog() == LIMITS.entries(size)
 
 
 @pytest.mark.parametrize("kind", ["memory", "redis"])
-def test_one_transport_serves_several_threads(connected, run_names, kind):
+def test_several_threads_may_use_one_transport(connected, run_names, kind):
     transport = MemoryTransport() if kind == "memory" else connected(next(run_names))
     with ThreadPoolExecutor(8) as pool:
         for sender in range(8):

@@ -1,10 +1,11 @@
-"""An authority of our own, and the certificate that it gives the server. Needs the extra `server`."""
+"""A certificate authority of our own, and the certificate that it signs for the server. Needs the extra `server`."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 from soulsai_core.errors import ConfigError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _AUTHORITY_LIFE = timedelta(days=3650)
 _SERVER_LIFE = timedelta(days=1825)
 _SLACK = timedelta(days=1)
-"""A client whose clock is behind shall not take the certificate for one of the future."""
+"""How long certificates are valid before they are made, for clients whose clock is behind."""
 
 
 class Pair(NamedTuple):
@@ -27,7 +28,7 @@ class Pair(NamedTuple):
 
 
 def make_authority(now: datetime) -> Pair:
-    """An authority that may sign servers' certificates, and no further authority's."""
+    """An authority that may sign certificates of servers, but of no further authority."""
     x509, _, ec = _library()
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("SoulsAI")
@@ -38,7 +39,7 @@ def make_authority(now: datetime) -> Pair:
 
 
 def make_server(authority: Pair, hosts: Sequence[str], now: datetime) -> Pair:
-    """A certificate for a server of these names and numeric addresses."""
+    """A certificate for a server with these names and numeric addresses."""
     x509, serialization, ec = _library()
     parent = x509.load_pem_x509_certificate(authority.certificate)
     parent_key = serialization.load_pem_private_key(authority.key, None)
@@ -55,13 +56,14 @@ def make_server(authority: Pair, hosts: Sequence[str], now: datetime) -> Pair:
 
 
 def hosts_of(certificate: bytes) -> list[str]:
-    """The names and addresses that a server's certificate is for."""
+    """The names and addresses in a server's certificate."""
     x509, _, _ = _library()
     found = x509.load_pem_x509_certificate(certificate).extensions.get_extension_for_class(x509.SubjectAlternativeName)
     return [str(name.value) for name in found.value]
 
 
-def _library():  # type: ignore[no-untyped-def]
+def _library() -> tuple[ModuleType, ModuleType, ModuleType]:
+    """The modules x509, serialization and ec of the package cryptography, which only hosts need to install."""
     try:
         from cryptography import x509
         from cryptography.hazmat.primitives import serialization

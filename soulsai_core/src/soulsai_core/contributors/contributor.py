@@ -1,4 +1,4 @@
-"""What the gate remembers of one contributor."""
+"""What the gate keeps in memory of one contributor."""
 
 from __future__ import annotations
 
@@ -8,59 +8,56 @@ from soulsai_core.contributors.rate_limit import RateLimit
 
 
 class Contributor:
-    """Its rate, its clients, and whether it is suspended.
+    """A contributor's rate limit, its clients, and whether it is suspended.
 
     Args:
-        memory: seconds for which a client counts as there after it was heard.
+        client_timeout: seconds after its last message for which a client counts as present.
         now: monotonic seconds.
     """
 
-    def __init__(self, name: str, run_id: str, limits: ContributorSettings, memory: float, now: float) -> None:
+    def __init__(self, name: str, run_id: str, limits: ContributorSettings, client_timeout: float, now: float) -> None:
+        self.inspector = Inspector(name, run_id, limits, client_timeout)
         self._rate_limit = RateLimit(limits.max_messages_per_s, limits.max_mb_per_s * 2**20, now)
-        self.inspector = Inspector(name, run_id, limits, memory)
-        self._memory = memory
+        self._client_timeout = client_timeout
         self._suspension = limits.suspension_s
-        self._out_until: float | None = None
+        self._suspended_until: float | None = None
         self._counted = now
-        self._refused = 0
-        self._refusable = limits.max_messages_per_s
+        self._rejected = 0
+        self._max_rejected = limits.max_messages_per_s
 
     def allows(self, size: int, now: float) -> bool:
-        """True if so many bytes more are within its rate."""
+        """Whether a message of `size` bytes is within the rate limit."""
         allowed = self._rate_limit.allows(size, now)
-        self._refused += not allowed
+        self._rejected += not allowed
         return allowed
 
-    def presses(self) -> bool:
-        """True if since the last call more messages were refused than a second allows: that is work, too."""
-        refused = self._refused
-        self._refused = 0
-        return refused > self._refusable
+    def take_excess(self) -> bool:
+        """Whether, since the last call, more messages were beyond the rate limit than it allows in one second.
+
+        To reject messages costs the node time, too, so this counts as a flood.
+        """
+        rejected = self._rejected
+        self._rejected = 0
+        return rejected > self._max_rejected
 
     def suspend(self, now: float) -> None:
-        """Keep it out for the time of a suspension."""
-        self._out_until = now + self._suspension
+        """Suspend it for the configured time."""
+        self._suspended_until = now + self._suspension
         self.inspector.clients.clear()
 
-    def may_enter(self, now: float) -> bool:
-        """False while it is suspended."""
-        return self._out_until is None or now >= self._out_until
+    def is_suspended(self, now: float) -> bool:
+        """Whether its suspension lasts."""
+        return self._suspended_until is not None and now < self._suspended_until
 
-    def returns_now(self, now: float) -> bool:
+    def take_end_of_suspension(self, now: float) -> bool:
         """True once, when a suspension is over."""
-        if self._out_until is None or now < self._out_until:
+        if self._suspended_until is None or now < self._suspended_until:
             return False
-        self._out_until = None
+        self._suspended_until = None
         return True
 
-    def seconds_present(self, now: float) -> float:
-        """Time since the last call, for each client that was heard lately, added up."""
+    def take_client_seconds(self, now: float) -> float:
+        """Seconds since the last call, times the number of clients that are present."""
         elapsed = now - self._counted
         self._counted = now
-        return elapsed * sum(now - heard <= self._memory for heard in self.inspector.clients.values())
-
-    def take_returns(self) -> list[float]:
-        """Returns of the complete episodes since the last call."""
-        taken = self.inspector.returns
-        self.inspector.returns = []
-        return taken
+        return elapsed * sum(now - last <= self._client_timeout for last in self.inspector.clients.values())

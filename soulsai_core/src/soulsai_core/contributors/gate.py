@@ -1,7 +1,7 @@
-"""The only way in for contributors: their messages are inspected and moved into the run's own streams.
+"""The gate: messages of contributors are inspected, limited and moved into the run's own streams.
 
-What one contributor sends lies in an inbox of its own. The server itself vouches for the sender, and a flood fills
-nothing but the sender's inbox. Inboxes are read in turn, a few messages each. While the node is behind, messages wait.
+What a contributor sends waits in an inbox of its own, so that a flood fills no one else's. The gate reads the inboxes
+in turn, a few messages of each, and lets them wait while the node has much to do.
 """
 
 from __future__ import annotations
@@ -16,157 +16,167 @@ from soulsai_core.config import TrainingSettings
 from soulsai_core.contributors.contributor import Contributor
 from soulsai_core.contributors.inbox import Delivery, Inboxes, Message
 from soulsai_core.contributors.statistics import ContributorStatistics
-from soulsai_core.node.metrics import NodeMetrics
-from soulsai_core.threads import Supervised, SupervisedLoop
+from soulsai_core.threads import BackgroundWorker, RetryingThread
 
 log = logging.getLogger(__name__)
 
-_LOOK = 1.0
-_COUNT = 0.05
-_BLOCK = 0.2
+_UPDATE_INTERVAL = 1.0
+"""Seconds between two looks at who is invited; statistics are written as often."""
+
+_SIZE_INTERVAL = 0.05
+"""Seconds between two measurements of what waits in the inboxes."""
+
+_READ_TIMEOUT = 0.2
+"""Seconds that one read waits for messages."""
+
 _MESSAGES = 32
+"""Messages that are read of each contributor at a time."""
 
 
-class Gate(Supervised):
-    """Runs in a thread of its own, if there is a inboxes at all.
+class Gate(BackgroundWorker):
+    """Moves the messages of contributors in a thread of its own.
 
     Args:
-        run_id: the training's name.
-        statistics: where it is noted who sent what.
+        run_id: of the running training.
+        statistics: of the contributors.
+        count_rejected: called with (contributor, reason, number of messages) for what the gate rejects.
         clock: monotonic seconds.
     """
 
     def __init__(
         self,
-        inboxes: Inboxes | None,
+        inboxes: Inboxes,
         run_id: str,
         settings: TrainingSettings,
         statistics: ContributorStatistics,
-        metrics: NodeMetrics,
+        count_rejected: Callable[[str, str, int], None],
         clock: Callable[[], float],
         rng: random.Random,
     ) -> None:
-        self.statistics = statistics
         self._inboxes = inboxes
-        self._limits = limits = settings.contributors
-        self._metrics = metrics
+        self._run_id = run_id
+        self._limits = settings.contributors
+        self._client_timeout = settings.client_timeout_s
+        self._statistics = statistics
+        self._count_rejected = count_rejected
         self._clock = clock
-        self._new_contributor = lambda name: Contributor(name, run_id, limits, settings.client_timeout_s, clock())
         self._contributors: dict[str, Contributor] = {}
-        self._next_look = self._next_count = clock()
-        self._behind = False
-        self._wake = threading.Event()
-        self._loop = SupervisedLoop("gate", self._step, rng)
+        self._next_update = clock()
+        self._next_size = clock()
+        self._node_is_behind = False
+        self._stopped = threading.Event()
+        self._thread = RetryingThread("gate", self._step, rng)
 
-    def sweep(self) -> None:
-        """Before anything else is written: throw out what overflows since nobody looked, and let in who was
-        suspended by a node that is gone."""
-        if self._inboxes is not None:
-            self._look(self._inboxes)
-            for name in self._contributors:
-                self._inboxes.restore(name)
-            if self._contributors:
-                self._count(self._inboxes)
-
-    def start(self) -> None:
-        """Start the loop's thread, if there is a inboxes to look at."""
-        if self._inboxes is not None:
-            super().start()
+    def prepare(self) -> None:
+        """Discard floods of the time without a node, and end suspensions that an earlier node did not live to end."""
+        self._update_contributors()
+        for name in self._contributors:
+            self._inboxes.restore(name)
+        if self._contributors:
+            self._measure()
 
     def stop(self) -> None:
         super().stop()
-        self._wake.set()
+        self._stopped.set()
 
     def close(self) -> None:
         """Stop, and save the statistics."""
         self.stop()
-        self._loop.join(_BLOCK + 2.0)
-        self._write()
+        self._thread.join(_READ_TIMEOUT + 2.0)
+        self._write_statistics()
 
     def _step(self) -> None:
-        assert self._inboxes is not None
         now = self._clock()
-        if now >= self._next_look:
-            self._next_look = now + _LOOK
-            self._look(self._inboxes)
-            self._write()
-        names = [name for name, contributor in self._contributors.items() if contributor.may_enter(now)]
+        if now >= self._next_update:
+            self._next_update = now + _UPDATE_INTERVAL
+            self._update_contributors()
+            self._write_statistics()
+        names = [name for name, contributor in self._contributors.items() if not contributor.is_suspended(now)]
         if not names:
-            self._wake.wait(_LOOK)
+            self._stopped.wait(_UPDATE_INTERVAL)
             return
-        if now >= self._next_count:
-            self._next_count = now + _COUNT
-            self._count(self._inboxes)
-        if self._behind:
-            self._wake.wait(_COUNT)
+        if now >= self._next_size:
+            self._next_size = now + _SIZE_INTERVAL
+            self._measure()
+        if self._node_is_behind:
+            self._stopped.wait(_SIZE_INTERVAL)
         else:
-            self._admit(self._inboxes, self._inboxes.read(names, _MESSAGES, _BLOCK))
+            self._admit(self._inboxes.read(names, _MESSAGES, _READ_TIMEOUT))
 
-    def _look(self, inboxes: Inboxes) -> None:
-        """Who is invited by now, and whose suspension is over."""
-        invited = inboxes.contributors()
+    def _update_contributors(self) -> None:
+        """Follow who is invited, and end suspensions that are over."""
         now = self._clock()
-        self._contributors = {name: self._contributors.get(name) or self._new_contributor(name) for name in invited}
+        self._contributors = {
+            name: self._contributors.get(name) or self._new_contributor(name, now)
+            for name in self._inboxes.contributors()
+        }
         for name, contributor in self._contributors.items():
-            self.statistics.open(name)
-            self.statistics.present(name, contributor.seconds_present(now))
-            if contributor.presses():
-                self._stem(inboxes, name)
-            if contributor.returns_now(now):
-                inboxes.restore(name)
-                log.info("The contributor %s is let in again.", name)
+            self._statistics.add(name)
+            self._statistics.add_client_seconds(name, contributor.take_client_seconds(now))
+            if contributor.take_excess():
+                self._stop_flood(name)
+            if contributor.take_end_of_suspension(now):
+                self._inboxes.restore(name)
+                log.info("The contributor %s may connect again.", name)
 
-    def _count(self, inboxes: Inboxes) -> None:
-        main, sizes = inboxes.size(list(self._contributors))
-        # What is delivered beyond the bound would push out what others sent.
-        self._behind = main.entries > inboxes.limits.max_entries // 4 or main.bytes > inboxes.limits.max_bytes // 4
-        most_entries = self._limits.max_backlog_entries
-        most_bytes = self._limits.max_backlog_mb * 2**20
+    def _new_contributor(self, name: str, now: float) -> Contributor:
+        return Contributor(name, self._run_id, self._limits, self._client_timeout, now)
+
+    def _measure(self) -> None:
+        main, sizes = self._inboxes.size(list(self._contributors))
+        # Only a quarter of the run's own stream is filled: beyond its bound, what is delivered would push out what
+        # others sent, and the clients with the server's own password append to it without asking the gate.
+        limits = self._inboxes.limits
+        self._node_is_behind = main.entries > limits.max_entries // 4 or main.bytes > limits.max_bytes // 4
+        max_bytes = self._limits.max_backlog_mb * 2**20
         for name, size in sizes.items():
-            if size.entries > most_entries or size.bytes > most_bytes:
-                self._stem(inboxes, name)
+            if size.entries > self._limits.max_backlog_entries or size.bytes > max_bytes:
+                self._stop_flood(name)
 
-    def _stem(self, inboxes: Inboxes, name: str) -> None:
-        """A flood: throw it away, and keep the flooder out for a while."""
+    def _stop_flood(self, name: str) -> None:
+        """Discard what a contributor sent beyond all limits, and suspend it."""
+        consequence = ""
+        # Suspended before its inbox is emptied, or it would fill it again at once.
         if self._limits.suspension_s:
-            inboxes.suspend(name)
+            self._inboxes.suspend(name)
             self._contributors[name].suspend(self._clock())
-            self.statistics.suspended(name)
-        count = inboxes.discard(name)
+            self._statistics.add_suspension(name)
+            consequence = f"; it is suspended for {self._limits.suspension_s:g} s"
+        count = self._inboxes.discard(name)
         self._reject(name, "flood", count)
-        pause = f"; it is suspended for {self._limits.suspension_s:g} s" if self._limits.suspension_s else ""
-        log.warning("The contributor %s sent more than may wait; %d messages were thrown away%s.", name, count, pause)
+        log.warning(
+            "The contributor %s sent more than may wait; %d messages were discarded%s.", name, count, consequence
+        )
 
-    def _admit(self, inboxes: Inboxes, messages: dict[str, list[Message]]) -> None:
+    def _admit(self, messages: dict[str, list[Message]]) -> None:
         now = self._clock()
         delivery = Delivery()
         for name, message in _in_turn(messages):
             contributor = self._contributors[name]
             delivery.done.setdefault(name, []).append(message.id)
-            reason = (
-                contributor.inspector.accept(message, now, delivery)
-                if contributor.allows(message.size, now)
-                else "rate"
-            )
+            if contributor.allows(message.size, now):
+                reason = contributor.inspector.accept(message, now, delivery)
+            else:
+                reason = "rate"
             if reason is not None:
                 self._reject(name, reason)
         if delivery.done:
-            inboxes.deliver(delivery)
-        for name in delivery.done:
-            if returns := self._contributors[name].take_returns():
-                self.statistics.finished(name, returns)
+            self._inboxes.deliver(delivery)
+        # Counted after the delivery: if it fails, the same messages are read and inspected again.
+        for name, returns in delivery.returns.items():
+            self._statistics.add_episodes(name, returns)
 
     def _reject(self, name: str, reason: str, count: int = 1) -> None:
-        self.statistics.rejected(name, reason, count)
-        self._metrics.rejected.labels(name, reason).inc(count)
+        self._statistics.add_rejected(name, reason, count)
+        self._count_rejected(name, reason, count)
 
-    def _write(self) -> None:
-        self.statistics.save()
-        if self._inboxes is not None and self._contributors:
-            self._inboxes.write_statistics(self.statistics.encode())
+    def _write_statistics(self) -> None:
+        self._statistics.save()
+        if self._contributors:
+            self._inboxes.write_statistics(self._statistics.encode())
 
 
 def _in_turn(messages: dict[str, list[Message]]) -> Iterable[tuple[str, Message]]:
-    """The first of each, then the second of each, and so on."""
+    """The first message of each contributor, then the second of each, and so on."""
     columns = ([(name, message) for message in some] for name, some in messages.items())
     return (item for item in chain.from_iterable(zip_longest(*columns)) if item is not None)

@@ -1,4 +1,4 @@
-"""Where contributors hand in what they send, as the training node sees it."""
+"""The inboxes of contributors, as the training node sees them: one stream for each, in which it leaves its messages."""
 
 from __future__ import annotations
 
@@ -9,10 +9,20 @@ from typing import NamedTuple
 
 from soulsai_core.transport.limits import StreamLimits
 
+SAMPLES = b"s"
+EPISODE = b"e"
+HEARTBEAT = b"h"
+LEAVE = b"q"
+"""Kinds of messages: the name of the one field of an entry in a contributor's stream."""
+
 
 class Message(NamedTuple):
-    """One entry of a contributor's stream. `kind` is one of the fields in `keys`, or anything else; `size` counts all
-    of the entry's bytes."""
+    """One entry of a contributor's stream.
+
+    Attributes:
+        kind: SAMPLES, EPISODE, HEARTBEAT or LEAVE if it is in order; the contributor may have sent anything.
+        size: bytes of the whole entry.
+    """
 
     id: str
     kind: bytes
@@ -21,7 +31,7 @@ class Message(NamedTuple):
 
 
 class InboxSize(NamedTuple):
-    """What lies in a stream, in entries and in bytes of the server's memory."""
+    """How much waits in a stream, in entries and in bytes of the server's memory."""
 
     entries: int
     bytes: int
@@ -29,17 +39,28 @@ class InboxSize(NamedTuple):
 
 @dataclass(slots=True)
 class Delivery:
-    """What was found in order, to be moved into the run's own streams, and the messages that are dealt with."""
+    """Messages that were inspected.
+
+    Attributes:
+        samples: to be moved into the run's own stream, in order.
+        episodes: likewise.
+        heartbeats: client -> its info.
+        left: clients that left.
+        returns: contributor -> returns of its complete episodes.
+        done: contributor -> ids of its messages that were accepted or rejected; they leave its inbox.
+    """
 
     samples: list[bytes] = field(default_factory=list)
     episodes: list[bytes] = field(default_factory=list)
     heartbeats: dict[str, bytes] = field(default_factory=dict)
-    farewells: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    returns: dict[str, list[float]] = field(default_factory=dict)
     done: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Inboxes(ABC):
-    """Knows nothing of what the bytes mean. Raises as transports do. Names are those of contributors.
+    """The inboxes of one run. `name` and `names` are those of contributors. Payloads are moved unread. Errors are those
+    of transports.
 
     Attributes:
         limits: the bound of the run's own sample stream.
@@ -49,36 +70,36 @@ class Inboxes(ABC):
 
     @abstractmethod
     def contributors(self) -> list[str]:
-        """Who is invited."""
+        """The names of all who are invited."""
 
     @abstractmethod
     def size(self, names: Sequence[str]) -> tuple[InboxSize, dict[str, InboxSize]]:
-        """What waits in the run's own sample stream, and in the stream of each of these."""
+        """How much waits in the run's own sample stream, and in the inbox of each of these."""
 
     @abstractmethod
     def read(self, names: Sequence[str], count: int, timeout: float) -> dict[str, list[Message]]:
-        """The first messages of each, `count` of each at most; blocks until there is one or the time is over."""
+        """The first messages of each, `count` of each at most. Blocks until there is one, `timeout` seconds at most."""
 
     @abstractmethod
     def deliver(self, delivery: Delivery) -> None:
-        """Move what is in order and forget what is done, together or not at all."""
+        """Move what was accepted and remove what is done, together or not at all."""
 
     @abstractmethod
     def discard(self, name: str) -> int:
-        """Empty a stream; returns how many messages that were."""
+        """Empty an inbox. Returns the number of messages that were in it."""
 
     @abstractmethod
     def suspend(self, name: str) -> None:
-        """Cut this contributor's connections, and let it in no more until `restore`."""
+        """Cut this contributor's connections, and refuse new ones until `restore`."""
 
     @abstractmethod
     def restore(self, name: str) -> None:
-        """Let it in again."""
+        """Allow this contributor to connect again."""
 
     @abstractmethod
     def write_statistics(self, payload: bytes) -> None:
-        """Store what is known of the contributors, for whoever looks."""
+        """Store the statistics of all contributors, for `soulsai contributors`."""
 
     @abstractmethod
     def read_statistics(self) -> bytes | None:
-        """What was stored last."""
+        """The statistics stored last, None if there are none."""

@@ -1,6 +1,7 @@
-"""Whether what a contributor sent is what it claims to be. Nothing here learns from it, and nothing can raise.
+"""Inspection of what a contributor sends, before it reaches the run's own streams. It never raises.
 
-The decoder looks at the numbers of samples later on; here it is made sure that they carry their sender's name.
+The node's decoder checks the rows of samples later on. The inspection ensures that a message comes from one of the
+sender's own clients, and that episodes and heartbeats hold plausible numbers and printable text.
 """
 
 from __future__ import annotations
@@ -11,65 +12,69 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from soulsai_core.config import ContributorSettings
-from soulsai_core.contributors.inbox import Delivery, Message
+from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, LEAVE, SAMPLES, Delivery, Message
+from soulsai_core.contributors.rules import client_prefix
 from soulsai_core.errors import WireError
 from soulsai_core.messages import ClientInfo, Episode
-from soulsai_core.transport.keys import AT, EPISODE, FAREWELL, HEARTBEAT, SAMPLES
 from soulsai_core.wire import open_message
 
 REASONS = frozenset({"kind", "sender", "clients", "run", "episode", "heartbeat", "rate", "flood"})
-"""Why the gate may reject something, beside what makes a message unreadable."""
+"""Reasons for which the gate rejects a message, besides those of the wire format."""
 
-_TEXT_LIMIT = 4096
-_LONGEST = 10**9
-_NAME_LIMIT = 128
-_METRICS = 64
-_TROUBLE_LIMIT = 300
+_MAX_TEXT_BYTES = 4096
+"""Of an episode or heartbeat as JSON."""
+
+_MAX_LENGTH = 10**9
+"""Steps or seconds that an episode may have."""
+
+_MAX_NAME = 128
+_MAX_METRICS = 64
+_MAX_SENTENCE = 300
 
 
 class Inspector:
-    """Looks at one contributor's messages.
+    """Inspects the messages of one contributor.
 
     Args:
-        name: whose they are; the ids of its clients begin with it.
-        run_id: the training; episodes of another one are rejected.
-        memory: seconds for which a client counts as there after it was heard.
+        name: of the contributor; the ids of its clients begin with it.
+        run_id: of the running training; episodes of another one are rejected.
+        client_timeout: seconds after its last message for which a client counts as present.
 
     Attributes:
-        clients: id -> when it was heard last.
-        returns: of the complete episodes accepted so far; whoever reads them empties the list.
+        clients: id -> time of its last message.
     """
 
-    def __init__(self, name: str, run_id: str, limits: ContributorSettings, memory: float) -> None:
+    def __init__(self, name: str, run_id: str, limits: ContributorSettings, client_timeout: float) -> None:
         self.clients: dict[str, float] = {}
-        self.returns: list[float] = []
-        self._begin = name + AT
+        self._name = name
+        self._prefix = client_prefix(name)
         self._run_id = run_id
         self._limits = limits
-        self._message_bytes = int(limits.max_message_mb * 2**20)
-        self._memory = memory
+        self._max_sample_bytes = int(limits.max_message_mb * 2**20)
+        self._client_timeout = client_timeout
         self._checks: Mapping[bytes, Callable[[bytes, float, Delivery], str | None]] = {
             SAMPLES: self._samples,
             EPISODE: self._episode,
             HEARTBEAT: self._heartbeat,
-            FAREWELL: self._farewell,
+            LEAVE: self._leave,
         }
 
     def accept(self, message: Message, now: float, delivery: Delivery) -> str | None:
-        """Add the message to the delivery, or return the reason why not."""
+        """Add the message to the delivery, or return the reason why it is rejected."""
         check = self._checks.get(message.kind)
         if check is None:
             return "kind"
-        if len(message.payload) > (self._message_bytes if message.kind == SAMPLES else _TEXT_LIMIT):
+        # Before anything is decoded, so that a large message costs no more than a small one.
+        if len(message.payload) > (self._max_sample_bytes if message.kind == SAMPLES else _MAX_TEXT_BYTES):
             return "oversized"
         return check(message.payload, now, delivery)
 
     def _samples(self, payload: bytes, now: float, delivery: Delivery) -> str | None:
         try:
-            header, _ = open_message(payload, self._message_bytes)
+            header, _ = open_message(payload, self._max_sample_bytes)
         except WireError as error:
             return error.reason
-        reason = self._admit(header.client, now)
+        reason = self._admit_client(header.client, now)
         if reason is None:
             delivery.samples.append(payload)
         return reason
@@ -83,11 +88,11 @@ class Inspector:
             return "episode"
         if episode.run_id != self._run_id:
             return "run"
-        reason = self._admit(episode.client, now)
+        reason = self._admit_client(episode.client, now)
         if reason is None:
             delivery.episodes.append(payload)
             if episode.complete:
-                self.returns.append(episode.total_reward)
+                delivery.returns.setdefault(self._name, []).append(episode.total_reward)
         return reason
 
     def _is_plausible(self, episode: Episode) -> bool:
@@ -95,61 +100,68 @@ class Inspector:
         return (
             all(map(math.isfinite, numbers))
             and abs(episode.total_reward) <= self._limits.max_abs_return
-            and all(0 <= number <= _LONGEST for number in (episode.length, episode.seconds))
+            and all(0 <= number <= _MAX_LENGTH for number in (episode.length, episode.seconds))
             and 0 <= episode.iteration < 2**53
-            and len(episode.metrics) <= _METRICS
-            and all(_is_text(name, _NAME_LIMIT) for name in episode.metrics)
+            and len(episode.metrics) <= _MAX_METRICS
+            and all(_is_text(name, _MAX_NAME) for name in episode.metrics)
             and episode.id.startswith(f"{episode.client}-")
             and episode.id[len(episode.client) + 1 :].isdecimal()
-            and len(episode.id) <= 2 * _NAME_LIMIT
+            and len(episode.id) <= 2 * _MAX_NAME
         )
 
     def _heartbeat(self, payload: bytes, now: float, delivery: Delivery) -> str | None:
         try:
             info = msgspec.json.decode(payload, type=ClientInfo)
+            # The texts are shown to people, so they are cut and cleaned rather than rejected.
             clean = msgspec.structs.replace(
                 info,
-                host=_clean(info.host, _NAME_LIMIT),
-                trouble=_clean(info.trouble, _TROUBLE_LIMIT),
-                unfit=_clean(info.unfit, _TROUBLE_LIMIT),
+                host=_clean(info.host, _MAX_NAME),
+                problem=_clean(info.problem, _MAX_SENTENCE),
+                unfit=_clean(info.unfit, _MAX_SENTENCE),
             )
             encoded = msgspec.json.encode(clean)
         except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
             return "heartbeat"
-        numbers = (info.env_steps, info.episodes, info.steps_per_second, info.restarts, info.dropped, info.late_steps)
-        if not all(0 <= n < 2**53 for n in (*numbers, info.step_seconds, info.slowest_step_seconds)):
+        counts = (info.env_steps, info.episodes, info.restarts, info.dropped, info.late_steps, info.left_out)
+        times = (info.steps_per_second, info.step_seconds, info.slowest_step_seconds)
+        # The node adds up some of them over all clients, and its status as JSON has no integers beyond 64 bits.
+        if not all(0 <= number < 2**53 for number in (*counts, *times)):
             return "heartbeat"
-        reason = self._admit(info.id, now)
+        reason = self._admit_client(info.id, now)
         if reason is None:
             delivery.heartbeats[info.id] = encoded
         return reason
 
-    def _farewell(self, payload: bytes, now: float, delivery: Delivery) -> str | None:
+    def _leave(self, payload: bytes, now: float, delivery: Delivery) -> str | None:
         client = payload.decode(errors="replace")
-        if not self._is_ours(client):
+        if not self._is_own_client(client):
             return "sender"
+        # An earlier heartbeat of the same delivery would bring the client back.
         delivery.heartbeats.pop(client, None)
-        delivery.farewells.append(client)
+        delivery.left.append(client)
         return None
 
-    def _admit(self, client: str, now: float) -> str | None:
-        """Each client has its share of the window and an contribution on the node, so that there must not be many."""
-        if not self._is_ours(client):
+    def _admit_client(self, client: str, now: float) -> str | None:
+        """Note that the client is present, or return the reason why it is rejected.
+
+        Each client takes a share of the window and of the node's memory, so that their number is limited.
+        """
+        if not self._is_own_client(client):
             return "sender"
         if client not in self.clients:
-            for silent in [c for c, heard in self.clients.items() if now - heard > self._memory]:
-                del self.clients[silent]
+            for absent in [c for c, last in self.clients.items() if now - last > self._client_timeout]:
+                del self.clients[absent]
             if len(self.clients) >= self._limits.max_clients:
                 return "clients"
         self.clients[client] = now
         return None
 
-    def _is_ours(self, client: str) -> bool:
-        return client.startswith(self._begin) and len(client) > len(self._begin) and _is_text(client, _NAME_LIMIT)
+    def _is_own_client(self, client: str) -> bool:
+        return client.startswith(self._prefix) and len(client) > len(self._prefix) and _is_text(client, _MAX_NAME)
 
 
 def _is_text(text: str, limit: int) -> bool:
-    """Nothing in it that moves a terminal's cursor or begins a new line in a log."""
+    """Whether the text is short, and has nothing that moves a terminal's cursor or begins a new line in a log."""
     return len(text) <= limit and text.isprintable()
 
 

@@ -1,4 +1,4 @@
-"""The one line that a player needs to join: address, credential and the server's own authority."""
+"""Invitations: the one line that a player needs to join, with address, credential and the server's authority."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _FORM = f"`{COMMAND} ADDRESS RUN:NAME:PASSWORD ca.FINGERPRINT.CERTIFICATE`"
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What `soulsai invite` prints.
+    """The content of an invitation, which `soulsai invite` prints.
 
     Attributes:
         address: a redis:// or rediss:// URL without user and password.
-        authority: the certificate, as PEM text, of the only authority that is trusted; None for those that the
+        authority: certificate, as PEM text, of the only authority to be trusted. None for the authorities that the
             player's system trusts, or without TLS.
     """
 
@@ -35,11 +35,11 @@ class Invitation:
         return f"Invitation({self.address}, {self.run}, {self.name})"
 
     def line(self) -> str:
-        """The line to send to the player. It is one word after the other, free of what any shell would change."""
+        """The line to send to the player: words without any character that a shell would change."""
         words = [COMMAND, self.address, f"{self.run}:{self.name}:{self.password}"]
         if self.authority is not None:
             der = ssl.PEM_cert_to_DER_cert(self.authority)
-            words.append(f"{_AUTHORITY}.{_text(hashlib.sha256(der).digest())}.{_text(der)}")
+            words.append(f"{_AUTHORITY}.{_encoded(hashlib.sha256(der).digest())}.{_encoded(der)}")
         return " ".join(words)
 
 
@@ -54,26 +54,26 @@ def read_invitation(text: str) -> Invitation:
     name, _, password = rest.partition(":")
     if not (run and name and password):
         raise ConfigError(f"The second word of the invitation is no RUN:NAME:PASSWORD. An invitation reads {_FORM}.")
-    place = parse_address(words[0])
-    if place.password or place.username:
+    address = parse_address(words[0])
+    if address.password or address.username:
         raise ConfigError(f"The address of an invitation has no user in it. An invitation reads {_FORM}.")
     authority = _authority(words[2]) if len(words) == 3 else None
     return Invitation(words[0], run, name, password, authority)
 
 
 def fingerprint(certificate: str) -> str:
-    """SHA-256 of a PEM certificate, as people compare it."""
+    """SHA-256 of a PEM certificate, in the form that people compare: AB:CD:..."""
     digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest().upper()
     return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
 
 
 def _authority(word: str) -> str:
-    """The certificate, held against its own fingerprint: a line that was cut or changed by hand is found out."""
+    """The certificate as PEM text. Its fingerprint shows whether the line was cut or changed."""
     kind, _, rest = word.partition(".")
     digest, _, der = rest.partition(".")
     try:
-        data = _bytes(der)
-        whole = kind == _AUTHORITY and _bytes(digest) == hashlib.sha256(data).digest()
+        data = _decoded(der)
+        whole = kind == _AUTHORITY and _decoded(digest) == hashlib.sha256(data).digest()
     except ValueError:
         whole = False
     if not whole:
@@ -81,9 +81,9 @@ def _authority(word: str) -> str:
     return ssl.DER_cert_to_PEM_cert(data)
 
 
-def _text(data: bytes) -> str:
+def _encoded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _bytes(text: str) -> bytes:
+def _decoded(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

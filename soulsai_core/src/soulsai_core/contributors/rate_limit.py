@@ -1,11 +1,11 @@
-"""How much may pass in a time."""
+"""How much one contributor may send in a time."""
 
 from __future__ import annotations
 
 
 class RateLimit:
-    """Token buckets (the leaky bucket as a meter of ITU-T I.371), one for messages and one for bytes. Twice a second's
-    worth may come in one go.
+    """Two token buckets (the leaky bucket as a meter, ITU-T I.371), one for messages and one for bytes. Each holds what
+    flows in during two seconds, so that short bursts pass.
 
     Args:
         now: monotonic seconds.
@@ -13,17 +13,17 @@ class RateLimit:
 
     def __init__(self, messages_per_second: float, bytes_per_second: float, now: float) -> None:
         self._rates = (messages_per_second, bytes_per_second)
-        self._left = [2 * rate for rate in self._rates]
-        self._then = now
+        self._tokens = [2 * rate for rate in self._rates]
+        self._updated = now
 
     def allows(self, size: int, now: float) -> bool:
-        """True, and counted, if a message of this size fits; a refused one costs nothing."""
-        elapsed = max(now - self._then, 0.0)
-        self._then = now
+        """Whether a message of this size fits. An allowed message takes its tokens; a rejected one takes none."""
+        elapsed = max(now - self._updated, 0.0)
+        self._updated = now
         for kind, rate in enumerate(self._rates):
-            self._left[kind] = min(self._left[kind] + rate * elapsed, 2 * rate)
-        if self._left[0] < 1 or self._left[1] < size:
+            self._tokens[kind] = min(self._tokens[kind] + rate * elapsed, 2 * rate)
+        if self._tokens[0] < 1 or self._tokens[1] < size:
             return False
-        self._left[0] -= 1
-        self._left[1] -= size
+        self._tokens[0] -= 1
+        self._tokens[1] -= size
         return True

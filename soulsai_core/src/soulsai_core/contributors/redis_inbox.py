@@ -1,4 +1,4 @@
-"""The contributors' inboxes and its keys in a Redis server, version 7 or newer."""
+"""The inboxes of contributors in a Redis server, version 7 or newer."""
 
 from __future__ import annotations
 
@@ -8,51 +8,58 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from soulsai_core.contributors.inbox import Delivery, Inboxes, InboxSize, Message
-from soulsai_core.transport.keys import prefix, stream_of, user_of
+from soulsai_core.contributors.rules import stream_of, user_of
+from soulsai_core.transport.keys import prefix
 from soulsai_core.transport.limits import EPISODE_LIMIT, StreamLimits
+from soulsai_core.transport.redis import FIELD, RedisTransport
 from soulsai_core.transport.redis_link import Link
 
-FIELD = b"p"
+
+def inboxes_of(transport: RedisTransport) -> RedisInboxes:
+    """The inboxes of the transport's run, over its connection. Its user must see all keys of the run."""
+    return RedisInboxes(transport.link, transport.run, transport.limits)
 
 
 class RedisInboxes(Inboxes):
-    """Uses the training node's own connection, whose user may see all keys of the run."""
+    """Inboxes over the training node's own connection."""
 
     def __init__(self, link: Link, run: str, limits: StreamLimits) -> None:
+        self.limits = limits
         self._link = link
         self._client: Any = link.client
         self._run = run
         self._prefix = prefix(run)
-        self.limits = limits
 
     def contributors(self) -> list[str]:
-        """The server's users are the truth: they survive where the rest of its memory does not."""
-        with self._link.guard():
+        # The server's users are the only list of who is invited: they survive where the rest of its memory does not.
+        with self._link.explaining_errors():
             try:
                 users = [user.decode() if isinstance(user, bytes) else user for user in self._client.acl_users()]
             except ResponseError:
-                return []  # a server without users, or a user without the right: nobody can have been invited
+                return []  # a server without users, or a user without the right: no one can have been invited
         begin = user_of(self._run, "")
         return sorted(user.removeprefix(begin) for user in users if user.startswith(begin))
 
     def size(self, names: Sequence[str]) -> tuple[InboxSize, dict[str, InboxSize]]:
         keys = [self._key("samples"), *(stream_of(self._run, name) for name in names)]
-        with self._link.guard():
+        with self._link.explaining_errors():
             pipe = self._client.pipeline(transaction=False)
             for key in keys:
                 pipe.xlen(key)
-                pipe.memory_usage(key, samples=0)  # 0 counts all of them
+                # 0 means all entries. By default the server measures five, which a contributor could make small ones.
+                pipe.memory_usage(key, samples=0)
             counts = iter(pipe.execute())
         main, *others = [InboxSize(entries, size or 0) for entries, size in zip(counts, counts, strict=True)]
         return main, dict(zip(names, others, strict=True))
 
     def read(self, names: Sequence[str], count: int, timeout: float) -> dict[str, list[Message]]:
+        # Always from the beginning: what was read is removed by `deliver`, and what was not delivered is read again.
         streams = {stream_of(self._run, name): "0" for name in names}
+        begin = len(stream_of(self._run, ""))
 
         def attempt(seconds: float) -> dict[str, list[Message]] | None:
             answer = self._client.xread(streams, count=count, block=max(1, int(seconds * 1000)))
-            begin = len(stream_of(self._run, ""))
-            return {key.decode()[begin:]: [_parcel(*entry) for entry in entries] for key, entries in answer or ()}
+            return {key.decode()[begin:]: [_message(*entry) for entry in entries] for key, entries in answer or ()}
 
         return self._link.wait(timeout, lambda seconds: attempt(seconds) or None) or {}
 
@@ -66,7 +73,7 @@ class RedisInboxes(Inboxes):
             for client, info in delivery.heartbeats.items():
                 pipe.zadd(self._key("clients"), {client: now})
                 pipe.hset(self._key("infos"), client, info)
-            for client in delivery.farewells:
+            for client in delivery.left:
                 pipe.zrem(self._key("clients"), client)
                 pipe.hdel(self._key("infos"), client)
             for name, identifiers in delivery.done.items():
@@ -74,36 +81,39 @@ class RedisInboxes(Inboxes):
 
     def discard(self, name: str) -> int:
         key = stream_of(self._run, name)
-        with self._link.guard():
+        with self._link.explaining_errors():
             pipe = self._client.pipeline(transaction=True)
             pipe.xlen(key)
-            pipe.unlink(key)  # not trimmed: an id that leaves no room for a next one goes, too
+            # Removed rather than trimmed: a contributor may choose the largest id that there is, and no entry could
+            # follow it in the same stream.
+            pipe.unlink(key)
             return pipe.execute()[0]
 
     def suspend(self, name: str) -> None:
         self._switch(name, "off")
-        with self._link.guard():
+        with self._link.explaining_errors():
             self._client.execute_command("CLIENT", "KILL", "USER", user_of(self._run, name))
 
     def restore(self, name: str) -> None:
         self._switch(name, "on")
 
     def write_statistics(self, payload: bytes) -> None:
-        with self._link.guard():
+        with self._link.explaining_errors():
             self._client.set(self._key("contributors"), payload)
 
     def read_statistics(self) -> bytes | None:
-        with self._link.guard():
+        with self._link.explaining_errors():
             return self._client.get(self._key("contributors"))
 
     def _switch(self, name: str, state: str) -> None:
-        """SETUSER would make a user that is not there any more."""
+        # ACL SETUSER makes a user that does not exist, so that a revoked contributor would be back.
         if name in self.contributors():
-            with self._link.guard():
+            with self._link.explaining_errors():
                 self._client.execute_command("ACL", "SETUSER", user_of(self._run, name), state)
 
     def _now(self) -> float:
-        with self._link.guard():
+        """Seconds since 1970 by the server's clock, by which the age of heartbeats is measured."""
+        with self._link.explaining_errors():
             seconds, microseconds = self._client.time()
         return seconds + microseconds / 1e6
 
@@ -111,8 +121,8 @@ class RedisInboxes(Inboxes):
         return self._prefix + name
 
 
-def _parcel(identifier: bytes, fields: Sequence[bytes] | None) -> Message:
-    """An entry with one field; one with several is of no kind."""
+def _message(identifier: bytes, fields: Sequence[bytes] | None) -> Message:
+    """An entry of a contributor's stream. One that has not exactly one field gets a kind that is always rejected."""
     fields = fields or ()
     kind, payload = fields if len(fields) == 2 else (b"", b"")
     return Message(identifier.decode(), kind, payload, sum(map(len, fields)))

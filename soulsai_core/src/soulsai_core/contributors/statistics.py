@@ -1,4 +1,4 @@
-"""What each contributor gave: samples, hours, returns, and what was rejected. Kept in the run's folder."""
+"""Statistics of each contributor: steps, hours, returns, and what was rejected. They are kept in the run's folder."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ from pathlib import Path
 
 import msgspec
 
-from soulsai_core.transport.keys import contributor_of
+from soulsai_core.contributors.rules import contributor_of
+from soulsai_core.hookspecs import hookimpl
 
 log = logging.getLogger(__name__)
 
 _WINDOW = 20
-_REASONS = 32
+"""Number of last returns that are kept."""
+
+_MAX_REASONS = 32
+"""Number of different reasons that are counted, so that the file stays small."""
 
 
 class Contribution(msgspec.Struct):
-    """One contributor's numbers in this training.
+    """One contributor's numbers in this run.
 
     Attributes:
-        samples: environment steps admitted.
-        episodes: complete ones.
+        samples: steps admitted.
+        episodes: number of complete ones.
         returns: of the last complete episodes.
-        best: return, None before the first episode.
-        client_seconds: time that its clients were there, added up.
-        rejected: rows by reason, or 1 for each message that was not read so far.
-        suspensions: how often it was put out for a while.
+        best: the highest return, None before the first episode.
+        client_seconds: for which its clients were present, added up over the clients.
+        rejected: rows by reason, or 1 for each message that was rejected before its rows were read.
+        suspensions: how often it was suspended.
     """
 
     samples: int = 0
@@ -41,56 +45,55 @@ class Contribution(msgspec.Struct):
 
 
 class ContributorStatistics:
-    """Users by name, in a file that outlives the process. Safe from several threads.
+    """The contributions by name, in a file that outlives the process. An observer of the training node, and safe to use
+    from several threads.
 
     Args:
-        path: the file; one that is there is gone on with.
+        path: of the file; the numbers that are in it go on.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # The gate writes in its thread while the node's events arrive in another one.
         self._lock = threading.Lock()
         self._contributions = _read(path)
-        self._known = bool(self._contributions)
 
-    def open(self, name: str) -> None:
-        """This contributor is invited."""
-        with self._lock:
-            self._contribution(name)
-
-    def judged(self, client: str, admitted: int, rejected: Mapping[str, int]) -> None:
-        """So many rows of a client's message were admitted, so many rejected by reason. Clients of nobody who was
-        invited are left out."""
-        if not self._known:
-            return
+    @hookimpl
+    def samples_received(self, client: str, admitted: int, rejected: Mapping[str, int]) -> None:
+        """Count the rows of a client's message. Clients that belong to no contributor are left out."""
         name = contributor_of(client)
         with self._lock:
             if name in self._contributions:
                 self._contributions[name].samples += admitted
-                self._reject(name, rejected)
+                self._count_rejected(name, rejected)
 
-    def rejected(self, name: str, reason: str, count: int = 1) -> None:
-        """So many of a contributor's messages were rejected."""
+    def add(self, name: str) -> None:
+        """List a contributor, if it is not listed yet."""
         with self._lock:
-            self._reject(name, {reason: count})
+            self._of(name)
 
-    def finished(self, name: str, returns: list[float]) -> None:
-        """Episodes were reported."""
+    def add_rejected(self, name: str, reason: str, count: int = 1) -> None:
+        """Count messages that the gate rejected."""
         with self._lock:
-            contribution = self._contribution(name)
+            self._count_rejected(name, {reason: count})
+
+    def add_episodes(self, name: str, returns: list[float]) -> None:
+        """Count complete episodes with these returns."""
+        with self._lock:
+            contribution = self._of(name)
             contribution.episodes += len(returns)
             contribution.returns = [*contribution.returns, *returns][-_WINDOW:]
             contribution.best = max([*returns, *([] if contribution.best is None else [contribution.best])])
 
-    def present(self, name: str, seconds: float) -> None:
-        """Its clients were there for so long, added up."""
+    def add_client_seconds(self, name: str, seconds: float) -> None:
+        """Add to the time for which clients were present."""
         with self._lock:
-            self._contribution(name).client_seconds += seconds
+            self._of(name).client_seconds += seconds
 
-    def suspended(self, name: str) -> None:
-        """It was put out for a while."""
+    def add_suspension(self, name: str) -> None:
+        """Count a suspension."""
         with self._lock:
-            self._contribution(name).suspensions += 1
+            self._of(name).suspensions += 1
 
     def encode(self) -> bytes:
         """All contributions as JSON."""
@@ -98,29 +101,32 @@ class ContributorStatistics:
             return msgspec.json.encode(self._contributions)
 
     def save(self) -> None:
-        """Write the file, at once or not at all. A disk that does not take it is logged."""
-        if not self._known:
-            return
-        fresh = self._path.with_name(self._path.name + ".new")
+        """Write the file, completely or not at all. An error of the disk is logged."""
+        if not self._contributions:
+            return  # a run without contributors has no such file
+        new = self._path.with_name(self._path.name + ".new")
         try:
-            fresh.write_bytes(self.encode())
-            os.replace(fresh, self._path)  # noqa: PTH105 - replaces on Windows too
+            new.write_bytes(self.encode())
+            os.replace(new, self._path)  # noqa: PTH105 - replaces on Windows too
         except OSError as error:
             log.error("%s cannot be written: %s", self._path, error)
 
-    def _contribution(self, name: str) -> Contribution:
-        self._known = True
+    def close(self) -> None:
+        """Called after the last event: save what it brought."""
+        self.save()
+
+    def _of(self, name: str) -> Contribution:
         return self._contributions.setdefault(name, Contribution())
 
-    def _reject(self, name: str, rejected: Mapping[str, int]) -> None:
-        counts = self._contribution(name).rejected
+    def _count_rejected(self, name: str, rejected: Mapping[str, int]) -> None:
+        counts = self._of(name).rejected
         for reason, count in rejected.items():
-            if reason in counts or len(counts) < _REASONS:
+            if reason in counts or len(counts) < _MAX_REASONS:
                 counts[reason] = counts.get(reason, 0) + count
 
 
 def decode_statistics(payload: bytes) -> dict[str, Contribution]:
-    """What `encode` made. Raises msgspec.DecodeError."""
+    """The contributions that `encode` wrote. Raises msgspec.DecodeError."""
     return msgspec.json.decode(payload, type=dict[str, Contribution])
 
 

@@ -7,33 +7,39 @@ from typing import NoReturn
 
 import redis
 
+from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, LEAVE, SAMPLES
+from soulsai_core.contributors.rules import client_prefix, stream_of, user_of
 from soulsai_core.errors import AccessError
 from soulsai_core.transport.address import parse_address
-from soulsai_core.transport.keys import EPISODE, FAREWELL, HEARTBEAT, SAMPLES, stream_of, user_of
 from soulsai_core.transport.limits import StreamLimits
 from soulsai_core.transport.redis import RedisTransport
 from soulsai_core.transport.redis_link import Tls, make_client
 
 LIMITS = StreamLimits(max_entries=5_000, max_bytes=32 * 2**20)
-"""What waits while no training node takes it; below what the node takes for a flood."""
+"""Bound of the contributor's stream while no training node empties it. It is below what the node counts as a flood, so
+that a well-behaved client is not suspended after the node was away."""
 
 
 def connect_contributor(
     address: str, run: str, name: str, password: str, tls: Tls | None = None, patience: float = 10.0
 ) -> RedisTransport:
-    """A transport with an invitation's rights. It connects when first used."""
-    place = parse_address(address)
+    """A transport with the rights of an invitation. It connects when first used.
+
+    Args:
+        patience: seconds after which a server that does not answer counts as unreachable.
+    """
+    server = parse_address(address)
     user = user_of(run, name)
-    client = make_client(place, username=user, password=password, tls=tls or Tls(), patience=patience)
-    return ContributorTransport(client, run, name, where=str(place))
+    client = make_client(server, username=user, password=password, tls=tls or Tls(), patience=patience)
+    return ContributorTransport(client, run, name, where=str(server))
 
 
 class ContributorTransport(RedisTransport):
-    """The client's side of a RedisTransport; of the others the server refuses every command."""
+    """The methods for clients. The server refuses the commands of all others."""
 
     def __init__(self, client: redis.Redis, run: str, name: str, *, where: str) -> None:
         super().__init__(client, run, where=where, limits=LIMITS)
-        self.contributor = name
+        self.client_prefix = client_prefix(name)
         self._stream = stream_of(run, name)
 
     def push_samples(self, payloads: Sequence[bytes]) -> None:
@@ -46,17 +52,17 @@ class ContributorTransport(RedisTransport):
         self._append([{HEARTBEAT: info}])
 
     def remove_client(self, client: str) -> None:
-        self._append([{FAREWELL: client.encode()}])
+        self._append([{LEAVE: client.encode()}])
 
     def command(self, command: str, payload: bytes, timeout: float) -> NoReturn:
-        raise AccessError("A contributor gives no commands: ask whoever hosts the training.")
+        raise AccessError("A contributor may send no commands: ask the host of the training.")
 
     def _append(self, entries: Sequence[Mapping[bytes, bytes]]) -> None:
         if not entries:
             return
-        with self._link.guard():
+        with self.link.explaining_errors():
             pipe = self._client.pipeline(transaction=False)
             for entry in entries:
-                bound = self._limits.entries(max(map(len, entry.values())))
+                bound = self.limits.entries(max(map(len, entry.values())))
                 pipe.xadd(self._stream, dict(entry), maxlen=bound, approximate=False)
             pipe.execute()

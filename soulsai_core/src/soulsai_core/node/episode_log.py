@@ -2,18 +2,72 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from pathlib import Path
-from typing import Any
 
-from soulsai_core.messages import Episode
+import msgspec
+
+from soulsai_core.messages import Episode, episode_number
+from soulsai_core.node.json_lines import JsonLines
+
+# Clients whose last episode number is remembered. A report of a client forgotten since could count twice.
+_MAX_CLIENTS = 1000
+
+
+class EpisodeRow(msgspec.Struct, frozen=True):
+    """An episode as the training node keeps it: one line of `episodes.jsonl`.
+
+    Attributes:
+        env_steps: environment steps admitted in the whole run when it was reported.
+        entry: id of its entry in the episode stream.
+    """
+
+    id: str
+    client: str
+    total_reward: float
+    length: int
+    iteration: int
+    env_steps: int
+    seconds: float
+    complete: bool = True
+    metrics: dict[str, float] = {}
+    entry: str = ""
+
+    @classmethod
+    def of(cls, episode: Episode, entry: str, env_steps: int) -> EpisodeRow:
+        """The row of a reported episode."""
+        return cls(
+            id=episode.id,
+            client=episode.client,
+            total_reward=episode.total_reward,
+            length=episode.length,
+            iteration=episode.iteration,
+            env_steps=env_steps,
+            seconds=round(episode.seconds, 3),
+            complete=episode.complete,
+            metrics=episode.metrics,
+            entry=entry,
+        )
+
+    @property
+    def episode(self) -> Episode:
+        """The episode as its client reported it."""
+        return Episode(
+            id=self.id,
+            client=self.client,
+            total_reward=self.total_reward,
+            length=self.length,
+            iteration=self.iteration,
+            seconds=self.seconds,
+            complete=self.complete,
+            metrics=self.metrics,
+        )
 
 
 class EpisodeLog:
     """Appends episodes to a file and keeps the mean return of the last ones.
 
-    Opening an existing file goes on after its last complete line: a line torn by a kill is overwritten.
+    Opening an existing file continues after its last complete line: a line torn by a kill is overwritten.
 
     Args:
         window: number of last complete episodes that `mean_return` averages.
@@ -24,14 +78,13 @@ class EpisodeLog:
     """
 
     def __init__(self, path: Path, window: int) -> None:
-        self._path = path
+        self._file = JsonLines(path, EpisodeRow)
         self._returns: deque[float] = deque(maxlen=window)
         self._last_numbers: dict[str, int] = {}
-        self._size = 0
         self.count = 0
         self.cursor = ""
-        if path.exists():
-            self._recover()
+        for row in self._file.read():
+            self._count(row)
 
     @property
     def mean_return(self) -> float | None:
@@ -51,65 +104,22 @@ class EpisodeLog:
         """
         fresh: dict[str, tuple[str, Episode]] = {}
         for entry, episode in entries:
-            if _number(episode.id) > self._last_numbers.get(episode.client, 0):
+            if episode_number(episode.id) > self._last_numbers.get(episode.client, 0):
                 fresh.setdefault(episode.id, (entry, episode))
-        rows = [_row(entry, episode, env_steps) for entry, episode in fresh.values()]
+        rows = [EpisodeRow.of(episode, entry, env_steps) for entry, episode in fresh.values()]
         if rows:
-            self._write("".join(json.dumps(row) + "\n" for row in rows).encode())
+            self._file.append(rows)
         for row in rows:
             self._count(row)
         self.cursor = read_to
         return [episode for _, episode in fresh.values()]
 
-    def _write(self, lines: bytes) -> None:
-        with self._path.open("ab") as file:
-            file.truncate(self._size)  # a line that a full disk tore off goes
-            file.write(lines)
-        self._size += len(lines)
-
-    def _count(self, row: dict[str, Any]) -> None:
-        entry = row["entry"]
-        client = row["client"]
-        number = _number(row["id"])
-        if row["complete"]:
-            self._returns.append(float(row["total_reward"]))
+    def _count(self, row: EpisodeRow) -> None:
+        if row.complete:
+            self._returns.append(row.total_reward)
         self.count += 1
-        self.cursor = entry
-        self._last_numbers.pop(client, None)  # to the end: the first is then the one silent for longest
-        self._last_numbers[client] = number
-        if len(self._last_numbers) > 1000:
+        self.cursor = row.entry
+        self._last_numbers.pop(row.client, None)  # to the end: the first is then the one silent for longest
+        self._last_numbers[row.client] = episode_number(row.id)
+        if len(self._last_numbers) > _MAX_CLIENTS:
             del self._last_numbers[next(iter(self._last_numbers))]
-
-    def _recover(self) -> None:
-        """What follows the last good line was torn, and will be overwritten."""
-        position = 0
-        with self._path.open("rb") as file:
-            for line in file:
-                position += len(line)
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    self._count(json.loads(line))
-                except (ValueError, KeyError, TypeError, AttributeError):
-                    continue
-                self._size = position
-
-
-def _number(identifier: str) -> int:
-    _, _, number = identifier.rpartition("-")
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
-
-
-def _row(entry: str, episode: Episode, env_steps: int) -> dict[str, Any]:
-    return {
-        "id": episode.id,
-        "client": episode.client,
-        "total_reward": episode.total_reward,
-        "length": episode.length,
-        "iteration": episode.iteration,
-        "env_steps": env_steps,
-        "seconds": round(episode.seconds, 3),
-        "complete": episode.complete,
-        "metrics": episode.metrics,
-        "entry": entry,
-    }

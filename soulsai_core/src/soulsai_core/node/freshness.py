@@ -1,4 +1,4 @@
-"""Which steps are new enough to learn from, and how old they were."""
+"""Which steps are new enough to learn from, and how old admitted ones are."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from soulsai_core.steps import ITERATION, ROWS, SOURCE, Source
 
 CHOSEN_BY_MODELS = frozenset({int(Source.AGENT), int(Source.EVALUATION)})
-"""Sources of actions for which a segment's iteration answers."""
+"""Sources of segments whose actions were chosen by the model of the segment's iteration."""
 
 
 class Freshness:
-    """The rule "the newest `max_staleness` iterations": V - max_staleness + 1 .. V.
+    """Admits rows of the newest `max_staleness` iterations: V - max_staleness + 1 .. V, where V is the newest.
 
     Args:
-        max_staleness: number of iterations that are admitted, 1 or more.
+        max_staleness: 1 or more.
     """
 
     def __init__(self, max_staleness: int) -> None:
@@ -25,15 +25,17 @@ class Freshness:
         self.max_staleness = max_staleness
 
     def judge(self, segments: np.ndarray, current: int) -> tuple[np.ndarray | None, dict[str, int]]:
-        """Which segments of a table (segments, 7) are admitted while `current` is the newest iteration. Those whose
+        """Which segments of a table (segments, 7) are admitted while `current` is the newest iteration. Segments whose
         actions no model chose always are.
 
-        Returns: a boolean mask (segments,), None if all are admitted, and the numbers of rejected rows by reason.
+        Returns: a boolean mask (segments,), None if all are admitted; and the rejected rows by reason, "stale" or
+        "future".
         """
         oldest = current - self.max_staleness + 1
         counts = {"stale": 0, "future": 0}
         admitted = []
-        for _, _, rows, iteration, source, _, _ in segments.tolist():  # few: arrays would take longer
+        # A message has few segments, for which a loop over integers is faster than array operations.
+        for _, _, rows, iteration, source, _, _ in segments.tolist():
             admitted.append(oldest <= iteration <= current or source not in CHOSEN_BY_MODELS)
             if not admitted[-1]:
                 counts["stale" if iteration < oldest else "future"] += rows
@@ -43,9 +45,13 @@ class Freshness:
 
 
 class SampleAge:
-    """How old admitted rows are: in iterations, in environment steps and in seconds since their model was made.
+    """The mean age of admitted rows: iterations, environment steps and seconds since their model was made.
 
-    Running means with a weight of 0.05 for each message after the first. Only the last `memory` iterations are known.
+    Args:
+        memory: number of last iterations whose making is remembered; older rows count as old as the oldest of them.
+
+    Attributes:
+        iterations, env_steps, seconds: running means, with a weight of 0.05 for each message after the first.
     """
 
     def __init__(self, memory: int) -> None:
@@ -56,16 +62,18 @@ class SampleAge:
         self._weight = 1.0
 
     def made(self, iteration: int, env_steps: int, now: float) -> None:
-        """Iteration exists since `now`, when so many environment steps had been admitted."""
+        """Note that an iteration was made at `now`, after `env_steps` admitted environment steps."""
         self._made.append((iteration, env_steps, now))
 
     def admitted(self, segments: np.ndarray, env_steps: int, now: float) -> None:
-        """The rows of a table (segments, 7) were just admitted. Those that no model chose have no age."""
+        """Take the rows of a table (segments, 7), admitted at `now`, into the means. Rows whose actions no model chose
+        have no age."""
         chosen = [(row[ITERATION], row[ROWS]) for row in segments.tolist() if row[SOURCE] in CHOSEN_BY_MODELS]
         if not self._made or not chosen:
             return
         mean = sum(iteration * rows for iteration, rows in chosen) / sum(rows for _, rows in chosen)
         newest = self._made[-1][0]
+        # One mean for the message, looked up once: its rows are of the same or of neighboring iterations.
         index = min(max(len(self._made) - 1 - round(newest - mean), 0), len(self._made) - 1)
         _, steps_then, then = self._made[index]
         self.iterations += self._weight * (newest - mean - self.iterations)

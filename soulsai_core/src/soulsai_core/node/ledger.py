@@ -1,4 +1,4 @@
-"""What each client sent: rows admitted, rows rejected by reason, and its last message that was taken in."""
+"""What each client sent: rows admitted, rows rejected by reason, and the number of its last message."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 UNKNOWN = "unknown"
+"""The name under which messages are counted whose sender cannot be read."""
 
 
 @dataclass(slots=True)
 class ClientCounts:
-    """One client's numbers."""
+    """The counts of one client.
+
+    Attributes:
+        last_number: of its last message that was received, 0 before the first.
+    """
 
     admitted: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
@@ -18,10 +23,14 @@ class ClientCounts:
 
 
 class Ledger:
-    """Accounts by client, and the totals. Accounts of clients long gone are closed, so that memory is bounded.
+    """The counts of all clients, and their totals.
 
     Args:
-        max_clients: the counts that was silent for longest is closed beyond this number.
+        max_clients: beyond this number the counts of the client that was silent for longest are dropped, so that the
+            memory stays bounded. The totals keep them.
+
+    Attributes:
+        counts: client -> its counts, ordered by the time of the last message.
     """
 
     def __init__(self, max_clients: int = 1000) -> None:
@@ -31,17 +40,22 @@ class Ledger:
         self._max_clients = max_clients
 
     def is_repeat(self, client: str, number: int) -> bool:
-        """True if a message of this client with this or a higher number was taken in already."""
+        """Whether a message of this client with this or a higher number was received already."""
         counts = self.counts.get(client)
         return counts is not None and number <= counts.last_number
 
-    def enter(self, client: str, number: int | None, admitted: int, rejected: dict[str, int]) -> str | None:
-        """Book one message: the rows admitted, and rows (or 1 for a message that cannot be read) by reason.
+    def add(self, client: str, number: int | None, admitted: int, rejected: dict[str, int]) -> str | None:
+        """Count one message.
 
-        Returns: the client whose counts was closed for it, if any.
+        Args:
+            number: of the message, None if it is not to be acknowledged.
+            admitted: rows.
+            rejected: rows by reason; 1 for a message whose rows cannot be read.
+
+        Returns: the client whose counts were dropped, if any.
         """
         counts = self.counts.pop(client or UNKNOWN, None) or ClientCounts()
-        self.counts[client or UNKNOWN] = counts  # moved to the end: the order is that of the last message
+        self.counts[client or UNKNOWN] = counts  # removed and added again, so that it is the last in the order
         if number is not None:
             counts.last_number = max(counts.last_number, number)
         counts.admitted += admitted
@@ -56,5 +70,5 @@ class Ledger:
         return silent
 
     def acked(self) -> dict[str, int]:
-        """client -> number of its last message that was taken in."""
+        """client -> number of its last message that was received."""
         return {name: counts.last_number for name, counts in self.counts.items() if counts.last_number}

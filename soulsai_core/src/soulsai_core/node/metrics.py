@@ -1,4 +1,4 @@
-"""Prometheus metrics of the training node; with monitoring off the same calls do nothing that anybody sees."""
+"""Prometheus metrics of the training node. They are always measured, and served only if a port is configured."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
 class NodeMetrics:
-    """What the training node counts and measures, in a registry of its own.
+    """The node's metrics, in a registry of their own, so that several nodes may live in one process.
 
-    Every time-valued metric is in seconds. Names begin with `soulsai_`; those of the process with `process_`.
+    All times are in seconds. Names begin with `soulsai_`, those of the process with `process_`.
     """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)  # time and memory of the process itself; nothing on Windows
+        ProcessCollector(registry=self.registry)  # CPU time and memory of the process; nothing on Windows
         counter = partial(Counter, registry=self.registry, namespace="soulsai")
         gauge = partial(Gauge, registry=self.registry, namespace="soulsai")
         histogram = partial(Histogram, registry=self.registry, namespace="soulsai", buckets=_SECONDS)
@@ -31,7 +31,7 @@ class NodeMetrics:
         self.episode_return = gauge("episode_return_mean", "Mean return of the last episodes")
         self.iteration = gauge("iteration", "Newest model iteration")
         self.env_steps = gauge("env_steps", "Environment steps admitted in the whole run")
-        self.clients = gauge("clients", "Clients that are there")
+        self.clients = gauge("clients", "Clients that are present")
         self.backlog = gauge("backlog_messages", "Sample messages waiting in the server")
         self.update_seconds = histogram("update_seconds", "Time of one update")
         self.publish_seconds = histogram("publish_seconds", "Time to publish a model")
@@ -42,7 +42,7 @@ class NodeMetrics:
     def updated(
         self, iteration: int, env_steps: int, seconds: float, report: Mapping[str, float], age: SampleAge
     ) -> None:
-        """The learner made an iteration in so many seconds, and reported these numbers."""
+        """The learner made an iteration in `seconds`, and reported these numbers."""
         self.iteration.set(iteration)
         self.env_steps.set(env_steps)
         self.update_seconds.observe(seconds)
@@ -51,13 +51,17 @@ class NodeMetrics:
         for name, value in report.items():
             self.learner.labels(name).set(value)
 
+    def count_rejected(self, client: str, reason: str, rows: int) -> None:
+        """Count rejected rows."""
+        self.rejected.labels(client, reason).inc(rows)
+
     def forget_client(self, client: str) -> None:
-        """Drop a client's series, so that days of comings and goings do not fill the memory."""
+        """Drop a client's series, so that the memory stays bounded while clients come and go for days."""
         for metric in (self.admitted, self.rejected):
             metric.remove_by_labels({"client": client})
 
     def serve(self, port: int) -> Callable[[], None]:
-        """Answer Prometheus at http://localhost:<port>/metrics from a thread; call the result to stop.
+        """Answer Prometheus at http://localhost:<port>/metrics from a thread. Returns a function that ends it.
 
         Raises ConfigError if the port is taken.
         """

@@ -1,8 +1,9 @@
-"""What the training node does beside learning: it hears commands, episodes and heartbeats, and says how it is."""
+"""The training node's work around the loop: commands, heartbeats, episodes and the status."""
 
 from __future__ import annotations
 
 import logging
+import queue
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,112 +11,136 @@ from dataclasses import dataclass
 import msgspec
 
 from soulsai_core.contracts import Transport
-from soulsai_core.messages import Announcement, ClientInfo, Command, Episode, NodeStatus
+from soulsai_core.messages import Announcement, ClientInfo, Command, Episode
 from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.metrics import NodeMetrics
+from soulsai_core.node.publishing import PublishingThread
 from soulsai_core.node.roster import Roster
+from soulsai_core.node.state import RunState
+from soulsai_core.node.status import StatusReport
 from soulsai_core.observers import Observers
-from soulsai_core.threads import Supervised, SupervisedLoop
+from soulsai_core.threads import BackgroundWorker, RetryingThread
 
 log = logging.getLogger(__name__)
 
 _INTERVAL = 0.25
+"""Seconds that the monitor waits for commands before it does the rest."""
+
 _EPISODES = 1000
+"""Episodes that are read from the server at a time."""
+
 _REQUESTS = frozenset({"quicksave", "save_best"})
+"""Commands of users that may only ask for checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
-class MonitorCallbacks:
-    """The monitor's line to the node. All are called in the monitor's thread.
+class ClientsChanged:
+    """Clients joined or were lost; these are present."""
 
-    Attributes:
-        command: a command was heard.
-        clients: the clients that are there have changed.
-        forgotten: the server had lost its memory; the model is to be published again.
-        env_steps: environment steps admitted so far.
-        status: the node's status, given the number of messages waiting in the server.
-        overdue: it is time to say which call of a plugin takes long.
-    """
-
-    command: Callable[[Command], None]
-    clients: Callable[[frozenset[str]], None]
-    forgotten: Callable[[], None]
-    env_steps: Callable[[], int]
-    status: Callable[[int], NodeStatus]
-    overdue: Callable[[], object]
+    present: frozenset[str]
 
 
-class Monitor(Supervised):
-    """Looks after everything around the loop, in a thread of its own, several times a second.
+@dataclass(frozen=True, slots=True)
+class ServerReset:
+    """The server had lost its memory, and with it the messages that were on their way."""
+
+
+Event = Command | ClientsChanged | ServerReset
+"""What the monitor found that concerns the loop."""
+
+
+class Monitor(BackgroundWorker):
+    """Does everything that is not learning, several times a second in a thread of its own.
 
     Args:
-        announcement: what clients read before they start; written again if the server has forgotten it.
+        announcement: what clients read before they start; written again if the server has lost it.
+        publisher: publishes the model again if the server has lost it.
+        events: are put here for the loop.
+        look_for_long_calls: called in each step; logs which call of a plugin takes long.
     """
 
     def __init__(
         self,
+        *,
         transport: Transport,
         announcement: Announcement,
+        state: RunState,
         roster: Roster,
         episodes: EpisodeLog,
+        report: StatusReport,
+        publisher: PublishingThread,
         observers: Observers,
         metrics: NodeMetrics,
-        line: MonitorCallbacks,
+        events: queue.SimpleQueue[Event],
+        look_for_long_calls: Callable[[], object],
         rng: random.Random,
     ) -> None:
-        self.roster = roster
         self._transport = transport
         self._announcement = msgspec.json.encode(announcement)
         self._run_id = announcement.run_id
+        self._state = state
+        self._roster = roster
         self._episodes = episodes
+        self._report = report
+        self._publisher = publisher
         self._observers = observers
         self._metrics = metrics
-        self._line = line
-        self._complained = False
-        self._unfit: frozenset[str] = frozenset()
-        self._loop = SupervisedLoop("monitor", self._step, rng)
+        self._events = events
+        self._look_for_long_calls = look_for_long_calls
+        self._disk_failed = False
+        self._leaving_out: frozenset[str] = frozenset()
+        self._thread = RetryingThread("monitor", self._step, rng)
 
     def close(self) -> None:
-        """Stop, after one last look."""
+        """Stop, read the last episodes, and write the last status."""
         self.stop()
-        self._loop.join(_INTERVAL + 2.0)
-        self._hear_episodes()
+        self._thread.join(_INTERVAL + 2.0)
+        self._read_episodes()
         self._write_status()
 
     def _step(self) -> None:
-        self._line.overdue()  # first, and so also while the server is away
+        self._look_for_long_calls()  # first, so that it is done while the server is away, too
         for payload in self._transport.read_commands(_INTERVAL):
-            self._hear_command(payload)
+            self._take_command(payload)
         for payload in self._transport.read_requests():
-            self._hear_command(payload, _REQUESTS)
+            self._take_command(payload, _REQUESTS)
         if self._transport.read_config() is None:
-            self._transport.announce(self._announcement)
-            self._line.forgotten()
-        self._hear_heartbeats()
-        self._hear_episodes()
+            self._restore_server()
+        self._read_heartbeats()
+        self._read_episodes()
         self._write_status()
+
+    def _restore_server(self) -> None:
+        self._transport.announce(self._announcement)
+        # Not through the loop: an update may take long, and clients wait for a model meanwhile.
+        self._publisher.republish()
+        self._events.put(ServerReset())
 
     def _write_status(self) -> None:
         backlog = self._transport.backlog()
         self._metrics.backlog.set(backlog)
-        self._transport.write_status(msgspec.json.encode(self._line.status(backlog)))
+        self._transport.write_status(msgspec.json.encode(self._report.update(backlog)))
 
-    def _hear_command(self, payload: bytes, allowed: frozenset[str] | None = None) -> None:
+    # -- commands
+
+    def _take_command(self, payload: bytes, allowed: frozenset[str] | None = None) -> None:
         try:
             command = msgspec.json.decode(payload, type=Command)
         except msgspec.DecodeError as error:
             log.warning("A command could not be read and was left out: %s", error)
             return
         if allowed is None or command.name in allowed:
-            self._line.command(command)
+            self._events.put(command)
         else:
             log.warning("A request for %.40r was left out: only saves may be asked for.", command.name)
 
-    def _hear_heartbeats(self) -> None:
+    # -- clients
+
+    def _read_heartbeats(self) -> None:
         seen = {client: (age, _info(client, info)) for client, (age, info) in self._transport.roster().items()}
-        change = self.roster.look(seen)
-        self._tell_of_unfit_rows()
-        present = frozenset(self.roster.present)
+        change = self._roster.update(seen)
+        self._warn_of_rows_left_out()
+        present = frozenset(self._roster.present)
         for client in seen.keys() - present:
             self._transport.remove_client(client)
         if not change:
@@ -126,32 +151,35 @@ class Monitor(Supervised):
         for info in change.lost:
             self._metrics.forget_client(info.id)
             self._observers.emit("client_lost", client=info)
-        self._line.clients(present)
+        self._events.put(ClientsChanged(present))
 
-    def _tell_of_unfit_rows(self) -> None:
-        """Once for each client: its rows are not learned from, and only its own log says why."""
-        unfit = {name: info for name, info in self.roster.present.items() if info.left_out}
-        for name in unfit.keys() - self._unfit:
+    def _warn_of_rows_left_out(self) -> None:
+        """Warn once for each client: it sends nothing of these rows, so that only its own log would say why."""
+        leaving_out = {name: info for name, info in self._roster.present.items() if info.left_out}
+        for name in leaving_out.keys() - self._leaving_out:
             log.warning(
                 "The client %.100r leaves out rows: %.300r. Where neither environment nor algorithm gives bounds, they "
                 "are those of training.max_abs_value.",
-                name, unfit[name].unfit,
+                name, leaving_out[name].unfit,
             )  # fmt: skip
-        self._unfit = frozenset(unfit)
+        self._leaving_out = frozenset(leaving_out)
 
-    def _hear_episodes(self) -> None:
+    # -- episodes
+
+    def _read_episodes(self) -> None:
         while entries := self._transport.read_episodes(self._episodes.cursor, _EPISODES, 0):
-            heard = [(entry.id, episode) for entry in entries if (episode := self._episode(entry.payload)) is not None]
+            read = [(entry.id, episode) for entry in entries if (episode := self._episode(entry.payload)) is not None]
             try:
-                fresh = self._episodes.append(heard, self._line.env_steps(), read_to=entries[-1].id)
+                new = self._episodes.append(read, self._state.env_steps, read_to=entries[-1].id)
             except OSError as error:
-                self._complain(error)
+                # The server keeps the episodes meanwhile, and they are read again in the next step.
+                self._log_disk_failure(error)
                 return
-            self._complained = False
-            self._tell(fresh)
+            self._disk_failed = False
+            self._report_episodes(new)
 
     def _episode(self, payload: bytes) -> Episode | None:
-        """The report, None if it is another training's or cannot be read."""
+        """The episode, None if it cannot be read or belongs to another training."""
         try:
             episode = msgspec.json.decode(payload, type=Episode)
         except msgspec.DecodeError as error:
@@ -159,13 +187,13 @@ class Monitor(Supervised):
             return None
         return episode if episode.run_id in ("", self._run_id) else None
 
-    def _complain(self, error: OSError) -> None:
-        """Once for each time that the disk does not take it; the server keeps the reports meanwhile."""
-        if not self._complained:
+    def _log_disk_failure(self, error: OSError) -> None:
+        """Log the first failure after a success, since there are several attempts a second."""
+        if not self._disk_failed:
             log.error("Episodes cannot be written: %s. Trying again until they can.", error)
-        self._complained = True
+        self._disk_failed = True
 
-    def _tell(self, episodes: list[Episode]) -> None:
+    def _report_episodes(self, episodes: list[Episode]) -> None:
         self._metrics.episodes.inc(len(episodes))
         if self._episodes.mean_return is not None:
             self._metrics.episode_return.set(self._episodes.mean_return)
@@ -174,6 +202,7 @@ class Monitor(Supervised):
 
 
 def _info(client: str, payload: bytes) -> ClientInfo:
+    """What a client says of itself. One whose info cannot be read, or names another client, has no host."""
     try:
         info = msgspec.json.decode(payload, type=ClientInfo)
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""When the learner shall make its next iteration."""
+"""When the learner makes its next iteration."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ class UpdatePace:
         self._rows_per_iteration = rows_per_iteration
 
     def admitted(self, rows: int) -> None:
-        """So many rows were given to the learner."""
+        """Count rows that were given to the learner."""
         self.rows += rows
 
     def due(self, ready: bool | None) -> bool:
-        """Whether an update is due, for the answer of `Learner.ready`: a learner that answers is asked instead of the
-        count, and while it says no nothing accumulates. An update that is due must be made."""
+        """Whether an update is due. If it is, it must be made: its rows are subtracted.
+
+        Args:
+            ready: the answer of `Learner.ready`. A learner that gives one decides by itself, and rows do not add up.
+        """
         if ready is None and self.rows >= self._rows_per_iteration:
             self.rows -= self._rows_per_iteration
             return True

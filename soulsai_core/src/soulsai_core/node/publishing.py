@@ -1,132 +1,246 @@
-"""What the training node tells its clients: each model, and its progress whenever that may unblock somebody."""
+"""What the training node publishes: each model, and its progress whenever clients may be waiting for it."""
 
 from __future__ import annotations
 
+import random
+import threading
 import uuid
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 
-from soulsai_core.contracts import Sync
+from soulsai_core.contracts import Sync, Transport
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import Progress, Weights
 from soulsai_core.node.freshness import SampleAge
 from soulsai_core.node.ledger import Ledger
-from soulsai_core.node.publisher import PublishingThread
+from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.roster import Roster
+from soulsai_core.node.state import RunState
+from soulsai_core.observers import Observers
+from soulsai_core.threads import BackgroundWorker, RetryingThread
+from soulsai_core.wire import encode_weights
 
 _INTERVAL = 2.0
+"""Seconds after which progress is published although nothing has changed."""
+
+_WAIT = 0.5
+"""Seconds that one step of the thread waits for something to send."""
+
+
+class PublishingThread(BackgroundWorker):
+    """Sends models and progress in a thread of its own, so that no update waits for the server. Of several that wait
+    only the newest is sent."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        observers: Observers,
+        metrics: NodeMetrics,
+        clock: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self._transport = transport
+        self._observers = observers
+        self._metrics = metrics
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._weights: Weights | None = None
+        self._progress: Progress | None = None
+        self._given = 0.0
+        self._model_waits = False
+        self._progress_waits = False
+        self._thread = RetryingThread("publisher", self._step, rng, on_reconnect=self.republish)
+
+    def send_model(self, weights: Weights, progress: Progress) -> None:
+        """Send this model next. Its arrays must not change afterwards."""
+        with self._changed:
+            self._weights = weights
+            self._progress = progress
+            self._given = self._clock()
+            self._model_waits = True
+            self._changed.notify()
+
+    def send_progress(self, progress: Progress) -> None:
+        """Send this progress next."""
+        with self._changed:
+            self._progress = progress
+            self._progress_waits = True
+            self._changed.notify()
+
+    def republish(self) -> None:
+        """Send the newest model again, if there is one: the server may have lost it."""
+        with self._changed:
+            self._given = self._clock()
+            self._model_waits = self._weights is not None
+            self._changed.notify()
+
+    def stop(self) -> None:
+        super().stop()
+        with self._changed:
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Stop, and send what waits."""
+        self.stop()
+        self._thread.join(_WAIT + 2.0)
+        self._step()
+
+    def _step(self) -> None:
+        with self._changed:
+            if not (self._model_waits or self._progress_waits or self._thread.stopping):
+                self._changed.wait(_WAIT)
+            weights = self._weights if self._model_waits else None
+            progress = self._progress if self._model_waits or self._progress_waits else None
+            given = self._given
+            self._model_waits = False
+            self._progress_waits = False
+        if progress is None:
+            return
+        try:
+            self._send(weights, progress, given)
+        except Exception:
+            # Try again with what is newest then: the lock was not held while sending, so there may be a newer model.
+            with self._changed:
+                self._model_waits = self._model_waits or weights is not None
+                self._progress_waits = True
+            raise
+
+    def _send(self, weights: Weights | None, progress: Progress, given: float) -> None:
+        encoded = msgspec.msgpack.encode(progress)
+        if weights is None:
+            self._transport.publish_progress(encoded)
+            return
+        payload = encode_weights(weights)
+        self._transport.publish(weights.iteration, payload, encoded)
+        seconds = self._clock() - given
+        self._metrics.publish_seconds.observe(seconds)
+        self._observers.emit("weights_published", iteration=weights.iteration, size=len(payload), seconds=seconds)
 
 
 class Publishing:
-    """Composes what the publisher sends. Called in the loop's thread only.
+    """Decides when progress is due, and composes it. To be called in the loop's thread only.
 
     Args:
-        run_id: the training's name.
-        ledger, age, roster: what was taken in, how old it was, and how many clients share the window.
+        thread: sends what is published.
+        run_id: of the running training.
+        ledger, age, roster: of the same node: what was received, how old it was, and which clients are present.
         clock: monotonic seconds.
     """
 
     def __init__(
         self,
+        thread: PublishingThread,
         run_id: str,
         sync: Sync,
-        publisher: PublishingThread,
+        state: RunState,
         ledger: Ledger,
         age: SampleAge,
         roster: Roster,
         clock: Callable[[], float],
     ) -> None:
+        self._thread = thread
         self._run_id = run_id
         self._sync = sync
-        self._publisher = publisher
+        self._state = state
         self._ledger = ledger
         self._age = age
         self._roster = roster
         self._clock = clock
-        self._node = _new_name()
-        self._untold = False
+        self._node = _new_id()
+        self._changed = False
         self._senders: set[str] = set()
         self._next = clock()
 
-    def tell_model(self, weights: Weights) -> None:
-        """Publish a model. Raises SoulsAIError if it is not finite, so that no client ever plays with it."""
+    def publish_model(self, weights: Weights) -> None:
+        """Publish a model. Raises SoulsAIError if it is not finite, so that no client ever acts with it."""
         for name, array in weights.arrays.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise SoulsAIError(f"Learning diverged: {name} is no longer finite at iteration {weights.iteration}.")
-        self._publisher.offer(weights, self._progress("running", weights.iteration, weights.env_steps))
-        self._told()
+        self._thread.send_model(weights, self._progress("running"))
+        self._published()
 
-    def something_changed(self) -> None:
-        """Samples were taken in, or clients came or went: progress is due once there is nothing better to do."""
-        self._untold = True
+    def publish_progress_if_due(self) -> None:
+        """Publish the progress if it has changed, or if the last one is two seconds old.
 
-    def heard_from(self, client: str) -> None:
-        """Samples of this client were taken in: it shares the window, even before the roster knows it."""
+        From the repetition clients learn of messages that were lost on their way: they stay unacknowledged.
+        """
+        if self._changed or self._clock() >= self._next:
+            self._thread.send_progress(self._progress("running"))
+            self._published()
+
+    def publish_before_update(self) -> None:
+        """Publish the progress, so that clients go on during the update.
+
+        A single client does not need it: it may have all rows of the window under way.
+        """
+        if self._clients > 1:
+            self.publish_progress_if_due()
+
+    def publish_end(self) -> None:
+        """Tell the clients to leave."""
+        self._thread.send_progress(self._progress("stopping"))
+
+    def message_received(self) -> None:
+        """A message was judged, so that progress is due at the next opportunity."""
+        self._changed = True
+
+    def rows_received(self, client: str) -> None:
+        """Rows of this client were admitted. It takes part in the window, even before the roster knows it."""
         self._senders.add(client)
 
     def clients_changed(self, present: frozenset[str]) -> None:
-        """Only these clients are there."""
+        """Only these clients are present."""
         self._senders &= present
-        self._untold = True
+        self._changed = True
 
-    def tell_if_due(self, iteration: int, env_steps: int) -> None:
-        """Publish the progress if it has changed, and every now and then: by what is never acknowledged clients see
-        what was lost on its way."""
-        if self._untold or self._clock() >= self._next:
-            self._publisher.offer_progress(self._progress("running", iteration, env_steps))
-            self._told()
+    def restart_acknowledgments(self) -> None:
+        """Publish under a new id of the node: the server has lost messages that clients count as under way."""
+        self._node = _new_id()
+        self._thread.send_progress(self._progress("running"))
 
-    def update_begins(self, iteration: int, env_steps: int) -> None:
-        """Several clients, who have less under way, play on while the learner learns."""
-        if self._clients > 1:
-            self.tell_if_due(iteration, env_steps)
-
-    def start_over(self, iteration: int, env_steps: int) -> None:
-        """The server has lost its memory, and with it samples that were on their way: acknowledgements begin afresh."""
-        self._node = _new_name()
-        self._publisher.offer_progress(self._progress("running", iteration, env_steps))
-
-    def dismiss(self, iteration: int, env_steps: int) -> None:
-        """Tell the clients to leave."""
-        self._publisher.offer_progress(self._progress("stopping", iteration, env_steps))
-
-    def _told(self) -> None:
-        self._untold = False
+    def _published(self) -> None:
+        self._changed = False
         self._next = self._clock() + _INTERVAL
 
-    def _progress(self, state: str, iteration: int, env_steps: int) -> Progress:
+    def _progress(self, state: str) -> Progress:
         return Progress(
             run_id=self._run_id,
             node=self._node,
             state=state,
-            iteration=iteration,
-            env_steps=env_steps,
-            window=max(self._rows_under_way() // self._clients, self._least_window),
+            iteration=self._state.iteration,
+            env_steps=self._state.env_steps,
+            window=max(self._rows_under_way() // self._clients, self._min_window),
             acked=self._ledger.acked(),
-            places=self._roster.places,
+            client_indices=self._roster.indices,
         )
 
     @property
     def _clients(self) -> int:
+        """Number of clients that share the window, at least 1."""
         return max(len(self._senders | self._roster.present.keys()), self._sync.required_clients, 1)
 
     @property
-    def _least_window(self) -> int:
-        """With very many clients each has a row or two. With two it need not wait for an acknowledgement after each
-        step; that is worth it while rows arrive young, as those of games do, whose steps take longer than the way."""
+    def _min_window(self) -> int:
+        """Rows that each client may have under way, however many clients there are.
+
+        With one row a client waits for an acknowledgment after each step, with two it does not. Two are granted while
+        rows arrive young, as those of games do, whose steps take longer than the way to the node.
+        """
         return 2 if 2 * self._age.iterations < self._sync.max_staleness else 1
 
     def _rows_under_way(self) -> int:
-        """One client's rows arrive in order; those of several overtake each other, which takes half of what is fresh.
-
-        Where iterations wait for clients, these stop by themselves after each: there is room for two, so that one
-        which was lost on its way does not keep a client from playing the next."""
+        """Rows that all clients together may have under way."""
+        # Where iterations wait for clients, each client stops by itself after a rollout. There is room for two, so
+        # that a rollout which was lost on its way does not keep its client from the next one.
         if self._sync.required_clients:
             return 2 * self._sync.rows_per_iteration
+        # The rows of one client arrive in order. Those of several overtake each other: while a row is on its way, up to
+        # twice the rows of the window may be processed, so that only half of them may be granted.
         iterations = (self._sync.max_staleness - 1) // (1 if self._clients == 1 else 2)
         return max(iterations, 1) * self._sync.rows_per_iteration
 
 
-def _new_name() -> str:
+def _new_id() -> str:
     return uuid.uuid4().hex[:8]

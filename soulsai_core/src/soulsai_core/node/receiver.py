@@ -1,4 +1,4 @@
-"""The training node's ear: sample messages are fetched in a thread of its own, so that no update waits for a socket."""
+"""Sample messages are fetched in a thread of their own, so that no update waits for the server."""
 
 from __future__ import annotations
 
@@ -6,40 +6,46 @@ import queue
 import random
 
 from soulsai_core.contracts import Entry, Transport
-from soulsai_core.threads import Supervised, SupervisedLoop
+from soulsai_core.threads import BackgroundWorker, RetryingThread
 
 _CHUNK = 256
+"""Messages that are read from the server at a time."""
+
 _CHUNKS = 4
+"""Chunks that wait for the loop at most. More would be read early, only to grow old here instead of in the server."""
+
 _BLOCK = 0.2
+"""Seconds that one read, or one wait for room in the queue, takes at most."""
 
 
-class SampleReceiver(Supervised):
-    """Reads ahead by a few chunks of messages; a message is released in the server once the loop has taken it in."""
+class SampleReceiver(BackgroundWorker):
+    """Reads ahead by a few chunks of messages. A message stays in the server until the loop has processed it."""
 
     def __init__(self, transport: Transport, rng: random.Random) -> None:
         self._transport = transport
         self._queue: queue.Queue[list[Entry]] = queue.Queue(_CHUNKS)
         self._last_read = ""
-        self._consumed = ""
+        self._processed = ""
         self._released = ""
-        self._loop = SupervisedLoop("sample-receiver", self._step, rng)
+        self._thread = RetryingThread("sample-receiver", self._step, rng)
 
     def get(self, timeout: float) -> list[Entry]:
-        """The next messages in order, [] if none came in time. Raises what ended the reading thread."""
+        """The next messages in order, [] if none came in `timeout` seconds. Raises what ended the thread."""
         self.check()
         try:
             return self._queue.get(block=timeout > 0, timeout=timeout or None)
         except queue.Empty:
             return []
 
-    def consumed(self, last: str) -> None:
-        """Everything up to this id has been taken in and may be forgotten."""
-        self._consumed = last
+    def processed(self, last: str) -> None:
+        """All messages up to this id were processed, and may be removed from the server."""
+        # Only noted: the thread releases them together with its next read, so that the loop waits for no answer.
+        self._processed = last
 
     def close(self) -> None:
-        """Stop reading, and release what was consumed."""
+        """Stop reading, and release what was processed."""
         self.stop()
-        self._loop.join(2 * _BLOCK + 1.0)
+        self._thread.join(2 * _BLOCK + 1.0)
         self._release()
 
     def _step(self) -> None:
@@ -47,10 +53,10 @@ class SampleReceiver(Supervised):
         entries = self._transport.read_samples(self._last_read, _CHUNK, _BLOCK)
         if entries:
             self._last_read = entries[-1].id
-            self._hand_over(entries)
+            self._enqueue(entries)
 
-    def _hand_over(self, entries: list[Entry]) -> None:
-        while not self._loop.stopping:
+    def _enqueue(self, entries: list[Entry]) -> None:
+        while not self._thread.stopping:
             try:
                 self._queue.put(entries, timeout=_BLOCK)
                 return
@@ -58,7 +64,7 @@ class SampleReceiver(Supervised):
                 self._release()
 
     def _release(self) -> None:
-        consumed = self._consumed
-        if consumed != self._released:
-            self._transport.release_samples(consumed)
-            self._released = consumed
+        processed = self._processed
+        if processed != self._released:
+            self._transport.release_samples(processed)
+            self._released = processed

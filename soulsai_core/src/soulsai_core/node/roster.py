@@ -1,4 +1,4 @@
-"""Who is there, judged by heartbeats."""
+"""Which clients are present, judged by their heartbeats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from soulsai_core.messages import ClientInfo
 
 @dataclass(frozen=True, slots=True)
 class RosterChange:
-    """Who came and who went since the last look."""
+    """The clients that joined and were lost since the last update. False if there are none."""
 
     joined: tuple[ClientInfo, ...] = ()
     lost: tuple[ClientInfo, ...] = ()
@@ -21,32 +21,33 @@ class RosterChange:
 
 
 class Roster:
-    """The clients that were heard within `timeout` seconds by the server's clock.
+    """The clients whose last heartbeat is `timeout` seconds old at most, by the server's clock.
 
     Attributes:
-        present: who is there.
-        places: client -> the lowest number that was free when it came, from 0. Replaced as a whole, never changed.
+        present: client -> its last info.
+        indices: client -> the lowest index, from 0, that was free when it joined.
     """
 
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
+        # Written by the monitor's thread and read by the loop: both are replaced as a whole, and never changed.
         self.present: dict[str, ClientInfo] = {}
-        self.places: dict[str, int] = {}
+        self.indices: dict[str, int] = {}
 
-    def look(self, seen: Mapping[str, tuple[float, ClientInfo]]) -> RosterChange:
-        """Compare with client -> (seconds since its last heartbeat, info). A client that vanished may join again."""
+    def update(self, seen: Mapping[str, tuple[float, ClientInfo]]) -> RosterChange:
+        """Take client -> (seconds since its last heartbeat, info) from the server. A lost client may join again."""
         now = {name: info for name, (age, info) in seen.items() if age <= self.timeout}
         joined = tuple(info for name, info in now.items() if name not in self.present)
         lost = tuple(info for name, info in self.present.items() if name not in now)
         self.present = now
         if joined or lost:
-            self.places = placed(self.places, now)
+            self.indices = assign_indices(self.indices, now)
         return RosterChange(joined, lost)
 
 
-def placed(places: Mapping[str, int], present: Iterable[str]) -> dict[str, int]:
-    """The places of those who are there: who had one keeps it, and a newcomer gets the lowest that is free."""
-    kept = {client: places[client] for client in present if client in places}
+def assign_indices(indices: Mapping[str, int], present: Iterable[str]) -> dict[str, int]:
+    """client -> index. A client that had an index keeps it; a new one gets the lowest that is free."""
+    kept = {client: indices[client] for client in present if client in indices}
     taken = set(kept.values())
     free = (number for number in itertools.count() if number not in taken)
     return kept | {client: next(free) for client in present if client not in kept}

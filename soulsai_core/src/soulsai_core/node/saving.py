@@ -1,4 +1,5 @@
-"""Checkpoints as the training node makes them: the learner's state together with the node's counters."""
+"""Checkpoints of the training node: the learner's state together with the node's counters. And resuming from one, on
+a server in which an earlier node left a newer model."""
 
 from __future__ import annotations
 
@@ -11,28 +12,39 @@ from typing import Any
 import msgspec
 
 from soulsai_core import checkpoint
-from soulsai_core.contracts import Learner
+from soulsai_core.contracts import Learner, Transport
 from soulsai_core.errors import CheckpointError
-from soulsai_core.messages import Announcement, State, Weights
+from soulsai_core.messages import Announcement, Progress, State, Weights
 from soulsai_core.observers import Observers
 
 log = logging.getLogger(__name__)
 
 EVALUATION = "evaluation"
-"""Part of a checkpoint that the node adds to the learner's: the weights with which agents play."""
+"""Name of the part of a checkpoint that the node adds to the learner's: the weights with which agents act."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointOptions:
-    """What goes into a checkpoint: `buffer` includes the replay buffer, `kind` is told to observers."""
+    """Options of one checkpoint.
+
+    Attributes:
+        buffer: whether the replay buffer is a part of it.
+        kind: "periodic", "final", "quicksave" or "best", for observers.
+    """
 
     buffer: bool = True
     kind: str = "quicksave"
 
 
 class Counters(msgspec.Struct, frozen=True):
-    """Where the node was: newest iteration, environment steps admitted, seconds of training, and admitted rows for
-    which no update was made yet."""
+    """The node's part of a checkpoint.
+
+    Attributes:
+        iteration: of the newest model.
+        env_steps: environment steps admitted.
+        elapsed: seconds of training.
+        due: admitted rows for which no update was made yet.
+    """
 
     iteration: int
     env_steps: int
@@ -41,11 +53,11 @@ class Counters(msgspec.Struct, frozen=True):
 
 
 class Saver:
-    """Writes and reads a node's checkpoints.
+    """Writes and reads the checkpoints of one training.
 
     Args:
-        announcement: what a checkpoint must agree with: algorithm, environment and spaces.
-        counters: asked for at each checkpoint.
+        announcement: a checkpoint must have the same algorithm, environment and spaces.
+        counters: gives the node's counters at each checkpoint.
     """
 
     def __init__(
@@ -61,7 +73,7 @@ class Saver:
         }
 
     def write(self, path: Path, options: CheckpointOptions) -> None:
-        """Write a checkpoint to `path`, complete or not at all."""
+        """Write a checkpoint to `path`, completely or not at all."""
         counters = self._counters()
         state = self._learner.save(buffer=options.buffer)
         if EVALUATION in state.arrays:
@@ -71,7 +83,7 @@ class Saver:
         self._observers.emit("checkpoint_saved", path=path, iteration=counters.iteration, kind=options.kind)
 
     def try_write(self, path: Path, options: CheckpointOptions) -> str | None:
-        """`write`, but what is in the way, such as a full disk, is logged and returned as a sentence."""
+        """Write a checkpoint. Returns None, or the sentence, also logged, that says why it could not be written."""
         try:
             self.write(path, options)
         except (OSError, CheckpointError) as error:
@@ -81,7 +93,7 @@ class Saver:
         return None
 
     def read(self, path: Path) -> Counters:
-        """Bring the learner to the checkpoint at `path`; returns the node's counters.
+        """Load the learner's state from the checkpoint at `path`. Returns the node's counters.
 
         Raises CheckpointError if it does not fit this training.
         """
@@ -92,13 +104,37 @@ class Saver:
 
 
 def evaluation_weights(path: Path) -> Weights:
-    """The weights with which to play from the checkpoint at `path`. They alone are read, whatever else it holds.
+    """The weights with which agents act, from the checkpoint at `path`. Its other parts are not read.
 
     Raises CheckpointError if they are missing or damaged.
     """
     arrays, node = checkpoint.read_part(path, EVALUATION)
     counters = _counters(path, node)
     return Weights(counters.iteration, arrays, counters.env_steps)
+
+
+def resume_on_server(transport: Transport, run_id: str, iteration: int) -> int:
+    """Prepare the server to go on with a training at a checkpoint's iteration. What another training left is removed.
+
+    Returns: the iteration to begin with. Clients may hold newer models than the checkpoint, and iterations must never
+    run backwards, so it is larger than that of any model in the server.
+    """
+    if _run_id_in(transport) not in (None, run_id):
+        transport.clear()
+        return iteration
+    newer = transport.read_model(iteration)
+    return iteration if newer is None else newer[0] + 1
+
+
+def _run_id_in(transport: Transport) -> str | None:
+    """The training that published the progress in the server, None without one."""
+    payload = transport.read_progress()
+    if payload is None:
+        return None
+    try:
+        return msgspec.msgpack.decode(payload, type=Progress).run_id
+    except msgspec.DecodeError:
+        return "unreadable"
 
 
 def _counters(path: Path, node: dict[str, Any]) -> Counters:

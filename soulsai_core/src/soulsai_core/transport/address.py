@@ -1,4 +1,4 @@
-"""Where a server is: the ways to write an address, read without any client library."""
+"""Addresses of Redis servers, and the ways to write them. No client library is needed to read them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORMS = "HOST, HOST:PORT, [IPV6]:PORT, redis://HOST:PORT, rediss://HOST:PORT (TL
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A server's place. Exactly one of `host` and `path` is set."""
+    """The address of a server. Exactly one of `host` and `path`, that of a unix socket, is set."""
 
     host: str = ""
     port: int = DEFAULT_PORT
@@ -25,7 +25,7 @@ class Address:
     password: str | None = None
 
     def __str__(self) -> str:
-        """For messages: never a user or a password."""
+        """For messages: without user and password."""
         if self.path:
             return self.path
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -35,63 +35,64 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Read an address. Raises ConfigError for what is none, without repeating a password that may be in it."""
+    """Read an address. Raises ConfigError for other text, without repeating a password that may be in it."""
     text = text.strip()
     if "://" not in text:
-        text = f"redis://{_bare(text)}"
+        text = f"redis://{_without_scheme(text)}"
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise _bad(text, str(error)) from None
+        raise _error(text, str(error)) from None
     if parts.scheme == "unix":
         return _unix(parts, text)
     if parts.scheme not in ("redis", "rediss"):
-        raise _bad(text, f"it begins with {parts.scheme}://")
+        raise _error(text, f"it begins with {parts.scheme}://")
     return _network(parts, port, text)
 
 
-def _bare(text: str) -> str:
+def _without_scheme(text: str) -> str:
     if text.count(":") > 1 and "[" not in text and "@" not in text:
-        raise _bad(text, "an IPv6 address needs brackets")
+        raise _error(text, "an IPv6 address needs brackets")
     if "/" in text:
-        raise _bad(text, "a path needs unix:// before it")
+        raise _error(text, "a path needs unix:// before it")
     return text
 
 
 def _unix(parts: SplitResult, text: str) -> Address:
     path = unquote(parts.path)
     if parts.netloc or not path.startswith("/") or path == "/":
-        raise _bad(text, "unix:// takes an absolute path, so three slashes in all")
+        raise _error(text, "unix:// takes an absolute path, so three slashes in all")
     if not hasattr(socket, "AF_UNIX"):
-        raise _bad(text, "this system has no unix sockets")
+        raise _error(text, "this system has no unix sockets")
     return Address(path=path)
 
 
 def _network(parts: SplitResult, port: int | None, text: str) -> Address:
     host = parts.hostname or ""
     if not host or any(character.isspace() for character in host):
-        raise _bad(text, "there is no host in it")
+        raise _error(text, "there is no host in it")
     if port == 0:
-        raise _bad(text, "port 0 is none")
+        raise _error(text, "port 0 is none")
     database = parts.path.strip("/")
     if (database and not database.isdecimal()) or parts.query or parts.fragment:
-        raise _bad(text, "after the port only the number of a database may follow")
+        raise _error(text, "after the port only the number of a database may follow")
     return Address(
         host=host,
         port=DEFAULT_PORT if port is None else port,
         tls=parts.scheme == "rediss",
         database=int(database or 0),
-        username=_plain(parts.username),
-        password=_plain(parts.password),
+        username=_unquoted(parts.username),
+        password=_unquoted(parts.password),
     )
 
 
-def _plain(text: str | None) -> str | None:
+def _unquoted(text: str | None) -> str | None:
     return unquote(text) if text else None
 
 
-def _bad(text: str, why: str) -> ConfigError:
+def _error(text: str, why: str) -> ConfigError:
+    # All before the last "@" may hold a password, also where the rest is wrong.
     scheme, separator, rest = text.rpartition("://")
     shown = scheme + separator + rest.rpartition("@")[2]
     return ConfigError(f"'{shown}' is not the address of a Redis server: {why}. Write {FORMS}.")

@@ -1,52 +1,49 @@
-"""What a transport does. Public: it changes only together with API_VERSION."""
+"""The interface of transports. It is public and changes only together with API_VERSION."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from soulsai_core.contributors.inbox import Inboxes
+from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """One entry of a stream. Ids grow, and compare as the transport orders them."""
+    """One entry of a stream. Ids grow in the order of the stream."""
 
     id: str
     payload: bytes
 
 
 class Transport(ABC):
-    """Moves bytes between node, clients and the command line; knows nothing of what they mean.
+    """Moves bytes between the training node, clients and the command line. It does not look into payloads.
 
-    Methods may be called from several threads. All raise TransportError where trying again may help, AccessError where
-    the server refused. Time-outs are in seconds; a reading call blocks until there is something or the time is over.
-    `after` is the id of the last entry already seen, "" for the beginning.
+    Methods may be called from several threads. All raise TransportError if trying again may help, AccessError if the
+    server refused. Time-outs are in seconds; a call with one blocks until there is something to return or the time is
+    over. `after` is the id of the last entry already seen, "" for the beginning.
 
     Attributes:
-        contributor: the name under which this party was invited, "" for one that has the server's own password.
+        client_prefix: the text that ids of clients over this transport must begin with, "" if they are free.
     """
 
-    contributor = ""
+    client_prefix = ""
 
     # -- the training node's side
     @abstractmethod
     def clear(self) -> None:
-        """Forget everything of an earlier training: samples, episodes, model, progress, config, status, commands.
+        """Remove all that an earlier training left: samples, episodes, model, progress, config, status, commands.
         Clients stay on the roster."""
 
     @abstractmethod
     def announce(self, config: bytes) -> None:
-        """Publish what clients need to know before they start."""
+        """Store the announcement, which clients read before they start."""
 
     @abstractmethod
     def publish(self, iteration: int, payload: bytes, progress: bytes) -> None:
-        """Store the model, iteration and payload as one, store the progress, and wake whoever waits."""
+        """Store the model (iteration and payload together) and the progress, and wake all `wait_progress`."""
 
     @abstractmethod
     def publish_progress(self, progress: bytes) -> None:
-        """Store the progress and wake whoever waits."""
+        """Store the progress and wake all `wait_progress`."""
 
     @abstractmethod
     def read_samples(self, after: str, count: int, timeout: float) -> list[Entry]:
@@ -54,11 +51,11 @@ class Transport(ABC):
 
     @abstractmethod
     def release_samples(self, last: str) -> None:
-        """Forget the sample messages up to and including `last`."""
+        """Remove the sample messages up to and including `last`."""
 
     @abstractmethod
     def backlog(self) -> int:
-        """Sample messages that are not yet released."""
+        """Number of sample messages that are not yet released."""
 
     @abstractmethod
     def read_episodes(self, after: str, count: int, timeout: float) -> list[Entry]:
@@ -70,14 +67,14 @@ class Transport(ABC):
 
     @abstractmethod
     def remove_client(self, client: str) -> None:
-        """Strike a client off the roster."""
+        """Remove a client from the roster."""
 
     @abstractmethod
     def read_commands(self, timeout: float) -> list[bytes]:
-        """Take commands off the queue: each is delivered to one reader."""
+        """Take all waiting commands. Each is delivered to one reader."""
 
     def read_requests(self) -> list[bytes]:
-        """Likewise, from parties that may ask for saves only; does not wait."""
+        """Take all waiting commands of users that may only ask for checkpoints. Does not block."""
         return []
 
     @abstractmethod
@@ -86,25 +83,21 @@ class Transport(ABC):
 
     @abstractmethod
     def write_status(self, payload: bytes) -> None:
-        """Store the node's status for whoever looks."""
-
-    def inboxes(self) -> Inboxes | None:
-        """Where contributors hand in what they send; None where there are none."""
-        return None
+        """Store the node's status."""
 
     # -- the client's side
     @abstractmethod
     def read_config(self) -> bytes | None:
-        """What the node announced, None if nothing yet."""
+        """The announcement, None before there is one."""
 
     @abstractmethod
     def read_progress(self) -> bytes | None:
-        """The newest progress, None if nothing yet."""
+        """The newest progress, None before there is one."""
 
     @abstractmethod
     def wait_progress(self, timeout: float) -> bytes | None:
-        """Block until progress is published, None after the time-out. A wake-up may be lost, so poll with
-        `read_progress` after a None. One thread only."""
+        """The progress that is published next, None after the time-out. A wake-up may be lost, so call `read_progress`
+        after a None. To be called from one thread only."""
 
     @abstractmethod
     def read_model(self, newer_than: int) -> tuple[int, bytes] | None:
@@ -112,7 +105,7 @@ class Transport(ABC):
 
     @abstractmethod
     def push_samples(self, payloads: Sequence[bytes]) -> None:
-        """Append sample messages, in order. The oldest are dropped where the stream's bound is passed."""
+        """Append sample messages, in order. Beyond the stream's bound the oldest are dropped."""
 
     @abstractmethod
     def push_episode(self, payload: bytes) -> None:
@@ -120,7 +113,7 @@ class Transport(ABC):
 
     @abstractmethod
     def heartbeat(self, client: str, info: bytes) -> None:
-        """Say that the client is there, by the server's clock."""
+        """Store the client's info on the roster, with the time of the server's clock."""
 
     # -- the command line's side
     @abstractmethod
@@ -133,4 +126,4 @@ class Transport(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give up all connections. Other threads' blocking calls end with TransportError."""
+        """Close all connections. Blocking calls of other threads end with TransportError."""

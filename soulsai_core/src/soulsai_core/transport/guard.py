@@ -1,8 +1,8 @@
-"""Holds one server process and ends it when the parent is gone, however it went.
+"""Runs one server process, and ends it when the parent process has ended, in whatever way.
 
-Run by path with `python -I -S`: the standard library only, and little of it, so that it starts in milliseconds.
-The parent keeps a pipe to our stdin; its end is the sign to go. The server's process id goes to stdout; it and stderr
-are closed when the server ends by itself.
+It is run by path with `python -I -S` and uses little of the standard library, so that it starts in milliseconds. The
+parent holds a pipe to our stdin: at its end we end the server. The server's process id is printed to stdout, which is
+closed together with stderr when the server ends by itself.
 
 Arguments: a folder to remove at the end, the parent's process id, the server's command.
 """
@@ -14,11 +14,11 @@ import sys
 import time
 
 PATIENCE = 3.0
-"""Seconds for the server to end by itself before it is killed."""
+"""Seconds that the server has to end after SIGTERM, before it is killed."""
 
 
 class Server:
-    """The process held. Its output goes to the file `log` in the folder."""
+    """The server process. Its output goes to the file `log` in the folder."""
 
     def __init__(self, folder: str, command: list[str]) -> None:
         log = os.path.join(folder, "log")  # noqa: PTH118 - pathlib takes as long to import as all the rest
@@ -31,7 +31,7 @@ class Server:
         self.gone = False
 
     def reap(self, *_: object) -> None:
-        """Notice that the server has ended, and let the parent know."""
+        """If the server has ended, tell the parent by closing stdout and stderr."""
         if not self.gone and os.waitpid(self.pid, os.WNOHANG)[0]:
             self.gone = True
             os.closerange(1, 3)
@@ -48,25 +48,26 @@ class Server:
 
 
 def leave(*_: object) -> None:
-    """A signal that asks us to go is heard like the parent's end."""
+    """A signal that asks us to end does the same as the end of the parent."""
     sys.exit(0)
 
 
 def wait_for_parent(parent: int) -> None:
-    """Return when the pipe is closed, or when the parent died and a child of its own holds the pipe open."""
+    """Return when the pipe is closed, or when the parent has ended and a child of it keeps the pipe open."""
     while os.getppid() == parent and not select.select([0], [], [], 1.0)[0]:
         pass
 
 
 def remove(folder: str) -> None:
-    """Remove a folder that holds files only."""
+    """Remove a folder without subfolders."""
     for entry in os.scandir(folder):
         os.unlink(entry.path)  # noqa: PTH108
     os.rmdir(folder)  # noqa: PTH106
 
 
 def main(folder: str, parent: int, command: list[str]) -> None:
-    """Start the server, wait for the parent's end, clean up."""
+    """Start the server, wait for the end of the parent, end the server and remove the folder."""
+    # Ctrl-C is for the parent, which still needs the server while it ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for sign in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, leave)
@@ -75,7 +76,7 @@ def main(folder: str, parent: int, command: list[str]) -> None:
         try:
             signal.signal(signal.SIGCHLD, server.reap)
             os.write(1, b"%d\n" % server.pid)
-            server.reap()
+            server.reap()  # it may have ended before the signal was handled
             wait_for_parent(parent)
         finally:
             server.end()

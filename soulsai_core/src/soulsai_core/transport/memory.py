@@ -1,4 +1,4 @@
-"""The transport in one process: for tests, and the plainest statement of what a transport does."""
+"""The transport within one process: for tests, and as the simplest implementation of the contract."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class _Stream:
-    """Entries numbered from 1 on; the oldest leave first, so that the numbers held are `first` .. `end` - 1."""
+    """Entries with the numbers `first` .. `end` - 1, counted from 1. The oldest are removed first."""
 
     def __init__(self) -> None:
         self.first = 1
@@ -42,7 +42,11 @@ class _Stream:
 
 
 class MemoryServer:
-    """What several MemoryTransport share: the state of one run. The clock dates heartbeats only."""
+    """The state of one run, shared by several MemoryTransport.
+
+    Args:
+        clock: seconds, for the times of heartbeats.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -62,7 +66,7 @@ class MemoryServer:
 
 
 class MemoryTransport(Transport):
-    """One party's handle on a MemoryServer; closing it leaves the others open."""
+    """A connection to a MemoryServer. Closing it leaves others open."""
 
     def __init__(self, server: MemoryServer | None = None, limits: StreamLimits | None = None) -> None:
         self._server = server if server is not None else MemoryServer()
@@ -72,14 +76,14 @@ class MemoryTransport(Transport):
 
     @contextmanager
     def _access(self) -> Iterator[MemoryServer]:
-        """Hold the lock, then wake all who wait."""
+        """Hold the server's lock for a change, then wake all threads that wait for one."""
         with self._server.changed:
             self._check_open()
             yield self._server
             self._server.changed.notify_all()
 
     def _wait(self, timeout: float, attempt: Callable[[MemoryServer], T]) -> T:
-        """The first true answer of `attempt`, or its last one when the time is over."""
+        """The first true answer of `attempt`, or its last one when `timeout` seconds are over."""
         with self._server.changed:
             self._server.changed.wait_for(lambda: self._closed or self._peek(attempt), max(0.0, timeout))
             self._check_open()
@@ -138,6 +142,7 @@ class MemoryTransport(Transport):
             server.clients.pop(client, None)
 
     def read_commands(self, timeout: float) -> list[bytes]:
+        # The lock is reentrant, and held from the answer to the removal, so that each command has one reader.
         with self._server.changed:
             payloads = self._wait(timeout, lambda server: list(server.commands.values()))
             self._server.commands.clear()
@@ -162,6 +167,7 @@ class MemoryTransport(Transport):
 
     def wait_progress(self, timeout: float) -> bytes | None:
         with self._server.changed:
+            # As with a subscription, the first call hears only what follows, later ones also what came in between.
             seen = self._server.message_count if self._messages_seen is None else self._messages_seen
             self._messages_seen = seen
             woken = self._wait(timeout, lambda server: server.message_count > seen)

@@ -1,4 +1,4 @@
-"""The transport over a Redis or Valkey server, version 6 or newer: which keys there are, and what is done to them."""
+"""The transport over a Redis or Valkey server, version 6 or newer: the keys and the commands on them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from soulsai_core.transport.redis_link import Link, Subscription, Tls, make_clie
 if TYPE_CHECKING:
     import redis
 
-    from soulsai_core.contributors.inbox import Inboxes
-
 REPLY_LIFE = 60
-"""Seconds that an answer waits for a caller who may have gone."""
+"""Seconds after which the server forgets the answer to a command whose sender no longer waits for it."""
 
 FIELD = b"p"
-"""The one field of a stream's entry."""
+"""Name of the one field, the payload, that each entry of the run's own streams has."""
 
 
 def connect(
@@ -38,27 +36,31 @@ def connect(
     """A transport to the server at `address`. It connects when first used; `check` does so at once.
 
     Args:
-        password, username: go before those in the address.
+        password, username: take precedence over those in the address.
         patience: seconds after which a server that does not answer counts as unreachable.
 
-    Raises:
-        ConfigError: the address is none.
+    Raises ConfigError for text that is no address.
     """
-    place = parse_address(address)
-    username = username or place.username
-    password = password or place.password
-    client = make_client(place, username=username, password=password, tls=tls or Tls(), patience=patience)
-    orders = "requests" if username == TELEMETRY else "commands"
-    return RedisTransport(client, run, where=str(place), limits=limits, orders=orders)
+    server = parse_address(address)
+    username = username or server.username
+    password = password or server.password
+    client = make_client(server, username=username, password=password, tls=tls or Tls(), patience=patience)
+    # Telemetry may ask for checkpoints only, and the server lets it write to no other stream.
+    command_stream = "requests" if username == TELEMETRY else "commands"
+    return RedisTransport(client, run, where=str(server), limits=limits, command_stream=command_stream)
 
 
 class RedisTransport(Transport):
-    """The keys lie under `soulsai:<run>:`. Calls are safe from several threads.
+    """The methods of `Transport` as commands to a server. All keys begin with `soulsai:<run>:`.
 
     Args:
-        client: answers in bytes and by protocol 2, without retries of its own; `connect` makes such a one.
-        where: names the server in messages.
-        orders: the stream that `command` writes to; "requests" for who may ask for saves only.
+        client: answers in bytes and by protocol 2, without retries of its own, as made by `make_client`.
+        where: names the server in error messages.
+        command_stream: the stream that `command` writes to, "commands" or "requests".
+
+    Attributes:
+        link: the connection, for further commands to the same server.
+        limits: bound of the sample stream.
     """
 
     def __init__(
@@ -68,28 +70,29 @@ class RedisTransport(Transport):
         *,
         where: str,
         limits: StreamLimits | None = None,
-        orders: str = "commands",
+        command_stream: str = "commands",
     ) -> None:
         self.run = run
+        self.limits = limits if limits is not None else StreamLimits()
+        self.link = Link(client, where)
         self._prefix = prefix(run)
-        self._orders = orders
-        self._limits = limits if limits is not None else StreamLimits()
-        self._link = Link(client, where)
+        self._command_stream = command_stream
         self._client: Any = client
         self._wake = Subscription(client, self._key("wake"))
         # Entries stay as the server sends them: the shape that redis-py gives them depends on its version.
         client.set_response_callback("XREAD", lambda response, **_: response)
 
     def check(self) -> None:
-        """Raise TransportError where no server answers, AccessError where it does not let us in."""
-        with self._link.guard():
+        """Connect now. Raises TransportError if no server answers, AccessError if it refuses user or password."""
+        with self.link.explaining_errors():
             self._client.ping()
 
     # -- the training node's side
     def clear(self) -> None:
-        with self._link.transaction() as pipe:
+        with self.link.transaction() as pipe:
             for stream in ("samples", "episodes", "commands", "requests"):
-                # Emptied rather than deleted: so its ids go on growing, even if the server's clock was put back.
+                # Emptied rather than deleted: the stream remembers its last id, so ids go on growing even if the
+                # server's clock is set back. Readers that hold an old id would else miss new entries.
                 pipe.xtrim(self._key(stream), maxlen=0, approximate=False)
             pipe.delete(*(self._key(name) for name in ("model", "progress", "config", "status")))
 
@@ -97,13 +100,13 @@ class RedisTransport(Transport):
         self._set("config", config)
 
     def publish(self, iteration: int, payload: bytes, progress: bytes) -> None:
-        with self._link.transaction() as pipe:
+        with self.link.transaction() as pipe:
             pipe.hset(self._key("model"), mapping={"iteration": iteration, "payload": payload})
             pipe.set(self._key("progress"), progress)
             pipe.publish(self._key("wake"), progress)
 
     def publish_progress(self, progress: bytes) -> None:
-        with self._link.transaction() as pipe:
+        with self.link.transaction() as pipe:
             pipe.set(self._key("progress"), progress)
             pipe.publish(self._key("wake"), progress)
 
@@ -112,7 +115,7 @@ class RedisTransport(Transport):
 
     def release_samples(self, last: str) -> None:
         milliseconds, number = last.split("-")
-        with self._link.guard():
+        with self.link.explaining_errors():
             try:
                 self._client.xtrim(self._key("samples"), minid=f"{milliseconds}-{int(number) + 1}", approximate=False)
             except ResponseError as error:
@@ -121,20 +124,20 @@ class RedisTransport(Transport):
                 self._release_in_parts(last)
 
     def _release_in_parts(self, last: str) -> None:
-        """For servers before 6.2, which cannot trim by id."""
+        """Release in servers before 6.2, which cannot trim by id."""
         key = self._key("samples")
         while entries := self._client.xrange(key, "-", last, count=100):
             self._client.xdel(key, *(entry for entry, _ in entries))
 
     def backlog(self) -> int:
-        with self._link.guard():
+        with self.link.explaining_errors():
             return self._client.xlen(self._key("samples"))
 
     def read_episodes(self, after: str, count: int, timeout: float) -> list[Entry]:
         return self._read("episodes", after, count, timeout)
 
     def roster(self) -> dict[str, tuple[float, bytes]]:
-        with self._link.guard():
+        with self.link.explaining_errors():
             pipe = self._client.pipeline(transaction=True)
             pipe.time()
             pipe.zrange(self._key("clients"), 0, -1, withscores=True)
@@ -144,7 +147,7 @@ class RedisTransport(Transport):
         return {client.decode(): (age, infos[client]) for client, age in ages.items() if client in infos}
 
     def remove_client(self, client: str) -> None:
-        with self._link.transaction() as pipe:
+        with self.link.transaction() as pipe:
             pipe.zrem(self._key("clients"), client)
             pipe.hdel(self._key("infos"), client)
 
@@ -158,26 +161,22 @@ class RedisTransport(Transport):
         entries = self._read(stream, "", COMMAND_LIMIT, timeout)
         if not entries:
             return []
-        with self._link.guard():
+        with self.link.explaining_errors():
             pipe = self._client.pipeline(transaction=False)
             for entry in entries:
                 pipe.xdel(self._key(stream), entry.id)
-            taken = pipe.execute()
-        return [entry.payload for entry, ours in zip(entries, taken, strict=True) if ours]
+            deleted = pipe.execute()
+        # Another reader, or the sender after its time-out, may have deleted an entry first; it is then not ours.
+        return [entry.payload for entry, ours in zip(entries, deleted, strict=True) if ours]
 
     def reply(self, command: str, payload: bytes) -> None:
         key = self._key(f"reply:{command}")
-        with self._link.transaction() as pipe:
+        with self.link.transaction() as pipe:
             pipe.lpush(key, payload)
             pipe.expire(key, REPLY_LIFE)
 
     def write_status(self, payload: bytes) -> None:
         self._set("status", payload)
-
-    def inboxes(self) -> Inboxes:
-        from soulsai_core.contributors.redis_inbox import RedisInboxes
-
-        return RedisInboxes(self._link, self.run, self._limits)
 
     # -- the client's side
     def read_config(self) -> bytes | None:
@@ -187,20 +186,22 @@ class RedisTransport(Transport):
         return self._get("progress")
 
     def wait_progress(self, timeout: float) -> bytes | None:
-        return self._link.wait(timeout, self._wake.newest)
+        return self.link.wait(timeout, self._wake.newest)
 
     def read_model(self, newer_than: int) -> tuple[int, bytes] | None:
         key = self._key("model")
-        with self._link.guard():
+        with self.link.explaining_errors():
+            # The iteration alone first: most calls end here, and a payload may have megabytes.
             stored = self._client.hget(key, "iteration")
             if stored is None or int(stored) <= newer_than:
                 return None
+            # Both in one command: between two of them the node could publish another model.
             iteration, payload = self._client.hmget(key, ["iteration", "payload"])
         return (int(iteration), payload) if payload is not None else None
 
     def push_samples(self, payloads: Sequence[bytes]) -> None:
-        with self._link.guard():
-            if len(payloads) == 1:  # as usual; a pipeline takes twice as long to set up
+        with self.link.explaining_errors():
+            if len(payloads) == 1:  # the usual case, in which a pipeline would take twice as long
                 self._push_sample(self._client, payloads[0])
                 return
             pipe = self._client.pipeline(transaction=False)
@@ -208,30 +209,31 @@ class RedisTransport(Transport):
                 self._push_sample(pipe, payload)
             pipe.execute()
 
-    def _push_sample(self, line: Any, payload: bytes) -> None:
-        bound = self._limits.entries(len(payload))
-        line.xadd(self._key("samples"), {FIELD: payload}, maxlen=bound, approximate=False)
+    def _push_sample(self, client: Any, payload: bytes) -> None:
+        bound = self.limits.entries(len(payload))
+        client.xadd(self._key("samples"), {FIELD: payload}, maxlen=bound, approximate=False)
 
     def push_episode(self, payload: bytes) -> None:
-        with self._link.guard():
+        with self.link.explaining_errors():
             self._client.xadd(self._key("episodes"), {FIELD: payload}, maxlen=EPISODE_LIMIT, approximate=True)
 
     def heartbeat(self, client: str, info: bytes) -> None:
-        with self._link.guard():
+        with self.link.explaining_errors():
             now = self._client.time()
-        with self._link.transaction() as pipe:
+        with self.link.transaction() as pipe:
             pipe.zadd(self._key("clients"), {client: _seconds(now)})
             pipe.hset(self._key("infos"), client, info)
 
     # -- the command line's side
     def command(self, command: str, payload: bytes, timeout: float) -> bytes | None:
-        key = self._key(self._orders)
-        box = self._key(f"reply:{command}")
-        with self._link.guard():
+        key = self._key(self._command_stream)
+        reply = self._key(f"reply:{command}")
+        with self.link.explaining_errors():
             entry = self._client.xadd(key, {FIELD: payload}, maxlen=COMMAND_LIMIT, approximate=False)
-        answer = self._link.wait(timeout, lambda seconds: self._pop(box, seconds))
+        answer = self.link.wait(timeout, lambda seconds: self._pop(reply, seconds))
         if answer is None:
-            with self._link.guard():
+            # Withdrawn, so that no node obeys a command later whose sender has given up.
+            with self.link.explaining_errors():
                 self._client.xdel(key, entry)
         return answer
 
@@ -239,34 +241,34 @@ class RedisTransport(Transport):
         return self._get("status")
 
     def close(self) -> None:
-        self._link.close()
+        self.link.close()
 
-    # -- parts
+    # -- helpers
     def _key(self, name: str) -> str:
         return self._prefix + name
 
     def _get(self, name: str) -> bytes | None:
-        with self._link.guard():
+        with self.link.explaining_errors():
             return self._client.get(self._key(name))
 
     def _set(self, name: str, value: bytes) -> None:
-        with self._link.guard():
+        with self.link.explaining_errors():
             self._client.set(self._key(name), value)
 
     def _read(self, name: str, after: str, count: int, timeout: float) -> list[Entry]:
         stream = {self._key(name): after or "0"}
 
         def attempt(seconds: float) -> list[Entry] | None:
-            block = max(1, int(seconds * 1000)) if seconds > 0 else None
+            block = max(1, int(seconds * 1000)) if seconds > 0 else None  # the server takes 0 for "without end"
             answer = self._client.xread(stream, count=count, block=block)
             return [Entry(entry.decode(), fields[1]) for entry, fields in answer[0][1]] if answer else None
 
-        return self._link.wait(timeout, attempt) or []
+        return self.link.wait(timeout, attempt) or []
 
     def _pop(self, key: str, seconds: float) -> bytes | None:
         if seconds <= 0:
             return self._client.lpop(key)
-        answer = self._client.blpop([key], timeout=max(0.01, seconds))
+        answer = self._client.blpop([key], timeout=max(0.01, seconds))  # the server takes 0 for "without end"
         return answer[1] if answer else None
 
 

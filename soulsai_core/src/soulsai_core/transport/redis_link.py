@@ -1,6 +1,6 @@
-"""One Redis server as redis-py shows it: making the client, waiting, listening, and errors turned into sentences.
+"""The connection to one Redis server with redis-py: the client, blocking calls, subscriptions, and error messages.
 
-Redis-py neither retries nor checks health here: a call fails once, and whoever called decides when to try again.
+Redis-py neither retries nor checks health here: a call fails once, and its caller decides when to try again.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from soulsai_core.transport.address import Address
 T = TypeVar("T")
 
 SLICE = 0.5
-"""Seconds that one blocking command asks the server to wait at most; so a dead line is found out."""
+"""Seconds that one command asks the server to wait at most. A longer wait is several commands, so that a broken
+connection is noticed."""
 
 RENEWAL = 30.0
-"""Seconds of silence after which a subscription is made anew: a line can be dead without a sign of it."""
+"""Seconds of silence after which a subscription is made anew: a connection may be broken without an error."""
 
 REFUSALS = (
     exceptions.AuthenticationError,
@@ -40,14 +41,14 @@ REFUSALS = (
 _UNNAMED: dict[str, Any] = (
     {"driver_info": None} if hasattr(redis, "driver_info") else {"lib_name": None, "lib_version": None}
 )
-"""Redis-py else names itself with a command that a contributor has no right to."""
+"""Keeps redis-py from naming itself to the server, for which it uses a command that a contributor has no right to."""
 
 _WHERE = "Put the one that it was started with into redis.secret, as `requirepass PASSWORD`."
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Files for rediss://; None where the system's own authorities do, or no client certificate is asked for.
+    """Files for rediss://. None stands for the system's own authorities, and for no client certificate.
 
     Attributes:
         authority: file of the only authority that is trusted.
@@ -61,30 +62,30 @@ class Tls:
 
 
 def make_client(
-    place: Address, *, username: str | None, password: str | None, tls: Tls, patience: float
+    address: Address, *, username: str | None, password: str | None, tls: Tls, patience: float
 ) -> redis.Redis:
     """A client that connects when first used and gives up after `patience` seconds without an answer."""
-    line: dict[str, Any] = {"host": place.host, "port": place.port, "socket_keepalive": True}
-    if place.path:
-        line = {"unix_socket_path": place.path}
-    if place.tls:
-        line |= _tls_options(tls)
+    options: dict[str, Any] = {"host": address.host, "port": address.port, "socket_keepalive": True}
+    if address.path:
+        options = {"unix_socket_path": address.path}
+    if address.tls:
+        options |= _tls_options(tls)
     return redis.Redis(
-        db=place.database,
+        db=address.database,
         username=username,
         password=password,
-        socket_timeout=patience + SLICE,
+        socket_timeout=patience + SLICE,  # the server may take that long to answer a blocking command
         socket_connect_timeout=patience / 2,
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,
-        protocol=2,
+        protocol=2,  # the newer protocol shapes answers differently
         **_UNNAMED,
-        **line,
+        **options,
     )
 
 
 def _tls_options(tls: Tls) -> dict[str, Any]:
-    """Name and chain are always checked: a server that cannot prove itself is told no password."""
+    """Host name and chain are always checked, before the password is sent."""
     return {
         "ssl": True,
         "ssl_cert_reqs": "required",
@@ -98,7 +99,7 @@ def _tls_options(tls: Tls) -> dict[str, Any]:
 
 
 def explain(error: Exception, where: str) -> SoulsAIError:
-    """The sentence for an error of redis-py. It names the server and never repeats a secret."""
+    """The error, with a sentence for people, for an error of redis-py. It names the server and repeats no secret."""
     detail = str(error).strip().rstrip(".")
     server = f"The Redis server at {where}"
     if isinstance(error, REFUSALS) or detail.startswith("DENIED"):
@@ -123,18 +124,18 @@ def explain(error: Exception, where: str) -> SoulsAIError:
 
 def _refusal(error: Exception, detail: str) -> str:
     if isinstance(error, exceptions.NoPermissionError):
-        return f"does not allow this user a command ({detail}). Ask whoever runs it for the right."
+        return f"does not allow this user a command ({detail}). Ask its administrator for the right."
     if detail.startswith("DENIED"):
         return "takes no connections from other machines, because it has no password. Set one there (requirepass)."
     if "required" in detail:
         return f"wants a password, and none was given. {_WHERE}"
     if "without any password" in detail:
         return "has no password, but one was given. Set it there (requirepass), or give none."
-    return f"refuses the user or password that was given. {_WHERE} Who was invited asks for a new invitation."
+    return f"refuses the user or password that was given. {_WHERE} A contributor asks for a new invitation."
 
 
 class Link:
-    """Calls to one server from any thread, until `close`."""
+    """The connection to one server, for calls from any thread until `close`."""
 
     def __init__(self, client: redis.Redis, where: str) -> None:
         self.client: Any = client
@@ -142,8 +143,8 @@ class Link:
         self._closed = threading.Event()
 
     @contextmanager
-    def guard(self) -> Iterator[None]:
-        """Turn errors of redis-py into sentences, and whatever a `close` tears apart into a TransportError."""
+    def explaining_errors(self) -> Iterator[None]:
+        """Turn errors of redis-py into ours. Any error of a call that `close` has interrupted is a TransportError."""
         self._check_open()
         try:
             yield
@@ -153,28 +154,29 @@ class Link:
                 raise explain(error, self._where) from error
             raise
         finally:
+            # A call that was under way during `close` may have opened a connection since.
             if self._closed.is_set():
                 self._disconnect()
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
-        """Commands that take effect together, or not at all."""
-        with self.guard():
+        """A pipeline whose commands take effect together, or not at all."""
+        with self.explaining_errors():
             pipe = self.client.pipeline(transaction=True)
             yield pipe
             pipe.execute()
 
     def wait(self, timeout: float, attempt: Callable[[float], T | None]) -> T | None:
-        """The first answer of `attempt(seconds)` that is not None, or None when the time is over."""
+        """The first answer of `attempt(seconds)` that is not None, or None when `timeout` seconds are over."""
         deadline = time.monotonic() + timeout
         while True:
-            with self.guard():
+            with self.explaining_errors():
                 answer = attempt(min(SLICE, max(0.0, deadline - time.monotonic())))
             if answer is not None or time.monotonic() >= deadline:
                 return answer
 
     def close(self) -> None:
-        """Cut all connections; calls under way end with TransportError."""
+        """Close all connections. Calls of other threads end with TransportError."""
         self._closed.set()
         self._disconnect()
 
@@ -188,43 +190,43 @@ class Link:
 
 
 class Subscription:
-    """One channel, heard on a connection of its own, for one thread. After an error it begins anew."""
+    """Messages of one channel, over a connection of its own, for one thread. After an error it subscribes anew."""
 
     def __init__(self, client: redis.Redis, channel: str) -> None:
         self._pool = client.connection_pool
         self._channel = channel
-        self._line: Any = None
-        self._heard = 0.0
+        self._connection: Any = None
+        self._last_message = 0.0
 
     def newest(self, seconds: float) -> bytes | None:
-        """The newest of the messages that have come, None if none comes in so many seconds."""
+        """The newest of the messages that have come, None if none comes within `seconds`."""
         try:
-            if self._line is None:
+            if self._connection is None:
                 self._subscribe()
             message = self._drain(seconds)
         except BaseException:
             self._drop()
             raise
-        if time.monotonic() - self._heard > RENEWAL:
+        if time.monotonic() - self._last_message > RENEWAL:
             self._drop()
         return message
 
     def _subscribe(self) -> None:
-        self._line = self._pool.get_connection()
-        self._line.send_command("SUBSCRIBE", self._channel)
-        self._line.read_response()
-        self._heard = time.monotonic()
+        self._connection = self._pool.get_connection()
+        self._connection.send_command("SUBSCRIBE", self._channel)
+        self._connection.read_response()
+        self._last_message = time.monotonic()
 
     def _drain(self, seconds: float) -> bytes | None:
         message = None
-        while self._line.can_read(0 if message is not None else seconds):
-            message = self._line.read_response()[2]
-            self._heard = time.monotonic()
+        while self._connection.can_read(0 if message is not None else seconds):
+            message = self._connection.read_response()[2]
+            self._last_message = time.monotonic()
         return message
 
     def _drop(self) -> None:
-        line = self._line
-        self._line = None
-        if line is not None:
-            line.disconnect()
-            self._pool.release(line)
+        connection = self._connection
+        self._connection = None
+        if connection is not None:
+            connection.disconnect()
+            self._pool.release(connection)

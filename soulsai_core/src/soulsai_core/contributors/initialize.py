@@ -1,4 +1,4 @@
-"""What `soulsai init` writes: passwords, users, an authority and the server's certificate. It overwrites nothing."""
+"""The files of `soulsai init`: passwords, users, an authority and the server's certificate. None is overwritten."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 from soulsai_core.config import read_secret
 from soulsai_core.contributors.certificates import Pair, hosts_of, make_authority, make_server
 from soulsai_core.contributors.invitation import Invitation
+from soulsai_core.contributors.passwords import new_password, password_hash
+from soulsai_core.contributors.rules import contributor_line, users_file
 from soulsai_core.errors import ConfigError
-from soulsai_core.transport.keys import contributor_line, users_file
-from soulsai_core.transport.passwords import new_password, password_hash
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "redis")
 _NAME = re.compile(r"[A-Za-z0-9_*]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -25,14 +25,16 @@ _FOLDER = 0o700
 _IGNORED = (".gitignore", "redis.secret", "telemetry.secret", "grafana.secret", "client.join", "acl/", "tls/")
 
 LOCAL = Invitation("rediss://redis:6379", "main", "local", password="")
-"""Invited from the beginning: the clients that run beside the server."""
+"""The invitation, without its password, of the clients that run on the server's own machine."""
 
 _ORDINARY = 1000
+"""User and group id of the containers where no other is known. They must not run as root."""
+
 _WRITTEN_BY_CONTAINERS = ("saves", "compose/reverse_proxy/certbot")
 
 
-def initialise(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[str]:
-    """Write what is missing in `folder`; a sentence for each file that was written or was there.
+def initialize(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[str]:
+    """Write the files that are missing in `folder`. Yields a sentence for each file that was written or existed.
 
     Raises ConfigError, before anything is written, for a host that no certificate can be made for.
     """
@@ -59,7 +61,7 @@ def _refuse_unless_bare(host: str) -> None:
 
 
 def write_environment(root: Path, host: str | None) -> Iterator[str]:
-    """Beside a compose.yaml: its .env, with the user who owns the files, and the folder for trainings."""
+    """In the folder of a compose.yaml, write its .env, with the owner of the files, and make the folder for runs."""
     if not (root / "compose.yaml").is_file():
         return
     (root / "saves").mkdir(exist_ok=True)
@@ -68,8 +70,8 @@ def write_environment(root: Path, host: str | None) -> Iterator[str]:
     yield from _write(root / ".env", ("\n".join(lines) + "\n").encode(), _READABLE)
 
 
-def hand_over(folder: Path, root: Path) -> Iterator[str]:
-    """Called by root, give what was written to the user of the containers, which shall not be root to read it."""
+def give_to_owner(folder: Path, root: Path) -> Iterator[str]:
+    """As root, give the files to the user of the containers, so that these need not run as root to read them."""
     if not hasattr(os, "getuid") or os.getuid() != 0:
         return
     user, group = _owner(root)
@@ -77,13 +79,16 @@ def hand_over(folder: Path, root: Path) -> Iterator[str]:
     for top in [*given, *(root / name for name in _WRITTEN_BY_CONTAINERS)]:
         for path in [top, *top.rglob("*")]:
             if path.is_symlink() or path.exists():
-                os.chown(path, user, group, follow_symlinks=False)  # a link may have been laid to what is not ours
+                # Not the target of a link: someone may have made one to a file that is not ours.
+                os.chown(path, user, group, follow_symlinks=False)
     yield f"They belong to user {user} and group {group}, as which the containers run."
 
 
 def _owner(root: Path) -> tuple[int, int]:
-    """User and group of the containers: ours; if we are root, those who own the folder; an ordinary user if they are
-    root as well, or on Windows."""
+    """User and group id of the containers.
+
+    They are ours; if we are root, those of the owner of the folder; if that is root, too, or on Windows, ordinary ones.
+    """
     if not hasattr(os, "getuid"):
         return _ORDINARY, _ORDINARY
     theirs = root.stat()
@@ -92,6 +97,7 @@ def _owner(root: Path) -> tuple[int, int]:
 
 
 def _write_users(folder: Path) -> Iterator[str]:
+    """Write the server's file of users, or compare an existing one with the passwords."""
     path = folder / "acl" / "users.acl"
     if not path.exists():
         yield from _write_first_users(folder, path)
@@ -112,23 +118,24 @@ def _hashes(folder: Path) -> list[str]:
 
 
 def _write_first_users(folder: Path, path: Path) -> Iterator[str]:
-    """The file of users with the one contributor that is invited already, and its invitation."""
+    """The file of users with one contributor, for the clients on the server's own machine, and its invitation."""
     server, telemetry = _hashes(folder)
     local = replace(LOCAL, password=new_password(), authority=(folder / "tls" / "ca.crt").read_text(encoding="ascii"))
     line = contributor_line(local.run, local.name, password_hash(local.password))
-    (folder / "client.join").unlink(missing_ok=True)  # of users that are forgotten
+    (folder / "client.join").unlink(missing_ok=True)  # of a user who is not in the new file
     yield from _write(folder / "client.join", f"{local.line()}\n".encode(), _PRIVATE)
     yield from _write(path, (users_file(server, telemetry) + line).encode(), _PRIVATE)
 
 
 def _write_certificates(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[str]:
+    """Write what is missing of the authority and the server's certificate. An existing authority signs."""
     authority = (folder / "ca.crt", folder / "ca.key")
     server = (folder / "redis.crt", folder / "redis.key")
     for pair in (authority, server):
         if pair[0].exists() != pair[1].exists():
             raise ConfigError(f"Of {pair[0]} and {pair[1]} one is missing: bring it back, or remove the other one.")
     if server[0].exists():
-        yield from _there(hosts, *server)
+        yield from _existing_certificate(hosts, *server)
         return
     if authority[0].exists():
         signer = Pair(authority[0].read_bytes(), authority[1].read_bytes())
@@ -139,7 +146,7 @@ def _write_certificates(folder: Path, hosts: Sequence[str], now: datetime) -> It
     yield from _write_pair(server, make_server(signer, list(dict.fromkeys((*LOCAL_HOSTS, *hosts))), now))
 
 
-def _there(hosts: Sequence[str], certificate: Path, key: Path) -> Iterator[str]:
+def _existing_certificate(hosts: Sequence[str], certificate: Path, key: Path) -> Iterator[str]:
     yield f"{certificate} is there and was left as it is."
     missing = [host for host in hosts if host not in hosts_of(certificate.read_bytes())]
     if missing:
@@ -155,7 +162,7 @@ def _write_pair(paths: tuple[Path, Path], pair: Pair) -> Iterator[str]:
 
 
 def _write(path: Path, content: bytes, mode: int) -> Iterator[str]:
-    """A file that is there stays as it is; a new one has its mode from the beginning."""
+    """Write a file unless it exists. It has its mode from the beginning, so that no one else ever reads a password."""
     if not path.parent.exists():
         path.parent.mkdir(mode=_FOLDER, parents=True)
     try:

@@ -1,4 +1,4 @@
-"""`soulsai init` makes what a server needs to be safe, and leaves alone what is there."""
+"""`soulsai init` writes passwords, users and certificates, and overwrites nothing."""
 
 import os
 import ssl
@@ -9,10 +9,10 @@ import pytest
 
 from soulsai_core.config import read_secret
 from soulsai_core.contributors.certificates import hosts_of, make_authority, make_server
-from soulsai_core.contributors.initialise import hand_over, initialise, write_environment
+from soulsai_core.contributors.initialize import give_to_owner, initialize, write_environment
 from soulsai_core.contributors.invitation import read_invitation
+from soulsai_core.contributors.passwords import password_hash
 from soulsai_core.errors import ConfigError
-from soulsai_core.transport.passwords import password_hash
 
 NOW = datetime.now(UTC)
 FILES = (
@@ -31,7 +31,7 @@ FILES = (
 @pytest.fixture
 def folder(tmp_path):
     made = tmp_path / "config"
-    list(initialise(made, ["play.example.org", "203.0.113.5"], NOW))
+    list(initialize(made, ["play.example.org", "203.0.113.5"], NOW))
     return made
 
 
@@ -55,30 +55,30 @@ def test_only_their_owner_reads_secrets(folder):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o700
 
 
-def test_git_does_not_see_them(folder):
+def test_git_ignores_the_files(folder):
     assert set((folder / ".gitignore").read_text().split()) >= {"/redis.secret", "/telemetry.secret", "/acl/", "/tls/"}
 
 
-def test_a_second_call_changes_nothing_and_says_so(folder):
+def test_second_call_changes_nothing_and_says_so(folder):
     before = contents(folder)
-    said = list(initialise(folder, [], NOW))
+    sentences = list(initialize(folder, [], NOW))
     assert contents(folder) == before
-    assert said and all("was left as it is" in sentence for sentence in said)
+    assert sentences and all("was left as it is" in sentence for sentence in sentences)
 
 
-def test_the_certificate_is_for_the_hosts_and_signed_by_the_authority(folder):
+def test_certificate_is_for_the_hosts_and_signed_by_the_authority(folder):
     hosts = hosts_of((folder / "tls" / "redis.crt").read_bytes())
     assert {"localhost", "127.0.0.1", "redis", "play.example.org", "203.0.113.5"} <= set(hosts)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(folder / "tls" / "ca.crt"))
     context.load_cert_chain(folder / "tls" / "redis.crt", folder / "tls" / "redis.key")  # they fit each other
 
 
-def test_a_new_certificate_for_more_hosts_keeps_the_authority(folder):
-    said = list(initialise(folder, ["new.example.org"], NOW))
-    assert any("not for new.example.org" in sentence for sentence in said)
+def test_new_certificate_for_more_hosts_keeps_the_authority(folder):
+    sentences = list(initialize(folder, ["new.example.org"], NOW))
+    assert any("not for new.example.org" in sentence for sentence in sentences)
     before = contents(folder)
     (folder / "tls" / "redis.crt").unlink(), (folder / "tls" / "redis.key").unlink()
-    list(initialise(folder, ["new.example.org"], NOW))
+    list(initialize(folder, ["new.example.org"], NOW))
     assert contents(folder)["tls/ca.crt"] == before["tls/ca.crt"]
     assert "new.example.org" in hosts_of((folder / "tls" / "redis.crt").read_bytes())
 
@@ -86,30 +86,30 @@ def test_a_new_certificate_for_more_hosts_keeps_the_authority(folder):
 @pytest.mark.parametrize(
     "host", ["a b", "https://play.example.org", "play.example.org:6379", "[::1]", "bücher.example", "x/y", ""]
 )
-def test_a_host_that_is_more_or_less_than_a_name_is_refused_before_anything_is_written(tmp_path, host):
+def test_host_that_is_no_bare_name_is_refused_before_anything_is_written(tmp_path, host):
     with pytest.raises(ConfigError, match=r"--host .* is neither a name nor a numeric address.* without a port"):
-        list(initialise(tmp_path / "config", ["good.example.org", host], NOW))
+        list(initialize(tmp_path / "config", ["good.example.org", host], NOW))
     assert not (tmp_path / "config").exists()
 
 
 @pytest.mark.parametrize("host", ["pc", "play.example.org", "*.example.org", "my_pc", "203.0.113.7", "::1"])
-def test_a_bare_host_goes_into_the_certificate(tmp_path, host):
-    list(initialise(tmp_path / "config", [host], NOW))
+def test_bare_host_is_in_the_certificate(tmp_path, host):
+    list(initialize(tmp_path / "config", [host], NOW))
     assert host in hosts_of((tmp_path / "config" / "tls" / "redis.crt").read_bytes())
 
 
-def test_half_a_pair_stops_it(folder):
+def test_certificate_without_its_key_is_an_error(folder):
     (folder / "tls" / "redis.key").unlink()
     with pytest.raises(ConfigError, match=r"one is missing: bring it back, or remove the other one\."):
-        list(initialise(folder, [], NOW))
+        list(initialize(folder, [], NOW))
 
 
-def test_a_password_that_the_users_file_does_not_know_is_told(folder):
+def test_password_that_is_not_in_the_users_file_is_reported(folder):
     (folder / "redis.secret").unlink()
-    assert any("also forgets all invitations" in sentence for sentence in initialise(folder, [], NOW))
+    assert any("also forgets all invitations" in sentence for sentence in initialize(folder, [], NOW))
 
 
-def test_an_authority_signs_for_servers_only_and_both_live_for_years():
+def test_authority_signs_for_servers_only_and_both_certificates_last_for_years():
     from cryptography import x509
 
     authority = make_authority(NOW)
@@ -119,7 +119,7 @@ def test_an_authority_signs_for_servers_only_and_both_live_for_years():
     assert all(c.not_valid_before_utc < NOW and c.not_valid_after_utc > NOW + timedelta(days=700) for c in found)
 
 
-def test_the_clients_beside_the_server_are_invited_already(folder):
+def test_clients_on_the_servers_machine_are_invited_already(folder):
     invited = read_invitation((folder / "client.join").read_text())
     assert (invited.address, invited.run, invited.name) == ("rediss://redis:6379", "main", "local")
     assert invited.authority == (folder / "tls" / "ca.crt").read_text()
@@ -128,54 +128,54 @@ def test_the_clients_beside_the_server_are_invited_already(folder):
     assert password_hash(invited.password) in line and "soulsai:main:from:local" in line
 
 
-def test_users_that_are_made_anew_get_a_new_invitation(folder):
+def test_new_users_file_gets_a_new_invitation(folder):
     before = (folder / "client.join").read_text()
     (folder / "acl" / "users.acl").unlink()
-    list(initialise(folder, [], NOW))
+    list(initialize(folder, [], NOW))
     assert (folder / "client.join").read_text() != before
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give files away")
-def test_root_gives_what_it_made_to_the_owner_of_the_folder(tmp_path):
+def test_root_gives_the_files_to_the_owner_of_the_folder(tmp_path):
     (tmp_path / "compose.yaml").touch()
     os.chown(tmp_path, 1234, 2345)
     folder = tmp_path / "config"
-    list(initialise(folder, [], NOW)), list(write_environment(tmp_path, None)), list(hand_over(folder, tmp_path))
+    list(initialize(folder, [], NOW)), list(write_environment(tmp_path, None)), list(give_to_owner(folder, tmp_path))
     assert {"SOULSAI_UID=1234", "SOULSAI_GID=2345"} <= set((tmp_path / ".env").read_text().split())
     assert (folder / "redis.secret").stat().st_uid == 1234
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(tmp_path, monkeypatch):
+def test_folder_that_cannot_be_written_to_is_an_error(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(ConfigError, match=r"cannot be written: Permission denied\. Call this as the owner"):
-        list(initialise(tmp_path, [], NOW))
+        list(initialize(tmp_path, [], NOW))
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give files away")
-def test_what_root_made_is_given_to_an_ordinary_user(tmp_path):
+def test_in_a_folder_of_root_the_files_are_given_to_an_ordinary_user(tmp_path):
     (tmp_path / "compose.yaml").touch()
     folder = tmp_path / "config"
-    list(initialise(folder, [], NOW)), list(write_environment(tmp_path, None)), list(hand_over(folder, tmp_path))
+    list(initialize(folder, [], NOW)), list(write_environment(tmp_path, None)), list(give_to_owner(folder, tmp_path))
     assert "SOULSAI_UID=1000" in (tmp_path / ".env").read_text().split()
     given = [tmp_path / "saves", folder / "acl", *(folder / name for name in FILES)]
     assert {(path.stat().st_uid, path.stat().st_gid) for path in given} == {(1000, 1000)}
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give files away")
-def test_root_gives_away_a_link_but_not_what_somebody_made_it_point_to(tmp_path):
+def test_root_gives_away_a_link_but_not_the_file_that_it_points_to(tmp_path):
     folder, ours = tmp_path / "config", tmp_path / "ours"
-    list(initialise(folder, [], NOW))
+    list(initialize(folder, [], NOW))
     ours.touch()
     (tmp_path / "saves").mkdir()
     (tmp_path / "saves" / "link").symlink_to(ours)
-    list(hand_over(folder, tmp_path))
+    list(give_to_owner(folder, tmp_path))
     assert ours.stat().st_uid == 0 and (tmp_path / "saves").stat().st_uid == 1000
 
 
-def test_beside_a_compose_file_the_owner_and_the_host_are_noted(tmp_path):
+def test_environment_of_a_compose_file_names_the_owner_and_the_host(tmp_path):
     assert list(write_environment(tmp_path, "h")) == []
     (tmp_path / "compose.yaml").touch()
     list(write_environment(tmp_path, "play.example.org"))

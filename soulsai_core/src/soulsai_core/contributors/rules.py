@@ -1,0 +1,106 @@
+"""Names of contributors in the Redis server, and the rights of each kind of user (Redis ACL rules).
+
+A contributor may append to one stream of its own, read what clients need, and nothing else. So the server itself
+guarantees who sent what is in a stream. The training node moves what it accepts into the run's own streams.
+"""
+
+from __future__ import annotations
+
+import re
+
+from soulsai_core.errors import ConfigError
+from soulsai_core.transport.keys import TELEMETRY, prefix
+
+SERVER = "server"
+HEALTH = "health"
+
+AT = "@"
+"""Ends the contributor's name in the ids of its clients."""
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
+_NOTHING = ("resetkeys", "resetchannels", "-@all")
+_READ_BY_CLIENTS = ("config", "progress", "model")
+_READ_BY_TELEMETRY = ("config", "status", "episodes", "clients", "infos")
+
+
+def stream_of(run: str, name: str) -> str:
+    """The key of a contributor's stream, the only one that it may write to."""
+    return f"{prefix(run)}from:{name}"
+
+
+def user_of(run: str, name: str) -> str:
+    """A contributor's user name in the server."""
+    return f"{run}:{name}"
+
+
+def client_prefix(name: str) -> str:
+    """The beginning of the ids of this contributor's clients."""
+    return name + AT
+
+
+def contributor_of(client: str) -> str:
+    """The contributor that this client belongs to; "" for a client that uses the server's own password."""
+    name, at, _ = client.partition(AT)
+    return name if at else ""
+
+
+def checked_name(name: str) -> str:
+    """The name, if a contributor may have it, else ConfigError.
+
+    The name becomes part of keys and rules, so it must hold none of their special characters.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"A contributor cannot be named {name!r}: take 1 to 32 small letters, digits, '-' or '_', the first and "
+            "the last a letter or digit."
+        )
+    return name
+
+
+def contributor_rules(run: str, name: str, password_hash: str) -> list[str]:
+    """Arguments of ACL SETUSER after the name. `password_hash` is SHA-256 in hexadecimal digits."""
+    return [
+        "reset", "on", f"#{password_hash}", *_NOTHING,
+        f"%W~{stream_of(run, checked_name(name))}", "+xadd",
+        *(f"%R~{prefix(run)}{key}" for key in _READ_BY_CLIENTS), "+get", "+hget", "+hmget",
+        f"&{prefix(run)}wake", "+subscribe", "+unsubscribe",
+        "+ping",
+    ]  # fmt: skip
+
+
+def contributor_line(run: str, name: str, password_hash: str) -> str:
+    """A contributor's line in the server's file of users."""
+    _, *rules = contributor_rules(run, name, password_hash)  # a file of users has no "reset": nothing is set before
+    return f"user {user_of(run, name)} {' '.join(rules)}\n"
+
+
+def server_rules(password_hash: str) -> list[str]:
+    """Rights of the training node, which also invites and revokes. It cannot reconfigure, flush or stop the server."""
+    return [
+        "on", f"#{password_hash}", "resetkeys", "resetchannels", "~soulsai:*", "&soulsai:*",
+        "+@all", "-@admin", "-@dangerous", "-@scripting",
+        "+acl|setuser", "+acl|deluser", "+acl|users", "+acl|save", "+client|kill", "+info",
+    ]  # fmt: skip
+
+
+def telemetry_rules(password_hash: str) -> list[str]:
+    """Rights of telemetry: it reads what it shows, and asks the node for checkpoints."""
+    return [
+        "on", f"#{password_hash}", *_NOTHING,
+        *(f"%R~soulsai:*:{key}" for key in _READ_BY_TELEMETRY),
+        "+get", "+xread", "+time", "+zrange", "+hgetall", "+multi", "+exec", "+discard",
+        "%W~soulsai:*:requests", "+xadd", "+xdel", "~soulsai:*:reply:*", "+lpop", "+blpop",
+        "+ping",
+    ]  # fmt: skip
+
+
+def users_file(server_hash: str, telemetry_hash: str) -> str:
+    """The server's file of users without any contributor. Without a user name nothing is allowed."""
+    users = {
+        "default": ["off", *_NOTHING],
+        # For health checks of containers, which have no password. It may ping and nothing else.
+        HEALTH: ["on", "nopass", *_NOTHING, "+ping"],
+        SERVER: server_rules(server_hash),
+        TELEMETRY: telemetry_rules(telemetry_hash),
+    }
+    return "".join(f"user {name} {' '.join(rules)}\n" for name, rules in users.items())

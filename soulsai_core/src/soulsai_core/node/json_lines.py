@@ -1,0 +1,78 @@
+"""An append-only file of JSON lines that survives kills and full disks, and is read back at the next start."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class JsonLines(Generic[T]):
+    """Rows of one type, one JSON object a line.
+
+    What a kill or a full disk left behind the last good line is overwritten by the next `append`. Unreadable lines
+    between good ones are skipped and stay where they are.
+
+    Args:
+        row: type of the rows, a dataclass or a msgspec struct.
+    """
+
+    def __init__(self, path: Path, row: type[T]) -> None:
+        self._path = path
+        self._row = row
+        self._size: int | None = None  # bytes up to the last good line, None before the file was read to its end
+
+    def read(self) -> Iterator[T]:
+        """All rows, oldest first; none if there is no file. Writes nothing, so another process may be appending."""
+        size = 0
+        position = 0
+        skipped = 0
+        if not self._path.exists():
+            self._size = size
+            return
+        decoder = msgspec.json.Decoder(self._row)
+        with self._path.open("rb") as file:
+            for line in file:
+                position += len(line)
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    row = decoder.decode(line)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    skipped += 1
+                    continue
+                size = position
+                yield row
+        self._size = size
+        if skipped:
+            log.warning("%d lines of %s cannot be read and are left out.", skipped, self._path)
+
+    def append(self, rows: Sequence[T]) -> None:
+        """Write rows at the end.
+
+        Raises OSError, and has then changed nothing: the same rows may be given again.
+        """
+        size = self._good_size()
+        data = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab") as file:
+            if file.tell() > size:
+                file.truncate(size)  # only then: if the file was removed, this would fill it with zeros
+            file.write(data)
+            end = file.tell()
+        self._size = end
+
+    def _good_size(self) -> int:
+        """Bytes up to the end of the last good line."""
+        if self._size is None:
+            for _ in self.read():
+                pass
+        assert self._size is not None
+        return self._size

@@ -1,0 +1,25 @@
+"""How far the training is. The loop changes it, and the node's other parts read it, from any thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class RunState:
+    """Counts of a run, and whether it is to end.
+
+    Attributes:
+        iteration: of the newest model.
+        env_steps: environment steps that were admitted.
+        stop_reason: why the training ends, None while it goes on.
+    """
+
+    iteration: int = 0
+    env_steps: int = 0
+    stop_reason: str | None = None
+
+    def stop(self, reason: str) -> None:
+        """Ask the loop to end. The first reason counts."""
+        # Without a lock: a signal handler runs in the thread that it interrupts, and would wait for it forever.
+        self.stop_reason = self.stop_reason or reason

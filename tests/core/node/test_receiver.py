@@ -1,0 +1,62 @@
+"""The thread that fetches sample messages: all of them, in order, a bounded number ahead."""
+
+import random
+import time
+
+import pytest
+
+from soulsai_core.node.receiver import SampleReceiver
+from soulsai_core.transport.memory import MemoryTransport
+
+
+@pytest.fixture
+def outside(server):
+    return MemoryTransport(server)
+
+
+@pytest.fixture
+def receiver(server):
+    receiver = SampleReceiver(MemoryTransport(server), random.Random(0))
+    yield receiver
+    receiver.close()
+
+
+def received(receiver, count):
+    entries = []
+    for _ in range(50):
+        entries += receiver.get(1.0)
+        if len(entries) >= count:
+            return entries
+    pytest.fail(f"only {len(entries)} of {count} messages came")
+
+
+def test_all_messages_arrive_in_order(receiver, outside):
+    sent = [b"%d" % n for n in range(3000)]
+    outside.push_samples(sent)
+    receiver.start()
+    assert [entry.payload for entry in received(receiver, 3000)] == sent
+    assert receiver.get(0) == []
+
+
+def test_processed_messages_and_no_others_are_released(receiver, outside):
+    outside.push_samples([b"1", b"2", b"3"])
+    receiver.start()
+    entries = received(receiver, 3)
+    assert outside.backlog() == 3
+    receiver.processed(entries[1].id)
+    receiver.close()
+    assert outside.backlog() == 1
+
+
+def test_number_of_messages_read_ahead_is_bounded(receiver, outside, monkeypatch):
+    monkeypatch.setattr("soulsai_core.node.receiver._CHUNK", 2)
+    outside.push_samples([b"%d" % n for n in range(40)])
+    receiver.start()
+    assert [entry.payload for entry in receiver.get(60.0)] == [b"0", b"1"]
+    deadline = time.monotonic() + 60
+    while not receiver._queue.full():
+        assert time.monotonic() < deadline, "the queue was not filled"
+        time.sleep(0.001)
+    receiver.close()
+    chunks = 1 + 4 + 1  # one was given to us, four fill the queue, and one waits for room in it
+    assert int(receiver._last_read) <= 2 * chunks
