@@ -1,4 +1,4 @@
-"""Real objects put together: a node from a configuration, a client from what the node announced."""
+"""Wiring of real objects: nodes from a configuration, clients from an announcement, agents from a folder."""
 
 import dataclasses
 import socket
@@ -9,15 +9,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from soulsai_core import assembly
-from soulsai_core.assembly.nodes import (
-    create_folder,
-    load_agent,
-    make_client,
-    make_node,
-    open_transport,
-    wait_for_announcement,
-)
+from soulsai_core.assembly.agents import load_agent
+from soulsai_core.assembly.client import make_client, wait_for_announcement
+from soulsai_core.assembly.connecting import connect_to, open_transport
+from soulsai_core.assembly.node import create_folder, make_node, node_parts
 from soulsai_core.config import load_config, resolve
 from soulsai_core.contracts import API_VERSION
 from soulsai_core.errors import CheckpointError, ConfigError, PluginError, TransportError
@@ -102,7 +97,7 @@ def catalog(shelf):
 
 @pytest.fixture
 def resolved_with(catalog, tmp_path, monkeypatch):
-    """A function: a resolved configuration with these settings, `a.b=c` each."""
+    """A function: the resolved configuration of these settings, each `a.b=c`."""
     monkeypatch.chdir(tmp_path)
     common = [f"run.saves={tmp_path / 'saves'}", "connectors=[{name: note}]"]
     return lambda *settings: resolve(load_config(None, [*common, *settings], {}), catalog)
@@ -115,7 +110,7 @@ def server():
 
 @pytest.fixture
 def announced(resolved_with, server):
-    """What a node put together from the configuration announces."""
+    """The announcement of a node made from the configuration."""
     node = make_node(resolved_with(), MemoryTransport(server), create_folder(resolved_with()), resume=False)
     node.shutdown("announced")
     node.run()
@@ -146,7 +141,7 @@ def test_secrets_are_neither_announced_nor_saved(announced, tmp_path):
 def test_seed_decides_what_the_learner_draws(resolved_with, server, tmp_path):
     def drawn(*settings):
         resolved = resolved_with(*settings)
-        return assembly.node_parts(resolved, MemoryTransport(server), create_folder(resolved))["learner"]._learner.drawn
+        return node_parts(resolved, MemoryTransport(server), create_folder(resolved))["learner"]._learner.drawn
 
     assert drawn("run.seed=5") == drawn("run.seed=5") != drawn("run.seed=6")
     assert drawn() != drawn()
@@ -158,7 +153,7 @@ def test_resume_loads_the_checkpoint_in_the_folder(resolved_with, server):
     with pytest.raises(CheckpointError, match="no checkpoint at"):
         make_node(resolved, MemoryTransport(server), folder, resume=True)
     first = make_node(resolved, MemoryTransport(server), folder, resume=False)
-    first.iteration = 12
+    first._state.iteration = 12
     first.checkpoint(folder.checkpoint)
     assert make_node(resolved, MemoryTransport(server), folder, resume=True).iteration == 12
 
@@ -170,7 +165,7 @@ def test_transport_without_an_address_says_who_starts_a_server(resolved_with):
 
 def test_server_that_does_not_answer_is_an_error_of_the_transport(free_port):
     with pytest.raises(TransportError):
-        assembly.connect_to(f"127.0.0.1:{free_port}", "main", None)
+        connect_to(f"127.0.0.1:{free_port}", "main", None)
 
 
 @pytest.fixture
@@ -199,9 +194,9 @@ def test_two_clients_on_one_machine_have_different_names(announced, catalog):
     assert len(names) == 5
 
 
-def test_client_whose_environment_differs_is_refused_with_both(announced, catalog):
+def test_client_whose_environment_differs_gets_an_error_with_both(announced, catalog):
     other = msgspec.structs.replace(announced.spec, name="Other-v7")
-    with pytest.raises(PluginError, match=r"(?s)not the training node's.*Toy-v0.*Other-v7.*same versions"):
+    with pytest.raises(PluginError, match=r"(?s)differs from the training node's.*Toy-v0.*Other-v7.*same versions"):
         make_client(msgspec.structs.replace(announced, spec=other), MemoryTransport(), catalog=catalog)
 
 
@@ -217,14 +212,14 @@ def test_setting_that_the_clients_plugin_does_not_know_is_named_with_its_origin(
         make_client(wanted, MemoryTransport(), catalog=catalog)
 
 
-def test_announcement_is_waited_for_as_long_as_one_goes_on():
+def test_announcement_is_awaited_until_the_client_is_asked_to_leave():
     transport = MemoryTransport()
     looks = iter([True, True, True, False])
     assert wait_for_announcement(transport, lambda: next(looks), pause=0.001) is None
     assert next(looks, None) is None
 
 
-def test_announcement_is_waited_for_while_the_server_is_away(announced, caplog):
+def test_announcement_is_awaited_while_the_server_is_away(announced, caplog):
     caplog.set_level("INFO")
     transport = MemoryTransport()
     transport.announce(msgspec.json.encode(announced))
@@ -240,10 +235,10 @@ def test_announcement_is_waited_for_while_the_server_is_away(announced, caplog):
     assert caplog.text.count("The server is away. Waiting for it.") == 1
 
 
-def test_node_of_another_api_is_refused_with_both_versions():
+def test_node_of_another_api_version_is_an_error_with_both_versions():
     transport = MemoryTransport()
     transport.announce(b'{"api": 99, "whatever": "it says"}')
-    with pytest.raises(PluginError, match=f"speaks api version 99, this client {API_VERSION}"):
+    with pytest.raises(PluginError, match=f"has api version 99, this client {API_VERSION}"):
         wait_for_announcement(transport, lambda: True)
 
 
@@ -251,7 +246,7 @@ def test_node_of_another_api_is_refused_with_both_versions():
 def test_announcement_that_cannot_be_read_is_an_error_that_says_so(payload):
     transport = MemoryTransport()
     transport.announce(payload)
-    with pytest.raises(PluginError, match="announced cannot be read"):
+    with pytest.raises(PluginError, match="The announcement of the training node cannot be read"):
         wait_for_announcement(transport, lambda: True)
 
 
@@ -271,10 +266,10 @@ def test_environment_that_starts_again_does_not_repeat_its_episodes(announced, c
     assert len(set(seeds)) == 3
 
 
-def test_call_of_the_learner_that_takes_long_is_said_by_the_nodes_housekeeper(
+def test_call_of_the_learner_that_takes_long_is_logged_by_the_nodes_monitor(
     resolved_with, server, monkeypatch, caplog
 ):
-    monkeypatch.setattr("soulsai_core.plugins.wall.running.LONG", -1.0)
+    monkeypatch.setattr("soulsai_core.plugins.checks.long_calls.LONG", -1.0)
     monkeypatch.setattr("soulsai_core.node.monitor._INTERVAL", 0.0)
     resolved = resolved_with()
     node = make_node(resolved, MemoryTransport(server), create_folder(resolved), resume=False)
@@ -283,25 +278,25 @@ def test_call_of_the_learner_that_takes_long_is_said_by_the_nodes_housekeeper(
     assert "The algorithm 'dqn' of " in caplog.text and "Learner.started has been running for 0 s" in caplog.text
 
 
-def test_call_of_the_environment_that_takes_long_is_told_with_the_heartbeat_until_it_returns(
+def test_call_of_the_environment_that_takes_long_is_reported_with_the_heartbeat_until_it_returns(
     announced, catalog, monkeypatch, caplog
 ):
-    monkeypatch.setattr("soulsai_core.plugins.wall.running.LONG", -1.0)
-    told = []
+    monkeypatch.setattr("soulsai_core.plugins.checks.long_calls.LONG", -1.0)
+    reported = []
     client = make_client(announced, MemoryTransport(), catalog=catalog)
-    client._trouble = "The game hung."
+    client._problem = "The game hung."
     environment = client._make_environment()
     reset = environment._environment.reset
-    environment._environment.reset = lambda: told.append(client._info().trouble) or reset()
+    environment._environment.reset = lambda: reported.append(client._info().problem) or reset()
     environment.reset()
-    assert "Environment.reset has been running for 0 s" in told[0]
-    assert client._info().trouble == "The game hung."
+    assert "Environment.reset has been running for 0 s" in reported[0]
+    assert client._info().problem == "The game hung."
     assert "Environment.reset took 0 s" in caplog.text
 
 
-def test_client_older_than_the_node_is_told_what_to_install(announced, catalog):
+def test_error_of_a_client_older_than_the_node_says_what_to_install(announced, catalog):
     newer = msgspec.structs.replace(announced, client={**announced.client, "telepathy": True}, version="9.9")
-    with pytest.raises(ConfigError, match=r"does not know: install 9\.9"):
+    with pytest.raises(ConfigError, match=r"does not know: install version 9\.9"):
         make_client(newer, MemoryTransport(), catalog=catalog)
 
 

@@ -1,4 +1,4 @@
-"""Weights as bytes: exact, with their iteration, and refused where they are not what was announced."""
+"""Weights as bytes: they arrive exactly, with their iteration, and are rejected if they are not what was announced."""
 
 import random
 import struct
@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 import safetensors.numpy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -19,6 +19,7 @@ dtypes = st.sampled_from(["bool", "uint8", "int64", "float16", "float32", "float
 values = arrays.arrays(dtypes, arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(max_size=10).filter("__metadata__".__ne__), values, max_size=4))
 def test_any_arrays_arrive_as_they_were(sent):
     came = decode_weights(7, encode_weights(Weights(7, sent, 123_456)))
@@ -40,7 +41,7 @@ def test_transposed_arrays_arrive_with_the_right_values():
     assert came.arrays["w"].tolist() == array.tolist()
 
 
-def test_weights_of_another_iteration_than_announced_are_refused():
+def test_weights_of_another_iteration_than_announced_are_rejected():
     payload = encode_weights(Weights(4, {"w": np.zeros(2)}))
     with pytest.raises(WireError, match="iteration 4 where 5 was announced"):
         decode_weights(5, payload)
@@ -69,7 +70,7 @@ def claims(metadata):
     ],
     ids=range(13),
 )
-def test_garbage_is_refused_as_such(payload):
+def test_garbage_is_rejected(payload):
     with pytest.raises(WireError) as caught:
         decode_weights(3, payload)
     assert caught.value.reason == "weights"
@@ -78,8 +79,8 @@ def test_garbage_is_refused_as_such(payload):
 def test_no_bytes_make_the_decoder_raise_anything_else():
     rng = random.Random(5)
     data = encode_weights(Weights(3, {"a": np.arange(4, dtype=np.float32), "b": np.ones((2, 2))}, 10))
-    refused = 0
-    for _ in range(3000):
+    rejected = 0
+    for _ in range(1500):
         mutated = bytearray(data[: rng.choice((len(data), rng.randrange(len(data))))] or b"\0")
         for _ in range(rng.randrange(4)):
             mutated[rng.randrange(min(len(mutated), 200))] = rng.randrange(256)
@@ -87,10 +88,10 @@ def test_no_bytes_make_the_decoder_raise_anything_else():
             weights = decode_weights(3, bytes(mutated))
         except WireError as error:
             assert error.reason == "weights"
-            refused += 1
+            rejected += 1
         else:
             assert weights.iteration == 3
-    assert refused > 1000
+    assert rejected > 500
 
 
 def test_big_endian_arrays_arrive_with_the_right_values():

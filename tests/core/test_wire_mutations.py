@@ -1,4 +1,4 @@
-"""Whatever bytes arrive, the decoder says what is wrong with them; nothing in them is ever run."""
+"""Whatever bytes arrive, the decoder rejects them with a reason or returns valid steps; it never runs any of them."""
 
 import pickle
 import random
@@ -11,7 +11,7 @@ import pytest
 
 from soulsai_core.errors import WireError
 from soulsai_core.messages import ArraySpec
-from soulsai_core.steps import Closed, Sparse, StepBatch, flaw
+from soulsai_core.steps import Closed, Sparse, StepBatch, segments_error
 from soulsai_core.wire import REASONS, StepDecoder, encode_steps
 
 COLUMNS = {
@@ -25,7 +25,7 @@ COLUMNS = {
 OBSERVED = {"image", "mask", "x"}
 STREAMS = 4
 PREFIX = struct.Struct("<4sHHIQI")
-ROUNDS = 12_000
+ROUNDS = 5_000
 
 
 def original():
@@ -167,9 +167,12 @@ MUTATIONS = (
 
 @pytest.mark.filterwarnings("error")
 def test_no_bytes_make_the_decoder_raise_anything_but_a_counted_reason(seal):
-    rng, decoder, data = random.Random(20), new_decoder(), original()
+    rng = random.Random(20)
+    decoder = new_decoder()
+    data = original()
     decoder.decode(data)
-    reasons, accepted = Counter(), 0
+    reasons = Counter()
+    accepted = 0
     for turn in range(ROUNDS):
         mutated = MUTATIONS[turn % len(MUTATIONS)](rng, data, seal)
         try:
@@ -181,13 +184,14 @@ def test_no_bytes_make_the_decoder_raise_anything_but_a_counted_reason(seal):
             accepted += 1
             assert_fits(message)
     assert set(reasons) == REASONS, "each reason is met, and there are no others"
-    assert reasons.total() > 10_000
+    assert reasons.total() > 4_000
 
 
 def assert_fits(message):
     """What was accepted in spite of a changed byte or two is still what was announced."""
-    steps, rows = message.steps, message.header.rows
-    assert flaw(steps.segments, rows, STREAMS) is None and message.header.client
+    steps = message.steps
+    rows = message.header.rows
+    assert segments_error(steps.segments, rows, STREAMS) is None and message.header.client
     dense = {name: (column, rows) for name, column in steps.columns.items()}
     sparse = {name: (column.values, len(column.rows)) for name, column in steps.sparse.items()}
     assert dense.keys() | sparse.keys() == COLUMNS.keys() and steps.after.keys() == OBSERVED
@@ -201,8 +205,10 @@ def assert_fits(message):
 
 
 def test_changed_message_is_never_accepted_unless_its_checksum_was_made_right(seal):
-    rng, decoder, data = random.Random(21), new_decoder(), original()
-    for turn in range(2000):
+    rng = random.Random(21)
+    decoder = new_decoder()
+    data = original()
+    for turn in range(1000):
         mutated = (truncate, extend, flip_bits, replace_prefix)[turn % 4](rng, data, seal)
         if mutated == data:
             continue

@@ -18,10 +18,10 @@ from soulsai_core.steps import starts_after
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A trained actor that plays its best, and the environment that it was trained on.
+    """A trained actor that acts without exploring, and the environment that it was trained on.
 
     Attributes:
-        iteration: of its model.
+        iteration: of the model.
     """
 
     actor: Actor
@@ -31,18 +31,23 @@ class Agent:
     iteration: int
 
     def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> np.ndarray:
-        """Actions (n, *action shape) of n environments, for name -> (n, *shape), bool (n, actions) of valid actions or
-        None, and bool (n,) that says in which environments an episode begins: there it forgets what was before."""
+        """Actions (n, *action shape) for n environments.
+
+        Args:
+            observations: name -> (n, *shape).
+            masks: bool (n, actions), valid actions; None: all are valid.
+            starts: bool (n,), in which environments an episode begins. A recurrent state is reset there.
+        """
         return self.actor.act(observations, masks, starts)[0]
 
     def play(
         self, episodes: int = 1, *, environment: Environment | None = None, seed: int | None = None
     ) -> Iterator[Episode]:
-        """Play so many episodes, and give out each one's result as it ends.
+        """Play `episodes` episodes, and yield the result of each as it ends.
 
         Args:
-            environment: where to play, one or several at once; None makes one from the training's settings and closes
-                it in the end.
+            environment: where to play, one or several at once; None makes one from the run's settings and closes it in
+                the end.
             seed: of the environment that is made.
         """
         if environment is None:
@@ -57,6 +62,7 @@ class Agent:
             step = environment.step(self.act(step.observations, step.masks, starts))
             starts = starts_after(step)
             tally.add(step)
+            # Several environments may end in the same step, with more episodes than were asked for.
             for episode in tally.ends(step, self.iteration, self.actor.metrics)[:episodes]:
                 episodes -= 1
                 yield episode

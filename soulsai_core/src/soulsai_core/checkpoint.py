@@ -1,7 +1,7 @@
-"""Checkpoints: folders that are either complete or not there, readable on any machine, free of executable code.
+"""Checkpoints: folders that are complete or missing, readable on any machine, and free of executable code.
 
 A checkpoint holds one safetensors file for each part of the learner's State, `values.json` for its values, `node.json`
-for the node's own counters, and `manifest.json` with the sizes and SHA-256 sums of all of them, written last.
+for the node's own counters, and `manifest.json` with the sizes and SHA-256 hashes of all files, written last.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _SUFFIX = ".safetensors"
 
 
 class FileRecord(msgspec.Struct, frozen=True):
-    """One file as it was written."""
+    """Size in bytes and hash of one file when it was written."""
 
     size: int
     sha256: str
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a checkpoint belongs to, and the files that it consists of."""
+    """The training that a checkpoint belongs to, and the checkpoint's files."""
 
     format: int
     identity: dict[str, Any]
@@ -44,14 +44,16 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def write(path: Path, state: State, node: dict[str, Any], identity: dict[str, Any]) -> None:
-    """Write a checkpoint to `path`, replacing the one that is there. A kill at any byte leaves a loadable one: the
-    folder is written beside, synced and renamed; the old one is kept as `<name>.old` until the new one is in place.
+    """Write a checkpoint to `path`, and replace the one that is there.
+
+    If the process is killed at any time, a complete checkpoint remains: the new folder is written next to the old one,
+    synced and renamed, and the old one is kept as `<name>.old` until the new one is in place.
 
     Args:
         node: JSON-able counters of the training node.
-        identity: what the checkpoint belongs to (algorithm, environment, spaces); held against at loading.
+        identity: the training that the checkpoint belongs to (algorithm, environment, spaces), compared by `read`.
 
-    Raises OSError if the disk does not take it, CheckpointError if the state cannot be written at all.
+    Raises OSError if the disk fails or is full, CheckpointError if the state cannot be written at all.
     """
     fresh = path.with_name(path.name + ".new")
     old = path.with_name(path.name + ".old")
@@ -63,6 +65,8 @@ def write(path: Path, state: State, node: dict[str, Any], identity: dict[str, An
     _write_json(fresh / NODE, node)
     files = {file.name: FileRecord(file.stat().st_size, _sha256(file)) for file in sorted(fresh.iterdir())}
     _write_json(fresh / MANIFEST, msgspec.to_builtins(Manifest(FORMAT, identity, files)))
+    # Files are synced before the folder, and the folder before its new name: after a power failure a name never leads
+    # to a folder whose content is not on the disk.
     for file in fresh.iterdir():
         _sync(file)
     _sync(fresh)
@@ -75,9 +79,10 @@ def write(path: Path, state: State, node: dict[str, Any], identity: dict[str, An
 
 
 def read(path: Path, identity: dict[str, Any] | None = None) -> tuple[State, dict[str, Any]]:
-    """The learner's state and the node's counters from `path`, or from its predecessor if that was being replaced.
+    """The learner's state and the node's counters from `path`, or from `<name>.old` if a kill interrupted its
+    replacement.
 
-    Raises CheckpointError if it is missing or damaged, or where `identity` is given and is not the checkpoint's.
+    Raises CheckpointError if the checkpoint is missing or damaged, or belongs to another training than `identity`.
     """
     folder, manifest = _find(path)
     if identity is not None:
@@ -88,13 +93,13 @@ def read(path: Path, identity: dict[str, Any] | None = None) -> tuple[State, dic
 
 
 def read_part(path: Path, part: str) -> tuple[Arrays, dict[str, Any]]:
-    """One part of the learner's state and the node's counters, likewise; no other file is looked at."""
+    """One part of the learner's state, and the node's counters. No other file is read or verified."""
     folder, _ = _find(path, part + _SUFFIX, NODE)
     return _read_arrays(folder, part), _read_json(folder, NODE)
 
 
 def _find(path: Path, *names: str) -> tuple[Path, Manifest]:
-    """The folder to read from, where these files are as they were written; all of them if none is named."""
+    """The folder to read from, and its manifest. Verifies the named files, all of them if none is named."""
     old = path.with_name(path.name + ".old")
     problem = f"There is no checkpoint at {path}."
     for folder in (path, old):
@@ -107,6 +112,7 @@ def _find(path: Path, *names: str) -> tuple[Path, Manifest]:
 
 
 def _verify(folder: Path, names: tuple[str, ...]) -> Manifest:
+    """The manifest. Raises CheckpointError unless the files have the sizes and hashes in it."""
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError) as error:
@@ -124,11 +130,12 @@ def _verify(folder: Path, names: tuple[str, ...]) -> Manifest:
 
 
 def _compare(folder: Path, given: dict[str, Any], wanted: dict[str, Any]) -> None:
+    # Through JSON, as the identity in the manifest went: tuples become lists.
     for key, value in json.loads(json.dumps(wanted)).items():
         if given.get(key) != value:
             raise CheckpointError(
                 f"{folder} belongs to another training: its {key} is {_short(given.get(key))}, this one's is "
-                f"{_short(value)}. Start without --resume, or with the configuration saved beside it."
+                f"{_short(value)}. Start without --resume, or with the configuration in its folder."
             )
 
 
@@ -154,7 +161,8 @@ def _short(value: object) -> str:
 def _write_arrays(path: Path, arrays: Arrays) -> None:
     try:
         safetensors.numpy.save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, path)
-    except safetensors.SafetensorError as error:  # a full disk is reported in this way too
+    except safetensors.SafetensorError as error:
+        # safetensors reports a full disk in this way, too.
         raise OSError(f"{path.name}: {error}") from error
 
 
@@ -172,7 +180,7 @@ def _sha256(path: Path) -> str:
 
 
 def _sync(path: Path) -> None:
-    """Bring a file or folder to the disk; Windows cannot sync folders."""
+    """Write a file or folder through to the disk. Does nothing on Windows, which cannot sync folders."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""What plugins implement. Everything here is public: it changes only together with API_VERSION."""
+"""The classes that plugins implement. All of them are public, and change only together with API_VERSION."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 API_VERSION = 1
-"""Plugins state the version that they were written for; another one is refused at start."""
+"""Each plugin names the version that it was written for. Plugins of another version are refused at the start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """How tightly actors are bound to the learner. DQN and PPO differ in these numbers, not in the loop.
+    """How closely actors follow the learner. DQN and PPO differ in these numbers, not in the loop.
 
     Attributes:
         max_staleness: steps of this many newest iterations are admitted; 3 means V, V-1 and V-2.
-        rows_per_iteration: rows that the node admits before it asks for a new iteration. One client may have
-            max_staleness - 1 times as many under way, several together half of that, and once as many at least, so
-            that rows do not age in queues; twice as many, where there are required clients.
-        required_clients: no update is made while fewer clients are there.
-        sources: whose steps are learned from. Rows of others are neither counted nor given to the learner.
+        rows_per_iteration: rows that the node admits for each new iteration. It also limits the rows under way, so that
+            they do not age in queues: to max_staleness - 1 times as many for a single client, to half of that for
+            several together, but to once as many at least; to twice as many if clients are required.
+        required_clients: no update is made while fewer clients are connected.
+        sources: the sources of steps to learn from. Rows of other sources are neither counted nor given to the learner.
     """
 
     max_staleness: int
@@ -43,63 +43,68 @@ class Sync:
 
 
 class Learner(ABC):
-    """An algorithm's server half. The training node calls it from one thread only."""
+    """The half of an algorithm that runs in the training node, which calls it from one thread only."""
 
     @abstractmethod
     def add(self, steps: StepBatch, client: str) -> None:
-        """Take in admitted rows of one client, in the order in which it sent them. The arrays are read-only views of
-        the message: copy what you keep. `steps.closed` says that the client has made its whole quota; such a batch may
-        have no rows."""
+        """Take in admitted rows of one client, in the order in which it sent them.
+
+        The arrays are read-only views of the message: copy what you keep. If `steps.closed` is set, the client has made
+        its whole quota; such a batch may have no rows.
+        """
 
     @abstractmethod
     def update(self) -> Mapping[str, float]:
-        """Make one model iteration (any number of gradient steps) and return numbers to report, such as the loss."""
+        """Make one model iteration, of any number of gradient steps. Returns numbers to report, such as the loss."""
 
     @abstractmethod
     def weights(self) -> Arrays:
         """A snapshot of the model; it must not change afterwards. Names and shapes are the same every time."""
 
     def evaluation_weights(self) -> Arrays:
-        """The same for agents that learn no more: to be evaluated, or to play. By default those of the clients."""
+        """A snapshot of the model for evaluation and play. By default the same as `weights`."""
         return self.weights()
 
     @abstractmethod
     def save(self, *, buffer: bool) -> State:
-        """Everything needed to go on exactly here; the replay buffer only if `buffer`."""
+        """Everything that is needed to continue exactly from here; the replay buffer only if `buffer`."""
 
     @abstractmethod
     def load(self, state: State) -> None:
-        """Go on from `state`. Raises CheckpointError with a sentence if it does not fit."""
+        """Continue from `state`. Raises CheckpointError with a sentence if it does not fit."""
 
     def ready(self) -> bool | None:
-        """None, the default: an update is due for every `Sync.rows_per_iteration` admitted rows, which the node counts.
-        True: one is due now. False: none is possible yet, and rows that come meanwhile do not count towards one."""
+        """Whether an update is due.
+
+        None, the default, leaves it to the node, which makes one for every `Sync.rows_per_iteration` admitted rows.
+        True: an update is due now. False: none is possible yet, and rows that come meanwhile do not count towards one.
+        """
         return None
 
     def quota(self) -> int | None:
-        """Rows that each client may make with the newest model before it waits for the next; None: any number. It
-        travels with the weights."""
+        """Rows that each client may make with the newest model before it waits for the next; None: any number. Clients
+        receive it with the weights."""
         return None
 
     def reach(self) -> int:
-        """Newest rows, before a checkpoint, that `restore` wants back from the journal after a resume; 0: none."""
+        """Number of rows before a checkpoint that `restore` needs from the journal after a resume; 0: none."""
         return 0
 
     def restore(self, steps: StepBatch, client: str) -> None:
-        """Bring back rows that were added before the checkpoint, without counting them. Called in their old order,
+        """Take in rows again that were added before the checkpoint, without counting them. Called in their old order,
         after `load` of a state without its buffer."""
 
     def started(self, *, resumed: bool) -> None:
         """Called once before the loop."""
 
     def updated(self, iteration: int) -> None:
-        """Called after the new iteration has been handed over for publishing."""
+        """Called after the new iteration was handed over for publishing."""
 
     def clients_changed(self, clients: frozenset[str]) -> None:
-        """Called when a client joined or was lost, with the ids of all that are there."""
+        """Called when a client joined or was lost, with the ids of all clients that are connected."""
 
     def finished(self) -> str | None:
-        """The reason why training shall end now; None while it goes on."""
+        """The reason to end the training now; None to continue."""
         return None
 
     def stopped(self) -> None:
@@ -107,11 +112,11 @@ class Learner(ABC):
 
 
 class Actor(ABC):
-    """An algorithm's client half: picks actions for n environments. Steps are recorded by the core.
+    """The half of an algorithm that runs in a client: chooses actions for n environments. The core records the steps.
 
-    Its state depends on `act` alone, so that it plays the same for whoever calls it: a client, a player, an evaluation.
-    All calls come from one thread. Where the environment computes elsewhere (see `Environment.overlapping`), `prepare`
-    comes while a step is under way; `load` never does.
+    Its state depends on `act` alone, so that it acts the same in a client, in a player and in an evaluation. All calls
+    come from one thread. If the environment computes elsewhere (see `Environment.overlapping`), `prepare` is called
+    while a step is running; `load` never is.
     """
 
     @abstractmethod
@@ -119,8 +124,10 @@ class Actor(ABC):
         """Use these weights from now on. Called before the first `act`, then between steps."""
 
     def prepare(self, weights: Weights) -> None:
-        """These are likely to be loaded next, perhaps in a moment when a game waits: do now what takes long. Nothing
-        changes before `load`, which may also come without this, or with others."""
+        """Do now what takes long in a `load` of these weights, which will probably follow at a time when a game waits.
+
+        The actor must not change before `load`, which may also come without this call, or with other weights.
+        """
 
     @abstractmethod
     def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
@@ -128,20 +135,23 @@ class Actor(ABC):
 
         Args:
             observations: name -> (n, *shape).
-            masks: bool (n, actions) of valid actions, which are respected; None: all are.
-            starts: bool (n,), an episode begins with this observation, so that nothing before it is remembered.
+            masks: bool (n, actions) of valid actions, the only ones to choose; None: all are valid.
+            starts: bool (n,), True where an episode begins with this observation: the actor forgets what was before.
 
         Returns:
             actions (n, *action shape), and the own columns that the plugin declares, name -> (n, *shape); those
-            declared `sparse` may be left out. The arrays are new each time: they may be kept.
+            declared `sparse` may be left out. The arrays are new at each call: the caller may keep them.
         """
 
-    def placed(self, place: int) -> None:
-        """This client has the lowest number, counted from 0, that was free among the clients when it came. Called
-        between steps once the node has told it, and when it has changed; `load` follows."""
+    def index_assigned(self, index: int) -> None:
+        """The node gave this client the lowest index, from 0, that was free when it joined.
+
+        With it, exploration may differ from client to client. Called between steps, also when the index changes; `load`
+        follows.
+        """
 
     def metrics(self) -> dict[str, float]:
-        """Numbers to report with each episode, for example epsilon."""
+        """Numbers to report with each episode, such as epsilon."""
         return {}
 
 
@@ -149,8 +159,8 @@ class Environment(ABC):
     """n environments of one kind, stepped together. One environment is n = 1.
 
     Attributes:
-        overlapping: a step is computed elsewhere, in another process for example. The client then steps by
-            `step_async` and `step_wait`, and does between them what takes it long: sending samples, preparing weights.
+        overlapping: steps are computed elsewhere, for example in another process. The client then calls `step_async`
+            and `step_wait`, and does its slow work between them: it sends samples and prepares weights.
     """
 
     num_envs: int
@@ -159,19 +169,21 @@ class Environment(ABC):
 
     @abstractmethod
     def reset(self) -> Step:
-        """Start all episodes. Rewards and flags of the answer are zero."""
+        """Start all episodes. Rewards and flags of the returned step are zero."""
 
     @abstractmethod
     def step(self, actions: np.ndarray) -> Step:
-        """Step all rows; ended rows start their next episode by themselves (see `Step`). The arrays of a Step are new
-        each time: whoever got one may keep it."""
+        """Step all environments. Those that end start their next episode by themselves (see `Step`).
+
+        The arrays of a Step are new at each call: the caller may keep them.
+        """
 
     def step_async(self, actions: np.ndarray) -> None:
-        """Begin a step, and return at once. Nothing else but `step_wait` and `close` may follow."""
+        """Begin a step and return at once. Only `step_wait` or `close` may follow."""
         self._asked_for = actions
 
     def step_wait(self) -> Step:
-        """Wait for the step that was begun; the answer and the failures are those of `step`."""
+        """Wait for the step that was begun. Returns and raises what `step` does."""
         actions = self._asked_for
         self._asked_for = None
         if actions is None:
@@ -180,7 +192,7 @@ class Environment(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Leave nothing behind. May be called twice, after a failure, and while a step is under way."""
+        """Free everything. May be called twice, after a failure, and while a step is running."""
 
 
 def _no_columns(_config: Any, _spec: EnvSpec) -> Mapping[str, ArraySpec]:
@@ -193,13 +205,13 @@ class AlgorithmPlugin:
 
     Attributes:
         name: the name in the config, equal to the entry point's.
-        config: pydantic model of the algorithm's settings; every field has a default.
+        config: pydantic model of the algorithm's settings; every field needs a default.
         sync: config -> Sync.
         learner: (config, spec, rng) -> Learner.
-        actor: (config, spec, rng, explore) -> Actor; without `explore` it plays its best.
+        actor: (config, spec, rng, explore) -> Actor; without `explore` it chooses the best actions it knows.
         columns: (config, spec) -> the own columns that `Actor.act` returns, none by default.
 
-    The last three import heavy packages only when called, and raise SpaceError for spaces that they cannot serve.
+    The last three import heavy packages only when called, and raise SpaceError for spaces that they do not support.
     """
 
     name: str
@@ -216,9 +228,9 @@ class EnvironmentPlugin:
     """Entry point group `soulsai.environments`.
 
     Attributes:
-        spec: config -> EnvSpec. The node calls it too, so it must not need the game to run.
-        make: (config, seed) -> Environment. Raises EnvironmentFailure with a sentence, or
-            EnvironmentNotReady, which is one, if it may go better later.
+        spec: config -> EnvSpec. The training node calls it too, so it must not need the game to run.
+        make: (config, seed) -> Environment. Raises EnvironmentFailure with a sentence, or its subclass
+            EnvironmentNotReady if a later attempt may succeed.
     """
 
     name: str
@@ -230,7 +242,7 @@ class EnvironmentPlugin:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorContext:
-    """Where a connector lives: the run's name, its folder, and the resolved config without secrets."""
+    """What a connector is told about its run: the run's id, its folder, and the resolved config without secrets."""
 
     run: str
     folder: Path
@@ -243,8 +255,8 @@ class ConnectorPlugin:
 
     Attributes:
         make: (config, context) -> an object with methods marked `@soulsai_core.hookimpl`, and optionally `close()`.
-        home: the node that it lives in and whose events it hears. The telemetry node tells more of the episodes, and
-            nothing of single samples and updates.
+        home: the node that runs the connector and calls its hooks. The telemetry node has more about episodes, and
+            nothing about single samples and updates.
     """
 
     name: str
@@ -257,7 +269,7 @@ class ConnectorPlugin:
 @dataclass(frozen=True, slots=True)
 class TelemetryPlugin:
     """Entry point group `soulsai.telemetry`: the settings of the telemetry node. Its distribution also adds the command
-    `soulsai telemetry`, which runs it."""
+    `soulsai telemetry`, which runs the node."""
 
     config: type[BaseModel]
     name: str = "telemetry"
@@ -280,15 +292,15 @@ class WrapperPlugin:
 
 @dataclass(frozen=True, slots=True)
 class NetworkPlugin:
-    """Entry point group `soulsai.networks`: what turns observations into a vector, for algorithms to put their own
-    layers on.
+    """Entry point group `soulsai.networks`: an encoder that turns observations into a vector, for the layers of an
+    algorithm.
 
     Attributes:
-        build: (config, name -> shape of one row, torch.Generator) -> torch.nn.Module with an int attribute `width`. It
-            takes name -> tensor (n, *shape), "observation" float32 and "image" uint8 of (channels, height, width),
-            whichever there are, and gives float32 (n, width). All randomness comes from the generator. Heavy packages
-            are imported only when it is called.
-        images: it needs an "image"; the others take none.
+        build: (config, name -> shape of one row, torch.Generator) -> torch.nn.Module with an int attribute `width`. The
+            module takes name -> tensor (n, *shape) with "observation", float32, and "image", uint8 of (channels,
+            height, width), or one of them, and returns float32 (n, width). All randomness comes from the generator.
+            Heavy packages are imported only when it is called.
+        images: whether it needs an "image"; an encoder without this takes none.
     """
 
     name: str
@@ -303,7 +315,7 @@ class PresetPlugin:
     """Entry point group `soulsai.presets`: settings that go well together, chosen with `--preset NAME`.
 
     Attributes:
-        values: as in config.yaml, which lies above them; config_d.yaml, which has every default, lies below.
+        values: nested settings as in config.yaml. They override config_d.yaml, and config.yaml overrides them.
     """
 
     name: str

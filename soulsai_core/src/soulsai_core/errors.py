@@ -1,14 +1,15 @@
-"""Errors whose message is a sentence for a person: what, where, and what instead."""
+"""Errors whose message is a sentence for a person: what is wrong, where, and what to do instead."""
 
 from __future__ import annotations
 
 
 class SoulsAIError(Exception):
-    """Base of everything we raise on purpose; the command line prints its message and exits with 2."""
+    """Base of all errors raised on purpose. The command line prints the message without a traceback and exits with
+    2."""
 
 
 class ConfigError(SoulsAIError):
-    """A setting is unknown, mistyped or cannot work with another one."""
+    """A setting is unknown, has a wrong value, or does not work with another one."""
 
 
 class PluginError(SoulsAIError):
@@ -16,7 +17,7 @@ class PluginError(SoulsAIError):
 
 
 class SpaceError(SoulsAIError):
-    """An algorithm cannot serve these observation or action spaces."""
+    """An algorithm does not support these observation or action spaces."""
 
 
 class EnvironmentFailure(SoulsAIError):
@@ -24,8 +25,8 @@ class EnvironmentFailure(SoulsAIError):
 
 
 class EnvironmentNotReady(EnvironmentFailure):
-    """An environment does not work yet, and may do so later without a change to the settings: the game is not running
-    yet, or hangs. A client tells the player and tries again."""
+    """An environment does not work yet, and may work later without a change of the settings: the game is not running
+    yet, or hangs. The client logs the message and tries again."""
 
 
 class CheckpointError(SoulsAIError):
@@ -33,7 +34,7 @@ class CheckpointError(SoulsAIError):
 
 
 class TransportError(SoulsAIError):
-    """The server could not be reached, or the connection broke; trying again may help."""
+    """The server cannot be reached, or the connection broke; trying again may help."""
 
 
 class AccessError(SoulsAIError):
@@ -44,10 +45,10 @@ class WireError(SoulsAIError):
     """A message does not fit the wire format.
 
     Attributes:
-        reason: a short fixed label ("truncated", "checksum", "dtype" ...), under which it is counted.
-        client: who sent it, "" where the message is too damaged to tell.
-        number: the message's number among the client's, None where it is too damaged to tell.
-        rows: that it claims to have, 1 where it is too damaged to tell.
+        reason: a short fixed label ("truncated", "checksum", "dtype" ...), under which the message is counted.
+        client: the sender, "" if the message is too damaged to tell.
+        number: the message's number among the client's, None if it is too damaged to tell.
+        rows: number of rows that it claims to have, 1 if it is too damaged to tell.
     """
 
     def __init__(self, reason: str, detail: str, client: str = "", number: int | None = None) -> None:

@@ -1,6 +1,6 @@
-"""The menu of events. Each hook says what has just happened; none expects an answer.
+"""The events of a training. Each hook is called after its event; what it returns is ignored.
 
-Implement any of them in an object that a connector plugin returns, with any subset of the arguments by name:
+A connector plugin returns an object with any of these hooks, and each hook takes any of its arguments by name:
 
     class Printer:
         @soulsai_core.hookimpl
@@ -22,7 +22,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class HookSpecs:
-    """Called in this order of a run's life, each from a thread of its observer's own."""
+    """Hooks in the order in which a run calls them. Those of each observer are called from a thread of its own."""
 
     @hookspec
     def training_started(self, run: str, folder: Path, resumed: bool) -> None:
@@ -30,11 +30,11 @@ class HookSpecs:
 
     @hookspec
     def client_joined(self, client: ClientInfo) -> None:
-        """A client's first heartbeat was heard, or its first after it had been lost."""
+        """The first heartbeat of a client came, or the first one after it was lost."""
 
     @hookspec
     def samples_received(self, client: str, admitted: int, rejected: Mapping[str, int]) -> None:
-        """A message of samples was judged: rows admitted, and rows rejected by reason."""
+        """A message of samples was judged: `admitted` rows, and `rejected` rows by reason."""
 
     @hookspec
     def episode_finished(self, episode: Episode) -> None:
@@ -42,11 +42,11 @@ class HookSpecs:
 
     @hookspec
     def model_updated(self, iteration: int, env_steps: int, seconds: float, metrics: Mapping[str, float]) -> None:
-        """The learner made a new iteration, in so many seconds."""
+        """The learner made a new iteration, which took `seconds`."""
 
     @hookspec
     def weights_published(self, iteration: int, size: int, seconds: float) -> None:
-        """The model of this iteration is there for clients to fetch: bytes, and seconds from snapshot to there."""
+        """Clients can fetch the model of this iteration: its size in bytes, and the seconds since its snapshot."""
 
     @hookspec
     def checkpoint_saved(self, path: Path, iteration: int, kind: str) -> None:
@@ -54,7 +54,7 @@ class HookSpecs:
 
     @hookspec
     def client_lost(self, client: ClientInfo) -> None:
-        """No heartbeat of this client came for the time-out, or it said goodbye."""
+        """No heartbeat of this client came within the time-out, or the client left."""
 
     @hookspec
     def training_stopped(self, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""One step of a long short-term memory in numpy (Hochreiter and Schmidhuber 1997), for acting."""
+"""One step of a long short-term memory (LSTM) in numpy (Hochreiter and Schmidhuber 1997), for acting without torch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 class LSTMState:
-    """The output and cell of an LSTM for each environment of a client: 0 where an episode begins.
+    """Output and cell of an LSTM for each environment of a client; 0 where an episode begins.
 
     Args:
-        width: of the output, and of the cell.
+        width: number of units: the length of the output, and of the cell.
     """
 
     def __init__(self, width: int) -> None:
@@ -17,8 +17,8 @@ class LSTMState:
         self._state = np.zeros((0, 2 * width), np.float32)
 
     def before(self, starts: np.ndarray) -> np.ndarray:
-        """The state float32 (n, 2 * width) before a step, where bool (n,) says which environments begin an episode. It
-        may be kept."""
+        """The state float32 (n, 2 * width) before a step; bool (n,) `starts` says where an episode begins. It is never
+        changed in place, so a recorder may keep it."""
         if len(self._state) != len(starts):
             self._state = np.zeros((len(starts), 2 * self._width), np.float32)
         elif starts.any():
@@ -26,7 +26,7 @@ class LSTMState:
         return self._state
 
     def after(self, state: np.ndarray) -> None:
-        """The step led to this state (n, 2 * width), a new array."""
+        """Keep the state (n, 2 * width) to which the step led, a new array."""
         self._state = state
 
 
@@ -37,16 +37,17 @@ def lstm_step(
 
     Args:
         x: (n, features).
-        state: (n, 2 * width), output and cell before.
-        inputs, recurrent, bias: (features, 4 * width), (width, 4 * width), (4 * width,); gates in the order input,
-            forget, cell, output.
+        state: (n, 2 * width), output and cell before the step.
+        inputs, recurrent, bias: (features, 4 * width), (width, 4 * width), (4 * width,). The gates are in the order
+            input, forget, cell, output, as in torch, whose weights these are.
     """
     output, cell = np.split(state, 2, axis=1)
     gates = x @ inputs + output @ recurrent + bias
-    enter, forget, new, leave = np.split(gates, 4, axis=1)
-    cell = _sigmoid(forget) * cell + _sigmoid(enter) * np.tanh(new)
-    return np.concatenate([_sigmoid(leave) * np.tanh(cell), cell], axis=1)
+    input_gate, forget_gate, candidate, output_gate = np.split(gates, 4, axis=1)
+    cell = _sigmoid(forget_gate) * cell + _sigmoid(input_gate) * np.tanh(candidate)
+    return np.concatenate([_sigmoid(output_gate) * np.tanh(cell), cell], axis=1)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
+    # By tanh: unlike exp(-x) it does not overflow for large negative x.
     return 0.5 * (1 + np.tanh(0.5 * x))

@@ -1,4 +1,4 @@
-"""The values that travel between processes. Plain, frozen, and free of any behaviour of the network."""
+"""The values that travel between processes, and the specs of spaces and arrays: plain data without behavior."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ Arrays = dict[str, np.ndarray]
 
 
 class ArraySpec(msgspec.Struct, frozen=True):
-    """One row of a column: its shape without the leading row axis, its dtype, and the bounds if there are any.
+    """The form of one row of a column.
 
     Attributes:
-        sparse: an actor's own column that it need not give at each step.
+        shape: without the leading axis of rows.
+        low, high: bounds of all numbers, None where there are none.
+        sparse: an actor's own column that it may leave out at some steps.
     """
 
     shape: tuple[int, ...]
@@ -50,7 +52,7 @@ ActionSpec = Discrete | MultiDiscrete | Continuous
 
 
 class EnvSpec(msgspec.Struct, frozen=True):
-    """What an algorithm must know of an environment to build its networks.
+    """What an algorithm has to know of an environment to build its networks.
 
     Attributes:
         name: for people, for example "LunarLander-v3".
@@ -58,7 +60,7 @@ class EnvSpec(msgspec.Struct, frozen=True):
             "observation.<key>" for each key. Discrete parts arrive one-hot, float64 as float32.
         action: the action space.
         masked: the environment reports which actions are valid.
-        timed: the environment reports how long each step took, since they differ.
+        timed: the environment reports how long each step took, since the lengths of its steps differ.
     """
 
     name: str
@@ -73,8 +75,8 @@ class Weights:
     """The model as actors use it: numpy arrays by name, so that no framework is needed to load it.
 
     Attributes:
-        iteration: model iteration, 0 before the first update.
-        env_steps: environment steps admitted in the whole run so far; schedules such as epsilon follow it.
+        iteration: number of updates of the model.
+        env_steps: environment steps admitted in the whole run so far; schedules such as that of epsilon follow them.
         quota: rows that a client may make with this model before it waits for a newer one; None: any number.
     """
 
@@ -84,16 +86,19 @@ class Weights:
     quota: int | None = None
 
 
-@dataclass(slots=True)  # made at every step: frozen, it would take five times as long to make
+# Not frozen: one is made at each step, and a frozen dataclass takes five times as long to make.
+@dataclass(slots=True)
 class Step:
-    """What an environment of n rows returns, whatever its autoreset mode.
+    """What n environments that are stepped together return, whatever their autoreset mode. A row is one of them.
 
     Attributes:
         observations: name -> (n, *shape), what to act on next: after an end, the next episode's first observation.
         rewards, terminated, truncated: (n,).
-        final: row -> the observation (name -> shape) that ended the episode, where it differs from `observations`.
-        valid: bool (n,), False where the step only reset the row and is no transition; None if all are valid.
-        masks: bool (n, actions) at `observations`; final_masks: row -> bool (actions,) at `final`.
+        final: row -> the episode's last observation (name -> (*shape)), where it is not in `observations` since the
+            environment was reset in the same step.
+        valid: bool (n,), False where the step only reset the environment and is no transition; None if all are valid.
+        masks: bool (n, actions), valid actions at `observations`; None: all are valid.
+        final_masks: row -> bool (actions,), valid actions at `final`.
         metrics: row -> numbers from `info`, reported with the row's episode (the last value of each counts).
         durations: float32 (n,), length of the step in usual steps, where `EnvSpec.timed`; else None.
     """
@@ -112,7 +117,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a learner needs to go on exactly where it stopped. The core writes it; no plugin touches files.
+    """What a learner needs to continue exactly where it stopped. The core writes the files; plugins do not.
 
     Attributes:
         arrays: part ("network", "optimizer", "replay" ...) -> arrays; each part becomes one safetensors file.
@@ -127,11 +132,12 @@ class Episode(msgspec.Struct, frozen=True):
     """The result of one episode, as a client reports it.
 
     Attributes:
-        id: "<client>-<number>", unique, so that a repeated report is recognised.
-        seconds: wall time the episode took on the client.
-        complete: False if the environment failed in the middle.
-        metrics: further numbers, from the environment's `info` and the actor (for example epsilon).
-        run_id: the training that it belongs to.
+        id: "<client>-<number>", unique, so that a repeated report is recognized.
+        iteration: of the model with which the episode ended.
+        seconds: wall time of the episode on the client.
+        complete: False if the environment failed before the episode ended.
+        metrics: further numbers, from the environment's `info` and from the actor (for example epsilon).
+        run_id: the run that it belongs to.
     """
 
     id: str
@@ -145,18 +151,25 @@ class Episode(msgspec.Struct, frozen=True):
     run_id: str = ""
 
 
+def episode_number(identifier: str) -> int:
+    """The number in an episode's id "<client>-<number>", 0 if there is none."""
+    _, _, number = identifier.rpartition("-")
+    # Fewer than 19 digits fit 64 bits. isdigit alone is true of superscripts too, which int() refuses.
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
+
+
 class ClientInfo(msgspec.Struct, frozen=True):
-    """What a client says of itself with each heartbeat.
+    """What a client reports of itself with each heartbeat.
 
     Attributes:
         restarts: how often the environment failed and was started again.
-        dropped: rows that never left.
-        late_steps: steps that took longer than they should.
+        dropped: rows that were never sent, since the buffer was full while the server was away.
+        late_steps: steps that took longer than the setting `late_step_s`.
         step_seconds, slowest_step_seconds: mean and longest time of the steps since the last heartbeat.
-        trouble: which call of a plugin takes long just now, or why the environment failed last, "" once an episode was
-            finished since.
-        left_out: rows that did not fit their columns, and were not sent.
-        unfit: what did not fit in the last one of them that was said, "" if there was none.
+        problem: a sentence on the call of a plugin that takes long just now, or on the environment's last failure; ""
+            without one, and once an episode has ended since.
+        left_out: rows that were not sent, since they did not fit their columns.
+        unfit: a sentence on the newest column in which a row did not fit, "" if there was none.
     """
 
     id: str
@@ -169,21 +182,21 @@ class ClientInfo(msgspec.Struct, frozen=True):
     late_steps: int = 0
     step_seconds: float = 0.0
     slowest_step_seconds: float = 0.0
-    trouble: str = ""
+    problem: str = ""
     left_out: int = 0
     unfit: str = ""
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """The node's answer to its clients, sent with every model and whenever it would unblock somebody.
+    """The node's answer to its clients, sent with each model and whenever a client may be waiting for it.
 
     Attributes:
-        run_id: name of the training; it survives a resume. A new one means that clients start afresh.
-        node: id of the node's process; a new one means that acknowledgements start afresh.
+        run_id: name of the run's folder. It stays the same when the run is resumed; with a new one clients join anew.
+        node: id of the node's process; with a new one acknowledgments start anew.
         state: "running", or "stopping" when clients shall leave.
-        window: rows that one client may have under way, sent but not yet taken in.
+        window: rows that one client may have under way: sent and not yet taken in.
         acked: client -> number of its last message that was taken in.
-        places: client -> the lowest number that was free when it came, from 0.
+        client_indices: client -> the lowest index, from 0, that was free when it joined.
     """
 
     run_id: str
@@ -193,7 +206,7 @@ class Progress(msgspec.Struct, frozen=True):
     env_steps: int
     window: int
     acked: dict[str, int] = {}
-    places: dict[str, int] = {}
+    client_indices: dict[str, int] = {}
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -205,7 +218,7 @@ class Command(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The node's answer: `detail` is the result for a person, or the reason why not."""
+    """The node's answer to a command: `detail` is the result, or why there is none, as a sentence."""
 
     id: str
     ok: bool
@@ -216,8 +229,10 @@ class Announcement(msgspec.Struct, frozen=True):
     """What a client downloads before it starts: the resolved configuration without secrets.
 
     Attributes:
-        columns: name -> spec of one row of the steps that it sends, with the bounds within which values are believed;
-            clients look at their rows before they send them.
+        api: API_VERSION of the node.
+        version: of the node's soulsai-core.
+        columns: name -> spec of one row of the steps to send, with the bounds within which values are accepted.
+            Clients check their rows against it before they send them.
     """
 
     api: int
@@ -231,7 +246,12 @@ class Announcement(msgspec.Struct, frozen=True):
 
 
 class ClientStatus(msgspec.Struct, frozen=True):
-    """One client as the node sees it."""
+    """One client as the node sees it.
+
+    Attributes:
+        admitted: rows that were learned from.
+        rejected: reason -> rows.
+    """
 
     info: ClientInfo
     admitted: int = 0
@@ -239,13 +259,13 @@ class ClientStatus(msgspec.Struct, frozen=True):
 
 
 class NodeStatus(msgspec.Struct, frozen=True):
-    """What the training node says of itself, for progress lines, `soulsai status` and pages.
+    """What the training node reports of itself, for progress lines, `soulsai status` and the page.
 
     Attributes:
-        goal_env_steps: where training stops by itself, None if it does not.
+        goal_env_steps: environment steps after which training stops, None if it goes on.
         mean_return: mean return of the last `window_episodes` complete episodes, None before the first.
-        acceptance: share of rows admitted since the node started; 1 before the first. Rows that the clients that are
-            there left out count as rejected, for the reason "unfit".
+        acceptance: share of rows admitted since the node started; 1 before the first. Rows that the present clients
+            left out count as rejected for the reason "unfit".
         age: mean age of admitted rows in "iterations", "env_steps" and "seconds".
         backlog: sample messages waiting in the server.
         learner: numbers reported by the last update.

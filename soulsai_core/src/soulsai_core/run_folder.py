@@ -1,4 +1,4 @@
-"""The folder of one training under `saves/`."""
+"""The folder of one run under `saves/`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PAGE = "page"
 
 
 class RunFolder:
-    """Where a training keeps its configuration, checkpoints and results.
+    """The folder in which a run keeps its configuration, checkpoints, results and logs.
 
     Attributes:
-        path: the folder; its name is unique and names the training.
+        path: the folder; its name is unique and is the run's id.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,9 +30,9 @@ class RunFolder:
 
     @classmethod
     def create(cls, saves: Path, label: str, now: datetime) -> RunFolder:
-        """A new folder "<date>_<time>_<label>" under `saves`; two starts in the same second get different ones.
+        """A new folder "<date>_<time>_<label>" under `saves`. Two starts in the same second get different folders.
 
-        Raises ConfigError if it cannot be made there.
+        Raises ConfigError if the folder cannot be made.
         """
         label = "".join(c if c.isalnum() or c in "-." else "-" for c in label)
         stem = f"{now:%Y-%m-%d_%H-%M-%S}_{label}"
@@ -41,12 +41,13 @@ class RunFolder:
             return cls(_make_first_free(saves, stem))
         except OSError as error:
             raise ConfigError(
-                f"run.saves: no folder can be made in {saves} ({error.strerror}). Name a folder in which you may write."
+                f"run.saves: no folder can be made in {saves} ({error.strerror}). Name a folder that you may write to."
             ) from error
 
     @classmethod
     def newest(cls, saves: Path) -> RunFolder:
         """The folder with the newest checkpoint. Raises CheckpointError if there is none."""
+        # A training killed while it replaced its checkpoint has the old one alone.
         manifests = [*saves.glob(f"*/{CHECKPOINT}/{MANIFEST}"), *saves.glob(f"*/{CHECKPOINT}.old/{MANIFEST}")]
         if not manifests:
             raise CheckpointError(f"There is no checkpoint under {saves} to resume from; start without --resume.")
@@ -54,18 +55,22 @@ class RunFolder:
 
     @classmethod
     def resumable(cls, path: Path) -> RunFolder:
-        """The folder at `path`, which may also be that of its checkpoint. Raises CheckpointError if it has none."""
+        """The run whose folder, or newest checkpoint, is at `path`. Raises CheckpointError without a checkpoint."""
         path = path.parent if path.name == CHECKPOINT and path.is_dir() else path
         if not path.is_dir():
-            raise CheckpointError(f"There is no folder {path}; name that of a training, such as one under saves.")
+            raise CheckpointError(f"There is no folder {path}; name the folder of a run, such as one under saves.")
         if not any((path / name).is_dir() for name in (CHECKPOINT, f"{CHECKPOINT}.old")):
-            raise CheckpointError(f"There is no checkpoint in {path}; name that of a training that has saved one.")
+            raise CheckpointError(f"There is no checkpoint in {path}; name the folder of a run that has saved one.")
         return cls(path)
 
     @classmethod
     def holding(cls, model: Path) -> tuple[RunFolder, Path]:
-        """The training and the checkpoint that `model` names: a training's folder with its newest checkpoint, or a
-        checkpoint in one, such as best_model or one under manual_save. Raises CheckpointError if it is neither."""
+        """The run and the checkpoint that the folder `model` is meant for.
+
+        Args:
+            model: a run's folder, for its newest checkpoint; or a checkpoint's folder in it, such as best_model or one
+                under manual_save. Raises CheckpointError if it is neither.
+        """
         model = model.absolute()
         if (model / MANIFEST).exists():
             for folder in model.parents[:2]:
@@ -76,8 +81,18 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        """The training's name."""
+        """The run's id."""
         return self.path.name
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration as JSON, written when the training begins."""
+        return self.path / CONFIG
+
+    @property
+    def running(self) -> bool:
+        """The training runs, as far as its folder tells: one that was killed leaves its address behind."""
+        return (self.path / ADDRESS).exists()
 
     @property
     def checkpoint(self) -> Path:
@@ -96,21 +111,21 @@ class RunFolder:
 
     @property
     def contributors(self) -> Path:
-        """What each contributor gave, as JSON."""
+        """What each contributor has contributed, as JSON."""
         return self.path / "contributors.json"
 
     @property
     def logs(self) -> Path:
-        """What the processes of this training said, one file each."""
+        """The logs of the run's processes, one file each."""
         return self.path / "logs"
 
     @property
     def page(self) -> Path:
-        """Where the telemetry node notes the URL of its page while it runs."""
+        """The file with the URL of the telemetry node's page while it runs."""
         return self.path / PAGE
 
     def manual_save(self, iteration: int) -> Path:
-        """A place for a save on command that is not taken yet."""
+        """A folder for a save on command that does not exist yet."""
         base = self.path / "manual_save" / f"iteration-{iteration:08d}"
         number = 1
         path = base
@@ -120,17 +135,17 @@ class RunFolder:
         return path
 
     def discard_unused(self) -> None:
-        """Remove the folder if its training never began, which is when the configuration is written."""
+        """Remove the folder if the training never began. Its configuration is written when it begins."""
         if not (self.path / CONFIG).exists():
             shutil.rmtree(self.path, ignore_errors=True)
 
     def write_address(self, address: str | None) -> None:
-        """Note where this training's server listens while it runs, so that commands find it; None removes the note."""
+        """Write the address of the run's server for as long as it runs, so that commands find it; None removes it."""
         note = self.path / ADDRESS
         if address is None:
             note.unlink(missing_ok=True)
         else:
-            _write_at_once(note, address + "\n")
+            replace_text(note, address + "\n")
 
 
 def _make_first_free(saves: Path, stem: str) -> Path:
@@ -146,14 +161,19 @@ def _make_first_free(saves: Path, stem: str) -> Path:
 
 
 def write_config(path: Path, config: dict[str, Any]) -> None:
-    """Write the configuration as JSON, at once or not at all."""
-    _write_at_once(path, json.dumps(config, indent=2) + "\n")
+    """Write the configuration as JSON, completely or not at all."""
+    replace_text(path, json.dumps(config, indent=2) + "\n")
 
 
-def _write_at_once(path: Path, text: str) -> None:
-    """Nobody ever reads half of it."""
+def replace_text(path: Path, text: str) -> None:
+    """Replace the file's text in one step: a reader sees all of the old text or all of the new."""
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Replace the file's content in one step, as `replace_text` does."""
     fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text, encoding="utf-8")
+    fresh.write_bytes(content)
     os.replace(fresh, path)  # noqa: PTH105 - replaces on Windows too
 
 
@@ -166,6 +186,6 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def running_address(saves: Path) -> str | None:
-    """The server's address noted by the newest training under `saves` that is running, None if there is none."""
+    """The server's address of the newest run under `saves` that is running; None if there is none."""
     notes = sorted(saves.glob(f"*/{ADDRESS}"), key=lambda file: file.stat().st_mtime_ns)
     return notes[-1].read_text(encoding="utf-8").strip() if notes else None

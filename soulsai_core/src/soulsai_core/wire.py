@@ -1,10 +1,17 @@
 """Messages of steps, and weights, as bytes.
 
-A message of steps is: magic "SOUL", format number, header length, body length, CRC-32 of header and body; then the
-header (MessagePack), then the body: raw little-endian arrays. First come the columns and what is in `after`, those of
-the largest numbers first so that all of them lie aligned, then columns by name, then `after` by name; last the sparse
-columns by name, each as its uint32 row numbers and its values. How many rows `after` has follows from the segments.
-Nothing is ever unpickled, and what does not fit the announced columns is rejected.
+A message of steps is a prefix, a header and a body:
+
+- prefix: magic "SOUL", format number, reserved zeros, header length, body length, CRC-32 of header and body;
+- header: MessagePack of `Header`;
+- body: raw little-endian arrays. First come the columns and what is in `after`, those with the largest dtypes first,
+  then columns before `after`, each by name. Last come the sparse columns by name: uint32 row numbers, then values.
+
+Largest dtypes first keeps all columns aligned without padding, whatever the number of rows. The number of rows in
+`after` is not sent, since it follows from the segments.
+
+Messages come from machines that the owner of the node may not control: nothing is ever unpickled, each length is
+checked before it is used, and a message that does not fit the announced columns is rejected with a counted reason.
 """
 
 from __future__ import annotations
@@ -22,15 +29,17 @@ import safetensors.numpy
 
 from soulsai_core.errors import WireError
 from soulsai_core.messages import Arrays, ArraySpec, Weights
-from soulsai_core.steps import END, Closed, Sparse, StepBatch, flaw, has_after
-from soulsai_core.steps.columns import ColumnCheck
+from soulsai_core.steps import SEGMENT_COLUMNS, Closed, ColumnCheck, Sparse, StepBatch, has_after, segments_error
 
 MAGIC = b"SOUL"
 FORMAT = 2
 _PREFIX = struct.Struct("<4sHHIQI")
+
+# Bytes. A header has mostly segments, of which a message has 4096 at most (`client.batching`) with 7 numbers each.
 _HEADER_LIMIT = 256 * 1024
+
+# Characters of a client's name, and of a column's name in an error message.
 _NAME_LIMIT = 128
-_SEGMENT = END + 1
 _ROW_NUMBER = np.dtype("<u4")
 
 REASONS = frozenset(
@@ -39,7 +48,7 @@ REASONS = frozenset(
         *("unknown_field", "missing_field", "dtype", "shape", "rows", "nonfinite", "bounds"),
     }
 )
-"""Why a message may be rejected by the decoder; each is counted under its name."""
+"""Why the decoder may reject a message; rejected messages are counted by reason."""
 
 Column = tuple[str, str, tuple[int, ...]]
 """Name, dtype and shape of one row."""
@@ -48,13 +57,16 @@ Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who sent the message, in which training, its number among the client's, and its steps but for their values.
+    """Sender and form of a message: all but the values of its columns.
+
+    A struct of msgspec: its decoder checks all types while it parses, and takes no other type than these.
 
     Attributes:
+        number: of the message, among the client's; counted from 1.
         segments: the table of segments, row after row.
         columns: sorted by name.
-        sparse: those that the message has of the sparse columns, sorted by name.
-        counts: rows of each of them.
+        sparse: the sparse columns that the message has, sorted by name.
+        counts: number of rows of each sparse column.
         closed: iteration and rows (see `Closed`).
     """
 
@@ -71,7 +83,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class StepMessage:
-    """A decoded message. The arrays of its steps are read-only views of the bytes."""
+    """A decoded message. The arrays of its steps are read-only views of the message's bytes."""
 
     header: Header
     steps: StepBatch
@@ -82,7 +94,7 @@ _decoder = msgspec.msgpack.Decoder(Header)
 
 
 def encode_steps(run_id: str, client: str, number: int, steps: StepBatch) -> bytes:
-    """The message for these steps; `number` counts the client's messages from 1."""
+    """The message with these steps; `number` counts the client's messages from 1."""
     columns = [(name, _little_endian(steps.columns[name])) for name in sorted(steps.columns)]
     after = [_little_endian(steps.after[name]) for name in sorted(steps.after)]
     sparse = [(name, _little_endian(steps.sparse[name].values)) for name in sorted(steps.sparse)]
@@ -102,7 +114,7 @@ def encode_steps(run_id: str, client: str, number: int, steps: StepBatch) -> byt
             closed=steps.closed,
         )
     )
-    body = b"".join(part.data if part.size else b"" for part in parts)
+    body = b"".join(part.data if part.size else b"" for part in parts)  # an empty array has no buffer to join
     checksum = zlib.crc32(body, zlib.crc32(header))
     return b"".join((_PREFIX.pack(MAGIC, FORMAT, 0, len(header), len(body), checksum), header, body))
 
@@ -120,11 +132,12 @@ def _little_endian(array: np.ndarray) -> np.ndarray:
 
 
 def open_message(data: bytes, max_bytes: int) -> tuple[Header, memoryview | bytes]:
-    """Header and body of a message that is whole. Raises WireError; what the body holds is not looked at."""
+    """Header and body of a message, once its lengths and checksum are right. Raises WireError. The values in the body
+    are not looked at."""
     if len(data) > max_bytes:
         raise WireError("oversized", f"{len(data)} bytes, at most {max_bytes}")
     if len(data) < _PREFIX.size:
-        raise WireError("truncated", f"{len(data)} bytes are not even a prefix")
+        raise WireError("truncated", f"{len(data)} bytes are less than a prefix")
     magic, number, reserved, header_length, body_length, checksum = _PREFIX.unpack_from(data)
     if magic != MAGIC:
         raise WireError("magic", f"begins with {magic!r} instead of {MAGIC!r}")
@@ -134,6 +147,7 @@ def open_message(data: bytes, max_bytes: int) -> tuple[Header, memoryview | byte
         raise WireError("oversized", f"a header of {header_length} bytes, at most {_HEADER_LIMIT}")
     if len(data) != _PREFIX.size + header_length + body_length:
         raise WireError("truncated", f"{len(data)} bytes, {_PREFIX.size + header_length + body_length} announced")
+    # Against damage in transit and in storage, not against malice: who may send is settled by the server's passwords.
     view = memoryview(data)
     if zlib.crc32(view[_PREFIX.size :]) != checksum:
         raise WireError("checksum", "header and body do not match their CRC-32")
@@ -147,13 +161,13 @@ def open_message(data: bytes, max_bytes: int) -> tuple[Header, memoryview | byte
 
 
 class StepDecoder:
-    """Decodes messages against the announced columns.
+    """Decodes messages, and checks them against the announced columns.
 
     Args:
         columns: name -> spec of one row, with its bounds.
-        observed: names of the columns that `after` has too: the observation's parts, and the mask.
+        observed: names of the columns that `after` has, too: the observation's parts, and the mask.
         max_bytes: larger messages are rejected unread.
-        max_streams: streams that one client may have.
+        max_streams: number of streams that one client may have.
     """
 
     def __init__(
@@ -176,14 +190,15 @@ class StepDecoder:
         self._max_streams = max_streams
 
     def decode(self, data: bytes) -> StepMessage:
-        """The message in `data`. Raises WireError with one of REASONS, and with the sender where the header is good."""
+        """The message in `data`. Raises WireError with one of REASONS, and with the sender if the header is valid."""
         header, body = open_message(data, self._max_bytes)
         try:
             return StepMessage(header, self._read(header, body))
         except WireError as error:
             error.client = header.client
             error.number = header.number
-            error.rows = max(min(header.rows, len(body)), 1)  # a row has one byte at least
+            # What is counted as rejected must not be a number made up by the sender: a row has one byte at least.
+            error.rows = max(min(header.rows, len(body)), 1)
             raise
 
     def _read(self, header: Header, body: memoryview | bytes) -> StepBatch:
@@ -193,13 +208,15 @@ class StepDecoder:
             raise WireError("rows", f"{header.rows} rows")
         segments = self._segments(header)
         followed = int(np.count_nonzero(has_after(segments)))
+        # Python's integers do not overflow, so a header cannot claim sizes that wrap around to the body's length.
         dense = header.rows * self._row_bytes + followed * self._after_bytes
         if len(body) != dense + self._sparse_bytes(header):
             raise WireError("rows", f"{header.rows} rows, and {followed} after them, do not make {len(body)} bytes")
         columns: Arrays = {}
         after: Arrays = {}
         offset = 0
-        with np.errstate(all="ignore"):  # what came from outside shall not fill the log
+        # Sums of a message's values may overflow. That must not raise, nor let senders fill the log with warnings.
+        with np.errstate(all="ignore"):
             for check, is_after in self._parts:
                 rows, arrays = (followed, after) if is_after else (header.rows, columns)
                 arrays[check.name] = check.read(body, offset, rows)
@@ -209,16 +226,16 @@ class StepDecoder:
 
     def _segments(self, header: Header) -> np.ndarray:
         try:
-            segments = np.array(header.segments, np.int64).reshape(-1, _SEGMENT)
+            segments = np.array(header.segments, np.int64).reshape(-1, SEGMENT_COLUMNS)
         except (ValueError, OverflowError) as error:
             raise WireError("segments", f"{len(header.segments)} numbers make no table of segments") from error
-        wrong = flaw(segments, header.rows, self._max_streams)
+        wrong = segments_error(segments, header.rows, self._max_streams)
         if wrong is not None:
             raise WireError("segments", wrong)
         return segments
 
     def _sparse_bytes(self, header: Header) -> int:
-        """Size of the sparse columns in the body, once they are found to be those that were announced."""
+        """Size in bytes of the sparse columns in the body. Raises WireError for columns that were not announced."""
         if not header.sparse and not header.counts:
             return 0
         names = {column[0] for column in header.sparse}
@@ -226,12 +243,12 @@ class StepDecoder:
         if header.sparse != expected:
             raise _layout_error(header.sparse, expected)
         if len(header.counts) != len(expected):
-            raise WireError("header", "not each sparse column has a number of rows")
+            raise WireError("header", "the numbers of rows do not match the sparse columns")
         sizes = (self._sparse[name].row_bytes + _ROW_NUMBER.itemsize for name, _, _ in expected)
         return sum(rows * size for rows, size in zip(header.counts, sizes, strict=True))
 
     def _read_sparse(self, header: Header, body: memoryview | bytes, offset: int) -> dict[str, Sparse]:
-        """All sparse columns; those that the message does not have are empty."""
+        """All announced sparse columns; those that the message does not have are empty."""
         counts = {column[0]: rows for column, rows in zip(header.sparse, header.counts, strict=True)}
         sparse = {}
         for name, check in self._sparse.items():
@@ -250,12 +267,14 @@ def _columns(checks: Iterable[ColumnCheck]) -> tuple[Column, ...]:
 
 
 def _aligned(view: memoryview, start: int) -> memoryview | bytes:
-    """What follows `start`, where numpy computes fast; that is worth a copy."""
+    """The bytes from `start` on, at an address that is a multiple of 8. Numpy computes so much faster with aligned
+    arrays that a copy of the body costs less."""
     return view[start:] if start % 8 == 0 else bytes(view[start:])
 
 
 def _layout_error(columns: tuple[Column, ...], expected: tuple[Column, ...]) -> WireError:
-    """Which of the ways not to fit it is; names are cut, since they come from outside."""
+    """In which way the columns are not those announced. Names come from the sender: they are cut and quoted, so that
+    they can neither fill the log nor forge a line of it."""
     given = {name[:_NAME_LIMIT]: (dtype, shape) for name, dtype, shape in columns}
     wanted = {name: (dtype, shape) for name, dtype, shape in expected}
     if unknown := sorted(set(given) - set(wanted)):
@@ -279,9 +298,10 @@ def encode_weights(weights: Weights) -> bytes:
 
 
 def decode_weights(iteration: int, payload: bytes) -> Weights:
-    """Raises WireError if these are not the weights of this iteration."""
+    """The weights in `payload`. Raises WireError if they are damaged, or of another iteration than `iteration`."""
     try:
         arrays = safetensors.numpy.load(payload)
+        # The library's loader drops the metadata: they are in the JSON header, behind its length.
         (length,) = struct.unpack_from("<Q", payload)
         metadata = msgspec.json.decode(payload[8 : 8 + length])["__metadata__"]
         weights = Weights(int(metadata["iteration"]), arrays, int(metadata["env_steps"]))

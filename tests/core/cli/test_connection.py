@@ -91,8 +91,8 @@ def test_a_note_of_a_training_here_is_the_last_resort(options, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["play"], "with options alone, or with `join`"),
-        (["join"], "with options alone, or with `join`"),
+        (["play"], "takes options alone, or `join` and an invitation"),
+        (["join"], "takes options alone, or `join` and an invitation"),
         (["join", "nowhere"], "The invitation in nowhere cannot be read"),
         (["join", "rediss://h", "main:bob:hush", "ca.x.y"], "The invitation is damaged"),
         (["join", "redis://8.8.8.8", "main:bob:hush"], "8.8.8.8:6379 is a public address, and TLS is missing"),

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from soulsai_core.cli.realtime import prefer_the_game
+from soulsai_core.cli.realtime import prepare_for_realtime
 
 
 @pytest.fixture(autouse=True)
@@ -17,10 +17,10 @@ def _as_before():
 
 
 def test_the_playing_thread_waits_less_than_a_millisecond_for_another_one():
-    prefer_the_game()
+    prepare_for_realtime()
     assert sys.getswitchinterval() < 0.001
 
 
 def test_collections_leave_out_what_was_there_before_the_game():
-    prefer_the_game()
+    prepare_for_realtime()
     assert gc.get_freeze_count() > 1000 and gc.isenabled()

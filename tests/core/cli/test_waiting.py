@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from soulsai_core import wait_for_server
+from soulsai_core.app import wait_for_server
 from soulsai_core.errors import TransportError
 
 

@@ -1,4 +1,4 @@
-"""A client around an actor and an environment made for tests, with a training node that the test plays itself."""
+"""A client with an actor and an environment made for tests, and a training node whose part the test plays itself."""
 
 import random
 import threading
@@ -17,21 +17,27 @@ from soulsai_core.testing.scripted import ScriptedEnvironment
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
 from soulsai_core.wire import StepDecoder, encode_weights
 
-PATIENCE = 20
+PATIENCE = 60  # seconds
 SPEC = EnvSpec("Toy-v0", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
 COLUMNS = step_columns(SPEC, {"step": ArraySpec((), "int64")}, 1e6)
 
 
 class NumberingActor(Actor):
-    """It numbers what it chooses, so that lost, doubled and disordered rows are seen. `before_step` is called with it
-    each time before it chooses; `started` has the numbers of what was chosen where an episode begins."""
+    """Numbers the steps it chooses, which shows rows that are lost, repeated or out of order.
+
+    `before_step` is called with the actor each time before it acts. `started` has the numbers of the first steps of
+    episodes.
+    """
 
     def __init__(self):
-        self.step, self.loaded, self.places, self.started = 0, [], [], []
+        self.step = 0
+        self.loaded = []
+        self.indices = []
+        self.started = []
         self.before_step = lambda actor: None
 
-    def placed(self, place):
-        self.places.append(place)
+    def index_assigned(self, index):
+        self.indices.append(index)
 
     def load(self, weights):
         self.loaded.append(weights.iteration)
@@ -48,27 +54,27 @@ class NumberingActor(Actor):
         return {"epsilon": 0.5}
 
 
-class Breakable(ScriptedEnvironment):
-    """Raises EnvironmentFailure at the steps given, counted over all starts."""
+class FailingEnvironment(ScriptedEnvironment):
+    """Raises EnvironmentFailure at the steps with these numbers, counted from 1 over all instances."""
 
     steps = 0
     closed = 0
 
-    def __init__(self, breaks, **options):
+    def __init__(self, failing_steps, **options):
         super().__init__(SPEC, **options)
-        self.breaks = breaks
+        self.failing_steps = failing_steps
 
     def step(self, actions):
-        Breakable.steps += 1
-        if Breakable.steps in self.breaks:
+        FailingEnvironment.steps += 1
+        if FailingEnvironment.steps in self.failing_steps:
             raise EnvironmentFailure("The game hangs.")
         return super().step(actions)
 
     def close(self):
-        Breakable.closed += 1
+        FailingEnvironment.closed += 1
 
 
-class Flaky:
+class FlakyTransport:
     """A transport whose server can be away: every call then fails, and `refused` counts them."""
 
     def __init__(self, transport):
@@ -88,8 +94,8 @@ class Flaky:
         return call
 
 
-class Instant(random.Random):
-    """Takes half off each wait, the most there is."""
+class ShortestWaits(random.Random):
+    """Gives waits the largest jitter, which halves them."""
 
     def random(self):
         return 1.0
@@ -99,15 +105,21 @@ class Node:
     """The training node, played by the test."""
 
     def __init__(self, server):
-        self.server, self.transport = server, MemoryTransport(server)
-        self.name, self.iteration, self.window, self.quota = "node-1", 0, 1000, None
-        self.seen, self.messages, self.places = "", [], {}
+        self.server = server
+        self.transport = MemoryTransport(server)
+        self.name = "node-1"
+        self.iteration = 0
+        self.window = 1000
+        self.quota = None
+        self.last_id = ""
+        self.messages = []
+        self.client_indices = {}
         self.decoder = StepDecoder(COLUMNS, SPEC.observations)
 
     def progress(self, *, run_id="training", state="running", acked=None):
         acked = {} if acked is None else {"pc": acked}
         return msgspec.msgpack.encode(
-            Progress(run_id, self.name, state, self.iteration, 0, self.window, acked, self.places)
+            Progress(run_id, self.name, state, self.iteration, 0, self.window, acked, self.client_indices)
         )
 
     def publish(self, iteration=None, **options):
@@ -118,26 +130,26 @@ class Node:
     def acknowledge(self, number=None):
         self.transport.publish_progress(self.progress(acked=number or self.messages[-1].header.number))
 
-    def tell(self, **options):
+    def send_progress(self, **options):
         self.transport.publish_progress(self.progress(**options))
 
     def receive(self, rows):
-        """Take in messages until there are so many more rows; returns the messages."""
-        came = []
-        while sum(len(message.steps) for message in came) < rows:
-            entries = self.transport.read_samples(self.seen, 100, PATIENCE)
-            assert entries, f"only {came} came"
-            self.seen = entries[-1].id
-            came += [self.decoder.decode(entry.payload) for entry in entries]
-        self.messages += came
-        return came
+        """Take in messages until they have at least this many rows; returns the messages."""
+        received = []
+        while sum(len(message.steps) for message in received) < rows:
+            entries = self.transport.read_samples(self.last_id, 100, PATIENCE)
+            assert entries, f"only {received} came"
+            self.last_id = entries[-1].id
+            received += [self.decoder.decode(entry.payload) for entry in entries]
+        self.messages += received
+        return received
 
     def waiting(self):
-        """Messages that came and were not yet received."""
-        return self.transport.read_samples(self.seen, 10_000, 0)
+        """Messages that arrived and were not yet received."""
+        return self.transport.read_samples(self.last_id, 10_000, 0)
 
     def episodes(self, count):
-        """The first so many episode reports."""
+        """The first `count` episode reports."""
         with self.server.changed:
             assert self.server.changed.wait_for(lambda: len(self.server.episodes) >= count, PATIENCE)
         return [msgspec.json.decode(e.payload, type=Episode) for e in self.transport.read_episodes("", count, 0)]
@@ -148,20 +160,44 @@ class Node:
 
     @staticmethod
     def iterations(messages):
-        return [int(iteration) for message in messages for iteration in message.steps.of_rows(ITERATION)]
+        return [int(iteration) for message in messages for iteration in message.steps.per_row(ITERATION)]
 
     def all_steps(self):
-        """The steps of all messages, in the order of their arrival, those that were not yet received last."""
+        """The steps of all messages in the order of their arrival, those that were not yet received last."""
         return self.steps(self.messages) + self.steps([self.decoder.decode(entry.payload) for entry in self.waiting()])
 
 
-class Play:
-    """A client in a thread."""
+class ClientThread:
+    """A client that runs in a thread."""
 
     def __init__(self, client, actor, transport):
-        self.client, self.actor, self.transport = client, actor, transport
-        self.reason = self.error = None
+        self.client = client
+        self.actor = actor
+        self.transport = transport
+        self.reason = None
+        self.error = None
         self._thread = threading.Thread(target=self._run, name="client", daemon=True)
+        self._waits = threading.Condition()
+        self._waits_at = -1
+        self._observe_waits(client._window)
+
+    def _observe_waits(self, window):
+        wait_for_room = window.wait_for_room
+
+        def observed(rows, timeout):
+            if not window.has_room(rows):
+                with self._waits:
+                    self._waits_at = self.client.env_steps
+                    self._waits.notify_all()
+            return wait_for_room(rows, timeout)
+
+        window.wait_for_room = observed
+
+    def assert_waits_for_room(self, env_steps):
+        """The client makes this many steps, and then waits for room in the window instead of stepping."""
+        with self._waits:
+            assert self._waits.wait_for(lambda: self._waits_at >= env_steps, PATIENCE), "it never waits for room"
+        assert self._waits_at == self.client.env_steps == env_steps
 
     def _run(self):
         try:
@@ -184,12 +220,18 @@ class Play:
         self.client.stop("the test is over")
         return self.join()
 
+    def end(self):
+        """Stop, whatever the state and the outcome."""
+        self.client.stop("the test is over")
+        if self._thread.ident is not None:
+            self._thread.join(PATIENCE)
+
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
-    """The client's threads look more often, so that it ends sooner."""
-    monkeypatch.setattr("soulsai_core.client.downlink._WAIT", 0.05)
-    monkeypatch.setattr("soulsai_core.client.client._WAIT", 0.02)
+    """The client's threads look more often whether they shall stop, so that tests end sooner."""
+    monkeypatch.setattr("soulsai_core.client.downlink._WAIT_S", 0.05)
+    monkeypatch.setattr("soulsai_core.client.client._WAIT_S", 0.02)
 
 
 @pytest.fixture
@@ -205,12 +247,12 @@ def node(server):
 @pytest.fixture
 def flaky(server):
     """A client's transport whose server can be away."""
-    return Flaky(MemoryTransport(server))
+    return FlakyTransport(MemoryTransport(server))
 
 
 @pytest.fixture
 def rng():
-    return Instant()
+    return ShortestWaits()
 
 
 @pytest.fixture
@@ -219,10 +261,11 @@ def actor():
 
 
 @pytest.fixture
-def breakable():
-    """The environment's class, its counters at zero."""
-    Breakable.steps = Breakable.closed = 0
-    return Breakable
+def failing():
+    """The class FailingEnvironment, with its counters at zero."""
+    FailingEnvironment.steps = 0
+    FailingEnvironment.closed = 0
+    return FailingEnvironment
 
 
 @pytest.fixture
@@ -232,9 +275,9 @@ def scripted():
 
 
 @pytest.fixture
-def played(flaky, actor, clock, rng, scripted):
-    """A function that makes a client: (make_environment, wait, settings by name) -> Play."""
-    plays = []
+def client_thread(flaky, actor, clock, rng, scripted):
+    """A function: (make_environment, wait, settings by name) -> a ClientThread that is not yet started."""
+    threads = []
 
     def make(make_environment=None, wait=None, **settings):
         settings = {"max_group_age_s": 1e9, **settings}
@@ -252,11 +295,10 @@ def played(flaky, actor, clock, rng, scripted):
             rng=rng,
             **({} if wait is None else {"wait": wait}),
         )
-        plays.append(Play(client, actor, flaky))
-        return plays[-1]
+        threads.append(ClientThread(client, actor, flaky))
+        return threads[-1]
 
     yield make
-    for play in plays:
+    for thread in threads:
         flaky.away = False
-        play.client.stop("the test is over")
-        play._thread.ident is None or play._thread.join(PATIENCE)
+        thread.end()

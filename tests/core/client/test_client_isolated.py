@@ -7,7 +7,7 @@ import pytest
 from soulsai_core.environments.isolation import IsolatedEnvironment
 from soulsai_core.errors import EnvironmentFailure
 
-TROUBLED = """
+FAILING_ENVIRONMENT = """
 import os, time
 from functools import partial
 from pathlib import Path
@@ -29,34 +29,38 @@ def maker(what, mark):
 
 @pytest.fixture
 def isolated(tmp_path, monkeypatch):
-    """(what) -> makes environments in processes of their own, of which the first does that while it starts."""
-    (tmp_path / "troubled.py").write_text(TROUBLED)
+    """A function: ("hang" or "exit") -> makes environments in processes of their own; the first does that when it
+    starts."""
+    (tmp_path / "failing_environment.py").write_text(FAILING_ENVIRONMENT)
     monkeypatch.syspath_prepend(tmp_path)
-    import troubled
+    import failing_environment
 
     return lambda what: (
-        lambda: IsolatedEnvironment(troubled.maker(what, str(tmp_path / "mark")), step_timeout=60, start_timeout=6)
+        lambda: IsolatedEnvironment(
+            failing_environment.maker(what, str(tmp_path / "mark")), step_timeout=60, start_timeout=6
+        )
     )
 
 
-def test_hang_in_the_very_first_start_is_told_and_tried_again(played, node, isolated):
-    troubles, told = [], threading.Event()
+def test_hang_in_the_first_start_is_reported_and_tried_again(client_thread, node, isolated):
+    problems = []
+    reported = threading.Event()
 
     def wait(event, pause):
-        troubles.append(play.client._info().trouble)
-        told.set()
+        problems.append(thread.client._info().problem)
+        reported.set()
 
     node.publish(0)
-    play = played(isolated("hang"), wait=wait, backpressure="drop")
-    play.start()
-    assert told.wait(60)
-    assert troubles[0] == "The environment hangs: it did not start within 6 s."
+    thread = client_thread(isolated("hang"), wait=wait, backpressure="drop")
+    thread.start()
+    assert reported.wait(60)
+    assert problems[0] == "The environment hangs: it did not start within 6 s."
     [episode] = node.episodes(1)
     assert episode.complete
-    play.stop()
+    thread.stop()
 
 
-def test_crash_in_the_very_first_start_is_raised(played, node, isolated):
+def test_crash_in_the_first_start_ends_the_client(client_thread, node, isolated):
     node.publish(0)
     with pytest.raises(EnvironmentFailure, match="ended with code 3 while it should start"):
-        played(isolated("exit")).start().join()
+        client_thread(isolated("exit")).start().join()

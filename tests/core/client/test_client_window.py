@@ -1,4 +1,4 @@
-"""The client and the node's window: nothing is lost, doubled or disordered, and nothing is played in vain."""
+"""The client and the node's window: no row is lost, repeated or out of order, and none is made beyond the window."""
 
 import threading
 
@@ -8,278 +8,286 @@ import pytest
 from soulsai_core.errors import AccessError
 from soulsai_core.steps import ROWS, Closed
 
+PATIENCE = 60  # seconds
 
-def hold_up(actor, steps):
-    """The actor stops as it chooses the step after so many; returns (reached, go on)."""
-    reached, go_on = threading.Event(), threading.Event()
+
+def pause_after(actor, steps):
+    """The actor pauses before it acts again after this many steps; returns the events (reached, go_on)."""
+    reached = threading.Event()
+    go_on = threading.Event()
 
     def before_step(actor):
         if actor.step == steps:
             reached.set()
-            go_on.wait(20)
+            go_on.wait(PATIENCE)
 
     actor.before_step = before_step
     return reached, go_on
 
 
-def test_client_waits_for_the_first_model(played, node, actor):
-    play = played().start()
+def test_client_waits_for_the_first_model(client_thread, node, actor):
+    thread = client_thread().start()
     node.publish(0)
     node.receive(1)
     assert actor.loaded == [0]
-    assert play.stop() == "the test is over"
+    assert thread.stop() == "the test is over"
 
 
-def test_client_never_has_more_rows_under_way_than_the_window_allows(played, node, server):
+def test_client_never_has_more_rows_under_way_than_the_window_allows(client_thread, node):
     node.window = 20
     node.publish(0)
-    play = played().start()
+    thread = client_thread().start()
     total = 0
     for _ in range(6):
         total += sum(len(message.steps) for message in node.receive(20))
-        with server.changed:
-            assert not server.changed.wait_for(lambda: node.waiting(), 0.05), "it plays on without an answer"
-        assert play.client.env_steps == total and total % 20 == 0
+        assert total % 20 == 0
+        thread.assert_waits_for_room(total)
+        assert not node.waiting()
         node.acknowledge()
     assert node.steps(node.messages) == list(range(1, 121))
 
 
-def test_part_of_the_window_that_was_acknowledged_may_be_played_again(played, node):
+def test_acknowledged_part_of_the_window_may_be_used_again(client_thread, node):
     node.window = 20
     node.publish(0)
-    play = played().start()
+    thread = client_thread().start()
     messages = node.receive(20)
     assert [len(message.steps) for message in messages] == [10, 10], "half of the window each"
     node.acknowledge(number=1)
     node.receive(10)
-    play.stop()
-    assert play.client.env_steps == 30
+    thread.stop()
+    assert thread.client.env_steps == 30
 
 
-def test_client_that_drops_plays_on_beyond_the_window(played, node):
+def test_client_that_drops_goes_on_beyond_the_window(client_thread, node):
     node.window = 4
     node.publish(0)
-    played(backpressure="drop").start()
+    client_thread(backpressure="drop").start()
     node.receive(100)
 
 
-def test_pending_rows_are_sent_before_newer_weights_are_used(played, node, actor):
+def test_pending_rows_are_sent_before_newer_weights_are_used(client_thread, node, actor):
     node.window = 4000
-    reached, go_on = hold_up(actor, 7)
+    reached, go_on = pause_after(actor, 7)
     node.publish(0)
-    play = played().start()
-    assert reached.wait(20)
+    thread = client_thread().start()
+    assert reached.wait(PATIENCE)
     node.publish(1)
-    assert play.client._downlink.wait_newer(0, 20)
+    assert thread.client._downlink.wait_newer(0, PATIENCE)
     go_on.set()
     first = node.receive(8)
-    assert node.steps(first) == list(range(1, 9)), "all that was left of the old model, and at once"
+    assert node.steps(first) == list(range(1, 9)), "all rows of the old model, at once"
     assert set(node.iterations(first)) == {0}
     assert set(node.iterations(node.receive(1))) == {1}
     assert actor.loaded == [0, 1]
 
 
-def test_actor_is_told_its_place_once_with_the_weights_that_follow(played, node, actor):
+def test_actor_learns_the_index_of_its_client_once_with_the_weights_that_follow(client_thread, node, actor):
     node.window = 4000
-    reached, go_on = hold_up(actor, 7)
+    reached, go_on = pause_after(actor, 7)
     node.publish(0)
-    play = played().start()
-    assert reached.wait(20)
-    assert actor.places == []
-    node.places = {"another": 0, "pc": 3}
+    thread = client_thread().start()
+    assert reached.wait(PATIENCE)
+    assert actor.indices == []
+    node.client_indices = {"another": 0, "pc": 3}
     node.publish(1)
-    assert play.client._downlink.wait_newer(0, 20)
+    assert thread.client._downlink.wait_newer(0, PATIENCE)
     go_on.set()
     node.receive(20)
-    assert actor.places == [3]
+    assert actor.indices == [3]
 
 
-def test_rows_are_grouped_by_count_at_most(played, node):
+def test_rows_are_grouped_by_count_at_most(client_thread, node):
     node.window = 100_000
     node.publish(0)
-    played(max_group_rows=16).start()
+    client_thread(max_group_rows=16).start()
     assert {len(message.steps) for message in node.receive(160)} == {16}
 
 
-def test_client_that_waits_drops_nothing_though_the_window_is_wider_than_its_buffer(played, node, flaky):
+def test_client_that_waits_drops_nothing_though_the_window_is_wider_than_its_buffer(client_thread, node, flaky):
     node.window = 1_000_000
     node.publish(0)
-    play = played(max_group_rows=2, buffer_messages=5).start()
+    thread = client_thread(max_group_rows=2, buffer_messages=5).start()
     node.receive(50)
     flaky.away = True
     for _ in range(4):
-        assert flaky.refused.acquire(timeout=20)
+        assert flaky.refused.acquire(timeout=PATIENCE)
     flaky.away = False
     node.receive(50)
-    play.stop()
+    thread.stop()
     assert node.steps(node.messages) == list(range(1, len(node.steps(node.messages)) + 1))
-    assert play.client._uplink.dropped == 0
+    assert thread.client._uplink.dropped == 0
 
 
-def test_client_that_drops_counts_what_it_drops_while_the_server_is_away(played, node, flaky, actor):
+def test_client_that_drops_counts_what_it_drops_while_the_server_is_away(client_thread, node, flaky, actor):
     node.publish(0)
-    play = played(max_group_rows=2, buffer_messages=5, backpressure="drop").start()
+    thread = client_thread(max_group_rows=2, buffer_messages=5, backpressure="drop").start()
     node.receive(10)
     flaky.away = True
-    step, many = actor.step, threading.Event()
+    step = actor.step
+    many = threading.Event()
     actor.before_step = lambda actor: actor.step > step + 200 and many.set()
-    assert many.wait(20)
+    assert many.wait(PATIENCE)
     flaky.away = False
     node.receive(100)
-    play.stop()
+    thread.stop()
     arrived = node.all_steps()
-    assert arrived == sorted(set(arrived)), "neither doubled nor disordered"
-    assert play.client._uplink.dropped == play.client.env_steps - len(arrived) > 0
+    assert arrived == sorted(set(arrived)), "none is repeated or out of order"
+    assert thread.client._uplink.dropped == thread.client.env_steps - len(arrived) > 0
 
 
-def test_rows_are_grouped_by_size_at_most(played, node):
+def test_rows_are_grouped_by_size_at_most(client_thread, node):
     node.window = 100_000
     node.publish(0)
-    played(max_group_rows=10_000, max_group_mb=1_000 / 2**20).start()
+    client_thread(max_group_rows=10_000, max_group_mb=1_000 / 2**20).start()
     messages = node.receive(70)
     assert {len(message.steps) for message in messages} == {10}, "with a segment and an `after` each has 98 bytes"
     assert node.steps(messages)[:70] == list(range(1, 71))
 
 
-def test_steps_of_many_environments_are_sent_as_messages_of_bounded_size(played, node, scripted):
+def test_steps_of_many_environments_are_sent_as_messages_of_bounded_size(client_thread, node, scripted):
     node.window = 100_000
     node.publish(0)
-    played(lambda: scripted(num_envs=16, lengths=(50,)), max_group_rows=10).start()
+    client_thread(lambda: scripted(num_envs=16, lengths=(50,)), max_group_rows=10).start()
     messages = node.receive(16 * 4)
     assert [len(message.steps) for message in messages][:8] == [10, 6] * 4
 
 
-def test_message_of_many_environments_has_several_steps_of_each(played, node, scripted):
+def test_message_of_many_environments_has_several_steps_of_each(client_thread, node, scripted):
     node.window = 4 * 64
     node.publish(0)
-    played(lambda: scripted(num_envs=16, lengths=(50,))).start()
+    client_thread(lambda: scripted(num_envs=16, lengths=(50,))).start()
     first = node.receive(128)[0]
     assert len(first.steps) == 128 and set(first.steps.segments[:, ROWS]) == {8}
 
 
-def test_rows_do_not_wait_longer_than_the_settings_say(played, node, actor, clock):
+def test_rows_do_not_wait_longer_than_the_settings_say(client_thread, node, actor, clock):
     def pass_time(actor):
         clock.now += 0.2
 
     actor.before_step = pass_time
     node.window = 100_000
     node.publish(0)
-    played(max_group_age_s=0.5).start()
+    client_thread(max_group_age_s=0.5).start()
     assert {len(message.steps) for message in node.receive(40)} == {4}
 
 
-def test_client_that_made_its_quota_says_so_and_waits_for_newer_weights(played, node):
-    node.quota, node.window = 10, 100_000
+def test_client_closes_its_quota_and_waits_for_newer_weights(client_thread, node):
+    node.quota = 10
+    node.window = 100_000
     node.publish(0)
-    play = played(max_group_rows=4).start()
+    thread = client_thread(max_group_rows=4).start()
     for iteration in range(1, 4):
         messages = node.receive(10)
         assert [len(message.steps) for message in messages] == [4, 4, 2]
         assert set(node.iterations(messages)) == {iteration - 1}
         assert [message.steps.closed for message in messages] == [None, None, Closed(iteration - 1, 10)]
-        assert play.client.env_steps == 10 * iteration, "it plays on without newer weights"
+        assert thread.client.env_steps == 10 * iteration, "it goes on without newer weights"
         node.publish(iteration)
-    play.stop()
+    thread.stop()
 
 
-def test_quota_is_closed_although_newer_weights_are_there_already(played, node, actor):
-    node.quota, node.window = 5, 100_000
-    reached, go_on = hold_up(actor, 4)
+def test_quota_is_closed_although_newer_weights_are_there_already(client_thread, node, actor):
+    node.quota = 5
+    node.window = 100_000
+    reached, go_on = pause_after(actor, 4)
     node.publish(0)
-    play = played().start()
-    assert reached.wait(20)
+    thread = client_thread().start()
+    assert reached.wait(PATIENCE)
     node.publish(1)
-    assert play.client._downlink.wait_newer(0, 20)
+    assert thread.client._downlink.wait_newer(0, PATIENCE)
     go_on.set()
     assert [message.steps.closed for message in node.receive(10)] == [Closed(0, 5), Closed(1, 5)]
 
 
-def test_rows_that_do_not_fit_are_not_sent_and_counted(played, node, scripted, caplog):
+def test_rows_that_do_not_fit_are_not_sent_and_counted(client_thread, node, scripted, caplog):
     environment = scripted(lengths=(5,))
-    step, count = environment.step, [0]
+    step = environment.step
+    count = [0]
 
-    def sometimes_nonsense(actions):
+    def step_with_some_nan(actions):
         count[0] += 1
         after = step(actions)
         if count[0] in (3, 7):
             after.rewards[:] = np.nan
         return after
 
-    environment.step = sometimes_nonsense
+    environment.step = step_with_some_nan
     node.window = 100_000
     node.publish(0)
-    play = played(lambda: environment, max_group_rows=10).start()
+    thread = client_thread(lambda: environment, max_group_rows=10).start()
     assert node.steps(node.receive(8))[:8] == [1, 2, 4, 5, 6, 8, 9, 10]
-    play.stop()
-    assert play.client._info().left_out == 2
+    thread.stop()
+    assert thread.client._info().left_out == 2
     assert caplog.text.count("Rows whose reward does not fit are not learned from: in environment 0 it has nan") == 1
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_rows_of_single_and_vector_environments_count_as_steps(played, node, scripted, rows):
+def test_rows_of_single_and_vector_environments_count_as_steps(client_thread, node, scripted, rows):
     node.window = 12
     node.publish(0)
-    play = played(lambda: scripted(num_envs=rows, lengths=(4,))).start()
+    thread = client_thread(lambda: scripted(num_envs=rows, lengths=(4,))).start()
     assert sum(len(message.steps) for message in node.receive(12)) == 12
-    play.stop()
-    assert play.client.env_steps == 12
+    thread.stop()
+    assert thread.client.env_steps == 12
 
 
-def test_resets_of_vector_environments_are_no_steps(played, node, scripted):
+def test_resets_of_vector_environments_are_no_steps(client_thread, node, scripted):
     node.window = 12
     node.publish(0)
-    play = played(lambda: scripted(num_envs=2, lengths=(2,), next_step=True)).start()
+    thread = client_thread(lambda: scripted(num_envs=2, lengths=(2,), next_step=True)).start()
     node.receive(12)
-    play.stop()
-    assert play.client.env_steps == 12 < play.actor.step
+    thread.stop()
+    assert thread.client.env_steps == 12 < thread.actor.step
 
 
-def test_server_away_and_back_loses_nothing_and_keeps_the_order(played, node, flaky):
+def test_server_away_and_back_loses_nothing_and_keeps_the_order(client_thread, node, flaky):
     node.window = 20
     node.publish(0)
-    play = played().start()
+    thread = client_thread().start()
     node.receive(20)
     flaky.away = True
-    assert flaky.refused.acquire(timeout=20)
+    assert flaky.refused.acquire(timeout=PATIENCE)
     node.acknowledge()
     for _ in range(3):
-        assert flaky.refused.acquire(timeout=20)
+        assert flaky.refused.acquire(timeout=PATIENCE)
     flaky.away = False
     for _ in range(3):
         node.receive(20)
         node.acknowledge()
-    play.stop()
+    thread.stop()
     node.receive(0)
-    steps, numbers = node.steps(node.messages), [message.header.number for message in node.messages]
+    steps = node.steps(node.messages)
+    numbers = [message.header.number for message in node.messages]
     assert steps == list(range(1, len(steps) + 1)) and len(steps) >= 80
     assert numbers == list(range(1, len(numbers) + 1))
-    assert play.client._uplink.dropped == 0
+    assert thread.client._uplink.dropped == 0
 
 
-def test_samples_lost_in_the_server_do_not_block_the_client_for_good(played, node, clock):
+def test_samples_lost_in_the_server_do_not_block_the_client_for_good(client_thread, node, clock):
     node.window = 8
     node.publish(0)
-    played().start()
+    client_thread().start()
     node.receive(8)
     clock.now += 11
-    node.tell()
+    node.send_progress()
     assert len(node.steps(node.receive(8))) == 8
 
 
-def test_new_node_is_not_waited_for_because_of_what_the_old_one_got(played, node):
+def test_client_does_not_wait_for_a_new_node_to_acknowledge_what_the_old_one_got(client_thread, node):
     node.window = 8
     node.publish(0)
-    played().start()
+    client_thread().start()
     node.receive(8)
     node.name = "node-2"
     node.publish(0)
     node.receive(8)
 
 
-def test_model_of_a_node_that_resumed_from_further_back_is_used(played, node, actor):
+def test_model_of_a_node_that_resumed_from_further_back_is_used(client_thread, node, actor):
     node.window = 8
     node.publish(120)
-    played().start()
+    client_thread().start()
     node.receive(8)
     node.name = "node-2"
     node.publish(101)
@@ -290,10 +298,10 @@ def test_model_of_a_node_that_resumed_from_further_back_is_used(played, node, ac
 @pytest.mark.parametrize("method", ["push_samples", "wait_progress", "heartbeat"])
 @pytest.mark.parametrize("backpressure", ["wait", "drop"])
 def test_refusal_by_the_server_ends_the_client_with_its_sentence(
-    played, node, flaky, monkeypatch, method, backpressure, clock
+    client_thread, node, flaky, monkeypatch, method, backpressure, clock
 ):
     node.publish(0)
-    play = played(backpressure=backpressure).start()
+    thread = client_thread(backpressure=backpressure).start()
     node.receive(1)
 
     def refuse(*args, **options):
@@ -301,15 +309,15 @@ def test_refusal_by_the_server_ends_the_client_with_its_sentence(
 
     monkeypatch.setattr(flaky._transport, method, refuse)
     clock.now += 10
-    node.tell()
+    node.send_progress()
     with pytest.raises(AccessError, match="wrong password"):
-        play.join()
+        thread.join()
 
 
-def test_refusal_by_the_server_ends_a_client_that_waits_for_its_first_model(played, flaky, monkeypatch):
+def test_refusal_by_the_server_ends_a_client_that_waits_for_its_first_model(client_thread, flaky, monkeypatch):
     def refuse(*args, **options):
         raise AccessError("wrong password")
 
     monkeypatch.setattr(flaky._transport, "read_progress", refuse)
     with pytest.raises(AccessError, match="wrong password"):
-        played().start().join()
+        client_thread().start().join()

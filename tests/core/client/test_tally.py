@@ -1,4 +1,4 @@
-"""Returns and lengths of each row's episodes."""
+"""Returns and lengths of the episodes of each environment."""
 
 import math
 

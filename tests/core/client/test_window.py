@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soulsai_core.client.window import Window
@@ -35,7 +35,7 @@ def test_acknowledged_messages_make_room(window):
     assert window.has_room(7) and not window.has_room(8)
 
 
-def test_window_follows_what_the_node_says(window):
+def test_window_has_the_size_that_the_node_sent(window):
     window.sent(1, 5)
     window.acknowledged("node", 0, window=5)
     assert not window.has_room(1)
@@ -62,7 +62,7 @@ def test_client_that_drops_always_has_room(clock):
     assert window.has_room(1000)
 
 
-def test_node_that_speaks_but_never_acknowledges_has_lost_the_message(window, clock):
+def test_message_is_lost_if_the_node_sends_progress_and_never_acknowledges_it(window, clock):
     window.sent(1, 10)
     clock.now += 10
     window.acknowledged("node", 0, window=10)
@@ -82,7 +82,7 @@ def test_patience_is_counted_from_the_last_acknowledgement(window, clock):
     assert not window.has_room(6)
 
 
-def test_silent_node_loses_nothing_however_long_it_is_silent(window, clock):
+def test_no_message_counts_as_lost_while_the_node_is_silent(window, clock):
     window.sent(1, 10)
     clock.now += 3600
     assert not window.has_room(1) and not window.wait_for_room(1, timeout=0)
@@ -105,6 +105,7 @@ def test_waiting_ends_when_there_is_room(window):
     assert answers == [True]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 20), max_size=30), st.data())
 def test_rows_under_way_are_those_sent_and_not_acknowledged(sizes, data):
     window = Window(limited=True, clock=lambda: 0.0)

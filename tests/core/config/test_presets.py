@@ -92,9 +92,34 @@ def test_preset_of_ours_that_is_not_installed_names_its_distribution(load):
         load("preset=iudex-simulated")
 
 
-def test_what_is_no_name_is_refused(load):
-    with pytest.raises(ConfigError, match="preset: must be text"):
-        load("preset=[1, 2]")
+@pytest.mark.parametrize("value", ["[1, 2]", "{name: game}", "3"])
+def test_a_preset_that_is_no_name_is_an_error(load, value):
+    with pytest.raises(ConfigError, match="preset: must be the name of a preset or a list of names"):
+        load(f"preset={value}")
+
+
+def test_several_presets_are_laid_over_each_other_in_their_order(add, load):
+    add("game", {"run": {"name": "game", "saves": "game"}, "algorithm": {"config": {"lr": 0.5}}})
+    add("fast", {"run": {"name": "fast"}, "algorithm": {"config": {"loss": "mse"}}})
+    config = load("preset=[game, fast]")
+    assert (config.run.name, config.run.saves) == ("fast", "game")
+    assert config.algorithm.config == {"lr": 0.5, "loss": "mse"}
+    assert load("preset=[fast, game]").run.name == "game"
+
+
+def test_the_option_can_be_repeated(add, load):
+    add("game", {"run": {"name": "game", "saves": "game"}})
+    add("fast", {"run": {"name": "fast"}})
+    parser = argparse.ArgumentParser()
+    add_config_arguments(parser)
+    config = load(*parser.parse_args(["--preset", "game", "--set", "run.seed=3", "--preset", "fast"]).set)
+    assert (config.preset, config.run.name, config.run.saves, config.run.seed) == (("game", "fast"), "fast", "game", 3)
+
+
+def test_an_algorithm_that_is_a_preset_is_an_error_that_says_how_to_choose_it(add, load, catalog):
+    add("rainbow", {"algorithm": {"name": "dqn", "config": {"lr": 0.5}}})
+    with pytest.raises(PluginError, match=r"no algorithm 'rainbow' installed.*It is a preset: --preset rainbow"):
+        resolve(load("algorithm.name=rainbow"), catalog)
 
 
 def test_broken_preset_is_named(add, load):

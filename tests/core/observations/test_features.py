@@ -13,7 +13,8 @@ def features(parts, stack=None):
 def test_parts_are_concatenated_in_the_order_of_their_names():
     """Whatever the order in the spec and in the observation; bytes are divided by their upper bound."""
     made = features({"observation.b": ArraySpec((2, 2), "float32"), "observation.a": ArraySpec((), "uint8", 0, 250)})
-    b, a = np.arange(8, dtype=np.float32).reshape(2, 2, 2), np.array([250, 50], np.uint8)
+    b = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
+    a = np.array([250, 50], np.uint8)
     for observation in ({"observation.b": b, "observation.a": a}, {"observation.a": a, "observation.b": b}):
         vector = made.of(observation)["observation"]
         np.testing.assert_allclose(vector, [[1, 0, 1, 2, 3], [0.2, 4, 5, 6, 7]], rtol=1e-6)
@@ -38,7 +39,7 @@ def test_scalar_observation_is_a_vector_of_one():
 )
 @pytest.mark.parametrize("rows", [2, 0])
 def test_image_has_its_channels_first_and_the_rest_is_a_vector(rows, shape, channels_first):
-    """Also where there are no rows, as in a message after which nothing goes on."""
+    """Also where there are no rows, as in the `after` of a message in which all episodes terminated."""
     made = features({"observation.hp": ArraySpec((), "float32"), "observation.screen": ArraySpec(shape, "uint8")})
     assert made.shapes() == {"observation": (1,), "image": channels_first}
     screen = np.arange(rows * np.prod(shape)).reshape(rows, *shape).astype(np.uint8)
@@ -64,7 +65,7 @@ def test_two_images_are_refused_by_name():
         features(parts)
 
 
-def test_images_that_are_too_small_are_refused_with_what_helps():
+def test_images_that_are_too_small_are_refused_with_the_remedy():
     with pytest.raises(SpaceError, match=r"30 x 60 pixels.*resize"):
         features({"observation": ArraySpec((30, 60, 3), "uint8")})
 

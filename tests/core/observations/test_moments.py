@@ -1,13 +1,14 @@
-"""Running normalisation against numpy's own mean and variance."""
+"""Running normalization against numpy's own mean and variance."""
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soulsai_core import RunningMoments, normalized
 
 
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=8), st.integers(0, 99), st.floats(0.1, 1e4))
 def test_moments_do_not_depend_on_how_the_rows_are_cut(counts, seed, offset):
     rows = np.random.default_rng(seed).normal(offset, 2, (sum(counts) + 2, 3)).astype(np.float32)
@@ -25,7 +26,7 @@ def test_before_the_first_row_nothing_changes():
 
 
 @pytest.mark.parametrize("clip", [5.0, 10.0])
-def test_outliers_are_cut(clip):
+def test_outliers_are_clipped(clip):
     rows = np.array([[1e6], [-1e6]], np.float32)
     assert normalized(rows, *RunningMoments((1,)).scales(), clip).tolist() == [[clip], [-clip]]
 
@@ -36,15 +37,18 @@ def test_input_is_left_alone_and_the_result_is_float32():
     assert given_out.tolist() == [[1], [1]] and given_out.dtype == np.float32 and rows.tolist() == [[3], [3]]
 
 
-def test_tensors_are_normalised_likewise():
+def test_tensors_are_normalized_like_arrays():
     torch = pytest.importorskip("torch", reason="tensors are torch's")
-    rows, scales = np.random.default_rng(0).normal(size=(4, 5, 2)).astype(np.float32), np.float32([[1, 2], [3, 0.5]])
+    rows = np.random.default_rng(0).normal(size=(4, 5, 2)).astype(np.float32)
+    scales = np.float32([[1, 2], [3, 0.5]])
     tensor = normalized(torch.from_numpy(rows), *scales, 1.0)
     np.testing.assert_allclose(tensor.numpy(), normalized(rows, *scales, 1.0), rtol=1e-6)
 
 
-def test_saved_moments_go_on_the_same():
-    one, other, rows = RunningMoments((2,)), RunningMoments((2,)), np.random.default_rng(0).normal(size=(9, 2))
+def test_loaded_moments_continue_like_the_saved_ones():
+    one = RunningMoments((2,))
+    other = RunningMoments((2,))
+    rows = np.random.default_rng(0).normal(size=(9, 2))
     one.update(rows)
     other.load(one.save())
     one.update(rows * 3)

@@ -15,7 +15,7 @@ STORED = Kind(valued=True, stored=2)
 IMAGE = Kind(valued=True, image=True)
 EPSILON = 0.5
 GAMMA = 0.5
-SOME = settings(max_examples=20, deadline=None)
+SOME = settings(max_examples=12, deadline=None)
 
 
 def first_error(value, reward, discount, best):
@@ -28,7 +28,7 @@ def prioritized(kind, capacity=12, alpha=1.0, **options):
 
 
 def priorities(replay, n=1):
-    """Slot -> priority over the smallest of all, by the weights of a draw: with beta = 1 they are its inverse."""
+    """Slot -> priority relative to the smallest one, from the weights of a draw: for beta = 1 they are its inverse."""
     drawn = replay.draw(np.random.default_rng(0), 1, 4_000, n_step=n, gamma=GAMMA, beta=1.0)
     weights = np.asarray(drawn.columns["weight"])
     assert weights.dtype == np.float32 and weights.max() == 1 and weights.min() > 0
@@ -38,7 +38,7 @@ def priorities(replay, n=1):
 
 
 def expected_error(row):
-    """The one-step error of a row, None while it is not known."""
+    """The one-step error of a row; None while it is not known."""
     values = {name: float(row.values[name]) for name in ("value", "reward")}
     if row.end == TERMINATED:
         return first_error(values["value"], values["reward"], 0.0, 0.0)
@@ -49,7 +49,7 @@ def expected_error(row):
 
 
 def assert_proportional(found, errors):
-    """Priorities that were found are in proportion to |error| + epsilon."""
+    """The priorities found are in proportion to |error| + epsilon."""
     scale = {slot: (abs(error) + EPSILON) / found[slot] for slot, error in errors.items()}
     np.testing.assert_allclose(list(scale.values()), next(iter(scale.values()), 0), rtol=1e-3)
 
@@ -106,7 +106,7 @@ def test_row_without_a_successor_has_the_largest_error_so_far():
 
 
 @pytest.mark.parametrize("end", [TRUNCATED, DISCARDED, TERMINATED])
-def test_value_of_what_followed_an_end_is_unknown_unless_it_terminated(end):
+def test_error_at_an_end_is_unknown_unless_the_episode_terminated(end):
     both = prioritized(VALUED)
     both.hear(run(4, end=end))
     errors = {slot: expected_error(row) for slot, row in both.by_slot.items()}
@@ -117,7 +117,7 @@ def test_value_of_what_followed_an_end_is_unknown_unless_it_terminated(end):
     assert_proportional(priorities(both.replay), errors)
 
 
-def test_successor_in_a_later_message_settles_the_first_priority():
+def test_successor_in_a_later_message_gives_the_first_error():
     both = prioritized(VALUED)
     both.hear(run(3))
     both.hear(run(2, first=3, end=TERMINATED))
@@ -179,8 +179,9 @@ def test_loaded_priorities_draw_the_same():
     np.testing.assert_array_equal(one.columns["weight"], other.columns["weight"])
 
 
-def test_sequence_has_a_mixture_of_the_largest_and_the_mean_error_of_what_is_learned():
-    eta, kind = 0.7, STORED
+def test_error_of_a_sequence_mixes_the_largest_and_the_mean_error_of_what_is_learned():
+    eta = 0.7
+    kind = STORED
     both = prioritized(kind, capacity=20, reading=Sequences(1, 2, 1, WIDTH, eta))
     both.hear(run(9, kind=kind, end=TERMINATED))  # states are stored with the rows 1, 3, 5 and 7
     rows = both.by_slot

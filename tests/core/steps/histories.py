@@ -1,7 +1,7 @@
-"""What clients go through, for the tests of everything that reads steps, and the messages that come of it.
+"""What happens to clients, and the messages that they send: for the tests of everything that reads steps.
 
-A history is a list of events. Each observation is a number that no other has, from which all else follows, so that a
-mistake shows wherever it is made. The messages are built here by loops over single rows, independently of the sources.
+A history is a list of events. Each observation has a number of its own, from which all other values follow, so that
+any mistake shows as a wrong number. Messages are built here by loops over single rows, independently of the sources.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Kind(NamedTuple):
 
 @dataclass(frozen=True)
 class Made:
-    """One row as its client made it: `number` was observed, `followed` is what the action led to."""
+    """One row as its client made it: `number` was observed, `followed` was observed after the action."""
 
     stream: int
     position: int
@@ -50,7 +50,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Message:
-    """Rows in the order of time, and as they are sent."""
+    """Rows in the order of time, and the batch that is sent."""
 
     client: str
     rows: list[Made]
@@ -58,7 +58,7 @@ class Message:
 
 
 class Present(NamedTuple):
-    """The node noticed that only these clients are there."""
+    """The node noticed that only these clients are connected."""
 
     clients: frozenset[str]
 
@@ -87,13 +87,13 @@ def image_of(number: int) -> list[list[list[int]]]:
 
 
 def number_of(observation: Any) -> int:
-    """The number that is observed: of a row of "observation", (2,)."""
+    """The number of a row (2,) of "observation"."""
     assert observation[1] == -observation[0]
     return int(observation[0])
 
 
 def number_of_image(image: Any) -> int:
-    """The same of one frame (2, 2)."""
+    """The number of a frame (2, 2)."""
     assert image[1][0] == 1 and image[1][1] == 2
     return int(image[0][0]) + 256 * int(image[0][1])
 
@@ -125,12 +125,12 @@ def env_spec(kind: Kind) -> EnvSpec:
 
 
 def observed_names(kind: Kind) -> list[str]:
-    """The columns that are known of what followed, too."""
+    """The columns that `StepBatch.after` has, too."""
     return [name for name in ("observation", "image", "mask") if name in specs(kind)]
 
 
 def values_of(number: int) -> dict[str, Any]:
-    """What a row has in its columns."""
+    """The values of a row with this number."""
     return {
         "observation": [float(number), -float(number)],
         "image": image_of(number),
@@ -186,7 +186,7 @@ def _leads_to(row: Made, following: Made) -> bool:
 
 
 def _together(row: Made, following: Made) -> bool:
-    """Whether both are of one segment."""
+    """Whether both belong to one segment."""
     same = row.iteration == following.iteration and row.source == following.source
     return same and row.end == GOES_ON and _leads_to(row, following)
 
@@ -196,7 +196,7 @@ def _together(row: Made, following: Made) -> bool:
 
 @dataclass
 class Player:
-    """One process of a client with two environments."""
+    """A client's process with two environments."""
 
     client: str
     observes: list[int]
@@ -208,7 +208,7 @@ class Player:
 
 
 class World:
-    """Clients that play, and what the node hears of them."""
+    """Clients that play, and what the node receives from them."""
 
     def __init__(self, kind: Kind, clients: int) -> None:
         self.kind = kind
@@ -266,13 +266,15 @@ class World:
         """The environments are started anew."""
         player = self._players[which]
         player.positions = [position + 1 for position in player.positions]
-        player.observes, player.starts = [self._number(), self._number()], [True, True]
+        player.observes = [self._number(), self._number()]
+        player.starts = [True, True]
         yield from ()
 
     def _send(self, which: int, parts: int | None = None) -> Iterator[Message]:
-        """Send what waits; `parts`: the node hears of it in parts of so many rows."""
+        """Send what waits; with `parts` the node gets it in parts of this many rows."""
         player = self._players[which]
-        rows, player.waiting = player.waiting, []
+        rows = player.waiting
+        player.waiting = []
         if not rows:
             return
         message = Message(player.client, rows, build(rows, self.kind))
@@ -284,7 +286,7 @@ class World:
             yield Message(player.client, ordered[i * parts : (i + 1) * parts], part)
 
     def _lose(self, which: int) -> Iterator[Message]:
-        """Nothing of what waits arrives."""
+        """What waits is lost."""
         self._players[which].waiting = []
         yield from ()
 
@@ -297,16 +299,16 @@ class World:
             yield Message(message.client, rows, message.steps.select(keep))
 
     def _leave(self, which: int) -> Iterator[Message]:
-        """The process ends, and another one comes."""
+        """The process ends, and another one starts."""
         yield from self._send(which)
         self._players[which] = self._player()
 
     def _noticed(self, _which: int) -> Iterator[Present]:
-        """The node compares who is there with whom it knows."""
+        """The node compares the clients that are connected with those that it knows."""
         yield Present(frozenset(player.client for player in self._players))
 
     def _away(self, which: int) -> Iterator[Present]:
-        """A client is believed gone that is still there."""
+        """The node takes a client for gone that is still there."""
         yield Present(frozenset(player.client for i, player in enumerate(self._players) if i != which))
 
 
@@ -319,7 +321,9 @@ _COMMON: list[Any] = [GOES_ON] * 12
 _ENDS: list[Any] = [TERMINATED, TRUNCATED, DISCARDED, LATE_END, UNFIT, RESET]
 _STEPS = [(end, GOES_ON) for end in _COMMON] + [(a, b) for a in _ENDS for b in (GOES_ON, GOES_ON, TERMINATED)]
 _STEPS += [(GOES_ON, end) for end in _ENDS]
-MOVES: list[tuple[Any, ...]] = [("nothing", 0)]  # the first one is what failing histories are shortened by
+MOVES: list[tuple[Any, ...]] = [
+    ("nothing", 0)
+]  # first, since hypothesis replaces moves by it to shorten a failing history
 MOVES += [("step", which, ends) for ends in _STEPS for which in (0, 1)]
 MOVES += [("send", which) for which in (0, 1)] * 10
 MOVES += [
@@ -329,7 +333,7 @@ MOVES += [("send", 0, 2), ("send", 1, 3), ("select", 0, 2), ("select", 1, 3)]
 
 
 def histories(kind: Kind, moves: int = 50, clients: int = 2) -> st.SearchStrategy[list[Message | Present]]:
-    """Strategy for what a node hears of some clients. All is sent in the end."""
+    """Strategy for the events of some clients. All rows are sent in the end."""
 
     def played(chosen: list[tuple[Any, ...]]) -> list[Message | Present]:
         last: list[tuple[Any, ...]] = [("send", which) for which in range(clients)]
@@ -343,7 +347,7 @@ def messages(kind: Kind, most: int = 30) -> st.SearchStrategy[list[Made]]:
     moves = [move for move in MOVES if move[0] in ("nothing", "step", "model", "restart", "person")]
 
     def played(chosen: list[tuple[Any, ...]]) -> list[Made]:
-        heard = World(kind, 1).play([*chosen, ("send", 0)])
-        return [row for message in heard if isinstance(message, Message) for row in in_order(message.rows)]
+        events = World(kind, 1).play([*chosen, ("send", 0)])
+        return [row for message in events if isinstance(message, Message) for row in in_order(message.rows)]
 
     return st.lists(st.sampled_from(moves), min_size=most // 4, max_size=most).map(played)

@@ -1,4 +1,4 @@
-"""A replay and the oracle that hear the same, and what of them must agree."""
+"""A replay and the oracle with the same events, and what they must agree on."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from soulsai_core.replay import Replay
 
 
 class Both:
-    """Plays histories to a replay and to the oracle. `append_gamma` is that of first priorities."""
+    """Gives the events of histories to a replay and to the oracle. `append_gamma` is the discount of first errors."""
 
     def __init__(self, kind: Kind, capacity: int, append_gamma: float = 1.0, **options: Any) -> None:
-        self.kind, self.options, self._gamma = kind, options, append_gamma
+        self.kind = kind
+        self.options = options
+        self._gamma = append_gamma
         self.oracle = Oracle(capacity)
         self.replay = self._make(capacity)
 
@@ -25,29 +27,33 @@ class Both:
         return Replay(capacity, kept, observed_names(self.kind), **self.options)
 
     def hear(self, event: Message | Present) -> None:
+        """Give an event to both."""
         if isinstance(event, Present):
             self.oracle.forget(event.clients)
             self.replay.forget(event.clients)
         else:
-            rows = len(event.steps)  # of more than the capacity the first are never written, nor numbered
+            rows = len(event.steps)  # of more than the capacity the first are not written, and get no numbers
             self.oracle.take(event.steps.part(rows - self.replay.capacity, rows), event.client)
             self.replay.append(event.steps, event.client, self._gamma)
 
     def move(self, capacity: int) -> None:
-        """Save the replay, and go on with another one of this capacity."""
+        """Save the replay, and load it into another one of this capacity."""
         saved = self.replay.save()
-        self.oracle.lost, self.oracle.capacity = self.oracle.oldest, capacity
+        self.oracle.lost = self.oracle.oldest
+        self.oracle.capacity = capacity
         self.replay = self._make(capacity)
         self.replay.load(saved)
 
     @property
     def by_slot(self) -> dict[int, Row]:
-        """Slot -> row, of all that are remembered: a row's number modulo the capacity."""
-        rows, oldest, capacity = self.oracle.rows, self.oracle.oldest, self.replay.capacity
+        """Slot -> row, of all rows that are still stored. The slot is the row's number modulo the capacity."""
+        rows = self.oracle.rows
+        oldest = self.oracle.oldest
+        capacity = self.replay.capacity
         return {number % capacity: rows[number] for number in range(oldest, len(rows))}
 
     def assert_drawable(self, wanted: Callable[[Row], bool]) -> dict[int, Row]:
-        """Exactly the rows that are wanted can be drawn. Returns them by their slots."""
+        """Exactly the rows for which `wanted` is true can be drawn. Returns slot -> row."""
         rows = self.by_slot
         assert self.replay.rows == len(rows)
         expected = {slot: row for slot, row in rows.items() if wanted(row)}
@@ -62,8 +68,9 @@ def learnable(row: Row) -> bool:
 
 
 def assert_transitions(both: Both, n: int, gamma: float, stack: int | None = None) -> None:
-    """All that can be drawn is what the oracle reads."""
-    oracle, kind = both.oracle, both.kind
+    """Exactly what the oracle reads can be drawn, with the same values."""
+    oracle = both.oracle
+    kind = both.kind
     expected = both.assert_drawable(
         lambda row: learnable(row) and (stack is None or oracle.stack(row, stack, "image") is not None)
     )
@@ -86,7 +93,9 @@ def _assert_transition(oracle: Oracle, row: Row, made: dict[str, Any], n: int, g
     singles = [name for name in row.values if name not in ("reward", "state", "value", "best")]
     if stack is not None:
         singles.remove("image")
-        assert frames(made["image"]) == [number_of_image(frame[0]) for frame in oracle.stack(row, stack, "image")]
+        images = oracle.stack(row, stack, "image")
+        assert images is not None
+        assert frames(made["image"]) == [number_of_image(frame[0]) for frame in images]
     for name in singles:
         np.testing.assert_array_equal(made[name], row.values[name])
     if read.following is None:

@@ -70,7 +70,8 @@ def value(values):
 
 def test_advantages_are_those_of_the_paper():
     oracle = read(*episode(0, 0, TERMINATED), Made(0, 3, 8, 9, start=True))
-    gamma, mixed = 0.5, 0.25
+    gamma = 0.5
+    mixed = 0.25
     found = advantages(oracle.rows, value, gamma, mixed)
     errors = [reward_of(1) + gamma * 2 - 1, reward_of(2) + gamma * 3 - 2, reward_of(3) - 3]
     assert found[2] == errors[2]
@@ -91,7 +92,8 @@ def test_advantages_end_with_the_rollout_and_before_a_discarded_row():
 @settings(max_examples=25, deadline=None)
 @given(histories(TIMED))
 def test_rows_read_alike_whether_they_were_sent_together_or_one_by_one(history):
-    together, single = Oracle(), Oracle()
+    together = Oracle()
+    single = Oracle()
     for event in history:
         if not isinstance(event, Message):
             together.forget(event.clients)
@@ -101,7 +103,8 @@ def test_rows_read_alike_whether_they_were_sent_together_or_one_by_one(history):
         for part in event.steps.split(1):
             single.take(part, event.client)
     for one, other in zip(together.rows, single.rows, strict=True):
-        found, expected = together.returned(one, 3, 0.9), single.returned(other, 3, 0.9)
+        found = together.returned(one, 3, 0.9)
+        expected = single.returned(other, 3, 0.9)
         assert (found is None) == (expected is None)
         if found is not None:
             assert (found.reward, found.discount, found.rewards) == (
@@ -112,6 +115,7 @@ def test_rows_read_alike_whether_they_were_sent_together_or_one_by_one(history):
             assert found.terminated == expected.terminated
             if not found.terminated:
                 np.testing.assert_array_equal(found.following["observation"], expected.following["observation"])
-        mine, theirs = together.stack(one, 3, "observation"), single.stack(other, 3, "observation")
+        mine = together.stack(one, 3, "observation")
+        theirs = single.stack(other, 3, "observation")
         np.testing.assert_array_equal(mine, theirs) if mine is not None else None
         assert (mine is None) == (theirs is None)

@@ -1,1 +1,1 @@
-"""Puts real objects together."""
+"""Builds real objects and wires them together: transports, training nodes, clients and agents."""

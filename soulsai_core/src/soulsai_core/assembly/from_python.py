@@ -1,17 +1,12 @@
-"""Nodes and clients for use from Python, without the command line: they make their connection, and close it."""
+"""Training nodes and clients for use from Python, without the command line. Each has a connection of its own."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from soulsai_core.assembly.nodes import (
-    connect_to,
-    create_folder,
-    make_client,
-    node_parts,
-    open_transport,
-    wait_for_announcement,
-)
+from soulsai_core.assembly.client import make_client, wait_for_announcement
+from soulsai_core.assembly.connecting import connect_to, open_transport
+from soulsai_core.assembly.node import create_folder, node_parts
 from soulsai_core.client.client import Client
 from soulsai_core.config import Config, resolve
 from soulsai_core.node.training import TrainingNode
@@ -19,20 +14,23 @@ from soulsai_core.plugins.catalog import Catalog
 
 
 class AlgorithmTrainingNode(TrainingNode):
-    """A training node of one algorithm, whatever the configuration names, in a new folder under `config.run.saves`.
-    Its connection is its own, and closed once it has run.
+    """A training node of one algorithm, in a new folder under `config.run.saves`.
+
+    It opens a connection of its own, and closes it after `run`.
 
     Args:
-        config: all settings, from `soulsai_core.load_config`; `redis.address` names a running server.
+        config: all settings, from `soulsai_core.load_config`; `redis.address` must name a running server. The
+            algorithm that it names is replaced by that of this class.
 
     Attributes:
-        algorithm: the name in the group `soulsai.algorithms`; subclasses say it.
+        algorithm: name in the entry-point group `soulsai.algorithms`; subclasses set it.
     """
 
     algorithm: ClassVar[str]
 
     def __init__(self, config: Config) -> None:
-        if config.algorithm.name != self.algorithm:  # what is set for it is kept, and checked by its own model
+        if config.algorithm.name != self.algorithm:
+            # Its `config` stays: the model of this class's algorithm checks it below.
             part = config.algorithm.model_copy(update={"name": self.algorithm})
             config = config.model_copy(update={"algorithm": part})
         resolved = resolve(config, Catalog())
@@ -47,8 +45,16 @@ class AlgorithmTrainingNode(TrainingNode):
 
 
 def join(address: str, run: str = "main", *, password: str | None = None, seed: int | None = None) -> Client:
-    """A client of the training at this server, once its node is there; call its `run`. Its connection is its own, and
-    closed once it has run."""
+    """A client of the training at this server; call its `run`. Waits until the training node is there.
+
+    It opens a connection of its own, and closes it after `run`.
+
+    Args:
+        address: HOST, HOST:PORT or a redis://, rediss:// or unix:// URL.
+        run: the setting `run.name` of the training.
+        password: password of the server; None takes it from the address, if there is one.
+        seed: seed of the environment and of exploration.
+    """
     transport = connect_to(address, run, password)
     announcement = wait_for_announcement(transport, lambda: True)
     assert announcement is not None

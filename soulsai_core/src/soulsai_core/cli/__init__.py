@@ -1,4 +1,4 @@
-"""The command line: the one place that builds real objects."""
+"""The command line of `soulsai`."""
 
 from soulsai_core.cli.app import client_main, main
 

@@ -1,4 +1,4 @@
-"""Finds the command and runs it. Only the chosen command's module is imported, so that help answers at once."""
+"""Parses the command line and runs the chosen command. Only that command's module is imported, so `--help` is fast."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from soulsai_core.errors import SoulsAIError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. An error that we raise on purpose becomes a sentence on stderr and exit code 2."""
+    """Run one command and return its exit code, which is 2 for a SoulsAIError: its sentence is printed to stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     commands = menu(chosen)
@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+    except BrokenPipeError:
+        # The reader, such as `head`, has closed the pipe. Python flushes stdout once more at exit, and would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -42,7 +43,9 @@ def client_main() -> int:
 
 
 def _parser(commands: Sequence[Command], chosen: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("soulsai", description="Distributed reinforcement learning on real environments.")
+    parser = argparse.ArgumentParser(
+        "soulsai", description="Distributed reinforcement learning on slow, real environments."
+    )
     parser.add_argument("--version", action=_Version, help="print the version of soulsai-core")
     parser.set_defaults(refuse=parser.error)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -65,6 +68,8 @@ def _sentence(text: str) -> str:
 
 
 class _Version(argparse.Action):
+    """`version=` of argparse, which would need importlib.metadata for every command."""
+
     def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
         super().__init__(option_strings, dest, nargs=0, help=help)
 

@@ -1,4 +1,4 @@
-"""Work that goes on beside a block of code."""
+"""Work in a thread for as long as a block of code runs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def beside(name: str, work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """While the block runs, `work(ended)` does so too, in a thread of this name; when `ended` is set, it returns."""
+def in_background(name: str, work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run `work(ended)` in a thread of this name while the block runs. Once `ended` is set, `work` must return."""
     ended = threading.Event()
     thread = threading.Thread(target=work, args=(ended,), name=name, daemon=True)
     thread.start()

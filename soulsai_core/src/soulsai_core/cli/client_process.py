@@ -1,4 +1,4 @@
-"""A client's life: wait for the server, wait for the training node, play, and join the next training."""
+"""The process of `soulsai client`: connects to the server, and runs a client for one training after the other."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import threading
 
 from rich.console import Console
 
-from soulsai_core.assembly.nodes import make_client, wait_for_announcement
+from soulsai_core.assembly.client import make_client, wait_for_announcement
 from soulsai_core.cli.connection import join_from
 from soulsai_core.cli.display import start_logging
 from soulsai_core.cli.interrupts import on_interrupt
-from soulsai_core.cli.realtime import prefer_the_game
+from soulsai_core.cli.realtime import prepare_for_realtime
 from soulsai_core.cli.waiting import wait_for_server, when_enter_is_pressed, when_parent_ends
 from soulsai_core.client.client import Client
 from soulsai_core.client.downlink import NEW_TRAINING
@@ -22,7 +22,7 @@ from soulsai_core.contracts import Transport
 log = logging.getLogger("soulsai_core.client.client")
 
 
-class Player:
+class ClientProcess:
     """Runs `soulsai client` with its arguments."""
 
     def __init__(self, args: argparse.Namespace) -> None:
@@ -31,7 +31,7 @@ class Player:
         self._client: Client | None = None
 
     def run(self) -> int:
-        """Play until the training ends or somebody wants to leave."""
+        """Play until the training ends or someone asks the client to leave. Returns the exit code."""
         start_logging(Console(stderr=True))
         with on_interrupt(self.leave):
             if self._args.with_parent:
@@ -50,22 +50,23 @@ class Player:
         return 0
 
     def leave(self, reason: str) -> None:
-        """Leave in good order."""
+        """Ask the client to finish its step, send its last rows and leave."""
         self._left.set()
         if self._client is not None:
             self._client.stop(reason)
 
     def _play(self, transport: Transport) -> str:
-        """Play one training; returns why it ended."""
+        """Play in one training. Returns why it ended."""
         announcement = wait_for_announcement(transport, lambda: not self._left.is_set())
         if announcement is None:
             return "left before the training began"
         self._client = make_client(announcement, transport, seed=self._args.seed)
+        # `leave` may have come while the client was made, and had none to stop.
         if self._left.is_set():
             return "left before the training began"
         log.info("Joined %s as %s.", announcement.run_id, self._client.client)
         if announcement.client["isolate"]:
-            prefer_the_game()
+            prepare_for_realtime()
         reason = self._client.run()
         log.info("Left after %d steps: %s.", self._client.env_steps, reason)
         return reason

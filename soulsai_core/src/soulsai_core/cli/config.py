@@ -1,4 +1,4 @@
-"""`soulsai config`: the default file, the settings in force, a check, and the JSON schema."""
+"""`soulsai config`: the default file, the settings in effect, a check of them, and a JSON schema."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     default = actions.add_parser("default", help="print every setting with its default and a comment")
     add_set_argument(default)
-    add_config_arguments(actions.add_parser("show", help="print the settings in force, without secrets"))
-    add_config_arguments(actions.add_parser("check", help="say whether a run could start with these settings"))
-    actions.add_parser("schema", help="print a JSON schema, with which editors complete and check config.yaml")
+    add_config_arguments(actions.add_parser("show", help="print the settings in effect, without secrets"))
+    add_config_arguments(actions.add_parser("check", help="check whether a run could start with these settings"))
+    actions.add_parser("schema", help="print a JSON schema for editors, to complete and check config.yaml")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Options and steps of the commands that talk to a server which runs already."""
+"""Options for the connection to a running server, and the transports that they describe."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def add_connection_arguments(parser: argparse.ArgumentParser, *, reads_config: b
     """--redis-address, --run, --secret-file, --ca-file and --saves.
 
     Args:
-        reads_config: what is not given comes from the same settings as for a training, and there are --config and
-            --set; else it comes from variables alone.
+        reads_config: adds --config and --set, and takes what no option gives from the same settings as a training.
+            Otherwise it comes from SOULSAI_… variables alone.
     """
     if reads_config:
         add_file_argument(parser)
@@ -36,66 +36,71 @@ def add_connection_arguments(parser: argparse.ArgumentParser, *, reads_config: b
     parser.add_argument(
         "--secret-file",
         metavar="FILE",
-        help="file with `requirepass PASSWORD`, if there is one (default: redis.secret_file, which is redis.secret)",
+        help="file with the line `requirepass PASSWORD` (default: redis.secret_file, which is redis.secret)",
     )
-    parser.add_argument("--ca-file", metavar="FILE", help="certificate of the authority to trust for rediss://")
+    parser.add_argument("--ca-file", metavar="FILE", help="certificate of the authority to trust for rediss:// (TLS)")
     parser.add_argument(
         "--saves",
         type=Path,
         metavar="FOLDER",
-        help="where to look for a training on this machine (default: run.saves, which is saves)",
+        help="folder with the runs of this machine, to find one that is running (default: run.saves, which is saves)",
     )
     parser.set_defaults(reads_config=reads_config)
 
 
 def connect_from(args: argparse.Namespace) -> RedisTransport:
-    """The transport that these options ask for, checked that it answers."""
-    from soulsai_core.assembly.nodes import open_transport
+    """The transport that these options describe. The server has answered."""
+    from soulsai_core.assembly.connecting import open_transport
 
-    settings, run, told = connection_of(args)
+    settings, run, given = connection_of(args)
     try:
         return open_transport(settings, run)
     except TransportError as error:
-        if told:
+        if given:
             raise
-        advice = "The training that listened there was killed, it seems: go on with `soulsai train --resume`."
+        advice = "The training there seems to have been killed: resume it with `soulsai train --resume`."
         raise TransportError(f"{error} {advice}") from error
 
 
 def join_from(args: argparse.Namespace) -> Transport:
-    """A client's transport: by its invitation, if there is one."""
+    """The transport of a client: that of its invitation if one is given, otherwise that of the connection options."""
     words = args.invitation
     if not words:
         return connect_from(args)
     if words[0] != "join" or len(words) == 1:
-        raise ConfigError("A client is started with options alone, or with `join` and an invitation or a file.")
-    from soulsai_core.assembly.nodes import accept
+        raise ConfigError("A client takes options alone, or `join` and an invitation, or `join` and a file with one.")
+    from soulsai_core.assembly.connecting import accept
     from soulsai_core.contributors.invitation import read_invitation
 
     return accept(read_invitation(" ".join(words) if len(words) > 2 else _text_of(Path(words[1]))))
 
 
 def connection_of(args: argparse.Namespace) -> tuple[RedisSettings, str, bool]:
-    """The server's settings, the run, and whether somebody told the address (else it is noted on this machine)."""
+    """The server's settings, the name of the run, and whether its address was given. If not, it is that of the training
+    that runs on this machine."""
     from soulsai_core.config import load_config, load_environment
 
     config = load_config(args.config, args.set) if args.reads_config else load_environment(os.environ)
     saves = args.saves or Path(config.run.saves)
-    told = args.redis_address or config.redis.address
-    given = {"secret_file": args.secret_file, "ca_file": args.ca_file, "address": told or _noted(saves)}
-    settings = config.redis.model_copy(update={name: value for name, value in given.items() if value is not None})
-    return settings, args.run or config.run.name, told is not None
+    given = args.redis_address or config.redis.address
+    changes = {
+        "secret_file": args.secret_file,
+        "ca_file": args.ca_file,
+        "address": given or _address_of_running(saves),
+    }
+    settings = config.redis.model_copy(update={name: value for name, value in changes.items() if value is not None})
+    return settings, args.run or config.run.name, given is not None
 
 
-def _noted(saves: Path) -> str:
-    """The address of the training on this machine."""
+def _address_of_running(saves: Path) -> str:
+    """The server's address of the training that runs on this machine."""
     from soulsai_core.run_folder import running_address
 
     address = running_address(saves)
     if address is None:
         raise ConfigError(
             f"No training runs on this machine under {saves}. "
-            "Give --redis-address, or --saves if its folder is elsewhere."
+            "Give --redis-address, or --saves if the training has another folder."
         )
     return address
 

@@ -1,4 +1,4 @@
-"""`soulsai contributors`: who was invited, and what they gave to the newest training."""
+"""`soulsai contributors`: the contributors, and what each has contributed to the newest training."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ _HEAD = ("name", "invited", "samples", "hours", "episodes", "mean return", "best
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The connection's, and how to show it."""
+    """Connection options, and how to show the table."""
     add_connection_arguments(parser, reads_config=True)
-    parser.add_argument("--json", action="store_true", help="print it as JSON, for programs")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a table, or JSON."""
+    from soulsai_core.contributors.redis_inbox import inboxes_of
     from soulsai_core.contributors.statistics import Contribution, decode_statistics
 
     transport = connect_from(args)
     try:
-        inboxes = transport.inboxes()
+        inboxes = inboxes_of(transport)
         invited = inboxes.contributors()
         payload = inboxes.read_statistics()
     finally:

@@ -1,4 +1,4 @@
-"""`soulsai quicksave` and `soulsai shutdown`: commands to a running training node, each answered."""
+"""`soulsai quicksave` and `soulsai shutdown`: send a command to a running training node, and print its reply."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from soulsai_core.errors import TransportError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The connection's, and what to save."""
+    """Connection options, the time limit, and what to save."""
     add_connection_arguments(parser, reads_config=True)
-    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds to wait for the answer")
+    parser.add_argument(
+        "--timeout", type=float, default=60.0, metavar="S", help="seconds to wait for the reply (default: 60)"
+    )
     if parser.prog.endswith("quicksave"):
         parser.add_argument("--save-buffer", action="store_true", help="include the replay buffer")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Send the command and print the answer."""
+    """Send the command and print the reply. The exit code is 2 if the node refused."""
     import sys
     import uuid
 

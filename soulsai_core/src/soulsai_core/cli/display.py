@@ -1,4 +1,4 @@
-"""What a training shows in the terminal: one live line, or plain lines where the output is no terminal."""
+"""Output of a training: its log, and its progress as one live line, or as plain lines if there is no terminal."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ from rich.live import Live
 from rich.logging import RichHandler
 from rich.text import Text
 
-from soulsai_core.cli.background import beside
+from soulsai_core.cli.background import in_background
 from soulsai_core.cli.formatting import progress
 
 if TYPE_CHECKING:
     from soulsai_core.messages import NodeStatus
 
+# Seconds between two lines of progress. Plain lines stay, so there are fewer of them.
 _LIVE_INTERVAL = 0.25
 _PLAIN_INTERVAL = 5.0
 
+# Bytes of a log file before it is rotated.
+_LOG_BYTES = 2**21
+
 
 def start_logging(console: Console) -> None:
-    """Log warnings of everybody and information of ours, above the live line."""
+    """Log to this console, above the live line: warnings of all packages, and information of soulsai_core."""
     handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="[%X]")
     plain = logging.StreamHandler(console.file)
     plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
@@ -36,9 +40,9 @@ def start_logging(console: Console) -> None:
 
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
-    """While the block runs, what is logged also goes to this file, which never grows beyond a few megabytes."""
+    """While the block runs, also log to this file. It is rotated, and takes 4 MB at most."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(path, maxBytes=2**21, backupCount=1, encoding="utf-8", delay=True)
+    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.getLogger().addHandler(handler)
     try:
@@ -50,9 +54,9 @@ def log_file(path: Path) -> Iterator[None]:
 
 @contextmanager
 def progress_line(console: Console, latest: Callable[[], NodeStatus | None]) -> Iterator[None]:
-    """Show the newest status while the block runs."""
+    """While the block runs, show the status that `latest` returns."""
     show = _show_live if console.is_terminal else _show_plain
-    with beside("progress-line", lambda ended: show(console, latest, ended)):
+    with in_background("progress-line", lambda ended: show(console, latest, ended)):
         yield
 
 

@@ -26,7 +26,7 @@ def mean_return(status: NodeStatus) -> str:
 
 
 def progress(status: NodeStatus) -> str:
-    """The training at a glance, in one line."""
+    """The state of the training in one line."""
     goal = "" if status.goal_env_steps is None else f"/{count(status.goal_env_steps)}"
     return (
         f"{duration(status.elapsed)}  steps {count(status.env_steps)}{goal}  return {mean_return(status)} "

@@ -1,4 +1,4 @@
-"""Hosting a training: the server if it is ours, the children that are ours, and the training node in this process."""
+"""Hosts a training: the training node in this process, and for `soulsai train` its server and child processes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from soulsai_core.assembly.nodes import create_folder, make_node, open_transport
+from soulsai_core.assembly.connecting import open_transport
+from soulsai_core.assembly.node import create_folder, make_node
+from soulsai_core.cli.child_processes import ChildProcesses
 from soulsai_core.cli.children import (
     NO_CLIENT_LEFT,
+    child_environment,
     client_commands,
-    ended_without_clients,
-    environ,
-    page_told,
+    page_announced,
+    stopped_without_clients,
     telemetry_command,
 )
 from soulsai_core.cli.display import log_file, progress_line, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
-from soulsai_core.cli.workers import Workers
 from soulsai_core.config import Config, resolve
 from soulsai_core.errors import ConfigError, SoulsAIError
 from soulsai_core.node.training import TrainingNode
@@ -31,10 +32,11 @@ from soulsai_core.transport.embedded import EmbeddedServer
 
 
 def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
-    """Run a training to its end and say where its model lies.
+    """Run a training to its end, and print where its model is. Returns the exit code.
 
     Args:
-        alone: run nothing but the training node; else a server too, if none is configured, clients and telemetry.
+        clients: number of client processes to start here.
+        alone: run the training node alone. Otherwise clients and telemetry run too, and a server if none is configured.
     """
     if clients < 0:
         raise ConfigError(f"--clients is {clients}; it takes 0 or more.")
@@ -52,27 +54,28 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
         folder = resumed or create_folder(resolved)
         if resumed is None:
             stack.callback(folder.discard_unused)
-        stack.enter_context(_findable(folder, settings.address))
+        stack.enter_context(_address_noted(folder, settings.address))
         stack.enter_context(log_file(folder.logs / "training-node.log"))
-        players = children = client_commands(config, settings.address, clients)
-        if not alone:
-            children = {**players, **telemetry_command(args, resolved, settings.address, resumed)}
-        workers = Workers(children, environ(config), folder.logs, clients=players)
-        with on_interrupt(lambda reason: _leave_before_start(reason, console), workers.kill):
-            stack.callback(workers.close)
-            workers.start()
+        client_children = client_commands(config, settings.address, clients)
+        others = {} if alone else telemetry_command(args, resolved, settings.address, resumed)
+        commands = {**client_children, **others}
+        children = ChildProcesses(commands, child_environment(config), folder.logs, clients=client_children)
+        # The children start before the node is made: they import their packages in the meantime, and wait for it.
+        with on_interrupt(lambda reason: _leave_before_start(reason, console), children.kill):
+            stack.callback(children.close)
+            children.start()
             node = make_node(resolved, transport, folder, resume=resumed is not None)
             if config.training.prometheus_port is not None:
                 stack.callback(node.metrics.serve(config.training.prometheus_port))
-            if "telemetry" in children:
-                stack.enter_context(page_told(folder, console))
-        reason = _run(node, workers, console)
-    return _conclude(node, reason, workers, console)
+            if "telemetry" in commands:
+                stack.enter_context(page_announced(folder, console))
+        reason = _run(node, children, console)
+    return _conclude(node, reason, children, console)
 
 
 def _config_and_folder(args: argparse.Namespace) -> tuple[Config, RunFolder | None]:
-    """The configuration, and the folder to go on with. A resumed training keeps the settings saved with it, unless
-    --config gives others."""
+    """The configuration, and the folder to resume in, None for a new training. A resumed training keeps the settings
+    saved in its folder, unless --config names others."""
     config = config_from(args)
     if args.resume is None:
         return config, None
@@ -87,24 +90,24 @@ def _leave_before_start(reason: str, console: Console) -> None:
     raise KeyboardInterrupt
 
 
-def _run(node: TrainingNode, workers: Workers, console: Console) -> str:
+def _run(node: TrainingNode, children: ChildProcesses, console: Console) -> str:
     console.print(f"Training {node.folder.name}; Ctrl-C saves and stops.", highlight=False, soft_wrap=True)
     progress = progress_line(console, lambda: node.latest)
-    with on_interrupt(node.shutdown, workers.kill), progress, ended_without_clients(node, workers):
+    with on_interrupt(node.shutdown, children.kill), progress, stopped_without_clients(node, children):
         return node.run()
 
 
-def _conclude(node: TrainingNode, reason: str, workers: Workers, console: Console) -> int:
+def _conclude(node: TrainingNode, reason: str, children: ChildProcesses, console: Console) -> int:
     console.print(f"Training ended: {reason}.", highlight=False)
-    console.print(f"The model lies in {node.folder.checkpoint}", highlight=False, soft_wrap=True)
+    console.print(f"The model is in {node.folder.checkpoint}", highlight=False, soft_wrap=True)
     if reason == NO_CLIENT_LEFT:
-        raise SoulsAIError(f"No client is left; the last one said: {workers.complaint}")
+        raise SoulsAIError(f"No client is left; the error of the last one: {children.client_error}")
     return 0
 
 
 @contextmanager
-def _findable(folder: RunFolder, address: str | None) -> Iterator[None]:
-    """While the training runs, commands on this machine find its server."""
+def _address_noted(folder: RunFolder, address: str | None) -> Iterator[None]:
+    """While the block runs, the folder holds the server's address, so that commands on this machine find it."""
     folder.write_address(address)
     try:
         yield

@@ -1,4 +1,4 @@
-"""`soulsai invite`: one line that lets somebody join."""
+"""`soulsai invite`: one line with which a contributor joins."""
 
 from __future__ import annotations
 
@@ -21,19 +21,24 @@ PORT = "SOULSAI_PUBLIC_PORT"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Who, and where the player finds the server."""
-    parser.add_argument("name", metavar="NAME", help="small letters, digits, '-' and '_'")
+    """The contributor's name, and the server's address as the contributor reaches it."""
+    parser.add_argument("name", metavar="NAME", help="name of the contributor: lower-case letters, digits, '-' and '_'")
     parser.add_argument(
-        "--host", metavar="HOST[:PORT]", help=f"where players reach the server (default: ${HOST}, else as we do)"
+        "--host",
+        metavar="HOST[:PORT]",
+        help=f"the server as contributors reach it (default: ${HOST}, else the address used here)",
     )
     parser.add_argument(
-        "--no-ca", action="store_true", help="players meet a certificate that their systems trust, such as a proxy's"
+        "--no-ca",
+        action="store_true",
+        help="leave our certificate authority out: contributors reach the server through a certificate that their "
+        "systems trust, such as a proxy's",
     )
     add_connection_arguments(parser, reads_config=True)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the line, and nothing else on standard output."""
+    """Print the line, alone on standard output so that it can be piped; advice goes to standard error."""
     from soulsai_core.contributors.invitation import Invitation, fingerprint
     from soulsai_core.contributors.users import Users
 
@@ -47,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         transport.close()
     print(Invitation(address, run_name, args.name, password, authority).line(), flush=True)
     advice = (
-        f"Send this line to {args.name} by a way that you trust: whoever has it can join, and it is not shown again."
+        f"Send this line to {args.name} over a channel that you trust: it lets its holder join, and is shown only once."
     )
     if authority is not None:
         advice += f"\nFingerprint of the server's authority (SHA-256): {fingerprint(authority)}"
@@ -56,21 +61,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _public_address(given: str | None, settings: RedisSettings, environ: Mapping[str, str]) -> str:
-    """Where the player finds the server. Raises ConfigError where nobody else could, or everybody listen."""
+    """The server's address for the contributor. Raises ConfigError if it can be reached from this machine alone, or
+    without TLS over a public network."""
     from soulsai_core.transport.address import DEFAULT_PORT, parse_address
     from soulsai_core.transport.exposure import refuse_exposed
 
     ours = parse_address(settings.address or "")
     public = given or environ.get(HOST)
     if public is None and ours.path:
-        raise ConfigError(f"Players cannot reach the socket {ours}: give --host.")
+        raise ConfigError(f"Contributors cannot reach the socket {ours}: give --host.")
     if public is None:
-        there = str(ours)
+        reached = str(ours)
     else:
         named = parse_address(public)
         port = int(environ.get(PORT) or DEFAULT_PORT) if given is None or not _has_port(given) else named.port
-        there = str(_at(named, port))
-    address = f"{'rediss' if ours.tls else 'redis'}://{there}"
+        reached = str(_with_port(named, port))
+    address = f"{'rediss' if ours.tls else 'redis'}://{reached}"
     refuse_exposed(parse_address(address), "an invitation has one")
     return address
 
@@ -79,10 +85,10 @@ def _has_port(text: str) -> bool:
     return text.rpartition("]")[2].count(":") == 1
 
 
-def _at(place: Address, port: int) -> Address:
+def _with_port(address: Address, port: int) -> Address:
     from dataclasses import replace
 
-    return replace(place, port=port)
+    return replace(address, port=port)
 
 
 def _authority(settings: RedisSettings) -> str | None:

@@ -1,8 +1,8 @@
-"""Which commands there are: ours, and those that installed distributions add through `soulsai.commands`.
+"""The commands of `soulsai`: those of this package, and those of the entry-point group `soulsai.commands`.
 
-An entry point of that group names a light module with `HELP`, `add_arguments(parser)` and `run(args) -> int`, as the
-modules of this package have. It is read only when help is asked for or a command is not ours; `catalog.py` does the
-same for plugins, but takes too long to import for `soulsai --help`.
+An entry point of that group names a light module with `HELP`, `add_arguments(parser)` and `run(args) -> int`. Entry
+points are read only for `--help` or a command that is not in this package. `plugins/catalog.py` does the same for
+plugins, but takes too long to import for `soulsai --help`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ GROUP = "soulsai.commands"
 
 
 class Command(NamedTuple):
-    """A subcommand; its module has `add_arguments(parser)`, which imports nothing heavy, and `run(args) -> int`.
+    """A subcommand. Its module has `add_arguments(parser)`, which imports nothing heavy, and `run(args) -> int`.
 
-    `args.command` is the name, for modules that serve several commands.
+    A module with several commands reads the name from `args.command`.
     """
 
     name: str
@@ -34,16 +34,16 @@ def _ours(name: str, module: str, help: str) -> Command:
 
 
 COMMANDS = (
-    _ours("train", "train", "train on this machine: server, training node and clients in one go"),
-    _ours("training-node", "training_node", "run only the training node, for clients elsewhere"),
-    _ours("client", "client", "run a client that plays and sends its experience to a training node"),
-    _ours("status", "status", "show what a run is doing"),
+    _ours("train", "train", "train on this machine: server, training node, clients and telemetry"),
+    _ours("training-node", "training_node", "run the training node alone, for clients on other machines"),
+    _ours("client", "client", "run a client, which plays and sends its steps to a training node"),
+    _ours("status", "status", "show the state of a run"),
     _ours("quicksave", "control", "make a running training node save a checkpoint now"),
     _ours("shutdown", "control", "end a run: the node saves and stops, and its clients leave"),
-    _ours("init", "init", "make passwords, users and certificates for a server that others reach"),
-    _ours("invite", "invite", "let somebody join: prints the line to send to them"),
-    _ours("revoke", "revoke", "put somebody out who was invited"),
-    _ours("contributors", "contributors", "show who was invited, and what they gave"),
+    _ours("init", "init", "create passwords, users and certificates for a public server"),
+    _ours("invite", "invite", "invite a contributor: print the line to send to them"),
+    _ours("revoke", "revoke", "end the access of a contributor"),
+    _ours("contributors", "contributors", "list the contributors and what each has contributed"),
     _ours("plugins", "plugins", "list the installed plugins, and why one cannot be used"),
     _ours("config", "config", "show, check or explain the configuration"),
 )
@@ -56,7 +56,10 @@ def _installed() -> Iterable[EntryPoint]:
 
 
 def menu(chosen: str | None, installed: Callable[[], Iterable[EntryPoint]] = _installed) -> list[Command]:
-    """The commands to offer where `chosen` is the word given, None if none was. Ours go before others of that name."""
+    """The commands to offer if the user wrote `chosen`, None for no command.
+
+    No other distribution can replace a command of this package.
+    """
     if any(command.name == chosen for command in COMMANDS):
         return list(COMMANDS)
     ours = {command.name for command in COMMANDS}
@@ -65,7 +68,7 @@ def menu(chosen: str | None, installed: Callable[[], Iterable[EntryPoint]] = _in
 
 
 def _theirs(entry: EntryPoint) -> Command:
-    """A command of another distribution. A broken one says so in its help, and when it is called."""
+    """A command of another distribution. A broken one shows its error as its help, and raises it when it is run."""
     try:
         module = _load(entry)
     except PluginError as error:

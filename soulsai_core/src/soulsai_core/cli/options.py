@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from soulsai_core.config import Config
@@ -15,20 +17,21 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_argument(parser)
     parser.add_argument(
         "--preset",
-        action="append",
+        action=_AddPreset,
         default=[],
-        dest="set",
-        type="preset={}".format,
+        dest="presets",
         metavar="NAME",
-        help="settings that go well together, below those of config.yaml; the same as --set preset=NAME",
+        help="settings of an installed preset, which config.yaml and --set override; repeatable, later ones go first",
     )
     add_set_argument(parser)
-    parser.add_argument("--seed", type=int, metavar="N", help="the same as --set run.seed=N")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the run; the same as --set run.seed=N")
 
 
 def add_file_argument(parser: argparse.ArgumentParser) -> None:
     """--config alone."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings (default: config.yaml, if it is there)")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="file of settings (default: config.yaml, if present)"
+    )
 
 
 def add_set_argument(parser: argparse.ArgumentParser) -> None:
@@ -48,3 +51,20 @@ def config_from(args: argparse.Namespace) -> Config:
 
     seed = [] if args.seed is None else [f"run.seed={args.seed}"]
     return load_config(args.config, [*args.set, *seed])
+
+
+class _AddPreset(argparse.Action):
+    """Adds a name to the presets, and the override `preset=[…]` of all names so far to those of --set.
+
+    As an override it reaches child processes together with the others; of several, the last one counts.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        namespace.presets = [*namespace.presets, values]
+        namespace.set = [*namespace.set, f"preset={json.dumps(namespace.presets)}"]

@@ -1,4 +1,4 @@
-"""`soulsai plugins`: what is installed, and why something cannot be used."""
+"""`soulsai plugins`: a table of the installed plugins, with the reason if one cannot be used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _HEAD = ("Group", "Name", "Distribution", "Version", "Usable")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """There are none."""
 
 
 def run(args: argparse.Namespace) -> int:  # noqa: ARG001

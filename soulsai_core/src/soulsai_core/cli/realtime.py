@@ -1,17 +1,20 @@
-"""How a process that plays a game in real time shares its one interpreter between its threads."""
+"""Settings of the interpreter for a process that steps a game in real time."""
 
 from __future__ import annotations
 
 import gc
 import sys
 
+# Python's default of 5 ms is longer than the pause between two steps of a game, about 1 ms.
 _SWITCH_SECONDS = 0.0005
 
 
-def prefer_the_game() -> None:
-    """Call once everything is imported. Between two steps of a game there is about a millisecond: by default the thread
-    that plays may have to wait five of them for one that packs or unpacks messages, and many more for a collection
-    that walks through all that was imported."""
+def prepare_for_realtime() -> None:
+    """Shorten the waits of the thread that steps the game. Call this once everything is imported.
+
+    By default that thread may wait 5 ms for one that encodes or decodes messages, and much longer for a garbage
+    collection that visits all objects of the imported modules.
+    """
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # later collections leave out what exists now

@@ -1,4 +1,4 @@
-"""`soulsai revoke`: put somebody out who was invited."""
+"""`soulsai revoke`: end the access of a contributor."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from soulsai_core.cli.connection import add_connection_arguments, connect_from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Who."""
-    parser.add_argument("name", metavar="NAME", help="as it was invited")
+    """The contributor's name."""
+    parser.add_argument("name", metavar="NAME", help="name of the contributor, as invited")
     add_connection_arguments(parser, reads_config=True)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Cut the contributor's connections and take its rights."""
+    """Close the contributor's connections and delete its user on the server."""
     from soulsai_core.contributors.users import Users
 
     transport = connect_from(args)
@@ -22,5 +22,5 @@ def run(args: argparse.Namespace) -> int:
         Users(transport).revoke(args.name)
     finally:
         transport.close()
-    print(f"{args.name} is out, and can join no more.")
+    print(f"{args.name} was disconnected and cannot join again.")
     return 0

@@ -1,4 +1,4 @@
-"""`soulsai status`: what a running training is doing."""
+"""`soulsai status`: the state of a running training, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The connection's, and how to show it."""
+    """Connection options, and how to show the status."""
     add_connection_arguments(parser, reads_config=True)
-    parser.add_argument("--watch", action="store_true", help="show it again every second, until Ctrl-C")
-    parser.add_argument("--json", action="store_true", help="print it as JSON, for programs")
+    parser.add_argument("--watch", action="store_true", help="update every second, until Ctrl-C")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the status once or again and again."""
+    """Print the status, once or every second."""
     from rich.console import Console
     from rich.live import Live
 
@@ -69,7 +69,7 @@ def _read(transport: Transport) -> NodeStatus:
 
 
 def render(status: NodeStatus) -> RenderableType:
-    """A table of the node's numbers over a table of its clients."""
+    """A table of the node's numbers, and below it a table of its clients."""
     from rich import box
     from rich.console import Group
     from rich.table import Table
@@ -106,6 +106,6 @@ def _facts(status: NodeStatus) -> list[tuple[str, str]]:
         ("queue", f"{status.backlog} messages"),
         ("learner", ", ".join(f"{name} {value:.4g}" for name, value in status.learner.items()) or "no update yet"),
         ("clients", str(len(status.clients))),
-        *(("trouble", f"{client.info.id}: {client.info.trouble}") for client in status.clients if client.info.trouble),
+        *(("trouble", f"{client.info.id}: {client.info.problem}") for client in status.clients if client.info.problem),
         *(("left out", f"{client.info.id}: {client.info.unfit}") for client in status.clients if client.info.unfit),
     ]

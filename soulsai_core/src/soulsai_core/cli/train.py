@@ -8,7 +8,7 @@ from soulsai_core.cli.options import add_config_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The configuration's, the number of clients, and what to go on with."""
+    """Options of the configuration, the number of clients, and the training to resume."""
     add_config_arguments(parser)
     parser.add_argument("--clients", type=int, default=2, metavar="N", help="clients to start here (default: 2)")
     parser.add_argument(
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append_const",
         dest="set",
         const="telemetry.enabled=false",
-        help="do not run the telemetry node, which shows the training on a page",
+        help="do not run the telemetry node, which shows the training on a web page",
     )
     add_resume_argument(parser)
 
@@ -28,12 +28,12 @@ def add_resume_argument(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="FOLDER",
-        help="go on with the training in FOLDER, by default the newest one with a checkpoint",
+        help="resume the training in FOLDER (default: the newest one with a checkpoint)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train until a goal is reached or somebody stops it."""
+    """Train until a goal is reached or the user stops it."""
     from soulsai_core.cli.hosting import host
 
     return host(args, clients=args.clients, alone=False)

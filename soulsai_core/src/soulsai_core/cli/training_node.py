@@ -1,4 +1,4 @@
-"""`soulsai training-node`: the node alone, for a server that runs already and clients elsewhere."""
+"""`soulsai training-node`: the training node alone, for a running server and clients on other machines."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from soulsai_core.cli.train import add_resume_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The configuration's, and what to go on with."""
+    """Options of the configuration, and the training to resume."""
     add_config_arguments(parser)
     add_resume_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train until a goal is reached or somebody stops it."""
+    """Train until a goal is reached or the user stops it."""
     from soulsai_core.cli.hosting import host
 
     return host(args, clients=0, alone=True)

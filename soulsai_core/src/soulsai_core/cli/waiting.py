@@ -1,4 +1,4 @@
-"""What commands that outlive others share: they wait for the server, and leave with the process that started them."""
+"""Waiting for the server, for the end of the parent process, and for the Enter key."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from soulsai_core.backoff import delays
 from soulsai_core.errors import TransportError
+from soulsai_core.threads import delays
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 
 def wait_for_server(connect: Callable[[], T], left: threading.Event, patience: float = math.inf) -> T | None:
-    """What `connect` returns, as soon as the server answers; None if `left` was set before.
+    """The result of `connect()` once the server answers; None if `left` is set before.
 
-    Raises TransportError if it still does not answer after `patience` seconds.
+    Raises TransportError if the server still does not answer after `patience` seconds.
     """
     deadline = time.monotonic() + patience
-    told = False
+    logged = False
     for pause in delays(random.Random(), first=0.3, longest=2.0):
         if left.is_set():
             break
@@ -35,16 +35,18 @@ def wait_for_server(connect: Callable[[], T], left: threading.Event, patience: f
         except TransportError as error:
             if time.monotonic() + pause > deadline:
                 raise
-            if not told:
+            if not logged:
                 log.warning("%s Waiting for it.", error)
-            told = True
+            logged = True
         left.wait(pause)
     return None
 
 
 def when_parent_ends(leave: Callable[[str], None]) -> None:
-    """Call `leave(reason)` from a thread once the process that started this one is gone, however it went: the other
-    end of standard input is then closed."""
+    """Call `leave(reason)` from a thread once the process that started this one has ended.
+
+    Standard input is a pipe from the parent, which closes even if the parent is killed.
+    """
 
     def watch() -> None:
         while _read_input():
@@ -55,7 +57,8 @@ def when_parent_ends(leave: Callable[[str], None]) -> None:
 
 
 def when_enter_is_pressed(leave: Callable[[str], None]) -> threading.Thread:
-    """Call `leave(reason)` from a thread, which is returned, at the next line of standard input; its end is no key."""
+    """Call `leave(reason)` from a thread, which is returned, at the next line of standard input. The end of standard
+    input does not count."""
 
     def watch() -> None:
         if _read_input():
@@ -67,6 +70,7 @@ def when_enter_is_pressed(leave: Callable[[str], None]) -> threading.Thread:
 
 
 def _read_input() -> bytes:
-    """The next bytes of standard input, none at its end. Past Python's own buffer: who waits for that holds a lock
-    without which the interpreter cannot end, and aborts."""
+    """The next bytes of standard input, none at its end."""
+    # Not `sys.stdin.read`: a thread that waits there holds the lock of Python's buffer, and the interpreter aborts when
+    # it ends while a daemon thread holds that.
     return os.read(sys.stdin.fileno(), 4096)

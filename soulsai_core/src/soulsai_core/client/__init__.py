@@ -1,1 +1,1 @@
-"""The client: it plays in an environment and sends the steps."""
+"""The client: it steps an environment with the newest weights and sends the steps to the training node."""

@@ -1,4 +1,4 @@
-"""Rows that wait in the recorder for others, to go out as one message."""
+"""When recorded rows are sent, and as messages of which size."""
 
 from __future__ import annotations
 
@@ -11,26 +11,29 @@ from soulsai_core.client.recorder import Recorder
 from soulsai_core.client.window import Window
 from soulsai_core.config import ClientSettings
 from soulsai_core.messages import ArraySpec
-from soulsai_core.steps import StepBatch
+from soulsai_core.steps import SEGMENT_COLUMNS, StepBatch
 
-_SEGMENT_BYTES = 56
-_MOST_SEGMENTS = 4096
-"""Each row may be a segment of its own, and the header of a message, where they lie, is bounded."""
+_SEGMENT_BYTES = 8 * SEGMENT_COLUMNS
+
+# In the worst case each row is a segment of its own. Segments travel in the header, whose size the node limits
+# (`wire`): this many rows always fit.
+_MOST_ROWS = 4096
 
 
 class Batcher:
-    """Says when the rows of the recorder are to be sent, and sends them as messages of a bounded size.
+    """Decides when the recorder's rows are due, and sends them as messages of a bounded size.
 
-    Half of the window circulates as one message: the next one is made while it is on its way.
+    A message is due once it has half of the window: while it is on its way the next half is recorded, so neither the
+    environment nor the node waits for the other.
 
     Args:
         columns: of the rows; their sizes are known beforehand.
         send: takes each message.
 
     Attributes:
-        limit: with fewer rows waiting a step may be made without looking at the window, the quota and the buffer.
-        group: so many rows are to be sent.
-        send_at: when rows that wait are to be sent.
+        check_at: rows waiting from which on a step needs a look at the quota, the window and the buffer first.
+        group_rows: rows with which a message is due.
+        send_at: time at which rows that wait are due, however few they are.
     """
 
     def __init__(
@@ -43,37 +46,39 @@ class Batcher:
     ) -> None:
         self._recorder = recorder
         self._window = window
-        self._pass_on = send
-        largest = int(settings.max_group_mb * 2**20) // row_bytes(columns)
-        self._most = max(min(settings.max_group_rows, largest, _MOST_SEGMENTS), 1)
+        self._send_message = send
+        rows_in_limit = int(settings.max_group_mb * 2**20) // row_bytes(columns)
+        self._most = max(min(settings.max_group_rows, rows_in_limit, _MOST_ROWS), 1)
         self._age = settings.max_group_age_s
-        self.limit: float = 0
-        self.group = 1
+        self.check_at: float = 0
+        self.group_rows = 1
         self.send_at = 0.0
 
-    def begin(self, now: float) -> None:
+    def begin_group(self, now: float) -> None:
         """The first rows of a message were recorded."""
         self.send_at = now + self._age
-        self.group = max(min(self._most, self._window.size // 2), 1)
+        self.group_rows = max(min(self._most, self._window.size // 2), 1)
 
     def due(self, now: float) -> bool:
-        """There are enough rows, or they waited long enough."""
-        return self._recorder.rows >= self.group or (self._recorder.rows > 0 and now >= self.send_at)
+        """Whether there are enough rows, or they have waited long enough."""
+        return self._recorder.rows >= self.group_rows or (self._recorder.rows > 0 and now >= self.send_at)
 
-    def hurry(self) -> None:
-        """What is there is due: to wait for others would only age it."""
-        self.limit = 0
+    def send_soon(self) -> None:
+        """Rows that wait are due now: waiting for others would only make them staler."""
+        self.check_at = 0
         self.send_at = -math.inf
 
     def send(self) -> None:
-        """Send all that waits."""
-        self.limit = 0
+        """Send all rows that wait."""
+        # What was sent takes up room in the window, so the room has to be looked at again before the next step.
+        self.check_at = 0
         batch = self._recorder.take()
         if batch is not None:
             for part in batch.split(self._most):
-                self._pass_on(part)
+                self._send_message(part)
 
 
 def row_bytes(columns: Mapping[str, ArraySpec]) -> int:
-    """Most bytes that a row can have in a message: its columns, a segment of its own, and the observation after it."""
+    """Largest number of bytes of a row in a message: its columns, a segment of its own, and the observation after it,
+    for which all columns are counted once more."""
     return _SEGMENT_BYTES + 2 * sum(math.prod(spec.shape) * np.dtype(spec.dtype).itemsize for spec in columns.values())

@@ -10,7 +10,6 @@ from functools import partial
 
 import numpy as np
 
-from soulsai_core.backoff import delays
 from soulsai_core.client.batching import Batcher
 from soulsai_core.client.downlink import Downlink
 from soulsai_core.client.recorder import Recorder
@@ -24,36 +23,45 @@ from soulsai_core.contracts import Actor, Environment, Transport
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, SoulsAIError
 from soulsai_core.messages import ArraySpec, ClientInfo, EnvSpec, Episode, Step
 from soulsai_core.rates import Rate
+from soulsai_core.threads import delays
 
 log = logging.getLogger(__name__)
 
-_WAIT = 0.5
-_FAREWELL = 3.0
+# Seconds that one wait blocks, after which the loop looks whether it shall stop or a thread has failed.
+_WAIT_S = 0.5
+
+# Seconds that the uplink's thread gets to end when the client leaves.
+_LEAVE_TIMEOUT_S = 3.0
+
+# Seconds before an environment that failed is started again, at first and at most.
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 60.0
 
 
 class _TooManyEnvironments(EnvironmentFailure):
-    """To try again would not help."""
+    """Raised at once: the number of environments is a setting, so trying again would not help."""
 
 
 class Client:
-    """Samples an environment with the newest weights, and sends what it sees.
+    """Steps an environment with the newest weights, and sends the steps.
 
     Args:
         transport: connection to the server.
-        run_id: the training that is joined.
-        client: a name that no other client has.
-        host: where it runs, for people.
+        run_id: the run that is joined.
+        client: an id that no other client has.
+        host: name of the machine, for people.
         spec: of the environment.
         columns: of the steps that it sends, as the node announced them.
         actor: the algorithm's client half.
-        make_environment: called for each start of the environment. A failure in mid-run is waited out and tried again,
-            and so is one before the first sample where the environment says that it is not ready yet.
-        settings: grouping and back-pressure.
+        make_environment: called for each start of the environment. An environment that fails is started again after a
+            pause. If it fails before its first step, that holds for EnvironmentNotReady only.
+        settings: sizes of messages and back-pressure.
         clock: monotonic seconds.
         rng: for the jitter of waits.
-        wait: how to wait until the event is set or the seconds are over.
-        left: called when `run` is over, for example to close a connection that is nobody else's.
-        overdue: the sentence on the call of a plugin that takes long just now, "" if none does; asked at heartbeats.
+        wait: waits until the event is set or the seconds are over.
+        on_finished: called at the end of `run`, for example to close a connection that nothing else uses.
+        overdue: gives a sentence on the call of a plugin that takes long just now, "" if none does; asked at each
+            heartbeat.
     """
 
     def __init__(
@@ -71,7 +79,7 @@ class Client:
         clock: Callable[[], float],
         rng: random.Random,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
-        left: Callable[[], object] | None = None,
+        on_finished: Callable[[], object] | None = None,
         overdue: Callable[[], str] = lambda: "",
     ) -> None:
         self.client = client
@@ -83,19 +91,20 @@ class Client:
         self._clock = clock
         self._rng = rng
         self._wait = wait
-        self._left = left
+        self._on_finished = on_finished
         self._overdue = overdue
         self._rate = Rate()
         self._stopped = threading.Event()
         self._reason: str | None = None
         self._window = Window(limited=settings.backpressure == "wait", clock=clock)
         self._tally = EpisodeTally(client, clock)
-        self._ended: list[Episode] = []
-        self._trouble = self._unfit = ""
+        self._finished_episodes: list[Episode] = []
+        self._problem = ""
+        self._unfit = ""
         self._watchdog = Watchdog(late_after=settings.late_step_s, min_per_minute=settings.min_steps_per_minute)
         self._downlink = Downlink(transport, run_id, client, self._window, rng)
         self._uplink = self._make_uplink(transport, run_id, rng)
-        self._recorder = Recorder(columns, spec.observations, told=self._does_not_fit)
+        self._recorder = Recorder(columns, spec.observations, on_unfit=self._note_unfit)
         self._batcher = Batcher(self._recorder, self._window, settings, columns, self._uplink.send)
         self._loader = WeightsLoader(actor, self._recorder, self._downlink, self._batcher)
 
@@ -115,7 +124,7 @@ class Client:
 
     @property
     def env_steps(self) -> int:
-        """Steps that were recorded so far."""
+        """Steps recorded so far."""
         return self._recorder.recorded
 
     def run(self) -> str:
@@ -124,9 +133,9 @@ class Client:
         self._uplink.start()
         try:
             while self._loader.weights is None and self._goes_on():
-                self._downlink.wait_newer(-1, _WAIT)
+                self._downlink.wait_newer(-1, _WAIT_S)
                 self._check_threads()
-                self._loader.renew()
+                self._loader.load_newest()
             if self._loader.weights is not None:
                 self._sample_through_failures()
         finally:
@@ -139,7 +148,8 @@ class Client:
         self._stopped.set()
 
     def _sample_through_failures(self) -> None:
-        pauses: Iterator[float] = delays(self._rng, first=1.0, longest=60.0)
+        """Sample, and start the environment again whenever it fails."""
+        pauses = self._pauses()
         while self._goes_on():
             episodes_before = self._tally.finished
             environment: Environment | None = None
@@ -147,92 +157,98 @@ class Client:
                 environment = self._make_environment()
                 self._sample(environment)
             except EnvironmentFailure as error:
-                untried = self.env_steps == 0 and not isinstance(error, EnvironmentNotReady)
-                if untried or isinstance(error, _TooManyEnvironments):
+                # An environment that has never worked is most likely not installed or configured right.
+                never_worked = self.env_steps == 0 and not isinstance(error, EnvironmentNotReady)
+                if never_worked or isinstance(error, _TooManyEnvironments):
                     raise
                 if self._tally.finished > episodes_before:
-                    pauses = delays(self._rng, first=1.0, longest=60.0)
+                    pauses = self._pauses()
                 self._recover(error, next(pauses))
             finally:
                 _close(environment)
 
+    def _pauses(self) -> Iterator[float]:
+        return delays(self._rng, first=_FIRST_PAUSE_S, longest=_LONGEST_PAUSE_S)
+
     def _recover(self, error: EnvironmentFailure, pause: float) -> None:
-        """End the running episodes where they were last seen, and wait before the next start."""
+        """End the running episodes with their newest step, and wait before the next start."""
         log.warning("%s Trying again in %.0f s.", error, pause)
         self.restarts += 1
-        self._trouble = str(error)
-        self._ended += self._tally.abandon(self._loader.iteration)
+        self._problem = str(error)
+        self._finished_episodes += self._tally.abandon(self._loader.iteration)
         self._report()
+        # The next environment may have another number of rows, with which these could not be one batch.
         self._batcher.send()
         self._wait(self._stopped, pause)
 
     def _begin(self, environment: Environment) -> Step:
-        """Start all episodes, and whatever follows them."""
-        rows = environment.num_envs
+        """Reset the environment, and start the episodes of all that count them."""
+        environments = environment.num_envs
         most = self._settings.max_environments
-        if rows > most:
+        if environments > most:
             raise _TooManyEnvironments(
-                f"The environment has {rows} rows, and a client may have {most}: let its settings make fewer, or raise "
-                "client.max_environments."
+                f"The environment has {environments} rows, and a client may have {most}: let its settings make fewer, "
+                "or raise client.max_environments."
             )
         step = environment.reset()
-        self._tally.begin(rows)
-        self._watchdog.begin(rows)
+        self._tally.begin(environments)
+        self._watchdog.begin(environments)
         self._recorder.begin(step)
-        self._loader.renew()
+        self._loader.load_newest()
         return step
 
     def _sample(self, environment: Environment) -> None:
-        """The loop that plays: it is what costs time between two steps of a game."""
+        """The loop that plays. What it does between two steps delays a game in real time: names are looked up before,
+        and whatever can be done seldom, or while the environment computes, is not done here."""
         actor = self._actor
         recorder = self._recorder
         tally = self._tally
         batcher = self._batcher
         loader = self._loader
         clock = self._clock
-        watchdog = self._watchdog
         downlink = self._downlink
         act = actor.act
-        note = watchdog.note
+        check_step = self._watchdog.check_step
         record = recorder.record
         add = tally.add
-        rows = environment.num_envs
+        environments = environment.num_envs
         overlapping = environment.overlapping
         discards = self._settings.discard_late_steps
         play = partial(self._step_and_work, environment) if overlapping else environment.step
-        renew = loader.renew_prepared if overlapping else loader.renew
+        load = loader.load_prepared if overlapping else loader.load_newest
         step = self._begin(environment)
         while downlink.ended is None and self._reason is None:
             if downlink.newest is not loader.weights:
-                renew()
-            if recorder.rows >= batcher.limit and not self._may_step(rows):
+                load()
+            if recorder.rows >= batcher.check_at and not self._may_step(environments):
                 self._report()
                 self._check_threads()
-                loader.renew()
+                # No step is under way in which weights could be prepared, so they are loaded here.
+                loader.load_newest()
                 continue
             actions, own = act(step.observations, step.masks, recorder.starts)
             asked = clock()
             step = play(actions)
             now = clock()
-            late = note(now - asked, step)
+            late = check_step(now - asked, step)
             made = record(actions, own, step, late=late and discards)
             waiting = recorder.rows
             if waiting == made:
-                batcher.begin(now)
+                batcher.begin_group(now)
             add(step)
             ended = recorder.ended
             if ended:
-                self._note_ends(tally.ends(step, loader.iteration, actor.metrics))
-            if (ended or waiting >= batcher.group or now >= batcher.send_at) and not overlapping:
+                self._note_episodes(tally.ends(step, loader.iteration, actor.metrics))
+            if (ended or waiting >= batcher.group_rows or now >= batcher.send_at) and not overlapping:
                 self._send_due(now)
 
-    def _note_ends(self, episodes: list[Episode]) -> None:
-        self._ended += episodes
+    def _note_episodes(self, episodes: list[Episode]) -> None:
+        self._finished_episodes += episodes
         if episodes:
-            self._trouble = ""
+            self._problem = ""
 
     def _step_and_work(self, environment: Environment, actions: np.ndarray) -> Step:
-        """While the environment computes elsewhere, do what would hold it up between two steps."""
+        """Step an environment that computes elsewhere, and do meanwhile what would delay it between two steps."""
         environment.step_async(actions)
         self._send_due(self._clock())
         self._loader.prepare()
@@ -246,23 +262,27 @@ class Client:
         self._downlink.check()
 
     def _may_step(self, rows: int) -> bool:
-        """True if the learner, the node and the buffer let us go on; otherwise wait a moment for what does not. Says in
-        `batcher.limit` when to ask again: until something is sent the room only grows."""
+        """Whether the quota, the window and the buffer have room for one more step; if not, wait a moment for room.
+
+        Sets `batcher.check_at` to the number of waiting rows from which on it has to be asked again: until a message
+        is sent, the room can only grow.
+        """
         recorder = self._recorder
         window = self._window
         batcher = self._batcher
-        if recorder.full:
+        # Before each wait the rows that are there are sent: the node may be waiting for them before it gives room.
+        if recorder.quota_reached:
             batcher.send()
-            self._downlink.wait_newer(self._loader.iteration, _WAIT)
+            self._downlink.wait_newer(self._loader.iteration, _WAIT_S)
             return False
         room = window.room
         if recorder.rows + rows > room:
             batcher.send()
-            window.wait_for_room(rows, _WAIT)
+            window.wait_for_room(rows, _WAIT_S)
             return False
-        if not self._uplink.wait_for_room(_WAIT):
+        if not self._uplink.wait_for_room(_WAIT_S):
             return False
-        batcher.limit = min(recorder.most, room - rows + 1)
+        batcher.check_at = min(recorder.row_limit, room - rows + 1)
         return True
 
     def _send_due(self, now: float) -> None:
@@ -272,9 +292,9 @@ class Client:
             self._check_threads()
 
     def _report(self) -> None:
-        for episode in self._ended:
+        for episode in self._finished_episodes:
             self._uplink.report(episode)
-        self._ended.clear()
+        self._finished_episodes.clear()
 
     def _info(self) -> ClientInfo:
         mean, slowest = self._watchdog.take_times()
@@ -289,30 +309,31 @@ class Client:
             late_steps=self._watchdog.late_steps,
             step_seconds=mean,
             slowest_step_seconds=slowest,
-            trouble=self._overdue() or self._trouble,
+            problem=self._overdue() or self._problem,
             left_out=self._recorder.left_out,
             unfit=self._unfit,
         )
 
-    def _does_not_fit(self, sentence: str) -> None:
+    def _note_unfit(self, sentence: str) -> None:
         log.warning("%s", sentence)
         self._unfit = sentence
 
     def _leave(self) -> None:
+        """Send what waits, and close both threads whatever happens."""
         try:
             self._report()
             self._batcher.send()
-            self._uplink.close(_FAREWELL)
+            self._uplink.close(_LEAVE_TIMEOUT_S)
         except SoulsAIError as error:
             log.warning("While leaving: %s", error)
         finally:
             self._downlink.close()
-            if self._left is not None:
-                self._left()
+            if self._on_finished is not None:
+                self._on_finished()
 
 
 def _close(environment: Environment | None) -> None:
-    """After a failure closing may fail too; that must not end the client."""
+    """Close the environment. After a failure closing may fail, too, which must not end the client."""
     try:
         if environment is not None:
             environment.close()

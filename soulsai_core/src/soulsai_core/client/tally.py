@@ -1,4 +1,4 @@
-"""Episode results on the client."""
+"""Results of episodes, added up on the client."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from soulsai_core.messages import Episode, Step
 
 
 class EpisodeTally:
-    """Adds up rewards and steps of each row's running episode.
+    """Adds up rewards and steps of the running episode of each environment.
 
     Args:
         client: the client's id; episodes are numbered "<client>-<n>" from 1.
         clock: monotonic seconds.
+
+    Attributes:
+        finished: episodes so far, complete or not.
     """
 
     def __init__(self, client: str, clock: Callable[[], float]) -> None:
@@ -24,30 +27,32 @@ class EpisodeTally:
         self._clock = clock
         self.begin(0)
 
-    def begin(self, rows: int) -> None:
-        """All rows start a new episode."""
+    def begin(self, environments: int) -> None:
+        """All environments start a new episode."""
         now = self._clock()
         self._steps = 0
-        self._single = rows == 1
-        self._alone = 0.0
-        self._rewards = np.zeros(rows)
-        self._before = np.zeros(rows, np.int64)  # steps before this row's episode, and those that only reset it
-        self._started = [now] * rows
-        self._metrics: list[dict[str, float]] = [{} for _ in range(rows)]
+        # A single environment's return is a plain number: adding to an array would take longer than the rest of `add`.
+        self._single = environments == 1
+        self._single_return = 0.0
+        self._returns = np.zeros(environments)
+        # Steps before the environment's episode, and those that only reset it: its length is the difference to all.
+        self._steps_before = np.zeros(environments, np.int64)
+        self._started = [now] * environments
+        self._metrics: list[dict[str, float]] = [{} for _ in range(environments)]
 
     def add(self, step: Step) -> None:
-        """Count one step of all rows."""
+        """Count one step of all environments."""
         self._steps += 1
         if step.metrics:
             for row, numbers in step.metrics.items():
                 self._metrics[row].update(numbers)
         if step.valid is not None:
-            self._rewards += np.where(step.valid, step.rewards, 0)
-            self._before += ~step.valid
-        elif self._single:  # games run alone: no array is made
-            self._alone += step.rewards.item()
+            self._returns += np.where(step.valid, step.rewards, 0)
+            self._steps_before += ~step.valid
+        elif self._single:
+            self._single_return += step.rewards.item()
         else:
-            self._rewards += step.rewards
+            self._returns += step.rewards
 
     def ends(self, step: Step, iteration: int, extra: Callable[[], dict[str, float]]) -> list[Episode]:
         """The episodes that ended with this step, after it was added, with `extra()` among their metrics."""
@@ -58,27 +63,30 @@ class EpisodeTally:
 
     def abandon(self, iteration: int) -> list[Episode]:
         """The environments failed: the episodes that had begun end incomplete."""
-        begun = np.flatnonzero(self._before < self._steps).tolist()
+        begun = np.flatnonzero(self._steps_before < self._steps).tolist()
         return [self._end(row, iteration, {}, complete=False) for row in begun]
 
     def _end(self, row: int, iteration: int, extra: dict[str, float], *, complete: bool) -> Episode:
-        """A return that is not finite cannot be sent, and is no result: the episode then counts as incomplete."""
+        """The result of an environment's episode, and start its next one. JSON has no NaN and no infinity, so a return
+        that is not finite is reported as an incomplete episode."""
         now = self._clock()
         self.finished += 1
-        reward = float(self._rewards[row]) + self._alone
+        # A single environment that only resets in a step is counted in the array, so both parts may be nonzero.
+        total = float(self._returns[row]) + self._single_return
         metrics = {**self._metrics[row], **extra}
         episode = Episode(
             id=f"{self._client}-{self.finished}",
             client=self._client,
-            total_reward=reward if math.isfinite(reward) else 0.0,
-            length=int(self._steps - self._before[row]),
+            total_reward=total if math.isfinite(total) else 0.0,
+            length=int(self._steps - self._steps_before[row]),
             iteration=iteration,
             seconds=now - self._started[row],
-            complete=complete and math.isfinite(reward),
+            complete=complete and math.isfinite(total),
             metrics={name: value for name, value in metrics.items() if math.isfinite(value)},
         )
-        self._rewards[row] = self._alone = 0.0
-        self._before[row] = self._steps
+        self._returns[row] = 0.0
+        self._single_return = 0.0
+        self._steps_before[row] = self._steps
         self._started[row] = now
         self._metrics[row] = {}
         return episode

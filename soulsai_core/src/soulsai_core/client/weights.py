@@ -1,4 +1,4 @@
-"""How the actor gets newer weights."""
+"""Loads newer weights into the actor."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from soulsai_core.messages import Weights
 
 
 class WeightsLoader:
-    """Loads the newest weights between two steps, and tells the recorder who chooses the next actions.
+    """Loads the newest weights between two steps, and names to the recorder the model that chooses the next actions.
 
     Attributes:
         weights: the actor's, None before the first.
-        iteration: theirs, -1 before.
+        iteration: of these weights, -1 before the first.
     """
 
     def __init__(self, actor: Actor, recorder: Recorder, downlink: Downlink, batcher: Batcher) -> None:
@@ -25,37 +25,44 @@ class WeightsLoader:
         self._downlink = downlink
         self._batcher = batcher
         self._prepared: Weights | None = None
-        self._place = -1
+        self._client_index = -1
 
-    def renew(self) -> None:
-        """Load newer weights, if there are any. What was chosen with the old ones is sent first: waiting would only
-        age it."""
-        newest = self._downlink.newest
-        if newest is not None and newest is not self.weights:
+    def load_newest(self) -> None:
+        """Load newer weights, if there are any. Rows of the older model are sent first: in waiting for rows of the
+        newer one they would only become staler."""
+        newest = self._newer()
+        if newest is not None:
             self._batcher.send()
             self._load(newest)
 
     def prepare(self) -> None:
-        """A step is under way: let the actor prepare newer weights, if there are any."""
-        newest = self._downlink.newest
-        if newest is not None and newest is not self.weights:
+        """Let the actor prepare newer weights, if there are any, while the environment computes a step."""
+        newest = self._newer()
+        if newest is not None:
             self._actor.prepare(newest)
             self._prepared = newest
 
-    def renew_prepared(self) -> None:
-        """Load what was prepared. What was chosen with the old weights is sent while the next step is under way, or now
-        if its last message has to say that it was the last."""
+    def load_prepared(self) -> None:
+        """Load the weights that were prepared. Rows of the older model are sent while the next step is computed."""
         if self._prepared is None:
             return
-        if self._recorder.full:
+        # The last message of a quota is marked `closed`. After `Recorder.load` the recorder counts for the newer model,
+        # so that message has to be made before.
+        if self._recorder.quota_reached:
             self._batcher.send()
-        self._batcher.hurry()
+        self._batcher.send_soon()
         self._load(self._prepared)
 
+    def _newer(self) -> Weights | None:
+        """The downlink's weights if they are others than the actor's: a node that resumed from an earlier checkpoint
+        has weights of a smaller iteration, so iterations are not compared."""
+        newest = self._downlink.newest
+        return None if newest is self.weights else newest
+
     def _load(self, weights: Weights) -> None:
-        if self._downlink.place is not None and self._downlink.place != self._place:
-            self._place = self._downlink.place
-            self._actor.placed(self._place)
+        if self._downlink.client_index is not None and self._downlink.client_index != self._client_index:
+            self._client_index = self._downlink.client_index
+            self._actor.index_assigned(self._client_index)
         self._actor.load(weights)
         self._recorder.load(weights.iteration, weights.quota)
         self.weights = weights

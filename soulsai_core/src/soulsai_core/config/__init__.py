@@ -1,4 +1,4 @@
-"""Settings: read in layers, checked in two passes (the core's models, then each chosen plugin's own)."""
+"""Settings: read in layers, checked first by the core's models and then by those of each chosen plugin."""
 
 from soulsai_core.config.base import Settings
 from soulsai_core.config.contributors import ContributorSettings

@@ -1,4 +1,4 @@
-"""Turns what pydantic found into sentences: the full path, what was given, where, and what would be right."""
+"""Turns pydantic's errors into sentences: the setting's path, what was given in which layer, and what is allowed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from soulsai_core.config.shape import choices, model_at, setting_paths
 from soulsai_core.config.sources import Path, Sources, dotted
 from soulsai_core.errors import ConfigError
 
+# Values of settings with such names are never shown, nor is the password in an address.
 _SECRET = re.compile(r"passw|secret|token|api_?key|credential", re.IGNORECASE)
 _PASSWORD_IN_URL = re.compile(r"[^\s\"]*:[^\s\"]*@")
 
+# Type of pydantic's error -> what the value must be.
 _MUST_BE = {
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
     **dict.fromkeys(("float_type", "float_parsing"), "a number"),
@@ -35,10 +37,16 @@ _MUST_BE = {
 }
 
 
-def complaints(
+def sentences_of(
     error: ValidationError, model: type[BaseModel], values: Mapping[str, Any], sources: Sources, above: Path = ()
 ) -> list[str]:
-    """A sentence for each thing wrong with `values`, which lie at the path `above` in the whole configuration."""
+    """A sentence for each error in `values`.
+
+    Args:
+        model: the model that refused the values.
+        sources: the layers that gave them, to name the one with the error.
+        above: path of the values in the whole configuration.
+    """
     sentences = []
     for details in error.errors(include_url=False):
         path = _path(details["loc"], values)
@@ -47,7 +55,7 @@ def complaints(
 
 
 def raise_if_any(sentences: Sequence[str]) -> None:
-    """Raise one ConfigError with all of them, a line each."""
+    """Raise one ConfigError with all sentences, a line for each; nothing if there are none."""
     if len(sentences) == 1:
         raise ConfigError(sentences[0])
     if sentences:
@@ -55,7 +63,7 @@ def raise_if_any(sentences: Sequence[str]) -> None:
 
 
 def _path(location: Path, values: Any) -> Path:
-    """pydantic's location without the names of the alternatives that it tried for a union."""
+    """The path of a setting from pydantic's location, which also holds the alternatives tried for a union."""
     path: list[str | int] = []
     for position, key in enumerate(location):
         if isinstance(values, Mapping) and (key in values or position == len(location) - 1):
@@ -91,6 +99,7 @@ def _plain(limit: Any) -> Any:
 
 
 def _says(origin: str | None, given: Any, name: str) -> str:
+    """`--set says 3`, or `it is 3` if no layer gave the value."""
     if _SECRET.search(name.rpartition(".")[2]):
         shown = "something else"
     else:
@@ -106,6 +115,7 @@ def _nearest_key(path: Path, model: type[BaseModel], above: Path) -> str:
     near = get_close_matches(wrong, keys, n=1)
     if near:
         return f"Did you mean {dotted((*above, *path[:-1], near[0]))}?"
+    # The key may be right and stand in the wrong section.
     elsewhere = [found for found in setting_paths(model) if found[-1] == wrong]
     if elsewhere:
         return f"Did you mean {dotted((*above, *elsewhere[0]))}?"

@@ -1,4 +1,4 @@
-"""config_d.yaml < preset < config.yaml < SOULSAI_… variables < --set: read, merged, checked by the core's models."""
+"""Reads the layers config_d.yaml < presets < config.yaml < SOULSAI_… variables < --set, merges and checks them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from soulsai_core.config.errors import complaints, raise_if_any
+from soulsai_core.config.errors import raise_if_any, sentences_of
 from soulsai_core.config.models import Config, Part
 from soulsai_core.config.shape import section, setting_paths
 from soulsai_core.config.sources import Layer, Sources
@@ -35,44 +35,49 @@ def load_config(
     """The settings of all layers together.
 
     Args:
-        config_file: None reads config.yaml of this folder if there is one. A config_d.yaml beside it lies below it.
-        overrides: "a.b=value" as given to --set; values are YAML.
+        config_file: a file to use as config.yaml; None takes the one in the working directory, if it exists. A
+            config_d.yaml in the same folder is the layer below.
+        overrides: "a.b=value" as in --set; values are YAML.
         environ: SOULSAI_A__B=value sets a.b; an empty value counts as not set.
-        catalog: where a preset that is named in any layer is looked up; None takes what is installed.
+        catalog: finds the presets that the layers name; None looks among the installed ones.
 
     Raises ConfigError with a line for every setting that is unknown or does not fit, PluginError for a preset that
     cannot be used.
     """
     defaults, chosen = read_files(config_file)
-    spoken = [chosen, read_environment(environ), read_overrides(overrides)]
-    preset = _preset_name([layer for tier in (defaults, *spoken) for layer in tier])
-    return check([defaults, *([read_preset(preset, catalog)] if preset else []), *spoken])
+    own = [chosen, read_environment(environ), read_overrides(overrides)]
+    presets = _preset_names([layer for tier in (defaults, *own) for layer in tier])
+    return check([defaults, *_read_presets(presets, catalog), *own])
 
 
 def load_environment(environ: Mapping[str, str]) -> Config:
-    """The settings of SOULSAI_… variables alone, for those who do not host a training."""
+    """The settings of SOULSAI_… variables alone, for commands that do not read configuration files."""
     return check([read_environment(environ)])
 
 
-def _preset_name(layers: Sequence[Layer]) -> str | None:
-    """What the highest layer that names one says; what is no name at all is left to the check of the settings."""
-    names = [layer.values["preset"] for layer in layers if "preset" in layer.values]
-    return names[-1] if names and isinstance(names[-1], str) else None
+def _preset_names(layers: Sequence[Layer]) -> Sequence[str]:
+    """The presets that the highest layer with a `preset` names. A value that is no name is left to `check`."""
+    given = [layer.values["preset"] for layer in layers if "preset" in layer.values]
+    newest: Any = given[-1] if given else []
+    names: list[Any] = newest if isinstance(newest, list) else [newest]
+    return names if all(isinstance(name, str) for name in names) else []
 
 
-def read_preset(name: str, catalog: Catalog | None = None) -> list[Layer]:
-    """The layer of an installed preset."""
-    if catalog is None:
+def _read_presets(names: Sequence[str], catalog: Catalog | None = None) -> list[list[Layer]]:
+    """A tier for each preset, the first one lowest."""
+    if names and catalog is None:
+        # Only here, since stevedore is slow to import and most commands have no preset.
         from soulsai_core.plugins.catalog import Catalog
 
         catalog = Catalog()
-    return [Layer(f"the preset {name}", dict(catalog.preset(name).values))]
+    return [[Layer(f"the preset {name}", dict(catalog.preset(name).values))] for name in names if catalog]
 
 
 def check(tiers: Iterable[Sequence[Layer]]) -> Config:
-    """Lay tiers over each other, the lowest first, and hold the result against the core's models.
+    """Lay tiers over each other, the lowest first, and check the result with the core's models.
 
-    A tier is what was said in one go, such as all of --set: a name there keeps the config that stands beside it.
+    A tier is a group of layers that belong together, such as all of --set: within it the name of a part keeps the
+    config next to it. Across tiers a new name drops the config below it, which was meant for another plugin.
     """
     tiers = list(tiers)
     values: dict[str, Any] = {part: {"name": Config.model_fields[part].default.name} for part in _PARTS}
@@ -82,14 +87,14 @@ def check(tiers: Iterable[Sequence[Layer]]) -> Config:
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        raise_if_any(complaints(error, Config, values, sources))
+        raise_if_any(sentences_of(error, Config, values, sources))
         raise
     config._sources = sources
     return config
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, key by key; where both have a key, mappings merge and anything else of `over` replaces."""
+    """Both mappings together. Where both have a key, mappings are merged; any other value of `over` replaces."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
@@ -98,7 +103,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`merge`, but a part whose name changes leaves its old config behind."""
+    """`merge`, except that a part with a new name drops its old config."""
     kept = {key: value for key, value in base.items() if not _renames(value, over.get(key), key)}
     return merge(kept, over)
 
@@ -109,7 +114,7 @@ def _renames(below: Any, above: Any, key: str) -> bool:
 
 
 def _without_empty_sections(values: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
-    """A section with all its lines commented out is null in YAML, and says nothing."""
+    """The values without sections that are null, as YAML reads a section with all of its lines commented out."""
     kept = {}
     for key, value in values.items():
         field = model.model_fields.get(key)
@@ -121,7 +126,7 @@ def _without_empty_sections(values: Mapping[str, Any], model: type[BaseModel]) -
 
 
 def read_files(config_file: Path | None) -> tuple[list[Layer], list[Layer]]:
-    """The layer of config_d.yaml and that of config.yaml, or of the file given in its place, where they are there."""
+    """The layers of config_d.yaml and of config.yaml, or of `config_file` in its place; none for a missing file."""
     if config_file is not None and not config_file.is_file():
         raise ConfigError(f"There is no configuration file {config_file}.")
     chosen = config_file or Path(CONFIG_FILE)
@@ -131,7 +136,7 @@ def read_files(config_file: Path | None) -> tuple[list[Layer], list[Layer]]:
 
 
 def read_file(file: Path) -> Layer:
-    """One YAML or JSON file; an empty one is a layer that says nothing."""
+    """The layer of one YAML or JSON file; that of an empty file sets nothing."""
     try:
         values = load(file.read_text(encoding="utf-8-sig"), str(file))
     except (OSError, UnicodeDecodeError) as error:
@@ -142,10 +147,10 @@ def read_file(file: Path) -> Layer:
 
 
 def read_environment(environ: Mapping[str, str]) -> list[Layer]:
-    """A layer for each SOULSAI_… variable that is a setting. Others are left alone, unless they look like a slip."""
+    """A layer for each SOULSAI_… variable that is a setting. Others are ignored, unless they look like a mistake."""
     names = sorted(name for name in environ if name.startswith(PREFIX) and environ[name].strip())
     keys = {name: name.removeprefix(PREFIX).lower() for name in names}
-    raise_if_any([complaint for name in names if (complaint := _slip(name, keys[name]))])
+    raise_if_any([sentence for name in names if (sentence := _single_underscore(name, keys[name]))])
     return [
         _setting(tuple(keys[name].split("__")), environ[name], name)
         for name in names
@@ -153,8 +158,8 @@ def read_environment(environ: Mapping[str, str]) -> list[Layer]:
     ]
 
 
-def _slip(name: str, key: str) -> str | None:
-    """`SOULSAI_RUN_NAME` was meant as `SOULSAI_RUN__NAME`."""
+def _single_underscore(name: str, key: str) -> str | None:
+    """The error of a variable such as `SOULSAI_RUN_NAME`, which must be `SOULSAI_RUN__NAME`."""
     for path in setting_paths(Config):
         if len(path) > 1 and key == "_".join(path):
             meant = PREFIX + "__".join(path).upper()

@@ -1,4 +1,4 @@
-"""The core's settings, each with its default and the comment that the default file shows."""
+"""The core's settings, each with its default and its description, which is the comment in the default file."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from soulsai_core.transport.address import parse_address
 
 
 class Part(Settings):
-    """A plugin chosen by name, with settings that only the plugin knows."""
+    """A plugin chosen by name, with settings that the plugin's own model checks."""
 
     name: str = Field(description="Name of the installed plugin; `soulsai plugins` lists them.")
     config: dict[str, Any] = Field(default={}, description="The plugin's own settings.")
 
 
 class RunSettings(Settings):
-    name: str = Field(
-        default="main", description="Name of the run: its keys in Redis and its folder are named after it."
+    name: str = Field(default="main", description="Name of the run: the prefix of its keys in Redis.")
+    saves: str = Field(default="saves", description="Folder with the folders of all runs.")
+    seed: int | None = Field(
+        default=None, ge=0, description="Seed of all random numbers; null draws a new one at each start."
     )
-    saves: str = Field(default="saves", description="Folder that holds the folders of all runs.")
-    seed: int | None = Field(default=None, ge=0, description="Seed of all random numbers; null draws a new one.")
 
     @field_validator("name")
     @classmethod
@@ -39,21 +39,26 @@ class RunSettings(Settings):
 class RedisSettings(Settings):
     address: str | None = Field(
         default=None,
-        description="HOST, HOST:PORT or a redis://, rediss:// (TLS) or unix:// URL, before HOST a USER@ if need be; "
-        "null starts a private server on this machine.",
+        description="Server: HOST, HOST:PORT or a redis://, rediss:// (TLS) or unix:// URL, with USER@ before HOST if "
+        "the server has users. null starts a private server on this machine.",
     )
     secret_file: str = Field(
-        default="redis.secret", description="File with the one line `requirepass PASSWORD`; may be absent."
+        default="redis.secret",
+        description="File with the server's password, one line `requirepass PASSWORD`; optional.",
     )
     ca_file: str | None = Field(
         default=None,
-        description="File with the certificate of the only authority that is trusted for rediss:// addresses; null: "
-        "those that the system trusts.",
+        description="File with the certificate of the only authority to trust for rediss:// addresses; null trusts the "
+        "authorities of the system.",
     )
     max_backlog_entries: int = Field(
-        default=10_000, ge=1, description="Sample messages kept in Redis; beyond, the oldest go."
+        default=10_000, ge=1, description="Sample messages that may wait in Redis; beyond, the oldest are deleted."
     )
-    max_backlog_mb: float = Field(default=512, gt=0, description="Size of the samples kept in Redis, in MB; likewise.")
+    max_backlog_mb: float = Field(
+        default=512,
+        gt=0,
+        description="Size in MB of the samples that may wait in Redis; beyond, the oldest are deleted.",
+    )
 
     @field_validator("address")
     @classmethod
@@ -72,103 +77,130 @@ class RedisSettings(Settings):
 class TelemetrySettings(Settings):
     enabled: bool | None = Field(
         default=None,
-        description="`soulsai train` runs the telemetry node too; null: if soulsai-telemetry is installed.",
+        description="Whether `soulsai train` runs the telemetry node; null: if soulsai-telemetry is installed.",
     )
-    config: dict[str, Any] = Field(default={}, description="The telemetry node's own settings.")
+    config: dict[str, Any] = Field(default={}, description="Settings of the telemetry node.")
 
 
 class StopSettings(Settings):
     env_steps: int | None = Field(default=None, ge=1, description="Stop after this many environment steps.")
     iterations: int | None = Field(default=None, ge=1, description="Stop after this many model iterations.")
-    seconds: float | None = Field(default=None, gt=0, description="Stop after this much time.")
-    mean_return: float | None = Field(default=None, description="Stop once the last episodes have this mean return.")
-    episodes: int = Field(default=20, ge=1, description="Number of last episodes that mean_return averages.")
+    seconds: float | None = Field(default=None, gt=0, description="Stop after this many seconds.")
+    mean_return: float | None = Field(default=None, description="Stop once the newest episodes have this mean return.")
+    episodes: int = Field(default=20, ge=1, description="Number of newest episodes that mean_return averages.")
 
 
 class TrainingSettings(Settings):
     checkpoint_every: int = Field(default=100, ge=1, description="Model iterations between checkpoints.")
-    checkpoint_buffer: bool = Field(default=True, description="Checkpoints include the replay buffer.")
+    checkpoint_buffer: bool = Field(default=True, description="Whether checkpoints include the replay buffer.")
     max_message_mb: float = Field(
-        default=64, gt=0, description="Messages from clients beyond this size, in MB, are rejected."
+        default=64, gt=0, description="Largest size of a client's message in MB; larger ones are rejected."
     )
     max_abs_value: float = Field(
         default=1e6,
         gt=0,
-        description="Samples with numbers of larger magnitude, where the algorithm gives no bounds, are rejected.",
+        description="Largest magnitude of numbers for which the algorithm declares no bounds; samples with larger ones "
+        "are rejected.",
     )
     client_timeout_s: float = Field(
-        default=15, gt=0, description="A client counts as lost after this time without a heartbeat."
+        default=15, gt=0, description="Seconds without a heartbeat after which a client counts as lost."
     )
     prometheus_port: int | None = Field(
-        default=None, ge=1, le=65535, description="Port that serves the node's metrics to Prometheus; null serves none."
+        default=None,
+        ge=1,
+        le=65535,
+        description="Port on which the node serves its metrics to Prometheus; null serves none.",
     )
     contributors: ContributorSettings = Field(
-        default=ContributorSettings(), description="What each contributor that was invited may do at most."
+        default=ContributorSettings(), description="Limits for each contributor, who is a player that was invited."
     )
     stop: StopSettings = Field(
-        default=StopSettings(), description="When training ends by itself; null: never for this reason."
+        default=StopSettings(),
+        description="When training ends by itself, at the first reason that is met; null: never for this.",
     )
 
 
 class ClientSettings(Settings):
     backpressure: Literal["wait", "drop"] = Field(
-        default="wait", description="When the node falls behind, a client waits, or plays on and drops samples."
+        default="wait",
+        description="What a client does when the node falls behind: wait, or play on and drop samples.",
     )
-    max_group_rows: int = Field(default=512, ge=1, description="Transitions sent in one message at most.")
-    max_group_mb: float = Field(default=1, gt=0, description="Size of one message at most, in MB.")
-    max_group_age_s: float = Field(default=0.5, gt=0, description="Time that a transition waits for others at most.")
+    max_group_rows: int = Field(default=512, ge=1, description="Largest number of rows in one message.")
+    max_group_mb: float = Field(default=1, gt=0, description="Largest size of one message in MB.")
+    max_group_age_s: float = Field(
+        default=0.5, gt=0, description="Seconds after which a row is sent even if its message could hold more."
+    )
     max_environments: int = Field(
-        default=256, ge=1, le=1024, description="Environments that one client may step together."
+        default=256, ge=1, le=1024, description="Largest number of environments that one client may step together."
     )
-    buffer_messages: int = Field(default=256, ge=1, description="Messages kept while the server is away.")
-    heartbeat_interval_s: float = Field(default=2, gt=0, description="Time between two signs of life.")
+    buffer_messages: int = Field(
+        default=256, ge=1, description="Messages that a client keeps while the server cannot be reached."
+    )
+    heartbeat_interval_s: float = Field(default=2, gt=0, description="Seconds between two heartbeats.")
     isolate: bool = Field(
         default=False,
-        description="The environment runs in a process of its own, which is ended and started again if it hangs or "
-        "crashes. For games; it costs about 0.1 ms a step.",
+        description="Whether the environment runs in a process of its own, which is restarted if it hangs or crashes. "
+        "Meant for games; it costs about 0.1 ms a step.",
     )
     step_timeout_s: float = Field(
-        default=30, gt=0, description="An isolated environment that takes longer than this for a step hangs."
+        default=30, gt=0, description="Seconds for a step after which an isolated environment is restarted."
     )
-    start_timeout_s: float = Field(default=180, gt=0, description="Likewise for its start, and for a reset.")
+    start_timeout_s: float = Field(
+        default=180,
+        gt=0,
+        description="Seconds for a start or a reset after which an isolated environment is restarted.",
+    )
     late_step_s: float | None = Field(
-        default=None, gt=0, description="A step that takes longer is counted as late; null counts none."
+        default=None, gt=0, description="Seconds after which a step counts as late; null counts none."
     )
     discard_late_steps: bool = Field(
-        default=False, description="Late steps are no samples: what is learnt from ends before them and begins after."
+        default=False,
+        description="Whether late steps are discarded: returns end before a late step, and new ones begin after it.",
     )
     min_steps_per_minute: float = Field(
-        default=0, ge=0, description="An environment that gives less in a minute of its time restarts; 0: never."
+        default=0, ge=0, description="Steps per minute below which an environment is restarted; 0: never."
     )
 
 
 class Config(Settings):
     """All settings of a run. `load_config` makes one from the layers, `resolve` finds and checks the plugins'."""
 
-    preset: str | None = Field(
-        default=None, description="Settings that go well together, by name; all that is said here goes before them."
+    preset: str | tuple[str, ...] | None = Field(
+        default=None,
+        description="Name of an installed preset, or a list of names, each overriding those before it. All settings "
+        "given here override the presets'.",
     )
     run: RunSettings = Field(default=RunSettings(), description="This run.")
     redis: RedisSettings = Field(
         default=RedisSettings(), description="The server that connects training node and clients."
     )
-    environment: Part = Field(default=Part(name="gymnasium"), description="What is played.")
-    algorithm: Part = Field(default=Part(name="dqn"), description="What learns.")
+    environment: Part = Field(default=Part(name="gymnasium"), description="The environment to learn in.")
+    algorithm: Part = Field(default=Part(name="dqn"), description="The algorithm that learns.")
     connectors: tuple[Part, ...] = Field(
-        default=(), description="What shows or stores the events: a list of {name, config}."
+        default=(), description="Plugins that show or store what happens in the training: a list of {name, config}."
     )
-    telemetry: TelemetrySettings = Field(default=TelemetrySettings(), description="Who watches the training.")
+    telemetry: TelemetrySettings = Field(
+        default=TelemetrySettings(), description="The telemetry node, which shows the training on a web page."
+    )
     training: TrainingSettings = Field(default=TrainingSettings(), description="The training node.")
     client: ClientSettings = Field(
-        default=ClientSettings(), description="The clients; they download this from the node."
+        default=ClientSettings(), description="The clients, which receive these settings from the training node."
     )
 
     _sources: Sources = PrivateAttr(default_factory=Sources)
 
     @property
     def sources(self) -> Sources:
-        """The layers that it was made of."""
+        """The layers that the configuration was made of."""
         return self._sources
+
+    @field_validator("preset", mode="before")
+    @classmethod
+    def _is_a_name_or_names(cls, preset: object) -> object:
+        names = preset if isinstance(preset, list | tuple) else [preset]
+        if preset is not None and not all(isinstance(name, str) for name in names):
+            raise ValueError("must be the name of a preset or a list of names")
+        return preset
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

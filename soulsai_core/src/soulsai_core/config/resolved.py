@@ -1,4 +1,4 @@
-"""The second pass: finds the plugins that the configuration names and lets each check its own part."""
+"""The second check of settings: finds the plugins that the configuration names, and lets each check its own part."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import to_jsonable_python
 
-from soulsai_core.config.errors import complaints, raise_if_any
+from soulsai_core.config.errors import raise_if_any, sentences_of
 from soulsai_core.config.models import Config, Part
 from soulsai_core.config.sources import Layer, Path, Sources
 from soulsai_core.contracts import (
@@ -37,9 +37,9 @@ class Resolved:
 
     Attributes:
         config: with every default of the plugins filled in.
-        algorithm_config, environment_config: objects of the plugins' own models.
+        algorithm_config, environment_config: settings as objects of the plugins' own models.
         connectors: each connector with its settings, in the order of the configuration.
-        telemetry_config: the telemetry node's settings, None if there is none or it is switched off.
+        telemetry_config: settings of the telemetry node, None if it is not installed or disabled.
     """
 
     config: Config
@@ -51,7 +51,7 @@ class Resolved:
     telemetry_config: BaseModel | None = None
 
     def public(self) -> dict[str, Any]:
-        """JSON-able values without secrets, as announced, saved and shown."""
+        """All settings as JSON-able values without secrets: announced to clients, saved in the run's folder, shown."""
         return public_values(self.config)
 
 
@@ -92,7 +92,7 @@ def resolve(config: Config, catalog: Catalog) -> Resolved:
 
 
 def resolve_telemetry(config: Config, catalog: Catalog) -> tuple[BaseModel, Connectors]:
-    """The telemetry node's settings and the connectors that live there; neither algorithm nor environment need be
+    """The telemetry node's settings, and the connectors that it runs. The algorithm and the environment need not be
     installed. Raises as `resolve` does."""
     connectors = [chosen for chosen in _connectors(config, catalog) if chosen.plugin.home == "telemetry"]
     own = _Chosen(catalog.telemetry(), _telemetry_part(config), ("telemetry", "config"))
@@ -101,6 +101,8 @@ def resolve_telemetry(config: Config, catalog: Catalog) -> tuple[BaseModel, Conn
 
 
 class _Chosen(NamedTuple):
+    """A plugin that the configuration names, its settings, and their path in the configuration."""
+
     plugin: Any
     part: Part
     path: Path
@@ -114,7 +116,7 @@ def _connectors(config: Config, catalog: Catalog) -> list[_Chosen]:
 
 
 def _telemetry(config: Config, catalog: Catalog) -> list[_Chosen]:
-    """The telemetry node, unless it is switched off; not chosen in so many words, it may be missing or broken."""
+    """The telemetry node, none if it is disabled. If `enabled` is null, it may also be missing or broken."""
     enabled = config.telemetry.enabled
     if enabled is False or (enabled is None and not catalog.has("telemetry", "telemetry")):
         return []
@@ -132,10 +134,11 @@ def _telemetry_part(config: Config) -> Part:
 
 
 def check_part(plugin: Plugin, values: Mapping[str, Any], path: tuple[str, ...], origin: str) -> BaseModel:
-    """The plugin's settings from values that came another way than the layers, such as from the server.
+    """The plugin's settings from values that are not from the layers, such as those that the server announced.
 
     Args:
-        path, origin: where the values stand in the configuration, and who gave them, in words.
+        path: path of the values in the configuration, for errors.
+        origin: who gave the values, in words, for errors.
     """
     nested: dict[str, Any] = dict(values)
     for key in reversed(path):
@@ -152,13 +155,14 @@ def public_values(model: BaseModel) -> dict[str, Any]:
 
 
 def _check_all(chosen: Sequence[tuple[Plugin, Part, Path]], sources: Sources) -> Iterator[BaseModel]:
+    """The checked settings of each plugin. Raises one ConfigError with the errors of all of them."""
     checked: list[BaseModel] = []
     wrong: list[str] = []
     for plugin, part, path in chosen:
         try:
             checked.append(plugin.config.model_validate(part.config))
         except ValidationError as error:
-            wrong += complaints(error, plugin.config, part.config, sources, path)
+            wrong += sentences_of(error, plugin.config, part.config, sources, path)
     raise_if_any(wrong)
     return iter(checked)
 

@@ -1,4 +1,4 @@
-"""The password of Redis. It is read where it is needed and kept out of the configuration, logs and saves."""
+"""The password of Redis. It is read when it is needed, and kept out of the configuration, logs and saved files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ VARIABLE = "SOULSAI_REDIS_PASSWORD"
 
 
 def read_secret(file: str | Path, environ: Mapping[str, str] = os.environ) -> str | None:
-    """The password from the environment, else from the file, else None.
+    """The password from the variable SOULSAI_REDIS_PASSWORD, otherwise from the file; None if there is neither.
 
-    Raises ConfigError if the file is there but is not one line `requirepass PASSWORD`; it does not show the content.
+    Raises ConfigError if the file exists and is not one line `requirepass PASSWORD`. The error never shows its content.
     """
     given = environ.get(VARIABLE, "").rstrip("\r\n")
     if given:

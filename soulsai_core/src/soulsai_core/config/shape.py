@@ -1,4 +1,4 @@
-"""What can be learnt from settings models: sections, keys, choices."""
+"""Reads models of settings: their sections, keys and allowed values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def choices(annotation: Any) -> tuple[Any, ...]:
 
 
 def model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
-    """The model that holds the keys below `path`, None where keys are free."""
+    """The model with the keys below `path`, None if any key is allowed there."""
     for key in path:
         if isinstance(key, int):
             continue

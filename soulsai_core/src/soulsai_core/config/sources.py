@@ -1,4 +1,4 @@
-"""Remembers which layer said what, so that an error can name the place to mend."""
+"""Remembers which layer gave which setting, so that an error can name the file or variable to correct."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One source of settings: where it is, in words, and the nested values that it gives."""
+    """One source of settings: its origin in words, such as a file's name, and its nested values."""
 
     origin: str
     values: dict[str, Any]
 
     def gives(self, path: Path) -> bool:
-        """True if this layer sets `path`, or sets something that is no mapping or list above it."""
+        """True if this layer sets `path`, or sets a single value at a path above it."""
         value: Any = self.values
         for key in path:
             if not isinstance(value, Mapping | list):
@@ -32,16 +32,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class Sources:
-    """Layers, the lowest first. All compare equal: where settings come from is no part of what they are."""
+    """Layers, the lowest first. All objects are equal: two equal configurations may come from different layers."""
 
     layers: Sequence[Layer] = field(default=(), compare=False)
 
     def origin(self, path: Path) -> str | None:
-        """The highest layer that gives `path`, in words."""
+        """The origin of the highest layer that gives `path`, in words."""
         return next((layer.origin for layer in reversed(self.layers) if layer.gives(path)), None)
 
     def origins(self) -> list[str]:
-        """All places that gave something, in words, the lowest first."""
+        """The origins of all layers, in words, the lowest first."""
         return list(dict.fromkeys(layer.origin for layer in self.layers))
 
 

@@ -1,4 +1,4 @@
-"""The configuration as text: a commented default file, and a JSON schema for editors."""
+"""Writes a default configuration file with comments, and a JSON schema for editors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HEAD = "# Every setting with its default. Written by `soulsai config default`; 
 
 
 def default_yaml(catalog: Catalog, overrides: Sequence[str] = ()) -> str:
-    """The default file with its comments, the chosen plugins' settings included; `overrides` may choose others."""
+    """The default file with comments, with the settings of the chosen plugins. `overrides` may choose other plugins."""
     resolved = resolve(check([read_overrides(overrides)]), catalog)
     plugins: dict[tuple[str, ...], BaseModel] = {
         ("environment", "config"): resolved.environment_config,
@@ -38,7 +38,7 @@ def default_yaml(catalog: Catalog, overrides: Sequence[str] = ()) -> str:
 
 
 def _section(model: BaseModel, path: tuple[str, ...], plugins: Mapping[tuple[str, ...], BaseModel]) -> Iterator[str]:
-    """Lines of the settings below `path`, each below its comment; `plugins` are put in place of free values."""
+    """Lines of the settings below `path`, each after its comment. `plugins` replace the values at their paths."""
     indent = "  " * len(path)
     for name, field in type(model).model_fields.items():
         value = plugins.get((*path, name), getattr(model, name))
@@ -61,7 +61,7 @@ def _comment(field: FieldInfo) -> str:
 
 
 def config_schema(catalog: Catalog) -> dict[str, Any]:
-    """JSON schema of config.yaml with the settings of every installed plugin that can be loaded."""
+    """JSON schema of config.yaml, with the settings of every installed plugin that can be used."""
     plugins = {kind: catalog.usable(kind) for kind in _KINDS}
     telemetry = [plugin.config for plugin in catalog.usable("telemetry")]
     models = [Config, *(plugin.config for found in plugins.values() for plugin in found), *telemetry]
@@ -83,7 +83,7 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
 
 
 def _part(name: str, config: Mapping[str, Any], default: Any) -> dict[str, Any]:
-    """A part is known by its name; the default part may leave it out."""
+    """The schema of a part with this plugin. The name may be left out for the default plugin alone."""
     return {
         "type": "object",
         "properties": {"name": {"const": name}, "config": dict(config)},

@@ -1,4 +1,4 @@
-"""YAML as a person expects it: 1e-3 is a number, a date is text, a key that occurs twice is an error."""
+"""YAML without its surprises: 1e-3 is a number, a date is text, and a key that occurs twice is an error."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ _EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$")
 
 
 class _Loader(yaml.SafeLoader):
+    """Safe YAML without timestamps, whose mappings have unique keys of text."""
+
     yaml_implicit_resolvers = {
         first: [rule for rule in rules if rule[0] != _TIMESTAMP]
         for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -35,6 +37,8 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
+    """Writes a value that occurs twice in full both times, since `&id001` is hard to read."""
+
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
@@ -44,13 +48,13 @@ for _class in (_Loader, _Dumper):
 
 
 def load(text: str, origin: str) -> Any:
-    """The value that `text` says. Raises ConfigError with the line, and `origin` in words."""
+    """The value of YAML text. Raises ConfigError with the origin, line and column of an error."""
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{origin}{place}: this is not valid YAML: {error.problem or error.context}.") from None
+        position = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{origin}{position}: this is not valid YAML: {error.problem or error.context}.") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{origin}: this is not valid YAML: {str(error).splitlines()[0]}.") from None
 
@@ -61,6 +65,7 @@ def dump(value: Any) -> str:
 
 
 def dump_inline(value: Any) -> str:
-    """The same on one line."""
+    """YAML on one line that `load` reads back as the same value."""
+    # In a list, since the dumper ends a single value with a line `...`.
     listed = yaml.dump([value], Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=10**9)
     return listed.strip()[1:-1]

@@ -1,1 +1,1 @@
-"""What networks see of observations: features, images, bounds and running moments."""
+"""From observations to what networks see: features, images, bounds and running moments."""

@@ -1,4 +1,4 @@
-"""Between which numbers an observation is believed."""
+"""The bounds within which the values of an observation are accepted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from soulsai_core.messages import ArraySpec
 
 
 def tolerated_bounds(specs: Iterable[ArraySpec]) -> tuple[float | None, float | None]:
-    """Bounds for numbers of all these specs together, None if one of them has none. They are wider than the specs' by
-    as much again on either side, since real environments overstep their spaces a little; what is beyond is made up."""
+    """(low, high) for the numbers of all these specs together, None and None if one of them has no bounds.
+
+    The range is three times as wide as that of the specs, with the same center: real environments overstep their
+    spaces a little, and values further out can only be errors.
+    """
     specs = tuple(specs)
     lows = [spec.low for spec in specs]
     highs = [spec.high for spec in specs]

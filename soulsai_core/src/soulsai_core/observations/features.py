@@ -1,4 +1,4 @@
-"""What networks see of an observation: one vector, one image, or both."""
+"""From an observation to what networks see: one vector, one image, or both."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ _UNIT = ArraySpec((), "float32", 0.0, 1.0)
 
 
 class Features:
-    """Flattens and concatenates the vector parts of an observation, in sorted order of their names, and turns its
-    image into (channels, height, width).
+    """Flattens and concatenates the vector parts of an observation, and turns its image into (channels, height, width).
 
-    uint8 parts that are no images are divided by their upper bound, so that they lie within 0 .. 1.
+    Parts are in the sorted order of their names, since a Dict space and its observations may have different orders.
+    uint8 parts that are no images are divided by their upper bound, so that they lie within 0 .. 1. Images stay uint8:
+    the networks scale them, and a replay of bytes takes a quarter of the memory.
 
     Args:
-        stack: images that the networks see at once, one after the other along the channels; None: each alone.
+        stack: number of newest images that the networks see, one after the other along the channels; None: one.
 
     Attributes:
         size: length of the vector, 0 if there is none.
         image: (channels, height, width) as the networks see it, None if there is none.
-        frame: the same of one image.
+        frame: (channels, height, width) of a single image, None if there is none.
 
     Raises SpaceError for images that convolutional networks cannot take, and for a stack where there is no image.
     """
@@ -52,18 +53,18 @@ class Features:
         self.image = self.frame and ((stack or 1) * self.frame[0], *self.frame[1:])
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """name -> shape of one row, as the networks get them: "observation", "image"."""
+        """name -> shape of one row, as the networks see it: "observation", "image"."""
         vector: dict[str, tuple[int, ...]] = {VECTOR: (self.size,)} if self.size else {}
         return vector if self.image is None else {**vector, IMAGE: self.image}
 
     def columns(self) -> dict[str, ArraySpec]:
-        """What `of` gives for one row: a single image, also where the networks see a stack."""
+        """name -> spec of one row of what `of` gives: a single image, also where the networks see a stack."""
         vector = {VECTOR: ArraySpec((self.size,), "float32", *self._bounds)} if self.size else {}
         return vector if self.frame is None else {**vector, IMAGE: ArraySpec(self.frame, "uint8")}
 
     def of(self, observations: Arrays) -> Arrays:
         """name -> (n, *shape) becomes "observation" float32 (n, size) and "image" uint8 (n, *frame); other names are
-        left out. May share memory with its input."""
+        left out. The result may share memory with the observations."""
         found = {VECTOR: self._vector(observations)} if self.size else {}
         if self._image_name is not None:
             found[IMAGE] = channels_first(observations[self._image_name])
@@ -71,8 +72,9 @@ class Features:
 
     def _vector(self, observations: Arrays) -> np.ndarray:
         if len(self._names) == 1:
+            # The most frequent case, at each step of a client: not even a view is made.
             only = observations[self._names[0]]
-            if only.ndim == 2 and only.dtype == _FLOAT32:  # the usual case, at every step: not even a view is made
+            if only.ndim == 2 and only.dtype == _FLOAT32:
                 return only
             return self._part(self._names[0], observations)
         return np.concatenate([self._part(name, observations) for name in self._names], axis=1)

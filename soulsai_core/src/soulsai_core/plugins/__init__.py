@@ -1,1 +1,1 @@
-"""Finding plugins, and checking what they give."""
+"""Finds plugins (`catalog`) and checks what they return (`checks`); `examples` has one to copy."""

@@ -1,4 +1,4 @@
-"""Who is installed. The only place that touches entry points."""
+"""Finds installed plugins through their entry points. No other module of the core reads entry points of plugins."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from soulsai_core.contracts import (
     WrapperPlugin,
 )
 from soulsai_core.errors import PluginError
-from soulsai_core.plugins.wall import walled
+from soulsai_core.plugins.checks import checked
 
 
 class _Kind(NamedTuple):
@@ -41,7 +41,17 @@ _KINDS = {
 }
 
 _HOMES = {
-    "soulsai-dqn": ("dqn", "double_dqn", "rainbow", "apex", "r2d2", "mlp", "nature_cnn", "impala_cnn"),
+    "soulsai-dqn": (
+        "dqn",
+        "double_dqn",
+        "rainbow",
+        "apex",
+        "r2d2",
+        "high_replay",
+        "mlp",
+        "nature_cnn",
+        "impala_cnn",
+    ),
     "soulsai-ppo": ("ppo",),
     "soulsai-sac": ("sac",),
     "soulsai-souls-env": ("souls", "iudex", "iudex-simulated"),
@@ -56,7 +66,7 @@ _HOMES = {
         "wandb",
     ),
 }
-"""Our own distributions, which may be suggested for a missing name. Other names are never guessed."""
+"""Our own distributions and the names of their plugins, to suggest one for a missing name. No others are suggested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +81,11 @@ class Row:
 
 
 class _Manager(NamedExtensionManager):
-    """stevedore's loading of the entry points given to it. Its own list comes from a cache on disk, which may be
-    older than the installation, merges duplicates and has forgotten the distributions."""
+    """Loads the given entry points with stevedore.
+
+    stevedore's own list of entry points comes from a cache on disk. It may be older than the installation, merges
+    duplicates, and does not know the distributions.
+    """
 
     def __init__(self, found: Sequence[EntryPoint], group: str, name: str, failed: Callable[..., None]) -> None:
         self._found = list(found)
@@ -83,17 +96,17 @@ class _Manager(NamedExtensionManager):
 
 
 class Catalog:
-    """Finds plugins by name and imports only those that are asked for. What they give is checked (see `wall`).
+    """Finds plugins by name, and imports only the one asked for. What plugins return is checked (see `checks`).
 
     Args:
-        source: group -> its entry points. The default reads what is installed, at each call.
+        source: group -> its entry points. By default those that are installed at the time of each call.
     """
 
     def __init__(self, source: Callable[[str], Iterable[EntryPoint]] = lambda group: entry_points(group=group)) -> None:
         self._source = source
 
     def algorithm(self, name: str) -> AlgorithmPlugin:
-        """Raises PluginError with one sentence if it cannot be used; so do the others."""
+        """The algorithm with this name. Raises PluginError with the reason if it cannot be used, as the others do."""
         return self._chosen("algorithm", name)
 
     def environment(self, name: str) -> EnvironmentPlugin:
@@ -145,7 +158,9 @@ class Catalog:
         named = [entry for entry in entries if entry.name == name]
         others = [entry for entry in entries if entry.name != name]
         if not named:
-            raise PluginError(_missing(kind, name, others))
+            raise PluginError(
+                f"There is no {kind} {name!r} installed. {_alternatives(others)} {self._advice(kind, name)}".rstrip()
+            )
         if len(named) > 1:
             homes = " and ".join(map(_home, named))
             raise PluginError(f"The {kind} {name!r} is installed more than once, by {homes}: uninstall all but one.")
@@ -154,15 +169,26 @@ class Catalog:
         flaw = _flaw(plugin, kind, name)
         if flaw:
             raise PluginError(f"{problem}{flaw}. {_alternatives(others)}")
-        return walled(plugin, _home(named[0]))
+        return checked(plugin, _home(named[0]))
+
+    def _advice(self, kind: str, name: str) -> str:
+        """What to do about a plugin that is not installed; empty if there is nothing near."""
+        if kind != "preset" and self.has("preset", name):
+            return f"It is a preset: --preset {name}"
+        home = next((home for home, names in _HOMES.items() if name in names), None)
+        if home:
+            return f"Try: pip install {home}"
+        near = get_close_matches(name, [entry.name for entry in self._entries(kind)], n=1)
+        return f"Did you mean {near[0]!r}?" if near else ""
 
 
 def _load(entry: EntryPoint, problem: str, advice: str) -> Any:
-    """The object behind an entry point, whatever its import raises or calls."""
+    """The object of an entry point. Raises PluginError whatever its import raises."""
     failures: list[BaseException] = []
     try:
         manager = _Manager([entry], entry.group, entry.name, lambda _manager, _entry, error: failures.append(error))
-    except (AssertionError, SystemExit) as error:  # stevedore lets these through
+    except (AssertionError, SystemExit) as error:
+        # stevedore passes these two on, and calls `failed` for all others.
         failures.append(error)
     if failures:
         reason = " ".join(f"{type(failures[0]).__name__}: {failures[0]}".split())
@@ -171,6 +197,7 @@ def _load(entry: EntryPoint, problem: str, advice: str) -> Any:
 
 
 def _flaw(plugin: Any, kind: str, name: str) -> str | None:
+    """Why an object cannot be used as a plugin of this kind and name; None if it can."""
     wanted = _KINDS[kind].type.__name__
     if isinstance(plugin, type):
         return f"its entry point names the class {plugin.__name__} and must name an object, made by {wanted}(…)"
@@ -189,17 +216,6 @@ def _flaw(plugin: Any, kind: str, name: str) -> str | None:
 
 def _home(entry: EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed distribution"
-
-
-def _missing(kind: str, name: str, others: Sequence[EntryPoint]) -> str:
-    sentences = [f"There is no {kind} {name!r} installed.", _alternatives(others)]
-    near = get_close_matches(name, [entry.name for entry in others], n=1)
-    home = next((home for home, names in _HOMES.items() if name in names), None)
-    if home:
-        sentences.append(f"Try: pip install {home}")
-    elif near:
-        sentences.append(f"Did you mean {near[0]!r}?")
-    return " ".join(sentences)
 
 
 def _alternatives(others: Sequence[EntryPoint]) -> str:

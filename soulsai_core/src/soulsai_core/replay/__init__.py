@@ -1,4 +1,4 @@
-"""Replay of steps, for every algorithm that learns from what was played earlier."""
+"""Experience replay of steps, for every algorithm that learns from rows made earlier (off-policy)."""
 
 from soulsai_core.replay.priorities import PriorityOptions
 from soulsai_core.replay.reading import Reading

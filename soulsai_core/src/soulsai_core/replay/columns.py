@@ -1,4 +1,4 @@
-"""Where rows lie: arrays in main memory. On a device they are tensors (`device`), behind the same methods."""
+"""Columns of rows: numpy arrays in main memory, or tensors on a device (`device`), behind the same methods."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from soulsai_core.messages import Arrays, ArraySpec
 
 
 class Columns(ABC):
-    """Named columns of so many slots."""
+    """Named columns with a fixed number of slots, each for one row."""
 
     @property
     @abstractmethod
     def bytes(self) -> int:
-        """Memory that they take."""
+        """Memory of all columns."""
 
     @abstractmethod
     def write(self, first: int, rows: Arrays) -> None:
-        """Put name -> (n, *shape) into the slots from `first` on; names without a column are left out."""
+        """Put name -> (n, *shape) into the n slots from `first` on; names without a column are ignored."""
 
     @abstractmethod
     def put(self, slots: np.ndarray, rows: Arrays) -> None:
@@ -29,21 +29,23 @@ class Columns(ABC):
 
     @abstractmethod
     def gather(self, slots: np.ndarray, names: Collection[str]) -> dict[str, Any]:
-        """name -> (*slots.shape, *shape) of these columns: copies where the columns are."""
+        """name -> (*slots.shape, *shape) of these columns: copies, on the columns' device."""
 
     @abstractmethod
     def grow(self, slots: int) -> None:
-        """Have so many slots from now on."""
+        """Change the number of slots to a larger one; rows stay in their slots."""
 
     @abstractmethod
     def arrays(self, slots: np.ndarray) -> Arrays:
-        """Copies of all columns in main memory, name -> (n, *shape)."""
+        """name -> (n, *shape) of all columns: copies in main memory of the rows in these slots (n,)."""
 
 
 class HostColumns(Columns):
     """Numpy arrays in main memory."""
 
     def __init__(self, slots: int, specs: Mapping[str, ArraySpec]) -> None:
+        # Zeros, not `empty`: the system hands out such pages only once they are written to, so that a large buffer
+        # takes memory as it fills.
         self._columns: Arrays = {name: np.zeros((slots, *spec.shape), spec.dtype) for name, spec in specs.items()}
 
     @property
@@ -60,7 +62,8 @@ class HostColumns(Columns):
             column[slots] = rows[name]
 
     def gather(self, slots: np.ndarray, names: Collection[str]) -> dict[str, Any]:
-        return {name: self._columns[name].take(slots, axis=0) for name in names}  # a third of an index's time
+        # `take` needs a third of the time of indexing with an array.
+        return {name: self._columns[name].take(slots, axis=0) for name in names}
 
     def grow(self, slots: int) -> None:
         for name, column in self._columns.items():
@@ -73,9 +76,10 @@ class HostColumns(Columns):
 
 
 def make_columns(slots: int, specs: Mapping[str, ArraySpec], device: str | None) -> Columns:
-    """Tensors on a device; arrays in main memory without one. Torch is imported only for the former."""
+    """Tensors on a device, or arrays in main memory without one."""
     if device is None:
         return HostColumns(slots, specs)
+    # Imported here: algorithms that learn without torch use the replay, too.
     from soulsai_core.replay.device import DeviceColumns
 
     return DeviceColumns(slots, specs, device)

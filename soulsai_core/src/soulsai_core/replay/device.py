@@ -1,4 +1,4 @@
-"""Rows as tensors on a device."""
+"""Columns of rows as tensors on a device: minibatches are then gathered where the network computes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from soulsai_core.replay.columns import Columns
 
 
 class DeviceColumns(Columns):
-    """Tensors on a device. What is written to a GPU goes through pinned memory, so that the copy delays nothing."""
+    """Tensors on a device.
+
+    What is written to a GPU is first copied into pinned (page-locked) memory. Only from there can the GPU copy by
+    itself, so that the calling thread goes on at once. All copies and gathers are queued in the same stream, in which
+    a gather therefore sees the rows written before it.
+    """
 
     def __init__(self, slots: int, specs: Mapping[str, ArraySpec], device: str) -> None:
         self._device = torch.device(device)
@@ -29,8 +34,8 @@ class DeviceColumns(Columns):
 
     def write(self, first: int, rows: Arrays) -> None:
         for name, column in self._columns.items():
-            sent = self._staged(rows[name], column.dtype)
-            column[first : first + len(sent)].copy_(sent, non_blocking=True)
+            staged = self._staged(rows[name], column.dtype)
+            column[first : first + len(staged)].copy_(staged, non_blocking=True)
 
     def put(self, slots: np.ndarray, rows: Arrays) -> None:
         index = self._index(slots)
@@ -55,7 +60,8 @@ class DeviceColumns(Columns):
         return self._staged(slots, torch.int64).to(self._device, non_blocking=True)
 
     def _staged(self, rows: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
-        """A copy; torch keeps a pinned one until the device has read it."""
+        """A copy in main memory, pinned for a GPU. Torch reuses pinned memory only once the device has read it, so the
+        caller need not wait for the transfer."""
         staged = torch.empty(rows.shape, dtype=dtype, pin_memory=self._pinned)
         staged.numpy()[...] = rows
         return staged

@@ -1,4 +1,9 @@
-"""Rows beside a ring: what only few of its rows have."""
+"""A pool of rows that are put in and freed one by one, for what only few rows of the ring have.
+
+Two things are kept in pools: the observation that followed a row while its successor is not there (`StepBatch.after`),
+and the values of sparse columns. A ring of their own size would be mostly empty: at the end of each message only one
+row per environment has an observation in the pool.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,10 @@ _FIRST_SLOTS = 64
 
 
 class Pool:
-    """Rows that are put in and freed one by one; it grows as needed."""
+    """Rows in slots that are called places here, to tell them from the slots of the ring. It grows as needed.
+
+    A place is either free or belongs to exactly one row of the ring; it is freed when that row is overwritten.
+    """
 
     def __init__(self, specs: Mapping[str, ArraySpec], device: str | None) -> None:
         self._columns = make_columns(_FIRST_SLOTS, specs, device)
@@ -23,12 +31,13 @@ class Pool:
 
     @property
     def bytes(self) -> int:
-        """Memory that it takes."""
+        """Memory of the pool."""
         return self._columns.bytes
 
     def put(self, rows: Arrays, count: int) -> list[int]:
-        """Keep name -> (count, *shape); returns where each lies."""
+        """Keep name -> (count, *shape); returns the place of each row."""
         while len(self._free) < count:
+            # Doubled, so that the copies of all growth together cost no more than one copy of the final size.
             self._columns.grow(2 * self._slots)
             self._free += range(self._slots, 2 * self._slots)
             self._slots *= 2
@@ -42,13 +51,13 @@ class Pool:
         return places
 
     def free(self, place: int) -> None:
-        """This row is needed no more."""
+        """The row in this place is no longer needed."""
         self._free.append(place)
 
     def gather(self, places: np.ndarray, names: Collection[str]) -> dict[str, Any]:
-        """name -> (n, *shape) of these places (n,)."""
+        """name -> (n, *shape) of these columns, for places (n,), on the pool's device."""
         return self._columns.gather(places, names)
 
     def arrays(self, places: np.ndarray) -> Arrays:
-        """Likewise all columns, in main memory."""
+        """name -> (n, *shape) of all columns, for places (n,), in main memory."""
         return self._columns.arrays(places)

@@ -1,4 +1,4 @@
-"""What all ways of reading have in common: which rows can be drawn, and what is made of them."""
+"""What all ways of reading rows have in common: which rows can be drawn, and what is made of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ NONE = np.zeros(0, np.int64)
 
 
 class Reader(ABC):
-    """Reads a store in one way.
+    """Reads a store in one way, and decides which of its rows can be drawn.
+
+    The replay calls the reader at each change of the store. The methods return the slots that can be drawn from now on,
+    or no longer; the replay updates `usable` accordingly.
 
     Attributes:
         usable: bool (capacity,), the slots that can be drawn.
@@ -27,25 +30,27 @@ class Reader(ABC):
 
     @property
     def bytes(self) -> int:
-        """Memory that it takes."""
+        """Memory of the reader."""
         return self.usable.nbytes
 
     @property
     @abstractmethod
     def drawn_bytes(self) -> int:
-        """Memory of one row that was drawn."""
+        """Memory of one row, or one sequence, that was drawn."""
 
     def overwriting(self, slots: np.ndarray) -> np.ndarray:
-        """These slots are about to be overwritten. Returns those that cannot be drawn any more because of it."""
+        """Called before the rows in these slots are overwritten. Returns the slots that cannot be drawn any more
+        because of it, these and others that need them."""
         return slots
 
     @abstractmethod
     def appended(self, slots: np.ndarray, steps: StepBatch, client: str) -> np.ndarray:
-        """The steps were written to these slots (rows,), one after the other. Returns the slots that can be drawn from
+        """Called after steps were written to these consecutive slots (rows,). Returns the slots that can be drawn from
         now on."""
 
     def forgotten(self, streams: list[tuple[str, int]]) -> np.ndarray:
-        """Nothing more will come of these (client, stream). Returns the slots that can be drawn from now on."""
+        """Called when no more rows of these (client, stream) will come. Returns the slots that can be drawn from now
+        on."""
         return NONE
 
     @abstractmethod
@@ -53,20 +58,20 @@ class Reader(ABC):
         """The columns that are learned from, name -> (*slots.shape, ...)."""
 
     def save(self, slots: np.ndarray) -> Arrays:
-        """What it knows beside the store and `usable`, of these slots (n,) and in general."""
+        """What the reader knows beyond the store and `usable`, of these slots (n,) and in general."""
         return {}
 
     def intact(self, saved: Arrays, left_out: int) -> np.ndarray:
-        """bool (n,) for n rows that were saved: can be read though the first `left_out` of them are not there."""
+        """bool (n,), which of n saved rows can be read although the first `left_out` of them are not loaded."""
         return np.ones(len(saved["usable"]), np.bool_)
 
     def load(self, saved: Arrays, slots: np.ndarray, left_out: int) -> None:  # noqa: B027 - there may be nothing
-        """Go on with what was saved, without the first `left_out` rows; the others lie in `slots`."""
+        """Continue from what was saved, without the first `left_out` rows; the others lie in `slots`."""
 
 
 class Reading(ABC):
-    """A way of reading, as it is chosen."""
+    """A way of reading with its options, as a learner chooses it."""
 
     @abstractmethod
     def reader(self, store: StepStore) -> Reader:
-        """One for this store."""
+        """A reader of this store."""

@@ -16,7 +16,11 @@ from soulsai_core.replay.store import StepStore
 from soulsai_core.replay.transitions import Steps
 from soulsai_core.steps import StepBatch
 
+# Draws of uniform rows are repeated this often for those that cannot be drawn. At least half of the rows can be, so
+# all are found by then but for one row in 65,000.
 _REDRAWS = 16
+
+# Consecutive numbers, ready for messages of the usual sizes (see `_consecutive`).
 _NUMBERS = np.arange(4096)
 
 
@@ -24,9 +28,10 @@ class Draw(NamedTuple):
     """What was drawn.
 
     Attributes:
-        columns: name -> (batches, batch_size, *shape), and "weight" where the draw was prioritized; arrays, or tensors
-            for what lies on a device.
-        slots, numbers: int64 (batches, batch_size): where each row lies, and its number in the order of writing.
+        columns: name -> (batches, batch_size, *shape), and "weight" if the draw was prioritized; arrays, or tensors for
+            columns that lie on a device.
+        slots, numbers: int64 (batches, batch_size), where each row lies, and its number in the order of writing, by
+            which `update` notices that it was overwritten.
     """
 
     columns: dict[str, Any]
@@ -38,13 +43,13 @@ class Replay:
     """Steps that are appended, drawn, saved and loaded.
 
     Args:
-        capacity: rows kept; the oldest are overwritten.
-        columns: name -> spec of one row, as the learner keeps it. "reward" is among them, and "duration" where steps
+        capacity: rows stored; the oldest are overwritten.
+        columns: name -> spec of one row, as the learner stores it. "reward" is among them, and "duration" where steps
             have one.
         observed: names of those that `StepBatch.after` has: the parts of the observation, and "mask".
         reading: how rows are read; None: as n-step transitions (`Steps`).
-        priorities: None: draws are uniform.
-        first_error: the error of a row that was never drawn, by its client's columns "value" and "best".
+        priorities: options of prioritized draws; None: draws are uniform.
+        first_error: gives the error of a row that was never drawn, by its client's columns "value" and "best".
         device: where rows lie as tensors; None: as arrays in main memory.
     """
 
@@ -68,7 +73,7 @@ class Replay:
 
     @property
     def rows(self) -> int:
-        """Rows that it holds."""
+        """Rows that are stored."""
         return self._store.size
 
     def __len__(self) -> int:
@@ -77,22 +82,23 @@ class Replay:
 
     @property
     def bytes(self) -> int:
-        """Memory that it takes once it is full, but for what only few rows have."""
+        """Memory of the replay once it is full; pools of what only some rows have count with their present size."""
         return self._store.bytes + self._reader.bytes + (0 if self._priorities is None else self._priorities.bytes)
 
     @property
     def drawn_bytes(self) -> int:
-        """Memory of a row that was drawn."""
+        """Memory of a row, or a sequence, that was drawn."""
         return self._reader.drawn_bytes
 
     # -- appending
 
     def append(self, steps: StepBatch, client: str, gamma: float = 1.0) -> None:
-        """Append steps of a client, in the order in which it made them; of more than the capacity the last are kept.
-        `gamma` is for first priorities."""
+        """Append steps of a client, in the order in which it made them; of more than the capacity the last are stored.
+        `gamma` is the discount of first errors."""
         steps = steps.part(len(steps) - self.capacity, len(steps))
+        # In two parts at the end of the ring: each part's slots are then a slice.
         room = self.capacity - self._store.count % self.capacity
-        if len(steps) > room:  # a part does not reach over the end of the ring
+        if len(steps) > room:
             self._append(steps.part(0, room), client, gamma)
             steps = steps.part(room, len(steps))
         if len(steps):
@@ -100,18 +106,21 @@ class Replay:
 
     def _append(self, steps: StepBatch, client: str, gamma: float) -> None:
         slot = self._store.count % self.capacity
-        room = _slots(slot, len(steps))
-        full = self._store.size + len(steps) > self.capacity
-        gone = self._remove(self._reader.overwriting(room)) if full else _NUMBERS[:0]
+        slots = _consecutive(slot, len(steps))
+        overwrites = self._store.size + len(steps) > self.capacity
+        # The order matters: the reader follows the links of old rows, which the store is about to overwrite.
+        removed = self._remove(self._reader.overwriting(slots)) if overwrites else _NUMBERS[:0]
         followed = self._store.append(steps, client)
         if self._priorities is not None:
             self._priorities.appended(self._store, slot, steps, followed, gamma)
-        self._add(self._reader.appended(room, steps, client), followed)
-        if self._priorities is not None and len(gone):  # most of these slots have just got new priorities
-            self._priorities.remove(gone[~self._reader.usable[gone]])
+        self._add(self._reader.appended(slots, steps, client), followed)
+        # Only now, since most of these slots have just got the priorities of new rows.
+        if self._priorities is not None and len(removed):
+            self._priorities.remove(removed[~self._reader.usable[removed]])
 
     def _add(self, slots: np.ndarray, followed: Collection[int] = ()) -> None:
-        """These can be drawn from now on."""
+        """These slots can be drawn from now on. Earlier rows with the numbers `followed` got their successors, and with
+        them their first errors."""
         self._reader.usable[slots] = True
         self._drawable += len(slots)
         if self._priorities is None:
@@ -127,7 +136,7 @@ class Replay:
             self._priorities.set(before, self._priorities.known(before))
 
     def _remove(self, slots: np.ndarray) -> np.ndarray:
-        """These cannot be drawn any more; returns those that could be until now. Their priorities are left."""
+        """These slots cannot be drawn any more; returns those that could be until now. Priorities are not changed."""
         usable = self._reader.usable
         there = usable[slots]
         slots = slots if there.all() else slots[there]
@@ -136,7 +145,7 @@ class Replay:
         return slots
 
     def forget(self, present: Collection[str]) -> None:
-        """No more rows of other clients than these will follow."""
+        """No more rows will come, except of these clients."""
         self._add(self._reader.forgotten(self._store.forget(present)))
 
     # -- drawing
@@ -151,13 +160,15 @@ class Replay:
         gamma: float,
         beta: float = 1.0,
     ) -> Draw:
-        """Draw minibatches with replacement; one gather serves them all. What is drawn is the age of a row, not its
-        slot: a replay that was loaded draws the same.
+        """Draw minibatches with replacement. One gather serves them all.
+
+        The random numbers choose a row by its age, not by its slot: a run that was resumed draws what it would have
+        drawn.
 
         Args:
             n_step: rewards in a return.
             gamma: discount of one step.
-            beta: exponent of the correction for priorities.
+            beta: exponent of the importance weights that correct for priorities.
         """
         if self._priorities is None:
             slots = self._uniform(rng, (batches, batch_size))
@@ -179,7 +190,8 @@ class Replay:
         return np.concatenate([slots[slots >= oldest], slots[slots < oldest]])
 
     def _uniform(self, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-        """Rows of random age; those that cannot be drawn are drawn again, unless they are many."""
+        """Slots of rows of random age. Where most rows can be drawn, drawing again replaces a list of them; finding
+        them all would take longer than the draw."""
         if 2 * self._drawable < self._store.size:
             slots = self.drawable()
             return slots[rng.integers(0, len(slots), shape)]
@@ -198,11 +210,12 @@ class Replay:
         return slots
 
     def update(self, draw: Draw, errors: np.ndarray) -> None:
-        """The rows drawn have absolute errors (batches, batch_size) now; those that were overwritten since are left
-        out. Without priorities nothing depends on them."""
+        """Give the rows of a draw the priorities of their new absolute errors (batches, batch_size). Rows that were
+        overwritten since are left out. Nothing happens where draws are uniform."""
         if self._priorities is None:
             return
-        there = (self._store.numbers(draw.slots) == draw.numbers) & self._reader.usable[draw.slots]
+        same_row = self._store.numbers(draw.slots) == draw.numbers
+        there = same_row & self._reader.usable[draw.slots]
         self._priorities.set(draw.slots[there], errors[there])
 
     @property
@@ -210,7 +223,7 @@ class Replay:
         """Slot of the oldest row."""
         return self._store.oldest % self.capacity
 
-    # -- keeping
+    # -- saving and loading
 
     def save(self) -> Arrays:
         """Everything in it, the oldest row first."""
@@ -221,8 +234,8 @@ class Replay:
         return saved
 
     def load(self, saved: Arrays) -> None:
-        """Replace the content by what was saved; of more rows than the capacity the newest are kept. Raises
-        CheckpointError if it does not fit."""
+        """Replace the content by what was saved; of more rows than the capacity the newest are loaded. Raises
+        CheckpointError if what was saved does not fit."""
         try:
             left_out = max(len(saved["usable"]) - self.capacity, 0)
             self._store.load(saved)
@@ -246,12 +259,13 @@ class Replay:
             kept = {name: saved[name][left_out:] for name in names} | {"largest": saved["largest"]}
             kept["priority"] = np.where(self._reader.usable[slots], kept["priority"], 0.0)
             self._priorities.load(kept, slots)
-        else:  # saved by a uniform one: all are alike
+        else:  # saved by a replay with uniform draws: all rows are alike
             drawable = self.drawable()
             self._priorities.set(drawable, np.full(len(drawable), self._priorities.largest))
 
 
-def _slots(first: int, count: int) -> np.ndarray:
-    """int64 (count,) from `first` on. An addition, unlike `arange`, does not let the receiving thread go first, which
-    would cost more than the rest of a message."""
+def _consecutive(first: int, count: int) -> np.ndarray:
+    """int64 (count,), the numbers from `first` on."""
+    # `np.arange` releases the interpreter's lock. The receiving thread would take it, and getting it back would cost
+    # more than all the rest that is done for a message; a short addition keeps it.
     return _NUMBERS[:count] + first if count <= len(_NUMBERS) else np.arange(first, first + count)

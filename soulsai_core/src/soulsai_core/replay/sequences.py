@@ -1,4 +1,4 @@
-"""Rows read as the sequences that a recurrent network is trained on (Kapturowski et al. 2019, section 2.3)."""
+"""Rows read as sequences, on which recurrent networks are trained (Kapturowski et al. 2019, section 2.3)."""
 
 from __future__ import annotations
 
@@ -91,6 +91,8 @@ class SequenceReader(Reader):
         self._how = how
         self.time = how.burn_in + how.length + how.n_step
         self._stacks = None if how.stacks is None else FrameStacks(store, how.stacks.stack, how.stacks.image)
+        # By (client, stream). A chain counts overwritten rows, too: which rows begin a sequence must not depend on how
+        # much other clients write.
         self._chains: dict[tuple[str, int], _Chain] = {}
 
     @property
@@ -180,6 +182,8 @@ class SequenceReader(Reader):
         return columns
 
     def _walk(self, slots: np.ndarray) -> _Walk:
+        """The rows of the sequences that begin in these slots (m,)."""
+        # Step by step for all sequences: rows of other streams lie between, so the slots of one are no range.
         rows = np.empty((len(slots), self.time + 1), np.int64)
         valid = np.empty(rows.shape, np.bool_)
         there = np.ones(len(slots), np.bool_)
@@ -279,9 +283,10 @@ class SequenceReader(Reader):
         eta = self._how.eta
         return eta * of_rows.max(1) + (1 - eta) * of_rows.sum(1) / learned.sum(1)
 
-    # -- keeping
+    # -- saving and loading
 
     def save(self, slots: np.ndarray) -> Arrays:
+        # As JSON in an array of bytes: checkpoints hold arrays alone, and chains are few.
         chains = [
             (*key, chain.following, chain.unstacked, chain.rows, list(chain.begun))
             for key, chain in self._chains.items()

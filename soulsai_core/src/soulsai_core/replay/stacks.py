@@ -1,4 +1,4 @@
-"""Rows read with stacks of frames, of which each is kept once (Mnih et al. 2015 see the newest 4)."""
+"""Rows read with stacks of frames (Mnih et al. 2015 stack 4). Each frame is stored once, and is in several stacks."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ class FrameStacks:
     """Finds the frames of each row. An episode's first frame fills its first stacks, as gymnasium's
     FrameStackObservation does; a stack that would reach over a break, or behind the oldest row, is not whole.
 
+    Whether a stack is whole is noted when its row is written, and corrected when a frame of it is overwritten: walking
+    back from each row at each draw would cost more than the draw.
+
     Attributes:
         depth: uint16 (capacity,), frames before a row's own that its stack can have; `stack` - 1 makes it whole.
     """
@@ -30,11 +33,11 @@ class FrameStacks:
         self._store = store
 
     def whole(self, slots: np.ndarray) -> np.ndarray:
-        """Whether all frames of these rows' stacks are there."""
+        """Whether all frames of the stacks of these rows are there."""
         return self.depth[slots] == self.stack - 1
 
     def appended(self, slot: int, steps: StepBatch) -> None:
-        """The steps were written from `slot` on."""
+        """The steps were written to the slots from `slot` on."""
         full = self.stack - 1
         for rows in steps.segments[:, ROWS].tolist():
             first = self._first_depth(slot)
@@ -42,6 +45,7 @@ class FrameStacks:
             slot += rows
 
     def _first_depth(self, slot: int) -> int:
+        """Depth of the first row of a segment."""
         store = self._store
         full = self.stack - 1
         if store.flags[slot] & START_FLAG:
@@ -50,12 +54,14 @@ class FrameStacks:
         return min(int(self.depth[(slot - back) % store.capacity]) + 1, full) if back else 0
 
     def overwriting(self, slots: np.ndarray) -> np.ndarray:
-        """Slots of later rows that have one of these in their stack; they are not whole any more."""
+        """Slots of later rows whose stacks have one of these frames; they are not whole any more."""
         store = self._store
         found = [NONE]
         for left in range(self.stack - 1):
             slots = store.next_slots(slots[store.ahead[slots] > 0])
-            self.depth[slots] = np.minimum(self.depth[slots], left)  # rows to come may still be whole
+            # The first row that is left has no frame before it, the next one has one, and so on. Rows that are yet to
+            # come count on from there, and may be whole.
+            self.depth[slots] = np.minimum(self.depth[slots], left)
             found.append(slots)
         return np.unique(np.concatenate(found))
 
@@ -63,6 +69,7 @@ class FrameStacks:
         """Slots of the frames (*slots.shape, stack), the oldest first."""
         store = self._store
         frames = np.empty((*slots.shape, self.stack), np.int64)
+        # A start has no row before it, so its distance 0 repeats its own frame.
         for k in reversed(range(self.stack)):
             frames[..., k] = slots
             slots = (slots - store.back[slots]) % store.capacity
@@ -73,24 +80,26 @@ class FrameStacks:
         return self._joined(self._store.gather(self.slots(slots), [self.image])[self.image], slots.ndim)
 
     def following(self, slots: np.ndarray) -> Any:
-        """The same of what followed these rows. After a termination it has no meaning."""
+        """Stacks of what followed these rows, in the shape of `of`. After a termination they have no meaning."""
         store = self._store
         found = self.of(store.next_slots(slots))
-        beside = np.flatnonzero(store.ahead[slots].ravel() < 0)
-        if len(beside):
-            replace_rows(found, slots.ndim, beside, self.after(slots.ravel()[beside]))
+        pooled = np.flatnonzero(store.ahead[slots].ravel() < 0)
+        if len(pooled):
+            replace_rows(found, slots.ndim, pooled, self.after(slots.ravel()[pooled]))
         return found
 
     def after(self, slots: np.ndarray) -> Any:
-        """The same for rows (n,) whose successor is a frame in the pool."""
+        """Stacks of what followed these rows (n,), where its frame is in the pool: the row's own stack moved on by
+        one."""
         frame = self._store.after(slots, [self.image])[self.image]
         stacks = self._store.gather(self.slots(slots), [self.image])[self.image]
+        # Torch refuses to copy between overlapping parts of a tensor; numpy makes the copy itself.
         stacks[:, :-1] = stacks[:, 1:] if isinstance(stacks, np.ndarray) else stacks[:, 1:].clone()
         stacks[:, -1] = frame
         return self._joined(stacks, 1)
 
     def intact(self, saved: Arrays, left_out: int) -> np.ndarray:
-        """bool (n,), which of n saved rows have no frame among the first `left_out`."""
+        """bool (n,), which of n saved rows have no frame among the first `left_out` rows."""
         whole = np.ones(len(saved["usable"]), np.bool_)
         rows = np.arange(left_out)
         for _ in range(self.stack - 1):
@@ -100,17 +109,17 @@ class FrameStacks:
         return whole
 
     def load(self, saved: Arrays, slots: np.ndarray, left_out: int) -> None:
-        """Go on with what was saved, without the first `left_out` rows; the others lie in `slots`."""
+        """Continue from what was saved, without the first `left_out` rows; the others lie in `slots`."""
         self.depth[slots] = np.where(self.intact(saved, left_out), saved["depth"], 0)[left_out:]
 
     @staticmethod
     def _joined(frames: Any, dimensions: int) -> Any:
-        """(*rows, stack, channels, height, width) with the stack along the channels."""
+        """(*rows, stack, channels, height, width) becomes (*rows, stack * channels, height, width)."""
         return frames.reshape(*frames.shape[:dimensions], -1, *frames.shape[-2:])
 
 
 class StackReader(TransitionReader):
-    """Each row but discarded ones is a transition, once its stack is whole."""
+    """Each row that is not discarded is a transition, if its stack is whole."""
 
     def __init__(self, store: StepStore, stack: int, image: str) -> None:
         super().__init__(store)
@@ -153,7 +162,7 @@ class StackReader(TransitionReader):
 
 @dataclass(frozen=True, slots=True)
 class Stacks(Reading):
-    """As `Steps`, with the columns `image` and "next_<image>" as stacks of so many frames along the channels."""
+    """As `Steps`, with the columns `image` and "next_<image>" as stacks of `stack` frames along the channels."""
 
     stack: int
     image: str

@@ -1,4 +1,14 @@
-"""The one storage of steps: a ring of rows that knows which rows follow each other. All ways of reading share it."""
+"""The one storage of steps: a ring of rows that knows which rows follow each other. All ways of reading share it.
+
+What always holds:
+
+- Rows are numbered from 0 in the order of writing. Row i lies in slot i modulo the capacity, also after loading, so a
+  slot tells the number of its row, and rows need no index.
+- Rows of many clients lie mixed. A link is the distance in numbers to the next row of the same episode: it stays right
+  when the ring goes round, and a row that was overwritten is recognized by its number.
+- The observation that followed a row is stored once: in the successor's own row if that is there, else in a pool. Its
+  place in the pool is freed as soon as the successor comes or the row is overwritten.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +36,19 @@ from soulsai_core.steps import (
     follows,
 )
 
-START_FLAG = 4
+# Bits of `StepStore.flags`: the two lowest are the row's `End`.
 END_BITS = 3
+START_FLAG = 4
+
+# Plain numbers: reading a member of an enumeration takes as long as all the rest that is done for a segment.
 _GOES_ON = int(End.GOES_ON)
 _TRUNCATED = int(End.TRUNCATED)
 _DISCARDED = int(End.DISCARDED)
-"""As plain numbers, since to read a member of an enumeration takes as long as the rest of a row."""
-_META = ("flags", "ahead", "back")
 
 
 @dataclass(slots=True)
 class Stream:
-    """What is known of the newest row of one client's environment: its position there, its number, and its end."""
+    """The newest row of one client's environment: its position in the stream, its number in the ring, and its `End`."""
 
     position: int
     number: int
@@ -45,24 +56,27 @@ class Stream:
 
 
 class StepStore:
-    """A ring of rows. Row number i, counted from 0, lies in slot i modulo the capacity.
+    """A ring of rows.
 
-    Links between rows are distances in numbers, which the store computes itself from the positions that clients give:
-    a wrong position can only make a break.
+    The store computes the links itself, from the positions that clients give: a wrong position can make a break, but
+    never a link to a row of another client or episode.
 
     Args:
-        capacity: rows kept; the oldest are overwritten.
-        columns: name -> spec of one row, as it is kept; "reward" is among them.
+        capacity: rows stored; the oldest are overwritten.
+        columns: name -> spec of one row, as it is stored; "reward" is among them.
         observed: names of those that `StepBatch.after` has, too.
-        device: where they lie as tensors, rewards and durations aside; None: in main memory.
+        device: where columns lie as tensors; None: in main memory. Rewards and durations are always in main memory,
+            where returns are computed.
 
     Attributes:
         count: rows appended so far: the number of the next one.
         size: rows that are there.
-        ahead: int32 (capacity,), distance to the row that follows, 0 if none does, -(place + 1) where only its
-            observation is there, in the pool.
-        back: int32 (capacity,), distance to the row before, 0 if none is known.
-        has_discarded: there may be discarded rows; to ask for each row costs a tenth of a draw.
+        ahead: int32 (capacity,), the distance to the row that follows; 0 if nothing follows; -(place + 1) if only the
+            observation that followed is known, which is then in this place of the pool.
+        back: int32 (capacity,), the distance to the row before, which may be overwritten by now; 0 if none is known.
+        flags: uint8 (capacity,), the row's `End` and START_FLAG.
+        places: sparse column -> int32 (capacity,), the place of the row's value in the column's pool, -1 for none.
+        has_discarded: False if no row is discarded. Looking at each row would cost a tenth of a draw.
     """
 
     def __init__(
@@ -84,16 +98,17 @@ class StepStore:
         self._columns = make_columns(capacity, {name: self.specs[name] for name in self.names}, device)
         self._after = Pool({name: self.specs[name] for name in self.observed}, device)
         self._sparse = {name: Pool({name: columns[name]}, device) for name in self.sparse}
-        self._beside: dict[int, int] = {}  # number of a row -> place in `_after`, in the order of numbers
+        # Number of a row -> its place in `_after`. Numbers are added in ascending order, so the first is the oldest.
+        self._after_places: dict[int, int] = {}
         self._streams: dict[tuple[str, int], Stream] = {}
         self.has_discarded = False
 
     @property
     def bytes(self) -> int:
-        """Memory that it takes once it is full."""
-        own = sum(array.nbytes for array in (*self._own().values(), *self.places.values()))
-        beside = self._after.bytes + sum(pool.bytes for pool in self._sparse.values())
-        return self._columns.bytes + own + beside
+        """Memory of the store once it is full."""
+        arrays = sum(array.nbytes for array in (*self._host_arrays().values(), *self.places.values()))
+        pools = self._after.bytes + sum(pool.bytes for pool in self._sparse.values())
+        return self._columns.bytes + arrays + pools
 
     @property
     def oldest(self) -> int:
@@ -110,16 +125,15 @@ class StepStore:
         return self.flags.take(slots) & END_BITS
 
     def discarded(self, slots: np.ndarray) -> np.ndarray:
-        """Whether the rewards and successors of these rows may not be read."""
+        """Whether these rows are discarded: their rewards and successors may not be read."""
         return self.ends(slots) == _DISCARDED
 
     # -- writing
 
     def append(self, steps: StepBatch, client: str) -> list[int]:
-        """Write rows of a client into the slots that follow; the batch does not reach over the end of the ring. Returns
-        the numbers of rows written earlier that are followed by one of these."""
-        first = self.count
-        slot = first % self.capacity
+        """Write rows of a client into the next slots. The batch must not reach over the end of the ring, so that its
+        slots are a slice. Returns the numbers of earlier rows that are followed by one of these."""
+        slot = self.count % self.capacity
         self._make_room(slot, len(steps))
         self.count += len(steps)
         self.size = min(self.size + len(steps), self.capacity)
@@ -127,12 +141,12 @@ class StepStore:
         return self._link(slot, steps, client)
 
     def _make_room(self, slot: int, rows: int) -> None:
-        """Free what the rows that are about to be overwritten have beside the ring."""
+        """Free the places in the pools of the rows that are about to be overwritten."""
         if self.size + rows <= self.capacity:
             return
-        lost = self.count + rows - self.capacity
-        while self._beside and (number := next(iter(self._beside))) < lost:
-            self._after.free(self._beside.pop(number))
+        oldest = self.count + rows - self.capacity  # number of the oldest row that will be left
+        while self._after_places and (number := next(iter(self._after_places))) < oldest:
+            self._after.free(self._after_places.pop(number))
         for name, places in self.places.items():
             room = places[slot : slot + rows]
             for place in room[room >= 0].tolist():
@@ -151,7 +165,10 @@ class StepStore:
                 places[slot + column.rows] = self._sparse[name].put({name: column.values}, len(column.rows))
 
     def _link(self, slot: int, steps: StepBatch, client: str) -> list[int]:
+        """Set the links and flags of rows written from `slot` on. Returns the numbers of earlier rows that are followed
+        by one of these."""
         rows = len(steps)
+        # Within a segment each row follows the one before it. Only first and last rows are looked at one by one.
         self.flags[slot : slot + rows] = 0
         self.ahead[slot : slot + rows] = 1
         self.back[slot : slot + rows] = 1
@@ -175,7 +192,8 @@ class StepStore:
                 number = self.count - rows + (last - slot)
                 self.ahead[last] = 0
                 if segment[END] in (_GOES_ON, _TRUNCATED):
-                    self._beside[number] = place = next(places)
+                    place = next(places)
+                    self._after_places[number] = place
                     self.ahead[last] = -place - 1
                 self._streams[client, segment[STREAM]] = Stream(position, number, segment[END])
             joined = goes_on
@@ -183,8 +201,8 @@ class StepStore:
         return followed
 
     def _join(self, slot: int, segment: list[int], client: str, followed: list[int]) -> int:
-        """Connect the first row of a segment, in `slot`, with the newest one of its stream; the distance, 0 for a
-        break."""
+        """Link the first row of a segment, in `slot`, with the newest row of its stream. Returns the distance between
+        them, 0 at a start or a break."""
         stream = self._streams.get((client, segment[STREAM]))
         if stream is None or segment[START] or stream.end not in (_GOES_ON, _DISCARDED):
             return 0
@@ -194,13 +212,13 @@ class StepStore:
         distance = number - stream.number
         before = stream.number % self.capacity
         if stream.end == _GOES_ON:
-            self._after.free(self._beside.pop(stream.number))
+            self._after.free(self._after_places.pop(stream.number))  # the new row has this observation, too
         self.ahead[before] = distance
         followed.append(stream.number)
         return distance
 
     def forget(self, present: Collection[str]) -> list[tuple[str, int]]:
-        """No more rows of other clients than these will follow. Returns the streams that are forgotten."""
+        """No more rows will come, except of these clients. Returns the streams that are forgotten."""
         gone = [key for key in self._streams if key[0] not in present]
         for key in gone:
             del self._streams[key]
@@ -209,12 +227,12 @@ class StepStore:
     # -- reading
 
     def next_slots(self, slots: np.ndarray) -> np.ndarray:
-        """Where the rows that follow lie; the rows themselves where none does."""
+        """Slots of the rows that follow; the row's own slot where none does."""
         return self.wrapped(slots + np.maximum(self.ahead.take(slots), 0))
 
     def wrapped(self, slots: np.ndarray) -> np.ndarray:
-        """Slots at most one capacity behind the ring, brought back into it; a division would take several times as
-        long. It may change what it is given."""
+        """Slots below twice the capacity, brought back into the ring; a division would take several times as long. The
+        array given may be changed."""
         slots -= self.capacity * (slots >= self.capacity)
         return slots
 
@@ -223,31 +241,32 @@ class StepStore:
         return self._columns.gather(slots, self.names if names is None else names)
 
     def after(self, slots: np.ndarray, names: Collection[str]) -> dict[str, Any]:
-        """name -> (n, *shape) that followed these rows (n,), whose `ahead` is negative."""
+        """name -> (n, *shape) of what followed these rows (n,), which is in the pool: their `ahead` is negative."""
         return self._after.gather(-self.ahead[slots] - 1, names)
 
     def following(self, slots: np.ndarray, names: Collection[str]) -> dict[str, Any]:
         """name -> (*slots.shape, *shape) of what followed these rows. After a termination it has no meaning."""
+        # One gather of all from the ring, then the few rows whose successor is not there are replaced from the pool.
         found = self.gather(self.next_slots(slots), names)
-        beside = np.flatnonzero(self.ahead[slots].ravel() < 0)
-        if len(beside):
-            for name, rows in self.after(slots.ravel()[beside], names).items():
-                replace_rows(found[name], slots.ndim, beside, rows)
+        pooled = np.flatnonzero(self.ahead[slots].ravel() < 0)
+        if len(pooled):
+            for name, rows in self.after(slots.ravel()[pooled], names).items():
+                replace_rows(found[name], slots.ndim, pooled, rows)
         return found
 
     def sparse_column(self, name: str, slots: np.ndarray) -> Any:
         """(n, *shape) of a column that all these rows (n,) have."""
         return self._sparse[name].gather(self.places[name][slots], [name])[name]
 
-    # -- keeping
+    # -- saving and loading
 
     def save(self) -> Arrays:
         """All rows, the oldest first, and what belongs to them."""
         slots = np.arange(self.oldest, self.count) % self.capacity
         saved = {f"rows.{name}": column for name, column in self._columns.arrays(slots).items()}
-        saved |= {f"rows.{name}": column[slots] for name, column in self._own().items()}
-        beside = slots[self.ahead[slots] < 0]
-        saved |= {f"after.{n}": a for n, a in self._after.arrays(-self.ahead[beside] - 1).items()}
+        saved |= {f"rows.{name}": column[slots] for name, column in self._host_arrays().items()}
+        pooled = slots[self.ahead[slots] < 0]
+        saved |= {f"after.{n}": a for n, a in self._after.arrays(-self.ahead[pooled] - 1).items()}
         for name, places in self.places.items():
             there = np.flatnonzero(places[slots] >= 0)
             saved[f"sparse.{name}"] = self._sparse[name].arrays(places[slots[there]])[name]
@@ -257,47 +276,51 @@ class StepStore:
         saved["count"] = np.array([self.count])
         return saved
 
-    def _own(self) -> Arrays:
-        own = {name: getattr(self, name) for name in (*_META, REWARD)}
-        return own if self.duration is None else {**own, DURATION: self.duration}
+    def _host_arrays(self) -> Arrays:
+        """Name in checkpoints -> array (capacity,) of what is in main memory whatever the device."""
+        arrays: Arrays = {"flags": self.flags, "ahead": self.ahead, "back": self.back, REWARD: self.reward}
+        return arrays if self.duration is None else {**arrays, DURATION: self.duration}
 
     def load(self, saved: Arrays) -> None:
-        """Replace the content by what was saved; of more rows than the capacity the newest are kept. Raises KeyError or
-        ValueError if it does not fit."""
+        """Replace the content by what was saved; of more rows than the capacity the newest are loaded. Rows keep their
+        numbers. Raises KeyError or ValueError if what was saved does not fit."""
         for name, spec in self.specs.items():
             if saved[f"rows.{name}"].shape[1:] != spec.shape or saved[f"rows.{name}"].dtype != np.dtype(spec.dtype):
-                raise ValueError(f"{name} is kept in another form")
+                raise ValueError(f"{name} is stored with another shape or dtype")
         rows = len(saved["rows.reward"])
         left_out = max(rows - self.capacity, 0)
         self.count = int(saved["count"][0])
         self.size = rows - left_out
         slots = np.arange(self.oldest, self.count) % self.capacity
         self._columns.put(slots, {name: saved[f"rows.{name}"][left_out:] for name in self.names})
-        for name, column in self._own().items():
+        for name, column in self._host_arrays().items():
             column[slots] = saved[f"rows.{name}"][left_out:]
         self.has_discarded = bool(self.discarded(slots).any())
-        self._load_beside(saved, slots, left_out)
+        self._load_pools(saved, slots, left_out)
         self._streams = {
             (client, stream): Stream(position, number, end)
             for client, stream, position, number, end in msgspec.json.decode(saved["streams"].tobytes())
         }
 
-    def _load_beside(self, saved: Arrays, slots: np.ndarray, left_out: int) -> None:
+    def _load_pools(self, saved: Arrays, slots: np.ndarray, left_out: int) -> None:
+        """Fill the pools, without what belongs to the first `left_out` rows. Places are given out anew, since those of
+        the saved store mean nothing here."""
         ahead = saved["rows.ahead"]
-        beside = slots[ahead[left_out:] < 0]
-        gone = int((ahead[:left_out] < 0).sum())
-        after = {name: saved[f"after.{name}"][gone:] for name in self.observed}
-        kept_in = self._after.put(after, len(beside))
-        self._beside = dict(zip(self.numbers(beside).tolist(), kept_in, strict=True))
-        self.ahead[beside] = -np.array(kept_in, np.int32) - 1
+        pooled = slots[ahead[left_out:] < 0]
+        skipped = int((ahead[:left_out] < 0).sum())
+        after = {name: saved[f"after.{name}"][skipped:] for name in self.observed}
+        after_places = self._after.put(after, len(pooled))
+        self._after_places = dict(zip(self.numbers(pooled).tolist(), after_places, strict=True))
+        self.ahead[pooled] = -np.array(after_places, np.int32) - 1
         for name, places in self.places.items():
             places[:] = -1
-            kept = saved[f"sparse_rows.{name}"] >= left_out
-            there = saved[f"sparse_rows.{name}"][kept] - left_out
-            places[slots[there]] = self._sparse[name].put({name: saved[f"sparse.{name}"][kept]}, len(there))
+            loaded = saved[f"sparse_rows.{name}"] >= left_out
+            rows = saved[f"sparse_rows.{name}"][loaded] - left_out
+            places[slots[rows]] = self._sparse[name].put({name: saved[f"sparse.{name}"][loaded]}, len(rows))
 
 
 def replace_rows(column: Any, dimensions: int, places: np.ndarray, rows: Any) -> None:
-    """Overwrite rows at flat `places` (n,) of a column whose first axes are `dimensions` axes of rows."""
+    """Overwrite in place some rows of a column whose first `dimensions` axes count rows; `places` (n,) are indices into
+    these axes flattened."""
     flat = column.reshape(-1, *column.shape[dimensions:])
     flat[places if isinstance(column, np.ndarray) else places.tolist()] = rows

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+# Nodes of the level in which `find` starts. Its running sum has to be computed anew for each call, which for this
+# many numbers still takes less time than descending the ten levels above it.
 _WIDE = 1024
 
 
 class SumTree:
-    """Priorities of `capacity` slots, 0 at first. Node i has the sum of nodes 2i and 2i + 1; the leaves come last.
+    """Priorities of `capacity` slots, 0 at first.
+
+    The nodes of all levels lie in one array, as in a binary heap: the root is node 1, node i is the sum of nodes 2i and
+    2i + 1, and the leaves come last. Sums are always computed from both children, never by adding a difference: errors
+    of rounding would accumulate over millions of updates until the sums no longer fit the leaves.
 
     Args:
         capacity: number of slots.
@@ -20,7 +26,7 @@ class SumTree:
 
     @property
     def bytes(self) -> int:
-        """Memory that it takes."""
+        """Memory of the tree."""
         return self._nodes.nbytes
 
     @property
@@ -33,19 +39,22 @@ class SumTree:
         return self._nodes.take(self._leaves + slots)
 
     def set(self, slots: np.ndarray, priorities: np.ndarray) -> None:
-        """Give slots (n,) priorities (n,), none negative; of a slot that is there twice the last counts."""
+        """Give slots (n,) priorities (n,), none negative; if a slot occurs twice the last priority counts."""
         nodes = self._nodes
         parents = self._leaves + slots
         nodes[parents] = priorities
-        parents.sort()  # neighbours lie in the same part of memory
-        children = nodes.reshape(-1, 2)  # row i has those of node i
+        parents.sort()  # neighbors lie in the same part of memory
+        children = nodes.reshape(-1, 2)  # row i has the children of node i
         wide = self._leaves >> 1
-        while wide > len(slots):  # below, each parent has few children that changed
+        # In wide levels only the parents of changed nodes are summed again. One that has two of them is summed twice,
+        # with the same result.
+        while wide > len(slots):
             parents >>= 1
             pairs = children.take(parents, axis=0)
             nodes[parents] = pairs[:, 0] + pairs[:, 1]
             wide >>= 1
-        while wide:  # above, a whole level is quicker than its parts
+        # In narrow levels most nodes have changed, and a whole level at once takes less time than its parts.
+        while wide:
             np.add(nodes[2 * wide : 4 * wide : 2], nodes[2 * wide + 1 : 4 * wide : 2], out=nodes[wide : 2 * wide])
             wide >>= 1
 
@@ -63,33 +72,35 @@ class SumTree:
             np.add(nodes[2 * low : 2 * high : 2], nodes[2 * low + 1 : 2 * high : 2], out=nodes[low:high])
 
     def before(self, slot: int) -> float:
-        """Sum of the priorities of all earlier slots."""
+        """Sum of the priorities of all slots before this one."""
         node = self._leaves + slot
         total = 0.0
         while node > 1:
-            if node & 1:
+            if node & 1:  # a right child: everything below its left sibling comes before
                 total += float(self._nodes[node - 1])
             node >>= 1
         return total
 
     def find(self, sums: np.ndarray) -> np.ndarray:
-        """For each of `sums` (n,) in [0, total), the slot where the running sum of priorities passes it."""
+        """For each of `sums` (n,) in [0, total), the slot where the running sum of priorities exceeds it."""
         nodes = self._nodes
         wide = min(self._leaves, _WIDE)
-        upto = np.cumsum(nodes[wide : 2 * wide])  # a search in one level is quicker than ten steps down to it
-        node = np.minimum(np.searchsorted(upto, sums, side="right"), wide - 1)
-        rest = sums - (upto[node] - nodes[wide + node])
+        running = np.cumsum(nodes[wide : 2 * wide])
+        node = np.minimum(np.searchsorted(running, sums, side="right"), wide - 1)
+        rest = sums - (running[node] - nodes[wide + node])
         node += wide
         while wide < self._leaves:
             node <<= 1
-            left = nodes.take(node)  # quicker than an index
-            beyond = rest >= left
-            node += beyond
-            left *= beyond
+            left = nodes.take(node)  # takes less time than an index
+            right = rest >= left
+            node += right
+            left *= right
             rest -= left
             wide <<= 1
         node -= self._leaves
+        # Subtracting the same sums in another order rounds differently: a sum close to a boundary may end in a slot
+        # without a priority, which must never be drawn.
         empty = self[node] <= 0
-        if empty.any():  # rounding led behind the last priority
+        if empty.any():
             node[empty] = np.flatnonzero(nodes[self._leaves :])[-1]
         return node

@@ -19,9 +19,9 @@ class Returns(NamedTuple):
     """n-step returns of rows.
 
     Attributes:
-        reward: float32, the discounted sum of the rewards in it.
-        discount: float32, gamma to the number of those rewards, or to their durations; 0 where the episode terminated.
-        last: the slot of the row whose reward is the last in the sum; what followed it is bootstrapped from.
+        reward: float32, the discounted sum of the rewards.
+        discount: float32, gamma to the number of these rewards, or to their durations; 0 where the episode terminated.
+        last: the slot of the row whose reward is the last in the sum; the return is bootstrapped from what followed it.
     """
 
     reward: np.ndarray
@@ -30,8 +30,11 @@ class Returns(NamedTuple):
 
 
 def returns(store: StepStore, slots: np.ndarray, n: int, gamma: float) -> Returns:
-    """A return ends at the first of: n steps, an end of the episode, a break, a discarded row, the newest row. At a
-    truncation its value goes on (Pardo et al. 2018, Time Limits in Reinforcement Learning, section 3)."""
+    """A return ends at the first of: n steps, an end of the episode, a break, before a discarded row, the newest row.
+    At a truncation it is bootstrapped (Pardo et al. 2018, Time Limits in Reinforcement Learning, section 3).
+
+    All rows advance together, one reward in each round. A return that has ended stays on its last row.
+    """
     total = store.reward.take(slots)
     discount = step_discounts(store, slots, gamma)
     last = slots
@@ -56,27 +59,28 @@ def step_discounts(store: StepStore, slots: np.ndarray, gamma: float) -> np.ndar
 
 
 class TransitionReader(Reader):
-    """Each row but discarded ones is a transition."""
+    """Each row that is not discarded is a transition, as soon as it is there: a return that is still shorter than n is
+    bootstrapped where it ends, and gets longer as rows come."""
 
     @property
     def drawn_bytes(self) -> int:
-        twice = sum(row_bytes(self.store, name) for name in self.store.observed)
-        return twice + sum(row_bytes(self.store, name) for name in self.store.specs)
+        observed = sum(row_bytes(self.store, name) for name in self.store.observed)
+        return observed + sum(row_bytes(self.store, name) for name in self.store.specs)
 
     def appended(self, slots: np.ndarray, steps: StepBatch, client: str) -> np.ndarray:
         return slots[~self.store.discarded(slots)] if self.store.has_discarded else slots
 
     def read(self, slots: np.ndarray, n_step: int, gamma: float) -> dict[str, Any]:
-        folded = returns(self.store, slots, n_step, gamma)
+        found = returns(self.store, slots, n_step, gamma)
         columns = self._columns(slots, self._single(self.store.names))
-        columns |= {REWARD: folded.reward, "discount": folded.discount}
+        columns |= {REWARD: found.reward, "discount": found.discount}
         if self.store.duration is not None:
             columns[DURATION] = self.store.duration[slots]
-        following = self._following(folded.last, self._single(self.store.observed))
+        following = self._following(found.last, self._single(self.store.observed))
         return columns | {f"next_{name}": rows for name, rows in following.items()}
 
     def _single(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Those of these columns that are read as they are kept."""
+        """Those of these columns that are read as they are stored."""
         return names
 
     def _columns(self, slots: np.ndarray, names: Collection[str]) -> dict[str, Any]:
@@ -88,8 +92,8 @@ class TransitionReader(Reader):
 
 @dataclass(frozen=True, slots=True)
 class Steps(Reading):
-    """One row is one n-step transition: all kept columns, "reward" with the sum, "discount", and "next_<name>" of each
-    observed column."""
+    """One row is one n-step transition: all stored columns, "reward" with the n-step sum, "discount", and "next_<name>"
+    of each observed column."""
 
     def reader(self, store: StepStore) -> Reader:
         return TransitionReader(store)

@@ -1,31 +1,33 @@
 """Recorded steps: the one form in which clients send experience, and from which every algorithm learns."""
 
-from soulsai_core.steps.batch import (
+from soulsai_core.steps.batch import Closed, Sparse, StepBatch
+from soulsai_core.steps.columns import (
     ACTION,
     DURATION,
+    MASK,
+    REWARD,
+    ColumnCheck,
+    action_column,
+    step_columns,
+)
+from soulsai_core.steps.segments import (
     END,
     ITERATION,
-    MASK,
     POSITION,
-    REWARD,
     ROWS,
+    SEGMENT_COLUMNS,
     SOURCE,
     START,
     STREAM,
-    Closed,
     End,
     Source,
-    Sparse,
-    StepBatch,
-    Transitions,
-    action_column,
     continued,
-    flaw,
     follows,
     has_after,
-    starts_after,
-    step_columns,
+    segments_error,
 )
+from soulsai_core.steps.starts import starts_after
+from soulsai_core.steps.transitions import Transitions
 
 __all__ = [
     "ACTION",
@@ -36,10 +38,12 @@ __all__ = [
     "POSITION",
     "REWARD",
     "ROWS",
+    "SEGMENT_COLUMNS",
     "SOURCE",
     "START",
     "STREAM",
     "Closed",
+    "ColumnCheck",
     "End",
     "Source",
     "Sparse",
@@ -47,9 +51,9 @@ __all__ = [
     "Transitions",
     "action_column",
     "continued",
-    "flaw",
     "follows",
     "has_after",
+    "segments_error",
     "starts_after",
     "step_columns",
 ]

@@ -1,29 +1,93 @@
-"""Whether the values of a column are those that were declared: the node looks before it learns from a message, and
-clients look at their rows before they send them, with the very same check."""
+"""The columns of recorded steps: their names, their specs, and the check that values are what was declared.
+
+The node checks each message before it learns from it. Clients apply the very same check to their rows before they send
+them, so a rejected value is noticed where it was made.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from soulsai_core.errors import WireError
-from soulsai_core.messages import ArraySpec
+from soulsai_core.messages import ActionSpec, ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete
+from soulsai_core.observations.bounds import tolerated_bounds
 
-_FEW = 500
+ACTION = "action"
+REWARD = "reward"
+MASK = "mask"
+DURATION = "duration"
+"""Length of a step in usual steps, where the environment reports it; a discount is then gamma ** duration."""
+
+# Up to this many numbers, squaring and adding takes less time than a call of `dot` may cost (see `find_error`).
+_FEW_NUMBERS = 500
+
+
+def step_columns(spec: EnvSpec, own: Mapping[str, ArraySpec], max_value: float) -> dict[str, ArraySpec]:
+    """The columns of recorded steps, with the bounds within which values are accepted.
+
+    Args:
+        own: the actor's own columns, as its plugin declares them.
+        max_value: largest magnitude of real numbers for which there are no narrower bounds.
+    """
+    columns = {name: _observation_column(part) for name, part in spec.observations.items()}
+    columns |= {ACTION: action_column(spec.action), REWARD: ArraySpec((), "float32")}
+    if spec.masked and isinstance(spec.action, Discrete):
+        columns[MASK] = ArraySpec((spec.action.n,), "bool")
+    if spec.timed:
+        columns[DURATION] = ArraySpec((), "float32", 0.0, max_value)
+    taken = sorted(columns.keys() & own.keys())
+    if taken:
+        raise ValueError(f"the own column {taken[0]!r} has the name of a column that every step has")
+    return {name: _bounded(part, max_value) for name, part in {**columns, **own}.items()}
+
+
+def action_column(action: ActionSpec) -> ArraySpec:
+    """How an action is recorded: in the smallest integer type that holds it, or as float32."""
+    match action:
+        case Discrete(n=n):
+            return ArraySpec((), _smallest_integer(n), 0, n - 1)
+        case MultiDiscrete(nvec=nvec):
+            return ArraySpec((len(nvec),), _smallest_integer(max(nvec)), 0, max(nvec) - 1)
+        case Continuous(shape=shape):
+            return ArraySpec(shape, "float32")
+
+
+def _smallest_integer(choices: int) -> str:
+    return str(np.min_scalar_type(max(choices - 1, 0)))
+
+
+def _observation_column(part: ArraySpec) -> ArraySpec:
+    """Real numbers get tolerant bounds, integers keep theirs unless they say no more than the dtype."""
+    dtype = np.dtype(part.dtype)
+    if dtype.kind == "f":
+        return ArraySpec(part.shape, part.dtype, *tolerated_bounds([part]))
+    if dtype.kind == "b" or (part.low, part.high) == (np.iinfo(dtype).min, np.iinfo(dtype).max):
+        return ArraySpec(part.shape, part.dtype)
+    return part
+
+
+def _bounded(part: ArraySpec, max_value: float) -> ArraySpec:
+    if np.dtype(part.dtype).kind != "f" or not np.isfinite(max_value):
+        return part
+    low = -max_value if part.low is None else part.low
+    high = max_value if part.high is None else part.high
+    return ArraySpec(part.shape, part.dtype, low, high, part.sparse)
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnCheck:
-    """One declared column.
+    """Checks the values of one declared column.
 
     Attributes:
-        dtype: little-endian, as it travels.
-        shape: of one row; `size` numbers, `row_bytes` bytes.
-        low, high: bounds within which values are believed, None where there are none.
-        safe: values whose sum of squares is below are all finite and within bounds, which saves looking at each.
+        dtype: little-endian, as the column travels.
+        shape: of one row, which has `size` numbers and `row_bytes` bytes.
+        low, high: bounds within which values are accepted, None where there are none.
+        safe: if the sum of the squares of some values is less, all of them are finite and within bounds.
     """
 
     name: str
@@ -44,28 +108,30 @@ class ColumnCheck:
         if dtype.kind == "f":
             low = -math.inf if spec.low is None else spec.low
             high = math.inf if spec.high is None else spec.high
+            # No number is larger than the root of the sum of all squares, so the nearer bound bounds the sum.
             safe = max(min(-low, high), 0.0) ** 2
         return cls(name, dtype, tuple(spec.shape), size, size * dtype.itemsize, spec.low, spec.high, safe)
 
     def read(self, body: memoryview | bytes, offset: int, rows: int) -> np.ndarray:
         """The column (rows, *shape), a view of the bytes from `offset`. Raises WireError for values that do not fit."""
         flat = np.frombuffer(body, self.dtype, rows * self.size, offset)
-        flaw = self.flaw(flat)
-        if flaw is not None:
-            raise WireError(*flaw)
+        error = self.find_error(flat)
+        if error is not None:
+            raise WireError(*error)
         return flat.reshape(rows, *self.shape) if self.shape else flat
 
-    def flaw(self, flat: np.ndarray) -> tuple[str, str] | None:
-        """Why one of these numbers (n,) does not fit, as (reason, detail); None if all do. To be called with numpy's
-        warnings off, since sums of what came from outside may overflow."""
+    def find_error(self, flat: np.ndarray) -> tuple[str, str] | None:
+        """Why one of the numbers (n,) does not fit, as (reason, detail); None if all fit. Call it with numpy's warnings
+        off: sums of values from outside may overflow."""
         if self.dtype.kind == "f":
-            # To sum squares takes a fifth of the time, and shows nearly always that nothing is to be found. For few
-            # numbers without `dot`, which lets other threads go first.
-            squares = np.add.reduce(flat * flat) if len(flat) < _FEW else flat.dot(flat)
+            # Summing squares takes a fifth of the time of comparing, and nearly always shows that all values fit. For
+            # few numbers without `dot`: it releases the interpreter's lock, and waiting to get it back costs more.
+            squares = np.add.reduce(flat * flat) if len(flat) < _FEW_NUMBERS else flat.dot(flat)
             if squares < self.safe:
                 return None
             if not math.isfinite(squares) and not np.isfinite(flat).all():
                 return "nonfinite", f"column {self.name} has NaN or infinite values"
+        # A bool with another byte than 0 or 1 is undefined behavior in numpy: masks would select the wrong rows.
         if self.dtype.kind == "b" and flat.view(np.uint8).max(initial=0) > 1:
             return "bounds", f"column {self.name} has bytes that are neither true nor false"
         if self.low is not None and flat.size and (least := np.minimum.reduce(flat)) < self.low:
@@ -75,13 +141,13 @@ class ColumnCheck:
         return None
 
     def unfit_rows(self, array: np.ndarray) -> np.ndarray | None:
-        """bool (rows,), which rows of (rows, *shape) do not fit; None if all do. Likewise without warnings."""
-        if self.flaw(array.reshape(-1)) is None:
+        """bool (rows,), which rows of (rows, *shape) do not fit; None if all fit. Call it with numpy's warnings off."""
+        if self.find_error(array.reshape(-1)) is None:
             return None
         return np.logical_or.reduce(self.unfit_values(array).reshape(len(array), -1), axis=1)
 
     def unfit_values(self, array: np.ndarray) -> np.ndarray:
-        """bool, of the array's shape: which numbers do not fit."""
+        """bool, in the array's shape: which numbers do not fit."""
         if self.dtype.kind == "b":
             return array.view(np.uint8) > 1
         unfit = ~np.isfinite(array)
@@ -91,7 +157,8 @@ class ColumnCheck:
             unfit |= array > self.high
         return unfit
 
-    def explained(self, row: np.ndarray) -> str:
-        """The first number of a row that does not fit, and the bounds."""
-        low, high = (none if bound is None else bound for none, bound in (("-inf", self.low), ("inf", self.high)))
-        return f"it has {row[self.unfit_values(row)][0]}, where numbers from {low} to {high} are believed"
+    def describe_unfit(self, row: np.ndarray) -> str:
+        """The first number of a row that does not fit, and the bounds, as part of a sentence."""
+        low = "-inf" if self.low is None else self.low
+        high = "inf" if self.high is None else self.high
+        return f"it has {row[self.unfit_values(row)][0]}, where numbers from {low} to {high} are accepted"

@@ -92,7 +92,7 @@ class ActorContract:
         other = subject.loaded_actor(1, explore=False, env_steps=10**9)
         strange = subject.weights(10**6, seed=1)
         for observations, starts in _seen(subject, 2):
-            other.placed(3)
+            other.index_assigned(3)
             other.load(subject.weights(env_steps=10**9))
             other.prepare(strange)
             other.metrics()

@@ -117,7 +117,7 @@ class Rollout:
     def play(self, steps: int) -> None:
         """Many steps; where newer weights are to be waited for, they are the same as a newer model."""
         for _ in range(steps):
-            if self.recorder.full:
+            if self.recorder.quota_reached:
                 assert self.weights is not None
                 self.load(replace(self.weights, iteration=self.weights.iteration + 1))
             self.step()
@@ -203,7 +203,7 @@ class Training:
 
     def _played(self) -> Iterator[tuple[str, StepBatch]]:
         """The messages of one step of each client."""
-        clients = {name: client for name, client in self.clients.items() if not client.recorder.full}
+        clients = {name: client for name, client in self.clients.items() if not client.recorder.quota_reached}
         assert clients, "all clients have made their quota and wait for newer weights, and no update is due"
         self._turns += 1
         for name, client in clients.items():

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from soulsai_core.errors import TransportError
 from soulsai_core.transport import StreamLimits
 
 OPENER = Callable[[StreamLimits], Transport]
-BACKGROUND = Callable[..., Future]
+BACKGROUND = Callable[..., Future[Any]]
 
 LONG = 30.0
 """Seconds that a test which passes never waits for."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
+import cloudpickle
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
 
 from soulsai_core.environments.gym import plugin as gymnasium_plugin
+
+# Where processes are spawned, as on Windows and macOS, they cannot import this file: its classes travel as they are.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 class Counter(gymnasium.Env):

@@ -17,12 +17,6 @@ class TestLunarLander(EnvironmentContract):
         return Config()
 
 
-class TestCartPole(EnvironmentContract):
-    @pytest.fixture
-    def config(self):
-        return Config(id="CartPole-v1")
-
-
 class TestContinuousActions(EnvironmentContract):
     @pytest.fixture
     def config(self):
@@ -57,9 +51,8 @@ class TestVectorsInProcesses(EnvironmentContract):
     steps = 60
 
     @pytest.fixture
-    def config(self, mode):
-        settings = {"num_envs": 2, "autoreset_mode": mode, "vectorization": "async"}
-        return Config(id="soulsai-test/Counter-v0", **settings)
+    def config(self):
+        return Config(id="soulsai-test/Counter-v0", num_envs=2, vectorization="async")
 
 
 class TestVectorVersionOfCartPole(EnvironmentContract):

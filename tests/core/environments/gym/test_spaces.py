@@ -110,7 +110,7 @@ def test_names_that_collide_are_refused():
     "space", [spaces.MultiBinary(3), spaces.Dict({"a": spaces.Discrete(2)}), spaces.Box(0, 5, (2,), np.int32)]
 )
 def test_other_actions_are_refused_with_a_sentence(space):
-    with pytest.raises(SpaceError, match="cannot be served; Discrete, MultiDiscrete and a Box of real numbers can"):
+    with pytest.raises(SpaceError, match="is not supported; Discrete, MultiDiscrete and a Box of real numbers are"):
         action_codec(space)
 
 

@@ -1,4 +1,4 @@
-"""An environment in a process of its own: the same as here, and what hangs or crashes there is noticed here."""
+"""An environment in a process of its own: the same steps as here; a hang or a crash there is noticed here."""
 
 import multiprocessing
 import subprocess
@@ -18,7 +18,7 @@ from soulsai_core.testing.environment import EnvironmentContract
 
 PATIENCE = 60
 MISBEHAVING = """
-import os, pathlib, time
+import dataclasses, os, pathlib, time
 from functools import partial
 import numpy as np
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, PluginError
@@ -38,7 +38,9 @@ class Misbehaving(ScriptedEnvironment):
         self.steps += 1
         if self.steps == self.at:
             self.misbehave()
-        return super().step(actions)
+        step = super().step(actions)
+        ends = self.what == "ends" and self.steps == self.at
+        return dataclasses.replace(step, terminated=np.array([True]), final={}) if ends else step
     def reset(self):
         if self.what == "hang in reset":
             time.sleep(1000)
@@ -72,7 +74,7 @@ ACTION = np.zeros(1, np.int64)
 
 @pytest.fixture(scope="module")
 def make(tmp_path_factory):
-    """A function: makes an environment that does something bad at a step, 0 being its start."""
+    """A function: makes an environment that misbehaves in this way at a step; 0 is its start."""
     folder = tmp_path_factory.mktemp("modules")
     (folder / "misbehaving.py").write_text(MISBEHAVING)
     with pytest.MonkeyPatch.context() as patch:
@@ -102,8 +104,8 @@ def play(environment, steps):
         environment.step(ACTION)
 
 
-class TestLunarLanderElsewhere(EnvironmentContract):
-    """The contract of environments holds through the process's wall."""
+class TestCartPoleElsewhere(EnvironmentContract):
+    """The contract of environments holds across the two processes."""
 
     steps = 150
 
@@ -113,7 +115,7 @@ class TestLunarLanderElsewhere(EnvironmentContract):
 
     @pytest.fixture
     def config(self):
-        return Config(max_episode_steps=40)
+        return Config(id="CartPole-v1", max_episode_steps=40)
 
     @pytest.fixture
     def make(self, plugin, config):
@@ -153,73 +155,62 @@ def test_hanging_start_is_ended_at_its_deadline(make):
 
 
 @pytest.mark.parametrize(
-    ("what", "sentence"),
-    [("exit", "ended with code 3"), ("raise", "RuntimeError: out of memory"), ("fail", "^The game is gone.$")],
-)
-@pytest.mark.parametrize("at", [0, 2])
-def test_crash_and_error_are_told_in_words(isolate, what, at, sentence):
-    with pytest.raises(EnvironmentFailure, match=sentence):
-        play(isolate(what, at), 2)
-
-
-@pytest.mark.parametrize(
-    ("what", "kind"),
+    ("what", "at", "kind", "sentence"),
     [
-        ("wait", EnvironmentNotReady),
-        ("fail", EnvironmentFailure),
-        ("mistake", PluginError),
-        ("mistake that was raised", EnvironmentFailure),
+        ("exit", 0, EnvironmentFailure, "ended with code 3"),
+        ("exit", 2, EnvironmentFailure, "ended with code 3"),
+        ("raise", 0, EnvironmentFailure, "RuntimeError: out of memory"),
+        ("raise", 2, EnvironmentFailure, "RuntimeError: out of memory"),
+        ("fail", 2, EnvironmentFailure, "^The game is gone.$"),
+        ("wait", 0, EnvironmentNotReady, "^The game is not running.$"),
+        ("mistake", 2, PluginError, "^It gave no Step.$"),
+        ("mistake that was raised", 2, EnvironmentFailure, "^It raised KeyError.$"),
     ],
 )
-@pytest.mark.parametrize("at", [0, 2])
-def test_whether_it_may_go_better_later_is_told_too(isolate, what, kind, at):
-    with pytest.raises((EnvironmentFailure, PluginError)) as raised:
+def test_crash_or_error_is_raised_here_with_its_sentence_and_class(isolate, what, at, kind, sentence):
+    with pytest.raises((EnvironmentFailure, PluginError), match=sentence) as raised:
         play(isolate(what, at), 2)
     assert type(raised.value) is kind
 
 
-def test_reset_after_an_end_may_take_as_long_as_a_start(isolate):
-    environment = isolate("nothing")
-    asked = []
+def test_step_that_resets_after_an_end_may_take_as_long_as_a_start(isolate):
+    environment = isolate("ends", at=2)
+    deadlines = []
     receive = environment._receive
-    environment._receive = lambda kind, timeout, what: (asked.append((timeout, what)), receive(kind, timeout, what))[1]
-    environment._step_timeout, environment._start_timeout = 20.0, 40.0
-    step = environment.reset()
-    for _ in range(2):
-        step = environment.step(ACTION)
-    step.terminated = np.array([True])
-    assert asked == [(40.0, "reset"), (20.0, "step"), (20.0, "step")]
+
+    def noted(kind, timeout, what):
+        deadlines.append((timeout, what))
+        return receive(kind, timeout, what)
+
+    environment._receive = noted
+    environment._step_timeout = 20.0
+    environment._start_timeout = 40.0
+    play(environment, 4)
+    assert deadlines == [(40.0, "reset"), (20.0, "step"), (20.0, "step"), (40.0, "step"), (20.0, "step")]
 
 
-def test_environment_is_closed_over_there(isolate, tmp_path):
-    mark = tmp_path / "environment.closed"
-    environment = isolate(str(mark))
-    play(environment, 2)
-    environment.close()
-    assert mark.exists() and environment._process.exitcode == 0
-
-
-def test_step_begins_over_there_and_leaves_time_here(isolate):
+def test_step_runs_there_while_the_client_does_other_work(isolate):
     environment = isolate("hang", at=3, step_timeout=0.3)
     play(environment, 2)
     environment.step_async(ACTION)
-    assert environment._process.is_alive(), "the step hangs, and we do not"
+    assert environment._process.is_alive(), "the step hangs, and the client does not"
     with pytest.raises(EnvironmentFailure, match="hangs"):
         environment.step_wait()
 
 
-@pytest.mark.parametrize("name", ["environment.closed", "large.closed"])
-def test_environment_is_closed_over_there_though_nobody_waited_for_its_step(isolate, tmp_path, name):
-    """What it answers may be more than the pipe takes."""
-    environment = isolate(str(tmp_path / name))
+@pytest.mark.parametrize("running", [False, True])
+def test_environment_is_closed_there_even_while_a_step_is_running(isolate, tmp_path, running):
+    """Its answer is larger than what the pipe holds, so the process waits until the client takes it."""
+    environment = isolate(str(tmp_path / "large.closed"))
     play(environment, 2)
-    environment.step_async(ACTION)
+    if running:
+        environment.step_async(ACTION)
     environment.close()
-    assert (tmp_path / name).exists() and environment._process.exitcode == 0
+    assert (tmp_path / "large.closed").exists() and environment._process.exitcode == 0
 
 
-def test_environment_that_does_not_close_is_ended(isolate, monkeypatch):
-    monkeypatch.setattr("soulsai_core.environments.isolation.environment._FAREWELL", 0.3)
+def test_environment_that_does_not_close_is_killed(isolate, monkeypatch):
+    monkeypatch.setattr("soulsai_core.environments.isolation.environment._CLOSE_TIMEOUT", 0.3)
     environment = isolate("never closes")
     environment.close()
     assert not environment._process.is_alive()

@@ -1,4 +1,4 @@
-"""Any gymnasium environment, alone or vectorised, behind the `Environment` contract."""
+"""Environments of gymnasium, single or vectorized, with the `Environment` contract."""
 
 from soulsai_core.environments.gym.plugin import plugin
 

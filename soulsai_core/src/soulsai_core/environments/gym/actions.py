@@ -1,4 +1,4 @@
-"""Action spaces of gymnasium, and the way back from an actor's arrays to their actions."""
+"""Converts action spaces of gymnasium to ours, and arrays of actions back to gymnasium's form."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from soulsai_core.errors import SpaceError
 from soulsai_core.messages import ActionSpec, Continuous, Discrete, MultiDiscrete
 
 ROUNDING = 1e-6
-"""Relative distance over a bound that is float32's rounding and not the actor's wish."""
+"""Relative distance beyond a bound that float32's rounding may cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionCodec:
-    """Actions of an actor (n, *action shape) as gymnasium wants them.
+    """Turns the actions of an actor, (n, *action shape), into those that gymnasium takes.
 
     Attributes:
-        one: for a single environment, from arrays of one row.
-        many: for a vector environment.
-        start: the environment's number of action 0.
+        one: converts an array of one row for a single environment.
+        many: converts an array for a vector environment.
+        start: number of the environment's first action, which is ours with number 0.
     """
 
     spec: ActionSpec
@@ -33,12 +33,12 @@ class ActionCodec:
 
     @property
     def maskable(self) -> int:
-        """How many actions a mask covers; 0 where there are no masks for this kind of action."""
+        """Number of actions in a mask; 0 for action spaces without masks."""
         return self.spec.n if isinstance(self.spec, Discrete) else 0
 
 
 def action_codec(space: Space[Any]) -> ActionCodec:
-    """Raises SpaceError for spaces other than Discrete, MultiDiscrete and real-valued Box."""
+    """The codec of an action space. Raises SpaceError unless it is Discrete, MultiDiscrete or a real-valued Box."""
     match space:
         case spaces.Discrete():
             return _discrete(space)
@@ -47,7 +47,7 @@ def action_codec(space: Space[Any]) -> ActionCodec:
         case spaces.Box() if np.issubdtype(np.dtype(space.dtype), np.floating):
             return _continuous(space)
     raise SpaceError(
-        f"the action space {space} cannot be served; Discrete, MultiDiscrete and a Box of real numbers can, and "
+        f"the action space {space} is not supported; Discrete, MultiDiscrete and a Box of real numbers are, and "
         "a wrapper may turn it into one of these"
     )
 
@@ -72,7 +72,8 @@ def _multi_discrete(space: spaces.MultiDiscrete) -> ActionCodec:
 
 
 def _continuous(space: spaces.Box) -> ActionCodec:
-    """What passes a bound by rounding is put onto it; what passes it further is the environment's to judge."""
+    # Actors compute in float32, and environments may have float64 bounds: an action that is beyond a bound by rounding
+    # alone is clipped. One further beyond is passed on, for the environment to accept or refuse.
     low = space.low.astype(space.dtype)
     high = space.high.astype(space.dtype)
     lowest = low - _slack(low)

@@ -1,4 +1,4 @@
-"""From a config to environments."""
+"""Makes environments from a config."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import gymnasium
 from gymnasium.vector import AutoresetMode, VectorEnv
 from pydantic import ValidationError
 
-from soulsai_core.config.errors import complaints, raise_if_any
+from soulsai_core.config.errors import raise_if_any, sentences_of
 from soulsai_core.config.sources import Sources
 from soulsai_core.contracts import Environment
 from soulsai_core.environments.gym.actions import action_codec
@@ -27,7 +27,7 @@ Wrap = Callable[[gymnasium.Env], Any]
 
 
 def read_spec(config: Config) -> EnvSpec:
-    """The spec, from an environment that is made for it and closed again."""
+    """The spec of the environment, which is made for this and closed again."""
     with construction(config.id):
         if config.vectorization == "vector_entry_point":
             vector = _vector(config.model_copy(update={"num_envs": 1}))
@@ -37,7 +37,7 @@ def read_spec(config: Config) -> EnvSpec:
 
 
 def build(config: Config, seed: int | None) -> Environment:
-    """One environment alone, several as a vector, a vector_entry_point always as one."""
+    """A single environment, or a vector for several and for every vector_entry_point."""
     with construction(config.id):
         if config.num_envs == 1 and config.vectorization != "vector_entry_point":
             return SingleEnvironment(_single(config, checked=False), config.id, seed)
@@ -56,7 +56,7 @@ def _spec_of(config: Config, env: Any, observation_space: Any, action_space: Any
 
 
 def _single(config: Config, *, checked: bool) -> gymnasium.Env:
-    """gymnasium's checks of the interface cost at every step; to read the spec with them is enough."""
+    # gymnasium's checks of the interface take time at every step. `read_spec` has them on, which is enough.
     env = gymnasium.make(config.id, **{"disable_env_checker": not checked, **_arguments(config)})
     for wrap in _wrappers(config):
         env = wrap(env)
@@ -89,7 +89,7 @@ _MODES = {
 
 
 def _mode(vector: VectorEnv, config: Config) -> AutoresetMode:
-    """What the vector environment says of itself; the config counts where it says nothing."""
+    """The vector environment's own autoreset mode; that of the config if it names none."""
     return AutoresetMode(vector.metadata.get("autoreset_mode", _MODES[config.autoreset_mode]))
 
 
@@ -105,7 +105,7 @@ def _wrapper(index: int, choice: WrapperChoice) -> Wrap:
         settings = plugin.config.model_validate(choice.config)
     except ValidationError as error:
         above = ("environment", "config", "wrappers", index, "config")
-        raise_if_any(complaints(error, plugin.config, choice.config, Sources(), above))
+        raise_if_any(sentences_of(error, plugin.config, choice.config, Sources(), above))
         raise
     return partial(_apply, plugin.wrap, settings)
 

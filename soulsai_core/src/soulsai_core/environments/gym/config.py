@@ -10,35 +10,36 @@ AutoresetName = Literal["next_step", "same_step", "disabled"]
 
 
 class WrapperChoice(BaseModel):
-    """One wrapper, by the name of its entry point in the group soulsai.wrappers."""
+    """One wrapper, by the name of its entry point in the group `soulsai.wrappers`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="name of the wrapper, as `soulsai plugins` lists it")
-    config: dict[str, Any] = Field(default={}, description="the wrapper's own settings")
+    name: str = Field(description="Name of the wrapper; `soulsai plugins` lists them.")
+    config: dict[str, Any] = Field(default={}, description="The wrapper's own settings.")
 
 
 class Config(BaseModel):
-    """Which gymnasium environment is played, and how."""
+    """The gymnasium environment to play, and how to make it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(default="LunarLander-v3", description="a registered id, or module:Id to import the module first")
-    num_envs: int = Field(default=1, ge=1, description="environments that one client steps together")
-    kwargs: dict[str, Any] = Field(default={}, description="passed to gymnasium.make")
+    id: str = Field(default="LunarLander-v3", description="A registered id, or module:Id to import the module first.")
+    num_envs: int = Field(default=1, ge=1, description="Number of environments that one client steps together.")
+    kwargs: dict[str, Any] = Field(default={}, description="Keyword arguments of gymnasium.make.")
     max_episode_steps: int | None = Field(
-        default=None, ge=1, description="truncate episodes here; null keeps the environment's own limit"
+        default=None, ge=1, description="Steps after which an episode is truncated; null: the environment's own limit."
     )
     vectorization: Literal["sync", "async", "vector_entry_point"] = Field(
         default="sync",
-        description="several environments in one loop, in a process each, or the environment's own vector version",
+        description="How several environments run: in one loop, in a process each, or as the environment's own vector "
+        "version.",
     )
     autoreset_mode: AutoresetName = Field(
         default="same_step",
-        description="how sync and async environments go on after an end; a vector_entry_point decides that itself",
+        description="How sync and async environments continue after an end. A vector_entry_point decides that itself.",
     )
     wrappers: tuple[WrapperChoice, ...] = Field(
-        default=(), description="applied in this order, the first one innermost"
+        default=(), description="Wrappers in the order in which they are applied, the innermost first."
     )
 
     @model_validator(mode="after")

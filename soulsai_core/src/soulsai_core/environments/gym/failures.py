@@ -1,4 +1,4 @@
-"""Sentences for what goes wrong inside somebody else's environment."""
+"""Turns exceptions inside an environment into failures with a sentence."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import gymnasium
 from soulsai_core.errors import EnvironmentFailure, SoulsAIError
 
 BOX2D = "gymnasium[box2d]"
-"""What gymnasium's own message names where Box2D, or what draws its environments, is missing."""
+"""gymnasium's own error contains this if Box2D, or the package that draws its environments, is missing."""
 
 
 @contextmanager
 def construction(env_id: str) -> Iterator[None]:
-    """Turn whatever happens while an environment is made into an EnvironmentFailure; our own errors pass."""
+    """Turn every exception of the block into an EnvironmentFailure, except those of SoulsAI."""
     try:
         yield
     except SoulsAIError:
@@ -26,8 +26,8 @@ def construction(env_id: str) -> Iterator[None]:
 
 
 def failed(env_id: str, action: str, error: Exception) -> EnvironmentFailure:
-    """An exception inside `action` ("step", "reset") as a sentence; the caller chains the cause. What is a sentence
-    already stays as it is."""
+    """The failure for an exception inside `action` ("step", "reset"); the caller chains the cause."""
+    # The environment may raise failures itself: their sentence and their class stay.
     if isinstance(error, EnvironmentFailure):
         return type(error)(str(error))
     return EnvironmentFailure(f"environment {env_id!r} failed in {action}: {_cause(error)}")
@@ -52,7 +52,7 @@ def _unregistered(name: str, error: Exception) -> bool:
 def _nearest(name: str) -> str:
     near = difflib.get_close_matches(name, gymnasium.registry, n=3, cutoff=0.6)
     if not near:
-        return "nothing there has a similar name (an id of another package is written module:Id)"
+        return "no registered id is similar (an id of another package is written module:Id)"
     return f"the nearest ids are {', '.join(near)}"
 
 

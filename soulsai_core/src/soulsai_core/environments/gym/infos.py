@@ -1,7 +1,7 @@
-"""What we read from gymnasium's info: valid actions and numbers to report.
+"""Reads valid actions and numbers to report from the infos of gymnasium.
 
-Valid actions come as `action_mask`, one flag an action in order, or as `allowed_actions`, a list of the actions' own
-numbers. An info that has neither, or None, says that all actions are valid.
+Valid actions are in `action_mask`, one flag for each action in order, or in `allowed_actions`, a list of the numbers
+that the environment has for them. With neither, or with None, all actions are valid.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NUMBER = (int, float, np.integer, np.floating, np.bool_)
 
 
 def numbers(info: Mapping[str, Any]) -> dict[str, float]:
-    """The plain numbers; texts, arrays and whatever else are left out."""
+    """The plain numbers of an info, without texts, arrays and everything else."""
     return {key: float(value) for key, value in info.items() if isinstance(value, NUMBER)}
 
 
@@ -27,7 +27,7 @@ def has_mask(info: Mapping[str, Any]) -> bool:
 
 
 def read_mask(info: Mapping[str, Any], codec: ActionCodec) -> np.ndarray | None:
-    """bool (actions,), None if the info says nothing of it. Raises ValueError for a mask that does not fit."""
+    """bool (actions,), None if the info has no valid actions. Raises ValueError for a mask of another length."""
     flags = info.get("action_mask")
     if flags is not None:
         return np.array(flags, np.bool_).reshape(codec.maskable)
@@ -45,7 +45,8 @@ def _mask_of(allowed: Iterable[int], codec: ActionCodec) -> np.ndarray:
 
 
 def row_info(infos: Mapping[str, Any], row: int) -> dict[str, Any]:
-    """The info of one environment, out of a vector environment's: `key` has a value a row, `_key` says which count."""
+    """The info of one environment from that of a vector: `key` has a value for each row, `_key` flags of the rows that
+    have one."""
     found = {}
     for key, values in infos.items():
         if key.startswith("_") or isinstance(values, Mapping):
@@ -57,7 +58,7 @@ def row_info(infos: Mapping[str, Any], row: int) -> dict[str, Any]:
 
 
 def row_masks(infos: Mapping[str, Any], rows: int, codec: ActionCodec) -> np.ndarray:
-    """bool (rows, actions) out of a vector environment's infos."""
+    """bool (rows, actions) from the infos of a vector environment."""
     masks = np.ones((rows, codec.maskable), np.bool_)
     wanted = {key: value for key, value in infos.items() if key.lstrip("_") in ("action_mask", "allowed_actions")}
     for row in range(rows) if wanted else ():

@@ -1,4 +1,4 @@
-"""The plugin object; gymnasium is imported only when an environment is asked for."""
+"""The plugin object. gymnasium is imported only when a spec or an environment is made."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from soulsai_core.messages import EnvSpec
 
 
 def spec(config: Config) -> EnvSpec:
-    """Names, shapes and actions. Makes one environment and resets it once, to see whether it reports valid actions."""
+    """Observations and actions of the environment. One is made and reset, to see whether it reports valid actions."""
     from soulsai_core.environments.gym import building
 
     return building.read_spec(config)
 
 
 def make(config: Config, seed: int | None) -> Environment:
-    """The environments of one client; the first reset is seeded."""
+    """The environments of one client. The first reset is seeded."""
     from soulsai_core.environments.gym import building
 
     return building.build(config, seed)

@@ -1,4 +1,4 @@
-"""One environment: the fast path, since games usually run alone."""
+"""A single environment. Games usually run alone, so this has a faster path than a vector of one."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from soulsai_core.messages import Arrays, Step
 
 
 def _constant(value: bool) -> np.ndarray:
+    """A flag array (1,) that many steps share, and that is read-only for this reason."""
     array = np.array([value])
     array.flags.writeable = False
     return array
@@ -29,11 +30,12 @@ TRUE = _constant(True)
 
 
 class SingleEnvironment(Environment):
-    """One row. After an end it resets at once: the observation that ended the episode is in `Step.final`.
+    """One environment. After an end it is reset at once, with the last observation of the episode in `Step.final`.
 
     Args:
-        reset_at_once: False leaves the reset to the step after an end, as games do whose resets take seconds: it then
-            counts neither as part of the last step's time nor against the deadline of a step.
+        seed: seed of the first reset; None: a random one.
+        reset_at_once: False leaves the reset to the next step, for games whose resets take seconds: their time then
+            counts neither to the last step of the episode nor against the deadline of a step.
     """
 
     num_envs = 1
@@ -53,14 +55,14 @@ class SingleEnvironment(Environment):
         self._closed = False
 
     def reset(self) -> Step:
-        """Start an episode; the first one is seeded."""
+        """Start an episode. The first one is seeded."""
         self._failure = None
         self._ended = False
         observations, masks = self._begin()
         return Step(observations, np.zeros(1, np.float32), FALSE, FALSE, masks=masks)
 
     def step(self, actions: np.ndarray) -> Step:
-        """Play the one action of (1, *action shape)."""
+        """Step with actions (1, *action shape)."""
         if self._failure is not None:
             raise self._failure
         if self._ended:
@@ -85,8 +87,8 @@ class SingleEnvironment(Environment):
         return last
 
     def _end(self, last: Step) -> Step:
-        """Go on to the next episode. Should that fail, the step that ended this one is still handed out, and the
-        failure follows with the next call."""
+        """Start the next episode. If that fails, the last step of this one is returned all the same, and the next call
+        raises the failure."""
         try:
             observations, masks = self._begin()
         except EnvironmentFailure as failure:
@@ -109,7 +111,7 @@ class SingleEnvironment(Environment):
     def _begin(self) -> tuple[Arrays, np.ndarray | None]:
         try:
             seed = self._seed
-            self._seed = None
+            self._seed = None  # later resets continue the environment's own random numbers
             observation, info = self._env.reset(seed=seed)
             if self._masked is None:
                 self._masked = self._codec.maskable > 0 and has_mask(info)
@@ -122,7 +124,7 @@ class SingleEnvironment(Environment):
         return self._all_valid if mask is None else mask.reshape(1, -1)
 
     def close(self) -> None:
-        """Close the environment once, whatever it says to that."""
+        """Close the environment once. Exceptions of its `close` are ignored: there is nothing to do about them."""
         if not self._closed:
             self._closed = True
             with contextlib.suppress(Exception):

@@ -1,4 +1,4 @@
-"""Observation spaces of gymnasium as named arrays."""
+"""Converts observations of gymnasium's spaces to named arrays."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Leaf(NamedTuple):
     """One array of an observation.
 
     Attributes:
-        path: keys and indices that lead to it in the observation.
-        convert: (value, rows) -> a fresh array (rows, *shape), from one observation or from a batch of them.
+        path: keys and indices that lead to the value in an observation.
+        convert: (value, rows) -> a new array (rows, *shape), from one observation or from a batch of them.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Leaf(NamedTuple):
 
 
 class ObservationLayout:
-    """How the observations of a space become arrays. Raises SpaceError where they do not."""
+    """The arrays that the observations of a space become. Raises SpaceError for spaces without a fixed shape."""
 
     def __init__(self, space: Space[Any]) -> None:
         self.leaves = tuple(_leaves(space, "observation", ()))
@@ -38,8 +38,11 @@ class ObservationLayout:
             raise SpaceError(f"the parts of the observation space {space} need distinct names: {list(self.specs)}")
 
     def reader(self, rows: int) -> Reader:
-        """A function from an observation (of one environment, or a batch of `rows`) to arrays of that many rows.
-        The arrays are always new, since an environment may go on writing into its own."""
+        """A function from an observation (of one environment, or a batch of `rows`) to arrays of `rows` rows.
+
+        The arrays are always new, since an environment may reuse its own for the next observation.
+        """
+        # Most environments have a single array: without the loop and the path, a step is faster.
         if len(self.leaves) > 1 or self.leaves[0].path:
             return lambda observation: {
                 leaf.name: leaf.convert(_follow(observation, leaf.path), rows) for leaf in self.leaves
@@ -89,7 +92,7 @@ def _box_spec(space: spaces.Box) -> ArraySpec:
 
 
 def _enclosing(bounds: np.ndarray, outermost: Callable[[np.ndarray], Any]) -> float | None:
-    """The bound that holds for all elements, if each has a finite one."""
+    """The bound that holds for all elements; None unless each has a finite one."""
     return float(outermost(bounds)) if bounds.size and np.isfinite(bounds).all() else None
 
 
@@ -107,7 +110,8 @@ def _box_converter(space: spaces.Box) -> Callable[[Any, int], np.ndarray]:
 
 
 def _one_hot(name: str, path: tuple[Any, ...], sizes: np.ndarray, starts: np.ndarray) -> Leaf:
-    """One choice or several, one-hot and in a row; a value outside of the space gives zeros."""
+    """One or several discrete values, one-hot and concatenated. A value outside of the space becomes zeros."""
+    # Element i of the result is 1 if value number choice[i] equals code[i].
     choice = np.repeat(np.arange(len(sizes)), sizes)
     code = np.concatenate([np.arange(size) + start for size, start in zip(sizes, starts, strict=True)])
 

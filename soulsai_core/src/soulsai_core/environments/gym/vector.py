@@ -1,9 +1,9 @@
-"""Several environments: gymnasium's three autoreset modes, brought to one form.
+"""Several environments in one gymnasium vector. Its three autoreset modes are converted to one form.
 
-NEXT_STEP: the step after an end ignores the row's action and only resets it; the row's observation at the end is the
-    final one, and the next step gives the new episode's first one with `valid` False.
-SAME_STEP: a row that ended arrives already reset, its last observation and info in `final_obs` and `final_info`.
-DISABLED: we reset the rows that ended, in the same step.
+NEXT_STEP: the step after an end ignores the row's action and only resets it. The step of the end has the last
+    observation, and the next step the first one of the new episode with `valid` False.
+SAME_STEP: a row that ended is already reset, with its last observation and info in `final_obs` and `final_info`.
+DISABLED: this module resets the rows that ended, in the same step.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from soulsai_core.environments.gym.spaces import ObservationLayout
 from soulsai_core.messages import Arrays, Step
 
 
-class _Answer(NamedTuple):
-    """A vector environment's answer as arrays of our own, not yet free of its autoreset mode."""
+class _Result(NamedTuple):
+    """The result of a vector's step as our own arrays, still in the form of its autoreset mode."""
 
     observations: Arrays
     rewards: np.ndarray
@@ -38,7 +38,7 @@ class _Answer(NamedTuple):
 
 
 class VectorEnvironment(Environment):
-    """`num_envs` rows in one gymnasium VectorEnv."""
+    """`num_envs` environments in one gymnasium VectorEnv."""
 
     def __init__(self, env: VectorEnv, name: str, seed: int | None, mode: AutoresetMode) -> None:
         self.num_envs = env.num_envs
@@ -55,7 +55,7 @@ class VectorEnvironment(Environment):
         self._failed = self._closed = False
 
     def reset(self) -> Step:
-        """Start all episodes; the first ones are seeded with seed, seed + 1 ..."""
+        """Start all episodes. The first ones are seeded with seed, seed + 1, …"""
         seed = self._seed
         self._seed = None
         self._ended = np.zeros(self.num_envs, np.bool_)
@@ -71,23 +71,23 @@ class VectorEnvironment(Environment):
             raise failed(self._name, "reset", error) from error
 
     def step(self, actions: np.ndarray) -> Step:
-        """Step all rows with actions (num_envs, *action shape)."""
+        """Step all environments with actions (num_envs, *action shape)."""
         try:
-            answer = self._play(actions)
+            result = self._play(actions)
             if self._mode is AutoresetMode.NEXT_STEP:
-                return self._after_next_step(answer)
-            if not answer.ended.any():
-                return self._running(answer)
+                return self._after_next_step(result)
+            if not result.ended.any():
+                return self._running(result)
             if self._mode is AutoresetMode.SAME_STEP:
-                return self._after_same_step(answer)
-            return self._after_disabled(answer)
+                return self._after_same_step(result)
+            return self._after_disabled(result)
         except Exception as error:
             self._failed = True
             raise failed(self._name, "step", error) from error
 
-    def _play(self, actions: np.ndarray) -> _Answer:
+    def _play(self, actions: np.ndarray) -> _Result:
         observations, rewards, terminated, truncated, infos = self._env.step(self._codec.many(actions))
-        return _Answer(
+        return _Result(
             self._read(observations),
             np.array(rewards, np.float32).reshape(self.num_envs),
             np.array(terminated, np.bool_).reshape(self.num_envs),
@@ -95,44 +95,46 @@ class VectorEnvironment(Environment):
             infos,
         )
 
-    def _running(self, answer: _Answer) -> Step:
-        metrics = self._metrics(answer.infos, range(self.num_envs))
-        return Step(*answer[:4], masks=self._masks(answer.infos), metrics=metrics)
+    def _running(self, result: _Result) -> Step:
+        metrics = self._metrics(result.infos, range(self.num_envs))
+        return Step(*result[:4], masks=self._masks(result.infos), metrics=metrics)
 
-    def _after_next_step(self, answer: _Answer) -> Step:
+    def _after_next_step(self, result: _Result) -> Step:
         if not self._ended.any():
-            self._ended = answer.ended
-            return self._running(answer)
+            self._ended = result.ended
+            return self._running(result)
+        # The rows that ended in the last step were only reset, and gymnasium may repeat their old reward and flags.
         valid = ~self._ended
-        observations, rewards, terminated, truncated = answer[:4]
+        observations, rewards, terminated, truncated = result[:4]
         rewards[self._ended] = 0.0
         terminated = terminated & valid
         truncated = truncated & valid
         self._ended = terminated | truncated
-        metrics = self._metrics(answer.infos, np.flatnonzero(valid))
-        masks = self._masks(answer.infos)
+        metrics = self._metrics(result.infos, np.flatnonzero(valid))
+        masks = self._masks(result.infos)
         return Step(observations, rewards, terminated, truncated, valid=valid, masks=masks, metrics=metrics)
 
-    def _after_same_step(self, answer: _Answer) -> Step:
-        final_infos = answer.infos.get("final_info", {})
+    def _after_same_step(self, result: _Result) -> Step:
+        final_infos = result.infos.get("final_info", {})
         last = self._masks(final_infos)
-        ends = np.flatnonzero(answer.ended)
-        final = {row: self._row(_pick(answer.infos["final_obs"], row)) for row in ends.tolist()}
-        metrics = self._metrics(answer.infos, np.flatnonzero(~answer.ended)) | self._metrics(final_infos, ends)
-        masks = self._masks(answer.infos)
-        return Step(*answer[:4], final, None, masks, _rows_of(last, ends), metrics)
+        ends = np.flatnonzero(result.ended)
+        final = {row: self._row(_pick(result.infos["final_obs"], row)) for row in ends.tolist()}
+        metrics = self._metrics(result.infos, np.flatnonzero(~result.ended)) | self._metrics(final_infos, ends)
+        masks = self._masks(result.infos)
+        return Step(*result[:4], final, None, masks, _rows_of(last, ends), metrics)
 
-    def _after_disabled(self, answer: _Answer) -> Step:
-        ended = answer.ended
-        ends = np.flatnonzero(answer.ended)
+    def _after_disabled(self, result: _Result) -> Step:
+        ended = result.ended
+        ends = np.flatnonzero(result.ended)
         observations, infos = self._reset(options={"reset_mask": ended.copy()})
-        final = {int(row): {name: rows[row] for name, rows in answer.observations.items()} for row in ends}
+        final = {int(row): {name: rows[row] for name, rows in result.observations.items()} for row in ends}
         masks = self._masks(infos)
-        last = self._masks(answer.infos)
+        last = self._masks(result.infos)
+        # The infos of the reset have masks of the rows that were reset alone.
         if masks is not None and last is not None:
             masks[~ended] = last[~ended]
-        metrics = self._metrics(answer.infos, range(self.num_envs))
-        return Step(observations, *answer[1:4], final, None, masks, _rows_of(last, ends), metrics)
+        metrics = self._metrics(result.infos, range(self.num_envs))
+        return Step(observations, *result[1:4], final, None, masks, _rows_of(last, ends), metrics)
 
     def _reset(self, **kwargs: Any) -> tuple[Arrays, Mapping[str, Any]]:
         observations, infos = self._env.reset(**kwargs)
@@ -149,10 +151,11 @@ class VectorEnvironment(Environment):
         return {row: values for row, values in found.items() if values}
 
     def close(self) -> None:
-        """Close once, whatever the environments say to that; after a failure the processes are not asked first."""
+        """Close the environments once, and ignore their exceptions."""
         if self._closed:
             return
         self._closed = True
+        # After a failure a process may hang or be gone, and would not result: they are terminated first.
         ways: list[dict[str, Any]] = [{}, {"terminate": True}]
         for options in reversed(ways) if self._failed else ways:
             with contextlib.suppress(Exception):
@@ -165,7 +168,7 @@ def _rows_of(masks: np.ndarray | None, rows: np.ndarray) -> dict[int, np.ndarray
 
 
 def _pick(batch: Any, row: int) -> Any:
-    """One row of gymnasium's final observations: an object array, or a batch of the space in other vector versions."""
+    """One row of gymnasium's final observations: an object array, or in other versions a batch of the space."""
     if isinstance(batch, Mapping):
         return {key: _pick(values, row) for key, values in batch.items()}
     return tuple(_pick(values, row) for values in batch) if isinstance(batch, tuple) else batch[row]

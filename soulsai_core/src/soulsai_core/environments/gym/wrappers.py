@@ -1,4 +1,4 @@
-"""Built-in wrappers, registered in soulsai.wrappers like anybody else's."""
+"""Built-in wrappers, registered in the group `soulsai.wrappers` as those of other distributions are."""
 
 from __future__ import annotations
 
@@ -19,34 +19,36 @@ class _Settings(BaseModel):
 class ClipRewardConfig(_Settings):
     """Settings of clip_reward."""
 
-    low: float = Field(default=-1.0, description="smallest reward that passes")
-    high: float = Field(default=1.0, description="largest reward that passes")
+    low: float = Field(default=-1.0, description="Smallest reward; lower ones become this.")
+    high: float = Field(default=1.0, description="Largest reward; higher ones become this.")
 
 
 class ScaleRewardConfig(_Settings):
     """Settings of scale_reward."""
 
-    factor: float = Field(default=1.0, description="each reward is multiplied by this")
+    factor: float = Field(default=1.0, description="Factor that each reward is multiplied by.")
 
 
 class FrameStackConfig(_Settings):
     """Settings of frame_stack."""
 
-    size: int = Field(default=4, ge=2, description="observations in a stack, the newest one last")
-    padding: Literal["reset", "zero"] = Field(default="reset", description="what fills the stack of a new episode")
+    size: int = Field(default=4, ge=2, description="Observations in a stack, the newest one last.")
+    padding: Literal["reset", "zero"] = Field(default="reset", description="What fills the stack of a new episode.")
 
 
 class ResizeConfig(_Settings):
     """Settings of resize."""
 
-    height: int = Field(default=84, ge=1, description="rows of the image")
-    width: int = Field(default=84, ge=1, description="columns of the image")
+    height: int = Field(default=84, ge=1, description="Rows of the image.")
+    width: int = Field(default=84, ge=1, description="Columns of the image.")
 
 
 class GrayscaleConfig(_Settings):
     """Settings of grayscale."""
 
-    keep_channel: bool = Field(default=False, description="give (height, width, 1) instead of (height, width)")
+    keep_channel: bool = Field(
+        default=False, description="Whether the shape is (height, width, 1) instead of (height, width)."
+    )
 
 
 def _clip_reward(env: gymnasium.Env, config: ClipRewardConfig) -> gymnasium.Env:

@@ -1,4 +1,4 @@
-"""An environment in a process of its own, where it can hang or crash without harm to the client."""
+"""An environment in a process of its own, so that it can hang or crash without harm to the client."""
 
 from soulsai_core.environments.isolation.environment import IsolatedEnvironment, installed
 

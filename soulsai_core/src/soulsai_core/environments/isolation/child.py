@@ -1,4 +1,4 @@
-"""The other process: plays what it is told to, and leaves when the client is gone, however it went."""
+"""The child process: makes the environment, answers the client's requests, and ends when the client has ended."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from soulsai_core.errors import EnvironmentNotReady, PluginError, SoulsAIError
 
 
 def serve(connection: Connection, make: Callable[[], Environment]) -> None:
-    """Make the environment and answer until told to close it. Ctrl-C is the client's to handle."""
+    """Make the environment, and answer requests until the one to close it."""
+    # Ctrl-C in a terminal reaches both processes: the client finishes its step first, and then closes this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, name="parent-watch", daemon=True).start()
     try:
@@ -36,17 +37,17 @@ def serve(connection: Connection, make: Callable[[], Environment]) -> None:
         return
     try:
         connection.send_bytes(READY + str(environment.num_envs).encode())
-        while (order := connection.recv_bytes())[:1] != CLOSE:
-            connection.send_bytes(_answer(environment, order))
-    except (EOFError, OSError):  # the client is gone
-        pass
+        while (request := connection.recv_bytes())[:1] != CLOSE:
+            connection.send_bytes(_answer(environment, request))
+    except (EOFError, OSError):
+        pass  # the client has ended
     finally:
         environment.close()
 
 
-def _answer(environment: Environment, order: bytes) -> bytes:
-    kind = order[:1]
-    body = memoryview(order)[1:]
+def _answer(environment: Environment, request: bytes) -> bytes:
+    kind = request[:1]
+    body = memoryview(request)[1:]
     try:
         if kind == RESET:
             return STEP + encode(environment.reset())
@@ -57,8 +58,9 @@ def _answer(environment: Environment, order: bytes) -> bytes:
 
 
 def _failure(error: Exception) -> bytes:
-    """What it raised may not happen again after a new start; what does not fit its contract will."""
     kind = NOT_READY if isinstance(error, EnvironmentNotReady) else FAILURE
+    # An exception of the environment may not come again after a restart. A result that breaks the contract will: such
+    # an error has no cause, and the client does not restart the environment after it.
     if isinstance(error, PluginError) and error.__cause__ is None:
         kind = MISTAKE
     sentence = str(error) if isinstance(error, SoulsAIError) else f"{type(error).__name__}: {error}"
@@ -66,8 +68,8 @@ def _failure(error: Exception) -> bytes:
 
 
 def _leave_with_parent() -> None:
-    """A hung environment cannot be asked, and must not stay behind."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+        # At once: the environment may hang, and would keep the process alive.
         os._exit(1)

@@ -1,4 +1,4 @@
-"""What passes between a client and the process of its environment: one kind of message a letter, and no pickle."""
+"""The messages between a client and the process of its environment. The first byte is the kind; nothing is pickled."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import numpy as np
 
 from soulsai_core.messages import Step
 
+# Requests of the client.
 RESET = b"r"
 ACT = b"a"
 CLOSE = b"c"
+
+# Answers of the process: it has an environment, a step, or an error.
 READY = b"n"
 STEP = b"s"
 FAILURE = b"f"
@@ -34,15 +37,15 @@ _arrays = msgspec.msgpack.Decoder(np.ndarray, dec_hook=_array)
 
 
 def encode(value: Step | np.ndarray) -> bytes:
-    """A step or the actions of one."""
+    """The bytes of a step, or of an array of actions."""
     return _encoder.encode(value)
 
 
 def decode_step(payload: bytes | memoryview) -> Step:
-    """The arrays are read-only views of the payload."""
+    """The step of `encode`. Its arrays are read-only views of the payload."""
     return _steps.decode(payload)
 
 
 def decode_actions(payload: bytes | memoryview) -> np.ndarray:
-    """Likewise."""
+    """The actions of `encode`, a read-only view of the payload."""
     return _arrays.decode(payload)

@@ -1,4 +1,4 @@
-"""The client's end: an environment like any other, except that every call has a deadline."""
+"""The client's side: an environment whose calls run in another process, each with a deadline."""
 
 from __future__ import annotations
 
@@ -26,17 +26,19 @@ from soulsai_core.environments.isolation.codec import (
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, PluginError, SoulsAIError
 from soulsai_core.messages import Step
 
-_FAREWELL = 5.0
+# Seconds for the process to close its environment and end, before it is killed.
+_CLOSE_TIMEOUT = 5.0
 
 
 class IsolatedEnvironment(Environment):
-    """Starts the process at once. What hangs is ended; what crashes is noticed; both raise EnvironmentFailure. What
-    does not fit the contract of environments raises PluginError. While a step is computed over there, there is time for
-    something else here.
+    """Starts the process when it is made.
+
+    A call beyond its deadline ends the process and raises EnvironmentFailure, as a crash does. A result that breaks the
+    contract of environments raises PluginError. While the process computes a step, the client can do other work.
 
     Args:
-        make: makes the environment over there; it must be importable there, as `installed(...)` is.
-        step_timeout: seconds for a step; for an environment that resets within a step this includes the reset.
+        make: makes the environment in the other process; it must be importable there, as `installed(...)` is.
+        step_timeout: seconds for a step; for an environment that resets within a step, reset included.
         start_timeout: seconds for the start, and for each reset.
     """
 
@@ -45,13 +47,15 @@ class IsolatedEnvironment(Environment):
     def __init__(self, make: Callable[[], Environment], *, step_timeout: float, start_timeout: float) -> None:
         self._step_timeout = step_timeout
         self._start_timeout = start_timeout
-        context = multiprocessing.get_context("spawn")  # what Windows has, and safe beside threads
+        # Windows has "spawn" alone, and "fork" is not safe in a process with threads.
+        context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, make), name="environment")
         self._process.start()
         theirs.close()
         self._resets_next = True
-        self._closed = self._under_way = False
+        self._closed = False
+        self._awaits_answer = False
         try:
             self.num_envs = int(self._receive(READY, start_timeout, "start"))
         except SoulsAIError:
@@ -64,20 +68,20 @@ class IsolatedEnvironment(Environment):
         return self._answer(self._start_timeout, "reset")
 
     def step(self, actions: np.ndarray) -> Step:
-        """Step all rows; where the step only resets a row, it may take as long as a reset."""
+        """Step all environments. A step that resets one of them may take as long as a reset."""
         self.step_async(actions)
         return self.step_wait()
 
     def step_async(self, actions: np.ndarray) -> None:
-        """Let the other process begin a step."""
+        """Begin a step in the other process."""
         self._ask(ACT + encode(actions), "step")
 
     def step_wait(self) -> Step:
-        """The answer. Its deadline is counted from this call."""
+        """Wait for the step. Its deadline is counted from this call."""
         return self._answer(self._start_timeout if self._resets_next else self._step_timeout, "step")
 
     def close(self) -> None:
-        """Ask the other process to close the environment and leave, and end it if it does not."""
+        """Ask the other process to close the environment and end, and kill it if it does not."""
         if self._closed:
             return
         self._closed = True
@@ -86,15 +90,15 @@ class IsolatedEnvironment(Environment):
         except OSError:
             pass
         else:
-            self._let_answer()
-            self._process.join(_FAREWELL)
+            self._take_answer()
+            self._process.join(_CLOSE_TIMEOUT)
         self._end()
         self._connection.close()
 
-    def _let_answer(self) -> None:
-        """A step was under way: the other process cannot leave before somebody has taken its answer."""
+    def _take_answer(self) -> None:
+        """Receive the answer to a step that was running: a full pipe would keep the other process from ending."""
         try:
-            if self._under_way and self._connection.poll(_FAREWELL):
+            if self._awaits_answer and self._connection.poll(_CLOSE_TIMEOUT):
                 self._connection.recv_bytes()
         except (EOFError, OSError):
             pass
@@ -106,7 +110,7 @@ class IsolatedEnvironment(Environment):
             self._connection.send_bytes(order)
         except OSError:
             raise self._died(what) from None
-        self._under_way = True
+        self._awaits_answer = True
 
     def _answer(self, timeout: float, what: str) -> Step:
         step = decode_step(self._receive(STEP, timeout, what))
@@ -120,7 +124,7 @@ class IsolatedEnvironment(Environment):
                 self._end()
                 raise EnvironmentNotReady(f"The environment hangs: it did not {what} within {timeout:g} s.")
             answer = self._connection.recv_bytes()
-            self._under_way = False
+            self._awaits_answer = False
         except (EOFError, OSError):
             raise self._died(what) from None
         if answer[:1] == NOT_READY:
@@ -133,18 +137,18 @@ class IsolatedEnvironment(Environment):
         return memoryview(answer)[1:]
 
     def _died(self, what: str) -> EnvironmentFailure:
-        self._process.join(_FAREWELL)
+        self._process.join(_CLOSE_TIMEOUT)
         code = self._process.exitcode
         return EnvironmentFailure(f"The environment's process ended with code {code} while it should {what}.")
 
     def _end(self) -> None:
         if self._process.is_alive():
             self._process.kill()
-            self._process.join(_FAREWELL)
+            self._process.join(_CLOSE_TIMEOUT)
 
 
 def installed(plugin: EnvironmentPlugin, config: BaseModel, seed: int | None) -> Callable[[], Environment]:
-    """Makes the environment of an installed plugin, also in another process."""
+    """A function that makes the environment of an installed plugin, in this or in another process."""
     return partial(_make_installed, plugin.name, config.model_dump_json(), seed)
 
 

@@ -1,4 +1,4 @@
-"""Child processes of `soulsai train`: started, started again when they die, and never left behind."""
+"""Child processes of `soulsai train`: started, restarted after a failure, and ended together with their parent."""
 
 from __future__ import annotations
 
@@ -12,26 +12,31 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from soulsai_core.backoff import delays
+from soulsai_core.threads import delays
 
 log = logging.getLogger("soulsai_core.train")
 
-_FAREWELL = 6.0
-_MISTAKE = 2
+# Seconds. A client sends its last samples and closes its environment meanwhile.
+_LEAVE_TIMEOUT = 6.0
+
+# Exit code of a command that ends with one of our own errors, such as a wrong setting.
+_USER_ERROR = 2
+
+# CREATE_NEW_PROCESS_GROUP, which `subprocess` defines on Windows alone.
+_NEW_GROUP_ON_WINDOWS = 0x200
 
 
-class Workers:
-    """Keeps one process for each command line running.
+class ChildProcesses:
+    """Keeps one process running for each command line.
 
-    A child holds a pipe from this process as its standard input, and leaves when that closes, however this process
-    ended.
+    The standard input of a child is a pipe from this process. A child ends when that closes, which it does however
+    this process ends.
 
     Args:
         commands: name of the child -> arguments after `python -m soulsai_core`.
         environ: environment variables of the children.
-        logs: folder for what the children print, one file each.
-        clients: children that are not started again after exit code 2: what they complain of stays as it is until
-            somebody changes it.
+        logs: folder for the output of the children, one file each.
+        clients: children that are not restarted after exit code 2, since the same error would come again.
     """
 
     def __init__(
@@ -45,19 +50,19 @@ class Workers:
         self._environ = environ
         self._logs = logs
         self._clients = frozenset(clients)
-        self._given_up: dict[str, str] = {}
+        self._client_errors: dict[str, str] = {}
         self._closing = threading.Event()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._threads = [
-            threading.Thread(target=self._keep_running, args=item, name=f"worker-{item[0]}", daemon=True)
+            threading.Thread(target=self._keep_running, args=item, name=f"child-{item[0]}", daemon=True)
             for item in commands.items()
         ]
 
     @property
-    def complaint(self) -> str | None:
-        """The last client's sentence, once all clients have given up."""
-        given_up = dict(self._given_up)
-        return list(given_up.values())[-1] if given_up and given_up.keys() == self._clients else None
+    def client_error(self) -> str | None:
+        """The error of the last client, once all clients have given up; None before."""
+        errors = dict(self._client_errors)  # a copy: the children's threads add to it
+        return list(errors.values())[-1] if errors and errors.keys() == self._clients else None
 
     def start(self) -> None:
         """Start all of them."""
@@ -66,23 +71,24 @@ class Workers:
             thread.start()
 
     def close(self) -> None:
-        """Ask all of them to leave, and end those that do not. They may not have been started."""
+        """Ask all of them to leave, and kill those that do not. Does nothing for children that were never started."""
         self._closing.set()
         processes = list(self._processes.values())
+        # All pipes close before the first wait, so that the children leave at the same time.
         for process in processes:
             if process.stdin is not None:
                 process.stdin.close()
         for process in processes:
             try:
-                process.wait(_FAREWELL)
+                process.wait(_LEAVE_TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(_FAREWELL)
+                thread.join(_LEAVE_TIMEOUT)
 
     def kill(self) -> None:
-        """End all of them at once."""
+        """Kill all of them at once."""
         self._closing.set()
         for process in list(self._processes.values()):
             process.kill()
@@ -92,31 +98,33 @@ class Workers:
         path = self._logs / f"{name}.log"
         while not self._closing.is_set():
             with path.open("ab") as output:
-                since = output.tell()
+                start = output.tell()
                 process = self._processes[name] = self._spawn(command, output)
+                # `close` may have run between the check above and the start, and did not see this process.
                 if self._closing.is_set() and process.stdin is not None:
                     process.stdin.close()
                 code = process.wait()
             if code == 0 or self._closing.is_set():
                 return
-            if code == _MISTAKE and name in self._clients:
-                self._give_up(name, _last_words(path, since), path)
+            if code == _USER_ERROR and name in self._clients:
+                self._give_up(name, _error_in(path, start), path)
                 return
             pause = next(pauses)
             log.warning(
                 "%s ended with code %d: %s Starting it again in %.0f s; its log is %s.",
-                name.capitalize(), code, _last_words(path, since), pause, path,
+                name.capitalize(), code, _error_in(path, start), pause, path,
             )  # fmt: skip
             self._closing.wait(pause)
 
-    def _give_up(self, name: str, words: str, path: Path) -> None:
-        left = len(self._clients) - len(self._given_up) - 1
+    def _give_up(self, name: str, error: str, path: Path) -> None:
+        left = len(self._clients) - len(self._client_errors) - 1
         others = f" {left} of {len(self._clients)} clients go on." if left else ""
-        log.error("%s gave up: %s It is not started again;%s its log is %s.", name.capitalize(), words, others, path)
-        self._given_up[name] = words
+        log.error("%s gave up: %s It is not started again;%s its log is %s.", name.capitalize(), error, others, path)
+        self._client_errors[name] = error
 
     def _spawn(self, command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
-        # A group of their own: Ctrl-C in the terminal reaches this process alone, which then asks them to leave.
+        # Each child has a process group of its own: Ctrl-C in the terminal reaches this process alone, which then asks
+        # the children to leave.
         windows = os.name == "nt"
         return subprocess.Popen(
             [sys.executable, "-m", "soulsai_core", *command],
@@ -124,13 +132,13 @@ class Workers:
             stdout=output,
             stderr=subprocess.STDOUT,
             env=self._environ,
-            creationflags=0x200 if windows else 0,
+            creationflags=_NEW_GROUP_ON_WINDOWS if windows else 0,
             start_new_session=not windows,
         )
 
 
-def _last_words(path: Path, since: int) -> str:
-    """From this byte of a log on, what the command complained of, which may have several lines; else its last line."""
-    text = path.read_bytes()[since:].decode("utf-8", "replace").strip()
-    _, mark, complaint = f"\n{text}".rpartition("\nsoulsai: ")
-    return complaint if mark else text.rpartition("\n")[2] or "it said nothing."
+def _error_in(path: Path, start: int) -> str:
+    """The error that a command printed to its log after byte `start`, all of its lines; the last line if none."""
+    text = path.read_bytes()[start:].decode("utf-8", "replace").strip()
+    _, mark, error = f"\n{text}".rpartition("\nsoulsai: ")
+    return error if mark else text.rpartition("\n")[2] or "it printed nothing."

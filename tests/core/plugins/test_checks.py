@@ -12,7 +12,7 @@ from soulsai_core.errors import CheckpointError, PluginError
 from soulsai_core.hookspecs import hookimpl
 from soulsai_core.messages import ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete, State, Step, Weights
 from soulsai_core.plugins.catalog import Catalog
-from soulsai_core.plugins.wall import LongCalls, walled
+from soulsai_core.plugins.checks import LongCalls, checked
 from soulsai_core.steps import Source
 
 SPEC = EnvSpec("game", {"observation": ArraySpec((2,), "float32")}, Discrete(3), masked=True, timed=True)
@@ -87,7 +87,7 @@ def algorithm(spec=SPEC, own=OWN, sync=SYNC, actor=None, learner=None, **options
         actor=lambda config, spec, rng, explore: actor if actor is not None else Actor(),
         columns=lambda config, spec: own,
     )
-    return walled(plugin, "mine 1.2", **options)
+    return checked(plugin, "mine 1.2", **options)
 
 
 def acting(answer, spec=SPEC, own=OWN):
@@ -131,11 +131,11 @@ def playing(base=Game, **changes):
 
 def environment(game, spec=SPEC, **options):
     plugin = EnvironmentPlugin("mine", None, lambda config: spec, lambda config, seed: game)
-    return walled(plugin, "mine 1.2", **options).make(None, 0)
+    return checked(plugin, "mine 1.2", **options).make(None, 0)
 
 
 def connecting(made):
-    return lambda: walled(ConnectorPlugin("mine", None, lambda *given: made), "mine 1.2").make(None, None)
+    return lambda: checked(ConnectorPlugin("mine", None, lambda *given: made), "mine 1.2").make(None, None)
 
 
 OK = np.zeros(2, np.int64)
@@ -252,7 +252,7 @@ MISTAKES = {
     "dtype that is none": (lambda: algorithm(own={"x": ArraySpec((), "float33")}).columns(None, SPEC), "float33"),
     "taken name": (
         lambda: algorithm(own={"reward": OWN["value"]}).columns(None, SPEC),
-        "'reward' has the name of one that every step has",
+        "'reward' has the name of a column that every step has",
     ),
     "no spec": (lambda: environment(Game(), spec=3), "spec gave 3 instead of an EnvSpec"),
     "spec with a list": (
@@ -362,7 +362,7 @@ def test_cause_is_kept_for_the_log():
 
 def test_spec_is_asked_for_once_where_it_is_known():
     asked = []
-    plugin = walled(EnvironmentPlugin("mine", None, lambda c: asked.append(c) or SPEC, lambda *_: Game()), "mine 1.2")
+    plugin = checked(EnvironmentPlugin("mine", None, lambda c: asked.append(c) or SPEC, lambda *_: Game()), "mine 1.2")
     plugin.spec("settings")
     plugin.make("settings", 0)
     plugin.make("settings", 1)

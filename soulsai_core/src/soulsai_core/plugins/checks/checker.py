@@ -1,4 +1,4 @@
-"""What is told of a plugin's mistakes."""
+"""Calls functions of plugins and turns their mistakes into errors with a sentence."""
 
 from __future__ import annotations
 
@@ -10,34 +10,35 @@ import numpy as np
 
 from soulsai_core.errors import PluginError, SoulsAIError
 from soulsai_core.messages import ArraySpec
-from soulsai_core.plugins.wall.running import RunningCall
+from soulsai_core.plugins.checks.long_calls import RunningCall
 
 Flaw = tuple[str, str]
-"""What came, and what was promised."""
+"""What a method returned, and what was promised, both in words."""
 
+# Characters of a value in an error.
 _LONGEST = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Wall:
-    """Turns mistakes of one plugin into sentences.
+class Checker:
+    """Turns the mistakes of one plugin into errors with a sentence.
 
     Attributes:
-        owner: "The algorithm 'mine' of mine 1.2".
-        kit: the module of `soulsai_core.testing` that finds such mistakes.
-        running: the call that is under way.
+        owner: name of the plugin, such as "The algorithm 'mine' of mine 1.2".
+        kit: the module of `soulsai_core.testing` whose tests find such mistakes.
+        running: the call that is running now.
     """
 
     owner: str
     kit: str
     running: RunningCall
 
-    def of_one_object(self) -> Wall:
-        """The same, with calls of its own."""
+    def for_one_object(self) -> Checker:
+        """A checker for one object of the plugin, with running calls of its own."""
         return replace(self, running=RunningCall(self.owner, self.running.clock))
 
     def call(self, method: str, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """What the function returns. Our own errors pass, since they are sentences already."""
+        """Call the function and return its result. A SoulsAIError is passed on, since it has a sentence already."""
         running = self.running
         running.now = (method, running.clock())
         try:
@@ -50,21 +51,21 @@ class Wall:
             running.now = None
 
     def raised(self, method: str, error: Exception) -> PluginError:
-        """The method raised an error that is no sentence; the caller chains it, for the log."""
+        """The error for a method that raised another error, which the caller chains for the log."""
         cause = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
         return PluginError(f"{self.owner} has a mistake: {method} raised {cause}. {self._advice()}")
 
     def broken(self, method: str, came: str, promised: str) -> PluginError:
-        """The method gave something else than its contract promises."""
+        """The error for a method that returned something else than its contract promises."""
         return PluginError(f"{self.owner} has a mistake: {method} gave {came} instead of {promised}. {self._advice()}")
 
     def expect(self, method: str, value: Any, fits: bool, promised: str) -> None:
-        """Raise PluginError unless the value that the method gave fits."""
+        """Raise PluginError unless `fits`, for a value that the method returned."""
         if not fits:
             raise self.broken(method, described(value), promised)
 
     def numbers(self, method: str, function: Callable[[], Any]) -> dict[str, float]:
-        """What the function returns, numbers by name, as plain ones."""
+        """Call the function and return its numbers by name as plain floats."""
         given = self.call(method, function)
         self.expect(method, given, isinstance(given, Mapping), "numbers by name")
         for name, value in given.items():
@@ -80,7 +81,7 @@ class Wall:
 
 
 def described(value: Any) -> str:
-    """A value in a few words."""
+    """A value in a few words, for errors."""
     match value:
         case None:
             return "None"
@@ -95,14 +96,14 @@ def described(value: Any) -> str:
 
 
 def array_flaw(name: str, array: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Flaw | None:
-    """An array of other type, dtype or shape than promised."""
+    """The flaw of a value that is no array of this dtype and shape; None if it is one."""
     if isinstance(array, np.ndarray | np.generic) and array.dtype == dtype and array.shape == shape:
         return None
     return f"{described(array)} for {name}", f"an array of {dtype} {shape}"
 
 
 def rows_flaw(arrays: Any, specs: Mapping[str, ArraySpec], rows: tuple[int, ...], what: str) -> Flaw | None:
-    """Arrays name -> (*rows, *shape) of other names, dtypes or shapes than promised."""
+    """The flaw of values that are not arrays name -> (*rows, *shape) as in `specs`; None if they are."""
     if not isinstance(arrays, Mapping):
         return f"{described(arrays)} for {what}", "arrays by name"
     if arrays.keys() != specs.keys():

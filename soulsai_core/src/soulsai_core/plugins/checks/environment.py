@@ -1,4 +1,4 @@
-"""The wall around environments."""
+"""Checks what an environment returns."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import numpy as np
 from soulsai_core.contracts import Environment
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import Discrete, EnvSpec, Step
-from soulsai_core.plugins.wall.sentences import Flaw, Wall, array_flaw, described, rows_flaw
+from soulsai_core.plugins.checks.checker import Checker, Flaw, array_flaw, described, rows_flaw
 
 _BOOL = np.dtype(np.bool_)
 _FLOAT32 = np.dtype(np.float32)
 
 
-class WalledEnvironment(Environment):
-    """An environment whose steps are looked at: in full at resets and where an episode ended, and their forms at each
+class CheckedEnvironment(Environment):
+    """An environment whose steps are checked: in full at resets and where an episode ended, by shape and dtype at each
     call."""
 
-    def __init__(self, environment: Environment, wall: Wall, spec: EnvSpec) -> None:
+    def __init__(self, environment: Environment, checker: Checker, spec: EnvSpec) -> None:
         self._environment = environment
-        self._wall = wall
-        self.running = wall.running
+        self._checker = checker
+        self.running = checker.running
         self._step = environment.step
         self._step_wait = environment.step_wait
         n = environment.num_envs
-        wall.expect("make", n, type(n) is int and n > 0, "an Environment whose num_envs is a whole number above 0")
+        checker.expect("make", n, type(n) is int and n > 0, "an Environment whose num_envs is a whole number above 0")
         self.num_envs = n
         self.overlapping = environment.overlapping
         self._spec = spec
         self._row = (n,)
-        self._knows_metrics = False
+        self._has_seen_metrics = False
         self._forms = {name: (np.dtype(p.dtype), (n, *p.shape)) for name, p in spec.observations.items()}
         action = spec.action
         self._mask_row = (action.n,) if spec.masked and isinstance(action, Discrete) else ()
@@ -40,11 +40,11 @@ class WalledEnvironment(Environment):
 
     def reset(self) -> Step:
         method = "Environment.reset"
-        step = self._wall.call(method, self._environment.reset)
-        self._look(step, method)
+        step = self._checker.call(method, self._environment.reset)
+        self._check(step, method)
         ended = bool(step.terminated.any() or step.truncated.any())
         if ended:
-            raise self._wall.broken(method, "a Step with an episode that has ended", "one where all begin")
+            raise self._checker.broken(method, "a Step with an episode that has ended", "one where all begin")
         return step
 
     def step(self, actions: np.ndarray) -> Step:
@@ -55,29 +55,29 @@ class WalledEnvironment(Environment):
         except SoulsAIError:
             raise
         except Exception as error:
-            raise self._wall.raised("Environment.step", error) from error
+            raise self._checker.raised("Environment.step", error) from error
         finally:
             running.now = None
         if not self._is_usual(step):
-            self._look(step, "Environment.step")
+            self._check(step, "Environment.step")
         return step
 
     def step_async(self, actions: np.ndarray) -> None:
-        self._wall.call("Environment.step_async", self._environment.step_async, actions)
+        self._checker.call("Environment.step_async", self._environment.step_async, actions)
 
     def step_wait(self) -> Step:
-        step = self._wall.call("Environment.step_wait", self._step_wait)
+        step = self._checker.call("Environment.step_wait", self._step_wait)
         if not self._is_usual(step):
-            self._look(step, "Environment.step_wait")
+            self._check(step, "Environment.step_wait")
         return step
 
     def close(self) -> None:
-        self._wall.call("Environment.close", self._environment.close)
+        self._checker.call("Environment.close", self._environment.close)
 
     def _is_usual(self, step: Any) -> bool:
-        """No episode ended, and the forms are right: true nearly always, and quick."""
+        """Whether no episode ended and all dtypes and shapes are right. True nearly always, and fast."""
         try:
-            if step.final or step.final_masks or (step.metrics and not self._knows_metrics):
+            if step.final or step.final_masks or (step.metrics and not self._has_seen_metrics):
                 return False
             observations = step.observations
             row = self._row
@@ -103,11 +103,11 @@ class WalledEnvironment(Environment):
         except (TypeError, AttributeError, KeyError):
             return False
 
-    def _look(self, step: Any, method: str) -> None:
+    def _check(self, step: Any, method: str) -> None:
         flaw = self._flaw(step)
         if flaw is not None:
-            raise self._wall.broken(method, *flaw)
-        self._knows_metrics = self._knows_metrics or bool(step.metrics)
+            raise self._checker.broken(method, *flaw)
+        self._has_seen_metrics = self._has_seen_metrics or bool(step.metrics)
 
     def _flaw(self, step: Any) -> Flaw | None:
         if not isinstance(step, Step):
@@ -150,7 +150,7 @@ class WalledEnvironment(Environment):
 
 
 def _given_flaw(name: str, array: Any, dtype: np.dtype[Any], shape: tuple[int, ...] | None) -> Flaw | None:
-    """What is there where the spec says so, and only there."""
+    """A flaw of an array that must be there if the spec has a shape for it, and must be None otherwise."""
     if shape is None:
         return None if array is None else (f"{described(array)} for {name}", "None, since the EnvSpec has none of them")
     return array_flaw(name, array, dtype, shape)

@@ -1,4 +1,4 @@
-"""The wall around learners."""
+"""Checks what a learner returns."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import numpy as np
 
 from soulsai_core.contracts import Learner
 from soulsai_core.messages import Arrays, State
-from soulsai_core.plugins.wall.sentences import Wall, described
+from soulsai_core.plugins.checks.checker import Checker, described
 from soulsai_core.steps import StepBatch
 
 
-class WalledLearner(Learner):
-    """A learner all of whose answers are looked at: they are rare."""
+class CheckedLearner(Learner):
+    """A learner whose results are checked in full at each call: calls are rare."""
 
-    def __init__(self, learner: Learner, wall: Wall) -> None:
+    def __init__(self, learner: Learner, checker: Checker) -> None:
         self._learner = learner
-        self._wall = wall
-        self.running = wall.running
+        self._checker = checker
+        self.running = checker.running
         self._forms: dict[str, tuple[str, tuple[int, ...]]] | None = None
 
     def add(self, steps: StepBatch, client: str) -> None:
-        self._wall.call("Learner.add", self._learner.add, steps, client)
+        self._checker.call("Learner.add", self._learner.add, steps, client)
 
     def update(self) -> Mapping[str, float]:
-        return self._wall.numbers("Learner.update", self._learner.update)
+        return self._checker.numbers("Learner.update", self._learner.update)
 
     def weights(self) -> Arrays:
         return self._weights("Learner.weights", self._learner.weights)
@@ -36,70 +36,70 @@ class WalledLearner(Learner):
         return self._weights("Learner.evaluation_weights", self._learner.evaluation_weights)
 
     def _weights(self, method: str, give: Any) -> Arrays:
-        weights = self._wall.call(method, give)
+        weights = self._checker.call(method, give)
         self._expect_arrays(method, weights)
         forms = {name: (str(array.dtype), array.shape) for name, array in weights.items()}
         self._forms = self._forms or forms
         if forms != self._forms:
             changed = sorted(dict(forms.items() ^ self._forms.items()))
-            raise self._wall.broken(
+            raise self._checker.broken(
                 method, f"other arrays than before ({', '.join(changed)})", "those of the same forms"
             )
         return weights
 
     def save(self, *, buffer: bool) -> State:
         method = "Learner.save"
-        state = self._wall.call(method, self._learner.save, buffer=buffer)
-        self._wall.expect(method, state, isinstance(state, State), "a State")
+        state = self._checker.call(method, self._learner.save, buffer=buffer)
+        self._checker.expect(method, state, isinstance(state, State), "a State")
         for part, arrays in state.arrays.items():
             self._expect_arrays(f"{method}, for the part {part!r},", arrays)
         try:
             json.dumps(state.values, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise self._wall.broken(method, f"values that JSON does not have ({error})", "plain values") from None
+            raise self._checker.broken(method, f"values that JSON does not have ({error})", "plain values") from None
         return state
 
     def _expect_arrays(self, method: str, arrays: Any) -> None:
-        self._wall.expect(method, arrays, isinstance(arrays, Mapping), "arrays by name")
+        self._checker.expect(method, arrays, isinstance(arrays, Mapping), "arrays by name")
         for name, array in arrays.items():
             if not (isinstance(name, str) and isinstance(array, np.ndarray) and array.dtype.kind in "biuf"):
-                raise self._wall.broken(method, f"{described(array)} as {name!r}", "an array of numbers")
+                raise self._checker.broken(method, f"{described(array)} as {name!r}", "an array of numbers")
 
     def load(self, state: State) -> None:
-        self._wall.call("Learner.load", self._learner.load, state)
+        self._checker.call("Learner.load", self._learner.load, state)
 
     def ready(self) -> bool | None:
-        ready = self._wall.call("Learner.ready", self._learner.ready)
-        self._wall.expect("Learner.ready", ready, ready is None or isinstance(ready, bool), "True, False or None")
+        ready = self._checker.call("Learner.ready", self._learner.ready)
+        self._checker.expect("Learner.ready", ready, ready is None or isinstance(ready, bool), "True, False or None")
         return ready
 
     def quota(self) -> int | None:
-        quota = self._wall.call("Learner.quota", self._learner.quota)
+        quota = self._checker.call("Learner.quota", self._learner.quota)
         fits = quota is None or (type(quota) is int and quota > 0)
-        self._wall.expect("Learner.quota", quota, fits, "a whole number above 0, or None")
+        self._checker.expect("Learner.quota", quota, fits, "a whole number above 0, or None")
         return quota
 
     def reach(self) -> int:
-        reach = self._wall.call("Learner.reach", self._learner.reach)
-        self._wall.expect("Learner.reach", reach, type(reach) is int and reach >= 0, "a whole number from 0")
+        reach = self._checker.call("Learner.reach", self._learner.reach)
+        self._checker.expect("Learner.reach", reach, type(reach) is int and reach >= 0, "a whole number from 0")
         return reach
 
     def restore(self, steps: StepBatch, client: str) -> None:
-        self._wall.call("Learner.restore", self._learner.restore, steps, client)
+        self._checker.call("Learner.restore", self._learner.restore, steps, client)
 
     def started(self, *, resumed: bool) -> None:
-        self._wall.call("Learner.started", self._learner.started, resumed=resumed)
+        self._checker.call("Learner.started", self._learner.started, resumed=resumed)
 
     def updated(self, iteration: int) -> None:
-        self._wall.call("Learner.updated", self._learner.updated, iteration)
+        self._checker.call("Learner.updated", self._learner.updated, iteration)
 
     def clients_changed(self, clients: frozenset[str]) -> None:
-        self._wall.call("Learner.clients_changed", self._learner.clients_changed, clients)
+        self._checker.call("Learner.clients_changed", self._learner.clients_changed, clients)
 
     def finished(self) -> str | None:
-        reason = self._wall.call("Learner.finished", self._learner.finished)
-        self._wall.expect("Learner.finished", reason, reason is None or isinstance(reason, str), "a reason or None")
+        reason = self._checker.call("Learner.finished", self._learner.finished)
+        self._checker.expect("Learner.finished", reason, reason is None or isinstance(reason, str), "a reason or None")
         return reason
 
     def stopped(self) -> None:
-        self._wall.call("Learner.stopped", self._learner.stopped)
+        self._checker.call("Learner.stopped", self._learner.stopped)

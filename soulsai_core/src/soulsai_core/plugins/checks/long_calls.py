@@ -1,4 +1,4 @@
-"""Calls that take long: they are named, and waited for."""
+"""Logs calls of plugins that take long. They are never ended."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ _Made = TypeVar("_Made")
 
 
 class RunningCall:
-    """The call of one object's method that is under way. The thread that calls writes it, another may read it.
+    """The call of one object's methods that is running now.
+
+    The thread that calls writes `now`; another thread may read it. Both are single operations, so there is no lock.
 
     Args:
-        owner: whose method it is, as in `Wall`.
+        owner: name of the plugin, as in `Checker`.
         clock: monotonic seconds.
 
     Attributes:
-        now: method and time of its begin, a new pair for each call, so that no two are the same; None between calls.
+        now: the method and the time at which it was called; None between calls. Each call has a new pair, so that two
+            calls are told apart by identity.
     """
 
     __slots__ = ("clock", "now", "owner")
@@ -34,29 +37,29 @@ class RunningCall:
 
 
 class LongCalls:
-    """Says in the log which call takes long, and how long it took once it is over. For objects that one thread calls.
+    """Logs which call takes long and, once it has returned, how long it took.
 
     Args:
-        repeats: each long call is said; otherwise only the first of each method, where it is usual that they take long.
+        repeats: log each long call; False logs the first one of each method only, where long calls are usual.
     """
 
     def __init__(self, *, repeats: bool = True) -> None:
         self._repeats = repeats
         self._watched: dict[type[Any], RunningCall] = {}
-        self._named: tuple[RunningCall, tuple[str, float]] | None = None
-        self._told: set[str] = set()
+        self._logged: tuple[RunningCall, tuple[str, float]] | None = None
+        self._logged_methods: set[str] = set()
 
     def watch(self, made: _Made) -> _Made:
-        """The same object, watched instead of an earlier one of its type if it is behind the wall."""
+        """Watch a checked object in place of an earlier one of its type. Returns the object, whether checked or not."""
         running = getattr(made, "running", None)
         if isinstance(running, RunningCall):
             self._watched[type(made)] = running
         return made
 
     def look(self) -> str:
-        """The sentence on the call that takes long just now, "" if none does. Call it often, in one thread."""
-        if self._named is not None:
-            self._say_if_over(*self._named)
+        """A sentence about the call that takes long now, "" if none does. Call this often, from one thread."""
+        if self._logged is not None:
+            self._log_if_over(*self._logged)
         for running in tuple(self._watched.values()):
             call = running.now
             if call is not None and (seconds := running.clock() - call[1]) > LONG:
@@ -64,18 +67,18 @@ class LongCalls:
                     f"{running.owner} is slow: {call[0]} has been running for {seconds:.0f} s. It is waited for; "
                     "end the program if it hangs."
                 )
-                self._name(running, call, sentence)
+                self._log_once(running, call, sentence)
                 return sentence
         return ""
 
-    def _name(self, running: RunningCall, call: tuple[str, float], sentence: str) -> None:
-        if self._named is None and (self._repeats or call[0] not in self._told):
+    def _log_once(self, running: RunningCall, call: tuple[str, float], sentence: str) -> None:
+        if self._logged is None and (self._repeats or call[0] not in self._logged_methods):
             log.warning("%s", sentence)
-            self._named = running, call
-            self._told.add(call[0])
+            self._logged = (running, call)
+            self._logged_methods.add(call[0])
 
-    def _say_if_over(self, running: RunningCall, call: tuple[str, float]) -> None:
+    def _log_if_over(self, running: RunningCall, call: tuple[str, float]) -> None:
         if running.now is not call:
             method, since = call
             log.warning("%s was slow: %s took %.0f s.", running.owner, method, running.clock() - since)
-            self._named = None
+            self._logged = None

@@ -1,4 +1,4 @@
-"""The wall around actors."""
+"""Checks what an actor returns."""
 
 from __future__ import annotations
 
@@ -10,56 +10,62 @@ import numpy as np
 from soulsai_core.contracts import Actor
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import Arrays, ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete, Weights
-from soulsai_core.plugins.wall.sentences import Flaw, Wall, array_flaw, described, rows_flaw
+from soulsai_core.plugins.checks.checker import Checker, Flaw, array_flaw, described, rows_flaw
 
 _ACT = "Actor.act"
 
 
-class WalledActor(Actor):
-    """An actor whose answers are looked at: in full after each `load`, and their forms at each call.
+class CheckedActor(Actor):
+    """An actor whose results are checked: in full after each `load`, by shape and dtype at each call.
 
     Args:
         own: the own columns that its plugin declares.
     """
 
-    def __init__(self, actor: Actor, wall: Wall, spec: EnvSpec, own: Mapping[str, ArraySpec]) -> None:
+    # `act` runs between two steps of an environment, so the usual case takes a few attribute lookups only.
+
+    def __init__(self, actor: Actor, checker: Checker, spec: EnvSpec, own: Mapping[str, ArraySpec]) -> None:
         self._actor = actor
-        self._wall = wall
+        self._checker = checker
         self._act = actor.act
-        self.running = wall.running
+        self.running = checker.running
         self._space = spec.action
         self._own = own
         self._row, self._dtype = _action_form(self._space)
-        self._rows = -1  # of the last answer that was looked at in full
+        self._rows = -1  # of the last result that was checked in full
         self._shape: tuple[int, ...] = ()
         self._forms: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {}
 
     def load(self, weights: Weights) -> None:
         self._rows = -1
-        self._wall.call("Actor.load", self._actor.load, weights)
+        self._checker.call("Actor.load", self._actor.load, weights)
 
     def prepare(self, weights: Weights) -> None:
-        self._wall.call("Actor.prepare", self._actor.prepare, weights)
+        self._checker.call("Actor.prepare", self._actor.prepare, weights)
 
     def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
         running = self.running
         running.now = (_ACT, running.clock())
         try:
-            answer = self._act(observations, masks, starts)
+            result = self._act(observations, masks, starts)
         except SoulsAIError:
             raise
         except Exception as error:
-            raise self._wall.raised(_ACT, error) from error
+            raise self._checker.raised(_ACT, error) from error
         finally:
             running.now = None
-        if len(starts) != self._rows or not self._has_same_form(answer):
-            self._look(answer, len(starts))
-        return answer
+        if len(starts) != self._rows or not self._has_same_forms(result):
+            self._check(result, len(starts))
+        return result
 
-    def _has_same_form(self, answer: Any) -> bool:
-        """As the last answer that was looked at in full had, and no sparse columns: true nearly always, and quick."""
+    def _has_same_forms(self, result: Any) -> bool:
+        """Whether dtypes and shapes are those of the last result that was checked in full, without sparse columns.
+
+        True nearly always, and fast.
+        """
         try:
-            actions, own = answer
+            actions, own = result
+            # dtypes by `is`: numpy has one object for each of the built-in ones.
             if actions.dtype is not self._dtype or actions.shape != self._shape or len(own) != len(self._forms):
                 return False
             for name, (dtype, shape) in self._forms.items():
@@ -70,19 +76,19 @@ class WalledActor(Actor):
             return False
         return True
 
-    def _look(self, answer: Any, rows: int) -> None:
-        flaw = self._flaw(answer, rows)
+    def _check(self, result: Any, rows: int) -> None:
+        flaw = self._flaw(result, rows)
         if flaw is not None:
-            raise self._wall.broken(_ACT, *flaw)
+            raise self._checker.broken(_ACT, *flaw)
         self._rows = rows
         self._shape = (rows, *self._row)
         dense = {name: part for name, part in self._own.items() if not part.sparse}
         self._forms = {name: (np.dtype(part.dtype), (rows, *part.shape)) for name, part in dense.items()}
 
-    def _flaw(self, answer: Any, rows: int) -> Flaw | None:
-        if not isinstance(answer, tuple) or len(answer) != 2:
-            return described(answer), "a pair of actions and own columns"
-        actions, own = answer
+    def _flaw(self, result: Any, rows: int) -> Flaw | None:
+        if not isinstance(result, tuple) or len(result) != 2:
+            return described(result), "a pair of actions and own columns"
+        actions, own = result
         flaw = array_flaw("actions", actions, self._dtype, (rows, *self._row))
         if flaw is not None:
             return flaw
@@ -92,15 +98,15 @@ class WalledActor(Actor):
         expected = {name: part for name, part in self._own.items() if not part.sparse or name in given}
         return rows_flaw(own, expected, (rows,), "own columns")
 
-    def placed(self, place: int) -> None:
-        self._wall.call("Actor.placed", self._actor.placed, place)
+    def index_assigned(self, index: int) -> None:
+        self._checker.call("Actor.index_assigned", self._actor.index_assigned, index)
 
     def metrics(self) -> dict[str, float]:
-        return self._wall.numbers("Actor.metrics", self._actor.metrics)
+        return self._checker.numbers("Actor.metrics", self._actor.metrics)
 
 
 def _action_form(action: Discrete | MultiDiscrete | Continuous) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape of one row and dtype of actions, as actors give them."""
+    """Shape of one row and dtype of the actions that an actor must return."""
     match action:
         case Discrete():
             return (), np.dtype(np.int64)
@@ -111,6 +117,7 @@ def _action_form(action: Discrete | MultiDiscrete | Continuous) -> tuple[tuple[i
 
 
 def _inside(actions: np.ndarray, action: Discrete | MultiDiscrete | Continuous) -> bool:
+    """Whether all actions are in the space."""
     flat = actions.reshape(len(actions), -1)
     match action:
         case Discrete(n=n):
@@ -118,6 +125,7 @@ def _inside(actions: np.ndarray, action: Discrete | MultiDiscrete | Continuous) 
         case MultiDiscrete(nvec=nvec):
             return bool(((flat >= 0) & (flat < np.array(nvec))).all())
         case Continuous(low=low, high=high):
-            lows, highs = np.array([low, high], np.float32)  # None becomes NaN
+            # A missing bound, None, becomes NaN, and no comparison with NaN is true.
+            lows, highs = np.array([low, high], np.float32)
             beyond = (flat < lows) | (flat > highs)
             return bool((np.isfinite(flat) & ~beyond).all())

@@ -1,0 +1,58 @@
+"""Opens transports to a real server. Each has had an answer from the server before it is returned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soulsai_core.config import read_secret
+from soulsai_core.config.models import RedisSettings
+from soulsai_core.contracts import Transport
+from soulsai_core.errors import ConfigError
+from soulsai_core.transport import StreamLimits
+from soulsai_core.transport.address import parse_address
+from soulsai_core.transport.exposure import refuse_exposed
+
+if TYPE_CHECKING:
+    from soulsai_core.contributors.invitation import Invitation
+    from soulsai_core.transport.redis import RedisTransport
+
+
+def open_transport(settings: RedisSettings, run: str) -> RedisTransport:
+    """A transport to the configured server, with the password from the environment or the secret file."""
+    if settings.address is None:
+        raise ConfigError("redis.address is null, and only `soulsai train` starts a server of its own: set it.")
+    limits = StreamLimits(settings.max_backlog_entries, int(settings.max_backlog_mb * 2**20))
+    return connect_to(settings.address, run, read_secret(settings.secret_file), limits, settings.ca_file)
+
+
+def connect_to(
+    address: str, run: str, password: str | None, limits: StreamLimits | None = None, ca_file: str | None = None
+) -> RedisTransport:
+    """A transport to the server at `address`.
+
+    Raises ConfigError for a public address without TLS or without a password, TransportError if nothing answers.
+    """
+    # Not at the top: the client of Redis takes long to import, and who imports this module may not connect.
+    from soulsai_core.transport.redis import connect
+    from soulsai_core.transport.redis_link import Tls
+
+    parsed = parse_address(address)
+    refuse_exposed(parsed, password or parsed.password)
+    if ca_file is not None and not Path(ca_file).is_file():
+        raise ConfigError(f"redis.ca_file: there is no file {ca_file}.")
+    transport = connect(address, run, password=password, limits=limits, tls=Tls(authority=ca_file))
+    transport.check()
+    return transport
+
+
+def accept(invitation: Invitation) -> Transport:
+    """A transport with the rights of the contributor who was invited."""
+    from soulsai_core.contributors.transport import connect_contributor
+    from soulsai_core.transport.redis_link import Tls
+
+    refuse_exposed(parse_address(invitation.address), invitation.password)
+    tls = Tls(authority_text=invitation.authority)
+    transport = connect_contributor(invitation.address, invitation.run, invitation.name, invitation.password, tls)
+    transport.check()
+    return transport

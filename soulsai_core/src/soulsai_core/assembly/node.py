@@ -1,0 +1,109 @@
+"""Makes a training node from a resolved configuration."""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from soulsai_core.config import Resolved, TrainingSettings
+from soulsai_core.contracts import API_VERSION, ConnectorContext, Transport
+from soulsai_core.messages import Announcement, ArraySpec, EnvSpec
+from soulsai_core.node.metrics import NodeMetrics
+from soulsai_core.node.training import TrainingNode
+from soulsai_core.observers import Observers
+from soulsai_core.plugins.checks import LongCalls
+from soulsai_core.run_folder import RunFolder
+from soulsai_core.steps import step_columns
+from soulsai_core.threads import BackgroundWorker
+
+
+def create_folder(resolved: Resolved) -> RunFolder:
+    """A new folder for this run under the configured `saves`."""
+    spec = resolved.environment.spec(resolved.environment_config)
+    label = f"{spec.name}_{resolved.algorithm.name}"
+    return RunFolder.create(Path(resolved.config.run.saves), label, datetime.now().astimezone())
+
+
+def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> dict[str, Any]:
+    """The arguments of a TrainingNode that saves to `folder`."""
+    config = resolved.config
+    public = resolved.public()
+    spec = resolved.environment.spec(resolved.environment_config)
+    rng = np.random.default_rng(config.run.seed)
+    # Long updates are usual on slow machines: they are logged once, and not at each update.
+    calls = LongCalls(repeats=False)
+    observers = _observers(resolved, folder, public)
+    metrics = NodeMetrics()
+    return {
+        "learner": calls.watch(resolved.algorithm.learner(resolved.algorithm_config, spec, rng)),
+        "sync": resolved.algorithm.sync(resolved.algorithm_config),
+        "transport": transport,
+        "folder": folder,
+        "announcement": Announcement(
+            api=API_VERSION,
+            version=version("soulsai-core"),
+            run_id=folder.name,
+            environment=public["environment"],
+            algorithm=public["algorithm"],
+            client=public["client"],
+            spec=spec,
+            columns=_columns(resolved, spec),
+        ),
+        "config": public,
+        "settings": config.training,
+        "observers": observers,
+        "metrics": metrics,
+        "clock": time.monotonic,
+        "rng": random.Random(),
+        "overdue": calls.look,
+        "threads": _contributor_threads(transport, folder, config.training, observers, metrics),
+    }
+
+
+def _contributor_threads(
+    transport: Transport, folder: RunFolder, settings: TrainingSettings, observers: Observers, metrics: NodeMetrics
+) -> list[BackgroundWorker]:
+    """The gate for contributors if the server can have them, which needs a real Redis. Their statistics observe what
+    the node admits."""
+    from soulsai_core.contributors.gate import Gate
+    from soulsai_core.contributors.redis_inbox import inboxes_of
+    from soulsai_core.contributors.statistics import ContributorStatistics
+    from soulsai_core.transport.redis import RedisTransport
+
+    if not isinstance(transport, RedisTransport):
+        return []
+    statistics = ContributorStatistics(folder.contributors)
+    observers.register("contributors", statistics)
+    inboxes = inboxes_of(transport)
+    return [Gate(inboxes, folder.name, settings, statistics, metrics.count_rejected, time.monotonic, random.Random())]
+
+
+def _columns(resolved: Resolved, spec: EnvSpec) -> dict[str, ArraySpec]:
+    """The columns of the steps that clients send."""
+    own = resolved.algorithm.columns(resolved.algorithm_config, spec)
+    return step_columns(spec, own, resolved.config.training.max_abs_value)
+
+
+def make_node(resolved: Resolved, transport: Transport, folder: RunFolder, *, resume: bool) -> TrainingNode:
+    """A training node that saves to `folder`. To resume, the checkpoint there is loaded."""
+    node = TrainingNode(**node_parts(resolved, transport, folder))
+    if resume:
+        node.load_checkpoint(folder.checkpoint)
+    return node
+
+
+def _observers(resolved: Resolved, folder: RunFolder, public: dict[str, Any]) -> Observers:
+    """The connectors that live in the training node."""
+    observers = Observers()
+    for plugin, settings in resolved.connectors:
+        if plugin.home != "training":
+            continue
+        context = ConnectorContext(folder.name, folder.path, public)
+        observers.register(plugin.name, plugin.make(settings, context))
+    return observers
