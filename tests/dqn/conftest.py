@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from tests.dqn.settings import plain
 
 from soulsai_core import ArraySpec, Discrete, End, EnvSpec, Sparse, StepBatch, step_columns
 from soulsai_core.steps import has_after
 from soulsai_core.testing.arrays import draw
-from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.spaces import own_columns
 
 VECTOR = EnvSpec("vector", {"observation": ArraySpec((4,), "float32")}, Discrete(3))
@@ -44,7 +44,7 @@ def masked_spec():
 @pytest.fixture
 def stream(rng, spec):
     """(config, spec, seed) -> random steps of one environment."""
-    return lambda config=None, of=spec, seed=11: Stream(config or DQNConfig(), of, np.random.default_rng(seed))
+    return lambda config=None, of=spec, seed=11: Stream(config or plain(), of, np.random.default_rng(seed))
 
 
 class Stream:

@@ -1,9 +1,9 @@
-"""Settings: what does not go together is refused with a sentence, and presets are settings with other defaults."""
+"""Settings that do not go together are refused with a sentence."""
 
 import pytest
 from pydantic import ValidationError
 
-from soulsai_core import ArraySpec, Catalog, ConfigError, Discrete, EnvSpec, Features, PluginError, SpaceError
+from soulsai_core import ArraySpec, ConfigError, Discrete, EnvSpec, Features, PluginError, SpaceError
 from soulsai_dqn.config import DQNConfig, NetworkChoice
 from soulsai_dqn.networks.encoders import chosen_network, impala_cnn, make_encoder, mlp, nature_cnn
 
@@ -20,7 +20,7 @@ PIXELS = Features(EnvSpec("p", {"observation": ArraySpec((84, 84), "uint8")}, Di
         ({"head": "quantile", "loss": "mse"}, "loss: mse is for head: scalar"),
         ({"act_with": "average", "average": None}, "act_with: average needs one"),
         ({"recurrent": {}, "buffer_size": 30, "learning_starts": 1}, "single-step replay cannot teach an LSTM"),
-        ({"resets": {"every": 10, "recovery": 10}}, "one reset would follow the other"),
+        ({"resets": {"every": 10, "recovery": 10}}, "each reset would lead to the next one"),
         (
             {"recurrent": {}, "buffer_size": 34, "learning_starts": 1, "n_step": {"start": 5, "end": 1, "steps": 9}},
             "of 35",
@@ -60,20 +60,3 @@ def test_network_that_is_not_installed_is_refused_with_those_that_are():
 def test_wrong_setting_of_a_network_is_refused_by_name():
     with pytest.raises(ConfigError, match=r"network.config does not fit the network 'mlp': depth"):
         make_encoder(NetworkChoice(config={"depth": 3}), VECTOR, None)
-
-
-@pytest.mark.parametrize("name", ["dqn", "rainbow", "apex", "r2d2", "high_replay"])
-def test_preset_is_an_algorithm_whose_parts_can_be_switched_off(name):
-    config = Catalog().algorithm(name).config
-    changed = {key for key in DQNConfig.model_fields if getattr(config(), key) != getattr(DQNConfig(), key)}
-    assert changed
-    for key in changed - {"noisy", "exploration"}:
-        assert getattr(config(**{key: getattr(DQNConfig(), key)}), key) == getattr(DQNConfig(), key)
-
-
-def test_rainbow_is_all_of_its_parts():
-    rainbow = Catalog().algorithm("rainbow").config()
-    assert (rainbow.double, rainbow.dueling, rainbow.noisy, rainbow.head, rainbow.exploration) == (
-        True, True, True, "categorical", "noisy"
-    )  # fmt: skip
-    assert rainbow.n_step == 3 and rainbow.prioritized is not None

@@ -1,11 +1,12 @@
 """The contract that every algorithm keeps, for DQN on several kinds of spaces."""
 
 import pytest
+from tests.dqn.settings import plain
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec
 from soulsai_core.testing.algorithm import SPACES, AlgorithmContract
-from soulsai_dqn.config import DQNConfig, EpsilonConfig
-from soulsai_dqn.plugin import double_dqn as dqn
+from soulsai_dqn.config import EpsilonConfig
+from soulsai_dqn.plugin import plugin as dqn
 
 PLAYER = {
     "observation.boss_pose": ArraySpec((4,), "float32"),
@@ -26,9 +27,7 @@ class TestDQN(AlgorithmContract):
 
     @pytest.fixture
     def config(self):
-        return DQNConfig(
-            hidden=(8,), batch_size=8, learning_starts=16, update_every=12, epsilon=EpsilonConfig(steps=50)
-        )
+        return plain(hidden=(8,), batch_size=8, learning_starts=16, update_every=12, epsilon=EpsilonConfig(steps=50))
 
     @pytest.fixture(params=SERVED)
     def spec(self, request):
@@ -44,7 +43,7 @@ class TestDQNWithOneStepReturns(AlgorithmContract):
 
     @pytest.fixture
     def config(self):
-        return DQNConfig(
+        return plain(
             hidden=(), n_step=1, double=False, batch_size=8, learning_starts=1, update_every=8, replay_ratio=0.3
         )
 
@@ -79,7 +78,7 @@ class TestDQNInCombination(AlgorithmContract):
 
     @pytest.fixture(params=COMBINATIONS)
     def config(self, request):
-        return DQNConfig(**{**SMALL, **COMBINATIONS[request.param]})
+        return plain(**{**SMALL, **COMBINATIONS[request.param]})
 
 
 RECURRENT = {"recurrent": {"width": 6, "burn_in": 2, "length": 4, "stride": 3}}
@@ -100,7 +99,7 @@ class TestRecurrentDQN(AlgorithmContract):
 
     @pytest.fixture(params=REMEMBERING)
     def config(self, request):
-        return DQNConfig(**{**SMALL, **RECURRENT, **REMEMBERING[request.param]})
+        return plain(**{**SMALL, **RECURRENT, **REMEMBERING[request.param]})
 
 
 class TestDQNOnImages(AlgorithmContract):
@@ -112,7 +111,7 @@ class TestDQNOnImages(AlgorithmContract):
 
     @pytest.fixture
     def config(self):
-        return DQNConfig(
+        return plain(
             **{**SMALL, "network": {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}, "buffer_size": 64}
         )
 
@@ -134,7 +133,7 @@ class TestDQNOnStacks(TestDQNOnImages):
     @pytest.fixture(params=STACKED)
     def config(self, request):
         network = {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}
-        return DQNConfig(**{**SMALL, "network": network, "buffer_size": 64, **STACKED[request.param]})
+        return plain(**{**SMALL, "network": network, "buffer_size": 64, **STACKED[request.param]})
 
 
 WATCHING = {
@@ -150,4 +149,4 @@ class TestRecurrentDQNOnImages(TestDQNOnImages):
     def config(self, request):
         network = {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}
         changes = {"network": network, "buffer_size": 64, "value_rescaling": 1e-3, "prioritized": {}}
-        return DQNConfig(**{**SMALL, **RECURRENT, **changes, **WATCHING[request.param]})
+        return plain(**{**SMALL, **RECURRENT, **changes, **WATCHING[request.param]})

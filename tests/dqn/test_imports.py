@@ -9,9 +9,10 @@ sys.modules["torch"] = None  # importing it raises
 import numpy as np
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Weights
 from soulsai_core.plugins.catalog import Catalog
-plugin = Catalog().algorithm("double_dqn")
+plugin = Catalog().algorithm("dqn")
+plain = plugin.config(**Catalog().preset("double_dqn").values["algorithm"]["config"])
 spec = EnvSpec("vector", {"observation": ArraySpec((4,), "float32")}, Discrete(3))
-actor = plugin.actor(plugin.config(), spec, np.random.default_rng(0), True)
+actor = plugin.actor(plain, spec, np.random.default_rng(0), True)
 rng = np.random.default_rng(0)
 arrays = {}
 for i, (width, depth) in enumerate([(4, 128), (128, 128), (128, 3)]):
@@ -20,8 +21,9 @@ for i, (width, depth) in enumerate([(4, 128), (128, 128), (128, 3)]):
 actor.load(Weights(3, arrays, 10**6))
 here = {"observation": rng.normal(size=(2, 4)).astype(np.float32)}
 actions, own = actor.act(here, None, np.ones(2, bool))
-print(actions.dtype, own, actor.metrics(), plugin.sync(plugin.config()).rows_per_iteration)
-print(list(Catalog().algorithm("r2d2").columns(Catalog().algorithm("r2d2").config(), spec)))
+print(actions.dtype, own, actor.metrics(), plugin.sync(plain).rows_per_iteration)
+r2d2 = plugin.config(**Catalog().preset("r2d2").values["algorithm"]["config"])
+print(list(plugin.columns(r2d2, spec)))
 """
 
 

@@ -3,10 +3,10 @@
 import msgspec
 import numpy as np
 import pytest
+from tests.dqn.settings import plain
 
 from soulsai_core import ArraySpec, Continuous, Discrete, EnvSpec, Features, MultiDiscrete, SpaceError
-from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.learning.buffer import readable
+from soulsai_dqn.learning.buffer import prepared
 from soulsai_dqn.spaces import number_of_actions, own_columns
 
 
@@ -16,7 +16,7 @@ def spec(observations, action=None):
 
 @pytest.mark.parametrize("action", [Continuous((1,), (None,), (None,)), MultiDiscrete((2, 3))])
 def test_other_actions_than_discrete_are_refused_with_the_alternative(action):
-    for refused in (number_of_actions, lambda spec: own_columns(DQNConfig(), spec)):
+    for refused in (number_of_actions, lambda spec: own_columns(plain(), spec)):
         with pytest.raises(SpaceError, match=f"Some-v0 has {type(action).__name__} actions.*PPO"):
             refused(spec({}, action))
 
@@ -35,7 +35,7 @@ def test_discrete_actions_are_counted():
     ],
 )
 def test_actors_send_what_the_settings_need(settings, names):
-    columns = own_columns(DQNConfig(**settings), spec({}))
+    columns = own_columns(plain(**settings), spec({}))
     assert list(columns) == names and [name for name, part in columns.items() if part.sparse] == names[-1:] * (
         "recurrent" in settings
     )
@@ -45,9 +45,9 @@ def test_steps_are_kept_as_features_with_the_rewards_that_are_learned_from(strea
     """What followed, too; actions, masks and the order stay as they are."""
     parts = {"observation.hp": ArraySpec((2,), "float32"), "observation.eye": ArraySpec((40, 50, 3), "uint8", 0, 255)}
     of = msgspec.structs.replace(spec(parts), masked=True)
-    config = DQNConfig(reward_scale=0.5, reward_clip=1.0)
+    config = plain(reward_scale=0.5, reward_clip=1.0)
     steps = stream(config, of)(30)
-    kept = readable(steps, Features(of), config)
+    kept = prepared(steps, Features(of), config)
     assert kept.columns["image"].shape == (30, 3, 40, 50) and kept.after["image"].shape[1:] == (3, 40, 50)
     np.testing.assert_array_equal(kept.columns["observation"], steps.columns["observation.hp"])
     np.testing.assert_array_equal(kept.columns["reward"], np.clip(steps.columns["reward"] * 0.5, -1, 1))

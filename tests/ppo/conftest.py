@@ -1,8 +1,6 @@
 """Specs, a clock that is set by hand, and rollouts as clients would send them."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +9,7 @@ from soulsai_core import MASK, ArraySpec, Closed, Discrete, EnvSpec, Sparse, Ste
 from soulsai_core.testing.arrays import draw
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.rollouts.assembly import Assembly
-from soulsai_ppo.rollouts.columns import own_columns
-
-sys.path.append(str(Path(__file__).parents[1] / "core" / "steps"))  # the oracle and the histories
+from soulsai_ppo.spaces import own_columns
 
 VECTOR = EnvSpec("vector", {"observation": ArraySpec((4,), "float32")}, Discrete(3))
 GOES_ON, TERMINATED, TRUNCATED, DISCARDED = range(4)

@@ -12,7 +12,8 @@ from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.learning.learner import PPOLearner
 from soulsai_ppo.learning.minibatches import sequence_lengths
 from soulsai_ppo.plugin import plugin
-from soulsai_ppo.rollouts.columns import BEGINS, LEARNED, START, STATE
+from soulsai_ppo.rollouts.columns import BEGINS, LEARNED, START
+from soulsai_ppo.spaces import STATE
 
 VECTOR = {"observation": ArraySpec((4,), "float32")}
 SPECS = {
@@ -35,10 +36,10 @@ def play(learner, client, iteration, late=lambda step: False):
     """One rollout into the learner, in messages of about 16 rows; returns the rewards."""
     client.load(Weights(iteration, learner.weights(), quota=learner.quota()))
     rewards, steps = [], 0
-    while not client.recorder.full:
+    while not client.recorder.quota_reached:
         client.step(late=late(steps))
         steps += 1
-        if client.recorder.rows >= 16 or client.recorder.full:
+        if client.recorder.rows >= 16 or client.recorder.quota_reached:
             batch = client.recorder.take()
             learner.add(batch, "a")
             rewards.append(batch.columns["reward"])

@@ -11,7 +11,7 @@ __all__ = ["DQNTrainingNode"]
 
 
 def __getattr__(name: str) -> object:
-    """The node is imported when asked for, since clients need neither it nor torch."""
+    """Imported when first used, since clients need neither the node nor torch."""
     if name == "DQNTrainingNode":
         from soulsai_dqn.node import DQNTrainingNode
 

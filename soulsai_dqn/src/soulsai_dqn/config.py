@@ -1,4 +1,4 @@
-"""Settings of DQN, each with its source where a paper introduced it."""
+"""Settings of DQN, with the paper that introduced each."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Steps = Annotated[int, Field(ge=1)]
 
 
 class Schedule(Settings, Generic[N]):
-    """A number that moves linearly, and then stays. BBF (Schwarzer et al. 2023, section 4) lets gamma rise and n_step
-    fall after each reset."""
+    """A number that changes linearly and then stays. In BBF (Schwarzer et al. 2023, section 4), gamma rises and n_step
+    falls after each reset."""
 
     start: N = Field(description="Number at the beginning.")
     end: N = Field(description="Number after `steps`.")
     steps: Steps = Field(description="Steps from start to end.")
     over: Literal["env_steps", "gradient_steps", "gradient_steps_after_reset"] = Field(
         default="env_steps",
-        description="Which steps: environment steps of all clients, gradient steps, or those since the last reset.",
+        description="What is counted: environment steps of all clients, gradient steps, or those since the last reset.",
     )
 
 
@@ -32,29 +32,33 @@ def _form(given: object) -> str:
 
 
 class NetworkChoice(Settings):
-    """What comes before the dense layers, by the name of its entry point in the group soulsai.networks."""
+    """The encoder before the dense layers, by its name in the entry point group soulsai.networks."""
 
-    name: str = Field(default="auto", description="mlp for vectors, nature_cnn or impala_cnn for images; auto chooses.")
+    name: str = Field(
+        default="auto", description="mlp for vectors, nature_cnn or impala_cnn for images; auto: mlp or nature_cnn."
+    )
     config: dict[str, Any] = Field(default={}, description="The network's own settings.")
 
 
 class EpsilonConfig(Settings):
-    """Share of random actions, falling linearly (Mnih et al. 2015, Methods)."""
+    """The share of random actions, which falls linearly (Mnih et al. 2015, Methods)."""
 
     start: float = Field(default=1.0, ge=0, le=1, description="Share of random actions at the beginning.")
     end: float = Field(default=0.02, ge=0, le=1, description="Share of random actions after `steps`.")
-    steps: int = Field(default=10_000, ge=1, description="Environment steps, of all clients, from start to end.")
+    steps: int = Field(default=5_000, ge=1, description="Environment steps, of all clients, from start to end.")
 
 
 class LadderConfig(Settings):
-    """base ** (1 + exponent * place), each environment in a place of its own (Horgan et al. 2018, section 4.1)."""
+    """Epsilon base ** (1 + exponent * position). Each environment of each client has a position of its own, 0 to 1
+    (Horgan et al. 2018, section 4.1)."""
 
-    base: float = Field(default=0.4, gt=0, lt=1, description="Share of random actions in place 0.")
-    exponent: float = Field(default=7.0, ge=0, description="In place 1 it is base ** (1 + exponent).")
+    base: float = Field(default=0.4, gt=0, lt=1, description="Share of random actions at position 0.")
+    exponent: float = Field(default=7.0, ge=0, description="At position 1 it is base ** (1 + exponent).")
 
 
 class BoltzmannConfig(Settings):
-    """Actions in proportion to exp(value / temperature), which falls linearly (Sutton and Barto 2018, section 13.1)."""
+    """Actions with probabilities in proportion to exp(value / temperature). The temperature falls linearly (Sutton and
+    Barto 2018, section 13.1)."""
 
     start: float = Field(default=1.0, gt=0, description="Temperature at the beginning, in scaled reward.")
     end: float = Field(default=0.02, gt=0, description="Temperature after `steps`.")
@@ -65,80 +69,94 @@ class PriorityConfig(Settings):
     """Proportional prioritized replay (Schaul et al. 2016, section 3.3)."""
 
     alpha: float = Field(default=0.6, ge=0, le=1, description="Priorities are |TD error| to this power.")
-    beta_start: float = Field(default=0.4, ge=0, le=1, description="Correction of the bias at the beginning.")
-    beta_end: float = Field(default=1.0, ge=0, le=1, description="Correction of the bias after `beta_steps`.")
+    beta_start: float = Field(default=0.4, ge=0, le=1, description="Exponent of importance weights at the beginning.")
+    beta_end: float = Field(default=1.0, ge=0, le=1, description="Exponent of importance weights after `beta_steps`.")
     beta_steps: int = Field(default=100_000, ge=1, description="Environment steps from beta_start to beta_end.")
-    epsilon: float = Field(default=1e-3, gt=0, description="Added to |TD error|, so that nothing is never drawn.")
+    epsilon: float = Field(default=1e-3, gt=0, description="Added to |TD error|, so that every row can be drawn.")
 
 
 class ResetConfig(Settings):
     """Periodic resets (Nikishin et al. 2022; D'Oro et al. 2023, SR-SPR; Schwarzer et al. 2023, BBF)."""
 
     every: int | None = Field(default=None, ge=1, description="Gradient steps between two resets; null: never.")
-    last: int | None = Field(default=None, ge=1, description="No reset after so many gradient steps; null: no end.")
-    keep: float = Field(default=0.5, ge=0, le=1, description="Share of the old parameters that stays below the head.")
-    recovery: int = Field(default=0, ge=0, description="Gradient steps made at once after a reset, to catch up.")
+    last: int | None = Field(default=None, ge=1, description="No reset after this many gradient steps; null: no end.")
+    keep: float = Field(
+        default=0.5, ge=0, le=1, description="Share of the old parameters that is kept in a reset; the head keeps none."
+    )
+    recovery: int = Field(default=0, ge=0, description="Extra gradient steps right after a reset.")
 
 
 class RecurrentConfig(Settings):
-    """R2D2 (Kapturowski et al. 2019): stored state, burn-in, sequences."""
+    """Sequences for an LSTM, with stored states and a burn-in (R2D2: Kapturowski et al. 2019)."""
 
     width: int = Field(default=64, ge=1, description="Width of the LSTM between the hidden layers and the head.")
-    burn_in: int = Field(default=10, ge=0, description="Steps that only warm up the stored state.")
+    burn_in: int = Field(default=10, ge=0, description="First steps, which only bring the stored state up to date.")
     length: int = Field(default=20, ge=1, description="Steps of a sequence that are learned from.")
     stride: int = Field(default=10, ge=1, description="Steps between the beginnings of two sequences.")
-    eta: float = Field(default=0.9, ge=0, le=1, description="Priority: share of the largest TD error, else the mean.")
+    eta: float = Field(
+        default=0.9, ge=0, le=1, description="Priority of a sequence: eta * largest + (1 - eta) * mean |TD error|."
+    )
 
 
 class DQNConfig(Settings):
-    """DQN and its descendants: every combination of the parts of Rainbow, and more."""
+    """DQN and its descendants: every combination of the parts of Rainbow, and more.
 
-    network: NetworkChoice = Field(default=NetworkChoice(), description="What turns observations into a vector.")
+    The defaults are QR-DQN (Dabney et al. 2018), double, dueling and with layer norm: it needs a half to a third of the
+    samples of plain double DQN. Other agents of the literature are presets (`soulsai_dqn.presets`).
+    """
+
+    network: NetworkChoice = Field(
+        default=NetworkChoice(), description="The encoder: it makes a vector of observations."
+    )
     frame_stack: int | None = Field(
         default=None,
         ge=1,
-        description="Images that the network sees at once, the newest last (Mnih et al. 2015: 4). Each is sent and "
-        "kept once, so that no wrapper shall stack them; null: they are taken as they come.",
+        description="Images that the network sees at once, the newest last (Mnih et al. 2015: 4); null: one. Each is "
+        "sent and stored once: do not stack them in a wrapper, too.",
     )
-    hidden: tuple[int, ...] = Field(default=(128, 128), description="Widths of the dense layers that follow it.")
-    layer_norm: bool = Field(default=False, description="Layer norm in the dense layers (Ba et al. 2016).")
-    dueling: bool = Field(default=False, description="Value and advantage streams (Wang et al. 2016).")
+    hidden: tuple[int, ...] = Field(default=(128, 128), description="Widths of the dense layers after the encoder.")
+    layer_norm: bool = Field(default=True, description="Layer norm in the dense layers (Ba et al. 2016).")
+    dueling: bool = Field(default=True, description="Value and advantage streams (Wang et al. 2016).")
     noisy: bool = Field(default=False, description="Noisy dense layers (Fortunato et al. 2018).")
     noisy_sigma: float = Field(default=0.5, gt=0, description="Initial noise, times 1/sqrt(inputs of the layer).")
-    recurrent: RecurrentConfig | None = Field(default=None, description="An LSTM that remembers (R2D2); null: none.")
+    recurrent: RecurrentConfig | None = Field(default=None, description="An LSTM (R2D2); null: none.")
     head: Literal["scalar", "quantile", "categorical"] = Field(
-        default="scalar", description="Mean, QR-DQN (Dabney et al. 2018) or C51 (Bellemare et al. 2017)."
+        default="quantile", description="Mean, QR-DQN (Dabney et al. 2018) or C51 (Bellemare et al. 2017)."
     )
     atoms: int = Field(default=32, ge=2, description="Quantiles, or values of the categorical head.")
-    value_low: float = Field(default=-10.0, description="Least return of the categorical head, in scaled reward.")
-    value_high: float = Field(default=10.0, description="Greatest return of the categorical head.")
+    value_low: float = Field(default=-10.0, description="Lowest return of the categorical head, in scaled reward.")
+    value_high: float = Field(default=10.0, description="Highest return of the categorical head, in scaled reward.")
     gamma: Annotated[
         Annotated[Discount, Tag("number")] | Annotated[Schedule[Discount], Tag("schedule")], Discriminator(_form)
-    ] = Field(default=0.995, description="Discount factor of one step: a number, or {start, end, steps, over}.")
+    ] = Field(default=0.99, description="Discount factor of one step, or a schedule {start, end, steps, over}.")
     n_step: Annotated[
         Annotated[Steps, Tag("number")] | Annotated[Schedule[Steps], Tag("schedule")], Discriminator(_form)
-    ] = Field(default=3, description="Steps of reward before bootstrapping (Sutton 1988): likewise, rounded.")
+    ] = Field(default=3, description="Steps of reward before bootstrapping (Sutton 1988), or a schedule, rounded.")
     double: bool = Field(default=True, description="Double Q-learning (van Hasselt et al. 2016).")
-    reward_scale: float = Field(default=0.1, gt=0, description="Rewards are multiplied by this for learning only.")
+    reward_scale: float = Field(
+        default=0.1, gt=0, description="Rewards are multiplied by this for learning; reported returns are not."
+    )
     reward_clip: float | None = Field(
-        default=None, gt=0, description="Scaled rewards are cut to this size (Mnih et al. 2015: 1); null: they are not."
+        default=None,
+        gt=0,
+        description="Bound of a scaled reward's absolute value (Mnih et al. 2015: 1); null: none.",
     )
     value_rescaling: float | None = Field(
         default=None,
         ge=0,
         description="Values are learned as h(x) = sign(x) (sqrt(|x| + 1) - 1) + this * x (Pohlen et al. 2018; "
-        "Kapturowski et al. 2019: 0.001, with reward_scale 1); null: as they are.",
+        "Kapturowski et al. 2019: 0.001, with reward_scale 1); null: unscaled.",
     )
-    normalize: bool = Field(default=False, description="Vectors less their running mean, over their deviation.")
-    loss: Literal["huber", "mse"] = Field(default="huber", description="Loss of the scalar head's error.")
+    normalize: bool = Field(default=False, description="Normalize vectors by their running mean and deviation.")
+    loss: Literal["huber", "mse"] = Field(default="huber", description="Loss of the scalar head's TD error.")
     learning_rate: float = Field(default=1e-3, gt=0, description="Step size of AdamW.")
     adam_epsilon: float = Field(default=1e-4, gt=0, description="Epsilon of AdamW.")
-    weight_decay: float = Field(default=0.01, ge=0, description="Decoupled weight decay of AdamW.")
+    weight_decay: float = Field(default=0.1, ge=0, description="Decoupled weight decay of AdamW.")
     max_grad_norm: float | None = Field(default=None, gt=0, description="Clip gradients to this norm; null: never.")
     batch_size: int = Field(default=64, ge=1, description="Transitions (recurrent: sequences) in one gradient step.")
     buffer_size: int = Field(default=100_000, ge=1, description="Steps in the replay buffer.")
     replay_device: str | None = Field(
-        default=None, description="Where the replay buffer lies as tensors: cpu, cuda, cuda:1 or auto; null: as arrays."
+        default=None, description="Device of a replay buffer of tensors: cpu, cuda, cuda:1 or auto; null: of arrays."
     )
     prioritized: PriorityConfig | None = Field(default=None, description="Prioritized replay; null: uniform.")
     learning_starts: int = Field(default=1_000, ge=1, description="Steps in the buffer before learning starts.")
@@ -146,32 +164,35 @@ class DQNConfig(Settings):
     replay_ratio: float = Field(default=1.0, gt=0, description="Gradient steps for each environment step.")
     resets: ResetConfig = Field(default=ResetConfig(), description="Resets that keep a high replay ratio stable.")
     target_tau: float = Field(
-        default=0.005, gt=0, le=1, description="Share of the network that flows into the target at each gradient step."
+        default=0.01, gt=0, le=1, description="Share of the way to the network that the target network moves at a time."
     )
     target_every: int = Field(
-        default=1, ge=1, description="Gradient steps between two such flows; with target_tau 1 this is a hard copy."
+        default=1,
+        ge=1,
+        description="Gradient steps between two such moves; with target_tau 1 the target network is a copy.",
     )
     act_with: Literal["network", "target", "average"] = Field(
         default="network",
-        description="Whose weights the clients get: the network's; or the target's, a moving average of it and so "
-        "steadier where target_tau is small (Schwarzer et al. 2023); or those of `average`.",
+        description="What clients act with: the network; the target network, a moving average of it, which is steadier "
+        "where target_tau is small (Schwarzer et al. 2023); or the average of `average`.",
     )
     average: float | None = Field(
         default=0.03,
         gt=0,
         le=1,
-        description="Agents that learn no more act with the mean of the networks of about this last share of the "
-        "training (Nikishin et al. 2018; Karras et al. 2024); null: with what the clients act with.",
+        description="Evaluations and players act with the mean of the networks of about this newest share of the "
+        "training (Nikishin et al. 2018; Karras et al. 2024); null: with what clients act with.",
     )
-    max_staleness: int = Field(default=3, ge=1, description="Samples of so many newest iterations are admitted.")
+    max_staleness: int = Field(default=3, ge=1, description="Steps of this many newest iterations are admitted.")
     exploration: Literal["epsilon", "ladder", "boltzmann", "noisy"] = Field(
-        default="epsilon", description="How clients explore: by a schedule, Ape-X's ladder, in proportion, by noise."
+        default="epsilon",
+        description="How clients explore: epsilon by a schedule or a ladder, Boltzmann, noisy layers.",
     )
     epsilon: EpsilonConfig = Field(default=EpsilonConfig(), description="Schedule of random actions.")
-    ladder: LadderConfig = Field(default=LadderConfig(), description="Shares of random actions over environments.")
+    ladder: LadderConfig = Field(default=LadderConfig(), description="Ape-X's ladder of epsilons over environments.")
     boltzmann: BoltzmannConfig = Field(default=BoltzmannConfig(), description="Schedule of the temperature.")
-    device: str = Field(default="cpu", description="Where gradient steps are made: cpu, cuda, cuda:1 or auto.")
-    threads: int = Field(default=1, ge=1, description="Threads of torch; more than one core each makes it slower.")
+    device: str = Field(default="cpu", description="Device of the gradient steps: cpu, cuda, cuda:1 or auto.")
+    threads: int = Field(default=1, ge=1, description="Threads of torch; more threads than free cores make it slower.")
 
     @field_validator("device", "replay_device")
     @classmethod
@@ -185,13 +206,13 @@ class DQNConfig(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for wrong, sentence in self._misfits():
+        for wrong, sentence in self._contradictions():
             if wrong:
                 raise ValueError(sentence)
         return self
 
-    def _misfits(self) -> list[tuple[bool, str]]:
-        """(does it hold, what is wrong then) for all that cannot be together."""
+    def _contradictions(self) -> list[tuple[bool, str]]:
+        """(is it so, the error then) for all combinations that make no sense."""
         return [
             (
                 self.learning_starts > self.buffer_size,
@@ -218,12 +239,12 @@ class DQNConfig(Settings):
             (
                 self.resets.every is not None and self.resets.recovery >= self.resets.every,
                 f"resets.recovery ({self.resets.recovery}) must be less than resets.every ({self.resets.every}): "
-                "one reset would follow the other without end",
+                "each reset would lead to the next one without end",
             ),
             (
                 self.replay_device not in (None, "cpu") and self.device == "cpu",
-                f"replay_device: {self.replay_device} with device: cpu would move each minibatch back: set both alike, "
-                "or replay_device: null",
+                f"replay_device: {self.replay_device} with device: cpu would move each minibatch back: set both to one "
+                "device, or replay_device: null",
             ),
             (
                 self.recurrent is not None and self.sequence > self.buffer_size,
@@ -234,10 +255,10 @@ class DQNConfig(Settings):
 
     @property
     def longest_n(self) -> int:
-        """The most steps of reward that are ever summed."""
+        """The largest n of n-step returns during the training."""
         return self.n_step if isinstance(self.n_step, int) else max(self.n_step.start, self.n_step.end)
 
     @property
     def sequence(self) -> int:
-        """Steps of a whole sequence of R2D2: burn-in, what is learned from, and what is bootstrapped from."""
+        """Steps of a whole sequence: burn-in, those learned from, and those bootstrapped from; 0 without an LSTM."""
         return 0 if self.recurrent is None else self.recurrent.burn_in + self.recurrent.length + self.longest_n

@@ -1,4 +1,4 @@
-"""What DQN's two halves agree on: actions, own columns, and how vectors are normalised."""
+"""What actor and learner agree on: the actions, the own columns, and how vectors are normalized."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from soulsai_core import ArraySpec, Discrete, EnvSpec, SpaceError
 from soulsai_dqn.config import DQNConfig
 
 VALUE = "value"
-"""The value of the chosen action, also where it was random, on the scale on which values are learned."""
+"""Own column: the value of the chosen action, also where it was random, on the scale on which values are learned."""
 BEST = "best"
-"""The same of the best valid action."""
+"""Own column: the largest value among the valid actions, on the same scale."""
 STATE = "state"
-"""Output and cell of the LSTM before the action: each `recurrent.stride`-th step has it."""
+"""Own column: the LSTM's output and cell before the action, sent with every `recurrent.stride`-th step."""
 
 MEAN = "normalizer.mean"
 SCALE = "normalizer.scale"
-"""Names under which a vector's mean, and 1 / its deviation, travel with the weights."""
+"""The names of a vector's mean, and of 1 / its deviation, among the weights."""
 CLIP = 10.0
-"""Normalised features lie within so many deviations."""
+"""Bound of normalized features, in deviations."""
 
 
 def number_of_actions(spec: EnvSpec) -> int:
@@ -28,8 +28,8 @@ def number_of_actions(spec: EnvSpec) -> int:
 
 
 def own_columns(config: DQNConfig, spec: EnvSpec) -> dict[str, ArraySpec]:
-    """What actors send beside the steps: values, from which first priorities follow (Horgan et al. 2018, algorithm 1),
-    and states, from which sequences begin (Kapturowski et al. 2019, section 2.3)."""
+    """What actors add to steps: values, from which the learner computes first priorities (Horgan et al. 2018, algorithm
+    1), and states, with which sequences begin (Kapturowski et al. 2019, section 2.3)."""
     number_of_actions(spec)
     columns: dict[str, ArraySpec] = {}
     if config.prioritized is not None:

@@ -11,7 +11,7 @@ __all__ = ["PPOTrainingNode"]
 
 
 def __getattr__(name: str) -> object:
-    """The node is imported when asked for, since clients do not need it."""
+    """Imported when first used, since clients do not need the node."""
     if name == "PPOTrainingNode":
         from soulsai_ppo.node import PPOTrainingNode
 

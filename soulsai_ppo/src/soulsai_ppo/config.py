@@ -14,89 +14,94 @@ class PPOConfig(Settings):
     """Clipped PPO (Schulman et al. 2017) in synchronous rounds."""
 
     rollout: int = Field(
-        default=2048, ge=1, description="Environment steps of a round; the clients that are there share them equally."
+        default=2048, ge=1, description="Environment steps of a round, shared equally by the connected clients."
     )
-    clients: int = Field(default=2, ge=1, description="Clients that a round needs; further ones take part as well.")
+    clients: int = Field(default=2, ge=1, description="Clients that a round needs; more may take part.")
     on_lost_client: Literal["wait", "continue", "stop"] = Field(
         default="wait",
-        description="When a client is lost: wait for another one, continue with those present, or stop the training.",
+        description="When a client is lost: wait for another one, continue with the others, or stop the training.",
     )
-    min_clients: int = Field(default=1, ge=1, description="Clients that on_lost_client: continue needs at least.")
+    min_clients: int = Field(default=1, ge=1, description="Clients needed at least with on_lost_client: continue.")
     round_timeout_s: float = Field(
-        default=60, gt=0, description="A round without any new sample for so long is begun anew: messages were lost."
+        default=60, gt=0, description="A round is restarted after this time without new steps: messages were lost."
     )
 
-    epochs: int = Field(default=10, ge=1, description="Passes over the samples of a round.")
+    epochs: int = Field(default=10, ge=1, description="Passes over the steps of a round.")
     minibatch_size: int = Field(
-        default=128, ge=1, description="Samples in one gradient step; the last minibatches differ by one at most. [6]"
+        default=128, ge=1, description="Rows in one gradient step; minibatches differ by one at most. [6]"
     )
     gamma: float = Field(default=0.999, gt=0, le=1, description="Discount factor of one step.")
     gae_lambda: float = Field(
         default=0.98, ge=0, le=1, description="Generalized advantage estimation (Schulman et al. 2016). [5]"
     )
-    clip: float = Field(default=0.2, gt=0, description="Bound of the probability ratio's distance to 1. [8]")
+    clip: float = Field(default=0.2, gt=0, description="Bound of the probability ratio's distance from 1. [8]")
     value_clip: float | None = Field(
-        default=None, gt=0, description="Bound of the change of values in one round; null: none. [9]"
+        default=None, gt=0, description="Bound of the change of a value in one round; null: none. [9]"
     )
     value_coefficient: float = Field(default=0.5, ge=0, description="Weight of the value loss. [10]")
     entropy_coefficient: float = Field(default=0.0, ge=0, description="Weight of the entropy bonus. [10]")
-    normalize_advantages: bool = Field(default=True, description="To mean 0, deviation 1 in each minibatch. [7]")
+    normalize_advantages: bool = Field(default=True, description="To mean 0 and deviation 1 in each minibatch. [7]")
     target_kl: float | None = Field(
-        default=0.02, gt=0, description="No further epoch once the approximate KL divergence passes this; null: never."
+        default=0.02,
+        gt=0,
+        description="A round ends after an epoch whose mean KL divergence is larger; null: never.",
     )
     learning_rate: float = Field(default=1e-3, gt=0, description="Step size of Adam.")
     anneal_steps: int | None = Field(
-        default=None, ge=1, description="Learning rate and clip fall linearly to 0 at so many steps; null: never. [4]"
+        default=None,
+        ge=1,
+        description="Environment steps within which the learning rate falls to 0; null: never. [4]",
     )
-    anneal_clip: bool = Field(default=False, description="anneal_steps concerns the clip too, as it did for Atari.")
+    anneal_clip: bool = Field(default=False, description="The clip falls with the learning rate, as it did for Atari.")
     adam_epsilon: float = Field(default=1e-5, gt=0, description="Epsilon of Adam. [3]")
     max_grad_norm: float | None = Field(
         default=0.5, gt=0, description="Gradients are clipped to this norm; null: never. [11]"
     )
 
     hidden: tuple[int, ...] = Field(default=(64, 64), description="Widths of the hidden layers for vectors. [13, 26]")
-    activation: Literal["tanh", "relu"] = Field(default="tanh", description="What follows each hidden layer.")
+    activation: Literal["tanh", "relu"] = Field(default="tanh", description="Activation of the hidden layers.")
     shared: bool | None = Field(
         default=None,
-        description="Policy and values share the hidden layers; null: they do for images and with an LSTM. [13, 20]",
+        description="Policy and values share their hidden layers; null: only for images and with an LSTM. [13, 20]",
     )
     orthogonal: bool = Field(default=True, description="Orthogonal initial weights instead of uniform ones. [2, 32]")
     lstm: int | None = Field(
-        default=None, ge=1, description="Width of an LSTM after the hidden layers, for a memory; null: none. [32-36]"
+        default=None, ge=1, description="Width of an LSTM after the hidden layers; null: none. [32-36]"
     )
     sequence_length: int = Field(
-        default=32, ge=1, description="Steps through which gradients of the LSTM go back; samples form such sequences."
+        default=32, ge=1, description="Steps of a sequence for the LSTM: gradients go back through as many."
     )
     log_std: float = Field(default=0.0, description="Initial log deviation of continuous actions. [23, 24]")
     squash: bool = Field(
-        default=False, description="Continuous actions are squashed into their bounds by tanh instead of clipped. [27]"
+        default=False, description="Squash continuous actions into their bounds by tanh instead of clipping them. [27]"
     )
 
-    normalize_observations: bool = Field(default=False, description="By running mean and deviation. [28]")
+    normalize_observations: bool = Field(default=False, description="Normalize by running mean and deviation. [28]")
     observation_clip: float = Field(default=10.0, gt=0, description="Bound of normalized observations. [29]")
-    normalize_rewards: bool = Field(default=True, description="By the running deviation of the discounted return. [30]")
+    normalize_rewards: bool = Field(default=True, description="Divide by the running deviation of returns. [30]")
     reward_clip: float = Field(default=10.0, gt=0, description="Bound of normalized rewards. [31]")
     threads: int = Field(
-        default=1, ge=1, description="Threads of one gradient step; more than one are slower but for images."
+        default=1, ge=1, description="Threads of a gradient step; more than one are slower, except for images."
     )
 
     @property
     def required_clients(self) -> int:
-        """Rollouts that a round needs."""
+        """Clients, each with a rollout, that a round needs."""
         return self.min_clients if self.on_lost_client == "continue" else self.clients
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for problem, sentence in self._problems():
-            if problem:
+        for wrong, sentence in self._contradictions():
+            if wrong:
                 raise ValueError(sentence)
         return self
 
-    def _problems(self) -> tuple[tuple[bool, str], ...]:
+    def _contradictions(self) -> tuple[tuple[bool, str], ...]:
+        """(is it so, the error then) for all combinations that make no sense."""
         return (
             (
                 self.minibatch_size > self.rollout,
-                f"minibatch_size ({self.minibatch_size}) must not be more than rollout ({self.rollout}), the samples "
+                f"minibatch_size ({self.minibatch_size}) must not be more than rollout ({self.rollout}), the steps "
                 f"of a whole round: set rollout to {self.minibatch_size} or more, or minibatch_size to at most "
                 f"{self.rollout}",
             ),
@@ -107,7 +112,7 @@ class PPOConfig(Settings):
             ),
             (
                 self.clients > self.rollout,
-                f"rollout ({self.rollout}) must give each of the {self.clients} clients a step at least: set rollout "
+                f"rollout ({self.rollout}) must give each of the {self.clients} clients at least one step: set rollout "
                 f"to {self.clients} or more",
             ),
             (
@@ -122,7 +127,7 @@ class PPOConfig(Settings):
             ),
             (
                 self.lstm is not None and self.sequence_length > self.minibatch_size,
-                f"minibatch_size ({self.minibatch_size}) must hold a sequence of the LSTM at least: set "
+                f"minibatch_size ({self.minibatch_size}) must have room for a sequence of the LSTM: set "
                 f"sequence_length ({self.sequence_length}) to at most {self.minibatch_size}",
             ),
             (

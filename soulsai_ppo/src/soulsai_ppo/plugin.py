@@ -1,4 +1,4 @@
-"""What the entry point `ppo` of `soulsai.algorithms` leads to."""
+"""The entry point `ppo` of `soulsai.algorithms`. Torch is imported only for images and LSTMs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import numpy as np
 
 from soulsai_core import Actor, AlgorithmPlugin, EnvSpec, Learner, Sync
 from soulsai_ppo.config import PPOConfig
-from soulsai_ppo.rollouts.columns import own_columns
+from soulsai_ppo.spaces import own_columns
 
 
 def _sync(config: PPOConfig) -> Sync:
+    # Staleness 1: rows of any other model than the newest are off-policy, and are not admitted.
     return Sync(max_staleness=1, rows_per_iteration=config.rollout, required_clients=config.required_clients)
 
 
@@ -25,4 +26,4 @@ def _actor(config: PPOConfig, spec: EnvSpec, rng: np.random.Generator, explore: 
     return PPOActor(config, spec, rng, explore)
 
 
-plugin = AlgorithmPlugin(name="ppo", config=PPOConfig, sync=_sync, learner=_learner, actor=_actor, columns=own_columns)
+plugin = AlgorithmPlugin("ppo", PPOConfig, sync=_sync, learner=_learner, actor=_actor, columns=own_columns)

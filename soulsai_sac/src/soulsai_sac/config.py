@@ -1,4 +1,4 @@
-"""Settings of SAC, each with its source where a paper introduced it."""
+"""Settings of SAC, with the paper that introduced each."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from soulsai_core import Settings
 
 class SACConfig(Settings):
     """Soft actor-critic with an automatic temperature (Haarnoja et al. 2018, Soft Actor-Critic Algorithms and
-    Applications); the defaults are those of its table 1 where it has them."""
+    Applications). The defaults are those of its table 1 where it has them."""
 
     hidden: tuple[int, ...] = Field(default=(256, 256), description="Widths of the hidden layers, with ReLU.")
     layer_norm: bool = Field(
         default=False,
-        description="Layer norm in the critics, against values that run away where the replay ratio is high (Ball et "
-        "al. 2023, RLPD); with it they want a smaller step size.",
+        description="Layer norm in the critics, against values that diverge where the replay ratio is high (Ball et "
+        "al. 2023, RLPD); use a smaller step size with it.",
     )
     gamma: float = Field(default=0.99, gt=0, le=1, description="Discount factor of one step.")
     n_step: int = Field(default=1, ge=1, description="Steps of reward before bootstrapping (Sutton 1988).")
     target_tau: float = Field(
-        default=0.005, gt=0, le=1, description="Share of the critics that flows into the targets at each gradient step."
+        default=0.005,
+        gt=0,
+        le=1,
+        description="Share of the way to the critics that their targets move at each gradient step.",
     )
     actor_learning_rate: float = Field(default=3e-4, gt=0, description="Step size of Adam for the policy.")
     critic_learning_rate: float = Field(default=1e-3, gt=0, description="Step size of Adam for the critics.")
-    temperature: float = Field(default=1.0, gt=0, description="Weight of the entropy at the beginning.")
+    temperature: float = Field(default=1.0, gt=0, description="Initial temperature, the weight of the entropy.")
     temperature_learning_rate: float = Field(
-        default=1e-3, ge=0, description="Step size of Adam for the temperature; 0: it stays as it is."
+        default=1e-3, ge=0, description="Step size of Adam for the temperature; 0: it stays the same."
     )
     target_entropy: float | None = Field(
         default=None,
-        description="Entropy that the temperature aims at; null: one nat less for each action (section 5).",
+        description="Entropy that the temperature is adapted to; null: -1 nat for each action (section 5).",
     )
     batch_size: int = Field(default=256, ge=1, description="Transitions in one gradient step.")
     buffer_size: int = Field(default=1_000_000, ge=1, description="Steps in the replay buffer.")

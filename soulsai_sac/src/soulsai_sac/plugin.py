@@ -1,4 +1,4 @@
-"""What the entry point `sac` of `soulsai.algorithms` leads to. Torch is imported only for the learner."""
+"""The entry point `sac` of `soulsai.algorithms`. Torch is imported only when a learner is made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from soulsai_sac.config import SACConfig
 
 
 def _sync(config: SACConfig) -> Sync:
-    return Sync(max_staleness=config.max_staleness, rows_per_iteration=config.update_every)
+    return Sync(config.max_staleness, config.update_every)
 
 
 def _learner(config: SACConfig, spec: EnvSpec, rng: np.random.Generator) -> Learner:
@@ -24,4 +24,4 @@ def _actor(config: SACConfig, spec: EnvSpec, rng: np.random.Generator, explore: 
     return SACActor(config, spec, rng, explore)
 
 
-plugin = AlgorithmPlugin(name="sac", config=SACConfig, sync=_sync, learner=_learner, actor=_actor)
+plugin = AlgorithmPlugin("sac", SACConfig, sync=_sync, learner=_learner, actor=_actor)

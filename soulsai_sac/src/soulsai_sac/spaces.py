@@ -1,4 +1,4 @@
-"""The spaces that SAC serves: vectors, and bounded continuous actions."""
+"""What actor and learner agree on: vectors as observations, and bounded continuous actions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from soulsai_core import Arrays, Continuous, EnvSpec, Features, SpaceError
 
 
 class Bounds:
-    """Between actions of the environment (n, *shape) and those of the policy, float32 (n, size) within -1 .. 1.
+    """Converts between the environment's actions (n, *shape) and the policy's, float32 (n, size) within -1 .. 1.
 
-    Raises SpaceError where actions are not continuous or have no bounds.
+    Raises SpaceError if actions are not continuous or not bounded.
     """
 
     def __init__(self, spec: EnvSpec) -> None:
@@ -26,18 +26,19 @@ class Bounds:
         self._half = (self._high - self._low) / 2
 
     def to_environment(self, actions: np.ndarray) -> np.ndarray:
-        """Policy's to environment's."""
+        """The environment's actions for the policy's."""
+        # Clipped, since rounding may lead out of the bounds, and environments assert them.
         within = np.clip(self._middle + self._half * actions, self._low, self._high)
         return within.reshape(len(actions), *self.shape)
 
     def to_policy(self, actions: np.ndarray) -> np.ndarray:
-        """Environment's to policy's; where both bounds are the same number, 0."""
+        """The policy's actions for the environment's; 0 where both bounds are equal."""
         half = np.where(self._half > 0, self._half, np.float32(1))
         return (actions.reshape(len(actions), self.size) - self._middle) / half
 
 
 def vector_features(spec: EnvSpec) -> Features:
-    """Raises SpaceError for images."""
+    """The features of observations. Raises SpaceError for images."""
     features = Features(spec)
     if features.image is not None:
         raise SpaceError(f"sac serves vectors, and {spec.name} observes an image.")
@@ -45,5 +46,5 @@ def vector_features(spec: EnvSpec) -> Features:
 
 
 def vector(features: Features, observations: Arrays) -> np.ndarray:
-    """float32 (n, size)."""
+    """Observations as one vector a row, float32 (n, size)."""
     return features.of(observations)["observation"]

@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 import torch
+from tests.dqn.settings import plain
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Weights
 from soulsai_dqn.acting.actor import DQNActor
 from soulsai_dqn.acting.frames import FrameStacks
 from soulsai_dqn.acting.numpy_policy import NoisyQ
-from soulsai_dqn.config import DQNConfig, EpsilonConfig
+from soulsai_dqn.config import EpsilonConfig
 from soulsai_dqn.learning.learner import DQNLearner
 
 
 def config(**changes):
-    return DQNConfig(**{"hidden": (), **changes})
+    return plain(**{"hidden": (), **changes})
 
 
 GREEDY = config(epsilon=EpsilonConfig(start=0.0, end=0.0))
@@ -107,7 +108,7 @@ def test_epsilon_follows_the_steps_of_all_clients(count, spec, rng):
 @pytest.mark.parametrize("exploration", ["epsilon", "ladder", "boltzmann", "noisy"])
 @pytest.mark.parametrize("count", [1, 3])
 def test_actor_that_does_not_explore_takes_the_best_action_whatever_the_settings(exploration, count, spec, rng):
-    settings = DQNConfig(hidden=(8,), noisy=True, exploration=exploration, epsilon=EpsilonConfig(start=1.0))
+    settings = plain(hidden=(8,), noisy=True, exploration=exploration, epsilon=EpsilonConfig(start=1.0))
     weights = untrained(settings, spec)
     actor, calm = acting(settings, spec, rng, explore=False, weights=weights), NoisyQ(weights.arrays, settings, 3, None)
     seen = rng.normal(size=(40, count, 4)).astype(np.float32)
@@ -146,7 +147,7 @@ def test_single_environment_sends_values_too(spec, rng):
 
 
 def remembering(spec, **changes):
-    settings = DQNConfig(hidden=(8,), **RECURRENT, prioritized={}, epsilon=EpsilonConfig(start=0.0, end=0.0), **changes)
+    settings = plain(hidden=(8,), **RECURRENT, prioritized={}, epsilon=EpsilonConfig(start=0.0, end=0.0), **changes)
     return acting(settings, spec, np.random.default_rng(0), weights=untrained(settings, spec))
 
 
@@ -168,7 +169,7 @@ def test_memory_is_kept_when_newer_weights_come(spec, rng):
     first, second = rng.normal(size=(2, 1, 4)).astype(np.float32)
     for actor in (one, other):
         values(actor, first, [True])
-    other.load(untrained(DQNConfig(hidden=(8,), **RECURRENT), spec))
+    other.load(untrained(plain(hidden=(8,), **RECURRENT), spec))
     np.testing.assert_array_equal(values(one, second, [False]), values(other, second, [False]))
 
 
@@ -189,7 +190,7 @@ def test_state_that_was_sent_is_the_one_that_led_to_the_values(spec, rng):
     from soulsai_core import Features
     from soulsai_dqn.networks.recurrent import make_network
 
-    settings = DQNConfig(hidden=(8,), **RECURRENT, prioritized={}, epsilon=EpsilonConfig(start=0.0, end=0.0))
+    settings = plain(hidden=(8,), **RECURRENT, prioritized={}, epsilon=EpsilonConfig(start=0.0, end=0.0))
     actor, rows, sent, best = remembering(spec), rng.normal(size=(6, 1, 4)).astype(np.float32), [], []
     for step, row in enumerate(rows):
         _, own = actor.act({"observation": row}, None, starting(step == 0))
@@ -213,7 +214,7 @@ def test_first_frame_of_an_episode_fills_the_stack():
     frames = np.arange(1, 11, dtype=np.uint8).reshape(5, 2, 1, 1, 1)  # environment 0 sees 1, 3, 5 ...
     begins = [(True, True), (False, False), (False, True), (False, False), (False, False)]
     seen = [
-        stacks.after(frame, starting(*flags))[..., 0, 0].tolist() for frame, flags in zip(frames, begins, strict=True)
+        stacks.push(frame, starting(*flags))[..., 0, 0].tolist() for frame, flags in zip(frames, begins, strict=True)
     ]
     assert [stack[0] for stack in seen] == [[1, 1, 1], [1, 1, 3], [1, 3, 5], [3, 5, 7], [5, 7, 9]]
     assert [stack[1] for stack in seen] == [[2, 2, 2], [2, 2, 4], [6, 6, 6], [6, 6, 8], [6, 8, 10]]
@@ -221,9 +222,9 @@ def test_first_frame_of_an_episode_fills_the_stack():
 
 def test_stack_that_was_given_out_does_not_change():
     stacks, frame = FrameStacks(2), np.ones((1, 1, 1, 1), np.uint8)
-    kept = stacks.after(frame, starting(True))
-    stacks.after(2 * frame, starting(False))
-    stacks.after(3 * frame, starting(True))
+    kept = stacks.push(frame, starting(True))
+    stacks.push(2 * frame, starting(False))
+    stacks.push(3 * frame, starting(True))
     assert kept.ravel().tolist() == [1, 1]
 
 
@@ -232,9 +233,9 @@ def test_network_sees_the_stack(changes, rng):
     """As if a wrapper had stacked the frames."""
     settings = {"hidden": (8,), "prioritized": {}, **CNN, **changes}
     stacked = EnvSpec("stacked", {"observation": ArraySpec((3, 36, 36), "uint8")}, Discrete(3))
-    weights = untrained(DQNConfig(**settings), stacked)
-    by_itself = acting(DQNConfig(**settings, frame_stack=3), PIXELS, rng, explore=False, weights=weights)
-    wrapped = acting(DQNConfig(**settings), stacked, rng, explore=False, weights=weights)
+    weights = untrained(plain(**settings), stacked)
+    by_itself = acting(plain(**settings, frame_stack=3), PIXELS, rng, explore=False, weights=weights)
+    wrapped = acting(plain(**settings), stacked, rng, explore=False, weights=weights)
     frames = rng.integers(0, 256, (6, 1, 36, 36), np.uint8)
     history = [frames[0, 0]] * 3
     for step, frame in enumerate(frames):

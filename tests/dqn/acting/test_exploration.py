@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.dqn.settings import plain
 
+from soulsai_core import mask_invalid
 from soulsai_dqn.acting.exploration import (
     Explorer,
     boltzmann_actions,
-    client_start,
+    client_position,
     ladder_epsilon,
-    ladder_places,
+    ladder_positions,
     random_action,
-    usable,
 )
-from soulsai_dqn.config import DQNConfig, LadderConfig
+from soulsai_dqn.config import LadderConfig
 
 masks = st.lists(st.booleans(), min_size=1, max_size=6).map(lambda valid: np.array(valid, np.bool_))
 
@@ -29,7 +30,7 @@ def test_random_action_is_valid(mask, seed):
 @given(masks, st.data())
 def test_greedy_action_is_the_best_valid_one(mask, data):
     values = np.array(data.draw(st.lists(st.floats(-9, 9), min_size=len(mask), max_size=len(mask))))
-    action = usable(values[None], mask[None]).argmax()
+    action = mask_invalid(values[None], mask[None]).argmax()
     assert values[action] == (values[mask] if mask.any() else values).max()
     assert mask[action] or not mask.any()
 
@@ -43,8 +44,8 @@ def test_random_actions_are_uniform_over_the_valid_ones(mask, rng):
 
 def test_masking_leaves_the_values_alone():
     values = np.array([[1.0, 2.0]])
-    assert usable(values, np.array([[True, False]])).tolist() == [[1.0, -np.inf]]
-    assert values.tolist() == [[1.0, 2.0]] and usable(values, None) is values
+    assert mask_invalid(values, np.array([[True, False]])).tolist() == [[1.0, -np.inf]]
+    assert values.tolist() == [[1.0, 2.0]] and mask_invalid(values, None) is values
 
 
 def test_ladder_is_the_one_of_the_paper():
@@ -56,50 +57,50 @@ def test_ladder_is_the_one_of_the_paper():
 
 @given(st.floats(0, 1, exclude_max=True), st.integers(2, 64))
 def test_environments_of_a_client_leave_no_part_of_the_ladder_empty(start, environments):
-    places = np.sort(ladder_places(start, environments))
-    gaps = np.diff([*places, places[0] + 1])
+    positions = np.sort(ladder_positions(start, environments))
+    gaps = np.diff([*positions, positions[0] + 1])
     assert gaps.max() < 3.5 / environments
 
 
 @given(st.integers(1, 64))
 def test_clients_leave_no_part_of_the_ladder_empty(clients):
-    places = np.sort([client_start(number) for number in range(clients)])
-    gaps = np.diff([*places, places[0] + 1])
+    positions = np.sort([client_position(number) for number in range(clients)])
+    gaps = np.diff([*positions, positions[0] + 1])
     assert gaps.max() < 2.7 / clients and gaps.min() > 0.38 / clients - 1e-9
 
 
 @given(st.integers(2, 12), st.integers(1, 8))
-def test_no_two_environments_of_any_clients_share_a_place(clients, environments):
-    places = [ladder_places(client_start(client), environments) for client in range(clients)]
-    assert len(np.unique(np.round(places, 6))) == clients * environments
+def test_no_two_environments_of_any_clients_share_a_position(clients, environments):
+    positions = [ladder_positions(client_position(client), environments) for client in range(clients)]
+    assert len(np.unique(np.round(positions, 6))) == clients * environments
 
 
 def test_few_clients_stand_far_apart():
     """A single one in the middle."""
-    assert [round(client_start(number), 2) for number in range(4)] == [0.5, 0.12, 0.74, 0.35]
+    assert [round(client_position(number), 2) for number in range(4)] == [0.5, 0.12, 0.74, 0.35]
 
 
 def test_each_environment_explores_by_its_own_share(rng):
-    explorer = Explorer(DQNConfig(exploration="ladder", ladder={"base": 0.9, "exponent": 20.0}), rng)
-    explorer.placed(0)
+    explorer = Explorer(plain(exploration="ladder", ladder={"base": 0.9, "exponent": 20.0}), rng)
+    explorer.index_assigned(0)
     values = np.tile([9.0, 0.0, 0.0], (4, 1))
     others = np.mean([explorer.actions(values, None) != 0 for _ in range(4000)], axis=0)
-    np.testing.assert_allclose(others, explorer.shares(4) * 2 / 3, atol=0.03)
-    assert np.ptp(explorer.shares(4)) > 0.3
+    np.testing.assert_allclose(others, explorer.epsilons(4) * 2 / 3, atol=0.03)
+    assert np.ptp(explorer.epsilons(4)) > 0.3
 
 
-def test_client_keeps_its_place_once_it_was_told(rng):
-    explorer = Explorer(DQNConfig(exploration="ladder"), rng)
-    explorer.placed(2)
-    explorer.follow(10)
-    assert explorer.epsilon == ladder_epsilon(LadderConfig(), client_start(2))
+def test_client_keeps_the_position_of_its_index(rng):
+    explorer = Explorer(plain(exploration="ladder"), rng)
+    explorer.index_assigned(2)
+    explorer.advance(10)
+    assert explorer.epsilon == ladder_epsilon(LadderConfig(), client_position(2))
 
 
-def test_place_on_the_ladder_stays_whoever_comes_and_goes(rng):
-    explorer = Explorer(DQNConfig(exploration="ladder"), rng)
-    before = explorer.shares(4).tolist()
-    explorer.follow(10**6)
-    assert explorer.shares(4).tolist() == before and len(set(before)) == 4
+def test_position_on_the_ladder_stays_the_same_without_an_index(rng):
+    explorer = Explorer(plain(exploration="ladder"), rng)
+    before = explorer.epsilons(4).tolist()
+    explorer.advance(10**6)
+    assert explorer.epsilons(4).tolist() == before and len(set(before)) == 4
 
 
 def test_boltzmann_actions_are_in_proportion_to_the_exponential(rng):
@@ -117,5 +118,5 @@ def test_boltzmann_action_is_valid(mask, seed):
 
 @pytest.mark.parametrize("kind", ["epsilon", "ladder", "boltzmann"])
 def test_explorer_reports_what_it_follows(kind, rng):
-    explorer = Explorer(DQNConfig(exploration=kind), rng)
+    explorer = Explorer(plain(exploration=kind), rng)
     assert list(explorer.metrics()) == (["temperature"] if kind == "boltzmann" else ["epsilon"])

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from tests.dqn.settings import plain
 from torch import nn
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Features
 from soulsai_dqn.acting.numpy_policy import NumpyQ
 from soulsai_dqn.acting.torch_policy import TorchQ
-from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.networks.heads import make_head
-from soulsai_dqn.networks.q_network import QNetwork, flatten_parameters
+from soulsai_dqn.networks.parameters import flatten_parameters
+from soulsai_dqn.networks.q_network import QNetwork
 
 ACTIONS = 3
 FEATURES = Features(EnvSpec("five", {"observation": ArraySpec((5,), "float32")}, Discrete(ACTIONS)))
@@ -30,7 +31,7 @@ CONFIGS = {
 
 def made(**changes):
     """A network whose layer norms are not the identity, its settings, and its arrays."""
-    config = DQNConfig(**{"hidden": (16, 8), "atoms": 6, **changes})
+    config = plain(**{"hidden": (16, 8), "atoms": 6, **changes})
     generator = torch.Generator().manual_seed(3)
     network = QNetwork(config, FEATURES, ACTIONS, make_head(config).atoms, generator)
     for norm in network.norms:

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from tests.dqn.settings import plain
 from torch import nn
 
 from soulsai_core import State
-from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.averaging import AveragedNetwork
 from soulsai_dqn.learning.learner import DQNLearner
-from soulsai_dqn.networks.q_network import flatten_parameters
+from soulsai_dqn.networks.parameters import flatten_parameters
 
-CONFIG = DQNConfig(hidden=(8,), batch_size=8, learning_starts=20, update_every=10, average=0.5)
+CONFIG = plain(hidden=(8,), batch_size=8, learning_starts=20, update_every=10, average=0.5)
 
 
 def averaged(values, share):

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.dqn.settings import plain
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Features, SoulsAIError
-from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.cuda_graph import CudaGraphGradient
 from soulsai_dqn.learning.gradients import AutogradGradient, Outcome
 from soulsai_dqn.learning.trainer import Trainer, chosen_device
@@ -34,7 +34,7 @@ cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU
 
 def trained(name, spec, stream, **where):
     """The learner after some updates, and what it reported."""
-    config = DQNConfig(**{**BASE, **CONFIGS[name], **where})
+    config = plain(**{**BASE, **CONFIGS[name], **where})
     spec = IMAGE if config.frame_stack else spec
     learner, messages, reports = plugin.learner(config, spec, np.random.default_rng(5)), stream(config, spec), []
     for _ in range(8):
@@ -72,7 +72,7 @@ def test_gpu_teaches_the_same(name, replay, spec, stream, monkeypatch):
 @cuda
 def test_state_of_a_gpu_loads_on_a_cpu(spec, stream):
     learner, _ = trained("prioritized quantile", spec, stream, device="cuda", replay_device="cuda")
-    other = plugin.learner(DQNConfig(**{**BASE, **CONFIGS["prioritized quantile"]}), spec, np.random.default_rng(0))
+    other = plugin.learner(plain(**{**BASE, **CONFIGS["prioritized quantile"]}), spec, np.random.default_rng(0))
     other.load(learner.save(buffer=True))
     for name, array in learner.weights().items():
         np.testing.assert_array_equal(array, other.weights()[name])
@@ -80,7 +80,7 @@ def test_state_of_a_gpu_loads_on_a_cpu(spec, stream):
 
 def test_needed_memory_is_said_before_the_start(spec, caplog):
     with caplog.at_level("INFO", "soulsai_dqn.learning.learner"):
-        learner = plugin.learner(DQNConfig(**{**BASE, "replay_device": "cpu"}), spec, np.random.default_rng(0))
+        learner = plugin.learner(plain(**{**BASE, "replay_device": "cpu"}), spec, np.random.default_rng(0))
         learner.started(resumed=False)
     assert "MB of the memory of cpu" in caplog.text
 
@@ -128,7 +128,7 @@ def test_gradient_that_cannot_be_recorded_is_made_as_it_comes(spec, stream, monk
 
 
 def test_minibatch_of_another_size_is_recorded_anew(spec, rng):
-    config = DQNConfig(hidden=(4,))
+    config = plain(hidden=(4,))
     trainer = Trainer(config, Features(spec), 3, seed=0)
     recordings = []
 

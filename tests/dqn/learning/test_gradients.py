@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.dqn.settings import plain
 from torch import nn
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Features
@@ -12,7 +13,8 @@ from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.gradients import AutogradGradient, DenseGradient
 from soulsai_dqn.networks.heads import make_head
 from soulsai_dqn.networks.layers import draw_noise
-from soulsai_dqn.networks.q_network import QNetwork, flatten_parameters
+from soulsai_dqn.networks.parameters import flatten_parameters
+from soulsai_dqn.networks.q_network import QNetwork
 
 BATCH, ACTIONS = 24, 4
 FEATURES = Features(EnvSpec("eight", {"observation": ArraySpec((8,), "float32")}, Discrete(ACTIONS)))
@@ -55,7 +57,7 @@ def minibatch(generator: torch.Generator, *, masked: bool, weighted: bool) -> di
 def test_both_ways_give_the_same_gradients_over_many_steps(
     head: str, dueling: bool, layer_norm: bool, double: bool, noisy: bool
 ) -> None:
-    config = DQNConfig(hidden=(32, 16), dueling=dueling, layer_norm=layer_norm, noisy=noisy, **HEADS[head])
+    config = plain(hidden=(32, 16), dueling=dueling, layer_norm=layer_norm, noisy=noisy, **HEADS[head])
     (general, general_flat), (fast, fast_flat) = network(config, 1), network(config, 1)
     (target, target_flat), (fast_target, fast_target_flat) = network(config, 2), network(config, 2)
     by_autograd = AutogradGradient(general, target, make_head(config), double=double)
@@ -80,7 +82,7 @@ def test_both_ways_give_the_same_gradients_over_many_steps(
 
 @pytest.mark.parametrize("head", HEADS)
 def test_no_parameter_is_without_gradient(head: str) -> None:
-    config = DQNConfig(hidden=(6,), dueling=True, layer_norm=True, **HEADS[head])
+    config = plain(hidden=(6,), dueling=True, layer_norm=True, **HEADS[head])
     (net, flat), (target, _) = network(config, 1), network(config, 2)
     gradient = DenseGradient(net, target, make_head(config), batch_size=BATCH, double=True)
     gradient(minibatch(torch.Generator().manual_seed(0), masked=False, weighted=False))

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from tests.dqn.settings import plain
 
-from soulsai_core import End, RunningMoments, StepBatch, normalized
-from soulsai_dqn.acting.exploration import usable
+from soulsai_core import End, RunningMoments, StepBatch, mask_invalid, normalized
 from soulsai_dqn.acting.numpy_policy import NumpyQ
 from soulsai_dqn.acting.recurrent_policy import RecurrentQ
-from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.learner import DQNLearner
 from soulsai_dqn.networks.rescaling import rescaled, unrescaled
 from soulsai_dqn.plugin import plugin
@@ -88,7 +87,7 @@ class Reference:
 def settings(**changes):
     """One gradient step an iteration, on few rows, with rates at which something happens."""
     quick = {"hidden": (16, 12), "batch_size": 8, "learning_starts": 40, "update_every": 1, "target_tau": 0.05}
-    return DQNConfig(**{**quick, "learning_rate": 3e-3, **changes})
+    return plain(**{**quick, "learning_rate": 3e-3, **changes})
 
 
 @pytest.mark.parametrize(
@@ -297,7 +296,7 @@ def test_rewards_are_scaled_and_cut(spec, rng):
 
 def test_recurrent_agent_learns_what_it_cannot_see(spec, rng):
     """The first observation says what the last step pays; in between all observations are alike."""
-    config = DQNConfig(
+    config = plain(
         hidden=(16,), recurrent={"width": 16, "burn_in": 0, "length": 4, "stride": 4}, n_step=1, gamma=1.0,
         reward_scale=1.0, batch_size=16, learning_starts=100, update_every=400, learning_rate=1e-2, target_tau=0.05,
     )  # fmt: skip
@@ -339,7 +338,7 @@ def test_errors_of_the_gradient_step_become_priorities(changes, masked_spec, rng
     learner.update()
     (draw, errors), _, _ = updates[0]
     rows = {name: column[0] for name, column in draw.columns.items()}
-    later = usable(network.many({"observation": rows["next_observation"]}), rows["next_mask"]).max(1)
+    later = mask_invalid(network.many({"observation": rows["next_observation"]}), rows["next_mask"]).max(1)
     value = network.many({"observation": rows["observation"]})[np.arange(8), rows["action"]]
     e = config.value_rescaling
     expected = np.abs(rescaled(rows["reward"] + rows["discount"] * unrescaled(later, e), e) - value)

@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from tests.dqn.settings import plain
 
 from soulsai_core import CheckpointError, State
-from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.learner import DQNLearner
 
-CONFIG = DQNConfig(hidden=(8,), batch_size=8, learning_starts=20, update_every=10, replay_ratio=0.25, buffer_size=50)
+CONFIG = plain(hidden=(8,), batch_size=8, learning_starts=20, update_every=10, replay_ratio=0.25, buffer_size=50)
 
 
 @pytest.fixture

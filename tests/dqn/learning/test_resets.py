@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from tests.dqn.settings import plain
 
-from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.learner import DQNLearner
 
 
 def learner(spec, messages, *, every, keep=0.5, last=None, recovery=0):
     resets = {"every": every, "keep": keep, "last": last, "recovery": recovery}
-    config = DQNConfig(
+    config = plain(
         hidden=(16,),
         batch_size=8,
         learning_starts=8,

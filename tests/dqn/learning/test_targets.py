@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soulsai_dqn.learning.targets import bootstrap_actions, dueling, of_action
+from soulsai_dqn.learning.targets import atoms_of, bootstrap_actions
+from soulsai_dqn.networks.layers import dueling
 
 number = st.floats(-5, 5, width=32)
 
@@ -40,12 +41,12 @@ def test_without_mask_the_best_action_counts(drawn):
 
 def test_double_q_target_takes_the_action_of_one_network_and_the_value_of_the_other():
     online, target = torch.tensor([[1.0, 2.0], [4.0, 3.0]]), torch.tensor([[10.0, 20.0], [30.0, 40.0]])
-    assert of_action(target.unsqueeze(2), bootstrap_actions(online, None)).tolist() == [[20.0], [30.0]]
+    assert atoms_of(target.unsqueeze(2), bootstrap_actions(online, None)).tolist() == [[20.0], [30.0]]
 
 
 def test_atoms_of_an_action_are_those_of_its_row():
     atoms = torch.arange(12.0).view(2, 3, 2)
-    assert of_action(atoms, torch.tensor([[2], [0]])).tolist() == [[4, 5], [6, 7]]
+    assert atoms_of(atoms, torch.tensor([[2], [0]])).tolist() == [[4, 5], [6, 7]]
 
 
 def test_dueling_streams_are_value_plus_mean_subtracted_advantages():

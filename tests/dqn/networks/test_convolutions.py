@@ -2,14 +2,14 @@
 
 import numpy as np
 import torch
+from tests.dqn.settings import plain
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, StepBatch
-from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.plugin import plugin
 
 SIZE = 36
 SPEC = EnvSpec("image", {"observation": ArraySpec((SIZE, SIZE), "uint8")}, Discrete(3))
-CONFIG = DQNConfig(
+CONFIG = plain(
     hidden=(32,), batch_size=32, learning_starts=256, update_every=32, buffer_size=1000, reward_scale=1.0
 )  # fmt: skip
 

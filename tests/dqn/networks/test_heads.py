@@ -7,8 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.dqn.settings import plain
 
-from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.networks.heads import CategoricalHead, QuantileHead, ScalarHead, make_head
 
 CPU = torch.device("cpu")
@@ -152,6 +152,6 @@ def test_distribution_of_a_coin_flip_has_two_peaks():
 
 
 def test_settings_choose_the_head():
-    kinds = {name: type(make_head(DQNConfig(head=name))) for name in ("scalar", "quantile", "categorical")}
+    kinds = {name: type(make_head(plain(head=name))) for name in ("scalar", "quantile", "categorical")}
     assert kinds == {"scalar": ScalarHead, "quantile": QuantileHead, "categorical": CategoricalHead}
-    assert make_head(DQNConfig(head="quantile", atoms=9)).atoms == 9
+    assert make_head(plain(head="quantile", atoms=9)).atoms == 9

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from pydantic import BaseModel
+from tests.dqn.settings import plain
 from torch import nn
 
 from soulsai_core import NetworkPlugin
 from soulsai_dqn.acting.actor import DQNActor
-from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.learner import DQNLearner
 
 SETTINGS = {
@@ -48,7 +48,7 @@ def installed(monkeypatch):
 
 
 def trained(spec, stream, **changes):
-    learner, messages = DQNLearner(DQNConfig(**{**SETTINGS, **changes}), spec, np.random.default_rng(0)), stream()
+    learner, messages = DQNLearner(plain(**{**SETTINGS, **changes}), spec, np.random.default_rng(0)), stream()
     for _ in range(4):
         learner.add(messages(8), "client")
         learner.update()
@@ -80,7 +80,7 @@ def test_clients_act_without_dropout_and_by_the_running_statistics(spec, stream)
     from soulsai_core import Weights
 
     learner = trained(spec, stream)
-    actor, goes_on = DQNActor(DQNConfig(**SETTINGS), spec, np.random.default_rng(0), True), np.zeros(1, np.bool_)
+    actor, goes_on = DQNActor(plain(**SETTINGS), spec, np.random.default_rng(0), True), np.zeros(1, np.bool_)
     actor.load(Weights(0, learner.weights(), 0))
     rows = np.random.default_rng(1).normal(size=(50, 1, 4)).astype(np.float32)
     first, second = ([int(actor.act({"observation": row}, None, goes_on)[0][0]) for row in rows] for _ in range(2))

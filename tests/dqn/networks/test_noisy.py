@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from tests.dqn.settings import plain
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Features
 from soulsai_dqn.acting.numpy_policy import NoisyQ
 from soulsai_dqn.acting.torch_policy import TorchQ
-from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.networks.layers import NoisyLinear, draw_noise
 from soulsai_dqn.networks.noise import NoisyDense
 from soulsai_dqn.networks.q_network import QNetwork
@@ -65,7 +65,7 @@ def test_noise_in_numpy_has_the_moments_of_the_one_in_torch(rng):
 @pytest.mark.parametrize("head", ["scalar", "quantile", "categorical"])
 @pytest.mark.parametrize("layer_norm", [True, False])
 def test_policies_without_noise_are_equal(head, layer_norm, rng):
-    config = DQNConfig(hidden=(8, 6), noisy=True, head=head, atoms=4, dueling=True, layer_norm=layer_norm)
+    config = plain(hidden=(8, 6), noisy=True, head=head, atoms=4, dueling=True, layer_norm=layer_norm)
     atoms = 1 if head == "scalar" else 4
     network = QNetwork(config, FEATURES, 3, atoms, torch.Generator().manual_seed(1))
     arrays, x = arrays_of(network, ""), {"observation": rng.normal(size=(6, 5)).astype(np.float32)}
@@ -74,7 +74,7 @@ def test_policies_without_noise_are_equal(head, layer_norm, rng):
 
 
 def test_exploring_policy_wavers(rng):
-    config = DQNConfig(hidden=(8,), noisy=True, exploration="noisy")
+    config = plain(hidden=(8,), noisy=True, exploration="noisy")
     arrays = arrays_of(QNetwork(config, FEATURES, 3, 1, torch.Generator()), "")
     x = {"observation": rng.normal(size=(1, 5)).astype(np.float32)}
     for policy in (NoisyQ(arrays, config, 3, rng), TorchQ(arrays, config, FEATURES, 3, rng)):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from tests.dqn.settings import plain
 
 from soulsai_core import RunningMoments, Weights, normalized
 from soulsai_dqn.acting.actor import DQNActor
-from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.learner import DQNLearner
 from soulsai_dqn.spaces import CLIP, MEAN, SCALE
 
@@ -16,7 +16,7 @@ def stretched(steps):
 
 
 def test_mean_and_scale_of_all_steps_travel_with_the_weights(spec, rng, stream):
-    learner, messages, moments = DQNLearner(DQNConfig(hidden=(8,), normalize=True), spec, rng), stream(), None
+    learner, messages, moments = DQNLearner(plain(hidden=(8,), normalize=True), spec, rng), stream(), None
     moments = RunningMoments((4,))
     for count in (3, 50, 20):
         steps = stretched(messages(count))
@@ -28,7 +28,7 @@ def test_mean_and_scale_of_all_steps_travel_with_the_weights(spec, rng, stream):
 
 
 def test_steps_that_are_brought_back_do_not_count_twice(spec, rng, stream):
-    learner, steps = DQNLearner(DQNConfig(hidden=(8,), normalize=True), spec, rng), stream()(30)
+    learner, steps = DQNLearner(plain(hidden=(8,), normalize=True), spec, rng), stream()(30)
     learner.add(steps, "client")
     before = learner.weights()[MEAN]
     learner.restore(stretched(stream(seed=5)(30)), "client")
@@ -41,14 +41,14 @@ def test_steps_that_are_brought_back_do_not_count_twice(spec, rng, stream):
 )
 def test_clients_normalise_as_the_weights_say(changes, count, spec, rng, stream):
     """Shifted and stretched observations give the actions of those as they are to a network without normalizer."""
-    config = DQNConfig(hidden=(8,), normalize=True, prioritized={}, **changes)
+    config = plain(hidden=(8,), normalize=True, prioritized={}, **changes)
     learner, steps = DQNLearner(config, spec, rng), stretched(stream(config)(200))
     learner.add(steps, "client")
     arrays = learner.weights()
-    plain = {name: array for name, array in arrays.items() if name not in (MEAN, SCALE)}
+    raw = {name: array for name, array in arrays.items() if name not in (MEAN, SCALE)}
     one, other = (DQNActor(config, spec, rng, False) for _ in range(2))
     one.load(Weights(1, arrays))
-    other.load(Weights(1, plain))
+    other.load(Weights(1, raw))
     seen, starts = steps.columns["observation"][:count], np.ones(count, np.bool_)
     expected = other.act({"observation": normalized(seen, arrays[MEAN], arrays[SCALE], CLIP)}, None, starts)
     given = one.act({"observation": seen}, None, starts)

@@ -3,20 +3,21 @@
 import numpy as np
 import pytest
 import torch
+from tests.dqn.settings import plain
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Features
 from soulsai_core.testing.rollout import Subject
 from soulsai_dqn.acting.recurrent_policy import RecurrentQ
 from soulsai_dqn.acting.torch_policy import TorchQ
-from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.learning.sequence_gradient import SequenceGradient, sequence_errors
 from soulsai_dqn.networks.heads import make_head
-from soulsai_dqn.networks.recurrent import RecurrentQNetwork, SequenceGradient, sequence_errors
-from soulsai_dqn.plugin import r2d2
+from soulsai_dqn.networks.recurrent import RecurrentQNetwork
+from soulsai_dqn.plugin import plugin
 
 SPEC = EnvSpec("four", {"observation": ArraySpec((4,), "float32")}, Discrete(3))
 FEATURES = Features(SPEC)
 BASE = {"hidden": (8,), "n_step": 2, "gamma": 0.5, "recurrent": {"width": 6, "burn_in": 2, "length": 4, "stride": 3}}
-CONFIG = DQNConfig(**BASE)
+CONFIG = plain(**BASE)
 PIXELS = {"observation.pixels": ArraySpec((36, 36), "uint8"), "observation.hp": ArraySpec((2,), "float32")}
 CNN = {"network": {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}}
 
@@ -34,7 +35,7 @@ CNN = {"network": {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}}
     ],
 )
 def test_network_in_numpy_is_the_one_in_torch(changes, rng):
-    config = DQNConfig(**{**BASE, "atoms": 5, **changes})
+    config = plain(**{**BASE, "atoms": 5, **changes})
     head = make_head(config)
     network = RecurrentQNetwork(config, FEATURES, 3, head.atoms, torch.Generator().manual_seed(0))
     policy = RecurrentQ({name: t.detach().numpy() for name, t in network.state_dict().items()}, config, 3, None)
@@ -59,8 +60,8 @@ def test_no_gradient_flows_through_the_burn_in_but_at_the_beginning_of_an_episod
 
 def sequences(rng, stream, **changes):
     """A minibatch of sequences, drawn from a replay of random steps."""
-    config = DQNConfig(**{**BASE, "learning_starts": 10, "batch_size": 12, **changes})
-    learner = r2d2.learner(config, SPEC, rng)
+    config = plain(**{**BASE, "learning_starts": 10, "batch_size": 12, **changes})
+    learner = plugin.learner(config, SPEC, rng)
     learner.add(stream(config)(120), "client")
     drawn = learner._replay.draw(rng, 1, 12, n_step=2, gamma=0.5)
     return {name: torch.as_tensor(column[0]) for name, column in drawn.columns.items()}
@@ -108,8 +109,8 @@ def test_priority_of_a_sequence_is_the_mixture_of_the_paper():
 )
 def test_sequences_begin_with_the_memory_with_which_their_actor_acted(changes, spec):
     """Unrolled by the weights that acted, they give the values that it sent."""
-    config = DQNConfig(**{**BASE, **changes, "prioritized": {}, "learning_starts": 10})
-    subject = Subject(r2d2, config, spec)
+    config = plain(**{**BASE, **changes, "prioritized": {}, "learning_starts": 10})
+    subject = Subject(plugin, config, spec)
     learner, rollout = subject.learner(), subject.rollout(2)
     rollout.play(60)
     steps = rollout.recorder.take()
@@ -129,7 +130,7 @@ def test_sequences_begin_with_the_memory_with_which_their_actor_acted(changes, s
 
 @pytest.mark.parametrize("changes", [{}, {"head": "quantile", "dueling": True}], ids=["plain", "dueling quantile"])
 def test_clients_step_through_images_as_the_learner_unrolls_them(changes, rng):
-    config, images = DQNConfig(**{**BASE, **CNN, "atoms": 5, **changes}), Features(EnvSpec("", PIXELS, Discrete(3)))
+    config, images = plain(**{**BASE, **CNN, "atoms": 5, **changes}), Features(EnvSpec("", PIXELS, Discrete(3)))
     head = make_head(config)
     network = RecurrentQNetwork(config, images, 3, head.atoms, torch.Generator().manual_seed(0))
     seen = {
@@ -147,7 +148,7 @@ def test_clients_step_through_images_as_the_learner_unrolls_them(changes, rng):
 
 
 def test_exploring_agent_that_remembers_wavers(rng):
-    config = DQNConfig(**{**BASE, "noisy": True, "exploration": "noisy"})
+    config = plain(**{**BASE, "noisy": True, "exploration": "noisy"})
     network = RecurrentQNetwork(config, FEATURES, 3, 1, torch.Generator().manual_seed(0))
     arrays = {name: t.detach().numpy() for name, t in network.state_dict().items()}
     x, state = {"observation": rng.normal(size=(2, 4)).astype(np.float32)}, np.zeros((2, 12), np.float32)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.dqn.settings import plain
 
-from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.buffer import one_step_errors
 from soulsai_dqn.networks.heads import make_head
 from soulsai_dqn.networks.rescaling import rescaled, unrescaled
@@ -54,7 +54,7 @@ def test_without_epsilon_nothing_changes():
 @pytest.mark.parametrize("kind", ["scalar", "quantile"])
 def test_target_is_the_one_of_the_paper(kind, rng):
     """h(r + gamma h^-1(Q)), for each quantile alone, since h keeps their order."""
-    head = make_head(DQNConfig(head=kind, atoms=5, value_rescaling=1e-3))
+    head = make_head(plain(head=kind, atoms=5, value_rescaling=1e-3))
     reward, discount = rng.normal(size=6) * 50, np.array([0.0, 0.9, 0.5, 1.0, 0.99, 0.9])
     following = rng.normal(size=(6, head.atoms)) * 5
     expected = h(reward[:, None] + discount[:, None] * inverse(following, 1e-3), 1e-3)
@@ -64,7 +64,7 @@ def test_target_is_the_one_of_the_paper(kind, rng):
 
 def test_categorical_target_moves_the_support_on_its_scale():
     """All probability on one value of the support goes to h(r + gamma h^-1(value)), shared by its neighbours."""
-    config = DQNConfig(head="categorical", atoms=21, value_low=-5, value_high=5, value_rescaling=1e-3)
+    config = plain(head="categorical", atoms=21, value_low=-5, value_high=5, value_rescaling=1e-3)
     head = make_head(config)
     sure = torch.full((1, 21), -1e9)
     sure[0, 16] = 1e9  # the value 3

@@ -11,8 +11,9 @@ from soulsai_core.testing.rollout import Rollout
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.plugin import plugin
 from soulsai_ppo.rollouts.assembly import Assembly
-from soulsai_ppo.rollouts.columns import ENV, LEARNED, START, STATE, TERMINATED
+from soulsai_ppo.rollouts.columns import ENV, LEARNED, START, TERMINATED
 from soulsai_ppo.rollouts.gae import advantages
+from soulsai_ppo.spaces import STATE
 
 MODES = ("next_step", "same_step", "disabled")
 LENGTHS = (3, 1, 7, 2, 5)
@@ -62,9 +63,9 @@ def play_rollout(config, spec, environment):
     learner, actor = learner_and_actor(config, spec)
     client, assembly = Rollout(actor, environment, spec, plugin.columns(config, spec)), Assembly(0, 1000)
     client.load(Weights(0, learner.weights(), quota=learner.quota()))
-    while not client.recorder.full:
+    while not client.recorder.quota_reached:
         client.step()
-        if client.recorder.rows > 10 or client.recorder.full:
+        if client.recorder.rows > 10 or client.recorder.quota_reached:
             assembly.add(client.recorder.take())
     environment.close()
     assert assembly.complete

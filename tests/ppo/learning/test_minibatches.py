@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from soulsai_ppo.learning.minibatches import sequence_lengths, shuffled_rows, shuffled_sequences
-from soulsai_ppo.rollouts.columns import BEGINS, LEARNED, STATE
+from soulsai_ppo.rollouts.columns import BEGINS, LEARNED
+from soulsai_ppo.spaces import STATE
 
 
 @pytest.mark.parametrize(

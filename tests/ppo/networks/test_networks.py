@@ -12,7 +12,8 @@ from soulsai_ppo.learning.learner import make_model
 from soulsai_ppo.networks.distributions import distribution_for
 from soulsai_ppo.networks.mlp import NumpyModel
 from soulsai_ppo.networks.parameters import initialize, shapes_of
-from soulsai_ppo.rollouts.columns import LEARNED, START, STATE
+from soulsai_ppo.rollouts.columns import LEARNED, START
+from soulsai_ppo.spaces import STATE
 
 IMAGE = EnvSpec(
     "image",

@@ -13,9 +13,10 @@ from oracle import advantages as defined_advantages
 
 from soulsai_core import Closed
 from soulsai_ppo.rollouts.assembly import Assembly
-from soulsai_ppo.rollouts.columns import BEGINS, ENV, LEARNED, START, STATE, TERMINATED
+from soulsai_ppo.rollouts.columns import BEGINS, ENV, LEARNED, START, TERMINATED
 from soulsai_ppo.rollouts.experience import joined
 from soulsai_ppo.rollouts.gae import advantages
+from soulsai_ppo.spaces import STATE
 
 GAMMA, LAMBDA = 0.9, 0.8
 KINDS = {"plain": Kind(), "masked, timed": Kind(masked=True, timed=True), "recurrent": Kind(stored=3)}
@@ -28,7 +29,7 @@ def rollouts_of(history):
         if isinstance(message, Present):
             continue
         oracle.take(message.steps, message.client)
-        for iteration in set(message.steps.of_rows(3).tolist()):
+        for iteration in set(message.steps.per_row(3).tolist()):
             messages[message.client, iteration].append(message.steps)
     for (client, iteration), sent in messages.items():
         rows = [row for row in oracle.rows if (row.client, row.iteration) == (client, iteration)]
@@ -133,19 +134,19 @@ def test_rows_after_a_break_are_not_learned_from_until_their_memory_is_known(ass
 def test_rollout_is_complete_with_all_rows_that_its_client_made(make_rollout, pieces):
     assembly = Assembly(0, 1000)
     for message in pieces(make_rollout(rows=12), 4):
-        assert not assembly.complete and not assembly.torn
+        assert not assembly.complete and not assembly.incomplete
         assert assembly.add(message)
-    assert assembly.complete and not assembly.torn
+    assert assembly.complete and not assembly.incomplete
 
 
 @pytest.mark.parametrize("lost", [0, 1])
-def test_rollout_is_torn_once_its_last_message_shows_that_rows_are_missing(make_rollout, pieces, lost):
+def test_rollout_is_incomplete_once_its_last_message_shows_that_rows_are_missing(make_rollout, pieces, lost):
     assembly = Assembly(0, 1000)
     for number, message in enumerate(pieces(make_rollout(rows=12), 4)):
-        assert not assembly.torn
+        assert not assembly.incomplete
         if number != lost:
             assembly.add(message)
-    assert assembly.torn and not assembly.complete
+    assert assembly.incomplete and not assembly.complete
 
 
 def test_client_that_left_all_its_rows_out_has_an_empty_rollout(make_rollout):

@@ -14,7 +14,7 @@ TIMEOUT = 30
 @pytest.fixture
 def rounds_of(clock):
     def make(needed=2, present=("a", "b")):
-        rounds = Rounds(needed, TIMEOUT, clock, most=1000)
+        rounds = Rounds(needed, TIMEOUT, clock, max_rows=1000)
         rounds.clients_changed(frozenset(present))
         rounds.begin()
         return rounds

@@ -10,7 +10,7 @@ import torch
 from soulsai_core import Weights
 from soulsai_core.testing.algorithm import SPACES
 from soulsai_sac.acting.actor import SACActor
-from soulsai_sac.networks.networks import Policy
+from soulsai_sac.networks.policy import Policy
 
 SPEC = SPACES["continuous"]
 

@@ -1,4 +1,4 @@
-"""DQN's client half. It needs numpy only, but for images."""
+"""DQN's client half. It needs torch only for images and for networks of third parties."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_core import IMAGE, VECTOR, Actor, Arrays, EnvSpec, Features, LSTMState, Weights, normalized
-from soulsai_dqn.acting.exploration import Explorer, random_action, usable
+from soulsai_core import (
+    IMAGE,
+    VECTOR,
+    Actor,
+    Arrays,
+    EnvSpec,
+    Features,
+    LSTMState,
+    Weights,
+    mask_invalid,
+    normalized,
+)
+from soulsai_dqn.acting.exploration import Explorer, random_action
 from soulsai_dqn.acting.frames import FrameStacks
 from soulsai_dqn.acting.numpy_policy import NoisyQ, NumpyQ, Policy, RecurrentPolicy
 from soulsai_dqn.acting.recurrent_policy import RecurrentQ
@@ -17,8 +28,11 @@ from soulsai_dqn.spaces import BEST, CLIP, MEAN, SCALE, STATE, VALUE, number_of_
 
 
 class DQNActor(Actor):
-    """Explores around the Q-values of the newest weights. Stacks of frames and the memory of an LSTM are moved on by
-    `act` alone."""
+    """Explores around the Q-values of the newest weights. Stacks of frames and the LSTM's state change in `act` only.
+
+    Args:
+        explore: False always takes the valid action with the largest value.
+    """
 
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> None:
         self._config = config
@@ -32,29 +46,30 @@ class DQNActor(Actor):
         self._memory = None if config.recurrent is None else LSTMState(config.recurrent.width)
         self._stride = 1 if config.recurrent is None else config.recurrent.stride
         self._calls = 0
-        self._plain = config.prioritized is None and config.exploration != "boltzmann" and not config.normalize
-        self._plain &= self._stacks is None and self._memory is None
-        self._policy: Any = None  # a Policy, or a RecurrentPolicy where there is a memory
+        self._simple = self._stacks is None and self._memory is None and not config.normalize
+        self._simple &= config.prioritized is None and config.exploration != "boltzmann"
+        self._policy: Any = None  # a Policy; a RecurrentPolicy with an LSTM
         self._scales: tuple[np.ndarray, np.ndarray] | None = None
         self._prepared: tuple[Arrays, Any] | None = None
 
-    def placed(self, place: int) -> None:
-        self._explorer.placed(place)
+    def index_assigned(self, index: int) -> None:
+        self._explorer.index_assigned(index)
 
     def prepare(self, weights: Weights) -> None:
-        self._prepared = weights.arrays, self._policy_of(weights.arrays)
+        self._prepared = weights.arrays, self._make_policy(weights.arrays)
 
     def load(self, weights: Weights) -> None:
         prepared = self._prepared
         self._prepared = None
+        # Newer weights than the prepared ones may have come since; then those are prepared here.
         if prepared is not None and prepared[0] is weights.arrays:
             self._policy = prepared[1]
         else:
-            self._policy = self._policy_of(weights.arrays)
+            self._policy = self._make_policy(weights.arrays)
         self._scales = (weights.arrays[MEAN], weights.arrays[SCALE]) if MEAN in weights.arrays else None
-        self._explorer.follow(weights.env_steps)
+        self._explorer.advance(weights.env_steps)
 
-    def _policy_of(self, arrays: Arrays) -> Policy | RecurrentPolicy:
+    def _make_policy(self, arrays: Arrays) -> Policy | RecurrentPolicy:
         config = self._config
         actions = self._actions
         arrays = {name: array for name, array in arrays.items() if name not in (MEAN, SCALE)}
@@ -70,7 +85,8 @@ class DQNActor(Actor):
         if self._policy is None:
             raise RuntimeError("act was called before load")
         x = self._features.of(observations)
-        if self._plain and masks is None and len(starts) == 1:  # at every step of a fast environment: only what must be
+        # A shortcut for one fast environment, where the general way below would take longer than the network itself.
+        if self._simple and masks is None and len(starts) == 1:
             if self._rng.random() < self._explorer.epsilon:
                 return np.array([random_action(self._rng, None, self._actions)], np.int64), {}
             return self._policy.one(x).argmax(axis=0, keepdims=True), {}
@@ -78,13 +94,13 @@ class DQNActor(Actor):
         actions = self._explorer.actions(values, masks)
         if self._config.prioritized is not None:
             own[VALUE] = values[np.arange(len(values)), actions]
-            own[BEST] = usable(values, masks).max(1)
+            own[BEST] = mask_invalid(values, masks).max(1)
         return actions, own
 
     def _values(self, x: Arrays, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
-        """Q-values (n, actions), and the state before where it is sent."""
+        """Q-values (n, actions), and the LSTM's state before the action where it is sent."""
         if self._stacks is not None:
-            x = {**x, IMAGE: self._stacks.after(x[IMAGE], starts)}
+            x = {**x, IMAGE: self._stacks.push(x[IMAGE], starts)}
         if self._scales is not None:
             x = {**x, VECTOR: normalized(x[VECTOR], *self._scales, CLIP)}
         if self._memory is None:

@@ -6,7 +6,7 @@ import numpy as np
 
 
 class FrameStacks:
-    """The newest images of each environment, of which an episode's first fills the stack.
+    """The newest images of each environment. The first image of an episode fills its stack.
 
     Args:
         stack: images in a stack.
@@ -16,9 +16,15 @@ class FrameStacks:
         self._stack = stack
         self._images = np.zeros(0, np.uint8)
 
-    def after(self, frames: np.ndarray, starts: np.ndarray) -> np.ndarray:
-        """Stacks uint8 (n, stack * channels, height, width), the newest last, once frames (n, channels, height, width)
-        were seen, which begin an episode where bool (n,) says so. A new array each time."""
+    def push(self, frames: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """Add the newest images.
+
+        Args:
+            frames: uint8 (n, channels, height, width).
+            starts: bool (n,), an episode begins with this image.
+
+        Returns: the stacks uint8 (n, stack * channels, height, width), the newest image last. A new array each time.
+        """
         if len(self._images) != len(frames) or starts.all():
             self._images = np.tile(frames, (1, self._stack, 1, 1))
         else:

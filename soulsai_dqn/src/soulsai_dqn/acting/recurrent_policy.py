@@ -1,4 +1,4 @@
-"""R2D2's network in numpy, a step at a time."""
+"""R2D2's network in numpy, one step at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RecurrentQ:
 
     Args:
         arrays: as `RecurrentQNetwork` names them.
-        rng: for the noise of noisy layers; None acts without it.
+        rng: for the noise of noisy layers; None acts without noise.
     """
 
     def __init__(self, arrays: Arrays, config: DQNConfig, actions: int, rng: np.random.Generator | None) -> None:
@@ -25,7 +25,8 @@ class RecurrentQ:
         self._hidden = _hidden(arrays, config, rng)
         self._inputs = arrays["lstm.weight_ih_l0"].T
         self._recurrent = arrays["lstm.weight_hh_l0"].T
-        self._bias = arrays["lstm.bias_ih_l0"] + arrays["lstm.bias_hh_l0"]
+        self._bias = arrays["lstm.bias_ih_l0"] + arrays["lstm.bias_hh_l0"]  # torch has two, which are only added
+        # What follows the LSTM is a Q-network without hidden layers, and is computed by the policy for those.
         before = f"layers.{depth}."
         last = "layers.0."
         head = {last + name.removeprefix(before): array for name, array in arrays.items() if name.startswith(before)}
@@ -40,7 +41,7 @@ class RecurrentQ:
 
 
 def _hidden(arrays: Arrays, config: DQNConfig, rng: np.random.Generator | None) -> Callable[[np.ndarray], np.ndarray]:
-    """What comes before the LSTM: (n, features) -> (n, width)."""
+    """The layers before the LSTM: a function from (n, features) to (n, width)."""
     depth = len(config.hidden)
     norms = norms_of(arrays, config)
     if config.noisy:

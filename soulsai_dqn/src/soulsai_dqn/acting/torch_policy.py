@@ -14,11 +14,11 @@ from soulsai_dqn.networks.recurrent import RecurrentQNetwork, make_network
 
 
 class TorchQ:
-    """Q-values of any network; those of a recurrent one a `step` at a time.
+    """Q-values of any network; a recurrent network is asked step by step.
 
     Args:
         arrays: as `QNetwork` and `RecurrentQNetwork` name them.
-        rng: for the noise of noisy layers; None acts without it.
+        rng: for the noise of noisy layers; None acts without noise.
     """
 
     def __init__(
@@ -26,6 +26,7 @@ class TorchQ:
     ) -> None:
         torch.set_num_threads(config.threads)
         self._head = make_head(config)
+        # The initial parameters, which this generator draws, are overwritten at once.
         self._network: QNetwork = make_network(config, features, actions, self._head.atoms, torch.Generator()).eval()
         self._noise = None if rng is None else torch.Generator().manual_seed(int(rng.integers(2**31)))
         self._network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
@@ -37,17 +38,17 @@ class TorchQ:
     @torch.no_grad()
     def many(self, observations: Arrays) -> np.ndarray:
         """Q-values (n, actions) for name -> (n, *shape)."""
-        return self._head.values(self._network(self._seen(observations))).numpy()
+        return self._head.values(self._network(self._inputs(observations))).numpy()
 
     @torch.no_grad()
     def step(self, observations: Arrays, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Q-values (n, actions) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
         assert isinstance(self._network, RecurrentQNetwork)
-        atoms, after = self._network.step(self._seen(observations), torch.tensor(state))
+        atoms, after = self._network.step(self._inputs(observations), torch.tensor(state))
         return self._head.values(atoms).numpy(), after.numpy()
 
-    def _seen(self, observations: Arrays) -> dict[str, torch.Tensor]:
-        """As tensors, to a network with another noise."""
+    def _inputs(self, observations: Arrays) -> dict[str, torch.Tensor]:
+        """The observations as tensors. Draws new noise for the forward pass that follows."""
         if self._noise is not None:
             draw_noise(self._network, self._noise)
         return {name: torch.tensor(np.ascontiguousarray(array)) for name, array in observations.items()}

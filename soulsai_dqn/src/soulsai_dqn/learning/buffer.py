@@ -1,4 +1,4 @@
-"""The replay buffer that the settings ask for, and what of the steps lies in it."""
+"""The configured replay buffer, and the form in which steps are stored in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from soulsai_dqn.spaces import own_columns
 
 
 def make_replay(config: DQNConfig, spec: EnvSpec, features: Features) -> Replay:
-    """The configured replay buffer: of features, actions, rewards and what else a step has."""
+    """A replay buffer of features, actions, rewards and the other columns of steps."""
     stored = {name: part for name, part in own_columns(config, spec).items() if part.sparse}
     of_steps = step_columns(spec, stored, np.inf)
     columns = features.columns() | {name: part for name, part in of_steps.items() if name not in spec.observations}
@@ -39,8 +39,8 @@ def _reading(config: DQNConfig) -> Reading | None:
     return stacks if r is None else Sequences(r.burn_in, r.length, config.longest_n, r.width, r.eta, stacks)
 
 
-def readable(steps: StepBatch, features: Features, config: DQNConfig) -> StepBatch:
-    """The same steps with features of what was observed, and rewards as they are learned from."""
+def prepared(steps: StepBatch, features: Features, config: DQNConfig) -> StepBatch:
+    """The same steps with features instead of observations, and with scaled and clipped rewards."""
     rewards = steps.columns["reward"] * np.float32(config.reward_scale)
     if config.reward_clip is not None:
         rewards = rewards.clip(-config.reward_clip, config.reward_clip)
@@ -52,5 +52,11 @@ def readable(steps: StepBatch, features: Features, config: DQNConfig) -> StepBat
 def one_step_errors(
     value: np.ndarray, reward: np.ndarray, discount: np.ndarray, best: np.ndarray, rescaling: float | None
 ) -> np.ndarray:
-    """Absolute TD errors (n,) by what actors valued the action (n,) and the best one that followed (n,)."""
+    """Absolute one-step TD errors (n,), for first priorities.
+
+    Args:
+        value: (n,) the actor's value of the chosen action, on the scale of values.
+        reward, discount: (n,) of the step.
+        best: (n,) the actor's largest value of the observation that followed, on the scale of values.
+    """
     return np.abs(rescaled(reward + discount * unrescaled(best, rescaling), rescaling) - value)

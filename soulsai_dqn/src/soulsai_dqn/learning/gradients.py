@@ -1,7 +1,7 @@
-"""Two ways to the gradient of the Q-learning loss: autograd for any network, and one written out for dense ones.
+"""Two ways to the gradient of the Q-learning loss: autograd for any network, and one written out for dense networks.
 
-Both leave the gradient in the parameters' `.grad` and agree to rounding; the second takes about half the time, because
-for networks this small most of autograd's time is its own bookkeeping.
+Both write the gradient into the parameters' `.grad` and agree up to rounding. The second takes about half the time: for
+networks this small autograd spends most of it on its own bookkeeping.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ import torch
 from torch import Tensor
 
 from soulsai_dqn.learning.dense_gradient import DensePass
-from soulsai_dqn.learning.targets import bootstrap_actions, of_action
+from soulsai_dqn.learning.targets import atoms_of, bootstrap_actions
 from soulsai_dqn.networks.heads import Head
 from soulsai_dqn.networks.q_network import QNetwork
 
 Batch = Mapping[str, Tensor]
-"""A minibatch of n: the columns of DQN's samples as tensors, and "weight" (n,) where the draw was not uniform."""
+"""A minibatch of n rows: the columns of a draw from the replay buffer as tensors; with "weight" (n,) if prioritized."""
 
 
 class Outcome(NamedTuple):
-    """Of one minibatch of n: atoms (n, K) of the actions taken, and their targets (n, K)."""
+    """For a minibatch of n rows: atoms (n, K) of the actions taken, and their targets (n, K)."""
 
     chosen: Tensor
     target: Tensor
 
 
 class Gradient(ABC):
-    """Sets the gradient of the mean loss over a minibatch."""
+    """Computes the gradient of the mean loss over a minibatch."""
 
     @abstractmethod
     def __call__(self, batch: Batch) -> Outcome:
-        """Set it in every parameter's `.grad`."""
+        """Write the gradient into every parameter's `.grad`."""
 
 
 def observed(batch: Batch, prefix: str = "") -> dict[str, Tensor]:
@@ -42,11 +42,18 @@ def observed(batch: Batch, prefix: str = "") -> dict[str, Tensor]:
     return {name: batch[prefix + name] for name in ("observation", "image") if prefix + name in batch}
 
 
+def zero_gradients(network: torch.nn.Module) -> None:
+    """Set all gradients to 0 in place: they are views of one vector, which `zero_grad()` would let go of."""
+    for parameter in network.parameters():
+        if parameter.grad is not None:
+            parameter.grad.zero_()
+
+
 class AutogradGradient(Gradient):
     """For any pair of networks.
 
     Args:
-        double: the online network chooses the bootstrap action, else the target network does.
+        double: the online network chooses the bootstrap action, else the target network.
     """
 
     def __init__(self, network: QNetwork, target: QNetwork, head: Head, *, double: bool) -> None:
@@ -57,11 +64,9 @@ class AutogradGradient(Gradient):
 
     def __call__(self, batch: Batch) -> Outcome:
         target = self._targets(batch)
-        chosen = of_action(self._network(observed(batch)), batch["action"].long().unsqueeze(1))
+        chosen = atoms_of(self._network(observed(batch)), batch["action"].long().unsqueeze(1))
         loss = self._head.loss(chosen, target)
-        for parameter in self._network.parameters():
-            if parameter.grad is not None:
-                parameter.grad.zero_()
+        zero_gradients(self._network)
         (loss * batch["weight"] if "weight" in batch else loss).mean().backward()
         return Outcome(chosen.detach(), target)
 
@@ -71,11 +76,11 @@ class AutogradGradient(Gradient):
         atoms = self._target(following)
         chooser = self._network(following) if self._double else atoms
         best = bootstrap_actions(self._head.values(chooser), batch.get("next_mask"))
-        return self._head.target(batch["reward"], batch["discount"], of_action(atoms, best))
+        return self._head.target(batch["reward"], batch["discount"], atoms_of(atoms, best))
 
 
 class DenseGradient(Gradient):
-    """For a pair of networks of dense layers alone, on the CPU; minibatches of one size only.
+    """For a pair of networks of dense layers alone, on the CPU, and for minibatches of one size.
 
     Args: as AutogradGradient's, and
         batch_size: transitions in a minibatch.
@@ -99,13 +104,15 @@ class DenseGradient(Gradient):
         mask = batch.get("next_mask")
         atoms = self._bootstrap.atoms(self._bootstrap.hidden(following))
         self._inputs[:n] = batch["observation"]
-        if self._double:  # one pass over both observations
+        if self._double:
+            # The online network sees both observations in one pass, which costs less than two of half the size. Only
+            # the first half is needed for the way back.
             self._inputs[n:] = following
         hidden = self._online.hidden(self._inputs)
         chooser = self._online.preferences(hidden[n:], head) if self._double else head.values(atoms)
-        best = of_action(atoms, bootstrap_actions(chooser, mask))
+        best = atoms_of(atoms, bootstrap_actions(chooser, mask))
         target = head.target(batch["reward"], batch["discount"], best)
-        chosen = of_action(self._online.atoms(hidden[:n]), action)
+        chosen = atoms_of(self._online.atoms(hidden[:n]), action)
         slope = head.slope(chosen, target).div_(n)
         if "weight" in batch:
             slope *= batch["weight"].unsqueeze(1)

@@ -1,4 +1,4 @@
-"""DQN's server half."""
+"""DQN's server half: keeps steps, draws from them, and makes the gradient steps that are due."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from soulsai_core import (
 )
 from soulsai_core.replay import Draw
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.learning.buffer import make_replay, readable
+from soulsai_dqn.learning.buffer import make_replay, prepared
 from soulsai_dqn.learning.gradients import Outcome
 from soulsai_dqn.learning.trainer import Trainer
 from soulsai_dqn.schedules import linear, scheduled
@@ -31,13 +31,15 @@ from soulsai_dqn.spaces import CLIP, MEAN, SCALE, number_of_actions
 
 log = logging.getLogger(__name__)
 
-_DRAW = 32
-_DRAWN_BYTES = {"cpu": 2**26, "cuda": 2**29}
+# Minibatches drawn together share the cost of the calls. Priorities change between draws only, so that the last ones of
+# too many would be drawn by old priorities.
+_DRAWN_TOGETHER = 32  # minibatches
+_DRAWN_BYTES = {"cpu": 2**26, "cuda": 2**29}  # at most, by the kind of device of the replay buffer
 
 
 class DQNLearner(Learner):
-    """Keeps steps, and makes `replay_ratio` gradient steps for each on what it draws of them: transitions, or sequences
-    for a network with memory."""
+    """Keeps steps and makes `replay_ratio` gradient steps for each of them, on minibatches drawn from a replay buffer:
+    transitions, or sequences for a recurrent network."""
 
     def __init__(self, config: DQNConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
         self._config = config
@@ -48,12 +50,14 @@ class DQNLearner(Learner):
         self._trainer = Trainer(config, self._features, actions, int(rng.integers(2**31)))
         normalize = config.normalize and self._features.size
         self._moments = RunningMoments((self._features.size,)) if normalize else None
-        self._owed = 0.0
-        self._rows = 0
+        self._steps_due = 0.0  # gradient steps, with the fraction that is carried over
+        self._rows = 0  # environment steps of all clients
 
     def started(self, *, resumed: bool) -> None:
         torch.set_num_threads(self._config.threads)
-        torch.set_flush_denormal(True)  # dead units decay into denormal numbers, which are many times as slow
+        # Weight decay and Adam's moments turn parameters of dead units into denormal numbers, with which a CPU computes
+        # many times as slowly.
+        torch.set_flush_denormal(True)
         size = self._replay.bytes / 2**20
         rows = self._replay.capacity
         where = "main memory" if self._config.replay_device is None else f"the memory of {self._config.replay_device}"
@@ -65,19 +69,20 @@ class DQNLearner(Learner):
     # -- steps
 
     def add(self, steps: StepBatch, client: str) -> None:
-        kept = self._remember(steps, client)
+        kept = self._append(steps, client)
         self._rows += len(steps)
         if self._moments is not None:
             self._moments.update(kept.columns[VECTOR])
 
     def restore(self, steps: StepBatch, client: str) -> None:
-        self._remember(steps, client)
+        self._append(steps, client)
 
     def reach(self) -> int:
         return self._config.buffer_size
 
-    def _remember(self, steps: StepBatch, client: str) -> StepBatch:
-        kept = readable(steps, self._features, self._config)
+    def _append(self, steps: StepBatch, client: str) -> StepBatch:
+        kept = prepared(steps, self._features, self._config)
+        # gamma is for first priorities alone: draws have their own.
         self._replay.append(kept, client, scheduled(self._config.gamma, self._done))
         return kept
 
@@ -92,7 +97,7 @@ class DQNLearner(Learner):
 
     @property
     def _done(self) -> dict[str, int]:
-        """What schedules follow."""
+        """Steps made so far, by the names of `Schedule.over`."""
         trainer = self._trainer
         return {
             "env_steps": self._rows,
@@ -101,28 +106,28 @@ class DQNLearner(Learner):
         }
 
     def update(self) -> Mapping[str, float]:
-        self._owed += self._config.update_every * self._config.replay_ratio
-        steps = int(self._owed)
-        self._owed -= steps
+        self._steps_due += self._config.update_every * self._config.replay_ratio
+        steps = int(self._steps_due)
+        self._steps_due -= steps
         outcome: Outcome | None = None
         while steps:
-            count = min(self._together, steps, self._trainer.steps_until_reset)
+            count = min(self._drawn_together, steps, self._trainer.steps_until_reset)
             outcome = self._train(count)
             steps -= count
             if self._trainer.reset_due:
                 self._trainer.reset()
                 steps += self._config.resets.recovery
-        self._trainer.iterated()
+        self._trainer.end_iteration()
         return self._report(outcome)
 
     @property
-    def _together(self) -> int:
-        """Minibatches that are drawn together: many, but of images only what memory has room for."""
+    def _drawn_together(self) -> int:
+        """Minibatches that are drawn together; of images fewer, so that they fit into memory."""
         room = _DRAWN_BYTES[self._replay.device_type]
-        return min(max(room // (self._config.batch_size * self._replay.drawn_bytes), 1), _DRAW)
+        return min(max(room // (self._config.batch_size * self._replay.drawn_bytes), 1), _DRAWN_TOGETHER)
 
     def _train(self, steps: int) -> Outcome:
-        """Make gradient steps on minibatches that are drawn together; returns what came of the last."""
+        """Make gradient steps on minibatches that are drawn together; returns the outcome of the last one."""
         draw = self._draw(steps)
         errors = []
         for batch in _minibatches(draw, self._trainer.device):
@@ -141,7 +146,7 @@ class DQNLearner(Learner):
         p = config.prioritized
         beta = 1.0 if p is None else linear(p.beta_start, p.beta_end, p.beta_steps, self._rows)
         draw = self._replay.draw(self._rng, batches, config.batch_size, n_step=n_step, gamma=gamma, beta=beta)
-        if self._moments is not None:  # by what is known now
+        if self._moments is not None:  # here, since stored rows may be older than the present mean and deviation
             for name in draw.columns.keys() & {VECTOR, f"next_{VECTOR}"}:
                 draw.columns[name] = normalized(draw.columns[name], *self._moments.scales(), CLIP)
         return draw
@@ -175,7 +180,7 @@ class DQNLearner(Learner):
         if buffer:
             arrays["replay"] = self._replay.save()
         values = {
-            "owed": self._owed,
+            "owed": self._steps_due,
             "rows": self._rows,
             "gradient_steps": self._trainer.steps,
             "averaged": self._trainer.averaged,
@@ -190,7 +195,7 @@ class DQNLearner(Learner):
             self._trainer.load(state.arrays, steps, averaged)
             if self._moments is not None:
                 self._moments.load(state.arrays["moments"])
-            self._owed = float(state.values["owed"])
+            self._steps_due = float(state.values["owed"])
             self._rows = int(state.values["rows"])
             self._rng.bit_generator.state = state.values["rng"]
         except KeyError as error:
@@ -202,14 +207,15 @@ class DQNLearner(Learner):
 
 
 def _minibatches(draw: Draw, device: torch.device) -> Iterator[dict[str, Tensor]]:
-    """One after the other, as tensors on the device; moved there all at once."""
+    """The minibatches of a draw as tensors on the device; they are moved there all at once."""
     columns = {name: _moved(torch.as_tensor(column), device).unbind(0) for name, column in draw.columns.items()}
     for row in range(len(draw.slots)):
         yield {name: column[row] for name, column in columns.items()}
 
 
 def _moved(column: Tensor, device: torch.device) -> Tensor:
-    """On the device; through pinned memory where it comes from elsewhere, so that the copy delays nothing."""
+    """The column on the device. From the CPU to a GPU it goes through pinned memory, so that nothing waits for the
+    copy."""
     if column.device.type == "cpu" and device.type == "cuda":
         return column.pin_memory().to(device, non_blocking=True)
     return column.to(device)

@@ -11,7 +11,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class VectorEncoder(nn.Module):
-    """Vectors as they are.
+    """Vectors, unchanged.
 
     Attributes:
         width: length of the result.
@@ -26,10 +26,10 @@ class VectorEncoder(nn.Module):
 
 
 class ImageEncoder(nn.Module):
-    """An image, scaled to -0.5 .. 0.5, through convolutions; the vector that is observed beside it is appended.
+    """Convolutions over an image, scaled to -0.5 .. 0.5; a vector that is observed as well is appended to the result.
 
-    Were it 0 .. 1, all weights of a filter would move the same way at each step (LeCun et al. 1998, Efficient BackProp,
-    4.3), and on Pong four of five first filters fell silent within 3,000 gradient steps.
+    With inputs of 0 .. 1 all weights of a filter would move in the same direction at each step (LeCun et al. 1998,
+    Efficient BackProp, section 4.3): on Pong, four of five first filters gave only zeros after 3,000 gradient steps.
 
     Attributes:
         width: length of the result.
@@ -39,11 +39,11 @@ class ImageEncoder(nn.Module):
         super().__init__()
         self.convolutions = convolutions
         with torch.no_grad():
-            pixels = convolutions(torch.zeros(1, *shapes["image"])).numel()
+            pixels = convolutions(torch.zeros(1, *shapes["image"])).numel()  # measured, whatever they are
         self.width = pixels + sum(shapes.get("observation", ()))
 
     def forward(self, observations: Mapping[str, Tensor]) -> Tensor:
-        # Channels last is the layout that convolutions compute in: otherwise each of them turns its inputs around.
+        # Channels last is the layout that convolutions compute in; otherwise each of them would convert its inputs.
         image = observations["image"].to(torch.float32, memory_format=torch.channels_last).div_(255).sub_(0.5)
         x = self.convolutions(image).flatten(1)
         return torch.cat([x, observations["observation"]], 1) if "observation" in observations else x

@@ -1,5 +1,5 @@
-"""The built-in networks of the group `soulsai.networks`: what turns observations into a vector. Torch is imported only
-when one is built."""
+"""The built-in encoders, entry points of the group `soulsai.networks`: they turn observations into a vector. Torch is
+imported only when one is built."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ impala_cnn = NetworkPlugin(name="impala_cnn", config=ImpalaConfig, build=_impala
 
 
 def chosen_network(choice: NetworkChoice, features: Features) -> NetworkPlugin:
-    """The plugin for these observations. Raises SpaceError if it cannot take them, PluginError if it is not there."""
+    """The encoder plugin for these observations. Raises SpaceError if it cannot read them, PluginError if it is not
+    installed."""
     has_image = features.image is not None
     if choice.name == "auto":
         return nature_cnn if has_image else mlp
@@ -73,7 +74,8 @@ def chosen_network(choice: NetworkChoice, features: Features) -> NetworkPlugin:
 
 
 def make_encoder(choice: NetworkChoice, features: Features, generator: torch.Generator) -> Any:
-    """The chosen network: name -> (n, *shape) tensors become (n, its `width`)."""
+    """The chosen encoder: a module from name -> tensor (n, *shape) to (n, `width`). Raises ConfigError where
+    `network.config` does not fit it."""
     plugin = chosen_network(choice, features)
     try:
         config = plugin.config(**choice.config)

@@ -1,6 +1,6 @@
-"""What the network says of an action's return: its mean, its distribution over fixed values, or its quantiles.
+"""How the network's outputs represent an action's return: its mean, its quantiles, or a distribution over fixed values.
 
-A head knows K numbers ("atoms") for each action. All of it is pure: tensors in, tensors out, n rows at a time.
+A head reads K numbers ("atoms") for each action. All of it is pure: tensors in, tensors out, n rows at a time.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from soulsai_dqn.networks.rescaling import rescaled, unrescaled
 
 
 class Head(ABC):
-    """How K numbers for each action are a return, and how far they are from another return.
+    """What K numbers for each action say of its return, and their loss against a target.
 
     Attributes:
         atoms: K.
         linear: `values` is the mean of the atoms.
-        rescaling: epsilon of the scale on which values are learned, None for their own.
+        rescaling: epsilon of the scale on which values are learned (see `rescaling`); None learns them unscaled.
     """
 
     atoms: int
@@ -34,11 +34,12 @@ class Head(ABC):
 
     @abstractmethod
     def target(self, reward: Tensor, discount: Tensor, following: Tensor) -> Tensor:
-        """What the chosen action's atoms shall become, (n, K): reward (n,) + discount (n,) * the return with the atoms
+        """The target (n, K) of the chosen action's atoms: reward (n,) + discount (n,) * the return with the atoms
         `following` (n, K). `discount` is 0 where the episode terminated."""
 
     def _backed_up(self, reward: Tensor, discount: Tensor, following: Tensor) -> Tensor:
-        """reward (n,) + discount (n,) * returns (n, K) or (K,), where these are on the scale of values."""
+        """reward (n,) + discount (n,) * returns (n, K) or (K,). Returns and result are on the scale of values, rewards
+        are not: h(r + discount h^-1(x)) (Pohlen et al. 2018, section 3.2)."""
         returns = torch.addcmul(reward.unsqueeze(1), discount.unsqueeze(1), unrescaled(following, self.rescaling))
         return rescaled(returns, self.rescaling)
 
@@ -48,10 +49,10 @@ class Head(ABC):
 
     @abstractmethod
     def slope(self, chosen: Tensor, target: Tensor) -> Tensor:
-        """The derivative (n, K) of each row's loss by its `chosen` atoms, written out."""
+        """The derivative (n, K) of each row's loss by its `chosen` atoms, in closed form."""
 
     def target_values(self, target: Tensor) -> Tensor:
-        """Expected returns (n,) of a `target` (n, K)."""
+        """Expected returns (n,) of a `target` (n, K), which need not have the form of atoms."""
         return self.values(target)
 
 
@@ -102,14 +103,16 @@ class QuantileHead(Head):
 
     def loss(self, chosen: Tensor, target: Tensor) -> Tensor:
         error = target.unsqueeze(1) - chosen.unsqueeze(2)  # (n, predicted i, target j)
+        # |midpoint - 1[error < 0]|: a quantile above most targets is pulled down in proportion to 1 - its midpoint.
         weight = (self._midpoints.view(-1, 1) - (error.detach() < 0).to(error.dtype)).abs()
         huber = functional.huber_loss(error, torch.zeros_like(error), reduction="none")
         return (weight * huber).mean(2).sum(1)
 
     def slope(self, chosen: Tensor, target: Tensor) -> Tensor:
         """-(τ_i A + (1 - τ_i) B) / K, where A sums the positive and B the negative errors over j, cut to [-1, 1]."""
-        error = (target.unsqueeze(2) - chosen.unsqueeze(1)).clamp_(-1.0, 1.0)  # (n, j, i): sums of rows are quicker
-        both = error.sum(1)
+        # (n, j, i), transposed against `loss`: the sum over j then adds whole rows, which are contiguous in memory.
+        error = (target.unsqueeze(2) - chosen.unsqueeze(1)).clamp_(-1.0, 1.0)
+        both = error.sum(1)  # before relu_, which changes `error` in place
         above = error.relu_().sum(1)
         below = both.sub_(above)
         return below.addcmul_(self._midpoints, above - below).div_(-self.atoms)
@@ -138,15 +141,17 @@ class CategoricalHead(Head):
         return target @ self._support
 
     def target(self, reward: Tensor, discount: Tensor, following: Tensor) -> Tensor:
-        """The probabilities of `reward + discount * support`, each shared between its two neighbours in the support by
-        their distance (algorithm 1). What lies on a value of the support stays there whole."""
+        """The distribution of `reward + discount * support`, projected onto the support: each probability is shared by
+        the two neighbors of its value, in proportion to closeness (algorithm 1)."""
         moved = self._backed_up(reward, discount, self._support).clamp_(self._low, self._high)
-        place = moved.sub_(self._low).div_(self._step).clamp_(max=self.atoms - 1)
-        below = place.floor()
+        # Division may round the highest value to just above the last index, where floor() would lead out of range.
+        position = moved.sub_(self._low).div_(self._step).clamp_(max=self.atoms - 1)
+        below = position.floor()
         probabilities = following.softmax(1)
-        to_above = place - below
         index = below.long()
-        above = probabilities * to_above
+        # The lower neighbor gets what the upper one does not. With the paper's two products, a value that lies exactly
+        # on the support (upper = lower neighbor) would lose its probability.
+        above = probabilities * (position - below)
         shared = torch.zeros_like(probabilities).scatter_add_(1, index, probabilities - above)
         return shared.scatter_add_(1, index.add_(1).clamp_(max=self.atoms - 1), above)
 

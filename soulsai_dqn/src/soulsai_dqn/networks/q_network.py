@@ -1,4 +1,4 @@
-"""The Q-network: an encoder chosen by name, dense layers, and a head; and its parameters as one vector."""
+"""The Q-network: an encoder chosen by name, dense layers, and a head."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from torch import Tensor, nn
 
 from soulsai_core import Features
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.learning.targets import dueling
 from soulsai_dqn.networks.convolutions import VectorEncoder
 from soulsai_dqn.networks.encoders import make_encoder
-from soulsai_dqn.networks.layers import NoisyLinear, dense
+from soulsai_dqn.networks.layers import NoisyLinear, dense, dueling
 
 
 class QNetwork(nn.Module):
     """Observations -> atoms (n, actions, K).
 
-    With dueling, the last layer gives the advantages of all actions and then the value, both from the same hidden
+    With dueling, the last layer computes the advantages of all actions and then the value, both from the same hidden
     layers (as Dopamine's Rainbow does).
+
+    Args:
+        atoms: K.
+        head_inputs: width of what the last layer gets, where that is not the last hidden layer.
 
     Attributes:
         encoder: observations -> (n, features).
@@ -49,6 +52,7 @@ class QNetwork(nn.Module):
         self.inputs = int(self.encoder.width)
         sizes = list(pairwise((self.inputs, *config.hidden, self.streams * atoms)))
         sizes[-1] = (head_inputs or sizes[-1][0], sizes[-1][1])
+        # Plain lists beside the ModuleLists, since each slice of a ModuleList would make a new module.
         self.dense: list[nn.Linear] = [
             NoisyLinear(a, b, config.noisy_sigma, generator) if config.noisy else dense(a, b, generator)
             for a, b in sizes
@@ -73,46 +77,6 @@ class QNetwork(nn.Module):
         return x
 
     def combined(self, outputs: Tensor) -> Tensor:
-        """What the last layer's outputs (n, streams * K) say of each action."""
+        """The atoms (n, actions, K) for the last layer's outputs (n, streams * K)."""
         streams = outputs.view(len(outputs), self.streams, self.atoms)
         return dueling(streams) if self.dueling else streams
-
-
-def flatten_parameters(network: nn.Module) -> nn.Parameter:
-    """Make all parameters and their gradients views of one vector, so that optimizer and target average are one call
-    each. Returns that vector."""
-    flat = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in network.parameters()]))
-    flat.grad = torch.zeros_like(flat)
-    offset = 0
-    for parameter in network.parameters():
-        end = offset + parameter.numel()
-        parameter.data = flat.data[offset:end].view_as(parameter)
-        parameter.grad = flat.grad[offset:end].view_as(parameter)
-        offset = end
-    return flat
-
-
-class Follower:
-    """A network that moves towards another of its kind, running statistics and other buffers included, and that is only
-    used, never trained.
-
-    Args:
-        network: the one that moves.
-        leader, leading: the other, and its parameters as one vector.
-    """
-
-    def __init__(self, network: nn.Module, leader: nn.Module, leading: nn.Parameter) -> None:
-        network.eval()
-        self._flat = flatten_parameters(network)
-        self._leading = leading
-        self._buffers = list(zip(network.buffers(), leader.buffers(), strict=True))
-
-    @torch.no_grad()
-    def follow(self, share: float) -> None:
-        """Go this share of the way, 1 being all of it."""
-        self._flat.data.lerp_(self._leading.data, share)
-        for buffer, leading in self._buffers:
-            if buffer.is_floating_point():
-                buffer.lerp_(leading, share)
-            else:
-                buffer.copy_(leading)

@@ -1,4 +1,4 @@
-"""R2D2's network and gradient (Kapturowski et al. 2019) in torch."""
+"""R2D2's network (Kapturowski et al. 2019) in torch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from torch import Tensor, nn
 
 from soulsai_core import Features
 from soulsai_dqn.config import DQNConfig
-from soulsai_dqn.learning.gradients import Batch, Gradient, Outcome, observed
-from soulsai_dqn.learning.targets import bootstrap_actions
-from soulsai_dqn.networks.heads import Head
 from soulsai_dqn.networks.q_network import QNetwork
 
 
@@ -26,13 +23,13 @@ class RecurrentQNetwork(QNetwork):
         inputs = config.hidden[-1] if config.hidden else self.inputs
         self.lstm = nn.LSTM(inputs, config.recurrent.width, batch_first=True)
         bound = config.recurrent.width**-0.5
-        for parameter in self.lstm.parameters():
+        for parameter in self.lstm.parameters():  # again, since torch drew them from its global generator
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
     def step(self, observations: Mapping[str, Tensor], state: Tensor) -> tuple[Tensor, Tensor]:
         """Atoms (n, actions, K) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
         x = self._hidden(observations).unsqueeze(1)
-        outputs, after = self.lstm(x, _parts(state))
+        outputs, after = self.lstm(x, _output_and_cell(state))
         return self.combined(self.dense[-1](outputs[:, 0])), torch.cat([part[0] for part in after], 1)
 
     def unroll(self, observations: Mapping[str, Tensor], state: Tensor, burn_in: int, begins: Tensor) -> Tensor:
@@ -41,15 +38,17 @@ class RecurrentQNetwork(QNetwork):
         Args:
             observations: name -> (n, time, *shape).
             state: (n, 2 * width), output and cell before the first step.
-            burn_in: no gradient flows from later steps into so many first ones ...
-            begins: bool (n,), ... but where these begin an episode.
+            burn_in: first steps that only bring the state up to date; no gradient flows back into them ...
+            begins: bool (n,), ... except in sequences that begin an episode, whose first state is exact.
         """
         n, time = next(iter(observations.values())).shape[:2]
         x = self._hidden({name: rows.flatten(0, 1) for name, rows in observations.items()}).view(n, time, -1)
-        now = _parts(state)
+        now = _output_and_cell(state)
         outputs = []
         if burn_in:
             warm, now = self.lstm(x[:, :burn_in], now)
+            # Only the state is cut off. Outputs of the burn-in stay in the graph, since some are learned from: those
+            # of a sequence that begins an episode, and the last one of a sequence that is no longer than its burn-in.
             now = tuple(torch.where(begins.view(1, -1, 1), part, part.detach()) for part in now)
             outputs.append(warm)
         outputs.append(self.lstm(x[:, burn_in:], now)[0])
@@ -57,7 +56,7 @@ class RecurrentQNetwork(QNetwork):
         return atoms.view(n, time, *atoms.shape[1:])
 
 
-def _parts(state: Tensor) -> tuple[Tensor, ...]:
+def _output_and_cell(state: Tensor) -> tuple[Tensor, ...]:
     """Output and cell, (1, n, width) each, of (n, 2 * width)."""
     return tuple(part.contiguous().unsqueeze(0) for part in state.chunk(2, dim=1))
 
@@ -65,58 +64,6 @@ def _parts(state: Tensor) -> tuple[Tensor, ...]:
 def make_network(
     config: DQNConfig, features: Features, actions: int, atoms: int, generator: torch.Generator
 ) -> QNetwork:
-    """The configured Q-network, with memory or without."""
+    """The configured Q-network, with an LSTM or without."""
     kind = QNetwork if config.recurrent is None else RecurrentQNetwork
     return kind(config, features, actions, atoms, generator)
-
-
-class SequenceGradient(Gradient):
-    """Q-learning over sequences: n-step targets from the target network's own unrolling of the same sequence."""
-
-    def __init__(
-        self, network: RecurrentQNetwork, target: RecurrentQNetwork, head: Head, *, double: bool, burn_in: int
-    ) -> None:
-        self._network = network
-        self._target = target
-        self._head = head
-        self._double = double
-        self._burn_in = burn_in
-
-    def __call__(self, batch: Batch) -> Outcome:
-        online = self._unrolled(self._network, batch)
-        n, time = batch["action"].shape
-        target = self._targets(batch, online.detach())
-        action = batch["action"].long().view(n, time, 1, 1).expand(-1, -1, 1, self._head.atoms)
-        chosen = online[:, :time].gather(2, action).squeeze(2)
-        loss = self._head.loss(chosen.flatten(0, 1), target.flatten(0, 1)).view(n, time) * batch["learned"]
-        if "weight" in batch:
-            loss = loss * batch["weight"].unsqueeze(1)
-        for parameter in self._network.parameters():
-            if parameter.grad is not None:
-                parameter.grad.zero_()
-        (loss.sum() / batch["learned"].sum()).backward()
-        return Outcome(chosen.detach(), target)
-
-    def _unrolled(self, network: RecurrentQNetwork, batch: Batch) -> Tensor:
-        return network.unroll(observed(batch), batch["state"], self._burn_in, batch["begins"])
-
-    @torch.no_grad()
-    def _targets(self, batch: Batch, online: Tensor) -> Tensor:
-        n, time = batch["action"].shape
-        atoms = self._unrolled(self._target, batch)
-        rows = torch.arange(n, device=atoms.device).unsqueeze(1)
-        steps = batch["following"].long()
-        after = atoms[rows, steps].flatten(0, 1)
-        chooser = online[rows, steps].flatten(0, 1) if self._double else after
-        mask = batch["next_mask"].flatten(0, 1) if "next_mask" in batch else None
-        best = bootstrap_actions(self._head.values(chooser), mask).squeeze(1)
-        following = after[torch.arange(n * time, device=atoms.device), best]
-        reward = batch["reward"].flatten()
-        discount = batch["discount"].flatten()
-        return self._head.target(reward, discount, following).view(n, time, -1)
-
-
-def sequence_errors(errors: Tensor, learned: Tensor, eta: float) -> Tensor:
-    """eta * max + (1 - eta) * mean of absolute TD errors (n, time) where `learned`: (n,)."""
-    errors = errors * learned
-    return eta * errors.amax(1) + (1 - eta) * errors.sum(1) / learned.sum(1)

@@ -8,17 +8,14 @@ from soulsai_core import VECTOR, Actor, Arrays, Continuous, EnvSpec, Features, L
 from soulsai_ppo.acting.numpy_policy import Encoder, make_encoder
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.networks.distributions import distribution_for
-from soulsai_ppo.networks.parameters import INVERSE, MEAN
-from soulsai_ppo.rollouts.columns import RAW, STATE
+from soulsai_ppo.spaces import MEAN, RAW, SCALE, STATE
 
 
 class PPOActor(Actor):
-    """Draws actions.
-
-    An LSTM's state is 0 where an episode begins [33, 34].
+    """Draws actions from the policy. The LSTM's state is 0 where an episode begins [33, 34].
 
     Args:
-        explore: False takes the most likely action instead, to see what was learned.
+        explore: False always takes the most likely action.
     """
 
     def __init__(self, config: PPOConfig, spec: EnvSpec, rng: np.random.Generator, explore: bool = True) -> None:
@@ -29,20 +26,20 @@ class PPOActor(Actor):
         self._distribution = distribution_for(spec, config)
         self._continuous = isinstance(spec.action, Continuous)
         self._memory = None if config.lstm is None else LSTMState(config.lstm)
-        self._acted = 0
+        self._calls = 0  # with the present weights
         self._arrays: Arrays = {}
         self._encode: Encoder
 
     def load(self, weights: Weights) -> None:
         self._arrays = weights.arrays
         self._encode = make_encoder(weights.arrays, self._config.activation)
-        self._acted = 0
+        self._calls = 0
 
     def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
         own: Arrays = {}
-        x = self._encode(self._observed(observations))
+        x = self._encode(self._inputs(observations))
         if self._memory is not None:
-            x = self._remembered(x, self._memory, starts, own)
+            x = self._through_lstm(x, self._memory, starts, own)
         head = x @ self._arrays["policy.weight"] + self._arrays["policy.bias"]
         if self._explore:
             raw = self._distribution.sample(head, self._arrays["log_std"], masks, self._rng)
@@ -52,20 +49,21 @@ class PPOActor(Actor):
             own[RAW] = raw
         return self._distribution.executed(raw), own
 
-    def _observed(self, observations: Arrays) -> Arrays:
-        found = self._features.of(observations)
-        if MEAN in self._arrays and VECTOR in found:
+    def _inputs(self, observations: Arrays) -> Arrays:
+        features = self._features.of(observations)
+        if MEAN in self._arrays and VECTOR in features:
             clip = self._config.observation_clip
-            found[VECTOR] = normalized(found[VECTOR], self._arrays[MEAN], self._arrays[INVERSE], clip)
-        return found
+            features[VECTOR] = normalized(features[VECTOR], self._arrays[MEAN], self._arrays[SCALE], clip)
+        return features
 
-    def _remembered(self, x: np.ndarray, memory: LSTMState, starts: np.ndarray, own: Arrays) -> np.ndarray:
-        """The LSTM's output (n, width); its state goes out where a sequence to learn from begins."""
+    def _through_lstm(self, x: np.ndarray, memory: LSTMState, starts: np.ndarray, own: Arrays) -> np.ndarray:
+        """The LSTM's output (n, width). The state before goes into `own` where a sequence begins."""
         state = memory.before(starts)
         arrays = self._arrays
-        if self._acted % self._config.sequence_length == 0:
+        # Counted from the load of the weights, so that the first row of each rollout has a state.
+        if self._calls % self._config.sequence_length == 0:
             own[STATE] = state
-        self._acted += 1
+        self._calls += 1
         state = lstm_step(x, state, arrays["lstm.input"], arrays["lstm.state"], arrays["lstm.bias"])
         memory.after(state)
         return state[:, : state.shape[1] // 2]

@@ -8,11 +8,11 @@ from soulsai_core import Arrays
 
 
 class Adam:
-    """Steps `parameters` in place, clipping the gradient's norm first.
+    """Changes `parameters` in place, after clipping the gradient's norm.
 
     Args:
-        parameters: float32 (n,), changed by each step.
-        epsilon: in the denominator, after the correction of the bias.
+        parameters: float32 (n,).
+        epsilon: added to the denominator, after the correction of the bias [3].
         max_norm: the gradient is scaled down to this norm; None: never.
     """
 
@@ -26,11 +26,13 @@ class Adam:
         self._steps = 0
 
     def step(self, gradient: np.ndarray, learning_rate: float) -> float:
-        """One step with betas 0.9 and 0.999; scales `gradient` in place. Returns its norm before that."""
+        """One step with betas 0.9 and 0.999. Returns the gradient's norm, and clips `gradient` in place."""
         norm = float(np.sqrt(gradient.dot(gradient)))
         if self._max_norm is not None and norm > self._max_norm:
             gradient *= np.float32(self._max_norm / (norm + 1e-6))
         self._steps += 1
+        # Each operation writes into an array that is there already: for a few thousand parameters, allocating the
+        # temporaries would take longer than the arithmetic. Factors are float32, so that nothing is converted.
         first = self._first
         second = self._second
         scratch = self._scratch
@@ -42,6 +44,7 @@ class Adam:
         scratch *= np.float32(0.001)
         second += scratch
         np.sqrt(second, out=scratch)
+        # The corrections of the bias are two numbers, applied to the denominator and to the learning rate.
         scratch *= np.float32((1 - 0.999**self._steps) ** -0.5)
         scratch += self._epsilon
         np.divide(first, scratch, out=scratch)
@@ -50,11 +53,11 @@ class Adam:
         return norm
 
     def save(self) -> Arrays:
-        """Moments and steps."""
+        """Moments and number of steps."""
         return {"first": self._first.copy(), "second": self._second.copy(), "steps": np.array(self._steps)}
 
     def load(self, arrays: Arrays) -> None:
-        """Go on from moments saved earlier; raises KeyError or ValueError if they do not fit."""
+        """Go on from saved moments. Raises KeyError or ValueError if they do not fit."""
         if arrays["first"].shape != self._first.shape or arrays["second"].shape != self._second.shape:
             raise ValueError(f"moments of {arrays['first'].shape} parameters instead of {self._first.shape}")
         self._first[:] = arrays["first"]

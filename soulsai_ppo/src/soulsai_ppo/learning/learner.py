@@ -1,4 +1,4 @@
-"""PPO's server half."""
+"""PPO's server half: gathers rounds of rollouts, and makes an iteration of each."""
 
 from __future__ import annotations
 
@@ -29,21 +29,22 @@ from soulsai_ppo.learning.trainer import Trainer
 from soulsai_ppo.networks.distributions import distribution_for
 from soulsai_ppo.networks.mlp import NumpyModel
 from soulsai_ppo.networks.model import Model
-from soulsai_ppo.networks.parameters import INVERSE, MEAN, Shapes, initialize, shapes_of
+from soulsai_ppo.networks.parameters import Shapes, initialize, shapes_of
 from soulsai_ppo.rollouts.columns import LEARNED
 from soulsai_ppo.rollouts.experience import Experience, joined
 from soulsai_ppo.rollouts.normalization import RewardScaler
 from soulsai_ppo.rollouts.rounds import Rounds
+from soulsai_ppo.spaces import MEAN, SCALE
 
 log = logging.getLogger(__name__)
 
-_TELL_AFTER = 5.0
-_MOST_ENVIRONMENTS = 1024
-"""Of one client: the last step may make so many more rows than it was asked for."""
+_WARN_AFTER = 5.0  # seconds without enough clients
+# Environments of one client: its last time step may make this many more rows than its quota.
+_MAX_ENVIRONMENTS = 1024
 
 
 class PPOLearner(Learner):
-    """Gathers a rollout of each client, all played with the same weights, then makes an iteration of them.
+    """Gathers a rollout from each client, all made with the same weights, and then makes an iteration of them.
 
     Args:
         clock: monotonic seconds.
@@ -67,20 +68,21 @@ class PPOLearner(Learner):
         self._trainer = Trainer(self._model, distribution, config, rng)
         self._observed = RunningMoments((self._features.size,))
         self._rewards = RewardScaler(config.reward_clip)
-        most = config.rollout + _MOST_ENVIRONMENTS
-        self._rounds = Rounds(config.required_clients, config.round_timeout_s, clock, most)
-        self._steps = 0
+        max_rows = config.rollout + _MAX_ENVIRONMENTS
+        self._rounds = Rounds(config.required_clients, config.round_timeout_s, clock, max_rows)
+        self._steps = 0  # rows learned from
         self._restarts = 0
-        self._players = config.clients
+        self._players = config.clients  # clients that share the present round
         self._report: dict[str, float] = {}
         self._threads: threadpool_limits | None = None
         self._lost = False
-        self._alone_since: float | None = None
+        self._incomplete_since: float | None = None  # since when clients are missing; inf once this was logged
 
     # -- rounds
 
     def started(self, *, resumed: bool) -> None:
-        self._threads = threadpool_limits(self._config.threads)  # numpy's own choice, all cores, is many times as slow
+        # By default numpy multiplies on all cores, which takes many times as long for matrices this small.
+        self._threads = threadpool_limits(self._config.threads)
         self._rounds.begin()
 
     def stopped(self) -> None:
@@ -98,7 +100,7 @@ class PPOLearner(Learner):
         return math.ceil(self._config.rollout / self._players)
 
     def ready(self) -> bool:
-        self._tell_of_missing()
+        self._warn_of_missing_clients()
         return self._rounds.complete or self._rounds.stalled
 
     def finished(self) -> str | None:
@@ -106,15 +108,15 @@ class PPOLearner(Learner):
             return "a client was lost, and algorithm.config.on_lost_client is stop"
         return None
 
-    def _tell_of_missing(self) -> None:
-        """Somebody who waits in front of a silent training should know for what."""
+    def _warn_of_missing_clients(self) -> None:
+        """Log once why nothing happens: a person who started too few clients would otherwise wait for ever."""
         missing = self._rounds.missing
         if not missing:
-            self._alone_since = None
-        elif self._alone_since is None:
-            self._alone_since = self._clock()
-        elif self._clock() - self._alone_since > _TELL_AFTER:
-            self._alone_since = math.inf
+            self._incomplete_since = None
+        elif self._incomplete_since is None:
+            self._incomplete_since = self._clock()
+        elif self._clock() - self._incomplete_since > _WARN_AFTER:
+            self._incomplete_since = math.inf
             log.warning(
                 "Waiting for %d more client%s: a round needs %d, there now: %d. Start another one, or set "
                 "algorithm.config.clients, or algorithm.config.on_lost_client to continue.",
@@ -141,14 +143,13 @@ class PPOLearner(Learner):
         rollouts = self._rounds.take()
         experience = joined(rollouts)
         learned = len(experience)
-        if learned:  # clients may have left all their rows out
+        if learned:  # a rollout may be empty, where none of its rows fitted the columns
             report |= self._train(experience)
         self._steps += learned
         return report | {"round_clients": float(len(rollouts)), "round_steps": float(learned)}
 
     def _train(self, experience: Experience) -> dict[str, float]:
-        """Scale rewards, and observations as the actors did, and train. The moments of observations take the round in
-        only afterwards, so that the update sees what the actors saw."""
+        """Normalize rewards and observations, and train."""
         config = self._config
         rows = {name: column for name, column in experience.rows.items() if name not in self._observations}
         rows |= {n: np.ascontiguousarray(column) for n, column in self._features.of(experience.rows).items()}
@@ -161,18 +162,19 @@ class PPOLearner(Learner):
         seen = rows[VECTOR]
         rows[VECTOR] = normalized(seen, *self._observed.scales(), config.observation_clip)
         report = self._trainer.train(experience, discount, self._progress())
+        # Only now: the moments above must be those with which the actors have normalized.
         self._observed.update(seen[rows[LEARNED]])
         return report
 
     def _progress(self) -> float:
         return 0.0 if self._config.anneal_steps is None else min(self._steps / self._config.anneal_steps, 1.0)
 
-    # -- what leaves and comes back
+    # -- weights and state
 
     def weights(self) -> Arrays:
         arrays = self._model.parameters.copy()
         if self._config.normalize_observations:
-            arrays[MEAN], arrays[INVERSE] = self._observed.scales()
+            arrays[MEAN], arrays[SCALE] = self._observed.scales()
         return arrays
 
     def save(self, *, buffer: bool) -> State:
@@ -215,7 +217,7 @@ class PPOLearner(Learner):
 
 
 def make_model(shapes: Shapes, features: Features, config: PPOConfig) -> Model:
-    """The model that fits: torch is imported only for images and LSTMs."""
+    """The model for these features. Torch is imported only for images and LSTMs."""
     if features.image is None and config.lstm is None:
         return NumpyModel(shapes, config.activation)
     from soulsai_ppo.networks.torch_networks import TorchModel

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-_LARGEST = 20
-"""Log-ratios end here: one action that became much more likely must not make everything infinite."""
+# Bound of log-ratios, since exp(89) overflows float32. With a negative advantage the ratio is not clipped: one row
+# whose action became that much more likely would turn all parameters into nan.
+_MAX_LOG_RATIO = 20
 
 
 class PolicyLoss(NamedTuple):
@@ -30,10 +31,11 @@ class PolicyLoss(NamedTuple):
 def policy_loss(log_prob: np.ndarray, old_log_prob: np.ndarray, advantage: np.ndarray, clip: float) -> PolicyLoss:
     """-min(ratio * A, clip(ratio, 1 - clip, 1 + clip) * A) with ratio = exp(log_prob - old_log_prob) (Schulman et al.
     2017, equation 7)."""
-    log_ratio = np.minimum(log_prob - old_log_prob, _LARGEST)
+    log_ratio = np.minimum(log_prob - old_log_prob, _MAX_LOG_RATIO)
     ratio = np.exp(log_ratio)
     plain = ratio * advantage
     clipped = np.clip(ratio, 1 - clip, 1 + clip) * advantage
+    # Where the clipped term is the smaller one it is constant, and no gradient flows; d ratio / d log_prob = ratio.
     chosen = plain <= clipped
     count = len(ratio)
     loss = -float(np.where(chosen, plain, clipped).sum()) / count
@@ -45,8 +47,8 @@ def policy_loss(log_prob: np.ndarray, old_log_prob: np.ndarray, advantage: np.nd
 def value_loss(
     value: np.ndarray, target: np.ndarray, old_value: np.ndarray, clip: float | None
 ) -> tuple[float, np.ndarray]:
-    """Half the mean squared error and its derivative by each value. With `clip`, the larger one of the errors of the
-    value and of the value kept within `clip` of the old one."""
+    """Half the mean squared error, and its derivative by each value (n,) [9]. With `clip`, the larger one of two errors
+    counts: that of the value, and that of the value clipped to within `clip` of the old one."""
     error = value - target
     if clip is None:
         return 0.5 * float(error.dot(error)) / len(error), error / len(error)
@@ -54,19 +56,19 @@ def value_loss(
     clipped = old_value + np.clip(change, -clip, clip) - target
     plain = error * error >= clipped * clipped
     worse = np.where(plain, error, clipped)
-    flows = plain | (np.abs(change) <= clip)
+    flows = plain | (np.abs(change) <= clip)  # a clipped value is constant
     return 0.5 * float(worse.dot(worse)) / len(error), np.where(flows, worse, 0) / len(error)
 
 
 def normalized(advantage: np.ndarray) -> np.ndarray:
-    """To mean 0 and (sample) deviation 1; one row alone becomes 0."""
+    """Advantages with mean 0 and sample deviation 1 [7]; a single row becomes 0."""
     count = len(advantage)
-    centred = advantage - advantage.sum() / count
-    deviation = np.sqrt(centred.dot(centred) / max(count - 1, 1))
-    return centred / (deviation + advantage.dtype.type(1e-8))
+    centered = advantage - advantage.sum() / count
+    deviation = np.sqrt(centered.dot(centered) / max(count - 1, 1))
+    return centered / (deviation + advantage.dtype.type(1e-8))
 
 
 def explained_variance(value: np.ndarray, target: np.ndarray) -> float:
-    """1 for a perfect prediction, 0 for a constant one, negative for worse; 0 where the targets are all the same."""
+    """1 for a perfect prediction, 0 for a constant one, negative for a worse one; 0 where all targets are equal."""
     variance = float(np.var(target))
     return 0.0 if variance < 1e-12 else 1 - float(np.var(target - value)) / variance

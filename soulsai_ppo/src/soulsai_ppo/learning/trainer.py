@@ -1,4 +1,4 @@
-"""The update: epochs of gradient steps over one round."""
+"""An iteration: epochs of gradient steps on the experience of one round."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from soulsai_ppo.learning.losses import explained_variance, normalized, policy_l
 from soulsai_ppo.learning.minibatches import INPUTS, Minibatch, sequence_lengths, shuffled_rows, shuffled_sequences
 from soulsai_ppo.networks.distributions import Distribution
 from soulsai_ppo.networks.model import Model
-from soulsai_ppo.rollouts.columns import LEARNED, RAW, TERMINATED
+from soulsai_ppo.rollouts.columns import LEARNED, TERMINATED
 from soulsai_ppo.rollouts.experience import Experience
 from soulsai_ppo.rollouts.gae import advantages
+from soulsai_ppo.spaces import RAW
 
 _OLD_LOG_PROB = "old_log_prob"
 _OLD_VALUE = "old_value"
@@ -26,7 +27,7 @@ _KL = _MEASURED.index("approx_kl")
 
 
 class Trainer:
-    """Improves a model with the experience of its own actions.
+    """Improves a model on the experience of its own actions.
 
     Attributes:
         adam: the optimizer.
@@ -40,13 +41,13 @@ class Trainer:
         self._rng = rng
 
     def train(self, experience: Experience, discount: np.ndarray, progress: float) -> dict[str, float]:
-        """Train on one round; its observations and rewards are normalized already.
+        """Train on one round, whose observations and rewards are normalized already.
 
         Args:
-            discount: (rows,), of what follows each row.
+            discount: (rows,), of the value after each row.
             progress: 0 at the beginning of training, 1 where learning rate and clip have fallen to 0.
 
-        Returns: means over the gradient steps and other numbers to report.
+        Returns: numbers to report, such as means over the gradient steps.
         """
         config = self._config
         lengths = None if config.lstm is None else sequence_lengths(experience.rows)
@@ -56,9 +57,10 @@ class Trainer:
         measured: list[tuple[float, ...]] = []
         epochs = 0
         while epochs < config.epochs:
-            epoch = [self._step(part, learning_rate, clip) for part in self._deal(columns, lengths)]
+            epoch = [self._step(part, learning_rate, clip) for part in self._minibatches(columns, lengths)]
             measured += epoch
             epochs += 1
+            # The mean over the whole epoch: the KL divergence of single minibatches is too noisy to stop by.
             if config.target_kl is not None and np.mean([step[_KL] for step in epoch]) > config.target_kl:
                 break
         report = dict(zip(_MEASURED, np.mean(measured, axis=0).tolist(), strict=True))
@@ -70,7 +72,8 @@ class Trainer:
         }
 
     def _prepare(self, rows: Arrays, lengths: np.ndarray | None, discount: np.ndarray) -> Arrays:
-        """What gradient steps need of each row: inputs, action, and the old policy's opinion of it."""
+        """The columns that gradient steps need: inputs, action, and log-probability, value, advantage and target by the
+        parameters that acted."""
         columns = {name: rows[name] for name in INPUTS if name in rows}
         head, value = self._model.evaluate(columns, lengths)
         columns |= {name: rows[name] for name in (LEARNED, MASK) if name in rows}
@@ -86,14 +89,14 @@ class Trainer:
             _TARGET: advantage + value,
         }
 
-    def _deal(self, columns: Arrays, lengths: np.ndarray | None) -> Iterator[Minibatch]:
+    def _minibatches(self, columns: Arrays, lengths: np.ndarray | None) -> Iterator[Minibatch]:
         if lengths is None:
             return shuffled_rows(columns, self._config.minibatch_size, self._rng)
         return shuffled_sequences(columns, lengths, self._config.minibatch_size, self._rng)
 
     def _step(self, minibatch: Minibatch, learning_rate: float, clip: float) -> tuple[float, ...]:
         """One gradient step; returns the numbers named in _MEASURED."""
-        (part, lengths) = minibatch
+        part, lengths = minibatch
         config = self._config
         head, value = self._model.forward(part, lengths)
         likelihood = self._distribution.evaluate(head, self._log_std, part[ACTION], part.get(MASK))

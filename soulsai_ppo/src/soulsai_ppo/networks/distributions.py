@@ -1,7 +1,7 @@
 """Action distributions in numpy, with the gradients that the losses need.
 
-The network gives `head` (n, size); continuous actions have a log deviation (parameters,) beside it, which does not
-depend on the state. `raw` actions are what was drawn; `executed` makes of them what the environment gets.
+The network's output is `head` (n, size). Continuous actions also have a log deviation (parameters,), which does not
+depend on the observation. `raw` actions are those drawn; `executed` turns them into the environment's.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_core import Continuous, Discrete, EnvSpec, MultiDiscrete, SpaceError
+from soulsai_core import Continuous, Discrete, EnvSpec, MultiDiscrete, SpaceError, mask_invalid
 from soulsai_ppo.config import PPOConfig
 
-_FORBIDDEN = -1e9
+# Logit of invalid actions (Huang and Ontañón 2022). Not -inf, with which the entropy's p log p would be 0 * inf = nan.
+_INVALID = -1e9
 _HALF_LOG_TWO_PI = 0.5 * float(np.log(2 * np.pi))
 
 
 @dataclass(slots=True)
 class Likelihood:
-    """log_prob and entropy (n,) of raw actions, and what `Distribution.gradient` needs to go back."""
+    """log_prob and entropy (n,) of raw actions, and in `memo` what `Distribution.gradient` needs."""
 
     log_prob: np.ndarray
     entropy: np.ndarray
@@ -47,15 +48,15 @@ class Distribution(ABC):
 
     @abstractmethod
     def mode(self, head: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
-        """The most likely raw actions (n, *raw shape); of squashed ones that before squashing."""
+        """The most likely raw actions (n, *raw shape), before any squashing."""
 
     @abstractmethod
     def executed(self, raw: np.ndarray) -> np.ndarray:
-        """The environment's actions (n, *action shape) of raw ones."""
+        """The environment's actions (n, *action shape) for raw ones."""
 
     @abstractmethod
     def evaluate(self, head: np.ndarray, log_std: np.ndarray, raw: np.ndarray, masks: np.ndarray | None) -> Likelihood:
-        """Likelihood of raw actions."""
+        """The likelihood of raw actions."""
 
     @abstractmethod
     def gradient(
@@ -93,18 +94,14 @@ def _log_softmax(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _masked(logits: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
-    """A row whose mask has no valid action counts as unmasked (Huang and Ontañón 2022 for the rest)."""
-    if masks is None:
-        return logits
-    usable = masks | ~masks.any(axis=1, keepdims=True)
-    return np.where(usable, logits, logits.dtype.type(_FORBIDDEN))
+    return mask_invalid(logits, masks, _INVALID)
 
 
 def _draw(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """int64 (n,), each row's action with the softmax's probability."""
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     sums = p.cumsum(axis=1)
-    # Below the total always: rounding must not reach the last action if that is forbidden.
+    # Always below the total: otherwise rounding could reach the last action even where that is invalid.
     thresholds = rng.random((len(p), 1)) * sums[:, -1:] * (1 - 1e-6)
     return (sums <= thresholds).sum(axis=1)
 
@@ -143,7 +140,7 @@ class Categorical(Distribution):
 
 
 class MultiCategorical(Distribution):
-    """Several independent choices at once [37]; masks cover all of them in a row."""
+    """Several independent choices at once [37]; a mask has the choices' actions one after another."""
 
     def __init__(self, nvec: tuple[int, ...]) -> None:
         self.size = sum(nvec)
@@ -164,6 +161,7 @@ class MultiCategorical(Distribution):
         return raw
 
     def evaluate(self, head: np.ndarray, log_std: np.ndarray, raw: np.ndarray, masks: np.ndarray | None) -> Likelihood:
+        # Messages are checked against the bound of the largest choice, so that a smaller one may be out of range.
         raw = np.minimum(raw, self._limits)
         parts = [
             part.evaluate(head[:, s], log_std, raw[:, i], _part(masks, s)) for i, (s, part) in enumerate(self._parts)
@@ -188,8 +186,8 @@ def _part(masks: np.ndarray | None, where: slice) -> np.ndarray | None:
 
 
 class Gaussian(Distribution):
-    """Independent normal distributions [23-25]; the environment gets the action clipped to its bounds, and the
-    likelihood stays that of the action drawn [27]."""
+    """Independent normal distributions [23-25]. The environment gets the action clipped to its bounds; the likelihood
+    is that of the action as it was drawn [27]."""
 
     def __init__(self, action: Continuous) -> None:
         self.size = self.parameters = int(np.prod(action.shape, dtype=np.int64))
@@ -242,7 +240,8 @@ class SquashedGaussian(Gaussian):
 
     def evaluate(self, head: np.ndarray, log_std: np.ndarray, raw: np.ndarray, masks: np.ndarray | None) -> Likelihood:
         normal = super().evaluate(head, log_std, raw, masks)
-        # log of the stretch: half * (1 - tanh²), in a form that does not underflow
+        # The log of d executed / d raw = half * (1 - tanh(raw)^2). In this form 1 - tanh^2 does not underflow to 0 for
+        # large |raw|: log(1 - tanh(x)^2) = 2 (log 2 - x - log(1 + exp(-2 x))).
         stretch = (self._log_half + 2 * (np.log(2.0) - raw - np.logaddexp(0, -2 * raw))).sum(axis=1)
         stretch = stretch.astype(normal.log_prob.dtype, copy=False)
         memo = (*normal.memo, np.tanh(raw), np.exp(log_std))
@@ -251,8 +250,8 @@ class SquashedGaussian(Gaussian):
     def gradient(
         self, likelihood: Likelihood, by_log_prob: np.ndarray, by_entropy: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The stretch does not depend on the parameters for a given raw action; in the entropy the action moves with
-        them: raw = head + std * z."""
+        """In log_prob the raw action is fixed, and so is the stretch. In the entropy, an expectation over actions, the
+        action moves with the parameters: raw = head + std * z (Kingma and Welling 2014, the reparameterization)."""
         z, _, squashed, std = likelihood.memo
         head, by_log_std = super().gradient(likelihood, by_log_prob, by_entropy)
         by_raw = -2 * squashed * by_entropy[:, None]

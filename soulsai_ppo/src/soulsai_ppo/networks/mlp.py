@@ -1,8 +1,8 @@
 """Policy and values as multilayer perceptrons in numpy, with their gradient written out.
 
-For the small networks and minibatches of PPO this is several times as fast as automatic differentiation, and it lets
-clients and training node do without torch. Policy and values lie in two towers of the same form, which are multiplied
-in one call; with shared layers there is one tower.
+For the small networks and minibatches of PPO this is several times as fast as automatic differentiation, and clients
+and training node need no torch. Policy and values are two towers of the same shapes, which are multiplied in one call;
+with shared layers there is one tower.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Perceptron:
     """Forward and backward through parameters. Tower 0 is the policy's, the last one the values'.
 
     Args:
-        arrays: named as `parameters.shapes_of` says; used as they are, so that changes in place take effect.
+        arrays: named as by `parameters.shapes_of`. They are not copied, so that later changes in place take effect.
     """
 
     def __init__(self, arrays: Arrays, activation: str) -> None:
@@ -35,8 +35,8 @@ class Perceptron:
         return x
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-        """Head, values and the activations that `backward` needs."""
-        activations = [x[None]]
+        """The policy's head (n, outputs), values (n,), and the activations that `backward` needs."""
+        activations = [x[None]]  # (1, n, features) is broadcast over the towers (towers, n, width)
         for weight, bias in self._hidden:
             z = np.matmul(activations[-1], weight)
             z += bias
@@ -58,12 +58,14 @@ class Perceptron:
         np.sum(by_value, axis=0, out=gradient["value.bias"])
         if not self._hidden:
             return
+        # The derivative by the last hidden layer. With one shared tower, flow[0] is flow[-1], and both parts add up.
         flow = np.empty_like(last)
         np.matmul(by_value, self._value[0].T, out=flow[-1])
         if len(flow) == 1:
             flow[0] += by_head @ self._policy[0].T
         else:
             np.matmul(by_head, self._policy[0].T, out=flow[0])
+        # Sums over rows as products with ones: BLAS is quicker here than a reduction over the middle axis.
         ones = np.ones((1, len(by_head)), np.float32)
         for index in range(len(self._hidden) - 1, -1, -1):
             below = activations[index]
@@ -77,7 +79,8 @@ class Perceptron:
         return np.tanh(z, out=z) if self._tanh else np.maximum(z, 0, out=z)
 
     def _through_activation(self, flow: np.ndarray, activation: np.ndarray) -> None:
-        """Multiply by the activation's derivative, in place; the activation is not needed afterwards."""
+        """Multiply `flow` by the activation's derivative, in place. Overwrites `activation`, which is not needed again:
+        the layer below has its own."""
         if self._tanh:
             np.multiply(activation, activation, out=activation)
             np.subtract(1, activation, out=activation)
@@ -87,7 +90,7 @@ class Perceptron:
 
 
 class NumpyModel(Model):
-    """Perceptrons."""
+    """A `Perceptron` for training."""
 
     def __init__(self, shapes: Shapes, activation: str) -> None:
         super().__init__(shapes)

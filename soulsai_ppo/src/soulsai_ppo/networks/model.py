@@ -1,4 +1,4 @@
-"""Policy and values as the learner trains them: one interface, in numpy where that is faster and in torch else."""
+"""The interface of policy and values for training. `mlp` implements it in numpy, `torch_networks` in torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from soulsai_ppo.networks.parameters import Parameters, Shapes
 
 
 class Model(ABC):
-    """Outputs for rows of samples, and the way back.
+    """The outputs for rows of experience, and the gradient of all parameters.
 
     Attributes:
         parameters: changed in place by the optimizer.
@@ -24,12 +24,12 @@ class Model(ABC):
 
     @abstractmethod
     def forward(self, rows: Arrays, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """The policy's head (n, outputs) and values (n,), kept for `backward`.
+        """The policy's head (n, outputs) and values (n,). What `backward` needs is kept.
 
         Args:
-            rows: columns of n rows; with an LSTM sequence after sequence, each beginning with its stored state. If they
-                have "learned", there are outputs only for the rows where it is true.
-            lengths: int (sequences,), rows of each; None without an LSTM.
+            rows: columns of n rows; with an LSTM sequence after sequence, each beginning with its stored state. If
+                there is a column "learned", there are outputs only for the rows where it is true.
+            lengths: int (sequences,), rows of each sequence; None without an LSTM.
         """
 
     @abstractmethod
@@ -37,5 +37,5 @@ class Model(ABC):
         """Set `gradient` to the derivatives by all parameters, given those by the last `forward`'s outputs."""
 
     def evaluate(self, rows: Arrays, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """`forward` without the way back."""
+        """`forward`, for outputs without a gradient."""
         return self.forward(rows, lengths)

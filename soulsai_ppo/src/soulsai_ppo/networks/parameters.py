@@ -1,8 +1,8 @@
 """The networks' parameters: names, shapes and initial values, the same for numpy and torch.
 
-Names: "hidden.<i>" the layers for vectors, "conv.<i>" and "dense" those for images (Mnih et al. 2015), each with a
-leading axis of towers: the policy's and the values', or the one that they share; then "lstm" if there is one, and the
-outputs "policy" and "value". Matrices are (inputs, outputs).
+Names: "hidden.<i>" are the layers for vectors, "conv.<i>" and "dense" those for images (Mnih et al. 2015). Each has a
+leading axis of towers: that of the policy and that of the values, or the one that they share. Then come "lstm", if
+there is one, and the outputs "policy" and "value". Matrices are (inputs, outputs).
 """
 
 from __future__ import annotations
@@ -17,21 +17,17 @@ from soulsai_ppo.networks.distributions import Distribution
 
 Shapes = dict[str, tuple[int, ...]]
 
-MEAN = "observation.mean"
-INVERSE = "observation.inverse"
-"""Beside the parameters, where observations are normalized: their mean, and 1 over their deviation."""
-
 CONVOLUTIONS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 """Channels, kernel and stride of each layer."""
-_DENSE = 512
+_DENSE = 512  # width of the layer after the convolutions
 
 
 class Parameters:
-    """Named arrays that are views of one vector, so that an optimizer's step is a few calls.
+    """Named arrays that are views of one vector, so that an optimizer's step is a few calls for all of them.
 
     Attributes:
-        vector: float32 (n,), all of them.
-        views: name -> array, to be changed in place only.
+        vector: float32 (n,), all parameters.
+        views: name -> array. Change them in place only.
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -48,7 +44,7 @@ class Parameters:
         return {name: view.copy() for name, view in self.views.items()}
 
     def load(self, arrays: Arrays) -> None:
-        """Copy values in; raises KeyError or ValueError if they do not fit."""
+        """Copy values in. Raises KeyError or ValueError if they do not fit; nothing has changed then."""
         for name, view in self.views.items():
             if arrays[name].shape != view.shape:
                 raise ValueError(f"{name} has shape {arrays[name].shape} instead of {view.shape}")
@@ -94,8 +90,11 @@ def _image_layers(shapes: Shapes, image: tuple[int, int, int], towers: int) -> i
 
 
 def initialize(views: Arrays, config: PPOConfig, rng: np.random.Generator) -> None:
-    """Orthogonal weights of gain sqrt 2, 1 for values and LSTM, 0.01 for the policy's outputs, biases 0; or torch's
-    uniform ones."""
+    """Set initial values [2, 23, 32].
+
+    Weights are orthogonal with gain sqrt 2, or uniform as torch's; biases stay 0. Gains are 1 for values and LSTM, and
+    0.01 for the policy's outputs: all actions are about equally likely at first.
+    """
     gains = {"policy": 0.01, "value": 1.0, "lstm": 1.0}
     for name, view in views.items():
         if name == "log_std":
@@ -107,7 +106,7 @@ def initialize(views: Arrays, config: PPOConfig, rng: np.random.Generator) -> No
 
 
 def _matrix(shape: tuple[int, ...], gain: float | None, rng: np.random.Generator) -> np.ndarray:
-    """A weight (inputs, outputs) or a convolution's (outputs, inputs, k, k); gain None draws it uniformly."""
+    """A weight (inputs, outputs), or a convolution's (outputs, inputs, k, k). Uniform if gain is None."""
     convolution = len(shape) == 4
     inputs, outputs = (int(np.prod(shape[1:])), shape[0]) if convolution else shape
     drawn = _uniform(rng, inputs, outputs) if gain is None else _orthogonal(rng, inputs, outputs, gain)
@@ -118,6 +117,7 @@ def _orthogonal(rng: np.random.Generator, inputs: int, outputs: int, gain: float
     """float32 (inputs, outputs), orthogonal along the longer side (Saxe et al. 2014)."""
     normal = rng.standard_normal((max(inputs, outputs), min(inputs, outputs)))
     q, r = np.linalg.qr(normal)
+    # LAPACK chooses the signs of r's diagonal. With all of them positive, q is uniform over orthogonal matrices.
     q *= np.sign(np.diag(r))
     return (gain * (q if inputs >= outputs else q.T)).astype(np.float32)
 

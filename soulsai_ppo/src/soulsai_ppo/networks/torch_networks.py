@@ -13,15 +13,16 @@ from soulsai_core import IMAGE, VECTOR, Arrays, Features
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.networks.model import Model
 from soulsai_ppo.networks.parameters import CONVOLUTIONS, Shapes
-from soulsai_ppo.rollouts.columns import LEARNED, START, STATE
+from soulsai_ppo.rollouts.columns import LEARNED, START
+from soulsai_ppo.spaces import STATE
 
 Tensors = Mapping[str, Tensor]
 
-_CHUNK = 512
+_CHUNK = 512  # images evaluated at once, so that the activations of a whole round need not fit into memory
 
 
 def encode_image(tensors: Tensors, image: Tensor, tower: int) -> Tensor:
-    """uint8 (n, channels, height, width) becomes float32 (n, 512), scaled to -0.5 .. 0.5 first [21, 22]."""
+    """float32 (n, 512) for images uint8 (n, channels, height, width), which are scaled to -0.5 .. 0.5 [21, 22]."""
     x = image.float().div_(255).sub_(0.5)
     for index, (_, _, stride) in enumerate(CONVOLUTIONS):
         weight = tensors[f"conv.{index}.weight"][tower]
@@ -38,6 +39,7 @@ def unroll(tensors: Tensors, x: Tensor, state: Tensor, starts: Tensor) -> Tensor
         state: (n, 2 * width), output and cell before the first step.
         starts: bool (n, time), an episode begins there, with a state of 0 [33, 34].
     """
+    # Not torch's LSTM, which cannot set states to 0 on the way. The inputs' part of all steps is one product.
     projected = x @ tensors["lstm.input"] + tensors["lstm.bias"]
     output, cell = state.chunk(2, dim=1)
     outputs = []
@@ -54,7 +56,8 @@ def unroll(tensors: Tensors, x: Tensor, state: Tensor, starts: Tensor) -> Tensor
 
 
 class TorchModel(Model):
-    """Differentiated by torch; the parameters stay numpy's, whose memory the tensors share."""
+    """Convolutions and LSTMs, differentiated by torch. The tensors share the memory of numpy's parameters and
+    gradients, so that the same optimizer works on both kinds of models."""
 
     def __init__(self, shapes: Shapes, features: Features, config: PPOConfig) -> None:
         super().__init__(shapes)
@@ -102,7 +105,7 @@ class TorchModel(Model):
         y = x if self._towers == 1 else self._encode(rows, 1)
         if self._recurrent:
             assert lengths is not None
-            x = y = self._remember(x, rows, lengths)
+            x = y = self._through_lstm(x, rows, lengths)
         head = x @ tensors["policy.weight"] + tensors["policy.bias"]
         return head, (y @ tensors["value.weight"]).squeeze(1) + tensors["value.bias"]
 
@@ -118,8 +121,8 @@ class TorchModel(Model):
             vector = self._activation(vector @ weight[tower] + bias[tower])
         return vector
 
-    def _remember(self, x: Tensor, rows: Arrays, lengths: np.ndarray) -> Tensor:
-        """Pad the sequences to one length, go through them, and take the padding out again."""
+    def _through_lstm(self, x: Tensor, rows: Arrays, lengths: np.ndarray) -> Tensor:
+        """The LSTM's outputs (rows, width): sequences are padded to one length, unrolled together, and unpadded."""
         first = np.cumsum(lengths) - lengths
         row_of = np.repeat(np.arange(len(lengths)), lengths)
         step_of = np.arange(len(x)) - np.repeat(first, lengths)

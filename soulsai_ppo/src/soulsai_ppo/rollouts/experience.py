@@ -1,4 +1,4 @@
-"""A complete round as the arrays that an update works on."""
+"""A complete round as the arrays that an iteration is made of."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Experience:
 
     Attributes:
         rows: name -> (rows, ...), as in `Assembly.assembled`.
-        firsts: int64 (streams,), each one's first row.
-        owners: (client, environment) of each.
+        firsts: int64 (streams,), the first row of each stream.
+        owners: client and environment of each stream.
     """
 
     rows: Arrays
@@ -30,7 +30,7 @@ class Experience:
 
 
 def joined(rollouts: dict[str, Arrays]) -> Experience:
-    """The rollouts of all clients, of which some may be empty, as one."""
+    """The rollouts of all clients as one; some may be empty."""
     names = next(iter(rollouts.values()))
     rows = {name: np.concatenate([rollout[name] for rollout in rollouts.values()]) for name in names}
     firsts: list[int] = []

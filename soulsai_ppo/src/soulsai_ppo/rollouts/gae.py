@@ -13,18 +13,20 @@ def advantages(
     gamma: float | np.ndarray,
     gae_lambda: float,
 ) -> np.ndarray:
-    """float64 (rows,); of rows that are not learned from it has no meaning.
+    """Advantages, float64 (rows,); meaningless for rows that are not learned from.
 
-    A_t = d_t + gamma * lambda * A_{t+1} with d_t = r_t + gamma * V(s_{t+1}) - V(s_t). After a termination there is
-    nothing, V(s_{t+1}) = 0. The sum ends at a termination, and where the next row is not learned from: what was
-    observed there is only bootstrapped from (Pardo et al. 2018). So nothing runs into the next episode.
+    A_t = d_t + gamma * lambda * A_{t+1} with d_t = r_t + gamma * V(s_{t+1}) - V(s_t), where V(s_{t+1}) = 0 after a
+    termination. The sum ends at a termination, and where the next row is not learned from: such a row is only
+    bootstrapped from (Pardo et al. 2018). So no advantage reaches into the next episode or the next stream.
 
     Args:
         reward, value: (rows,) r_t and V(s_t).
         terminated: bool (rows,), the episode ended in a terminal state.
-        learned: bool (rows,). After each such row that did not terminate lies the one with what it led to.
-        gamma: discount of one step, or of each (rows,).
+        learned: bool (rows,), the row is learned from. Unless it terminated, the next row has what was observed after
+            it.
+        gamma: discount of one step, or of each step (rows,).
     """
+    # float64: sums over thousands of steps in float32 would lose digits that the normalized advantages need.
     following = np.zeros(len(value))
     following[:-1] = value[1:]
     following[terminated] = 0.0
@@ -36,12 +38,16 @@ def advantages(
 
 
 def discounted_sums(x: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """y_t = x_t + factor_t * y_{t+1}, by doubling: after k rounds each y_t holds its first 2^k terms (Hillis and Steele
-    1986). It ends as soon as all further terms are 0, that is after log2 of the longest sequence."""
+    """y_t = x_t + factor_t * y_{t+1}, float64 (rows,).
+
+    Computed by doubling (Hillis and Steele 1986) instead of a Python loop over rows: after k rounds each y_t has its
+    first 2^k terms. It ends once all further terms are 0, that is after about log2(longest sequence) rounds.
+    """
     y = x.astype(np.float64)
     factor = factor.astype(np.float64)
     reach = 1
     while reach < len(y) and factor.any():
+        # factor_t is now the product over `reach` steps from t on, and y_{t+reach} has the next `reach` terms.
         y[:-reach] += factor[:-reach] * y[reach:]
         following = factor[reach:].copy()
         factor[-reach:] = 0.0

@@ -1,9 +1,9 @@
-"""Rounds: who takes part, whose rollouts are there, and when there is enough to learn from.
+"""Rounds: which clients take part, which rollouts are complete, and when there are enough to learn from.
 
-A round is complete when enough rollouts are complete and nobody else is worth waiting for. Nothing can stop it for
-good: the rollout of a lost client is dropped unless it is complete, a client that says nothing is not waited for, and
-a round in which nothing arrives any more is begun anew, with the same weights under a new iteration. What is complete
-then stays valid, since the weights are the same.
+A round is complete when enough rollouts are, and no expected client is still about to complete another. No loss can
+stop it for good: an incomplete rollout of a lost client is dropped, a silent client is not waited for, and a round in
+which nothing arrives any more is restarted, with the same weights under a new iteration. Complete rollouts then stay
+valid, since the weights are the same.
 """
 
 from __future__ import annotations
@@ -15,33 +15,35 @@ import numpy as np
 from soulsai_core import ITERATION, Arrays, StepBatch
 from soulsai_ppo.rollouts.assembly import Assembly
 
+# Seconds that a client may be silent before it is not waited for, at least; so long, too, until rows that another
+# message announced count as lost.
 _PATIENCE = 1.0
 
 
 class Rounds:
-    """Complete and growing rollouts by client.
+    """The rollouts of all clients, complete and growing.
 
     Args:
         needed: rollouts that a round needs.
         timeout: seconds without a new row after which a round is stalled.
         clock: monotonic seconds.
-        most: rows that one rollout may have.
+        max_rows: rows that one rollout may have.
 
     Attributes:
-        present: the clients that are there.
-        expected: those of them that the round waits for, as long as they can be heard.
+        present: the clients that are connected.
+        expected: those of them that the round waits for, as long as they send rows.
     """
 
-    def __init__(self, needed: int, timeout: float, clock: Callable[[], float], most: int) -> None:
+    def __init__(self, needed: int, timeout: float, clock: Callable[[], float], max_rows: int) -> None:
         self.present: frozenset[str] = frozenset()
         self.expected: frozenset[str] = frozenset()
         self._needed = needed
         self._timeout = timeout
         self._clock = clock
-        self._most = most
+        self._max_rows = max_rows
         self._growing: dict[str, Assembly] = {}
         self._complete: dict[str, Arrays] = {}
-        self._heard: dict[str, float] = {}
+        self._last_rows_at: dict[str, float] = {}
         self._silent: frozenset[str] = frozenset()
         self._iteration = 0
         self._first_at: float | None = None
@@ -49,24 +51,27 @@ class Rounds:
         self.begin()
 
     def begin(self) -> None:
-        """The clients get new weights now. Those that said nothing in the last round are not waited for."""
-        if self._heard:
-            self._silent = (self._silent | self.expected) - self._heard.keys()
+        """Start a round: the clients get new weights now. Those that sent nothing in the last round are not waited
+        for."""
+        if self._last_rows_at:
+            self._silent = (self._silent | self.expected) - self._last_rows_at.keys()
         self.expected = self.present - self._silent
-        self._began = self._moved = self._clock()
-        self._first_at = self._enough_at = None
+        self._began_at = self._clock()
+        self._changed_at = self._began_at
+        self._first_at = None
+        self._enough_at = None
         self._growing.clear()
-        self._heard.clear()
+        self._last_rows_at.clear()
 
     def clients_changed(self, present: frozenset[str]) -> None:
-        """These clients are there. A newcomer's rollout counts, but once a round has its first rows it is waited for
-        from the next round on only."""
+        """These clients are connected. A new client's rollout counts; it is waited for from the next round on, unless
+        this round has no rows yet."""
         self.present = present
-        untouched = not self._heard and not self._complete
+        untouched = not self._last_rows_at and not self._complete
         self.expected = present - self._silent if untouched else self.expected & present
         for client in self._growing.keys() - present:
             del self._growing[client]
-        self._moved = self._clock()
+        self._changed_at = self._clock()
 
     def add(self, steps: StepBatch, client: str) -> None:
         """Take in rows of one client; those of older iterations are ignored."""
@@ -75,10 +80,12 @@ class Rounds:
             self._iteration = max(self._iteration, steps.closed.iteration)
         assembly = self._growing.get(client)
         if assembly is None or assembly.iteration < self._iteration:
-            assembly = self._growing[client] = Assembly(self._iteration, self._most)
+            assembly = self._growing[client] = Assembly(self._iteration, self._max_rows)
         if assembly.complete or not assembly.add(steps):
             return
-        now = self._heard[client] = self._moved = self._clock()
+        now = self._clock()
+        self._last_rows_at[client] = now
+        self._changed_at = now
         if assembly.complete:
             self._complete[client] = assembly.assembled()
             self._count(now)
@@ -90,65 +97,68 @@ class Rounds:
             self._enough_at = now
 
     @property
-    def _torn(self) -> set[str]:
-        """Those who wait for new weights although some of their rows were lost."""
-        return {client for client, assembly in self._growing.items() if assembly.torn}
+    def _incomplete(self) -> set[str]:
+        """Clients that wait for new weights although some of their rows were lost."""
+        return {client for client, assembly in self._growing.items() if assembly.incomplete}
 
     @property
     def _playing(self) -> frozenset[str]:
-        """Those expected who may still complete their rollouts."""
-        return self.expected - self._complete.keys() - self._torn
+        """Expected clients that may still complete their rollouts."""
+        return self.expected - self._complete.keys() - self._incomplete
 
     @property
     def complete(self) -> bool:
-        """There is enough, and no expected client that can be heard is still playing."""
+        """Whether there are enough rollouts, and every expected client has completed its own or is silent."""
         if self._enough_at is None:
             return False
         now = self._clock()
-        patience = max(_PATIENCE, self._enough_at - self._began)
-        return all(now - self._heard.get(client, self._began) > patience for client in self._playing)
+        # A slow client may take as long for its rows as the others took for all of theirs.
+        patience = max(_PATIENCE, self._enough_at - self._began_at)
+        return all(now - self._last_rows_at.get(client, self._began_at) > patience for client in self._playing)
 
     @property
     def stalled(self) -> bool:
-        """Enough clients are there, and nothing comes any more: something was lost, surely or very likely."""
+        """Whether enough clients are connected and nothing arrives any more: rows were lost, or a client is stuck."""
         if self.missing or self.complete:
             return False
-        torn = bool(self._torn)
-        waited = self._clock() - self._moved
-        return (torn and not self._playing) or waited > (_PATIENCE if torn else self._timeout)
+        incomplete = bool(self._incomplete)
+        waited = self._clock() - self._changed_at
+        return (incomplete and not self._playing) or waited > (_PATIENCE if incomplete else self._timeout)
 
     @property
     def missing(self) -> int:
-        """Clients that must join before the round can be completed."""
+        """Clients that must join before the round can be complete."""
         return max(self._needed - len(self.present), 0)
 
     @property
     def completed(self) -> int:
-        """Rollouts that are complete."""
+        """The number of complete rollouts."""
         return len(self._complete)
 
     @property
     def seconds(self) -> float:
-        """Time since the round began."""
-        return self._clock() - self._began
+        """Seconds since the round began."""
+        return self._clock() - self._began_at
 
     @property
     def waited_seconds(self) -> float:
-        """Time since the first rollout was complete."""
+        """Seconds since the first rollout was complete."""
         return 0.0 if self._first_at is None else self._clock() - self._first_at
 
     def take(self) -> dict[str, Arrays]:
-        """The complete rollouts by client, in a fixed order."""
+        """Remove and return the complete rollouts by client, in the order of names, so that a seed decides
+        everything."""
         taken = dict(sorted(self._complete.items()))
         self._complete.clear()
         return taken
 
     def save(self) -> dict[str, Arrays]:
-        """The complete rollouts; what is still growing belongs to clients that will begin anew."""
+        """Copies of the complete rollouts. Growing ones are left out: their clients will start new ones after a
+        resume."""
         return {name: {key: column.copy() for key, column in rows.items()} for name, rows in self._complete.items()}
 
     def load(self, rollouts: dict[str, Arrays]) -> None:
-        """Go on with rollouts saved earlier, played with the weights saved beside them."""
+        """Go on with saved rollouts, which were made with the weights saved at the same time."""
         self._growing.clear()
         self._complete = {name: {k: np.array(c) for k, c in rows.items()} for name, rows in rollouts.items()}
         if self._complete:

@@ -1,4 +1,4 @@
-"""The node's half: replay of steps, and as many gradient steps as are due."""
+"""SAC's server half: keeps steps, draws from them, and makes the gradient steps that are due."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from soulsai_core import Arrays, ArraySpec, CheckpointError, EnvSpec, Learner, S
 from soulsai_core.replay import Replay
 from soulsai_sac.config import SACConfig
 from soulsai_sac.learning.trainer import Trainer
+from soulsai_sac.networks.parameters import arrays_of
 from soulsai_sac.spaces import Bounds, vector, vector_features
 
 
 class SACLearner(Learner):
-    """Rows are kept with actions within -1 .. 1, as the policy gives them."""
+    """Keeps steps and makes `replay_ratio` gradient steps for each of them, on transitions drawn from a replay buffer.
+
+    Actions are stored as the policy's, within -1 .. 1.
+    """
 
     def __init__(self, config: SACConfig, spec: EnvSpec, rng: np.random.Generator) -> None:
         torch.set_num_threads(config.threads)
@@ -29,7 +33,7 @@ class SACLearner(Learner):
         if spec.timed:
             columns["duration"] = ArraySpec((), "float32")
         self._replay = Replay(config.buffer_size, columns, ["observation"])
-        self._due = 0.0  # gradient steps
+        self._steps_due = 0.0  # gradient steps, with the fraction that is carried over
 
     def add(self, steps: StepBatch, client: str) -> None:
         kept = {
@@ -44,26 +48,27 @@ class SACLearner(Learner):
         return None if len(self._replay) >= self._config.learning_starts else False
 
     def update(self) -> dict[str, float]:
-        c = self._config
-        self._due += c.update_every * c.replay_ratio
-        steps = max(int(self._due), 1)
-        self._due -= steps
-        draw = self._replay.draw(self._rng, steps, c.batch_size, n_step=c.n_step, gamma=c.gamma)
+        config = self._config
+        self._steps_due += config.update_every * config.replay_ratio
+        # At least one, so that each iteration has another model; what is due may become negative and is made up for.
+        steps = max(int(self._steps_due), 1)
+        self._steps_due -= steps
+        draw = self._replay.draw(self._rng, steps, config.batch_size, n_step=config.n_step, gamma=config.gamma)
         columns = {name: torch.from_numpy(column) for name, column in draw.columns.items()}
-        made = [self._trainer.step({name: column[i] for name, column in columns.items()}) for i in range(steps)]
-        return {name: float(torch.stack([report[name] for report in made]).mean()) for name in made[0]}
+        reports = [self._trainer.step({name: column[i] for name, column in columns.items()}) for i in range(steps)]
+        return {name: float(torch.stack([report[name] for report in reports]).mean()) for name in reports[0]}
 
     def weights(self) -> Arrays:
-        return {name: np.array(tensor.numpy()) for name, tensor in self._trainer.policy.state_dict().items()}
+        return arrays_of(self._trainer.policy)
 
     def save(self, *, buffer: bool) -> State:
         arrays = {**self._trainer.save(), "replay": self._replay.save() if buffer else {}}
-        return State(arrays, {"due": self._due, "rng": self._rng.bit_generator.state})
+        return State(arrays, {"due": self._steps_due, "rng": self._rng.bit_generator.state})
 
     def load(self, state: State) -> None:
         try:
             self._trainer.load(state.arrays)
-            self._due = state.values["due"]
+            self._steps_due = state.values["due"]
             self._rng.bit_generator.state = state.values["rng"]
         except (KeyError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"This checkpoint is not one of sac with these settings: {error}") from error

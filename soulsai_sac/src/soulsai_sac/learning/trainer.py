@@ -1,10 +1,10 @@
-"""One gradient step of SAC, and what it needs."""
+"""Policy and critics in training: what a gradient step does, and its state."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -12,7 +12,11 @@ from torch import Tensor, nn
 
 from soulsai_core import Arrays
 from soulsai_sac.config import SACConfig
-from soulsai_sac.networks.networks import Critics, Policy
+from soulsai_sac.networks.critics import Critics
+from soulsai_sac.networks.parameters import arrays_of, load_arrays
+from soulsai_sac.networks.policy import Policy
+
+_TEMPERATURE = "log_temperature"
 
 
 class Trainer:
@@ -20,6 +24,10 @@ class Trainer:
 
     Args:
         inputs, actions: lengths of an observation and of an action.
+        seed: of initial parameters and drawn actions.
+
+    Attributes:
+        policy: what actors act with.
     """
 
     def __init__(self, config: SACConfig, inputs: int, actions: int, seed: int) -> None:
@@ -29,14 +37,19 @@ class Trainer:
         self._critics = Critics(inputs, config.hidden, actions, config.layer_norm, self._generator)
         self._targets = copy.deepcopy(self._critics).requires_grad_(False)
         self._log_temperature = nn.Parameter(torch.tensor(math.log(config.temperature)))
-        self._entropy = -float(actions) if config.target_entropy is None else config.target_entropy
-        rates = (config.actor_learning_rate, config.critic_learning_rate, config.temperature_learning_rate)
-        trained = (list(self.policy.parameters()), list(self._critics.parameters()), [self._log_temperature])
-        self._optimizers = [torch.optim.Adam(p, rate, fused=True) for p, rate in zip(trained, rates, strict=True)]
+        self._target_entropy = -float(actions) if config.target_entropy is None else config.target_entropy
+        self._policy_optimizer = _adam(self.policy.parameters(), config.actor_learning_rate)
+        self._critic_optimizer = _adam(self._critics.parameters(), config.critic_learning_rate)
+        self._temperature_optimizer = _adam([self._log_temperature], config.temperature_learning_rate)
 
     def step(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Learn from "observation", "action", "reward", "discount" and "next_observation" (n, *shape); numbers to
-        report."""
+        """Make a gradient step for critics, policy and temperature.
+
+        Args:
+            batch: "observation", "action", "reward", "discount" and "next_observation", (n, *shape).
+
+        Returns: numbers to report.
+        """
         with torch.no_grad():
             temperature = self._log_temperature.exp()
             action, log_density = self.policy(batch["next_observation"], self._generator)
@@ -44,66 +57,75 @@ class Trainer:
             target = batch["reward"] + batch["discount"] * following
         values = self._critics(batch["observation"], batch["action"])
         critic_loss = (values - target).square().mean(-1).sum()
-        self._descend(1, critic_loss)
+        _descend(self._critic_optimizer, critic_loss)
         action, log_density = self.policy(batch["observation"], self._generator)
         actor_loss = (temperature * log_density - self._critics(batch["observation"], action).amin(0)).mean()
-        self._descend(0, actor_loss)
+        _descend(self._policy_optimizer, actor_loss)
         entropy = -log_density.detach().mean()
-        self._descend(2, self._log_temperature.exp() * (entropy - self._entropy))
+        # By its logarithm, so that the temperature stays positive. It rises while the entropy is below its target.
+        _descend(self._temperature_optimizer, self._log_temperature.exp() * (entropy - self._target_entropy))
+        # One call for all parameters: a loop over so many small tensors takes longer than the arithmetic.
         torch._foreach_lerp_(
             list(self._targets.parameters()), list(self._critics.parameters()), self._config.target_tau
         )
         report = {"critic_loss": critic_loss, "actor_loss": actor_loss, "value": values.mean()}
         return {name: n.detach() for name, n in report.items()} | {"entropy": entropy, "temperature": temperature}
 
-    def _descend(self, which: int, loss: Tensor) -> None:
-        """A step of one optimizer; gradients of other parameters are not computed."""
-        optimizer = self._optimizers[which]
-        parameters = optimizer.param_groups[0]["params"]
-        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-            parameter.grad = gradient
-        optimizer.step()
-
     def save(self) -> dict[str, Arrays]:
-        """Everything in it."""
+        """All networks, the temperature, the optimizers' moments, and the state of the generator."""
+        network = {
+            f"{label}.{name}": array for label, module in self._modules() for name, array in arrays_of(module).items()
+        }
+        network[_TEMPERATURE] = np.array(self._log_temperature.detach().numpy())
         moments = {
-            f"{prefix}.{name}": _array(tensor)
+            f"{prefix}.{name}": np.array(tensor.numpy())
             for prefix, optimizer, parameter in self._trained()
             for name, tensor in optimizer.state[parameter].items()
         }
-        network = {name: _array(tensor) for name, tensor in self._tensors()}
-        return {"network": network, "optimizer": moments, "generator": {"state": _array(self._generator.get_state())}}
+        generator = {"state": np.array(self._generator.get_state().numpy())}
+        return {"network": network, "optimizer": moments, "generator": generator}
 
     def load(self, parts: Mapping[str, Arrays]) -> None:
-        """Go on from it. Raises KeyError, ValueError or RuntimeError if it does not fit."""
-        generator = _tensor(parts["generator"]["state"])
+        """Go on from saved parts. Raises KeyError, ValueError or RuntimeError if they do not fit."""
+        for label, module in self._modules():
+            prefix = f"{label}."
+            own = {n.removeprefix(prefix): a for n, a in parts["network"].items() if n.startswith(prefix)}
+            load_arrays(module, own)
+        self._log_temperature.detach().copy_(_tensor(parts["network"][_TEMPERATURE]))
         moments = parts["optimizer"]
-        for name, tensor in self._tensors():
-            _fill(tensor, parts["network"][name])
         for prefix, optimizer, parameter in self._trained():
             state = {name: moments.get(f"{prefix}.{name}") for name in ("step", "exp_avg", "exp_avg_sq")}
             optimizer.state[parameter] = {name: _tensor(array) for name, array in state.items() if array is not None}
-        self._generator.set_state(generator)
+        self._generator.set_state(_tensor(parts["generator"]["state"]))
 
-    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
-        for label, module in {"policy": self.policy, "critics": self._critics, "targets": self._targets}.items():
-            yield from ((f"{label}.{name}", tensor) for name, tensor in module.state_dict().items())
-        yield "log_temperature", self._log_temperature
+    def _modules(self) -> Iterator[tuple[str, nn.Module]]:
+        yield "policy", self.policy
+        yield "critics", self._critics
+        yield "targets", self._targets
 
     def _trained(self) -> Iterator[tuple[str, torch.optim.Optimizer, nn.Parameter]]:
-        for label, optimizer in zip(("policy", "critics", "temperature"), self._optimizers, strict=True):
+        """Name, optimizer and each of its parameters."""
+        optimizers = {
+            "policy": self._policy_optimizer,
+            "critics": self._critic_optimizer,
+            "temperature": self._temperature_optimizer,
+        }
+        for label, optimizer in optimizers.items():
             yield from ((f"{label}.{i}", optimizer, p) for i, p in enumerate(optimizer.param_groups[0]["params"]))
 
 
-def _array(tensor: Tensor) -> np.ndarray:
-    return np.array(tensor.detach().numpy())
+def _adam(parameters: Iterable[nn.Parameter], learning_rate: float) -> torch.optim.Adam:
+    return torch.optim.Adam(list(parameters), learning_rate, fused=True)
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Make a step of one optimizer."""
+    parameters = optimizer.param_groups[0]["params"]
+    # Not `backward`: the policy's loss passes through the critics, whose gradients would be computed for nothing.
+    for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+        parameter.grad = gradient
+    optimizer.step()
 
 
 def _tensor(array: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(array))
-
-
-def _fill(tensor: Tensor, array: np.ndarray) -> None:
-    if tensor.shape != array.shape:
-        raise ValueError(f"a network has the shape {array.shape} there and {tuple(tensor.shape)} here")
-    tensor.detach().copy_(_tensor(array))
