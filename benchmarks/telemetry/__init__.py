@@ -1,1 +1,1 @@
-"""What telemetry costs."""
+"""CPU time, delay and memory of the telemetry node."""

@@ -1,4 +1,4 @@
-"""How much of a core the telemetry node takes at ten episodes a second, with a browser that watches and without."""
+"""The share of a core that the telemetry node takes at ten episodes a second, with and without an open page."""
 
 from __future__ import annotations
 
@@ -16,16 +16,8 @@ import msgspec
 import psutil
 
 from benchmarks.common import RUN, Row, run_alone, server, soulsai, wait_until
-from soulsai_core import (
-    Announcement,
-    ClientInfo,
-    ClientStatus,
-    Discrete,
-    EnvSpec,
-    Episode,
-    NodeStatus,
-    Transport,
-)
+from soulsai_core import Announcement, ClientInfo, ClientStatus, Discrete, EnvSpec, Episode, NodeStatus
+from soulsai_core.app import Transport
 from soulsai_core.messages import ArraySpec
 
 COMMAND = "python -m benchmarks.telemetry.cpu_share"
@@ -34,33 +26,33 @@ WITH_FIGURE = CONNECTORS.replace("[", "[{name: figure}, ", 1)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """How fast, and how long."""
+    """The rate of episodes, and how long to measure."""
     parser.add_argument("--rate", type=float, default=10.0, help="episodes a second")
     parser.add_argument("--seconds", type=float, default=60.0)
 
 
 def measure(args: argparse.Namespace) -> list[Row]:
-    """The CPU time of the process, children and threads included, as a share of the time that passed."""
+    """The CPU time of the process, with its threads, as a share of the time that passed."""
     what = f"telemetry at {args.rate:g} episodes a second"
-    plain = _share(args, CONNECTORS, watched=False)
-    figure = _share(args, WITH_FIGURE, watched=False)
-    watched = _share(args, CONNECTORS, watched=True)
+    plain = _share(args, CONNECTORS, page_open=False)
+    figure = _share(args, WITH_FIGURE, page_open=False)
+    with_page = _share(args, CONNECTORS, page_open=True)
     return [
         Row(f"{what}: page, JSON file, Prometheus, Grafana", plain, 2, "% of a core", COMMAND, at_most=True),
         Row(f"{what}: a figure every 30 s as well", figure, None, "% of a core", COMMAND),
-        Row(f"{what}: the page is watched", watched, None, "% of a core", COMMAND),
+        Row(f"{what}: the page is open", with_page, None, "% of a core", COMMAND),
     ]
 
 
-def _share(args: argparse.Namespace, connectors: str, *, watched: bool) -> float:
-    with server() as (transport, address), tempfile.TemporaryDirectory() as saves, _playing(transport, args.rate):
+def _share(args: argparse.Namespace, connectors: str, *, page_open: bool) -> float:
+    with server() as (transport, address), tempfile.TemporaryDirectory() as saves, _reporting(transport, args.rate):
         settings = ("--set", f"run.name={RUN}", "--set", f"run.saves={saves}", "--set", connectors)
         telemetry = soulsai("telemetry", "--redis-address", address, *settings)
         try:
-            note = Path(saves) / "benchmark" / "page"
-            wait_until(lambda: note.exists() and bool(note.read_text()), 30)
-            with _watching(note.read_text().strip(), watched):
-                time.sleep(5)
+            url_file = Path(saves) / "benchmark" / "page"
+            wait_until(lambda: url_file.exists() and bool(url_file.read_text()), 60)
+            with _open_page(url_file.read_text().strip(), page_open):
+                time.sleep(5)  # the start is no part of the share
                 return _cpu(telemetry, args.seconds)
         finally:
             telemetry.terminate()
@@ -72,14 +64,15 @@ def _cpu(process: subprocess.Popen[bytes], seconds: float) -> float:
         times = psutil.Process(process.pid).cpu_times()
         return times.user + times.system
 
-    before, started = spent(), time.perf_counter()
+    before = spent()
+    started = time.perf_counter()
     time.sleep(seconds)
     return 100 * (spent() - before) / (time.perf_counter() - started)
 
 
 @contextmanager
-def _playing(transport: Transport, rate: float) -> Iterator[None]:
-    """A training node and four clients that only report, from threads of this process."""
+def _reporting(transport: Transport, rate: float) -> Iterator[None]:
+    """While the block runs, threads of this process report as a training node and four clients do."""
     spec = EnvSpec("benchmark", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
     announced = Announcement(1, "", "benchmark", {"name": "x"}, {"name": "x"}, {}, spec, {})
     transport.announce(msgspec.json.encode(announced))
@@ -87,13 +80,13 @@ def _playing(transport: Transport, rate: float) -> Iterator[None]:
     started = time.monotonic()
     numbers = iter(range(1, 10**9))
 
-    def play() -> None:
+    def report_episode() -> None:
         number = next(numbers)
         metrics = {"epsilon": 0.1, "boss_hp": 0.5}
         episode = Episode(f"c-{number}", "c", float(number % 100), 100, number, 1.0, True, metrics)
         transport.push_episode(msgspec.json.encode(episode))
 
-    def report() -> None:
+    def report_status() -> None:
         infos = [ClientInfo(f"client-{i}", "here", 1000, 10, 25.0) for i in range(4)]
         for info in infos:
             transport.heartbeat(info.id, msgspec.json.encode(info))
@@ -107,7 +100,10 @@ def _playing(transport: Transport, rate: float) -> Iterator[None]:
         )  # fmt: skip
         transport.write_status(msgspec.json.encode(status))
 
-    threads = [threading.Thread(target=_every, args=(ended, *job)) for job in ((1 / rate, play), (0.25, report))]
+    threads = [
+        threading.Thread(target=_every, args=(ended, *job))
+        for job in ((1 / rate, report_episode), (0.25, report_status))
+    ]
     for thread in threads:
         thread.start()
     try:
@@ -124,9 +120,9 @@ def _every(ended: threading.Event, seconds: float, act: Callable[[], None]) -> N
 
 
 @contextmanager
-def _watching(url: str, watched: bool) -> Iterator[None]:
-    """A reader of the page's events, as an open browser is one."""
-    if not watched:
+def _open_page(url: str, page_open: bool) -> Iterator[None]:
+    """While the block runs, read the page's events as an open browser does."""
+    if not page_open:
         yield
         return
     with urllib.request.urlopen(f"{url}/api/events", timeout=30) as events:

@@ -1,4 +1,4 @@
-"""How long it takes to draw the figure anew: four panels of 20,000 episodes, written as PNG."""
+"""The time to draw the figure of a run again: four panels of 20,000 episodes, written as PNG."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from benchmarks.common import Row, run_alone
 from soulsai_telemetry.drawing import RunFigure, save
-from soulsai_telemetry.history import History
-from soulsai_telemetry.records import Record
+from soulsai_telemetry.history.history import History
+from soulsai_telemetry.history.records import EpisodeRecord
 
 COMMAND = "python -m benchmarks.telemetry.figure"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """How much, and how often."""
+    """The length of the run, and the number of drawings."""
     parser.add_argument("--episodes", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=20)
 
@@ -29,6 +29,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
     figure = RunFigure(history.names, "benchmark")
     with tempfile.TemporaryDirectory() as folder:
         times = []
+        # One more: the first drawing makes the axes, and is reported by itself.
         for _ in range(args.rounds + 1):
             started = time.process_time()
             figure.show(history)
@@ -42,13 +43,14 @@ def measure(args: argparse.Namespace) -> list[Row]:
 
 
 def filled(episodes: int) -> History:
-    """A history of so many episodes with four metrics."""
-    history, rng = History(), random.Random(0)
+    """A history of this many episodes with four metrics."""
+    history = History()
+    rng = random.Random(0)
     averages = dict.fromkeys(("return", "length", "seconds", "win"), 0.0)
     for number in range(1, episodes + 1):
         values = {name: rng.gauss(number / 100, 50) for name in averages}
         averages = {name: average + (values[name] - average) / 50 for name, average in averages.items()}
-        history.add(Record(number, 100 * number, 1.7e9 + number, number, "c", True, values, averages))
+        history.add(EpisodeRecord(number, 100 * number, 1.7e9 + number, number, "c", True, values, averages))
     return history
 
 

@@ -1,8 +1,7 @@
-"""A training as the telemetry node sees it: a server in memory, and somebody who plays node and clients."""
+"""A training as the telemetry node sees it: a server in memory, a stand-in for the training node and its clients."""
 
 import json
-import os
-import shutil
+import sys
 import threading
 import time
 
@@ -18,22 +17,38 @@ from soulsai_core import (
     EnvSpec,
     Episode,
     NodeStatus,
-    Observers,
-    Reply,
 )
+from soulsai_core.app import Observers, Reply, RunFolder
+from soulsai_core.cli import main
 from soulsai_core.messages import ArraySpec, Command
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.hookspecs import TelemetrySpecs
 from soulsai_telemetry.node import TelemetryNode
 from soulsai_telemetry.run_view import RunView
-from soulsai_telemetry.testing import example_update, example_vitals
+from soulsai_telemetry.testing import example_status, example_update
 
 START = 1.7e9
 
+# Seconds for something that happens at once on an idle machine, and much later on a loaded one.
+DEADLINE = 120.0
+
+
+def wait_until(condition, deadline=DEADLINE, pause=0.01):
+    """What `condition()` returns, as soon as it is true."""
+    end = time.monotonic() + deadline
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(pause)
+    return found
+
 
 class Training:
-    """Plays the training node and its clients on one server in memory; `watch` starts a telemetry node."""
+    """Stands for the training node and its clients on a server in memory.
+
+    Attributes:
+        commands: names of the commands that it was sent.
+    """
 
     def __init__(self, folder):
         self.folder = folder / "run-1"
@@ -46,15 +61,16 @@ class Training:
         self.now = START
         self.sent = 0
         self.commands = []
-        self.answering = None
+        self._ended = threading.Event()
+        self.answers = False
         spec = EnvSpec("Lander", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
         self.announced = Announcement(
             1, "0.1", "run-1", {"name": "gymnasium", "config": {"id": "Lander"}}, {"name": "dqn"}, {}, spec, {}
         )
         self.transport.announce(msgspec.json.encode(self.announced))
-        self.status()
+        self.write_status()
 
-    def status(self, **changes):
+    def write_status(self, **changes):
         client = ClientInfo("client-1", "here", env_steps=100, episodes=3, steps_per_second=50.0)
         values = {
             "run_id": "run-1", "folder": str(self.folder), "state": "running", "iteration": 7, "env_steps": 1000,
@@ -65,48 +81,51 @@ class Training:
         }  # fmt: skip
         self.transport.write_status(msgspec.json.encode(NodeStatus(**{**values, **changes})))
 
-    def play(self, *rewards, client="client-1", **changes):
-        """One episode for each reward, numbered on."""
-        for reward in rewards:
+    def report_returns(self, *returns, client="client-1", **changes):
+        """Report an episode for each return, with the next number each."""
+        for value in returns:
             self.sent += 1
-            self.report(f"{client}-{self.sent}", reward, client=client, **changes)
+            self.report(f"{client}-{self.sent}", value, client=client, **changes)
 
-    def report(self, identifier, reward, **changes):
-        self.transport.push_episode(msgspec.json.encode(make_episode(identifier, reward, **changes)))
+    def report(self, identifier, total_reward, **changes):
+        self.transport.push_episode(msgspec.json.encode(make_episode(identifier, total_reward, **changes)))
 
     def answer_commands(self, ok=True, detail="saves/run-1/best_model"):
-        """Obey commands in a thread, as the node does."""
+        """Answer commands in a thread, as the training node does."""
+        self.answers = True
 
         def answer():
-            mine = MemoryTransport(self.server)
-            while not self.answering.is_set():
-                for payload in mine.read_commands(0.05):
+            transport = MemoryTransport(self.server)
+            while not self._ended.is_set():
+                for payload in transport.read_commands(0.05):
                     command = msgspec.json.decode(payload, type=Command)
                     self.commands.append(command.name)
-                    mine.reply(command.id, msgspec.json.encode(Reply(command.id, ok, detail)))
+                    transport.reply(command.id, msgspec.json.encode(Reply(command.id, ok, detail)))
 
-        self.answering = threading.Event()
         threading.Thread(target=answer, daemon=True).start()
 
-    def node(self, *connectors, **settings):
+    def close(self):
+        self._ended.set()
+
+    def node(self, *connectors, transport=None, **settings):
         """A telemetry node of this training, with these objects as its connectors."""
         observers = Observers(specs=TelemetrySpecs)
         for i, connector in enumerate(connectors):
             observers.register(getattr(connector, "name", f"connector-{i}"), connector)
-        view = RunView(self.folder, shared=True)
+        view = RunView(RunFolder(self.folder), shared=True)
         view.state.mkdir(exist_ok=True)
-        best = {"save": self.answering is not None}
+        best = {"save": self.answers}
         config = TelemetryConfig(**{"moving_average": 3, "update_interval": 1, "best": best, **settings})
-        transport = MemoryTransport(self.server)
+        transport = transport or MemoryTransport(self.server)
         return TelemetryNode(transport, self.announced, view, config, observers, wall=lambda: self.now)
 
 
-def make_episode(identifier="client-1-1", reward=1.0, **changes):
+def make_episode(identifier="client-1-1", total_reward=1.0, **changes):
     values = {"client": "client-1", "length": 10, "iteration": 1, "seconds": 0.5, **changes}
-    return Episode(id=identifier, total_reward=float(reward), **values)
+    return Episode(id=identifier, total_reward=float(total_reward), **values)
 
 
-class Watching:
+class RunningNode:
     """A telemetry node that runs in a thread."""
 
     def __init__(self, node):
@@ -122,19 +141,25 @@ class Watching:
         except Exception as error:
             self.failure = error
 
-    def until(self, condition, timeout=5.0):
-        deadline = time.monotonic() + timeout
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen in time"
+    def until(self, condition):
+        """Wait until `condition()` is true."""
+
+        def holds():
             assert self.failure is None, self.failure
-            time.sleep(0.01)
+            return condition()
+
+        wait_until(holds)
+
+    def until_recorded(self, count):
+        """Wait until the history has this many episodes."""
+        self.until(lambda: self.node.history.episodes == count)
 
     def stop(self, reason="enough"):
         self.node.stop(reason)
         self.join()
 
     def join(self):
-        self._thread.join(10)
+        self._thread.join(DEADLINE)
         assert not self._thread.is_alive()
 
 
@@ -142,51 +167,47 @@ class Watching:
 def training(tmp_path):
     made = Training(tmp_path)
     yield made
-    if made.answering is not None:
-        made.answering.set()
+    made.close()
 
 
 @pytest.fixture
-def watch():
+def start():
     """Runs telemetry nodes in threads; all are stopped at the end."""
     running = []
 
     def start(node):
-        running.append(Watching(node))
+        running.append(RunningNode(node))
         return running[-1]
 
     yield start
-    for watching in running:
-        watching.stop()
+    for node in running:
+        node.stop()
+
+
+@pytest.fixture
+def eventually():
+    """Waits until a condition is true, and returns its value."""
+    return wait_until
 
 
 @pytest.fixture
 def episode():
+    """Makes an episode."""
     return make_episode
 
 
 @pytest.fixture
 def update():
-    """A factory: news of the episodes from the first to the last."""
+    """Makes an update with the episodes from the first to the last."""
     return example_update
 
 
 @pytest.fixture
-def vitals(tmp_path):
-    return example_vitals(tmp_path)
+def status(tmp_path):
+    return example_status(tmp_path)
 
 
-def _program(*names):
-    """The path of a program that a test needs. On a build server it must be there, elsewhere the test is left out."""
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None and os.environ.get("CI"):
-        pytest.fail(f"{names[0]} is not installed: apt-get install -y {names[0]}")
-    return found or pytest.skip(f"{names[0]} is not installed")
-
-
-@pytest.fixture(scope="session")
-def program():
-    return _program
+# -- runs on disk, and commands that read them
 
 
 @pytest.fixture
@@ -216,5 +237,68 @@ def save(tmp_path):
 
 
 @pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(here, capsys):
+    """Runs a command in this process, in an empty directory; returns its exit code, output and errors."""
+
+    def run(*arguments):
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = end.code
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return run
+
+
+# -- connectors
+
+
+@pytest.fixture
 def context(tmp_path):
     return ConnectorContext("run-1", tmp_path, {"algorithm": {"name": "dqn"}})
+
+
+@pytest.fixture
+def make(context):
+    """Makes a plugin's connector, as the telemetry node does, and closes it at the end."""
+    made = []
+
+    def make(plugin, **settings):
+        made.append(plugin.make(plugin.config(**settings), context))
+        return made[-1]
+
+    yield make
+    for connector in made:
+        if hasattr(connector, "close"):
+            connector.close()
+
+
+class BlockedImports:
+    """Stands for a machine where this package is not installed."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == self.name:
+            raise ImportError(f"No module named {name!r}")
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Makes a package look as if it were not installed."""
+
+    def without(name):
+        for loaded in [module for module in sys.modules if module.split(".")[0] == name]:
+            monkeypatch.delitem(sys.modules, loaded)
+        monkeypatch.setattr(sys, "meta_path", [BlockedImports(name), *sys.meta_path])
+
+    return without

@@ -20,16 +20,16 @@ class TestSettings(PluginContract):
         return TelemetryConfig(metrics={"win": {"condition": "> 200"}}, page={"port": 9000})
 
 
-def test_by_default_every_other_episode_is_told_and_the_page_is_for_this_machine():
+def test_by_default_connectors_get_every_second_episode_and_the_page_is_for_this_machine():
     config = TelemetryConfig()
     assert (config.update_interval, config.page.host, config.page.token) == (2, "127.0.0.1", None)
 
 
-def test_the_best_must_be_judged_by_a_metric_that_can_exist():
+def test_metric_of_the_best_model_must_exist():
     with pytest.raises(ValidationError, match=r"none of the metrics return, length, seconds, win"):
         TelemetryConfig(info_metrics=False, metrics={"win": {}}, best={"metric": "wins"})
     assert TelemetryConfig(best={"metric": "boss_hp"}).best.metric == "boss_hp"
 
 
-def test_the_token_is_not_shown():
+def test_token_is_not_shown():
     assert "hush" not in repr(TelemetryConfig(page={"token": "hush"}))

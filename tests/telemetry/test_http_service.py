@@ -32,7 +32,7 @@ def service():
 @pytest.fixture
 def ask(service):
     def ask(method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
         return answer.status, answer.read(), answer.headers
@@ -40,18 +40,18 @@ def ask(service):
     return ask
 
 
-def test_a_route_answers_with_its_headers(ask):
+def test_route_answers_with_its_headers(ask):
     status, body, headers = ask("GET", "/?a=1&a=2&b=x%20y")
     assert (status, json.loads(body)) == (200, {"query": {"a": "2", "b": "x y"}})
     assert (headers["X-Always"], headers["Content-Type"]) == ("yes", "application/json")
 
 
-def test_a_folder_route_takes_what_lies_directly_in_it(ask):
+def test_folder_route_covers_paths_directly_below_it(ask):
     assert ask("GET", "/files/a.css")[1] == b"/files/a.css"
     assert ask("GET", "/files/deep/a.css")[0] == 404
 
 
-def test_head_gives_the_headers_alone(ask):
+def test_head_is_answered_with_headers_alone(ask):
     status, body, headers = ask("HEAD", "/files/a")
     assert (status, body, headers["Content-Length"]) == (200, b"", "8")
 
@@ -59,46 +59,46 @@ def test_head_gives_the_headers_alone(ask):
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", "/nothing", 404), ("POST", "/", 405), ("PUT", "/", 501)]
 )
-def test_what_is_not_there_is_said(ask, method, path, status):
+def test_unknown_path_or_method_has_its_status(ask, method, path, status):
     assert ask(method, path)[0] == status
 
 
-def test_a_body_is_read_as_json(ask):
+def test_body_is_read_as_json(ask):
     assert json.loads(ask("POST", "/echo", b'{"a": [1]}')[1]) == {"a": [1]}
     assert json.loads(ask("POST", "/echo")[1]) == {}
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"nope"])
-def test_a_body_that_is_no_json_is_a_bad_request(ask, body):
+def test_body_that_is_no_json_is_a_bad_request(ask, body):
     status, answer, _ = ask("POST", "/echo", body)
     assert (status, "no JSON" in json.loads(answer)["error"]) == (400, True)
 
 
 @pytest.mark.parametrize("length", ["-1", "99999999", "many"])
-def test_a_body_without_a_sensible_length_is_refused(ask, length):
+def test_body_without_a_plausible_length_is_rejected(ask, length):
     assert ask("POST", "/echo", b"", {"Content-Length": length})[0] == 400
 
 
-def test_a_handler_that_fails_is_told_in_the_log_but_not_to_the_reader(ask, caplog):
+def test_failure_of_a_handler_is_logged_and_hidden_from_the_reader(ask, caplog):
     status, body, _ = ask("GET", "/fail")
     assert (status, b"broken" in body, "broken" in caplog.text) == (500, False, True)
 
 
-def test_a_stream_is_sent_to_its_end(ask):
+def test_stream_is_sent_to_its_end(ask):
     assert ask("GET", "/stream")[1] == b"ab"
 
 
-def test_a_port_in_use_is_named_with_its_setting(service):
+def test_port_in_use_is_named_with_its_setting(service):
     with pytest.raises(ConfigError, match=rf"the\.port is {service.port}, but that port cannot be opened"):
         HttpService("127.0.0.1", service.port, {}, setting="the.port")
 
 
-def test_an_address_that_is_not_ours_is_named():
+def test_address_of_another_machine_is_named():
     with pytest.raises(ConfigError, match=r"at 192\.0\.2\.1"):
         HttpService("192.0.2.1", 0, {}, setting="the.port")
 
 
-def test_many_connections_that_say_nothing_do_not_block_the_next_server(service, ask):
+def test_silent_connections_do_not_block_others(service, ask):
     idle = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(60)]
     try:
         assert ask("GET", "/")[0] == 200

@@ -1,5 +1,6 @@
-"""What the installed distribution brings: commands, connectors, settings."""
+"""What the installed distribution adds: commands, connectors, settings."""
 
+import json
 import subprocess
 import sys
 from importlib.metadata import distribution
@@ -39,7 +40,7 @@ except SystemExit as done:
     assert not {"numpy", "matplotlib", "pydantic", "redis", "rich", "torch"} & set(modules)
 
 
-def test_the_default_configuration_shows_the_settings_of_telemetry_with_comments(capsys):
+def test_default_configuration_has_the_settings_of_telemetry_with_comments(capsys):
     main(["config", "default"])
     text = capsys.readouterr().out
     config = yaml.safe_load(text)["telemetry"]
@@ -48,9 +49,7 @@ def test_the_default_configuration_shows_the_settings_of_telemetry_with_comments
     assert "token" not in config["config"]["page"] or config["config"]["page"]["token"] is None
 
 
-def test_the_schema_knows_the_settings_of_telemetry(capsys):
-    import json
-
+def test_schema_has_the_settings_of_telemetry(capsys):
     main(["config", "schema"])
     schema = json.loads(capsys.readouterr().out)
     assert schema["$defs"]["TelemetrySettings"]["properties"]["config"]["$ref"].endswith("TelemetryConfig")

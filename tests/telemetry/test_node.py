@@ -1,19 +1,24 @@
-"""The telemetry node: nothing lost, nothing doubled, and nobody slows it."""
+"""The telemetry node: no episode is lost or counted twice, and no connector holds it up."""
 
+import logging
 import threading
-import time
 
 import pytest
 
 from soulsai_core import TransportError, hookimpl
-from soulsai_telemetry.node import NEW_TRAINING, entry_time
+from soulsai_core.transport.memory import MemoryTransport
+from soulsai_telemetry.node import NEW_TRAINING
 
 
-class Ear:
-    """Hears everything."""
+class RecordingConnector:
+    """Keeps what its hooks are called with."""
 
     def __init__(self):
-        self.updates, self.heard, self.vitals, self.best, self.saved = [], [], [], [], []
+        self.updates = []
+        self.events = []
+        self.statuses = []
+        self.best = []
+        self.saved = []
 
     @property
     def numbers(self):
@@ -25,31 +30,31 @@ class Ear:
 
     @hookimpl
     def training_started(self, run, folder, resumed):
-        self.heard.append(("started", run, resumed))
+        self.events.append(("started", run, resumed))
 
     @hookimpl
     def client_joined(self, client):
-        self.heard.append(("joined", client.id))
+        self.events.append(("joined", client.id))
 
     @hookimpl
     def client_lost(self, client):
-        self.heard.append(("lost", client.id))
+        self.events.append(("lost", client.id))
 
     @hookimpl
     def episode_finished(self, episode):
-        self.heard.append(("episode", episode.id))
+        self.events.append(("episode", episode.id))
 
     @hookimpl
     def training_stopped(self, reason):
-        self.heard.append(("stopped", reason))
+        self.events.append(("stopped", reason))
 
     @hookimpl
     def episodes_recorded(self, update):
         self.updates.append(update)
 
     @hookimpl
-    def status_received(self, vitals):
-        self.vitals.append(vitals)
+    def status_received(self, status):
+        self.statuses.append(status)
 
     @hookimpl
     def best_found(self, best):
@@ -61,319 +66,321 @@ class Ear:
 
 
 @pytest.fixture
-def ear():
-    return Ear()
+def connector():
+    return RecordingConnector()
 
 
-def test_each_episode_is_recorded_and_told_in_order(training, watch, ear):
-    watching = watch(training.node(ear))
-    training.play(1, 2, 3)
-    watching.until(lambda: len(ear.numbers) == 3)
-    assert (ear.numbers, ear.returns) == ([1, 2, 3], [1.0, 2.0, 3.0])
-    assert ear.updates[-1].history.episodes == 3
+def test_each_episode_is_recorded_in_order(training, start, connector):
+    running = start(training.node(connector))
+    training.report_returns(1, 2, 3)
+    running.until(lambda: len(connector.numbers) == 3)
+    assert (connector.numbers, connector.returns) == ([1, 2, 3], [1.0, 2.0, 3.0])
+    assert connector.updates[-1].history.episodes == 3
 
 
-def test_connectors_are_told_of_every_other_episode_and_of_the_rest_at_the_end(training, watch, ear):
-    watching = watch(training.node(ear, update_interval=2))
-    for i in range(5):
-        training.play(i)
-        watching.until(lambda n=i: watching.node.history.episodes == n + 1)
-    watching.stop()
-    assert [len(update.records) for update in ear.updates[1:]] == [2, 2, 1]
+def test_connectors_get_every_second_episode_and_the_rest_at_the_end(training, start, connector):
+    running = start(training.node(connector, update_interval=2))
+    for number in range(1, 6):
+        training.report_returns(number)
+        running.until_recorded(number)
+    running.stop()
+    assert [len(update.records) for update in connector.updates[1:]] == [2, 2, 1]
 
 
-def test_a_backlog_is_told_in_few_notifications(training, watch, ear):
-    training.play(*range(900))
-    watching = watch(training.node(ear, update_interval=2))
-    watching.until(lambda: len(ear.numbers) == 900)
-    assert ear.numbers == list(range(1, 901))
-    assert len(ear.updates) < 20
+def test_backlog_comes_in_few_updates(training, start, connector):
+    training.report_returns(*range(900))
+    running = start(training.node(connector, update_interval=2))
+    running.until(lambda: len(connector.numbers) == 900)
+    assert connector.numbers == list(range(1, 901))
+    assert len(connector.updates) < 20
 
 
-def test_a_life_is_told_from_its_start_to_its_end(training, watch, ear):
-    watching = watch(training.node(ear))
-    training.play(1)
-    watching.until(lambda: ear.vitals and ear.numbers)
-    watching.stop("enough seen")
-    assert ear.heard[0] == ("started", "run-1", False)
-    assert {("joined", "client-1"), ("episode", "client-1-1")} <= set(ear.heard)
-    assert ear.heard[-1] == ("stopped", "enough seen")
+def test_hooks_are_called_from_the_start_to_the_end(training, start, connector):
+    running = start(training.node(connector))
+    training.report_returns(1)
+    running.until(lambda: connector.statuses and connector.numbers)
+    running.stop("enough seen")
+    assert connector.events[0] == ("started", "run-1", False)
+    assert {("joined", "client-1"), ("episode", "client-1-1")} <= set(connector.events)
+    assert connector.events[-1] == ("stopped", "enough seen")
 
 
-def test_a_client_that_is_gone_is_told_as_lost(training, watch, ear):
-    watching = watch(training.node(ear))
-    watching.until(lambda: ("joined", "client-1") in ear.heard)
-    training.status(clients=[])
-    watching.until(lambda: ("lost", "client-1") in ear.heard)
+def test_client_that_is_gone_is_lost(training, start, connector):
+    running = start(training.node(connector))
+    running.until(lambda: ("joined", "client-1") in connector.events)
+    training.write_status(clients=[])
+    running.until(lambda: ("lost", "client-1") in connector.events)
 
 
-def test_odd_reports_are_counted_and_harm_nothing(training, watch, ear):
-    watching = watch(training.node(ear))
-    training.play(1)
+def test_faulty_reports_are_counted_and_others_recorded(training, start, connector):
+    running = start(training.node(connector))
+    training.report_returns(1)
     training.report("client-1-1", 99)
     training.transport.push_episode(b"not an episode")
     training.report("client-1-5", 5)
     training.report("client-1-4", 4)
     training.report("client-1-9", 9, run_id="another run")
     training.report("client-1-6", 6, complete=False)
-    watching.until(lambda: ear.numbers == [1, 2, 3, 4])
-    assert ear.updates[-1].reports == {"late": 1, "repeated": 1, "garbled": 1, "foreign": 1, "incomplete": 1}
+    running.until(lambda: connector.numbers == [1, 2, 3, 4])
+    assert connector.updates[-1].reports == {"late": 1, "repeated": 1, "garbled": 1, "foreign": 1, "incomplete": 1}
 
 
 # -- restarts
 
 
-def test_a_restart_leaves_one_unbroken_history(training, watch, ear):
-    first = watch(training.node(Ear()))
-    training.play(1, 2, 3)
-    first.until(lambda: first.node.history.episodes == 3)
-    first.stop()
-    training.play(4, 5)
-    second = watch(training.node(ear))
-    training.play(6)
-    second.until(lambda: second.node.history.episodes == 6)
-    curve = second.node.history.curve("return")
+@pytest.fixture
+def stopped(training, start):
+    """Runs a node until it has recorded these returns, and stops it."""
+
+    def stopped(*returns, **settings):
+        running = start(training.node(**settings))
+        training.report_returns(*returns)
+        running.until_recorded(len(returns))
+        if training.answers:
+            running.until(lambda: running.node.update().saved is not None)
+        running.stop()
+
+    return stopped
+
+
+def test_restart_leaves_one_unbroken_history(training, start, stopped, connector):
+    stopped(1, 2, 3)
+    training.report_returns(4, 5)
+    running = start(training.node(connector))
+    training.report_returns(6)
+    running.until_recorded(6)
+    curve = running.node.history.curve("return")
     assert (curve.x.tolist(), curve.mean.tolist()) == ([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6])
     assert curve.average.tolist() == [1, 1.5, 2, 3, 4, 5]
-    assert ear.heard[0] == ("started", "run-1", True)
+    running.until(lambda: connector.events)
+    assert connector.events[0] == ("started", "run-1", True)
 
 
-def test_episodes_recorded_before_a_kill_are_told_again_so_that_none_is_missed(training, watch, ear):
-    first = watch(training.node())
-    training.play(1, 2)
-    first.until(lambda: first.node.history.episodes == 2)
-    first.stop()
-    second = watch(training.node(ear))
-    second.until(lambda: ear.updates)
-    assert ear.numbers == [1, 2]
+def test_episodes_recorded_before_a_kill_come_again_so_that_none_is_missed(training, start, stopped, connector):
+    stopped(1, 2)
+    start(training.node(connector)).until(lambda: connector.updates)
+    assert connector.numbers == [1, 2]
 
 
-def test_a_report_repeated_after_a_restart_still_counts_once(training, watch, ear):
-    first = watch(training.node())
-    training.play(1, 2)
-    first.until(lambda: first.node.history.episodes == 2)
-    first.stop()
-    second = watch(training.node(ear))
+def test_report_repeated_after_a_restart_counts_once(training, start, stopped):
+    stopped(1, 2)
+    running = start(training.node())
     training.report("client-1-2", 2)
     training.report("client-1-3", 3)
-    second.until(lambda: second.node.history.episodes == 3)
-    assert second.node.news().reports["repeated"] == 1
+    running.until_recorded(3)
+    assert running.node.update().reports["repeated"] == 1
 
 
-def test_a_line_torn_by_a_kill_is_read_from_the_stream_again(training, watch):
-    first = watch(training.node())
-    training.play(1, 2, 3)
-    first.until(lambda: first.node.history.episodes == 3)
-    first.stop()
+def test_line_torn_by_a_kill_is_read_from_the_stream_again(training, start, stopped):
+    stopped(1, 2, 3)
     file = training.folder / "telemetry" / "episodes.jsonl"
     file.write_bytes(file.read_bytes()[:-20])
-    second = watch(training.node())
-    second.until(lambda: second.node.history.episodes == 3)
-    assert second.node.history.curve("return").mean.tolist() == [1, 2, 3]
+    running = start(training.node())
+    running.until_recorded(3)
+    assert running.node.history.curve("return").mean.tolist() == [1, 2, 3]
 
 
-def test_an_empty_server_after_a_restart_of_redis_loses_nothing_that_was_recorded(training, watch):
-    watching = watch(training.node())
-    training.play(1, 2)
-    watching.until(lambda: watching.node.history.episodes == 2)
+def test_empty_server_after_a_restart_of_redis_loses_nothing_that_was_recorded(training, start):
+    running = start(training.node())
+    training.report_returns(1, 2)
+    running.until_recorded(2)
     stream = training.server.episodes
     stream.drop_before(stream.end)
-    training.play(3)
-    watching.until(lambda: watching.node.history.episodes == 3)
+    training.report_returns(3)
+    running.until_recorded(3)
 
 
-def test_a_server_that_is_away_for_a_while_is_waited_for(training, watch):
-    node = training.node()
-    real, away = node._transport.read_episodes, threading.Event()
-    away.set()
+class LostServer(MemoryTransport):
+    """A transport whose server is away until `back` is set.
 
-    def read(*arguments):
-        if away.is_set():
+    Attributes:
+        failed: set once a read has failed.
+    """
+
+    def __init__(self, server):
+        super().__init__(server)
+        self.back = threading.Event()
+        self.failed = threading.Event()
+
+    def read_episodes(self, *arguments):
+        if not self.back.is_set():
+            self.failed.set()
             raise TransportError("No Redis server answers.")
-        return real(*arguments)
-
-    node._transport.read_episodes = read
-    watching = watch(node)
-    training.play(1)
-    time.sleep(0.3)
-    assert node.history.episodes == 0
-    away.clear()
-    watching.until(lambda: node.history.episodes == 1)
+        return super().read_episodes(*arguments)
 
 
-def test_another_training_ends_the_watch(training, watch):
-    watching = watch(training.node())
-    watching.until(lambda: watching.node.vitals is not None)
-    training.status(run_id="run-2")
-    watching.join()
-    assert watching.reason == NEW_TRAINING
+def test_server_that_is_away_is_waited_for(training, start):
+    transport = LostServer(training.server)
+    running = start(training.node(transport=transport))
+    training.report_returns(1)
+    running.until(transport.failed.is_set)
+    assert running.node.history.episodes == 0
+    transport.back.set()
+    running.until_recorded(1)
 
 
-def test_a_status_that_cannot_be_read_is_told_and_waited_out(training, watch, caplog):
+def test_another_training_ends_the_run(training, start):
+    running = start(training.node())
+    running.until(lambda: running.node.status is not None)
+    training.write_status(run_id="run-2")
+    running.join()
+    assert running.reason == NEW_TRAINING
+
+
+def test_unreadable_status_is_logged_and_the_next_one_is_taken(training, start, caplog):
     training.transport.write_status(b"nonsense")
-    watching = watch(training.node())
-    training.play(1)
-    watching.until(lambda: watching.node.history.episodes == 1 and "status cannot be read" in caplog.text)
-    training.status()
-    watching.until(lambda: watching.node.vitals is not None)
+    running = start(training.node())
+    training.report_returns(1)
+    running.until(lambda: running.node.history.episodes == 1 and "status cannot be read" in caplog.text)
+    training.write_status()
+    running.until(lambda: running.node.status is not None)
 
 
 # -- the best model
 
 
-def test_a_better_model_is_saved_and_told(training, watch, ear):
+def test_better_model_is_saved(training, start, connector):
     training.answer_commands()
-    watching = watch(training.node(ear, best={"interval_s": 0}))
-    training.play(1, 2, 3)
-    watching.until(lambda: ear.saved)
+    running = start(training.node(connector, best={"interval_s": 0}))
+    training.report_returns(1, 2, 3)
+    running.until(lambda: connector.saved)
     assert training.commands == ["save_best"]
-    assert (ear.best, ear.saved) == ([2.0], [("best_model", 1, "best")])
-    saved = watching.node.news().saved
+    assert (connector.best, connector.saved) == ([2.0], [("best_model", 1, "best")])
+    saved = running.node.update().saved
     assert (saved.score, saved.episode, saved.path) == (2.0, 3, "saves/run-1/best_model")
 
 
-def test_a_worse_model_is_not_saved(training, watch):
+def test_worse_model_is_not_saved(training, start):
     training.answer_commands()
-    watching = watch(training.node(best={"interval_s": 0}))
-    training.play(9, 9, 9)
-    watching.until(lambda: watching.node.news().saved is not None)
-    training.play(1, 1, 1, 9)
-    watching.until(lambda: watching.node.history.episodes == 7)
-    watching.stop()
+    running = start(training.node(best={"interval_s": 0}))
+    training.report_returns(9, 9, 9)
+    running.until(lambda: running.node.update().saved is not None)
+    training.report_returns(1, 1, 1, 9)
+    running.until_recorded(7)
+    running.stop()
     assert training.commands == ["save_best"]
 
 
-def test_after_a_restart_the_best_is_known_and_no_worse_model_replaces_it(training, watch, ear):
+def test_after_a_restart_the_best_is_known_and_no_worse_model_replaces_it(training, start, stopped, connector):
     training.answer_commands()
-    first = watch(training.node(best={"interval_s": 0}))
-    training.play(9, 9, 9)
-    first.until(lambda: first.node.news().saved is not None)
-    first.stop()
-    second = watch(training.node(ear, best={"interval_s": 0}))
-    training.play(5, 5, 5)
-    second.until(lambda: second.node.history.episodes == 6)
-    assert (second.node.news().best.score, second.node.news().saved.score) == (9.0, 9.0)
-    second.stop()
+    stopped(9, 9, 9, best={"interval_s": 0})
+    running = start(training.node(connector, best={"interval_s": 0}))
+    training.report_returns(5, 5, 5)
+    running.until_recorded(6)
+    update = running.node.update()
+    assert (update.best.score, update.saved.score) == (9.0, 9.0)
+    running.stop()
     assert training.commands == ["save_best"]
-    assert ear.best == []
+    assert connector.best == []
 
 
-@pytest.mark.parametrize("note", [None, "not JSON"])
-def test_where_the_note_of_the_saved_model_is_lost_the_history_tells_what_was_best(training, watch, note):
+@pytest.mark.parametrize("content", [None, "not JSON"])
+def test_without_the_file_of_the_saved_model_the_history_says_what_was_best(training, start, stopped, content):
     training.answer_commands()
-    first = watch(training.node(best={"interval_s": 0}))
-    training.play(9, 9, 9)
-    first.until(lambda: first.node.news().saved is not None)
-    first.stop()
+    stopped(9, 9, 9, best={"interval_s": 0})
     file = training.folder / "telemetry" / "best.json"
-    file.unlink() if note is None else file.write_text(note)
-    second = watch(training.node(best={"interval_s": 0}))
-    training.play(5, 5, 5)
-    second.until(lambda: second.node.history.episodes == 6)
-    second.stop()
+    file.unlink() if content is None else file.write_text(content)
+    running = start(training.node(best={"interval_s": 0}))
+    training.report_returns(5, 5, 5)
+    running.until_recorded(6)
+    running.stop()
     assert training.commands == ["save_best"]
 
 
-def test_a_save_that_failed_is_told_and_tried_again(training, watch, caplog):
+def test_save_that_failed_is_logged_and_tried_again(training, start, caplog):
     training.answer_commands(ok=False, detail="The disk is full.")
-    watching = watch(training.node(best={"interval_s": 0}))
-    training.play(1, 2, 3)
-    watching.until(lambda: training.commands == ["save_best"])
-    watching.until(lambda: "The disk is full." in caplog.text)
-    training.play(3)
-    watching.until(lambda: len(training.commands) == 2)
-    assert watching.node.news().saved is None
+    running = start(training.node(best={"interval_s": 0}))
+    training.report_returns(1, 2, 3)
+    running.until(lambda: "The disk is full." in caplog.text)
+    assert training.commands == ["save_best"]
+
+    def asked_again():
+        # The thread that logged may still be ending, and a request is only made without one.
+        training.report_returns(3)
+        return len(training.commands) == 2
+
+    running.until(asked_again)
+    assert running.node.update().saved is None
 
 
-def test_saves_are_not_asked_for_more_often_than_the_interval(training, watch):
+def test_saves_are_asked_for_at_most_once_an_interval(training, start):
     training.answer_commands()
-    watching = watch(training.node(best={"interval_s": 100}))
-    for i in range(1, 12):
-        training.play(i)
-        watching.until(lambda n=i: watching.node.history.episodes == n)
-    watching.stop()
+    running = start(training.node(best={"interval_s": 1000}))
+    for number in range(1, 12):
+        training.report_returns(number)
+        running.until_recorded(number)
+    running.stop()
     assert training.commands == ["save_best"]
 
 
-def test_no_model_is_saved_if_nobody_wants_it(training, watch):
+def test_no_model_is_saved_if_the_settings_say_so(training, start):
     training.answer_commands()
-    watching = watch(training.node(best={"save": False}))
-    training.play(1, 2, 3)
-    watching.until(lambda: watching.node.news().best is not None)
-    watching.stop()
+    running = start(training.node(best={"save": False}))
+    training.report_returns(1, 2, 3)
+    running.until(lambda: running.node.update().best is not None)
+    running.stop()
     assert training.commands == []
 
 
-def test_a_node_that_does_not_answer_holds_nothing_up(training, watch, ear):
-    watching = watch(training.node(ear, best={"interval_s": 0}))  # nobody answers commands
-    training.play(1, 2, 3)
-    watching.until(lambda: ear.best == [2.0])
-    training.play(4, 5, 6)
-    watching.until(lambda: watching.node.history.episodes == 6)
+def test_training_node_that_does_not_answer_delays_nothing(training, start, connector):
+    running = start(training.node(connector, best={"interval_s": 0}))  # without answer_commands
+    training.report_returns(1, 2, 3)
+    running.until(lambda: connector.best == [2.0])
+    training.report_returns(4, 5, 6)
+    running.until_recorded(6)
 
 
 # -- connectors that fail
 
 
-class Raising:
-    name = "broken wall"
+class RaisingConnector:
+    name = "raising"
 
     @hookimpl
     def episodes_recorded(self, update):
         raise OSError("No space left on device")
 
 
-class Hanging:
-    name = "dead wall"
+class HangingConnector:
+    name = "hanging"
 
     def __init__(self):
-        self.free = threading.Event()
+        self.freed = threading.Event()
 
     @hookimpl
     def episodes_recorded(self, update):
-        self.free.wait(30)
+        self.freed.wait()
 
 
-def test_a_connector_that_raises_is_named_and_disturbs_nobody(training, watch, ear, caplog):
-    watching = watch(training.node(Raising(), ear))
-    training.play(1, 2, 3)
-    watching.until(lambda: ear.numbers == [1, 2, 3])
-    assert "broken wall" in caplog.text
-    assert "No space left" in caplog.text
+def test_connector_that_raises_is_named_and_disturbs_no_other(training, start, connector, caplog):
+    running = start(training.node(RaisingConnector(), connector))
+    training.report_returns(1, 2, 3)
+    running.until(lambda: connector.numbers == [1, 2, 3] and "No space left" in caplog.text)
+    assert "raising" in caplog.text
 
 
-def test_a_connector_that_hangs_is_named_and_disturbs_nobody(training, watch, ear, caplog):
-    hanging = Hanging()
-    watching = watch(training.node(hanging, ear))
-    training.play(*range(50))
-    watching.until(lambda: len(ear.numbers) == 50)
-    watching.stop()
-    hanging.free.set()
-    assert "dead wall" in caplog.text
+def test_connector_that_hangs_is_named_and_disturbs_no_other(training, start, connector, caplog):
+    hanging = HangingConnector()
+    running = start(training.node(hanging, connector))
+    training.report_returns(*range(50))
+    running.until(lambda: len(connector.numbers) == 50)
+    with caplog.at_level(logging.INFO):
+        running.stop()
+    hanging.freed.set()
+    assert "hanging" in caplog.text
 
 
-# -- checkpoints that others make
+# -- checkpoints of the training node
 
 
-def test_checkpoints_on_disk_are_told_once_each(training, watch, ear):
-    watching = watch(training.node(ear))
+def test_checkpoints_on_disk_are_reported_once_each(training, start, connector):
+    running = start(training.node(connector))
     for folder, iteration in (("checkpoint", 3), ("manual_save/iteration-5", 5)):
         path = training.folder / folder
         path.mkdir(parents=True)
         (path / "node.json").write_text(f'{{"iteration": {iteration}}}')
         (path / "manifest.json").write_text("{}")
-    watching.until(lambda: len(ear.saved) == 2)
-    seen = len(ear.vitals)
-    watching.until(lambda: len(ear.vitals) > seen + 1)
-    assert sorted(ear.saved) == [("checkpoint", 3, "periodic"), ("iteration-5", 5, "quicksave")]
-
-
-# -- when
-
-
-@pytest.mark.parametrize(
-    ("identifier", "when"),
-    [("1700000000500-3", 1700000000.5), ("00000000000000000007", 1.8e9), ("5-0", 1.8e9), ("9999999999999-0", 1.8e9)],
-)
-def test_redis_dates_its_entries_and_others_count_as_now(identifier, when):
-    assert entry_time(identifier, 1.8e9) == when
+    running.until(lambda: len(connector.saved) == 2)
+    seen = len(connector.statuses)
+    running.until(lambda: len(connector.statuses) > seen + 1)
+    assert sorted(connector.saved) == [("checkpoint", 3, "periodic"), ("iteration-5", 5, "quicksave")]

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from soulsai_core import Settings
 
 BUILT_IN = ("return", "length", "seconds")
-"""Metrics that are always there: the episode's return, its steps, and the wall time that it took."""
+"""Metrics of every run: the episode's return, its number of steps, and its wall time in seconds."""
 
 CONDITION = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 
@@ -24,7 +24,7 @@ class MetricSettings(Settings):
     )
     condition: str | None = Field(
         default=None,
-        description='Count 1 where it holds and 0 where not, such as "> 200"; null takes the value itself.',
+        description='The metric is 1 where this holds and 0 where not, such as "> 200"; null: it is the value itself.',
     )
 
     @field_validator("condition")
@@ -36,37 +36,37 @@ class MetricSettings(Settings):
 
 
 class BestSettings(Settings):
-    metric: str = Field(default="return", description="Metric whose moving average tells which model is the best.")
-    mode: Literal["max", "min"] = Field(default="max", description="Whether more or less of it is better.")
+    metric: str = Field(default="return", description="The best model is the one with the best moving average of this.")
+    mode: Literal["max", "min"] = Field(default="max", description="Whether a higher or a lower value is better.")
     save: bool = Field(default=True, description="Ask the training node to save the best model to best_model/.")
-    interval_s: float = Field(default=5, ge=0, description="Time between two such saves at least.")
+    interval_s: float = Field(default=5, ge=0, description="Shortest time between two saves of the best model.")
 
 
 class PageSettings(Settings):
     enabled: bool = Field(default=True, description="Serve the live page.")
     host: str = Field(
-        default="127.0.0.1", description="Address to listen at; 0.0.0.0 lets phones and other machines look, too."
+        default="127.0.0.1", description="Address to listen at; 0.0.0.0 lets phones and other machines read the page."
     )
     port: int | None = Field(
         default=None, ge=1, le=65535, description="Port to listen at; null takes 8081, or the next one that is free."
     )
     token: SecretStr | None = Field(
-        default=None, description="Who knows it may save the model from the page; null lets everybody only look."
+        default=None, description="Needed to save the model from the page; null: the page is read-only."
     )
 
 
 class TelemetryConfig(Settings):
-    update_interval: int = Field(default=2, ge=1, description="Connectors are told of every so many episodes.")
-    moving_average: int = Field(default=50, ge=1, le=10_000, description="Episodes that a moving average covers.")
+    update_interval: int = Field(default=2, ge=1, description="Connectors are called once for this many episodes.")
+    moving_average: int = Field(default=50, ge=1, le=10_000, description="Episodes in a moving average.")
     metrics: dict[str, MetricSettings] = Field(
         default={},
-        description="Metrics beside return, length and seconds, by the name under which they are shown: {key, "
+        description="Metrics besides return, length and seconds, by the name under which they are shown: {key, "
         'condition}, such as win: {key: total_reward, condition: "> 200"}.',
     )
     info_metrics: bool = Field(
-        default=True, description="Every number that the environment or the actor reports is a metric as well."
+        default=True, description="Make a metric of every number that the environment or the actor reports."
     )
-    best: BestSettings = Field(default=BestSettings(), description="How the best model is found.")
+    best: BestSettings = Field(default=BestSettings(), description="Which model is the best, and when it is saved.")
     page: PageSettings = Field(default=PageSettings(), description="The live page.")
 
     @model_validator(mode="after")

@@ -1,9 +1,9 @@
-"""Figures with matplotlib, without its global state: of one run, and of many compared."""
+"""Figures with matplotlib, without its global state: of one run, and of several runs compared."""
 
 from __future__ import annotations
 
+import io
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -15,18 +15,23 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from soulsai_core import replace_bytes
 from soulsai_telemetry.comparing.curves import Band
-from soulsai_telemetry.history import Axis, Curve, History
+from soulsai_telemetry.history.history import Axis, Curve, History
 
-COLOURS = ("#0b6e99", "#b3541e", "#1d7a4b", "#7a4fa3", "#b3261e", "#5f6b2d", "#2f4b9e", "#8a6d00")
+COLORS = ("#0b6e99", "#b3541e", "#1d7a4b", "#7a4fa3", "#b3261e", "#5f6b2d", "#2f4b9e", "#8a6d00")
 
 _LABELS: dict[Axis, str] = {"episode": "episodes", "step": "environment steps", "time": "time"}
+# Points of a curve: about as many as a panel has pixels.
 _POINTS = 600
 _DPI = 110
 
 
 class RunFigure:
-    """One panel a metric: raw values faint, moving average strong. Made once, then filled again and again.
+    """One panel for each metric, with raw values faint and the moving average strong.
+
+    Made once and filled again for each drawing: to make the axes takes longer than to fill them.
+
 
     Attributes:
         names: the metrics, in the order of their panels.
@@ -39,7 +44,8 @@ class RunFigure:
         rows = math.ceil(len(names) / columns)
         width = 4.6 * columns
         height = 0.5 + 2.6 * rows
-        self.figure = _figure(width, height)  # a layout engine would measure all text at each drawing
+        # Margins are computed here, in inches: a layout engine would measure all text at each drawing.
+        self.figure = _figure(width, height)
         self.figure.subplots_adjust(
             left=0.6 / width, right=1 - 0.15 / width, bottom=0.5 / height, top=1 - 0.7 / height, wspace=0.2, hspace=0.35
         )
@@ -59,19 +65,19 @@ class _Panel:
     def __init__(self, axes: Axes, name: str) -> None:
         self.axes = axes
         axes.set_title(name, fontsize=10, loc="left", y=1.02)
-        dress(axes)
+        style(axes)
         self._band: PolyCollection | None = None
-        (self._raw,) = axes.plot([], [], linestyle="", marker=".", markersize=3, alpha=0.3, color=COLOURS[0])
-        (self._average,) = axes.plot([], [], linewidth=1.8, color=COLOURS[0])
+        (self._raw,) = axes.plot([], [], linestyle="", marker=".", markersize=3, alpha=0.3, color=COLORS[0])
+        (self._average,) = axes.plot([], [], linewidth=1.8, color=COLORS[0])
 
     def fill(self, curve: Curve) -> None:
-        """A point is an episode, or the mean of neighbours; then a band shows from where to where they go."""
+        """Show the curve. A point is an episode, or the mean of neighbors, whose range is shown by a band."""
         if self._band is not None:
             self._band.remove()
             self._band = None
         if np.any(curve.high > curve.low):
             self._band = self.axes.fill_between(
-                curve.x, curve.low, curve.high, color=COLOURS[0], alpha=0.12, linewidth=0
+                curve.x, curve.low, curve.high, color=COLORS[0], alpha=0.12, linewidth=0
             )
         self._raw.set_data(curve.x, curve.mean)
         self._average.set_data(curve.x, curve.average)
@@ -80,24 +86,24 @@ class _Panel:
 
 
 def comparison(groups: Mapping[str, Band], ylabel: str, xlabel: str) -> Figure:
-    """Each group's median over its runs, with the interquartile band; a single run as its line alone."""
+    """A figure with each group's median over its runs and the band between the quartiles; a single run has no band."""
     figure = _figure(7.4, 4.4, layout="constrained")
     axes = figure.add_subplot()
-    dress(axes)
+    style(axes)
     for i, (name, band) in enumerate(groups.items()):
-        colour = COLOURS[i % len(COLOURS)]
+        color = COLORS[i % len(COLORS)]
         label = name if band.runs == 1 else f"{name} ({band.runs} runs)"
-        axes.plot(band.x, band.median, color=colour, linewidth=1.8, label=label)
+        axes.plot(band.x, band.median, color=color, linewidth=1.8, label=label)
         if band.runs > 1:
-            axes.fill_between(band.x, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
+            axes.fill_between(band.x, band.low, band.high, color=color, alpha=0.18, linewidth=0)
     axes.set_ylabel(ylabel)
     axes.set_xlabel(xlabel)
     axes.legend(frameon=False, fontsize=9)
     return figure
 
 
-def dress(axes: Axes) -> None:
-    """Calm axes: no box, a faint grid."""
+def style(axes: Axes) -> None:
+    """No box around the axes, and a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#b6bec8")
     axes.grid(color="#e6eaee", linewidth=0.8)
@@ -108,15 +114,16 @@ def dress(axes: Axes) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure at once: whoever looks never finds half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.stem}.new{path.suffix}")
+    """Write the figure in one step, so that no reader finds half of it. The format follows from the ending."""
+    content = io.BytesIO()
     canvas = figure.canvas
     if path.suffix == ".png" and isinstance(canvas, FigureCanvasAgg):
-        canvas.print_png(fresh, pil_kwargs={"compress_level": 3})  # savefig draws everything twice
+        # Not savefig, which draws everything twice. A higher level compresses little more and takes much longer.
+        canvas.print_png(content, pil_kwargs={"compress_level": 3})
     else:
-        figure.savefig(fresh)
-    os.replace(fresh, path)  # noqa: PTH105 - replaces on Windows too
+        figure.savefig(content, format=path.suffix.removeprefix("."))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_bytes(path, content.getvalue())
 
 
 def _figure(width: float, height: float, layout: Literal["constrained"] | None = None) -> Figure:

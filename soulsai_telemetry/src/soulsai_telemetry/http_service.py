@@ -1,4 +1,4 @@
-"""A small HTTP server for the page and for connectors that are asked: routes to functions, a thread a connection."""
+"""A small HTTP server for the page and for connectors: it maps routes to functions, with one thread a connection."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from soulsai_core import ConfigError
 
 log = logging.getLogger(__name__)
 
+# Bytes of a request's body.
 _MAX_BODY = 2**20
+# Connections at a time. Each has a thread, and an open page keeps one for its events.
 _MAX_CONNECTIONS = 100
+# Seconds that a connection may be silent.
 _TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked. `query` holds the last value of each parameter."""
+    """A request. `query` holds the last value of each parameter."""
 
     path: str
     query: dict[str, str]
@@ -40,12 +43,16 @@ class Request:
 
 
 class BadRequest(Exception):
-    """The request cannot be served as it is; the message says why, the status is 400."""
+    """The request makes no sense; the message says why, and the status is 400."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer: a body, or `stream` for one that goes on until the reader leaves."""
+    """An answer: a body, or a `stream` that is sent until it ends or the reader disconnects.
+
+    Attributes:
+        kind: media type.
+    """
 
     body: bytes = b""
     kind: str = "application/json"
@@ -55,20 +62,20 @@ class Response:
 
     @classmethod
     def json(cls, value: Any, status: int = 200) -> Response:
-        """Any JSON-able value."""
+        """An answer with this value as JSON, which is never cached."""
         return cls(msgspec.json.encode(value), status=status, headers={"Cache-Control": "no-store"})
 
 
 Handler = Callable[[Request], Response]
 Routes = Mapping[tuple[str, str], Handler]
-"""(method, path) -> handler; a path that ends in "/*" takes everything below it."""
+"""(method, path) -> handler. A path that ends in "/*" stands for all paths directly below it."""
 
 
 class HttpService:
-    """Listens from its creation on; serves from `start` to `close`.
+    """Listens as soon as it is created; answers from `start` to `close`.
 
     Args:
-        setting: full name of the port's setting, for the message where the port is taken.
+        setting: full name of the port's setting, for the error message.
         headers: sent with every answer.
 
     Raises ConfigError if the port cannot be opened.
@@ -96,7 +103,7 @@ class HttpService:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening; may be called twice."""
+        """Stop listening. May be called twice."""
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
@@ -114,7 +121,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(*args)
 
     def server_bind(self) -> None:
-        """As HTTPServer's, but without looking up the host's name, which may take seconds."""
+        """As that of HTTPServer, but without a look-up of the host's name, which may take seconds."""
         TCPServer.server_bind(self)
         self.server_name = str(self.server_address[0])
         self.server_port = self.server_address[1]

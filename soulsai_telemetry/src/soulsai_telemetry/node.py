@@ -1,4 +1,4 @@
-"""The telemetry node: hears every episode, keeps the history, and tells connectors."""
+"""The telemetry node: reads episodes and statuses of one training, keeps the history, and calls the connectors."""
 
 from __future__ import annotations
 
@@ -6,46 +6,49 @@ import logging
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
-from soulsai_core import Announcement, ClientInfo, Entry, Observers, SupervisedLoop, Transport
+from soulsai_core import Announcement, ClientInfo
+from soulsai_core.app import Observers, RetryingThread, Transport
+from soulsai_telemetry.commands import SendCommand, command_sender
 from soulsai_telemetry.config import TelemetryConfig
-from soulsai_telemetry.history import History
-from soulsai_telemetry.journal import Journal
-from soulsai_telemetry.orders import BestModelSaver, Order, order_through
-from soulsai_telemetry.recorder import Recorder, Reported
-from soulsai_telemetry.records import Record, SavedModel, Update, Vitals
-from soulsai_telemetry.reports import Reports
+from soulsai_telemetry.episode_reader import EpisodeReader
+from soulsai_telemetry.history.history import History
+from soulsai_telemetry.history.records import TrainingStatus
+from soulsai_telemetry.history.status_history import StatusHistory
+from soulsai_telemetry.history.update import HistoryUpdate
 from soulsai_telemetry.run_view import RunView
-from soulsai_telemetry.vitals import VitalsLog
-from soulsai_telemetry.watch import Watch
+from soulsai_telemetry.status_reader import StatusReader
 
 log = logging.getLogger(__name__)
 
 NEW_TRAINING = "another training has begun"
 
-_READ = 1000
-_LOOK = 1.0
-_RETOLD = 1000
+# Seconds between two reads of the status.
+_STATUS_INTERVAL = 1.0
+# Seconds between two looks at whether a thread has failed.
+_CHECK_INTERVAL = 0.5
+# Seconds to wait for a thread at the end. One that waits for a lost server is left behind.
+_JOIN_TIMEOUT = 2.0
 
 
 class TelemetryNode:
-    """Watches one training until it is told to stop or another training begins.
+    """Watches one training until it is asked to stop or another training begins.
 
     Args:
-        announced: what the training node tells clients of itself: run_id, environment, algorithm.
-        view: where our state is kept.
-        observers: connectors, made with TelemetrySpecs; closed at the end.
+        announced: what the training node publishes about itself: run_id, environment, algorithm.
+        view: where the node's state is kept.
+        observers: the connectors, made with TelemetrySpecs; closed at the end.
         wall: seconds since 1970.
         clock: monotonic seconds.
 
     Attributes:
-        history: of the episodes.  vitals_history: of rates, ages and times.
-        vitals: the latest, None before the first.
+        history: of the episodes.
+        status_history: of rates, staleness and times.
+        status: the latest, None before the first.
+        send_command: sends a command to the training node.
     """
 
     def __init__(
@@ -64,57 +67,52 @@ class TelemetryNode:
         self.announced = announced
         self.config = config
         self.view = view
-        self.order: Order = order_through(transport)
-        self.vitals: Vitals | None = None
-        self._transport = transport
+        self.send_command: SendCommand = command_sender(transport)
+        self.status: TrainingStatus | None = None
         self._observers = observers
-        self._wall = wall
         self._reason: str | None = None
         self._ended = threading.Event()
-        self._cursor = ""
-        self._untold: list[Record] = []
-        self._recorder = Recorder(config)
-        self._reports = Reports(self.run_id)
-        self._journal = Journal(view.state / "episodes.jsonl", Reported)
-        recent = self._recover()
-        self._keeper = BestModelSaver(
-            self.order, config.best, view.state / "best.json", self._best_score(), self._tell_saved, clock
+        self._episodes = EpisodeReader(
+            transport, self.run_id, view, config, observers, send=self.send_command, wall=wall, clock=clock
         )
-        self._vitals_log = VitalsLog(view.state / "vitals.jsonl")
-        self._watch = Watch(transport, self._recorder.clients, wall, clock)
+        self._status_history = StatusHistory(view.state / "status.jsonl")
+        self._status_reader = StatusReader(transport, self._episodes.builder.clients, wall, clock)
+        # Those that are there already were reported by an earlier process.
         self._checkpoints = {found.path: found.time for found in view.checkpoints()}
-        self._retold = tuple(recent)
         rng = rng or random.Random()
-        self._loops = [SupervisedLoop("episodes", self._hear, rng), SupervisedLoop("watch", self._look, rng)]
+        self._threads = [
+            RetryingThread("episodes", self._episodes.step, rng),
+            RetryingThread("status", self._read_status, rng),
+        ]
 
     @property
     def history(self) -> History:
-        return self._recorder.history
+        return self._episodes.builder.history
 
     @property
-    def vitals_history(self) -> History:
-        return self._vitals_log.history
+    def status_history(self) -> History:
+        return self._status_history.history
 
     @property
     def metric_names(self) -> list[str]:
-        """All metrics, in the order in which they shall be shown."""
-        return self._recorder.metric_names
+        """All metrics, in the order in which they are shown."""
+        return self._episodes.builder.metric_names
 
-    def news(self, records: tuple[Record, ...] = ()) -> Update:
-        """The history as it is now, with these records as the new ones."""
-        counts = {**self._reports.counts, "incomplete": self._recorder.incomplete}
-        return Update(records, self.history, self._recorder.best, self._keeper.saved, counts)
+    def update(self) -> HistoryUpdate:
+        """The history as it is now, without new records."""
+        return self._episodes.update()
 
     def run(self) -> str:
         """Watch until something ends it; returns the reason."""
         resumed = self.history.episodes > 0
-        self._observers.emit("training_started", run=self.run_id, folder=self.view.folder, resumed=resumed)
-        self._observers.emit("episodes_recorded", update=self.news(self._retold))
-        for loop in self._loops:
-            loop.start()
+        self._observers.emit("training_started", run=self.run_id, folder=self.view.folder.path, resumed=resumed)
+        self._episodes.repeat_recovered()
+        for thread in self._threads:
+            thread.start()
         try:
-            while not self._ended.wait(0.5):
-                self._check()
+            while not self._ended.wait(_CHECK_INTERVAL):
+                for thread in self._threads:
+                    thread.check()
         finally:
             self._finish()
         return self._reason or ""
@@ -124,123 +122,50 @@ class TelemetryNode:
         self._reason = self._reason or reason
         self._ended.set()
 
-    def _check(self) -> None:
-        for loop in self._loops:
-            if loop.failure is not None:
-                raise loop.failure
-
     def _finish(self) -> None:
-        for loop in self._loops:
-            loop.stop()
-        for loop in self._loops:
-            loop.join(2.0)
-        self._hear_the_rest()
-        self._keeper.close(2.0)
+        # All are asked to stop before any is waited for, so that their waits overlap.
+        for thread in self._threads:
+            thread.stop()
+        for thread in self._threads:
+            thread.join(_JOIN_TIMEOUT)
+        self._episodes.finish()
         self._observers.emit("training_stopped", reason=self._reason or "telemetry failed")
         self._observers.close()
 
-    def _hear_the_rest(self) -> None:
+    def _read_status(self) -> None:
         try:
-            self._take_in(self._transport.read_episodes(self._cursor, _READ, 0))
-        except Exception as error:
-            log.info("The last episodes could not be read: %s", error)
-        if self._untold:
-            self._emit(len(self._untold))
-
-    # -- episodes
-
-    def _recover(self) -> deque[Record]:
-        """Fold what an earlier process wrote; returns its last records."""
-        recent: deque[Record] = deque(maxlen=_RETOLD)
-        for report in self._journal.recover():
-            self._reports.note(report.episode)
-            recent.append(self._recorder.add(report))
-            self._cursor = report.entry
-        if recent:
-            log.info("Going on after %d episodes.", self.history.episodes)
-        return recent
-
-    def _best_score(self) -> float | None:
-        return None if self._recorder.best is None else self._recorder.best.score
-
-    def _hear(self) -> None:
-        self._take_in(self._transport.read_episodes(self._cursor, _READ, 0.5))
-
-    def _take_in(self, entries: list[Entry]) -> None:
-        """First to disk, then to the history, then to the connectors."""
-        if not entries:
-            return
-        reports = []
-        for entry in entries:
-            episode = self._reports.admit(entry.payload)
-            if episode is not None:
-                reports.append(Reported(entry.id, entry_time(entry.id, self._wall()), episode))
-        self._journal.append(reports)
-        self._cursor = entries[-1].id
-        # A backlog is told in larger parts: it shall not fill the queue of a slow connector.
-        interval = max(self.config.update_interval, len(reports) // 10)
-        for report in reports:
-            self._observers.emit("episode_finished", episode=report.episode)
-            self._fold(report, interval)
-
-    def _fold(self, report: Reported, interval: int) -> None:
-        before = self._recorder.best
-        record = self._recorder.add(report)
-        self._untold.append(record)
-        if self._recorder.best is not before:
-            self._observers.emit("best_found", best=self._recorder.best)
-        if len(self._untold) >= interval:
-            self._emit(interval)
-            self._keeper.consider(self._recorder.score, record)
-
-    def _emit(self, count: int) -> None:
-        records = tuple(self._untold[:count])
-        self._untold = self._untold[count:]
-        self._observers.emit("episodes_recorded", update=self.news(records))
-
-    def _tell_saved(self, saved: SavedModel, iteration: int) -> None:
-        self._observers.emit("checkpoint_saved", path=Path(saved.path), iteration=iteration, kind="best")
-
-    # -- the moment
-
-    def _look(self) -> None:
-        try:
-            vitals = self._watch.look()
+            status = self._status_reader.read()
         except msgspec.DecodeError as error:
             log.warning("The training node's status cannot be read: %s", error)
-            vitals = None
-        if vitals is not None and vitals.status.run_id != self.run_id:
+            status = None
+        if status is not None and status.node.run_id != self.run_id:
             self.stop(NEW_TRAINING)
-        elif vitals is not None:
-            self._tell_clients(vitals)
-            self.vitals = vitals
-            self._vitals_log.note(vitals)
-            self._observers.emit("status_received", vitals=vitals)
-            self._tell_checkpoints()
-        self._ended.wait(_LOOK)
+        elif status is not None:
+            self._emit_clients(status)
+            self.status = status
+            self._status_history.add(status)
+            self._observers.emit("status_received", status=status)
+            self._emit_checkpoints()
+        # Not a sleep: stop() ends the wait.
+        self._ended.wait(_STATUS_INTERVAL)
 
-    def _tell_clients(self, vitals: Vitals) -> None:
-        now = _present(vitals)
-        before = {} if self.vitals is None else _present(self.vitals)
+    def _emit_clients(self, status: TrainingStatus) -> None:
+        """Call the hooks of clients that joined or were lost since the last status."""
+        now = _clients(status)
+        before = {} if self.status is None else _clients(self.status)
         for name in now.keys() - before.keys():
             self._observers.emit("client_joined", client=now[name])
         for name in before.keys() - now.keys():
             self._observers.emit("client_lost", client=before[name])
 
-    def _tell_checkpoints(self) -> None:
+    def _emit_checkpoints(self) -> None:
+        """Call the hook of checkpoints that were written since the last look."""
         for found in self.view.checkpoints():
             if self._checkpoints.get(found.path) != found.time:
                 self._checkpoints[found.path] = found.time
                 self._observers.emit("checkpoint_saved", path=found.path, iteration=found.iteration, kind=found.kind)
 
 
-def entry_time(identifier: str, now: float) -> float:
-    """When a stream's entry was made: Redis puts its milliseconds into the id, so that episodes which waited keep their
-    time. Other ids, and clocks that are far off, leave `now`."""
-    milliseconds, dash, _ = identifier.partition("-")
-    made = int(milliseconds) / 1000 if dash and milliseconds.isdigit() else 0.0
-    return made if 1e9 < made <= now + 86_400 else now
-
-
-def _present(vitals: Vitals) -> dict[str, ClientInfo]:
-    return {client.info.id: client.info for client in vitals.status.clients}
+def _clients(status: TrainingStatus) -> dict[str, ClientInfo]:
+    """The clients that are present, by id."""
+    return {client.info.id: client.info for client in status.node.clients}

@@ -1,4 +1,4 @@
-"""The telemetry node's life: wait for the server, wait for a training, watch it, and go on with the next one."""
+"""The process of `soulsai telemetry`: waits for the server and a training, watches it, and goes on with the next."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from rich.console import Console
 from soulsai_core import (
     Announcement,
     Catalog,
-    Config,
     ConfigError,
     ConnectorContext,
     NodeStatus,
-    Observers,
-    RedisSettings,
-    RunFolder,
-    Transport,
     TransportError,
-    config_from,
+    load_config,
+    replace_text,
+)
+from soulsai_core.app import (
+    Observers,
+    Transport,
+    connect_from,
     on_interrupt,
-    open_transport,
     resolve_telemetry,
-    running_address,
     start_logging,
+    wait_for_announcement,
     wait_for_server,
     when_parent_ends,
 )
@@ -42,7 +42,10 @@ from soulsai_telemetry.run_view import RunView
 
 log = logging.getLogger("soulsai_telemetry")
 
+# Seconds between two looks at whether the status belongs to the announced training.
 _PAUSE = 0.3
+# Added to the process's niceness: on a machine that also trains, training comes first.
+_NICENESS = 5
 
 
 class TelemetryProcess:
@@ -50,66 +53,56 @@ class TelemetryProcess:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
-        self._left = threading.Event()
+        self._leaving = threading.Event()
         self._node: TelemetryNode | None = None
 
     def run(self) -> int:
-        """Watch one training after the other until somebody ends it."""
+        """Watch one training after the other until the process is asked to end."""
         start_logging(Console(stderr=True))
         log.setLevel(logging.INFO)
-        self._config: Config = config_from(self._args)
-        settings, self._connectors = resolve_telemetry(self._config, Catalog())
+        config = load_config(self._args.config, self._args.set)
+        settings, self._connectors = resolve_telemetry(config, Catalog())
         assert isinstance(settings, TelemetryConfig)
         self._settings = settings
+        self._saves = self._args.saves or Path(config.run.saves)
         with on_interrupt(self.leave):
             if self._args.with_parent:
-                _step_back()
+                _lower_priority()
                 when_parent_ends(self.leave)
-            settings = self._redis_settings()
-            transport = wait_for_server(lambda: open_transport(settings, self._config.run.name), self._left)
+            transport = wait_for_server(lambda: connect_from(self._args), self._leaving)
             if transport is None:
                 return 0
             try:
-                while self._watch(transport) == NEW_TRAINING and not self._left.is_set():
+                while self._watch(transport) == NEW_TRAINING and not self._leaving.is_set():
                     log.info("Another training has begun.")
             finally:
                 transport.close()
         return 0
 
     def leave(self, reason: str) -> None:
-        """Leave in good order."""
-        self._left.set()
+        """End after everything is recorded and closed."""
+        self._leaving.set()
         if self._node is not None:
             self._node.stop(reason)
 
-    def _redis_settings(self) -> RedisSettings:
-        """Those of the configuration, with the address given, or that of the training on this machine."""
-        settings = self._config.redis
-        saves = Path(self._config.run.saves)
-        address = self._args.redis_address or settings.address or running_address(saves)
-        if address is None:
-            raise ConfigError(
-                f"No training runs on this machine under {saves}. Give --redis-address, or set redis.address or "
-                "run.saves."
-            )
-        return settings.model_copy(update={"address": address})
-
     def _watch(self, transport: Transport) -> str:
         """Watch one training; returns why that ended."""
-        found = self._await_training(transport)
+        found = self._wait_for_training(transport)
         if found is None:
             return "left before a training began"
         announced, status = found
-        view = RunView.of(status, Path(self._config.run.saves))
-        _make(view.state)
+        view = RunView.of(status, self._saves)
+        _make_folder(view.state)
         observers = Observers(specs=TelemetrySpecs)
-        node = self._node = TelemetryNode(transport, announced, view, self._settings, observers)
+        node = TelemetryNode(transport, announced, view, self._settings, observers)
+        self._node = node
         try:
-            context = ConnectorContext(node.run_id, view.folder, view.config() or {})
+            context = ConnectorContext(node.run_id, view.folder.path, view.config() or {})
             for plugin, settings in self._connectors:
                 observers.register(plugin.name, plugin.make(settings, context))
             with self._page(node, observers):
-                if self._left.is_set():
+                # Asked while the node was made, `leave` found none that it could stop.
+                if self._leaving.is_set():
                     node.stop("asked to leave")
                 log.info("Watching %s; its history is kept in %s.", node.run_id, view.state)
                 return node.run()
@@ -118,54 +111,50 @@ class TelemetryProcess:
 
     @contextmanager
     def _page(self, node: TelemetryNode, observers: Observers) -> Iterator[None]:
-        """Serve the page while the block runs, and note where it is."""
+        """Serve the page while the block runs, with its URL in the run's folder."""
         if not self._settings.page.enabled:
             yield
             return
         page = Page(node, self._settings.page)
-        note = RunFolder(node.view.folder).page
-        last = node.view.state / "page_port"
-        page.listen(_read_port(last))
+        url_file = node.view.folder.page
+        port_file = node.view.state / "page_port"
+        page.listen(_read_port(port_file))
         observers.register("page", page)
         log.info("The page is at %s", page.url)
-        last.write_text(page.url.rpartition(":")[2], encoding="utf-8")
-        note.write_text(page.url + "\n", encoding="utf-8")
+        replace_text(port_file, page.url.rpartition(":")[2])
+        replace_text(url_file, page.url + "\n")
         try:
             yield
         finally:
-            note.unlink(missing_ok=True)
+            url_file.unlink(missing_ok=True)
 
-    def _await_training(self, transport: Transport) -> tuple[Announcement, NodeStatus] | None:
-        """The announcement and status of the training that is there, waiting for it; None if somebody leaves."""
-        lost = False
-        while not self._left.wait(_PAUSE):
-            try:
-                pair = _agreeing(transport.read_config(), transport.read_status())
-            except TransportError as error:
-                if not lost:
-                    log.warning("%s Waiting for it.", error)
-                lost = True
-                continue
-            if pair is not None:
-                return pair
+    def _wait_for_training(self, transport: Transport) -> tuple[Announcement, NodeStatus] | None:
+        """The announcement and the status of a training, waiting for both; None if asked to leave meanwhile."""
+        while not self._leaving.is_set():
+            announced = wait_for_announcement(transport, lambda: not self._leaving.is_set())
+            status = _read_status(transport)
+            # A new training announces itself before it writes its first status: until then that of the old one is read.
+            if announced is not None and status is not None and status.run_id == announced.run_id:
+                return announced, status
+            self._leaving.wait(_PAUSE)
         return None
 
 
-def _agreeing(announced: bytes | None, status: bytes | None) -> tuple[Announcement, NodeStatus] | None:
-    """Both, once they are of the same training."""
-    if announced is None or status is None:
+def _read_status(transport: Transport) -> NodeStatus | None:
+    """The training node's status; None if there is none, or the server is away or the status unreadable for now."""
+    try:
+        payload = transport.read_status()
+        return None if payload is None else msgspec.json.decode(payload, type=NodeStatus)
+    except (TransportError, msgspec.DecodeError):
         return None
-    pair = msgspec.json.decode(announced, type=Announcement), msgspec.json.decode(status, type=NodeStatus)
-    return pair if pair[0].run_id == pair[1].run_id else None
 
 
-def _step_back() -> None:
-    """On a machine that also trains, training comes first."""
+def _lower_priority() -> None:
     if hasattr(os, "nice"):
-        os.nice(5)
+        os.nice(_NICENESS)
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -174,9 +163,9 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _read_port(note: Path) -> int | None:
+def _read_port(file: Path) -> int | None:
     """The port of the page before, so that open browsers find it again."""
     try:
-        return int(note.read_text(encoding="utf-8"))
+        return int(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None

@@ -27,7 +27,7 @@ STOP = ["--set", "training.stop.env_steps=100"]
 
 @pytest.fixture
 def train(monkeypatch, here):
-    """Replaces `soulsai train` by a script that only writes a run's folder; `train(seed)` makes that seed fail."""
+    """Replaces `soulsai train` by a script that only writes a run's folder; `train(failing=1)` makes seed 1 fail."""
     real = multirun.subprocess.Popen
     script = here / "train.py"
 
@@ -43,7 +43,7 @@ def train(monkeypatch, here):
     return install
 
 
-def test_each_seed_is_trained_and_all_are_put_together(train, run, here):
+def test_each_seed_is_trained_and_all_are_summarized(train, run, here):
     code, out, _ = run("multirun", "--seeds", 3, "--output", "many", "--window", 5, "--", "--clients", "1", *STOP)
     assert code == 0
     assert "best return of 3 runs: mean 28.0, median 28.0, quartiles 27.5 to 28.5" in out
@@ -53,20 +53,20 @@ def test_each_seed_is_trained_and_all_are_put_together(train, run, here):
     assert (here / "many" / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_training_gets_the_arguments_after_two_dashes(train, run, here):
+def test_arguments_after_two_dashes_are_those_of_train(train, run, here):
     run("multirun", "--seeds", 1, "--first-seed", 7, "--output", "many", "--", "--clients", "1", *STOP)
     given = json.loads((here / "many" / "run-7" / "args.json").read_text())
     assert given[:4] == ["--clients", "1", *STOP]
     assert given[4:6] == ["--seed", "7"]
 
 
-def test_by_default_it_lies_in_saves(train, run, here):
+def test_default_output_is_a_folder_in_saves(train, run, here):
     run("multirun", "--seeds", 1, "--", *STOP)
     [folder] = (here / "saves").glob("multirun_*")
     assert (folder / "averages.json").exists()
 
 
-def test_a_seed_that_fails_is_told_and_left_out(train, run, here):
+def test_seed_that_fails_is_reported_and_left_out(train, run, here):
     train(failing=1)
     code, _, err = run("multirun", "--seeds", 3, "--output", "many", "--", *STOP)
     assert (code, "seed 1 ended with code 3" in err) == (1, True)
@@ -79,6 +79,6 @@ def test_a_seed_that_fails_is_told_and_left_out(train, run, here):
      (["--resume", *STOP], "--resume cannot be given"),
      (["--set", "training.stop.env_step=1"], "there is no such setting")],
 )  # fmt: skip
-def test_bad_input_gets_a_sentence(train, run, arguments, sentence):
+def test_bad_input_is_explained(train, run, arguments, sentence):
     code, _, err = run("multirun", "--", *arguments)
     assert (code, sentence in err) == (2, True)

@@ -3,7 +3,7 @@
 import pytest
 
 
-def test_several_runs_are_drawn_and_said(save, run, here):
+def test_several_runs_are_drawn_in_one_figure(save, run, here):
     for seed in range(3):
         save(f"r{seed}", range(seed, 60 + seed))
     code, out, _ = run("plot", "saves", "-o", "curves.svg", "--window", 10)
@@ -11,7 +11,7 @@ def test_several_runs_are_drawn_and_said(save, run, here):
     assert (here / "curves.svg").read_bytes().startswith(b"<?xml")
 
 
-def test_one_run_can_be_drawn_over_hours(save, run, here):
+def test_run_can_be_drawn_over_hours(save, run, here):
     code, out, _ = run("plot", save("one", range(9)), "--axis", "hours", "--metric", "boss_hp", "--window", 1)
     assert (code, out) == (0, "dqn: 1 run, boss_hp 4 at the end\nplot.png\n")
     assert (here / "plot.png").read_bytes().startswith(b"\x89PNG")
@@ -23,7 +23,7 @@ def test_one_run_can_be_drawn_over_hours(save, run, here):
      (["saves", "--window", "0"], "--window is 0; it takes 1 or more"),
      (["saves", "--metric", "wins"], "None of the 1 runs has an episode with the metric 'wins'")],
 )  # fmt: skip
-def test_bad_input_gets_a_sentence(save, run, arguments, sentence):
+def test_bad_input_is_explained(save, run, arguments, sentence):
     save("one", [1, 2])
     code, _, err = run("plot", *arguments)
     assert (code, sentence in err) == (2, True)

@@ -1,8 +1,8 @@
-"""Curves of several runs on one axis."""
+"""Curves of several runs on a common axis."""
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soulsai_telemetry.comparing.curves import band, moving_average
@@ -10,8 +10,9 @@ from soulsai_telemetry.comparing.curves import band, moving_average
 NUMBERS = st.floats(-1e6, 1e6)
 
 
+@settings(max_examples=30)
 @given(st.lists(NUMBERS, max_size=60), st.integers(1, 70))
-def test_the_moving_average_is_the_mean_of_the_last_values(values, window):
+def test_moving_average_is_the_mean_of_the_last_values(values, window):
     expected = [np.mean(values[max(0, i + 1 - window) : i + 1]) for i in range(len(values))]
     assert moving_average(np.array(values), window) == pytest.approx(expected, rel=1e-6, abs=1e-4)
 
@@ -21,7 +22,7 @@ def curve(*points):
     return np.array(x, float), np.array(y, float)
 
 
-def test_one_run_is_its_own_median():
+def test_median_of_one_run_is_the_run():
     found = band([curve((0, 1), (10, 2))], points=3)
     assert (found.x.tolist(), found.median.tolist(), found.low.tolist()) == ([0, 5, 10], [1, 1, 2], [1, 1, 2])
 
@@ -31,18 +32,19 @@ def test_median_and_quartiles_are_taken_over_the_runs():
     assert (found.low[0], found.median[0], found.high[0], found.runs) == (2, 3, 4, 5)
 
 
-def test_only_the_part_that_all_runs_cover_is_drawn():
+def test_band_covers_the_part_that_all_runs_have():
     found = band([curve((0, 1), (10, 1)), curve((4, 1), (30, 1))])
     assert (found.x[0], found.x[-1]) == (4, 10)
 
 
-def test_runs_that_share_no_part_are_one_point():
+def test_band_of_runs_without_a_common_part_is_one_point():
     found = band([curve((0, 1), (1, 1)), curve((5, 3), (6, 3))])
     assert set(found.x) == {5.0}
 
 
+@settings(max_examples=30)
 @given(st.lists(st.lists(NUMBERS, min_size=2, max_size=20), min_size=1, max_size=6))
-def test_the_median_lies_between_the_quartiles(runs):
+def test_median_lies_between_the_quartiles(runs):
     found = band([(np.arange(len(run), dtype=float), np.array(run)) for run in runs], points=20)
     assert np.all(found.low <= found.median)
     assert np.all(found.median <= found.high)

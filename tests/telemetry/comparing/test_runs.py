@@ -1,21 +1,21 @@
-"""Runs as they lie on disk."""
+"""Runs on disk."""
 
 import msgspec
 import pytest
 
 from soulsai_core import ConfigError
 from soulsai_telemetry.comparing.runs import find_runs, group
-from soulsai_telemetry.recorder import Reported
+from soulsai_telemetry.history.builder import EpisodeReport
 
 
-def test_a_run_is_read_with_what_it_trained(save):
+def test_run_has_the_environment_and_algorithm_of_its_configuration(save):
     [run] = find_runs([save("one", [1, 3])])
-    assert (run.name, run.environment, run.algorithm, run.running) == ("one", "Lander", "dqn", False)
+    assert (run.name, run.environment, run.algorithm, run.folder.running) == ("one", "Lander", "dqn", False)
     assert [(point.steps, point.time) for point in run.points] == [(10, 1700000001.0), (20, 1700000002.0)]
 
 
 @pytest.mark.parametrize(("axis", "positions"), [("steps", [10, 20]), ("episodes", [1, 2]), ("hours", [0, 1 / 3600])])
-def test_its_curve_lies_on_any_axis(save, axis, positions):
+def test_curve_lies_over_any_axis(save, axis, positions):
     [run] = find_runs([save("one", [1, 3])])
     x, y = run.curve("return", axis, 2)
     assert x.tolist() == pytest.approx(positions)
@@ -37,22 +37,22 @@ def test_metrics_of_its_own_settings_can_be_drawn(save):
     assert run.values("win", "episodes")[1].tolist() == [0, 1]
 
 
-def test_the_score_is_the_best_and_last_average_over_a_whole_window(save):
+def test_score_is_the_best_and_last_average_over_a_whole_window(save):
     [run] = find_runs([save("one", [100, 1, 2, 3, 0])])
     assert run.score(2) == (50.5, 1.5)
     assert run.score(50) == (pytest.approx(21.2), pytest.approx(21.2))
 
 
-def test_a_run_that_was_only_watched_from_here_is_a_run_too(tmp_path, episode):
+def test_run_that_was_only_watched_from_here_is_a_run_too(tmp_path, episode):
     folder = tmp_path / "saves" / "far" / "telemetry"
     folder.mkdir(parents=True)
-    rows = [Reported(f"{i}-0", 1.7e9 + i, episode(f"client-1-{i}", i)) for i in (1, 2)]
+    rows = [EpisodeReport(f"{i}-0", 1.7e9 + i, episode(f"client-1-{i}", i)) for i in (1, 2)]
     (folder / "episodes.jsonl").write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
     [run] = find_runs([tmp_path / "saves"])
     assert (run.name, run.algorithm, [point.steps for point in run.points]) == ("far", "?", [10, 20])
 
 
-def test_a_torn_line_is_left_out(save):
+def test_torn_line_is_left_out(save):
     folder = save("one", [1, 2])
     with (folder / "episodes.jsonl").open("a") as file:
         file.write('{"id": "c-3", "cli')
@@ -60,12 +60,12 @@ def test_a_torn_line_is_left_out(save):
     assert len(run.points) == 2
 
 
-def test_a_run_without_an_episode_has_no_score(save):
+def test_run_without_an_episode_has_no_score(save):
     [run] = find_runs([save("one", [])])
     assert run.score(50) is None
 
 
-def test_a_folder_of_runs_stands_for_all_of_them_and_none_counts_twice(save, tmp_path):
+def test_folder_of_runs_stands_for_all_of_them_and_none_counts_twice(save, tmp_path):
     for name in ("a", "b"):
         save(name, [1])
     save("0", [1], saves="saves/multirun_1")
@@ -73,11 +73,11 @@ def test_a_folder_of_runs_stands_for_all_of_them_and_none_counts_twice(save, tmp
     assert [run.name for run in found] == ["a", "b", "0"]
 
 
-@pytest.mark.parametrize("place", ["nothing", "empty"])
-def test_a_place_without_a_run_is_named(tmp_path, place):
+@pytest.mark.parametrize("name", ["nothing", "empty"])
+def test_path_without_a_run_is_named(tmp_path, name):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match=f"There is no run at .*{place}"):
-        find_runs([tmp_path / place])
+    with pytest.raises(ConfigError, match=f"There is no run at .*{name}"):
+        find_runs([tmp_path / name])
 
 
 def test_runs_that_differ_in_their_seed_are_one_group(save, tmp_path):
@@ -86,7 +86,7 @@ def test_runs_that_differ_in_their_seed_are_one_group(save, tmp_path):
     assert {label: len(runs) for label, runs in group(find_runs([tmp_path / "saves"])).items()} == {"dqn": 3}
 
 
-def test_groups_are_named_by_what_tells_them_apart(save, tmp_path):
+def test_groups_are_named_by_the_settings_that_differ(save, tmp_path):
     save("a", [1], lr=0.1, width=64)
     save("b", [1], lr=0.2, width=64)
     save("c", [1], algorithm="ppo", clip=0.2)

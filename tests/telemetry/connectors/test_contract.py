@@ -1,4 +1,4 @@
-"""Every connector of ours keeps the contract that third parties' must keep."""
+"""Our connectors fulfil the contract of connectors."""
 
 import pytest
 
@@ -86,7 +86,7 @@ class TestMlflow(TelemetryConnectorContract):
 
 
 class Printer:
-    """A third party's, as the README shows one."""
+    """A connector of a third party."""
 
     def __init__(self, config, context):
         self.lines = []

@@ -9,12 +9,12 @@ import pytest
 
 from soulsai_core import ConfigError
 from soulsai_telemetry.connectors.grafana import plugin
-from soulsai_telemetry.records import Best
+from soulsai_telemetry.history.records import BestScore
 
 START = "2023-11-14T22:13:20.000Z"  # 1.7e9, when the example's first episode began
 RANGE = {"from": START, "to": "2023-11-14T22:14:20.000Z", "raw": {"from": "now-1m", "to": "now"}}
 
-# Written from the protocol of the data source simpod-json-datasource; not recorded from a running Grafana.
+# Written after the protocol of the data source simpod-json-datasource; not recorded from a running Grafana.
 QUERY = {
     "app": "dashboard",
     "requestId": "Q101",
@@ -75,12 +75,12 @@ def query(**changes):
     return {**QUERY, "targets": [target], **changes}
 
 
-def test_the_data_source_can_be_tested(ask):
+def test_data_source_can_be_tested(ask):
     assert ask("/") == {"status": "ok"}
     assert ask("/health") == {"status": "ok"}
 
 
-def test_the_metrics_can_be_chosen_from_a_list(ask):
+def test_metrics_can_be_chosen_from_a_list(ask):
     found = ask("/metrics", {"payload": {}, "metric": ""})
     assert {"label": "return average", "value": "return average"}.items() <= found[0].items()
     assert {"axis", "from", "to"} == {payload["name"] for payload in found[0]["payloads"]}
@@ -100,7 +100,7 @@ def test_metrics_can_fill_a_variable_of_the_dashboard(ask):
     assert ask("/variable", {"payload": {"target": "metrics"}})[0] == {"__text": "return", "__value": "return"}
 
 
-def test_a_time_series_is_asked_for(ask):
+def test_query_is_answered_with_a_time_series(ask):
     [answer] = ask("/query", QUERY)
     assert (answer["target"], answer["refId"]) == ("return average", "A")
     assert answer["datapoints"][:2] == [[1.5, 1700000001000], [3.0, 1700000002000]]
@@ -113,13 +113,13 @@ def test_values_and_averages_can_be_chosen(ask, target, first):
     assert answer["datapoints"][0][0] == first
 
 
-def test_only_the_asked_time_is_answered(ask):
+def test_time_series_is_limited_to_the_range(ask):
     part = {"from": "2023-11-14T22:13:25.000Z", "to": "2023-11-14T22:13:27+00:00"}
     [answer] = ask("/query", query(range=part))
     assert [at for _, at in answer["datapoints"]] == [1700000005000, 1700000006000, 1700000007000]
 
 
-def test_no_more_points_than_the_panel_has_pixels_are_sent(ask):
+def test_number_of_points_is_limited_to_what_the_panel_asks_for(ask):
     [answer] = ask("/query", query(maxDataPoints=5))
     assert len(answer["datapoints"]) == 5
     assert answer["datapoints"][-1][1] == 1700000039000
@@ -142,7 +142,7 @@ def test_several_targets_are_answered_and_hidden_ones_left_out(ask):
     assert [answer["refId"] for answer in ask("/query", query(targets=targets))] == ["A", "C"]
 
 
-def test_an_unknown_metric_is_an_empty_series(ask):
+def test_series_of_an_unknown_metric_is_empty(ask):
     [answer] = ask("/query", query(target_changes={"target": "loss"}))
     assert answer["datapoints"] == []
 
@@ -150,7 +150,7 @@ def test_an_unknown_metric_is_an_empty_series(ask):
 def test_checkpoints_and_best_models_are_annotations(grafana, ask, monkeypatch):
     monkeypatch.setattr("time.time", lambda: 1.7e9 + 5)
     grafana.checkpoint_saved(Path("saves/run-1/checkpoint"), 7, "periodic")
-    grafana.best_found(Best("return", 30.0, 20, 400, 6, 1.7e9 + 20))
+    grafana.best_found(BestScore("return", 30.0, 20, 400, 6, 1.7e9 + 20))
     [checkpoint] = ask("/annotations", ANNOTATIONS)
     assert (checkpoint["time"], checkpoint["title"]) == (1700000005000, "Checkpoint (periodic)")
     assert "iteration 7" in checkpoint["text"]
@@ -163,16 +163,16 @@ def test_annotations_are_bounded(make):
     connector = make(plugin, port=0, annotations=3)
     for i in range(10):
         connector.checkpoint_saved(Path("x"), i, "periodic")
-    assert [note["text"] for note in connector._notes] == ["iteration 7: x", "iteration 8: x", "iteration 9: x"]
+    assert [note["text"] for note in connector._stored] == ["iteration 7: x", "iteration 8: x", "iteration 9: x"]
 
 
-def test_infinity_reads_rows_from_a_plain_address(ask):
+def test_infinity_gets_rows_with_plain_get(ask):
     rows = ask("/series?metric=return&axis=step&from=20&to=40&points=100")
     assert rows == [{"step": 20, "value": 1.5, "average": 1.5}, {"step": 40, "value": 3.0, "average": 3.0}]
     assert ask("/series?metric=return&from=1700000001000&to=1700000001500")[0]["time"] == 1700000001000
 
 
-def test_a_browser_may_ask_directly(grafana):
+def test_browser_may_send_requests_directly(grafana):
     request = urllib.request.Request(f"http://127.0.0.1:{grafana.port}/query", method="OPTIONS")
     with urllib.request.urlopen(request, timeout=5) as answer:
         assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (204, "*")
@@ -181,22 +181,22 @@ def test_a_browser_may_ask_directly(grafana):
 @pytest.mark.parametrize(
     ("path", "body"),
     [("/query", {**QUERY, "range": {"from": "yesterday"}}), ("/query", {**QUERY, "maxDataPoints": "many"}),
-     ("/query", [1, 2]), ("/query", {**QUERY, "targets": ["return"]}), ("/series?axis=colour", None),
-     ("/query", query(target_changes={"payload": {"axis": "colour"}}))],
+     ("/query", [1, 2]), ("/query", {**QUERY, "targets": ["return"]}), ("/series?axis=color", None),
+     ("/query", query(target_changes={"payload": {"axis": "color"}}))],
 )  # fmt: skip
-def test_a_request_that_makes_no_sense_is_a_bad_request(ask, path, body):
+def test_malformed_request_is_a_bad_request(ask, path, body):
     with pytest.raises(urllib.error.HTTPError) as raised:
         ask(path, body)
     assert raised.value.code == 400
     assert json.loads(raised.value.read())["error"]
 
 
-def test_before_the_first_episode_there_are_no_metrics(make):
+def test_before_the_first_episode_there_are_no_rows(make):
     connector = make(plugin, port=0)
     with urllib.request.urlopen(f"http://127.0.0.1:{connector.port}/series?metric=return", timeout=5) as answer:
         assert json.loads(answer.read()) == []
 
 
-def test_a_port_in_use_is_named(grafana, make):
+def test_port_in_use_is_named(grafana, make):
     with pytest.raises(ConfigError, match=f"the grafana connector's port is {grafana.port}"):
         make(plugin, port=grafana.port)

@@ -16,7 +16,7 @@ def test_each_episode_is_a_line_with_values_and_averages(make, context, update):
     assert set(second["averages"]) == {"return", "length", "boss hp"}
 
 
-def test_what_is_told_again_after_a_restart_is_written_once(make, context, update):
+def test_episodes_that_come_again_after_a_restart_are_written_once(make, context, update):
     make(plugin).episodes_recorded(update(1, 5))
     make(plugin).episodes_recorded(update(3, 8))
     assert [line["number"] for line in lines(context)] == list(range(1, 9))

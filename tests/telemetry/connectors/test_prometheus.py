@@ -1,9 +1,11 @@
-"""What Prometheus scrapes; checked by its own tools where they are installed."""
+"""What Prometheus scrapes; checked by its own programs where they are installed."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from dataclasses import replace
 
@@ -14,10 +16,10 @@ from soulsai_telemetry.connectors.prometheus import plugin
 
 
 @pytest.fixture
-def served(make, update, vitals):
+def served(make, update, status):
     connector = make(plugin, port=0)
     connector.episodes_recorded(update(1, 25))
-    connector.status_received(replace(vitals, time=time.time()))
+    connector.status_received(replace(status, time=time.time()))
     return connector
 
 
@@ -31,7 +33,7 @@ def samples(connector):
     return {(s.name, *sorted(s.labels.values())): s.value for family in families for s in family.samples}
 
 
-def test_the_runs_numbers_are_there(served):
+def test_numbers_of_the_run_are_exported(served):
     found = samples(served)
     assert found["soulsai_run_up", "run-1"] == 1
     assert found["soulsai_run_iteration",] == 3
@@ -47,7 +49,7 @@ def test_the_runs_numbers_are_there(served):
     assert found["soulsai_run_episodes_total",] == 25
 
 
-def test_clients_are_told_apart(served):
+def test_each_client_has_its_own_numbers(served):
     found = samples(served)
     assert found["soulsai_run_client_steps_per_second", "client-1"] == 9.5
     assert found["soulsai_run_client_silence_seconds", "client-2"] == 99.0
@@ -55,84 +57,71 @@ def test_clients_are_told_apart(served):
     assert found["soulsai_run_clients",] == 1
 
 
-def test_a_node_that_went_silent_is_down(served, vitals):
-    served.status_received(replace(vitals, time=time.time(), alive=False))
+def test_silent_training_node_is_down(served, status):
+    served.status_received(replace(status, time=time.time(), alive=False))
     assert samples(served)["soulsai_run_up", "run-1"] == 0
 
 
-def test_a_telemetry_node_without_news_calls_the_training_node_down(served, vitals):
-    served.status_received(replace(vitals, time=time.time() - 60))
+def test_training_node_is_down_if_the_last_status_is_old(served, status):
+    served.status_received(replace(status, time=time.time() - 60))
     assert samples(served)["soulsai_run_up", "run-1"] == 0
 
 
-def test_before_any_news_it_is_down(make):
+def test_training_node_is_down_before_the_first_status(make):
     found = {name: value for name, value in samples(make(plugin, port=0)).items() if not name[0].startswith("process_")}
     assert found == {("soulsai_run_up", "run-1"): 0}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the library reads the process' numbers on Linux only")
-def test_time_and_memory_of_the_process_are_there(make):
+def test_time_and_memory_of_the_process_are_exported(make):
     found = samples(make(plugin, port=0))
     assert found["process_resident_memory_bytes",] > 1e6
     assert ("process_cpu_seconds_total",) in found
 
 
-def test_promtool_has_nothing_to_say_about_the_metrics(served, program):
+def test_promtool_accepts_the_metrics(served, needs):
     checked = subprocess.run(
-        [program("promtool", "prometheus"), "check", "metrics"], input=scrape(served), capture_output=True, text=True
+        [needs("promtool"), "check", "metrics"], input=scrape(served), capture_output=True, text=True
     )
     assert (checked.returncode, checked.stderr + checked.stdout) == (0, "")
 
 
 @pytest.mark.stack
-def test_a_real_prometheus_scrapes_them(served, program, tmp_path):
-    prometheus = program("prometheus")
+def test_prometheus_scrapes_the_metrics(served, needs, tmp_path, eventually):
+    prometheus = needs("prometheus")
     target = f"127.0.0.1:{served.port}"
     (tmp_path / "prometheus.yml").write_text(
         "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n"
         f"scrape_configs: [{{job_name: telemetry, static_configs: [{{targets: ['{target}']}}]}}]\n"
     )
-    with free_port() as port:
-        command = [
-            prometheus,
-            f"--config.file={tmp_path / 'prometheus.yml'}",
-            f"--storage.tsdb.path={tmp_path / 'data'}",
-        ]
+    port = free_port()
+    command = [prometheus, f"--config.file={tmp_path / 'prometheus.yml'}", f"--storage.tsdb.path={tmp_path / 'data'}"]
     process = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}"], stderr=subprocess.DEVNULL)
     try:
-        assert eventually(port, "soulsai_run_iteration") == "3"
-        assert eventually(port, 'up{job="telemetry"}') == "1"
-        assert eventually(port, 'soulsai_run_metric_average{metric="boss hp"}') == "0.04"
+        for query, value in (
+            ("soulsai_run_iteration", "3"),
+            ('up{job="telemetry"}', "1"),
+            ('soulsai_run_metric_average{metric="boss hp"}', "0.04"),
+        ):
+            assert eventually(lambda query=query: answer_to(port, query)) == value
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
-class free_port:  # noqa: N801 - reads as a function
-    """A port that nobody has at the moment."""
-
-    def __enter__(self):
-        import socket
-
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
-
-    def __exit__(self, *_):
-        return False
+def free_port():
+    """A port at which nothing listens at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
-def eventually(port, query):
-    """What Prometheus answers to a query, once it has anything to say."""
-    url = f"http://127.0.0.1:{port}/api/v1/query?query={urllib.request.quote(query)}"
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                found = json.loads(answer.read())["data"]["result"]
-            if found:
-                return found[0]["value"][1]
-        except OSError:
-            pass
-        time.sleep(0.2)
-    return None
+def answer_to(port, query):
+    """What Prometheus answers to a query, None while it has no value or does not answer at all."""
+    url = f"http://127.0.0.1:{port}/api/v1/query?query={urllib.parse.quote(query)}"
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            found = json.loads(answer.read())["data"]["result"]
+    except OSError:
+        return None
+    return found[0]["value"][1] if found else None

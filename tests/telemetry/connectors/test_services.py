@@ -1,4 +1,4 @@
-"""TensorBoard, Weights & Biases and MLflow, each without a network."""
+"""TensorBoard, Weights & Biases and MLflow, without a network."""
 
 import pytest
 
@@ -7,18 +7,18 @@ from soulsai_telemetry.connectors import mlflow, tensorboard, wandb
 
 
 def scalars(context):
-    """TensorBoard's own reading of what was written: tag -> [(step, value)]."""
+    """What TensorBoard itself reads from the event files: tag -> [(step, value)]."""
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     events = accumulator.EventAccumulator(str(context.folder / "tensorboard"), size_guidance={"scalars": 0})
     events.Reload()
     return {tag: [(s.step, s.value) for s in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
-def test_tensorboard_reads_metrics_averages_and_the_learners_numbers(make, context, update, vitals):
+def test_tensorboard_reads_metrics_averages_and_the_learners_numbers(make, context, update, status):
     pytest.importorskip("tensorboard")
     connector = make(tensorboard.plugin)
     connector.episodes_recorded(update(1, 3))
-    connector.status_received(vitals)
+    connector.status_received(status)
     connector.close()
     found = scalars(context)
     assert found["episode/return"] == [(1, 1.5), (2, 3.0), (3, 4.5)]
@@ -26,7 +26,7 @@ def test_tensorboard_reads_metrics_averages_and_the_learners_numbers(make, conte
     assert found["learner/loss"] == [(3, 0.5)]
 
 
-def test_tensorboard_can_go_by_steps(make, context, update):
+def test_tensorboards_step_can_count_environment_steps(make, context, update):
     pytest.importorskip("tensorboard")
     connector = make(tensorboard.plugin, axis="step")
     connector.episodes_recorded(update(1, 2))
@@ -34,7 +34,7 @@ def test_tensorboard_can_go_by_steps(make, context, update):
     assert [step for step, _ in scalars(context)["episode/return"]] == [20, 40]
 
 
-def test_tensorboard_is_told_nothing_twice(make, context, update):
+def test_tensorboard_gets_no_episode_twice(make, context, update):
     pytest.importorskip("tensorboard")
     for first, last in ((1, 4), (2, 6)):
         connector = make(tensorboard.plugin)
@@ -55,7 +55,7 @@ def test_wandb_offline_keeps_the_run_in_its_folder(make, context, update):
     assert (context.folder / "wandb" / "last_episode").read_text() == "3"
 
 
-def test_the_key_of_wandb_is_not_shown():
+def test_key_of_wandb_is_not_shown():
     assert "hush" not in repr(wandb.WandbConfig(api_key="hush"))
 
 
@@ -75,7 +75,7 @@ def test_mlflow_without_a_server_keeps_the_run_in_its_folder_and_nothing_twice(m
 @pytest.mark.parametrize(
     ("plugin", "package"), [(tensorboard.plugin, "tensorboard"), (wandb.plugin, "wandb"), (mlflow.plugin, "mlflow")]
 )
-def test_a_missing_extra_is_named_with_the_command_that_installs_it(make, without, plugin, package):
+def test_missing_package_is_named_with_the_command_that_installs_it(make, without, plugin, package):
     without(package)
     with pytest.raises(PluginError, match=rf"pip install soulsai-telemetry\[{package}\]"):
         make(plugin)

@@ -1,7 +1,7 @@
 """The page in a real browser: clicked through, by mouse, keyboard and on a phone.
 
-Needs Debian's `chromium` and PyPI's `playwright`. On a build server (CI is set) a missing browser is a failure. Where
-SOULSAI_SCREENSHOTS names a folder, screenshots are kept there to be looked at.
+Needs Debian's `chromium` and PyPI's `playwright`. On a build server (CI is set) a missing browser is a failure. If
+SOULSAI_SCREENSHOTS names a folder, screenshots are kept there.
 """
 
 import math
@@ -16,23 +16,24 @@ from soulsai_core import ClientInfo, ClientStatus
 from soulsai_telemetry.config import PageSettings
 from soulsai_telemetry.page import Page
 
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
-def browser(program):
+def browser(needs):
     if os.environ.get("CI"):
         import playwright.sync_api as api
     else:
         api = pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program("chromium"), args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(executable_path=needs("chromium"), args=["--no-sandbox"])
         yield chromium
         chromium.close()
 
 
 @pytest.fixture
-def served(training, watch):
+def served(training, start):
     """Starts a node with a page, and a run of 400 episodes that learned."""
     pages = []
 
@@ -43,7 +44,7 @@ def served(training, watch):
         returns = [-250 + 480 / (1 + math.exp(-(i - 170) / 45)) + rng.gauss(0, 45) for i in range(episodes)]
         for i, value in enumerate(returns):
             length = int(90 + max(0, value) * 1.5 + rng.random() * 60)
-            training.play(
+            training.report_returns(
                 value, length=length, seconds=length / 50, client=f"pc-{i % 2}", metrics={"fuel": rng.random()}
             )
         node = training.node(moving_average=50, metrics={"landed": {"condition": "> 100"}})
@@ -51,9 +52,9 @@ def served(training, watch):
         page.listen()
         pages.append(page)
         node._observers.register("page", page)
-        tell(training)
-        watching = watch(node)
-        watching.until(lambda: node.history.episodes == episodes and node.vitals is not None, 20)
+        write_status(training)
+        running = start(node)
+        running.until(lambda: node.history.episodes == episodes and node.status is not None)
         return page
 
     yield serve
@@ -61,55 +62,56 @@ def served(training, watch):
         page.close()
 
 
-def tell(training, **changes):
+def write_status(training, **changes):
     infos = [ClientInfo(f"pc-{i}", f"gaming-pc-{i}", 50_000, 200, 25.0, restarts=i) for i in range(2)]
     clients = [ClientStatus(infos[0], 49_000), ClientStatus(infos[1], 49_000, {"stale": 12})]
     values = {"clients": clients, "env_steps": 98_000, "goal_env_steps": 150_000, "iteration": 1520}
-    training.status(**{**values, **changes})
+    training.write_status(**{**values, **changes})
 
 
 @pytest.fixture
 def show(browser):
-    """Opens a page; whatever the browser complains of fails the test."""
+    """Opens the page in a tab. An error that the browser reports fails the test."""
     opened = []
 
     def show(page, viewport=DESKTOP, scheme="light", path="/"):
         context = browser.new_context(viewport=viewport, color_scheme=scheme, has_touch=viewport is PHONE)
         tab = context.new_page()
-        complaints = []
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
-        opened.append((context, complaints))
+        errors = []
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        tab.on("console", lambda message: errors.append(message.text) if is_page_error(message) else None)
+        opened.append((context, errors))
         tab.goto(page.url + path)
         tab.wait_for_selector("[data-metric='return'] canvas")
         tab.wait_for_selector("#facts dd")
         return tab
 
     yield show
-    for context, complaints in opened:
+    for context, errors in opened:
         context.close()
-        assert complaints == []
+        assert errors == []
 
 
-def is_complaint(message):
-    """An error of the page; that a server is gone is none."""
+def is_page_error(message):
+    """True for an error of the page itself; false if its server is gone."""
     return message.type == "error" and not message.text.startswith("Failed to load resource")
 
 
-def until(tab, expression, timeout=15.0):
-    """Wait until a JavaScript expression holds. Playwright's own waiting needs eval, which the page forbids."""
-    deadline = time.monotonic() + timeout
+def until(tab, expression):
+    """Wait until a JavaScript expression is true. Playwright's own wait needs eval, which the page forbids."""
+    deadline = time.monotonic() + 120
     while not tab.evaluate(expression):
-        assert time.monotonic() < deadline, f"never came true: {expression}"
+        assert time.monotonic() < deadline, f"not true in time: {expression}"
         time.sleep(0.05)
 
 
 def curve(name="return"):
-    """What the page says of a curve: the positions that it shows from and to."""
+    """JavaScript for the first and last position that a chart shows, as `from` and `to`."""
     return f"document.querySelector(\"[data-metric='{name}'] .plot\").dataset"
 
 
-def keep(tab, name):
+def screenshot(tab, name):
+    """Keep a screenshot, if the variable SOULSAI_SCREENSHOTS names a folder."""
     if folder := os.environ.get("SOULSAI_SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         tab.wait_for_timeout(600)
@@ -117,13 +119,13 @@ def keep(tab, name):
 
 
 def shown(tab):
-    """First and last position that the return's curve shows."""
+    """First and last position that the chart of the return shows."""
     return tab.evaluate(f"[Number({curve()}.from), Number({curve()}.to)]")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("name", "viewport"), [("desktop", DESKTOP), ("phone", PHONE)])
-def test_it_shows_the_run_on_any_screen_in_any_light(served, show, name, viewport, scheme):
+def test_page_shows_the_run_on_any_screen_in_light_and_dark(served, show, name, viewport, scheme):
     tab = show(served(), viewport, scheme)
     assert tab.locator("h1").inner_text() == "Lander"
     assert 150 < float(tab.locator("#lead").inner_text()) < 260
@@ -135,23 +137,23 @@ def test_it_shows_the_run_on_any_screen_in_any_light(served, show, name, viewpor
     assert "12 stale" in tab.locator("#clients").inner_text()
     assert "running" in tab.locator("#state").inner_text()
     assert tab.evaluate("document.documentElement.scrollWidth") == viewport["width"], "it scrolls sideways"
-    keep(tab, f"{name}-{scheme}")
+    screenshot(tab, f"{name}-{scheme}")
 
 
-def test_new_episodes_appear_by_themselves(served, show, training):
+def test_new_episodes_appear_without_a_reload(served, show, training):
     tab = show(served(episodes=10))
-    training.play(*[1000.0] * 60)
+    training.report_returns(*[1000.0] * 60)
     lead = "document.querySelector('#lead').textContent === '1,000'"  # of the last ones, so not of all 60
     until(tab, f"{lead} && Number({curve()}.to) === 70")
 
 
-def test_the_state_of_the_training_node_is_followed(served, show, training):
+def test_page_follows_the_state_of_the_training_node(served, show, training):
     tab = show(served(episodes=10))
-    tell(training, state="stopping")
+    write_status(training, state="stopping")
     until(tab, "document.querySelector('#state').textContent.includes('ended')")
 
 
-def test_a_telemetry_node_that_is_gone_is_told_and_found_again(served, show, training):
+def test_page_says_that_the_telemetry_node_is_gone_and_finds_it_again(served, show, training):
     page = served(episodes=10)
     tab = show(page)
     port = int(page.url.rpartition(":")[2])
@@ -165,7 +167,7 @@ def test_a_telemetry_node_that_is_gone_is_told_and_found_again(served, show, tra
         again.close()
 
 
-def test_dragging_zooms_all_curves_and_a_double_click_shows_all_again(served, show):
+def test_dragging_zooms_all_charts_and_a_double_click_shows_everything_again(served, show):
     tab = show(served())
     box = tab.locator("[data-metric='return'] .u-over").bounding_box()
     tab.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 40)
@@ -180,7 +182,7 @@ def test_dragging_zooms_all_curves_and_a_double_click_shows_all_again(served, sh
     until(tab, f"Number({curve()}.to) === 400")
 
 
-def test_the_keyboard_alone_reaches_and_zooms_everything(served, show):
+def test_keyboard_alone_reaches_and_zooms_everything(served, show):
     tab = show(served())
     reached = []
     for _ in range(40):
@@ -202,7 +204,7 @@ def test_the_keyboard_alone_reaches_and_zooms_everything(served, show):
     until(tab, f"Number({curve()}.to) === 400")
 
 
-def test_the_last_part_can_be_chosen_without_a_mouse_or_wheel(served, show):
+def test_last_part_can_be_chosen_by_touch(served, show):
     tab = show(served(), PHONE)
     tab.get_by_role("radio", name="Last tenth").tap()
     until(tab, f"Number({curve()}.from) > 350")
@@ -210,7 +212,7 @@ def test_the_last_part_can_be_chosen_without_a_mouse_or_wheel(served, show):
     until(tab, f"Number({curve()}.from) === 1")
 
 
-def test_curves_can_lie_over_steps_and_time(served, show):
+def test_horizontal_axis_can_be_steps_or_time(served, show):
     tab = show(served())
     tab.get_by_role("radio", name="Steps").click()
     until(tab, f"Number({curve()}.to) > 50000")
@@ -218,13 +220,13 @@ def test_curves_can_lie_over_steps_and_time(served, show):
     until(tab, f"Number({curve()}.to) > 1e9")
 
 
-def test_the_cursor_reads_the_values(served, show):
+def test_cursor_shows_the_values(served, show):
     tab = show(served())
     box = tab.locator("[data-metric='return'] .u-over").bounding_box()
     tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50)
-    until(tab, "document.querySelector(\"[data-metric='return'] .read\").textContent.startsWith('episode 2')")
-    assert "in this one" in tab.locator("[data-metric='return'] .read").inner_text()
-    assert tab.locator("[data-metric='fuel'] .read").inner_text().startswith("episode 2")
+    until(tab, "document.querySelector(\"[data-metric='return'] .values\").textContent.startsWith('episode 2')")
+    assert "in this episode" in tab.locator("[data-metric='return'] .values").inner_text()
+    assert tab.locator("[data-metric='fuel'] .values").inner_text().startswith("episode 2")
 
 
 def test_log_and_configuration_can_be_read(served, show):
@@ -235,13 +237,13 @@ def test_log_and_configuration_can_be_read(served, show):
     assert 'algorithm:\n  name: "dqn"' in tab.locator("#config").inner_text()
 
 
-def test_what_the_learner_reports_can_be_unfolded(served, show):
+def test_numbers_of_the_learner_can_be_unfolded(served, show):
     tab = show(served(episodes=20))
     tab.locator("#learner-box summary").click()
     tab.wait_for_selector("[data-metric='learner.loss'] canvas")
 
 
-def test_colours_can_be_chosen_and_are_remembered(served, show):
+def test_colors_can_be_chosen_and_are_remembered(served, show):
     tab = show(served(episodes=20))
     light = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     for _ in range(2):  # automatic, light, dark
@@ -249,7 +251,7 @@ def test_colours_can_be_chosen_and_are_remembered(served, show):
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") != light
     tab.reload()
     assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
-    assert tab.locator("#theme").get_attribute("aria-label") == "Colours: dark"
+    assert tab.locator("#theme").get_attribute("aria-label") == "Colors: dark"
 
 
 # -- saving
@@ -259,12 +261,12 @@ def test_without_a_token_the_page_is_read_only(served, show):
     assert not show(served(episodes=10)).locator("#quicksave").is_visible()
 
 
-def test_a_quicksave_asks_for_the_token_once_and_says_where_it_lies(served, show, training):
+def test_quicksave_asks_for_the_token_once_and_shows_the_path(served, show, training):
     training.answer_commands(detail="saves/run-1/manual_save/iteration-7")
     tab = show(served(episodes=10, token="hush"))
     tab.locator("#quicksave").click()
     tab.locator("#token").fill("hush")
-    keep(tab, "token")
+    screenshot(tab, "token")
     tab.locator("#token-form button[type=submit]").click()
     tab.wait_for_selector("#toast:not([hidden])")
     assert tab.locator("#toast").inner_text() == "Saved to saves/run-1/manual_save/iteration-7"
@@ -273,7 +275,7 @@ def test_a_quicksave_asks_for_the_token_once_and_says_where_it_lies(served, show
     assert training.commands.count("quicksave") == 2
 
 
-def test_a_wrong_token_is_told_and_can_be_given_again(served, browser, training):
+def test_wrong_token_is_explained_and_can_be_entered_again(served, browser, training):
     page = served(episodes=10, token="hush")
     tab = browser.new_page()
     tab.goto(page.url)
@@ -287,7 +289,7 @@ def test_a_wrong_token_is_told_and_can_be_given_again(served, browser, training)
     tab.close()
 
 
-def test_a_link_may_carry_the_token_and_the_address_forgets_it(served, show, training):
+def test_link_may_carry_the_token_and_the_address_bar_hides_it(served, show, training):
     training.answer_commands()
     tab = show(served(episodes=10, token="hush"), path="/#token=hush")
     assert "hush" not in tab.url
@@ -299,22 +301,22 @@ def test_a_link_may_carry_the_token_and_the_address_forgets_it(served, show, tra
 # -- what a run may contain
 
 
-def test_a_page_opened_before_the_first_episode_fills_itself(served, browser, training):
+def test_page_opened_before_the_first_episode_is_filled_later(served, browser, training):
     page = served(episodes=0)
     tab = browser.new_page()
     tab.goto(page.url)
     tab.wait_for_selector("#metrics .empty")
     assert tab.locator("#lead").inner_text() == "–"
-    training.play(5.0, 7.0)
+    training.report_returns(5.0, 7.0)
     until(tab, "document.querySelector('#lead').textContent === '6'")
     tab.close()
 
 
-def test_names_of_clients_and_metrics_are_text_and_never_markup(served, show, training):
+def test_names_of_clients_and_metrics_are_shown_as_text(served, show, training):
     page = served(episodes=10)
-    evil = "<img src=x onerror=alert(1)>"
-    training.play(1.0, client=evil, metrics={evil: 1.0})
-    tell(training, clients=[ClientStatus(ClientInfo(evil, evil), 1, {evil: 1})])
+    markup = "<img src=x onerror=alert(1)>"
+    training.report_returns(1.0, client=markup, metrics={markup: 1.0})
+    write_status(training, clients=[ClientStatus(ClientInfo(markup, markup), 1, {markup: 1})])
     tab = show(page)
     until(tab, "document.querySelector('#clients').textContent.includes('<img')")
     assert tab.locator("main img").count() == 0

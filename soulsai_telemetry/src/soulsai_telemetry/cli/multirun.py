@@ -1,4 +1,4 @@
-"""`soulsai multirun`: the same training with several seeds, and what they have in common."""
+"""`soulsai multirun`: the same training with several seeds, and the median and quartiles over them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from pathlib import Path
 
 from soulsai_telemetry.cli.plot import add_drawing_arguments
 
-HELP = "train several seeds one after the other, and draw them together"
+HELP = "train several seeds one after the other, and draw them in one figure"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """How many, where to, and what `soulsai train` shall be given."""
+    """The seeds, the output, and the arguments of `soulsai train`."""
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="number of runs (default: 5)")
     parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="seed of the first run (default: 0)")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="new folder for all of it (default: in saves)")
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="new folder for runs and results (default: in saves)"
+    )
     add_drawing_arguments(parser)
     parser.add_argument(
         "train", nargs=argparse.REMAINDER, metavar="-- ...", help="arguments of `soulsai train`, after two dashes"
@@ -22,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run them all; write averages.json and figure.png."""
+    """Train all seeds, and write averages.json and figure.png."""
     from soulsai_telemetry.comparing.multirun import Multirun
 
     return Multirun(args).run()

@@ -7,31 +7,40 @@ from pathlib import Path
 
 from soulsai_core import ConfigError
 
-HELP = "draw runs: curves, with median and quartiles over seeds"
+HELP = "draw the curves of runs, with median and quartiles over seeds"
 
 _ENDINGS = (".png", ".svg", ".pdf")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which runs, what of them, and where to."""
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder, or one that holds runs")
+    """The runs, the metric and the output."""
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder, or a folder of runs")
     parser.add_argument(
-        "-o", "--output", type=Path, default=Path("plot.png"), metavar="FILE", help=".png, .svg or .pdf"
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("plot.png"),
+        metavar="FILE",
+        help=".png, .svg or .pdf (default: plot.png)",
     )
     add_drawing_arguments(parser)
 
 
 def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
     """--metric, --axis and --window."""
-    parser.add_argument("--metric", default="return", help="return, length, seconds, or a number of info")
-    parser.add_argument("--axis", choices=("steps", "episodes", "hours"), default="steps", help="default: steps")
+    parser.add_argument(
+        "--metric", default="return", help="return, length, seconds, or a number of info (default: return)"
+    )
+    parser.add_argument(
+        "--axis", choices=("steps", "episodes", "hours"), default="steps", help="horizontal axis (default: steps)"
+    )
     parser.add_argument(
         "--window", type=int, default=50, metavar="N", help="episodes of the moving average (default: 50)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw, and say where it lies."""
+    """Draw the figure and print its path."""
     from soulsai_telemetry.comparing.plotting import bands, draw
     from soulsai_telemetry.comparing.runs import find_runs
 

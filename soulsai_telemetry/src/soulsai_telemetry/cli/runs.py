@@ -1,24 +1,30 @@
-"""`soulsai runs`: a table of what was trained."""
+"""`soulsai runs`: a table of the runs on this machine."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-HELP = "list the runs: environment, algorithm, steps, best, when"
+HELP = "list the runs: environment, algorithm, steps, best return, start"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where to look, and how to average."""
+    """The folder to look in, and the window of the average."""
     parser.add_argument(
-        "--saves", type=Path, default=Path("saves"), metavar="FOLDER", help="folder that holds the runs"
+        "--saves",
+        type=Path,
+        default=Path("saves"),
+        metavar="FOLDER",
+        help="folder that holds the runs (default: saves)",
     )
-    parser.add_argument("--window", type=int, default=50, metavar="N", help="episodes that are averaged (default: 50)")
-    parser.add_argument("--json", action="store_true", help="print it as JSON, for programs")
+    parser.add_argument(
+        "--window", type=int, default=50, metavar="N", help="episodes in the moving average (default: 50)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table, newest run last."""
+    """Print the table, with the newest run last."""
     from soulsai_core import ConfigError
     from soulsai_telemetry.comparing.runs import find_runs
     from soulsai_telemetry.comparing.table import print_table, rows

@@ -1,1 +1,1 @@
-"""Comparing runs: finding them, putting their curves on one axis, and what they have in common."""
+"""Comparing runs: finding them, putting their curves on a common axis, median and quartiles over seeds."""

@@ -1,4 +1,4 @@
-"""Trains several seeds one after the other, and puts them together."""
+"""Trains several seeds one after the other, and summarizes them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_core import ConfigError, load_config, on_interrupt
+from soulsai_core import ConfigError, load_config
+from soulsai_core.app import on_interrupt
 from soulsai_telemetry.comparing.curves import Band
 from soulsai_telemetry.comparing.plotting import bands, draw
 from soulsai_telemetry.comparing.runs import Run, find_runs
 from soulsai_telemetry.comparing.table import rows
 
-_OURS = ("--seed", "--resume")
+# Options of `soulsai train` that only multirun may give.
+_RESERVED = ("--seed", "--resume")
 
 
 class Multirun:
@@ -28,29 +30,29 @@ class Multirun:
         self._args = args
         self._train = args.train[1:] if args.train[:1] == ["--"] else list(args.train)
         self._child: subprocess.Popen[bytes] | None = None
-        self._left = False
+        self._leaving = False
 
     def run(self) -> int:
-        """Train each seed; a failed one is told and left out. The code is 1 if any failed."""
+        """Train each seed; those that fail are reported and left out. Returns 1 if any failed, 130 if interrupted."""
         self._check()
         folder = self._args.output or self._saves() / f"multirun_{datetime.now():%Y-%m-%d_%H-%M-%S}"
         folder.mkdir(parents=True)
         seeds = range(self._args.first_seed, self._args.first_seed + self._args.seeds)
         with on_interrupt(self._leave):
-            codes = {seed: self._train_one(seed, folder) for seed in seeds if not self._left}
+            codes = {seed: self._train_one(seed, folder) for seed in seeds if not self._leaving}
         failed = [seed for seed, code in codes.items() if code]
         for seed in failed:
             print(f"soulsai: seed {seed} ended with code {codes[seed]}.", file=sys.stderr)
         if len(failed) < len(codes):
-            self._summarise(folder)
-        return 130 if self._left else int(bool(failed))
+            self._summarize(folder)
+        return 130 if self._leaving else int(bool(failed))
 
     def _check(self) -> None:
         if self._args.seeds < 1 or self._args.window < 1:
             raise ConfigError("--seeds and --window take 1 or more.")
-        taken = [word for word in self._train if word.partition("=")[0] in _OURS]
-        if taken:
-            raise ConfigError(f"{taken[0]} cannot be given to multirun, which chooses the seeds and starts afresh.")
+        reserved = [word for word in self._train if word.partition("=")[0] in _RESERVED]
+        if reserved:
+            raise ConfigError(f"{reserved[0]} cannot be given to multirun, which chooses the seeds and starts afresh.")
         stop = self._config().training.stop
         if all(getattr(stop, goal) is None for goal in ("env_steps", "iterations", "seconds", "mean_return")):
             raise ConfigError(
@@ -58,6 +60,7 @@ class Multirun:
             )
 
     def _config(self) -> Any:
+        """The configuration that the trainings will have; other options of `soulsai train` do not change it."""
         parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         parser.add_argument("--config", type=Path)
         parser.add_argument("--set", action="append", default=[])
@@ -68,18 +71,19 @@ class Multirun:
         return Path(self._config().run.saves)
 
     def _leave(self, reason: str) -> None:
-        """Let the running one save and stop, and start no other."""
-        self._left = True
+        """Let the current training save and stop, and start no other."""
+        self._leaving = True
         if self._child is not None:
             self._child.terminate()
 
     def _train_one(self, seed: int, folder: Path) -> int:
         print(f"Seed {seed}:", flush=True)
-        own = ["--seed", str(seed), "--set", f"run.saves={json.dumps(str(folder))}"]
-        self._child = subprocess.Popen([sys.executable, "-m", "soulsai_core", "train", *self._train, *own])
+        # json.dumps: as YAML the path stays a string, whatever characters it has
+        ours = ["--seed", str(seed), "--set", f"run.saves={json.dumps(str(folder))}"]
+        self._child = subprocess.Popen([sys.executable, "-m", "soulsai_core", "train", *self._train, *ours])
         return self._child.wait()
 
-    def _summarise(self, folder: Path) -> None:
+    def _summarize(self, folder: Path) -> None:
         args = self._args
         runs = [run for run in find_runs([folder]) if run.points]
         drawn = bands(runs, args.metric, args.axis, args.window)
@@ -92,7 +96,7 @@ class Multirun:
             "curves": _curves(drawn),
         }
         (folder / "averages.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-        _tell(runs, report, folder)
+        _print(runs, report, folder)
 
 
 def _spread(table: list[dict[str, Any]], name: str) -> dict[str, float]:
@@ -104,12 +108,12 @@ def _spread(table: list[dict[str, Any]], name: str) -> dict[str, float]:
 
 def _curves(drawn: dict[str, Band]) -> dict[str, Any]:
     return {
-        label: {"x": b.x.tolist(), "median": b.median.tolist(), "low": b.low.tolist(), "high": b.high.tolist()}
-        for label, b in drawn.items()
+        label: {name: getattr(band, name).tolist() for name in ("x", "median", "low", "high")}
+        for label, band in drawn.items()
     }
 
 
-def _tell(runs: list[Run], report: dict[str, Any], folder: Path) -> None:
+def _print(runs: list[Run], report: dict[str, Any], folder: Path) -> None:
     for name in ("best", "last"):
         spread = report[name]
         print(

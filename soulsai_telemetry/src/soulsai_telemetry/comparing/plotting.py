@@ -1,4 +1,4 @@
-"""The figure that compares runs, and the numbers in it."""
+"""The figure that compares runs, and the curves in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ _LABELS: dict[RunAxis, str] = {"steps": "environment steps", "episodes": "episod
 
 
 def bands(runs: Sequence[Run], metric: str, axis: RunAxis, window: int) -> dict[str, Band]:
-    """Label -> median and quartiles over the runs of a group. Raises ConfigError if no run has such a metric."""
+    """Label -> median and quartiles over the runs of a group.
+
+    Args:
+        window: episodes in the moving average.
+
+    Raises ConfigError if no run has the metric.
+    """
     drawn = {}
     for label, members in group(runs).items():
         curves = [curve for run in members if len((curve := run.curve(metric, axis, window))[0])]
@@ -25,7 +31,7 @@ def bands(runs: Sequence[Run], metric: str, axis: RunAxis, window: int) -> dict[
 
 
 def draw(drawn: dict[str, Band], path: Path, metric: str, axis: RunAxis, window: int) -> None:
-    """Write the figure."""
+    """Write the figure to `path`; its format follows from the ending."""
     from soulsai_telemetry.drawing import comparison, save
 
     ylabel = f"{metric} (mean of {window} episodes)" if window > 1 else metric

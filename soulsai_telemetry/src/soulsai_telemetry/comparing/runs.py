@@ -1,4 +1,4 @@
-"""Runs as they lie on disk: what was trained, how far, how well."""
+"""Runs on disk: what was trained, for how many steps, with which returns."""
 
 from __future__ import annotations
 
@@ -9,36 +9,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
 import numpy as np
 
-from soulsai_core import ConfigError, Episode
+from soulsai_core import ConfigError, Episode, EpisodeRow, JsonLines
+from soulsai_core.app import RunFolder
 from soulsai_telemetry.comparing.curves import moving_average
 from soulsai_telemetry.config import MetricSettings
-from soulsai_telemetry.metrics import MetricSet
-from soulsai_telemetry.recorder import Reported
+from soulsai_telemetry.history.builder import EpisodeReport, entry_time
+from soulsai_telemetry.history.metrics import MetricSet
+from soulsai_telemetry.run_view import RunView
 
 RunAxis = Literal["steps", "episodes", "hours"]
 
 
-class _Row(msgspec.Struct, frozen=True):
-    """A line of the training node's episodes.jsonl."""
-
-    id: str
-    client: str
-    total_reward: float
-    length: int
-    iteration: int
-    seconds: float
-    env_steps: int
-    entry: str = ""
-    complete: bool = True
-    metrics: dict[str, float] = {}
-
-
 @dataclass(frozen=True, slots=True)
 class Point:
-    """An episode and where it stood: environment steps so far, and seconds since 1970 (0 if unknown)."""
+    """An episode with its position in the run.
+
+    Attributes:
+        steps: environment steps so far.
+        time: when it was reported, in seconds since 1970; 0 if unknown.
+    """
 
     episode: Episode
     steps: int
@@ -46,10 +37,11 @@ class Point:
 
 
 class Run:
-    """One run's folder. Its files are read when first asked for."""
+    """One run's folder. Its files are read when they are first needed."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = RunFolder(folder)
+        self._view = RunView(self.folder, shared=False)
 
     @property
     def name(self) -> str:
@@ -57,11 +49,8 @@ class Run:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration, {} if it was not saved here."""
-        try:
-            return json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
+        """The resolved configuration, {} if the run was only watched from here."""
+        return self._view.config() or {}
 
     @property
     def environment(self) -> str:
@@ -72,22 +61,17 @@ class Run:
     def algorithm(self) -> str:
         return self.config.get("algorithm", {}).get("name", "?")
 
-    @property
-    def running(self) -> bool:
-        """Its training goes on, as far as its folder tells."""
-        return (self.folder / "address").exists()
-
     @cached_property
     def points(self) -> list[Point]:
-        """The episodes, as the training node wrote them, or the telemetry node if that was elsewhere."""
-        own = self.folder / "episodes.jsonl"
-        ours = self.folder / "telemetry" / "episodes.jsonl"
-        return list(_read_node(own) if own.exists() else _read_telemetry(ours))
+        """The episodes: those that the training node wrote, else, if it ran elsewhere, the telemetry node's."""
+        own = self.folder.episodes
+        return list(_read_rows(own) if own.exists() else _read_reports(self._view.episodes))
 
     def values(self, metric: str, axis: RunAxis) -> tuple[np.ndarray, np.ndarray]:
-        """Positions and raw values of a metric; empty where no episode has it."""
+        """Positions on the axis and raw values of a metric, both of shape (episodes that have it,)."""
         configured = self.config.get("telemetry", {}).get("config", {}).get("metrics", {})
-        metrics = MetricSet({n: MetricSettings(**settings) for n, settings in configured.items()}, discover=True)
+        settings = {name: MetricSettings(**values) for name, values in configured.items()}
+        metrics = MetricSet(settings, discover=True)
         x = []
         y = []
         for number, point in enumerate(self.points, start=1):
@@ -96,66 +80,58 @@ class Run:
                 hours = (point.time - self.points[0].time) / 3600
                 x.append({"steps": point.steps, "episodes": number, "hours": hours}[axis])
                 y.append(value)
+        # Rising, even if a clock was set back in between: curves are searched by position.
         return np.maximum.accumulate(np.array(x, np.float64)), np.array(y, np.float64)
 
     def curve(self, metric: str, axis: RunAxis, window: int) -> tuple[np.ndarray, np.ndarray]:
-        """Positions and moving average of a metric."""
+        """Positions on the axis and moving average of a metric, both of shape (episodes that have it,)."""
         x, y = self.values(metric, axis)
         return x, moving_average(y, window)
 
     def score(self, window: int) -> tuple[float, float] | None:
-        """Best and last moving average of the return, the best among those that cover the window if there are any."""
+        """Best and last moving average of the return; None without an episode.
+
+        The best counts from the first average over a whole window, if there are enough episodes for one.
+        """
         _, averages = self.curve("return", "episodes", window)
         if not len(averages):
             return None
         return float(averages[min(window, len(averages)) - 1 :].max()), float(averages[-1])
 
 
-def _read_node(path: Path) -> Iterator[Point]:
-    for row in _lines(path, _Row):
-        episode = Episode(
-            row.id, row.client, row.total_reward, row.length, row.iteration, row.seconds, row.complete, row.metrics
-        )
-        milliseconds = row.entry.partition("-")[0]
-        yield Point(episode, row.env_steps, int(milliseconds) / 1000 if milliseconds.isdigit() else 0.0)
+def _read_rows(path: Path) -> Iterator[Point]:
+    """The training node's file."""
+    for row in JsonLines(path, EpisodeRow).read():
+        yield Point(row.episode, row.env_steps, entry_time(row.entry) or 0.0)
 
 
-def _read_telemetry(path: Path) -> Iterator[Point]:
+def _read_reports(path: Path) -> Iterator[Point]:
+    """The telemetry node's file."""
     steps = 0
-    for row in _lines(path, Reported):
-        steps += row.episode.length
-        yield Point(row.episode, steps, row.time)
+    for report in JsonLines(path, EpisodeReport).read():
+        steps += report.episode.length
+        yield Point(report.episode, steps, report.time)
 
 
-def _lines(path: Path, kind: type[Any]) -> Iterator[Any]:
-    """Rows of a file that somebody may be writing; what cannot be read is left out."""
-    if not path.exists():
-        return
-    decoder = msgspec.json.Decoder(kind)
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                yield decoder.decode(line)
-            except msgspec.DecodeError:
-                continue
+def find_runs(paths: Sequence[Path]) -> list[Run]:
+    """The runs at these paths, each a run's folder or a folder of runs, which come by name: it begins with the date.
 
-
-def find_runs(places: Sequence[Path]) -> list[Run]:
-    """The runs at these places, each a run's folder or one that holds some, oldest first.
-
-    Raises ConfigError for a place without a run.
+    Raises ConfigError for a path without a run.
     """
     found: dict[Path, Run] = {}
-    for place in places:
-        folders = _runs_in(place, depth=2)
+    for path in paths:
+        folders = _runs_in(path, depth=2)
         if not folders:
-            raise ConfigError(f"There is no run at {place}: neither it nor a folder in it holds episodes.")
+            raise ConfigError(f"There is no run at {path}: neither it nor a folder in it holds episodes.")
         found |= {folder.resolve(): Run(folder) for folder in folders}
     return list(found.values())
 
 
 def _runs_in(folder: Path, depth: int) -> list[Path]:
-    """The folder itself if it is a run's, else those in it; a multirun is a folder of runs in `saves`."""
+    """The folder itself if it is a run's, else the runs in it, `depth` levels down.
+
+    Two levels: `saves` may hold a multirun, which is a folder of runs.
+    """
     if _is_run(folder):
         return [folder]
     if depth == 0 or not folder.is_dir():
@@ -164,27 +140,34 @@ def _runs_in(folder: Path, depth: int) -> list[Path]:
 
 
 def _is_run(folder: Path) -> bool:
-    return any((folder / file).is_file() for file in ("config.json", "episodes.jsonl", "telemetry/episodes.jsonl"))
+    run = RunFolder(folder)
+    return any(file.is_file() for file in (run.config, run.episodes, RunView(run, shared=False).episodes))
 
 
 def group(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Label -> the runs of the same environment and algorithm with the same settings, which differ in their seed."""
+    """Label -> the runs that have the environment, the algorithm and all their settings in common."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        key = json.dumps({part: run.config.get(part) for part in ("environment", "algorithm")}, sort_keys=True)
+        key = json.dumps(_compared(run), sort_keys=True)
         groups.setdefault(key if run.config else run.name, []).append(run)
     firsts = [members[0] for members in groups.values()]
     labels = [_label(run, firsts) for run in firsts]
+    # Groups can differ in settings beyond those that a label names.
     unique = [label if labels.count(label) == 1 else f"{label} #{i + 1}" for i, label in enumerate(labels)]
     return dict(zip(unique, groups.values(), strict=True))
 
 
+def _compared(run: Run) -> dict[str, Any]:
+    """The parts of the configuration in which groups differ; the seed is not among them."""
+    return {part: run.config.get(part) for part in ("environment", "algorithm")}
+
+
 def _label(run: Run, others: Sequence[Run]) -> str:
-    """Environment and algorithm where they differ, and up to three settings that tell it from the others."""
+    """The algorithm, the environment if there are several, and up to three settings that differ from the others'."""
     if not run.config:
         return run.name
-    settings = [_flat({part: other.config.get(part) for part in ("environment", "algorithm")}) for other in others]
-    mine = _flat({part: run.config.get(part) for part in ("environment", "algorithm")})
+    settings = [_flat(_compared(other)) for other in others]
+    mine = _flat(_compared(run))
     names = {"algorithm.name", "environment.name", "environment.config.id"}
     parts = [run.algorithm]
     if len({other.environment for other in others}) > 1:
@@ -195,6 +178,7 @@ def _label(run: Run, others: Sequence[Run]) -> str:
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested settings by their dotted names."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         flat |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}

@@ -1,4 +1,4 @@
-"""The table of runs."""
+"""The table of `soulsai runs`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ from soulsai_telemetry.comparing.runs import Run
 
 
 def rows(runs: Sequence[Run], window: int) -> list[dict[str, Any]]:
-    """A row a run, with plain values."""
+    """One row for each run, with values that can be written as JSON.
+
+    Args:
+        window: episodes in the moving average of the return.
+    """
     return [_row(run, window) for run in runs]
 
 
 def _row(run: Run, window: int) -> dict[str, Any]:
     points = run.points
     score = run.score(window)
-    started = points[0].time if points and points[0].time else run.folder.stat().st_mtime
+    # Older runs, and those of a server other than Redis, do not say when an episode was reported.
+    started = points[0].time if points and points[0].time else run.folder.path.stat().st_mtime
     return {
         "run": run.name,
         "environment": run.environment,
@@ -34,12 +39,12 @@ def _row(run: Run, window: int) -> dict[str, Any]:
         "best": None if score is None else score[0],
         "last": None if score is None else score[1],
         "started": started,
-        "running": run.running,
+        "running": run.folder.running,
     }
 
 
 def print_table(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
-    """For a terminal, for a file, or for a program."""
+    """Print a table for a terminal or a file, or JSON for programs."""
     if as_json:
         print(msgspec.json.encode(list(found)).decode())
         return
@@ -50,6 +55,7 @@ def print_table(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
         table.add_column(name, justify="right" if number else "left", no_wrap=True)
     for row in found:
         table.add_row(*map(Text, _cells(row)), style="green" if row["running"] else "")
+    # In a file no row is cut off at the width of a terminal.
     Console(width=None if terminal else 250).print(table)
 
 
@@ -58,12 +64,12 @@ def _cells(row: dict[str, Any]) -> list[str]:
         return "-" if value is None else f"{value:.1f}"
 
     started = f"{datetime.fromtimestamp(row['started']):%Y-%m-%d %H:%M}" + (" (running)" if row["running"] else "")
-    counts = [f"{row['steps']:,}", f"{row['episodes']:,}"]
     return [
         row["run"],
         row["environment"],
         row["algorithm"],
-        *counts,
+        f"{row['steps']:,}",
+        f"{row['episodes']:,}",
         number(row["best"]),
         number(row["last"]),
         started,

@@ -1,1 +1,1 @@
-"""Connectors that live in the telemetry node, a file each."""
+"""Connectors that live in the telemetry node, one module each."""

@@ -1,14 +1,15 @@
-"""A figure of the run, drawn anew now and then: PNG, SVG or PDF by the file's ending."""
+"""A figure of the run in a file, drawn again at intervals: PNG, SVG or PDF, by the file's ending."""
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
-from soulsai_telemetry.records import Update
+from soulsai_telemetry.history.update import HistoryUpdate
 
 if TYPE_CHECKING:
     from soulsai_telemetry.drawing import RunFigure
@@ -20,9 +21,9 @@ class FigureConfig(Settings):
     file: str = Field(
         default="telemetry.png", description="File to draw, relative to the run's folder; .png, .svg or .pdf."
     )
-    metrics: tuple[str, ...] | None = Field(default=None, description="Metrics to draw, a panel each; null draws all.")
-    axis: Literal["episode", "step"] = Field(default="episode", description="What lies along the horizontal axis.")
-    interval_s: float = Field(default=30, ge=0, description="Time between two drawings at least.")
+    metrics: tuple[str, ...] | None = Field(default=None, description="Metrics to draw, one panel each; null: all.")
+    axis: Literal["episode", "step"] = Field(default="episode", description="Horizontal axis of the panels.")
+    interval_s: float = Field(default=30, ge=0, description="Shortest time between two drawings.")
 
     @field_validator("file")
     @classmethod
@@ -33,24 +34,24 @@ class FigureConfig(Settings):
 
 
 class FigureFile:
-    """Draws the history; the last episodes are in it once the training has stopped."""
+    """Draws the history at most once an interval, and a last time when the training has stopped."""
 
     def __init__(self, config: FigureConfig, context: ConnectorContext) -> None:
         self._config = config
         self._path = context.folder / config.file
         self._title = context.run
         self._figure: RunFigure | None = None
-        self._drawn = -1e9
-        self._undrawn: Update | None = None
+        self._drawn = -math.inf
+        self._undrawn: HistoryUpdate | None = None
 
     @hookimpl
-    def episodes_recorded(self, update: Update) -> None:
+    def episodes_recorded(self, update: HistoryUpdate) -> None:
         self._undrawn = update
         self._draw_if_due()
 
     @hookimpl
     def status_received(self) -> None:
-        """Episodes that came within the interval are drawn when it is over, also if none comes after them."""
+        """Draws episodes that came within the interval once it is over, even if no more follow."""
         self._draw_if_due()
 
     @hookimpl
@@ -62,7 +63,8 @@ class FigureFile:
         if self._undrawn is not None and time.monotonic() - self._drawn >= self._config.interval_s:
             self._draw(self._undrawn)
 
-    def _draw(self, update: Update) -> None:
+    def _draw(self, update: HistoryUpdate) -> None:
+        # Not at the top: the training process imports this module too, for its settings, and needs no matplotlib.
         from soulsai_telemetry.drawing import RunFigure, save
 
         names = list(self._config.metrics or update.history.names)

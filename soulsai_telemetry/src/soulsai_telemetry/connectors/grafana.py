@@ -1,4 +1,4 @@
-"""A data source for Grafana: the protocol of its JSON data source, and plain GET for Infinity."""
+"""A data source for Grafana, with the protocol of its JSON data source, and with plain GET for Infinity."""
 
 from __future__ import annotations
 
@@ -12,36 +12,38 @@ from typing import Any
 from pydantic import Field
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
-from soulsai_telemetry.history import AXES, History
+from soulsai_telemetry.history.history import AXES, History
+from soulsai_telemetry.history.records import BestScore
+from soulsai_telemetry.history.update import HistoryUpdate
 from soulsai_telemetry.http_service import BadRequest, HttpService, Request, Response
-from soulsai_telemetry.records import Best, Update
 
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Headers": "accept, content-type",
     "Access-Control-Allow-Methods": "POST, GET",
 }
-_KINDS = ("average", "value", "low", "high")
-_MOST_POINTS = 10_000
+# A target of a query is "<metric> <column>".
+_COLUMNS = ("average", "value", "low", "high")
+_MAX_POINTS = 10_000
 _AXIS_OPTIONS = [{"label": axis, "value": axis} for axis in AXES]
 
 
 class GrafanaConfig(Settings):
-    host: str = Field(default="127.0.0.1", description="Address to listen at; 0.0.0.0 for a Grafana elsewhere.")
-    port: int = Field(default=8082, ge=0, le=65535, description="Port to listen at; 0 takes any that is free.")
-    annotations: int = Field(default=1000, ge=0, description="Checkpoints and best models remembered at most.")
+    host: str = Field(default="127.0.0.1", description="Address to listen at; 0.0.0.0 if Grafana is elsewhere.")
+    port: int = Field(default=8082, ge=0, le=65535, description="Port to listen at; 0: any that is free.")
+    annotations: int = Field(default=1000, ge=0, description="Most annotations kept: checkpoints and best models.")
 
 
 class Grafana:
-    """Answers Grafana's questions from the history.
+    """Answers Grafana's queries from the history.
 
     Attributes:
-        port: where it listens.
+        port: the port at which it listens.
     """
 
     def __init__(self, config: GrafanaConfig, context: ConnectorContext) -> None:
-        self._history = History(capacity=2)
-        self._notes: deque[dict[str, Any]] = deque(maxlen=config.annotations)
+        self._history = History(capacity=2)  # empty, until the first update brings the node's own
+        self._stored: deque[dict[str, Any]] = deque(maxlen=config.annotations)
         self._service = HttpService(
             config.host, config.port, self._routes(), setting="the grafana connector's port", headers=_CORS
         )
@@ -49,22 +51,22 @@ class Grafana:
         self._service.start()
 
     @hookimpl
-    def episodes_recorded(self, update: Update) -> None:
+    def episodes_recorded(self, update: HistoryUpdate) -> None:
         self._history = update.history
 
     @hookimpl
     def checkpoint_saved(self, path: Path, iteration: int, kind: str) -> None:
-        self._note(time.time(), f"Checkpoint ({kind})", f"iteration {iteration}: {path}", ["checkpoint", kind])
+        self._annotate(time.time(), f"Checkpoint ({kind})", f"iteration {iteration}: {path}", ["checkpoint", kind])
 
     @hookimpl
-    def best_found(self, best: Best) -> None:
-        self._note(best.time, f"Best {best.metric}: {best.score:.4g}", f"at episode {best.episode}", ["best"])
+    def best_found(self, best: BestScore) -> None:
+        self._annotate(best.time, f"Best {best.metric}: {best.score:.4g}", f"at episode {best.episode}", ["best"])
 
     def close(self) -> None:
         self._service.close()
 
-    def _note(self, at: float, title: str, text: str, tags: list[str]) -> None:
-        self._notes.append({"time": round(at * 1000), "title": title, "text": text, "tags": tags})
+    def _annotate(self, at: float, title: str, text: str, tags: list[str]) -> None:
+        self._stored.append({"time": round(at * 1000), "title": title, "text": text, "tags": tags})
 
     def _routes(self) -> dict[tuple[str, str], Any]:
         def fixed(value: Any) -> Any:
@@ -91,7 +93,7 @@ class Grafana:
     # -- names
 
     def _targets(self) -> list[str]:
-        return [f"{name} {kind}" for name in self._history.names for kind in _KINDS]
+        return [f"{name} {column}" for name in self._history.names for column in _COLUMNS]
 
     def _search(self, request: Request) -> Response:
         wanted = str(_mapping(request.json()).get("target", ""))
@@ -110,11 +112,11 @@ class Grafana:
     # -- values
 
     def _query(self, request: Request) -> Response:
-        asked = _mapping(request.json())
-        points = _points(asked.get("maxDataPoints"))
-        start, end = _time_range(asked.get("range"))
+        query = _mapping(request.json())
+        points = _points(query.get("maxDataPoints"))
+        start, end = _time_range(query.get("range"))
         answers = []
-        for target in asked.get("targets") or []:
+        for target in query.get("targets") or []:
             target = _mapping(target)
             payload = _mapping(target.get("payload") or target.get("data") or {})
             name = str(target.get("target", ""))
@@ -125,7 +127,7 @@ class Grafana:
     def _answer(
         self, target: str, payload: dict[str, Any], start: float, end: float, points: int, ref: Any
     ) -> dict[str, Any]:
-        """A time series; a table where the axis is episodes or steps, since Grafana's series have times only."""
+        """A time series, or a table if the axis is episodes or steps: Grafana's series are over time only."""
         axis = payload.get("axis", "time")
         if axis not in AXES:
             raise BadRequest(f"axis must be one of {', '.join(AXES)}.")
@@ -135,31 +137,31 @@ class Grafana:
         x, y = self._curve(target, axis, start, end, points)
         reference = {} if ref is None else {"refId": ref}
         if axis == "time":
-            return {
-                "target": target,
-                "datapoints": [[v, round(at * 1000)] for at, v in zip(x, y, strict=True)],
-            } | reference
+            datapoints = [[value, round(at * 1000)] for at, value in zip(x, y, strict=True)]
+            return {"target": target, "datapoints": datapoints, **reference}
         columns = [{"text": axis, "type": "number"}, {"text": target, "type": "number"}]
-        return {"type": "table", "columns": columns, "rows": [list(row) for row in zip(x, y, strict=True)]} | reference
+        rows = [list(row) for row in zip(x, y, strict=True)]
+        return {"type": "table", "columns": columns, "rows": rows, **reference}
 
     def _curve(self, target: str, axis: Any, start: float, end: float, points: int) -> tuple[list[float], list[float]]:
         name = target
-        kind = "average"
+        column = "average"
+        # Names of metrics may have spaces, so the whole target is tried first.
         if target not in self._history.names:
-            name, _, kind = target.rpartition(" ")
-        if name not in self._history.names or kind not in _KINDS:
+            name, _, column = target.rpartition(" ")
+        if name not in self._history.names or column not in _COLUMNS:
             return [], []
         curve = self._history.curve(name, axis, start=start, end=end, points=points)
-        values = {"average": curve.average, "value": curve.mean, "low": curve.low, "high": curve.high}[kind]
+        values = {"average": curve.average, "value": curve.mean, "low": curve.low, "high": curve.high}[column]
         return curve.x.tolist(), values.tolist()
 
     def _series(self, request: Request) -> Response:
         """For Infinity: /series?metric=return&axis=step&from=0&to=1e6&points=500 as a list of rows."""
         query = dict(request.query)
-        axis = request.query.get("axis", "time")
+        axis = query.get("axis", "time")
         if axis not in AXES:
             raise BadRequest(f"axis must be one of {', '.join(AXES)}.")
-        scale = 1000 if axis == "time" else 1
+        scale = 1000 if axis == "time" else 1  # Grafana counts milliseconds, the history seconds
         start = _limit(query, "from", -math.inf) / scale
         end = _limit(query, "to", math.inf) / scale
         curve = self._history.curve(
@@ -169,13 +171,13 @@ class Grafana:
         return Response.json([{axis: x * scale, "value": value, "average": mean} for x, value, mean in rows])
 
     def _annotations(self, request: Request) -> Response:
-        asked = _mapping(request.json())
-        start, end = _time_range(asked.get("range"))
-        annotation = _mapping(asked.get("annotation") or {})
+        query = _mapping(request.json())
+        start, end = _time_range(query.get("range"))
+        annotation = _mapping(query.get("annotation") or {})
         wanted = str(annotation.get("query") or annotation.get("name") or "")
         found = [
             note
-            for note in list(self._notes)
+            for note in list(self._stored)
             if start <= note["time"] / 1000 <= end and (wanted not in ("checkpoint", "best") or wanted in note["tags"])
         ]
         return Response.json([{**note, "annotation": annotation} for note in found])
@@ -183,12 +185,12 @@ class Grafana:
 
 def _mapping(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise BadRequest("An object was expected.")
+        raise BadRequest("A JSON object was expected.")
     return value
 
 
 def _time_range(value: Any) -> tuple[float, float]:
-    """Seconds since 1970 from {"from": ISO time, "to": ISO time}; everything where it is missing."""
+    """Seconds since 1970 from {"from": ISO time, "to": ISO time}; without a range, all of time."""
     if not value:
         return -math.inf, math.inf
     try:
@@ -200,7 +202,7 @@ def _time_range(value: Any) -> tuple[float, float]:
 
 def _points(value: Any) -> int:
     number = _limit({"maxDataPoints": value}, "maxDataPoints", 1000)
-    return int(min(max(number, 1), _MOST_POINTS))
+    return int(min(max(number, 1), _MAX_POINTS))
 
 
 def _limit(values: dict[str, Any], name: str, default: float) -> float:

@@ -1,4 +1,4 @@
-"""Every episode's metrics and averages as JSON lines."""
+"""Each episode's metrics and moving averages as a line of JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import replace
 from pydantic import Field
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
-from soulsai_telemetry.journal import Journal
-from soulsai_telemetry.records import Record, Update
+from soulsai_telemetry.history.buffered_json_lines import BufferedJsonLines
+from soulsai_telemetry.history.records import EpisodeRecord
+from soulsai_telemetry.history.update import HistoryUpdate
 
 
 class JsonFileConfig(Settings):
@@ -18,16 +19,16 @@ class JsonFileConfig(Settings):
 
 
 class JsonFile:
-    """Appends each episode once, whatever is told again after a restart."""
+    """Appends each episode once, even those that come again after a restart."""
 
     def __init__(self, config: JsonFileConfig, context: ConnectorContext) -> None:
-        self._journal = Journal(context.folder / config.file, Record)
-        self._last = max((record.number for record in self._journal.recover()), default=0)
+        self._file = BufferedJsonLines(context.folder / config.file, EpisodeRecord)
+        self._last = max((record.number for record in self._file.read()), default=0)
 
     @hookimpl
-    def episodes_recorded(self, update: Update) -> None:
+    def episodes_recorded(self, update: HistoryUpdate) -> None:
         new = [replace(record, time=round(record.time, 3)) for record in update.records if record.number > self._last]
-        self._journal.append(new)
+        self._file.append(new)
         self._last = max((record.number for record in new), default=self._last)
 
 

@@ -1,4 +1,4 @@
-"""MLflow. Needs soulsai-telemetry[mlflow]; without a server the run is kept in a local database."""
+"""Metrics for MLflow, on a tracking server or in a local database. Needs soulsai-telemetry[mlflow]."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from pydantic import Field
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, PluginError, Settings, hookimpl
-from soulsai_telemetry.connectors.bookmark import Bookmark
-from soulsai_telemetry.records import Update
+from soulsai_telemetry.connectors.last_episode import LastEpisode
+from soulsai_telemetry.history.update import HistoryUpdate
 
-_MOST = 1000
-"""Numbers that MLflow takes in one call."""
+# Most numbers that MLflow accepts in one call.
+_BATCH = 1000
 
 
 class MlflowConfig(Settings):
@@ -19,14 +19,14 @@ class MlflowConfig(Settings):
         default=None,
         description="The tracking server, such as http://host:5000; null keeps mlflow.db in the run's folder.",
     )
-    experiment: str = Field(default="soulsai", min_length=1, description="Experiment that the run belongs to.")
+    experiment: str = Field(default="soulsai", min_length=1, description="Experiment to which the run belongs.")
 
 
 class Mlflow:
-    """Logs each episode's metrics and averages; a run that is resumed goes on under its name.
+    """Logs each episode's metrics and moving averages. A resumed run goes on under its name.
 
     Attributes:
-        uri: of the tracking server, or of the database that stands for it.
+        uri: of the tracking server, or of the local database.
     """
 
     def __init__(self, config: MlflowConfig, context: ConnectorContext) -> None:
@@ -43,14 +43,15 @@ class Mlflow:
         self._run = ""
         self._experiment = config.experiment
         self._name = context.run
-        self._bookmark = Bookmark(context.folder / "telemetry" / "mlflow_last_episode")
+        self._last_episode = LastEpisode(context.folder / "telemetry" / "mlflow_last_episode")
 
     @hookimpl
-    def episodes_recorded(self, update: Update) -> None:
-        records = self._bookmark.new(update.records)
+    def episodes_recorded(self, update: HistoryUpdate) -> None:
+        records = self._last_episode.newer(update.records)
         if not records:
             return
-        if self._client is None:  # not in the constructor: to make a database takes seconds
+        # Not in the constructor: to create a database takes seconds.
+        if self._client is None:
             self._client = self._connect(tracking_uri=self.uri)
             self._run = self._find_run()
         metrics = [
@@ -59,9 +60,9 @@ class Mlflow:
             for kind, values in (("episode", record.values), ("average", record.averages))
             for name, value in values.items()
         ]
-        for start in range(0, len(metrics), _MOST):
-            self._client.log_batch(self._run, metrics[start : start + _MOST])
-        self._bookmark.move(records)
+        for start in range(0, len(metrics), _BATCH):
+            self._client.log_batch(self._run, metrics[start : start + _BATCH])
+        self._last_episode.save(records)
 
     def close(self) -> None:
         client = self._client
@@ -71,13 +72,14 @@ class Mlflow:
 
     def _find_run(self) -> str:
         found = self._client.get_experiment_by_name(self._experiment)
-        place = found.experiment_id if found is not None else self._client.create_experiment(self._experiment)
-        runs = self._client.search_runs([place], f"attributes.run_name = '{self._name}'", max_results=1)
-        return (runs[0] if runs else self._client.create_run(place, run_name=self._name)).info.run_id
+        experiment = found.experiment_id if found is not None else self._client.create_experiment(self._experiment)
+        runs = self._client.search_runs([experiment], f"attributes.run_name = '{self._name}'", max_results=1)
+        run = runs[0] if runs else self._client.create_run(experiment, run_name=self._name)
+        return run.info.run_id
 
 
 def _allowed(name: str) -> str:
-    """MLflow takes letters, digits and a few signs in names."""
+    """The name with underscores for the characters that MLflow refuses in names."""
     return "".join(c if c.isalnum() or c in "_-. /:" else "_" for c in name)
 
 

@@ -1,4 +1,4 @@
-"""The run's numbers for Prometheus, as they are when it asks."""
+"""The run's numbers for Prometheus, as they are at each scrape."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from pydantic import Field
 
-from soulsai_core import ConnectorContext, ConnectorPlugin, NodeStatus, Settings, hookimpl
+from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
+from soulsai_telemetry.history.records import TrainingStatus
+from soulsai_telemetry.history.update import HistoryUpdate
 from soulsai_telemetry.http_service import HttpService, Request, Response
-from soulsai_telemetry.records import Update, Vitals
 
 Family = GaugeMetricFamily | CounterMetricFamily
 Samples = Sequence[tuple[dict[str, str], float]]
 
-_FRESH = 10.0
+# Seconds after which a status says nothing about the training node any more. One comes every second.
+_MAX_STATUS_AGE = 10.0
 
 
 class PrometheusConfig(Settings):
-    host: str = Field(default="127.0.0.1", description="Address to listen at; 0.0.0.0 for a Prometheus elsewhere.")
-    port: int = Field(default=8083, ge=0, le=65535, description="Port to listen at; 0 takes any that is free.")
+    host: str = Field(default="127.0.0.1", description="Address to listen at; 0.0.0.0 if Prometheus is elsewhere.")
+    port: int = Field(default=8083, ge=0, le=65535, description="Port to listen at; 0: any that is free.")
 
 
 class Prometheus:
     """Serves /metrics. Names begin with `soulsai_run_`, those of the process with `process_`; times are in seconds.
 
     Attributes:
-        port: where it listens.
+        port: the port at which it listens.
     """
 
     def __init__(self, config: PrometheusConfig, context: ConnectorContext) -> None:
-        self._numbers = RunNumbers(context.run)
+        self._collector = RunCollector(context.run)
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(self._numbers)
+        registry.register(self._collector)
         ProcessCollector(registry=registry)
 
         def serve(_: Request) -> Response:
@@ -49,38 +51,38 @@ class Prometheus:
         self._service.start()
 
     @hookimpl
-    def episodes_recorded(self, update: Update) -> None:
-        self._numbers.update = update
+    def episodes_recorded(self, update: HistoryUpdate) -> None:
+        self._collector.update = update
 
     @hookimpl
-    def status_received(self, vitals: Vitals) -> None:
-        self._numbers.vitals = vitals
+    def status_received(self, status: TrainingStatus) -> None:
+        self._collector.status = status
 
     def close(self) -> None:
         self._service.close()
 
 
-class RunNumbers(Collector):
-    """Turns the latest news into metric families."""
+class RunCollector(Collector):
+    """Makes metric families of the latest update and the latest status, which are None before the first."""
 
     def __init__(self, run: str) -> None:
         self._run = run
-        self.update: Update | None = None
-        self.vitals: Vitals | None = None
+        self.update: HistoryUpdate | None = None
+        self.status: TrainingStatus | None = None
 
     def collect(self) -> Iterator[Family]:
-        """Asked at each scrape."""
+        """Called at each scrape."""
         if self.update is not None:
             yield from _of_episodes(self.update)
-        vitals = self.vitals
-        alive = vitals is not None and vitals.alive and time.time() - vitals.time < _FRESH
-        yield _gauge("up", "The training node reported lately", [({"run": self._run}, float(alive))])
-        if vitals is not None:
-            yield from _of_status(vitals.status, vitals)
-            yield from _of_clients(vitals)
+        status = self.status  # once: the hook may replace it from its own thread meanwhile
+        alive = status is not None and status.alive and time.time() - status.time < _MAX_STATUS_AGE
+        yield _gauge("up", "The training node runs and reported lately", [({"run": self._run}, float(alive))])
+        if status is not None:
+            yield from _of_status(status)
+            yield from _of_clients(status)
 
 
-def _of_episodes(update: Update) -> Iterator[Family]:
+def _of_episodes(update: HistoryUpdate) -> Iterator[Family]:
     history = update.history
     averages = [(name, curve.average[-1]) for name in history.names if len((curve := history.curve(name)).average)]
     yield _counter("episodes", "Episodes recorded", [({}, history.episodes)])
@@ -93,38 +95,39 @@ def _of_episodes(update: Update) -> Iterator[Family]:
         )
 
 
-def _of_status(status: NodeStatus, vitals: Vitals) -> Iterator[Family]:
-    yield _gauge("elapsed_seconds", "Time of training", [({}, status.elapsed)])
-    yield _gauge("iteration", "Newest model iteration", [({}, status.iteration)])
-    yield _gauge("iterations_per_second", "Model iterations made", [({}, status.iterations_per_second)])
-    yield _counter("env_steps", "Environment steps admitted in the whole run", [({}, status.env_steps)])
-    yield _gauge("env_steps_per_second", "Environment steps admitted", [({}, vitals.admitted_per_second)])
-    yield _gauge("rejected_per_second", "Environment steps rejected", [({}, vitals.rejected_per_second)])
-    rejected = [({"reason": reason}, count) for reason, count in status.rejected.items()]
+def _of_status(status: TrainingStatus) -> Iterator[Family]:
+    node = status.node
+    yield _gauge("elapsed_seconds", "Time of training", [({}, node.elapsed)])
+    yield _gauge("iteration", "Newest model iteration", [({}, node.iteration)])
+    yield _gauge("iterations_per_second", "Model iterations made", [({}, node.iterations_per_second)])
+    yield _counter("env_steps", "Environment steps admitted in the whole run", [({}, node.env_steps)])
+    yield _gauge("env_steps_per_second", "Environment steps admitted", [({}, status.admitted_per_second)])
+    yield _gauge("rejected_per_second", "Environment steps rejected", [({}, status.rejected_per_second)])
+    rejected = [({"reason": reason}, count) for reason, count in node.rejected.items()]
     yield _counter("rejected", "Environment steps rejected since the node started", rejected)
-    yield _gauge("acceptance_ratio", "Share of environment steps admitted", [({}, status.acceptance)])
-    yield _gauge("backlog_messages", "Sample messages waiting in the server", [({}, status.backlog)])
-    age = [({"unit": unit}, value) for unit, value in status.age.items()]
-    yield _gauge("sample_age", "Mean age of admitted samples", age)
-    yield _gauge("clients", "Clients that are there", [({}, len(status.clients))])
-    learner = dict(status.learner)
+    yield _gauge("acceptance_ratio", "Share of environment steps admitted", [({}, node.acceptance)])
+    yield _gauge("backlog_messages", "Sample messages waiting in the server", [({}, node.backlog)])
+    staleness = [({"unit": unit}, value) for unit, value in node.age.items()]
+    yield _gauge("sample_age", "Mean staleness of admitted environment steps", staleness)
+    yield _gauge("clients", "Clients that are present", [({}, len(node.clients))])
+    learner = dict(node.learner)
     if "update_seconds" in learner:
         yield _gauge("update_seconds", "Time of the last update", [({}, learner.pop("update_seconds"))])
     yield _gauge("learner", "Numbers reported by the learner", [({"name": n}, v) for n, v in learner.items()])
 
 
-def _of_clients(vitals: Vitals) -> Iterator[Family]:
-    here = vitals.clients
+def _of_clients(status: TrainingStatus) -> Iterator[Family]:
+    clients = status.clients
 
     def each(values: Iterable[float | None]) -> Samples:
-        return [({"client": c.id}, v) for c, v in zip(here, values, strict=True) if v is not None]
+        return [({"client": c.id}, v) for c, v in zip(clients, values, strict=True) if v is not None]
 
-    yield _gauge("client_steps_per_second", "Environment steps played", each(c.steps_per_second for c in here))
-    yield _gauge("client_return", "Mean return of the last episodes", each(c.last_return for c in here))
-    yield _gauge("client_silence_seconds", "Time since the last sign of life", each(c.silent for c in here))
-    yield _counter("client_admitted", "Environment steps admitted", each(c.admitted for c in here))
-    yield _counter("client_rejected", "Environment steps rejected", each(sum(c.rejected.values()) for c in here))
-    yield _counter("client_restarts", "Restarts of the environment", each(c.restarts for c in here))
+    yield _gauge("client_steps_per_second", "Environment steps played", each(c.steps_per_second for c in clients))
+    yield _gauge("client_return", "Mean return of the last episodes", each(c.last_return for c in clients))
+    yield _gauge("client_silence_seconds", "Time since the last heartbeat", each(c.silent for c in clients))
+    yield _counter("client_admitted", "Environment steps admitted", each(c.admitted for c in clients))
+    yield _counter("client_rejected", "Environment steps rejected", each(sum(c.rejected.values()) for c in clients))
+    yield _counter("client_restarts", "Restarts of the environment", each(c.restarts for c in clients))
 
 
 def _gauge(name: str, text: str, samples: Samples) -> Family:

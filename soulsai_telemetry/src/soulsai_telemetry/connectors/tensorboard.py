@@ -7,15 +7,16 @@ from typing import Literal
 from pydantic import Field
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, PluginError, Settings, hookimpl
-from soulsai_telemetry.connectors.bookmark import Bookmark
-from soulsai_telemetry.records import Update, Vitals
+from soulsai_telemetry.connectors.last_episode import LastEpisode
+from soulsai_telemetry.history.records import TrainingStatus
+from soulsai_telemetry.history.update import HistoryUpdate
 
 
 class TensorBoardConfig(Settings):
     folder: str = Field(
         default="tensorboard", min_length=1, description="Folder of the event files, relative to the run's folder."
     )
-    axis: Literal["episode", "step"] = Field(default="episode", description="What counts as TensorBoard's step.")
+    axis: Literal["episode", "step"] = Field(default="episode", description="What TensorBoard's step counts.")
 
 
 class TensorBoard:
@@ -34,30 +35,30 @@ class TensorBoard:
         self._summary = Summary
         folder = context.folder / config.folder
         self._writer = EventFileWriter(str(folder))
-        self._bookmark = Bookmark(folder / "last_episode")
+        self._last_episode = LastEpisode(folder / "last_episode")
         self._axis = config.axis
         self._closed = False
         self._iteration = -1
 
     @hookimpl
-    def episodes_recorded(self, update: Update) -> None:
-        records = self._bookmark.new(update.records)
+    def episodes_recorded(self, update: HistoryUpdate) -> None:
+        records = self._last_episode.newer(update.records)
         for record in records:
             values = {f"episode/{name}": value for name, value in record.values.items()}
             values |= {f"average/{name}": value for name, value in record.averages.items()}
             self._write(values, record.number if self._axis == "episode" else record.steps, record.time)
         if records:
             self._writer.flush()
-            self._bookmark.move(records)
+            self._last_episode.save(records)
 
     @hookimpl
-    def status_received(self, vitals: Vitals) -> None:
-        status = vitals.status
-        if vitals.alive and status.iteration != self._iteration:
-            self._iteration = status.iteration
-            self._write(
-                {f"learner/{name}": value for name, value in status.learner.items()}, status.iteration, vitals.time
-            )
+    def status_received(self, status: TrainingStatus) -> None:
+        node = status.node
+        # The status comes once a second: without a new iteration its numbers are those written last.
+        if status.alive and node.iteration != self._iteration:
+            self._iteration = node.iteration
+            values = {f"learner/{name}": value for name, value in node.learner.items()}
+            self._write(values, node.iteration, status.time)
 
     def close(self) -> None:
         if not self._closed:

@@ -1,4 +1,4 @@
-"""Weights & Biases. Needs soulsai-telemetry[wandb], and an account unless it is offline."""
+"""Metrics for Weights & Biases. Needs soulsai-telemetry[wandb], and an account unless the mode is offline."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, PluginError, Settings, hookimpl
-from soulsai_telemetry.connectors.bookmark import Bookmark
-from soulsai_telemetry.records import Best, Update
+from soulsai_telemetry.connectors.last_episode import LastEpisode
+from soulsai_telemetry.history.records import BestScore
+from soulsai_telemetry.history.update import HistoryUpdate
 
 
 class WandbConfig(Settings):
-    project: str = Field(default="soulsai", min_length=1, description="Project that the run belongs to.")
-    entity: str | None = Field(default=None, description="User or team; null is the account's own.")
+    project: str = Field(default="soulsai", min_length=1, description="Project to which the run belongs.")
+    entity: str | None = Field(default=None, description="User or team; null: the account's default.")
     mode: Literal["online", "offline"] = Field(
-        default="online", description="offline keeps all in the run's folder, for `wandb sync` later."
+        default="online", description="offline keeps everything in the run's folder, for `wandb sync` later."
     )
-    api_key: SecretStr | None = Field(default=None, description="Key of the account; null takes WANDB_API_KEY.")
+    api_key: SecretStr | None = Field(default=None, description="Key of the account; null: that in WANDB_API_KEY.")
 
 
 class Wandb:
-    """Logs each episode's metrics and averages; a run that is resumed goes on under its name."""
+    """Logs each episode's metrics and moving averages. A resumed run goes on under its name."""
 
     def __init__(self, config: WandbConfig, context: ConnectorContext) -> None:
         try:
@@ -34,21 +35,22 @@ class Wandb:
         self._config = config
         self._context = context
         self._run: Any = None
-        self._bookmark = Bookmark(context.folder / "wandb" / "last_episode")
+        self._last_episode = LastEpisode(context.folder / "wandb" / "last_episode")
 
     @hookimpl
-    def episodes_recorded(self, update: Update) -> None:
-        records = self._bookmark.new(update.records)
-        if records and self._run is None:  # not in the constructor: it may wait for the network
+    def episodes_recorded(self, update: HistoryUpdate) -> None:
+        records = self._last_episode.newer(update.records)
+        # Not in the constructor: it may wait for the network.
+        if records and self._run is None:
             self._run = self._begin()
         for record in records:
             values = {f"episode/{name}": value for name, value in record.values.items()}
             values |= {f"average/{name}": value for name, value in record.averages.items()}
             self._run.log({**values, "env_steps": record.steps, "iteration": record.iteration}, step=record.number)
-        self._bookmark.move(records)
+        self._last_episode.save(records)
 
     @hookimpl
-    def best_found(self, best: Best) -> None:
+    def best_found(self, best: BestScore) -> None:
         if self._run is not None:
             self._run.summary[f"best/{best.metric}"] = best.score
 

@@ -1,4 +1,4 @@
-"""What the page is told, as JSON-able values."""
+"""The data of the page, as values that can be written as JSON."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from soulsai_telemetry.history import AXES as AXES
-from soulsai_telemetry.history import Axis, History
-from soulsai_telemetry.records import Record, Vitals
+from soulsai_telemetry.history.history import Axis, History
+from soulsai_telemetry.history.records import EpisodeRecord, TrainingStatus
 
 if TYPE_CHECKING:
     from soulsai_telemetry.node import TelemetryNode
 
+# Significant digits: more than a screen can show, and few enough to load fast on a phone.
 _DIGITS = 6
 
 
 def run(node: TelemetryNode, *, writable: bool) -> dict[str, Any]:
-    """What does not change while the page is open."""
+    """What does not change while the page is open.
+
+    Args:
+        writable: the model can be saved from the page.
+    """
     announced = node.announced
+    # Without the run's folder, the parts of the configuration that the training node publishes for clients.
     public = {"environment": announced.environment, "algorithm": announced.algorithm, "client": announced.client}
     config = node.view.config() or public
     environment = config.get("environment", {})
@@ -35,48 +40,50 @@ def run(node: TelemetryNode, *, writable: bool) -> dict[str, Any]:
     }
 
 
-def state(node: TelemetryNode, vitals: Vitals | None) -> dict[str, Any]:
-    """How the run is now."""
-    news = node.news()
+def state(node: TelemetryNode, status: TrainingStatus | None) -> dict[str, Any]:
+    """The state of the run; `status` is the latest, None before the first."""
+    update = node.update()
     return {
-        "time": None if vitals is None else vitals.time,
-        "alive": vitals is not None and vitals.alive,
-        "status": None if vitals is None else {**msgspec.to_builtins(vitals.status), "clients": []},
-        "rates": None if vitals is None else [vitals.admitted_per_second, vitals.rejected_per_second],
-        "clients": [] if vitals is None else [dataclasses.asdict(client) for client in vitals.clients],
-        "best": None if news.best is None else dataclasses.asdict(news.best),
-        "saved": None if news.saved is None else dataclasses.asdict(news.saved),
-        "reports": news.reports,
+        "time": None if status is None else status.time,
+        "alive": status is not None and status.alive,
+        # The clients are below, with what the history knows of them.
+        "status": None if status is None else {**msgspec.to_builtins(status.node), "clients": []},
+        "rates": None if status is None else [status.admitted_per_second, status.rejected_per_second],
+        "clients": [] if status is None else [dataclasses.asdict(client) for client in status.clients],
+        "best": None if update.best is None else dataclasses.asdict(update.best),
+        "saved": None if update.saved is None else dataclasses.asdict(update.saved),
+        "reports": update.reports,
         "episodes": node.history.episodes,
         "metrics": node.metric_names,
         "logs": node.view.logs(),
     }
 
 
-def record(record: Record) -> dict[str, Any]:
-    """One episode: where it stands on each axis, and metric -> [value, average]."""
-    values = {name: [_tidy(value), _tidy(record.averages[name])] for name, value in record.values.items()}
+def record(record: EpisodeRecord) -> dict[str, Any]:
+    """One episode: its position on each axis, and metric -> [value, moving average]."""
+    values = {name: [_rounded(value), _rounded(record.averages[name])] for name, value in record.values.items()}
     return {"episode": record.number, "step": record.steps, "time": round(record.time, 1), "values": values}
 
 
 def curves(history: History, axis: Axis, start: float, end: float, points: int) -> dict[str, Any]:
-    """Each metric as columns of equal length."""
+    """Metric -> columns of equal length, with at most `points` points from `start` to `end` on the axis."""
     metrics = {}
     for name in history.names:
         curve = history.curve(name, axis, start=start, end=end, points=points)
         columns = {"mean": curve.mean, "low": curve.low, "high": curve.high, "average": curve.average}
         x = np.round(curve.x, 1 if axis == "time" else 0).tolist()
-        metrics[name] = {"x": x, **{key: _short(column) for key, column in columns.items()}}
+        metrics[name] = {"x": x, **{key: _rounded_column(column) for key, column in columns.items()}}
     return {"axis": axis, "extent": history.extent(axis), "episodes": history.episodes, "metrics": metrics}
 
 
-def _short(values: np.ndarray) -> list[float]:
-    """Rounded to what a screen can show, so that the page loads fast on a phone."""
+def _rounded_column(values: np.ndarray) -> list[float]:
+    """Rounded to _DIGITS significant digits of the largest value: all values share one axis of a chart."""
     largest = float(np.max(np.abs(values))) if len(values) else 0.0
     if largest == 0.0:
         return values.tolist()
-    return np.round(values, max(0, _DIGITS - 1 - int(np.floor(np.log10(largest))))).tolist()
+    decimals = _DIGITS - 1 - int(np.floor(np.log10(largest)))
+    return np.round(values, max(0, decimals)).tolist()
 
 
-def _tidy(value: float) -> float:
+def _rounded(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")

@@ -1,10 +1,10 @@
-// One card per curve. Charts of a group share their shown part and their cursor.
+// One card per metric, with its chart. The charts of a group show the same part of the axis and share their cursor.
 
 import { clock, compact, element, tick, timeTick } from "./text.js";
 
 const uPlot = window.uPlot;
 
-function colour(name) {
+function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
@@ -13,7 +13,7 @@ function faint(hex, share) {
   return `rgb(${value >> 16} ${(value >> 8) & 255} ${value & 255} / ${share})`;
 }
 
-/** Cards that zoom together. `changed(from, to)` is called with the part that shall be shown, nulls for all. */
+/** Cards that zoom together. `changed(from, to)` is called with the part to show; null stands for an open end. */
 export class Group {
   constructor(box, { height, changed, describe }) {
     this.box = box;
@@ -28,7 +28,7 @@ export class Group {
     new ResizeObserver(() => this.cards.forEach((card) => card.resize())).observe(box);
   }
 
-  /** Draw `curves`: name -> columns; new names get a card at the end. */
+  /** Draw `curves`: name -> columns. New names get a card at the end. */
   draw(names, curves) {
     for (const name of names) {
       if (!curves[name]) continue;
@@ -38,7 +38,7 @@ export class Group {
     }
   }
 
-  /** Make all cards anew, for other colours or another axis. */
+  /** Build all charts again, after a change of the colors. */
   rebuild() {
     this.cards.forEach((card) => card.rebuild());
   }
@@ -48,7 +48,7 @@ export class Group {
     this.changed(from, to);
   }
 
-  /** Take another axis; the next `draw` makes the charts anew. */
+  /** Change the axis; the next `draw` builds the charts again. */
   setAxis(axis) {
     this.axis = axis;
     this.extent = [0, 0];
@@ -61,28 +61,28 @@ class Card {
     this.group = group;
     this.name = name;
     this.columns = { x: [] };
-    this.now = element("span", { class: "now" });
-    this.read = element("p", { class: "read" });
-    this.place = element("div", { class: "plot", tabindex: "0", role: "img", "aria-describedby": "zoom-hint" });
+    this.current = element("span", { class: "current" });
+    this.values = element("p", { class: "values" });
+    this.plotBox = element("div", { class: "plot", tabindex: "0", role: "img", "aria-describedby": "zoom-hint" });
     this.card = element("article", { class: "chart", "data-metric": name },
-      element("header", {}, element("h3", {}, group.describe(name).title), this.now), this.read, this.place);
+      element("header", {}, element("h3", {}, group.describe(name).title), this.current), this.values, this.plotBox);
     group.box.append(this.card);
-    this.place.addEventListener("keydown", (event) => this.key(event));
+    this.plotBox.addEventListener("keydown", (event) => this.key(event));
   }
 
   draw(columns) {
     this.columns = columns;
     const { unit, pair } = this.group.describe(this.name);
     const last = columns.average.at(-1);
-    this.now.textContent = last == null ? "" : unit(last);
+    this.current.textContent = last == null ? "" : unit(last);
     const second = pair ? [columns.second] : [];
     this.data = [columns.x, columns.low, columns.high, columns.mean, columns.average, ...second];
-    this.place.setAttribute("aria-label", `${this.card.querySelector("h3").textContent}: now ${this.now.textContent}, ` +
+    this.plotBox.setAttribute("aria-label", `${this.card.querySelector("h3").textContent}: now ${this.current.textContent}, ` +
       `from ${unit(columns.average[0])} at the left`);
     if (this.plot) this.plot.setData(this.data, false);
     else this.build();
     this.fit();
-    this.tell(null);
+    this.showValues(null);
   }
 
   fit() {
@@ -92,7 +92,7 @@ class Card {
     const first = from ?? x[0];
     const last = Math.max(to ?? x[x.length - 1], first + 1e-6);
     this.plot.setScale("x", { min: first, max: last });
-    [this.place.dataset.from, this.place.dataset.to] = [first, to ?? x[x.length - 1]];
+    [this.plotBox.dataset.from, this.plotBox.dataset.to] = [first, to ?? x[x.length - 1]];
   }
 
   clear() {
@@ -106,17 +106,17 @@ class Card {
   }
 
   resize() {
-    const width = this.place.clientWidth;
+    const width = this.plotBox.clientWidth;
     if (this.plot && width && width !== this.plot.width) this.plot.setSize({ width, height: this.height() });
   }
 
   height() {
-    return this.place.clientWidth < 420 ? Math.min(this.group.height, 170) : this.group.height;
+    return this.plotBox.clientWidth < 420 ? Math.min(this.group.height, 170) : this.group.height;
   }
 
   build() {
     const { pair, ticks = tick } = this.group.describe(this.name);
-    const [accent, muted, line, second] = ["accent", "muted", "line", "second"].map(colour);
+    const [accent, muted, line, second] = ["accent", "muted", "line", "second"].map(color);
     const grid = { stroke: line, width: 1 };
     const font = `11px ${getComputedStyle(document.body).fontFamily}`;
     const axis = { stroke: muted, grid, ticks: { show: false }, font };
@@ -125,9 +125,10 @@ class Card {
       ? (plot, values, axis, space, step) => values.map((value) => timeTick(value, step))
       : (plot, values) => values.map((value) => (Number.isInteger(value) ? compact(value) : ""));
     const lineOf = (stroke, width) => ({ stroke, width, points: { show: false }, spanGaps: true });
+    // More points than that would cover the line.
     const few = () => this.shownPoints() < 700;
     this.plot = new uPlot({
-      width: this.place.clientWidth || 300,
+      width: this.plotBox.clientWidth || 300,
       height: this.height(),
       padding: [8, 16, 0, 0],
       cursor: {
@@ -153,9 +154,9 @@ class Card {
       ],
       hooks: {
         setSelect: [(plot) => this.select(plot)],
-        setCursor: [(plot) => this.tell(plot.cursor.idx)],
+        setCursor: [(plot) => this.showValues(plot.cursor.idx)],
       },
-    }, this.data, this.place);
+    }, this.data, this.plotBox);
     this.plot.over.addEventListener("dblclick", () => this.group.zoom(null, null));
   }
 
@@ -166,26 +167,26 @@ class Card {
   }
 
   select(plot) {
-    if (plot.select.width < 8) return;
+    if (plot.select.width < 8) return; // pixels: a click, no drag
     const from = plot.posToVal(plot.select.left, "x");
     const to = plot.posToVal(plot.select.left + plot.select.width, "x");
     plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
     this.group.zoom(from, to);
   }
 
-  /** The values at the cursor, or what is drawn. */
-  tell(index) {
-    const { unit, pair, raw, drawn } = this.group.describe(this.name);
+  /** Show the values at the cursor; without one, the legend. */
+  showValues(index) {
+    const { unit, pair, raw, legend } = this.group.describe(this.name);
     const { x, mean, average } = this.columns;
     if (index == null || x[index] == null) {
-      this.read.replaceChildren(drawn);
+      this.values.replaceChildren(legend);
       return;
     }
     const at = this.group.axis === "time" ? clock(x[index]) : `${this.group.axis} ${compact(x[index])}`;
     const parts = [`${at}  ·  `, element("b", {}, unit(average[index]))];
     if (pair) parts.push("  ", element("b", { class: "second" }, unit(this.columns.second[index])));
-    else if (raw) parts.push(`  ·  ${unit(mean[index])} in this one`);
-    this.read.replaceChildren(...parts);
+    else if (raw) parts.push(`  ·  ${unit(mean[index])} in this episode`);
+    this.values.replaceChildren(...parts);
   }
 
   key(event) {
@@ -210,7 +211,7 @@ class Card {
   }
 }
 
-/** A little room above and below, and never a scale without height. */
+/** The range of the y axis: a little room above and below, and some height even if all values are equal. */
 function padded(plot, low, high) {
   if (low == null) return [0, 1];
   const room = (high - low) * 0.06 || Math.abs(high) * 0.1 || 1;

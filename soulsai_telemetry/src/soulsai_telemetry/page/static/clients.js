@@ -1,12 +1,13 @@
-// The table of clients; on a phone each row becomes a small card.
+// The table of clients. On a phone each row becomes a small card.
 
 import { clock, count, duration, element, number } from "./text.js";
 
+// Seconds without a heartbeat after which a client is shown as lost.
 const LOST = 15;
 
 export function showClients({ clients, time }) {
   const here = clients.filter((client) => !lost(client)).length;
-  document.getElementById("clients-note").textContent = clients.length > here ? `${here} here, ${clients.length - here} lost within the hour` : "";
+  document.getElementById("clients-note").textContent = clients.length > here ? `${here} present, ${clients.length - here} lost within the last hour` : "";
   if (clients.length) document.getElementById("clients").replaceChildren(...clients.map((client) => row(client, time)));
 }
 
@@ -17,13 +18,13 @@ export function lost(client) {
 function row(client, time) {
   const rejected = Object.entries(client.rejected);
   const total = rejected.reduce((sum, [, n]) => sum + n, 0);
-  const troubles = [
-    client.restarts ? `restarts: ${count(client.restarts)}` : "",
-    client.dropped ? `steps dropped: ${count(client.dropped)}` : "",
+  const warnings = [
+    client.restarts ? `environment restarts: ${count(client.restarts)}` : "",
+    client.dropped ? `steps not sent: ${count(client.dropped)}` : "",
   ].filter(Boolean);
   const cells = [
     [null, element("b", {}, client.host), element("small", {}, client.id),
-      ...(troubles.length ? [element("small", { class: "flag" }, troubles.join(", "))] : [])],
+      ...(warnings.length ? [element("small", { class: "flag" }, warnings.join(", "))] : [])],
     ["Since", duration(time - client.since), element("small", {}, clock(client.since))],
     ["Steps/s", number(client.steps_per_second)],
     ["Episodes", count(client.episodes)],

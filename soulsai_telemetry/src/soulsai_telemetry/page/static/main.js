@@ -1,4 +1,4 @@
-// Puts the page together: loads what there is, then listens to what is new.
+// Builds the page: loads the history of the run, then follows the server's events.
 
 import { Group } from "./charts.js";
 import { clock, count, duration, element, millisecondTick, milliseconds, number } from "./text.js";
@@ -6,43 +6,46 @@ import { offerSaving } from "./saving.js";
 import { lost, showClients } from "./clients.js";
 
 const $ = (id) => document.getElementById(id);
+// Points of a curve that are loaded; with more than MAX_POINTS after new episodes, the history is loaded again.
 const POINTS = 800;
-const MOST_POINTS = 2400;
+const MAX_POINTS = 2400;
+const STATUS_POINTS = 400;
+const MAX_STATUS_POINTS = 1000;
 const AXES = { episode: "Episodes", step: "Steps", time: "Time" };
 const RANGES = { all: "All", half: "Last half", tenth: "Last tenth" };
 
 let run = null;
 let names = [];
 let curves = {};
-let vitals = {};
+let statusCurves = {};
 let range = "all";
-let loading = 0;
+let loading = 0; // number of the newest request for the history; answers to older ones are ignored
 
 const metrics = new Group($("metrics"), {
   height: 230,
   changed: (from) => { range = from == null ? "all" : ""; mark("range", range); loadHistory(); },
   describe: (name) => ({
     title: name, unit: number, raw: true,
-    drawn: `points: each episode; line: mean of the last ${run?.window ?? ""}`,
+    legend: `points: episodes; line: mean of the last ${run?.window ?? ""}`,
   }),
 });
 
-const VITALS = {
-  rate: { title: "Samples per second", unit: number, pair: true,
-    drawn: element("span", {}, element("b", {}, "admitted"), "  ", element("b", { class: "second" }, "rejected")) },
-  "learner.update_seconds": { title: "Update time", unit: milliseconds, ticks: millisecondTick, drawn: "of one model iteration" },
-  age: { title: "Age of samples", unit: number, drawn: "model iterations between acting and learning" },
+const STATUS_CHARTS = {
+  rate: { title: "Environment steps per second", unit: number, pair: true,
+    legend: element("span", {}, element("b", {}, "admitted"), "  ", element("b", { class: "second" }, "rejected")) },
+  "learner.update_seconds": { title: "Update time", unit: milliseconds, ticks: millisecondTick, legend: "of one model iteration" },
+  staleness: { title: "Staleness", unit: number, legend: "model iterations between acting and learning" },
 };
 
-/** The charts of the training node share a time axis. */
-function timed(id, describe) {
-  const group = new Group($(id), { height: 150, changed: (from, to) => showVitals(from, to), describe });
+/** A group of charts over time. */
+function timeGroup(id, describe) {
+  const group = new Group($(id), { height: 150, changed: (from, to) => zoomStatus(from, to), describe });
   group.axis = "time";
   return group;
 }
 
-const node = timed("vitals", (name) => VITALS[name]);
-const learner = timed("learner", (name) => ({ title: name.replace("learner.", "").replaceAll("_", " "), unit: number, drawn: "" }));
+const node = timeGroup("status-history", (name) => STATUS_CHARTS[name]);
+const learner = timeGroup("learner", (name) => ({ title: name.replace("learner.", "").replaceAll("_", " "), unit: number, legend: "" }));
 
 async function get(path) {
   const response = await fetch(path);
@@ -53,10 +56,10 @@ async function get(path) {
 // -- curves
 
 async function loadHistory() {
-  const mine = ++loading;
+  const request = ++loading;
   follow();
   const answer = await get(`api/history?axis=${metrics.axis}&points=${POINTS}${part(metrics)}`);
-  if (mine !== loading) return;
+  if (request !== loading) return;
   curves = answer.metrics;
   metrics.extent = answer.extent;
   follow();
@@ -72,7 +75,7 @@ function drawMetrics() {
   metrics.draw([...all].sort((a, b) => (b === run?.best) - (a === run?.best)), curves);
 }
 
-/** "Last half" moves on with the run. */
+/** Move the shown part on with the run, if it is the last half or the last tenth. */
 function follow() {
   const share = { half: 0.5, tenth: 0.1 }[range];
   const [low, high] = metrics.extent;
@@ -86,7 +89,7 @@ function chooseRange(chosen) {
 }
 
 function addEpisodes(records) {
-  if (metrics.shown[1] != null) return; // a part that was chosen stays as it is
+  if (metrics.shown[1] != null) return; // a zoomed part stays as it is
   for (const record of records) {
     metrics.extent[1] = Math.max(metrics.extent[1], record[metrics.axis]);
     for (const [name, [value, average]] of Object.entries(record.values)) {
@@ -99,7 +102,7 @@ function addEpisodes(records) {
       c.average.push(average);
     }
   }
-  if (Object.values(curves).some((c) => c.x.length > MOST_POINTS)) loadHistory();
+  if (Object.values(curves).some((c) => c.x.length > MAX_POINTS)) loadHistory();
   else {
     follow();
     drawMetrics();
@@ -108,51 +111,51 @@ function addEpisodes(records) {
 
 // -- the training node
 
-async function loadVitals() {
-  const answer = await get(`api/vitals?axis=time&points=400${part(node)}`);
-  vitals = answer.metrics;
+async function loadStatus() {
+  const answer = await get(`api/status-history?axis=time&points=${STATUS_POINTS}${part(node)}`);
+  statusCurves = answer.metrics;
   node.extent = learner.extent = answer.extent;
-  drawVitals();
+  drawStatus();
 }
 
-function showVitals(from, to) {
+function zoomStatus(from, to) {
   node.shown = learner.shown = [from, to];
-  loadVitals();
+  loadStatus();
 }
 
-function drawVitals() {
-  if (!vitals.admitted?.x.length) return;
-  const drawn = Object.fromEntries(Object.keys(vitals).map((name) => [name, steady(vitals[name])]));
-  drawn.rate = { ...steady(vitals.admitted), second: vitals.rejected.average };
-  node.draw(Object.keys(VITALS), drawn);
-  const reported = Object.keys(vitals).filter((name) => name.startsWith("learner.") && !VITALS[name]);
+function drawStatus() {
+  if (!statusCurves.admitted?.x.length) return;
+  const drawn = Object.fromEntries(Object.keys(statusCurves).map((name) => [name, lineOnly(statusCurves[name])]));
+  drawn.rate = { ...lineOnly(statusCurves.admitted), second: statusCurves.rejected.average };
+  node.draw(Object.keys(STATUS_CHARTS), drawn);
+  const reported = Object.keys(statusCurves).filter((name) => name.startsWith("learner.") && !STATUS_CHARTS[name]);
   $("learner-box").hidden = !reported.length;
   if ($("learner-box").open) learner.draw(reported, drawn);
 }
 
-/** Only the line: raw points would repeat it. */
-function steady(c) {
+/** The curve without raw points, which would repeat the line. */
+function lineOnly(c) {
   const none = c.x.map(() => null);
   return { x: c.x, mean: none, low: none, high: none, average: c.average };
 }
 
-function addVitals(state) {
+function addStatus(state) {
   if (!state.alive || node.shown[1] != null) return;
   node.extent[1] = learner.extent[1] = state.time;
   const { status } = state;
-  const values = { admitted: state.rates[0], rejected: state.rates[1], age: status.age.iterations };
+  const values = { admitted: state.rates[0], rejected: state.rates[1], staleness: status.age.iterations };
   for (const [name, value] of Object.entries(status.learner)) values[`learner.${name}`] = value;
   for (const [name, value] of Object.entries(values)) {
-    const c = vitals[name];
+    const c = statusCurves[name];
     if (!c || c.x.at(-1) >= state.time) continue;
     for (const column of [c.mean, c.low, c.high, c.average]) column.push(value);
     c.x.push(state.time);
   }
-  if (!vitals.admitted || vitals.admitted.x.length > 1000) loadVitals();
-  else drawVitals();
+  if (!statusCurves.admitted || statusCurves.admitted.x.length > MAX_STATUS_POINTS) loadStatus();
+  else drawStatus();
 }
 
-// -- at a glance
+// -- the summary
 
 function showState(state) {
   names = state.metrics;
@@ -165,13 +168,13 @@ function showState(state) {
   const odd = Object.entries(state.reports).filter(([, n]) => n);
   $("reports").textContent = odd.length ? `Episode reports: ${odd.map(([kind, n]) => `${count(n)} ${kind}`).join(", ")}` : "";
   showLogNames(state.logs);
-  addVitals(state);
+  addStatus(state);
 }
 
 function showPill({ alive, status }) {
   if (!status) return pill("", "waiting for the training node");
   if (alive) return pill("good", `running for ${duration(status.elapsed)}`);
-  return status.state === "running" ? pill("bad", "training node is silent") : pill("", "training has ended");
+  return status.state === "running" ? pill("bad", "training node does not report") : pill("", "training has ended");
 }
 
 function pill(kind, text) {
@@ -199,7 +202,7 @@ function showFacts(state) {
     ["Model iteration", count(status.iteration), `${number(status.iterations_per_second)}/s`],
     ["Update time", milliseconds(status.learner.update_seconds)],
     ["Admitted", `${(status.acceptance * 100).toFixed(rejected ? 1 : 0)} %`],
-    ["Age of samples", `${number(status.age.iterations)}`, "iterations"],
+    ["Staleness", number(status.age.iterations), "iterations"],
   ];
   $("facts").replaceChildren(...facts.map(([name, value, note]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, value, ...(note ? [" ", element("small", {}, note)] : [])))));
@@ -208,8 +211,8 @@ function showFacts(state) {
 function showBest({ best, saved }) {
   if (!best) return;
   $("best-score").textContent = number(best.score);
-  const kept = saved ? `Saved ${number(saved.score)} in ${saved.path.split(/[\\/]/).pop()}/ at ${clock(saved.time)}` : "Not saved yet";
-  $("best-note").textContent = `mean ${best.metric} at episode ${count(best.episode)}. ${kept}.`;
+  const savedNote = saved ? `Saved ${number(saved.score)} in ${saved.path.split(/[\\/]/).pop()}/ at ${clock(saved.time)}` : "Not saved yet";
+  $("best-note").textContent = `mean ${best.metric} at episode ${count(best.episode)}. ${savedNote}.`;
 }
 
 function showGoal(status) {
@@ -219,7 +222,7 @@ function showGoal(status) {
   $("goal-bar").style.width = `${share}%`;
   $("goal-bar").parentElement.setAttribute("aria-valuenow", share.toFixed(0));
   const left = (status.goal_env_steps - status.env_steps) / status.steps_per_second;
-  const rest = status.steps_per_second > 0 && left > 0 ? `, about ${duration(left)} to go` : "";
+  const rest = status.steps_per_second > 0 && left > 0 ? `, about ${duration(left)} left` : "";
   $("goal-note").textContent = `${share.toFixed(0)} % of ${count(status.goal_env_steps)} steps${rest}`;
 }
 
@@ -238,7 +241,7 @@ async function loadLog() {
   const box = $("log");
   const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 8;
   const { lines } = await get(`api/log?name=${encodeURIComponent($("log-name").value)}`);
-  box.textContent = lines.join("\n") || "No lines here.";
+  box.textContent = lines.join("\n") || "This log is empty.";
   if (atEnd) box.scrollTop = box.scrollHeight;
 }
 
@@ -275,7 +278,7 @@ const THEMES = { "": ["Auto", "as the system"], light: ["Light", "light"], dark:
 function showTheme() {
   const [text, description] = THEMES[document.documentElement.dataset.theme ?? ""];
   $("theme").textContent = text;
-  $("theme").setAttribute("aria-label", `Colours: ${description}`);
+  $("theme").setAttribute("aria-label", `Colors: ${description}`);
 }
 
 $("theme").addEventListener("click", () => {
@@ -288,12 +291,12 @@ $("theme").addEventListener("click", () => {
   [metrics, node, learner].forEach((group) => group.rebuild());
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => [metrics, node, learner].forEach((group) => group.rebuild()));
-$("learner-box").addEventListener("toggle", drawVitals);
+$("learner-box").addEventListener("toggle", drawStatus);
 $("log-name").addEventListener("change", loadLog);
 $("log-box").addEventListener("toggle", () => $("log-box").open && loadLog());
 setInterval(() => $("log-box").open && !document.hidden && loadLog(), 3000);
 
-// -- beginning
+// -- start
 
 async function load() {
   run = await get("api/run");
@@ -303,7 +306,7 @@ async function load() {
   $("config").textContent = lines(run.config).join("\n");
   offerSaving(run.writable);
   await loadHistory();
-  await loadVitals();
+  await loadStatus();
   showState(await get("api/state"));
 }
 

@@ -1,4 +1,4 @@
-// The quicksave button, for who has the token.
+// The quicksave button, for those who have the token.
 
 const $ = (id) => document.getElementById(id);
 
@@ -39,6 +39,7 @@ $("token-form").addEventListener("submit", () => {
   save();
 });
 
+// A link may carry the token behind "#", which browsers do not send to servers. It leaves the address bar at once.
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
 if (given) {
   sessionStorage.setItem("token", given);

@@ -1,3 +1,3 @@
-// Sets the chosen colours before anything is drawn, so that the page does not flash.
+// Sets the chosen colors before anything is drawn, so that the page does not flash.
 const chosen = localStorage.getItem("theme");
 if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;

@@ -1,14 +1,15 @@
-"""The run's history in bounded memory: neighbouring episodes share a bucket, and buckets merge as the run grows."""
+"""The run's history in bounded memory: neighboring episodes share a bucket, and buckets merge as the run grows."""
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from soulsai_telemetry.records import Record
+from soulsai_telemetry.history.records import EpisodeRecord
 
 Axis = Literal["episode", "step", "time"]
 AXES: tuple[Axis, ...] = ("episode", "step", "time")
@@ -18,12 +19,12 @@ _COLUMNS = ("count", "mean", "low", "high", "average")
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One metric over the run; all arrays have the same length.
+    """One metric over the run, in buckets of neighboring episodes; all arrays have the shape (buckets,).
 
     Attributes:
-        x: the last episode, step or time of each bucket.
-        mean, low, high: of the raw values in each bucket; low and high are equal where it holds one episode.
-        average: moving average at the bucket's end.
+        x: the last episode number, environment step or time (seconds since 1970) of each bucket.
+        mean, low, high: of the raw values in each bucket; all three are equal if it holds one episode.
+        average: moving average after the last episode of the bucket.
     """
 
     x: np.ndarray
@@ -36,11 +37,14 @@ class Curve:
 class History:
     """All episodes of a run. May be read from any thread.
 
-    As long as there are fewer than `capacity` episodes each has a bucket of its own; from then on, whenever all are
-    full, pairs of neighbours merge and each new bucket takes twice as many episodes.
+    The first `capacity` episodes have a bucket each. Whenever all buckets are full, pairs of neighbors merge, and each
+    new bucket takes twice as many episodes as before.
 
     Args:
         capacity: number of buckets, even.
+
+    Attributes:
+        episodes: number of the newest episode, 0 before the first.
     """
 
     def __init__(self, capacity: int = 8192) -> None:
@@ -48,9 +52,9 @@ class History:
         self._lock = threading.Lock()
         self._x = {axis: np.zeros(capacity) for axis in AXES}
         self._columns: dict[str, dict[str, np.ndarray]] = {}
-        self._stride = 1
-        self._used = 0
-        self._in_last = 0
+        self._stride = 1  # episodes in a full bucket
+        self._used = 0  # buckets in use, the last of them perhaps not full
+        self._in_last = 0  # episodes in the last bucket; 0: the next episode opens a new one
         self.episodes = 0
 
     @property
@@ -59,12 +63,12 @@ class History:
         return list(self._columns)
 
     def extent(self, axis: Axis) -> tuple[float, float]:
-        """First and last position on the axis, (0, 0) before the first episode."""
+        """First and last position on the axis; (0, 0) before the first episode."""
         with self._lock:
             x = self._x[axis]
             return (float(x[0]), float(x[self._used - 1])) if self._used else (0.0, 0.0)
 
-    def add(self, record: Record) -> None:
+    def add(self, record: EpisodeRecord) -> None:
         """Append an episode."""
         with self._lock:
             if self._in_last == 0:
@@ -73,27 +77,32 @@ class History:
             for axis, value in zip(AXES, (record.number, record.steps, record.time), strict=True):
                 self._x[axis][bucket] = value
             for name, value in record.values.items():
-                self._put(name, bucket, value, record.averages[name])
+                self._add_value(name, bucket, value, record.averages[name])
             self._in_last = (self._in_last + 1) % self._stride
             self.episodes = record.number
 
     def curve(
         self, name: str, axis: Axis = "episode", *, start: float = -np.inf, end: float = np.inf, points: int = 1000
     ) -> Curve:
-        """At most `points` buckets of a metric, from `start` to `end` on the axis; empty for an unknown name."""
+        """At most `points` buckets of a metric, from `start` to `end` on the axis, both included.
+
+        The curve of an unknown name is empty.
+        """
         with self._lock:
             columns = self._columns.get(name)
             if columns is None:
                 return Curve(*(np.empty(0) for _ in range(5)))
             x = self._x[axis][: self._used]
+            # nextafter: the first position that is greater than `end`, so that `end` itself is included
             part = slice(*np.searchsorted(x, (start, np.nextafter(end, np.inf))))
+            # Copies: `add` changes the last bucket, and `_halve` all of them, once the lock is free.
             x = x[part].copy()
-            held = {key: column[: self._used][part].copy() for key, column in columns.items()}
-        there = held["count"] > 0
-        x = x[there]
-        held = {key: column[there] for key, column in held.items()}
-        x, held = _merge(x, held, -(-len(x) // max(points, 1)))
-        return Curve(x, held["mean"], held["low"], held["high"], held["average"])
+            selected = {key: column[: self._used][part].copy() for key, column in columns.items()}
+        known = selected["count"] > 0
+        x = x[known]
+        selected = {key: column[known] for key, column in selected.items()}
+        x, merged = _merge(x, selected, math.ceil(len(x) / max(points, 1)))
+        return Curve(x, merged["mean"], merged["low"], merged["high"], merged["average"])
 
     def _open_bucket(self) -> None:
         if self._used == self._capacity:
@@ -103,10 +112,11 @@ class History:
                 column[self._used] = 0.0 if name == "count" else np.nan
         self._used += 1
 
-    def _put(self, name: str, bucket: int, value: float, average: float) -> None:
+    def _add_value(self, name: str, bucket: int, value: float, average: float) -> None:
         columns = self._columns.get(name)
         if columns is None:
             columns = {key: np.full(self._capacity, 0.0 if key == "count" else np.nan) for key in _COLUMNS}
+            # A new dict: `names` is read without the lock, and a dict must not grow while it is iterated.
             self._columns = {**self._columns, name: columns}
         count = columns["count"][bucket]
         if count == 0:
@@ -119,6 +129,7 @@ class History:
         columns["average"][bucket] = average
 
     def _halve(self) -> None:
+        """Merge pairs of neighboring buckets. All of them are full: `capacity` is even."""
         half = self._used // 2
         for name, columns in self._columns.items():
             _, merged = _merge(self._x["episode"], columns, 2)
@@ -127,17 +138,18 @@ class History:
         for axis in AXES:
             self._x[axis][:half] = self._x[axis][1::2]
         self._used = half
-        self._stride = self._stride * 2
+        self._stride *= 2
 
 
 def _merge(x: np.ndarray, columns: dict[str, np.ndarray], size: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Each `size` neighbouring buckets become one; buckets without a value have count 0 and NaN."""
+    """Every `size` neighboring buckets become one. A bucket without a value has count 0 and NaN elsewhere."""
     if size <= 1:
         return x, columns
     starts = np.arange(0, len(x), size)
     ends = np.minimum(starts + size, len(x)) - 1
     count = np.add.reduceat(columns["count"], starts)
     total = np.add.reduceat(np.nan_to_num(columns["mean"]) * columns["count"], starts)
+    # 0 / 0 where no bucket of a group has a value; the result is replaced by NaN below.
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / count
     merged = {
@@ -151,7 +163,13 @@ def _merge(x: np.ndarray, columns: dict[str, np.ndarray], size: int) -> tuple[np
 
 
 def _last_known(values: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """The last value of each group that is not NaN, NaN where there is none."""
+    """The last value of each group that is not NaN; NaN if there is none.
+
+    Args:
+        starts, ends: first and last index of each group.
+    """
+    # The running maximum of the known indices gives, at each position, the last known one up to there. It belongs to
+    # the group only if it is not before the group's start.
     known = np.where(np.isnan(values), -1, np.arange(len(values)))
     last = np.maximum.accumulate(known)[ends]
     return np.where(last >= starts, values[last], np.nan)

@@ -1,0 +1,102 @@
+"""Has the training node save the best model."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from soulsai_core import replace_bytes
+from soulsai_telemetry.commands import SendCommand
+from soulsai_telemetry.config import BestSettings
+from soulsai_telemetry.history.averages import BestTracker
+from soulsai_telemetry.history.records import EpisodeRecord, SavedModel
+
+log = logging.getLogger(__name__)
+
+
+class BestModelSaver:
+    """Has the best model saved whenever the score is better than that of the model saved last.
+
+    The training node is asked from a thread, one request at a time. After a failure the next better score tries again.
+
+    Args:
+        file: remembers the saved model over restarts.
+        best_so_far: best score of the history. Where the file is lost, no worse model may replace the saved one.
+        on_saved: called with the saved model and its iteration, from the thread.
+        clock: monotonic seconds.
+
+    Attributes:
+        saved: the model saved last, None before the first.
+    """
+
+    def __init__(
+        self,
+        send: SendCommand,
+        settings: BestSettings,
+        file: Path,
+        best_so_far: float | None,
+        on_saved: Callable[[SavedModel, int], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._send = send
+        self._settings = settings
+        self._file = file
+        self._on_saved = on_saved
+        self._clock = clock
+        self._tracker = BestTracker(settings.mode)
+        self._last_attempt: float | None = None
+        self._thread: threading.Thread | None = None
+        self.saved = self._read()
+        self._score_to_beat = best_so_far if self.saved is None else self.saved.score
+
+    def consider(self, score: float | None, record: EpisodeRecord) -> None:
+        """Ask for a save if `score`, that after this episode, is the best. Returns at once."""
+        if not self._settings.save or score is None or not self._tracker.beats(score, self._score_to_beat):
+            return
+        if self._thread is not None and self._thread.is_alive():
+            return
+        now = self._clock()
+        if self._last_attempt is not None and now - self._last_attempt < self._settings.interval_s:
+            return
+        self._last_attempt = now
+        self._thread = threading.Thread(target=self._save, args=(score, record), name="best-model", daemon=True)
+        self._thread.start()
+
+    def close(self, timeout: float) -> None:
+        """Wait for a request that is under way, at most `timeout` seconds."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _save(self, score: float, record: EpisodeRecord) -> None:
+        reply = self._send("save_best")
+        if not reply.ok:
+            log.warning("The best model could not be saved: %s", reply.detail)
+            return
+        self._score_to_beat = score
+        self.saved = SavedModel(
+            self._settings.metric, self._settings.mode, score, record.number, record.time, reply.detail
+        )
+        self._write(self.saved)
+        self._on_saved(self.saved, record.iteration)
+
+    def _read(self) -> SavedModel | None:
+        try:
+            saved = msgspec.json.decode(self._file.read_bytes(), type=SavedModel)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            log.warning("%s cannot be read, so the best model is judged by the history: %s", self._file, error)
+            return None
+        # The score of another metric, or of the opposite direction, cannot be compared with ours.
+        comparable = (saved.metric, saved.mode) == (self._settings.metric, self._settings.mode)
+        return saved if comparable else None
+
+    def _write(self, saved: SavedModel) -> None:
+        try:
+            replace_bytes(self._file, msgspec.json.encode(saved))
+        except OSError as error:
+            log.error("%s cannot be written: %s", self._file, error)

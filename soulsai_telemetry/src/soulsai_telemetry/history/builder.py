@@ -1,0 +1,132 @@
+"""From episode reports to the run's history: the same reports always give the same history."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import msgspec
+
+from soulsai_core import Episode
+from soulsai_telemetry.config import TelemetryConfig
+from soulsai_telemetry.history.averages import BestTracker, MovingAverage
+from soulsai_telemetry.history.history import History
+from soulsai_telemetry.history.metrics import MetricSet
+from soulsai_telemetry.history.records import BestScore, EpisodeRecord
+
+_MAX_CLIENTS = 1000
+# Episodes in the mean return that is shown of a client.
+_RETURNS = 20
+
+
+class EpisodeReport(msgspec.Struct, frozen=True):
+    """A reported episode as the telemetry node keeps it on disk.
+
+    Attributes:
+        entry: id of its entry in the episode stream.
+        time: when it was reported, in seconds since 1970.
+    """
+
+    entry: str
+    time: float
+    episode: Episode
+
+
+@dataclass(slots=True)
+class ClientHistory:
+    """When a client's first episode began, in seconds since 1970, and the returns of its last ones."""
+
+    since: float
+    returns: deque[float] = field(default_factory=lambda: deque(maxlen=_RETURNS))
+
+    @property
+    def mean_return(self) -> float | None:
+        """Mean return of the last episodes, None before the first."""
+        return sum(self.returns) / len(self.returns) if self.returns else None
+
+
+class HistoryBuilder:
+    """Computes each episode's metrics and their moving averages, and keeps the history and the best score.
+
+    Attributes:
+        history: of the whole run, in bounded memory.
+        best: None until the moving average covers its whole window for the first time.
+        clients: client -> its history; the last thousand clients.
+        incomplete: episodes that an environment's failure cut short.
+    """
+
+    def __init__(self, config: TelemetryConfig) -> None:
+        self.history = History()
+        self.best: BestScore | None = None
+        self.clients: dict[str, ClientHistory] = {}
+        self.incomplete = 0
+        self._config = config
+        self._metrics = MetricSet(config.metrics, config.info_metrics)
+        self._averages: dict[str, MovingAverage] = {}
+        self._tracker = BestTracker(config.best.mode)
+        self._steps = 0
+        self._time = 0.0
+
+    @property
+    def metric_names(self) -> list[str]:
+        """All metrics, in the order in which they are shown."""
+        return self._metrics.names
+
+    @property
+    def score(self) -> float | None:
+        """The moving average that decides which model is the best; None before it covers its window."""
+        average = self._averages.get(self._config.best.metric)
+        return average.mean if average is not None and average.full else None
+
+    def add(self, report: EpisodeReport) -> EpisodeRecord:
+        """Take in one episode."""
+        episode = report.episode
+        between = max(report.time - self._time, 0.0) if self._time else 0.0
+        # Never backwards, even if the server's clock was set back: the history needs a rising time axis.
+        self._time = max(self._time, report.time)
+        self._steps += episode.length
+        values = self._metrics.measure(episode, between) if episode.complete else {}
+        record = EpisodeRecord(
+            number=self.history.episodes + 1,
+            steps=self._steps,
+            time=self._time,
+            iteration=episode.iteration,
+            client=episode.client,
+            complete=episode.complete,
+            values=values,
+            averages={name: self._average(name).add(value) for name, value in values.items()},
+        )
+        self.history.add(record)
+        self._update_client(record, episode)
+        self._update_best(record)
+        return record
+
+    def _average(self, name: str) -> MovingAverage:
+        if name not in self._averages:
+            self._averages[name] = MovingAverage(self._config.moving_average)
+        return self._averages[name]
+
+    def _update_best(self, record: EpisodeRecord) -> None:
+        metric = self._config.best.metric
+        score = self.score
+        if score is not None and metric in record.values and self._tracker.add(score):
+            self.best = BestScore(metric, score, record.number, record.steps, record.iteration, record.time)
+
+    def _update_client(self, record: EpisodeRecord, episode: Episode) -> None:
+        client = self.clients.pop(episode.client, None) or ClientHistory(record.time - episode.seconds)
+        self.clients[episode.client] = client  # to the end: the first is then the one silent for longest
+        if len(self.clients) > _MAX_CLIENTS:
+            del self.clients[next(iter(self.clients))]
+        if record.complete:
+            client.returns.append(episode.total_reward)
+        else:
+            self.incomplete += 1
+
+
+def entry_time(identifier: str) -> float | None:
+    """When a stream's entry was made, in seconds since 1970.
+
+    Redis begins the id of an entry with its own time in milliseconds. None for an id of another form.
+    """
+    milliseconds, dash, _ = identifier.partition("-")
+    return int(milliseconds) / 1000 if dash and milliseconds.isdigit() else None

@@ -1,0 +1,109 @@
+"""The values that the telemetry node passes to connectors and to the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from soulsai_core import NodeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeRecord:
+    """One episode with its metrics.
+
+    Attributes:
+        number: of the episode in the run, from 1.
+        steps: environment steps of all episodes up to this one.
+        time: when it was reported, in seconds since 1970.
+        iteration: model iteration at its end.
+        complete: False if the environment failed in the middle of it.
+        values: metric -> value; empty if it is not complete.
+        averages: metric -> moving average after it.
+    """
+
+    number: int
+    steps: int
+    time: float
+    iteration: int
+    client: str
+    complete: bool
+    values: dict[str, float]
+    averages: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class BestScore:
+    """The best moving average so far, and the episode, step, iteration and time at which it was reached."""
+
+    metric: str
+    score: float
+    episode: int
+    steps: int
+    iteration: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class SavedModel:
+    """The model that the training node saved as the best one, and its score.
+
+    Attributes:
+        mode: "max" or "min", whether a higher or a lower score is better.
+        time: of the episode after which it was saved, in seconds since 1970.
+        path: of its checkpoint, as the training node names it.
+    """
+
+    metric: str
+    mode: str
+    score: float
+    episode: int
+    time: float
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSummary:
+    """What the page shows of a client.
+
+    Attributes:
+        since: when it was first seen, in seconds since 1970.
+        silent: seconds since its last heartbeat, None if the server knows of none.
+        last_return: mean return of its last episodes, None before the first.
+        admitted: environment steps admitted.
+        rejected: environment steps rejected, by reason.
+        restarts: of its environment.
+        dropped: environment steps that it never sent.
+    """
+
+    id: str
+    host: str
+    since: float
+    silent: float | None
+    env_steps: int
+    steps_per_second: float
+    episodes: int
+    last_return: float | None
+    admitted: int
+    rejected: dict[str, int]
+    restarts: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingStatus:
+    """The training at one moment.
+
+    Attributes:
+        time: seconds since 1970.
+        alive: the training node runs, and reported within the last seconds.
+        node: the last status that it reported.
+        clients: those present, then those lost within the last hour.
+        admitted_per_second, rejected_per_second: environment steps, averaged over the last seconds.
+    """
+
+    time: float
+    alive: bool
+    node: NodeStatus
+    clients: list[ClientSummary]
+    admitted_per_second: float
+    rejected_per_second: float

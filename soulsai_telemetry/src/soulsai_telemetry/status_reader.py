@@ -1,0 +1,119 @@
+"""Reads the training node's status and the clients' heartbeats from the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import msgspec
+
+from soulsai_core import ClientStatus, NodeStatus
+from soulsai_core.app import Rate, Transport
+from soulsai_telemetry.history.builder import ClientHistory
+from soulsai_telemetry.history.records import ClientSummary, TrainingStatus
+
+# Seconds without a new status after which the training node counts as silent. It writes one four times a second.
+_SILENCE = 5.0
+# Seconds over which the rate of rejected steps is averaged.
+_RATE_WINDOW = 10.0
+# Seconds for which a lost client is still shown, and the most clients shown.
+_LOST_FOR = 3600.0
+_MAX_CLIENTS = 200
+
+
+class StatusReader:
+    """Puts the node's status, the heartbeats and the history of the clients together.
+
+    Args:
+        histories: client -> its history.
+        wall: seconds since 1970.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        histories: Mapping[str, ClientHistory],
+        wall: Callable[[], float],
+        clock: Callable[[], float],
+    ) -> None:
+        self._transport = transport
+        self._histories = histories
+        self._wall = wall
+        self._clock = clock
+        self._elapsed = -1.0
+        self._changed = clock()
+        self._first_seen: dict[str, float] = {}
+        self._last_seen: dict[str, float] = {}
+        self._clients: dict[str, ClientSummary] = {}
+        self._rejected = 0
+        self._rejected_rate = Rate(_RATE_WINDOW)
+
+    def read(self) -> TrainingStatus | None:
+        """The status now, None if no training node ever reported. Raises msgspec.DecodeError if it is unreadable."""
+        payload = self._transport.read_status()
+        if payload is None:
+            return None
+        node = msgspec.json.decode(payload, type=NodeStatus)
+        now = self._clock()
+        # By a change in its own clock, not by comparing it with ours: the machines' clocks may differ.
+        if node.elapsed != self._elapsed:
+            self._elapsed = node.elapsed
+            self._changed = now
+        alive = node.state == "running" and now - self._changed < _SILENCE
+        ages = {client: age for client, (age, _) in self._transport.roster().items()}
+        wall = self._wall()
+        return TrainingStatus(
+            time=wall,
+            alive=alive,
+            node=node,
+            clients=self._summaries(node.clients, ages, wall),
+            admitted_per_second=node.steps_per_second if alive else 0.0,
+            rejected_per_second=self._rejected_per_second(now, sum(node.rejected.values())) if alive else 0.0,
+        )
+
+    def _rejected_per_second(self, now: float, count: int) -> float:
+        if count < self._rejected:
+            # The training node was restarted, and counts from 0 again.
+            self._rejected_rate = Rate(_RATE_WINDOW)
+        self._rejected = count
+        return self._rejected_rate.note(now, count)
+
+    def _summaries(self, present: list[ClientStatus], ages: Mapping[str, float], wall: float) -> list[ClientSummary]:
+        """The clients present, then those lost within the last hour, each group in the order of its arrival."""
+        for client in present:
+            name = client.info.id
+            age = ages.get(name)
+            self._clients[name] = self._summary(client, age, wall)
+            self._last_seen[name] = wall - (age or 0.0)
+        here = {client.info.id for client in present}
+        for name in self._clients.keys() - here:
+            self._update_lost(name, wall)
+        return sorted(self._clients.values(), key=lambda client: (client.id not in here, client.since))[:_MAX_CLIENTS]
+
+    def _update_lost(self, name: str, wall: float) -> None:
+        silent = wall - self._last_seen[name]
+        if silent > _LOST_FOR:
+            for known in (self._clients, self._last_seen, self._first_seen):
+                known.pop(name, None)
+        else:
+            self._clients[name] = replace(self._clients[name], silent=silent, steps_per_second=0.0)
+
+    def _summary(self, client: ClientStatus, age: float | None, wall: float) -> ClientSummary:
+        info = client.info
+        history = self._histories.get(info.id)
+        first = self._first_seen.setdefault(info.id, wall)
+        return ClientSummary(
+            id=info.id,
+            host=info.host,
+            since=first if history is None else min(first, history.since),
+            silent=age,
+            env_steps=info.env_steps,
+            steps_per_second=info.steps_per_second,
+            episodes=info.episodes,
+            last_return=None if history is None else history.mean_return,
+            admitted=client.admitted,
+            rejected=client.rejected,
+            restarts=info.restarts,
+            dropped=info.dropped,
+        )
