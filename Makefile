@@ -1,25 +1,28 @@
 # `make demo` trains LunarLander until the agent lands; `make test` runs the tests. Both set up what they need.
 # `make stack` runs the stack of compose.yaml on this machine's Docker engine and breaks it on purpose.
+# `make wheels` builds what is published into dist/ and checks it. `make test PYTEST=...` gives pytest more arguments.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DISTRIBUTIONS := $(wildcard soulsai_*/pyproject.toml)
-EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e $(dir $(d)))
+OTHERS := $(filter-out soulsai_core/%,$(DISTRIBUTIONS))
+EDITABLE := -e "soulsai_core[box2d]" $(foreach d,$(OTHERS),-e $(dir $(d)))
+HELPERS := $(shell find tests -name '*.py' ! -name 'test_*.py' ! -name conftest.py)
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint format bench stack clean
+.PHONY: demo test lint format bench stack wheels clean
 
 demo: $(VENV)/installed
 	$(BIN)/soulsai train --clients 2 --set training.stop.mean_return=200
 
 test: $(VENV)/developed
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
 
 lint: $(VENV)/developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(foreach d,$(DISTRIBUTIONS),$(dir $(d))src)
+	$(BIN)/mypy $(foreach d,$(DISTRIBUTIONS),$(dir $(d))src) $(HELPERS)
 
 format: $(VENV)/developed
 	$(BIN)/ruff check --fix .
@@ -31,6 +34,9 @@ bench: $(VENV)/developed
 
 stack:
 	$(PYTHON) -m compose.check
+
+wheels: $(VENV)/developed
+	$(BIN)/python -m release
 
 clean:
 	rm -rf $(VENV)

@@ -25,7 +25,8 @@ import numpy as np
 
 from benchmarks.common import RUN, Row, columns_of, decoder_of, lunar_lander, pin, run_alone, say, server
 from soulsai_core import Actor, Arrays, Client, Environment, Step
-from soulsai_core.assembly.nodes import connect_to, make_client
+from soulsai_core.assembly.client import make_client
+from soulsai_core.assembly.connecting import connect_to
 from soulsai_core.config.models import ClientSettings
 from soulsai_core.contracts import API_VERSION, Transport
 from soulsai_core.messages import Announcement, Progress, Weights

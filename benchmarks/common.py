@@ -15,8 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from soulsai_core import MASK, ArraySpec, EmbeddedServer, step_columns
-from soulsai_core.assembly.nodes import connect_to
+from soulsai_core import MASK, ArraySpec, step_columns
+from soulsai_core.app import EmbeddedServer
+from soulsai_core.assembly.connecting import connect_to
 from soulsai_core.config import Resolved, load_config, resolve
 from soulsai_core.contracts import Transport
 from soulsai_core.messages import NodeStatus

@@ -19,7 +19,7 @@ import psutil
 
 from benchmarks.common import RUN, Row, lunar_lander, read_status, run_alone, server, soulsai, wait_until
 from soulsai_core import hookimpl
-from soulsai_core.assembly.nodes import node_parts
+from soulsai_core.assembly.node import node_parts
 from soulsai_core.contracts import Transport
 from soulsai_core.node.training import TrainingNode
 from soulsai_core.run_folder import RunFolder

@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.common import Row, columns_of, lunar_lander, run_alone, say, server
 from soulsai_core import EnvSpec, StepBatch
-from soulsai_core.assembly.nodes import node_parts
+from soulsai_core.assembly.node import node_parts
 from soulsai_core.contracts import Transport
 from soulsai_core.node.training import TrainingNode
 from soulsai_core.run_folder import RunFolder

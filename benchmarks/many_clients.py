@@ -33,19 +33,17 @@ from soulsai_core import (
     Environment,
     EnvSpec,
     Learner,
-    Observers,
-    RunFolder,
     State,
     Step,
     StepBatch,
     Sync,
     TrainingNode,
-    Transport,
     Weights,
     hookimpl,
     step_columns,
 )
-from soulsai_core.assembly.nodes import connect_to
+from soulsai_core.app import Observers, RunFolder, Transport
+from soulsai_core.assembly.connecting import connect_to
 from soulsai_core.config import TrainingSettings
 from soulsai_core.config.models import ClientSettings
 from soulsai_core.contracts import API_VERSION
@@ -163,7 +161,7 @@ def _client(address: str, pause: float) -> Client:
         transport=transport, run_id=said.run_id, client=f"gaming-pc-{random.randrange(16**6):06x}", host="host",
         spec=said.spec, columns=said.columns, actor=_Actor(np.random.default_rng()),
         make_environment=lambda: _Paced(pause), settings=ClientSettings(), clock=time.perf_counter,
-        rng=random.Random(), left=transport.close,
+        rng=random.Random(), on_finished=transport.close,
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ print(len(loaded), "entry points of", len({name for _, name in loaded}), "distri
 
 def main() -> int:
     """Prints a line for each check; 1 if one failed."""
-    parser = argparse.ArgumentParser(prog="python -m release", description=__doc__.partition(": ")[2])
+    parser = argparse.ArgumentParser(prog="python -m release", description="Build and check what is published.")
     parser.add_argument("--folder", type=Path, default=ROOT / "dist", help="where sdists and wheels go (dist/)")
     parser.add_argument(
         "--linked", action="store_true", help="link what others made from this environment, do not install it anew"

@@ -69,7 +69,8 @@ def _row(options: argparse.Namespace, *, prioritized: bool, captured: bool) -> s
 def _learner(options: argparse.Namespace, *, prioritized: bool, captured: bool) -> DQNLearner:
     """Filled with random frames, in episodes, as clients send them."""
     config = DQNConfig(
-        head="quantile", hidden=(options.width,), frame_stack=STACK, gamma=0.99, reward_scale=1.0, max_grad_norm=10.0,
+        head="quantile", dueling=False, layer_norm=False, hidden=(options.width,), frame_stack=STACK,
+        gamma=0.99, reward_scale=1.0, max_grad_norm=10.0,
         batch_size=options.batch, buffer_size=options.rows, learning_starts=min(1000, options.rows // 2),
         update_every=options.steps, prioritized=PriorityConfig() if prioritized else None,
         device=options.device, replay_device=options.device,

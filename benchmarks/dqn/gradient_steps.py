@@ -46,7 +46,9 @@ def main() -> None:
 
 def ours() -> Callable[[], object]:
     """The learner's public update: drawing, moving, reporting and all."""
-    config = DQNConfig(head="quantile", max_grad_norm=10.0, update_every=STEPS, buffer_size=ROWS)
+    config = DQNConfig(
+        head="quantile", dueling=False, layer_norm=False, max_grad_norm=10.0, update_every=STEPS, buffer_size=ROWS
+    )
     rng = np.random.default_rng(0)
     learner = DQNLearner(config, SPEC, rng)
     columns = {

@@ -20,6 +20,7 @@ import yaml
 
 from benchmarks.learning.harness import LAGS, Loop, train
 from benchmarks.learning.table import draw_curves, print_table
+from soulsai_core import Catalog
 
 HERE = Path(__file__).parent
 
@@ -62,9 +63,10 @@ def _run(name: str, plan: dict[str, Any], file: Path) -> None:
 
 
 def _variants(name: str, plan: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """(label, settings, options of the loop) of everything in the file."""
+    """(label, settings, options of the loop) of everything in the file, laid over the preset that it names, if any."""
+    preset = Catalog().preset(plan["preset"]).values["algorithm"]["config"] if "preset" in plan else {}
     for index, (label, changes) in enumerate(plan.get("variants", {name: {}}).items()):
-        settings = {**plan["settings"], **changes}
+        settings = {**preset, **plan["settings"], **changes}
         options: dict[str, Any] = {}
         if "clients" in plan:
             options["clients"] = plan["clients"][index]

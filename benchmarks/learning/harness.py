@@ -155,7 +155,7 @@ class _Player:
         self.recorder.load(weights.iteration, weights.quota)
         returns = []
         for _ in range(max(steps // self.environment.num_envs, 1)):
-            if self.recorder.full:
+            if self.recorder.quota_reached:
                 break
             actions, own = self._actor.act(self._step.observations, self._step.masks, self.recorder.starts)
             self._step = self.environment.step(actions)

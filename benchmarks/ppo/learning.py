@@ -25,7 +25,7 @@ from soulsai_core.messages import Step
 from soulsai_ppo.acting.actor import PPOActor
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.learning.learner import PPOLearner
-from soulsai_ppo.rollouts.columns import own_columns
+from soulsai_ppo.spaces import own_columns
 
 COMMAND = "python -m benchmarks.ppo.learning"
 HERE = Path(__file__).parent
@@ -108,7 +108,7 @@ class Player:
         self._actor.load(weights)
         self._recorder.load(weights.iteration, weights.quota)
         returns = []
-        while not self._recorder.full:
+        while not self._recorder.quota_reached:
             step = self._step
             actions, own = self._actor.act(step.observations, step.masks, self._recorder.starts)
             self._step = self._environment.step(actions)

@@ -1,22 +1,49 @@
-"""What bad input gets: exit code 2 and one sentence that says what, where and what instead; never a traceback."""
+"""What bad input gets: exit code 2 and one sentence that says what, where and what instead, never a traceback.
 
+Commands that fail before they start anything run in the tests' own process, which has imported everything already.
+"""
+
+from __future__ import annotations
+
+import os
 import re
 import shutil
 import socket
 
 import pytest
+from commands import DQN, add_entry_point
 
-SMALL = ["environment.config.id=CartPole-v1", "algorithm.config.hidden=[32]"]
+from soulsai_core.cli import main
 
 pytestmark = pytest.mark.stack
 
 
-def complains(stack, *arguments, settings=()):
-    """The sentence on which the command ends."""
-    output = stack.run(*arguments, settings=settings, code=2)
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capfd):
+    """A function: run a command here, and return the sentence with which it ends."""
+    folder = tmp_path / "work"
+    folder.mkdir(exist_ok=True)
+    monkeypatch.chdir(folder)
+    for name in [name for name in os.environ if name.startswith("SOULSAI_")]:
+        monkeypatch.delenv(name)
+    # It would replace the handlers of this process for good.
+    for module in ("hosting", "client_process"):
+        monkeypatch.setattr(f"soulsai_core.cli.{module}.start_logging", lambda console: None)
+
+    def refused(*arguments, settings=()):
+        capfd.readouterr()
+        options = [part for setting in settings for part in ("--set", setting)]
+        code = main([*arguments, *options])
+        return sentence_of(code, "".join(capfd.readouterr()))
+
+    return refused
+
+
+def sentence_of(code, output):
     lines = [line for line in output.splitlines() if line.startswith("soulsai: ")]
+    assert code == 2
     assert len(lines) == 1 and output.rstrip().endswith(lines[0]), output
-    assert not stack.processes()
+    assert "Traceback" not in output
     return lines[0].removeprefix("soulsai: ")
 
 
@@ -39,93 +66,96 @@ def complains(stack, *arguments, settings=()):
         ("nonsense", r"--set nonsense: write it as name\.of\.setting=value"),
     ],
 )
-def test_wrong_setting_is_named_with_what_would_be_right(stack, setting, sentence):
-    said = complains(stack, "train", settings=[setting])
+def test_wrong_setting_is_named_with_what_would_be_right(refused, tmp_path, setting, sentence):
+    said = refused("train", settings=[setting])
     assert re.search(sentence, said), said
-    assert not list(stack.folder.glob("saves/*")), "a training that could not begin leaves no folder"
+    assert not list(tmp_path.glob("work/saves/*")), "a training that could not begin leaves no folder"
 
 
-def test_broken_plugin_is_named_with_its_error(stack):
-    site = stack.folder / "site"
-    info = site / "soulsai_broken-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: soulsai-broken\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[soulsai.algorithms]\nbroken = broken_plugin:plugin\n")
+def test_broken_plugin_is_named_with_its_error_and_others_work(stack, tmp_path):
+    site = tmp_path / "site"
+    add_entry_point(site, "soulsai-broken", "broken", "broken_plugin:plugin")
     (site / "broken_plugin.py").write_text("import module_that_is_missing\n")
     stack.add_to_path(site)
-    said = complains(stack, "train", settings=["algorithm.name=broken"])
+    said = sentence_of(2, stack.run("train", settings=["algorithm.name=broken"], code=2))
     assert re.search(r"'broken' of soulsai-broken 1\.0 .*module_that_is_missing.*Installed: .*\bdqn ", said), said
     assert re.search(r"broken .*module_that_is_missing", stack.run("plugins"))
-    stack.train(steps=250).ends()
+    stack.train(steps=200).wait_for_end()
 
 
 @pytest.mark.parametrize("secret", ["requirepass wrong\n", None])
 @pytest.mark.parametrize("command", ["train", "client", "status"])
-def test_wrong_or_missing_password_is_refused_at_once(stack, make_server, command, secret):
+def test_wrong_or_missing_password_is_refused_at_once(refused, make_server, tmp_path, command, secret):
     server = make_server("right")
     if secret:
-        (stack.folder / "redis.secret").write_text(secret)
-    address = [] if command == "train" else ["--redis-address", server.address]
-    said = complains(stack, command, *address, settings=[f"redis.address={server.address}"] if not address else [])
+        (tmp_path / "work" / "redis.secret").write_text(secret)
+    if command == "train":
+        said = refused(command, settings=[f"redis.address={server.address}"])
+    else:
+        said = refused(command, "--redis-address", server.address)
     assert "password" in said and server.address in said and "redis.secret" in said, said
-    assert "wrong" not in said, "it gives away what was tried"
+    assert "wrong" not in said, "the password that was tried is shown"
 
 
 @pytest.mark.parametrize("command", ["status", "quicksave", "shutdown"])
-def test_command_without_a_server_says_where_it_looked(stack, command):
-    assert "127.0.0.1:1" in complains(stack, command, "--redis-address", "127.0.0.1:1")
+def test_command_without_a_server_says_where_it_looked(refused, command):
+    assert "127.0.0.1:1" in refused(command, "--redis-address", "127.0.0.1:1")
 
 
-def test_client_gives_up_on_a_server_that_never_comes(stack):
-    assert "127.0.0.1:1" in complains(stack, "client", "--redis-address", "127.0.0.1:1", "--wait", "0.5")
+def test_client_gives_up_on_a_server_that_never_comes(refused):
+    assert "127.0.0.1:1" in refused("client", "--redis-address", "127.0.0.1:1", "--wait", "0.5")
 
 
 @pytest.mark.parametrize("command", ["status", "quicksave", "shutdown", "client"])
-def test_command_with_nothing_running_says_so(stack, command):
-    assert "No training runs on this machine under saves" in complains(stack, command)
+def test_command_without_a_training_says_so(refused, command):
+    assert "No training runs on this machine under saves" in refused(command)
 
 
-def test_command_to_a_server_without_a_node_is_not_answered(stack, server):
-    said = complains(stack, "quicksave", "--redis-address", server.address, "--timeout", "0.5")
+def test_command_to_a_server_without_a_node_is_not_answered(refused, server):
+    said = refused("quicksave", "--redis-address", server.address, "--timeout", "0.5")
     assert "No training node answered within 0.5 s" in said
 
 
-def test_nothing_to_resume(stack, tmp_path):
-    assert "no checkpoint under saves to resume" in complains(stack, "train", "--resume")
-    assert str(tmp_path / "nowhere") in complains(stack, "train", "--resume", str(tmp_path / "nowhere"))
+def test_resuming_without_a_checkpoint_is_refused(refused, tmp_path):
+    assert "no checkpoint under saves to resume" in refused("train", "--resume")
+    assert str(tmp_path / "nowhere") in refused("train", "--resume", str(tmp_path / "nowhere"))
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_checkpoint_that_does_not_fit_is_refused_and_stays_as_it_was(stack):
-    """Of another environment, of another size, and damaged."""
-    stack.train(steps=300).ends()
+def test_checkpoint_that_does_not_fit_is_refused_and_left_as_it_was(stack, refused):
+    """One of another environment, one of another size, and a damaged one."""
+    stack.train("--clients", "1", steps=300, algorithm=DQN).wait_for_end()
     folder = stack.run_folder
+
+    def resume(*settings, where=()):
+        return refused("train", "--clients", "0", "--no-telemetry", "--resume", *where, settings=settings)
+
     kept = {file: file.read_bytes() for file in (folder / "checkpoint").iterdir()}
-    said = complains(stack, "train", "--resume", settings=["environment.config.id=Acrobot-v1"])
+    said = resume("environment.config.id=Acrobot-v1")
     assert "its environment is" in said and "CartPole-v1" in said and "Acrobot-v1" in said
     (folder / "config.json").unlink()
-    said = complains(stack, "train", "--resume", settings=["environment.config.id=CartPole-v1"])
+    said = resume("environment.config.id=CartPole-v1")
     assert "layers.0.bias has shape (32,) in it and (128,) here" in said
     assert {file: file.read_bytes() for file in (folder / "checkpoint").iterdir()} == kept
     network = folder / "checkpoint" / "network.safetensors"
     network.write_bytes(network.read_bytes()[:-1] + b"\0")
-    said = complains(stack, "train", "--resume", settings=SMALL)
-    assert "damaged: network.safetensors" in said
+    assert "damaged: network.safetensors" in resume(*DQN)
     shutil.rmtree(folder / "checkpoint")
-    assert "checkpoint" in complains(stack, "train", "--resume", str(folder))
+    assert "checkpoint" in resume(where=[str(folder)])
 
 
-def test_port_for_metrics_in_use(stack):
+def test_port_for_metrics_that_is_in_use_is_named(stack):
     with socket.socket() as taken:
         taken.bind(("0.0.0.0", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        settings = [f"training.prometheus_port={port}", "environment.config.id=CartPole-v1"]
-        said = complains(stack, "train", settings=settings)
+        command = stack.train(settings=[f"training.prometheus_port={port}"])
+        said = sentence_of(2, command.wait_for_end(2))
     assert re.search(rf"training\.prometheus_port is {port}, but that port cannot be opened \(.*in use", said), said
+    assert not stack.processes()
 
 
-def test_configuration_file_that_is_missing_or_broken(stack):
-    assert "no configuration file nowhere.yaml" in complains(stack, "train", "--config", "nowhere.yaml")
-    (stack.folder / "config.yaml").write_text("run: [1, 2\n")
-    assert "config.yaml" in complains(stack, "train")
+def test_configuration_file_that_is_missing_or_broken_is_named(refused, tmp_path):
+    assert "no configuration file nowhere.yaml" in refused("train", "--config", "nowhere.yaml")
+    (tmp_path / "work" / "config.yaml").write_text("run: [1, 2\n")
+    assert "config.yaml" in refused("train")

@@ -1,5 +1,7 @@
 """Clients of `soulsai train` that cannot play: trying again is no help, and the person is told why."""
 
+from __future__ import annotations
+
 import pytest
 
 pytestmark = pytest.mark.stack
@@ -20,7 +22,7 @@ class Env(gymnasium.Env):
 
     def step(self, action):
         try:
-            Path(os.environ["ONLY_ONE_FAILS"], "somebody-failed").touch(exist_ok=False)
+            Path(os.environ["ONLY_ONE_FAILS"], "one-failed").touch(exist_ok=False)
         except (KeyError, FileExistsError):
             if "ONLY_ONE_FAILS" in os.environ:
                 return np.zeros(4, np.float32), 1.0, self.np_random.random() < 0.1, False, {}
@@ -33,15 +35,16 @@ SETTINGS = ["environment.config.id=unplayable:Unplayable-v0"]
 
 @pytest.fixture
 def unplayable(stack, tmp_path):
-    """The stack, with an environment that fails at its first step; for one client alone if that variable is set."""
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "unplayable.py").write_text(ENVIRONMENT)
-    stack.add_to_path(tmp_path / "site")
+    """The stack with an environment that fails at its first step; for one client alone if that variable is set."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "unplayable.py").write_text(ENVIRONMENT)
+    stack.add_to_path(site)
     return stack
 
 
-def test_training_ends_with_the_sentence_once_no_client_is_left(unplayable):
-    output = unplayable.train(settings=SETTINGS).ends(2)
+def test_training_ends_with_the_reason_once_no_client_is_left(unplayable):
+    output = unplayable.train(settings=SETTINGS).wait_for_end(2)
     assert output.count("gave up: ") == 2 and "Starting it again" not in output
     assert "Training ended: no client is left." in output
     assert (unplayable.run_folder / "checkpoint").is_dir()
@@ -52,6 +55,8 @@ def test_training_ends_with_the_sentence_once_no_client_is_left(unplayable):
 
 def test_other_clients_go_on_without_one_that_gave_up(unplayable, tmp_path):
     unplayable.environ["ONLY_ONE_FAILS"] = str(tmp_path)
-    output = unplayable.train(steps=1000, settings=SETTINGS).ends()
-    assert output.count("gave up: ") == 1 and "1 of 2 clients go on." in output
-    assert "the level map is missing" in output and "environment steps were trained" in output
+    command = unplayable.train(settings=SETTINGS)
+    command.wait_for_output("gave up: (.|\n)*1 of 2 clients go on\\.")
+    assert "the level map is missing" in command.output
+    unplayable.run("shutdown")
+    assert command.wait_for_end().count("gave up: ") == 1

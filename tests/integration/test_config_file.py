@@ -1,4 +1,6 @@
-"""The file with every setting is the models' own."""
+"""The file with every setting, and the example configurations of the documentation."""
+
+from __future__ import annotations
 
 from pathlib import Path
 
@@ -9,28 +11,30 @@ from soulsai_core.config import default_yaml, load_config, resolve
 from soulsai_core.plugins.catalog import Catalog
 
 ROOT = Path(__file__).parents[2]
-COMMITTED = ROOT / "compose" / "config" / "config_d.yaml"
+DEFAULTS = ROOT / "compose" / "config" / "config_d.yaml"
 EXAMPLES = ROOT / "docs" / "examples"
 
 
-def test_committed_file_has_every_setting_with_its_default():
+def test_file_of_defaults_has_every_setting_with_its_default():
     """If this fails: soulsai config default > compose/config/config_d.yaml"""
-    assert COMMITTED.read_text(encoding="utf-8") == default_yaml(Catalog())
+    assert DEFAULTS.read_text(encoding="utf-8") == default_yaml(Catalog())
 
 
-def test_committed_file_says_what_no_file_says(tmp_path, monkeypatch):
+def test_file_of_defaults_changes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said, unsaid = (resolve(load_config(file, environ={}), Catalog()).public() for file in (COMMITTED, None))
-    assert {**said, "telemetry": None} == {**unsaid, "telemetry": None}  # the telemetry node fills in its own part
+    with_file = resolve(load_config(DEFAULTS, environ={}), Catalog()).public()
+    without = resolve(load_config(None, environ={}), Catalog()).public()
+    # The telemetry node completes its own part.
+    assert {**with_file, "telemetry": None} == {**without, "telemetry": None}
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.yaml")), ids=lambda file: file.stem)
-def test_example_differs_from_the_defaults_in_what_it_says(file):
-    said = dict(leaves(yaml.safe_load(file.read_text(encoding="utf-8"))))
-    used = dict(leaves(resolve(load_config(file, environ={}), Catalog()).public()))
-    unsaid = dict(leaves(resolve(load_config(COMMITTED, environ={}), Catalog()).public()))
-    assert {path: used.get(path) for path in said} == said
-    assert {path for path in said if unsaid.get(path) != said[path]}
+def test_every_example_is_in_force_and_differs_from_the_defaults(file):
+    chosen = dict(leaves(yaml.safe_load(file.read_text(encoding="utf-8"))))
+    in_force = dict(leaves(resolve(load_config(file, environ={}), Catalog()).public()))
+    defaults = dict(leaves(resolve(load_config(DEFAULTS, environ={}), Catalog()).public()))
+    assert {path: in_force.get(path) for path in chosen} == chosen
+    assert {path for path in chosen if defaults.get(path) != chosen[path]}
 
 
 def leaves(settings, path=()):

@@ -1,4 +1,6 @@
-"""An algorithm of somebody else's: installed by pip, found by its entry point, trained through the whole stack."""
+"""An algorithm of another author: installed by pip, found by its entry point, trained through the whole stack."""
+
+from __future__ import annotations
 
 import json
 import subprocess
@@ -10,21 +12,21 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-def installed(stack, repository):
-    """linear_q beside the core, in a place where torch cannot be imported."""
-    target = stack.folder.parent / "installed"
+def installed(bare_stack, repository):
+    """The stack with linear_q installed by pip, in a folder where torch cannot be imported."""
+    target = bare_stack.folder.parent / "installed"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, "--target", target, repository / "tests" / "plugins" / "linear_q"], check=True, timeout=120)
+    subprocess.run([*pip, "--target", target, repository / "tests" / "plugins" / "linear_q"], check=True, timeout=300)
     (target / "torch.py").write_text('raise ImportError("there is no torch here")\n')
-    stack.add_to_path(target)
+    bare_stack.add_to_path(target)
+    return bare_stack
 
 
-@pytest.mark.usefixtures("installed")
-def test_it_is_found_and_learns_without_torch(stack):
-    assert "linear_q" in stack.run("plugins")
+def test_plugin_of_another_author_is_found_and_learns_without_torch(installed):
+    assert "linear_q" in installed.run("plugins")
     settings = ["algorithm.name=linear_q", "environment.config.id=CartPole-v1", "training.stop.env_steps=9000"]
-    stack.run("train", "--seed", "1", settings=settings)
-    episodes = [json.loads(line) for line in (stack.run_folder / "episodes.jsonl").read_text().splitlines()]
+    installed.run("train", "--seed", "1", settings=settings)
+    episodes = [json.loads(line) for line in (installed.run_folder / "episodes.jsonl").read_text().splitlines()]
     returns = [episode["total_reward"] for episode in episodes]
-    assert stack.counters()["iteration"] > 100
+    assert installed.counters()["iteration"] > 100
     assert sum(returns[-20:]) > 2 * sum(returns[:20]), returns

@@ -1,18 +1,19 @@
-"""PPO's rounds with real processes: clients are killed, join, and are waited for or not."""
+"""PPO's rounds with real processes: clients are killed, others join, and rounds wait for them or do not."""
 
-import time
+from __future__ import annotations
 
 import pytest
+from waiting import wait_for
 
 pytestmark = pytest.mark.stack
 
 SMALL = (
     "algorithm.name=ppo",
-    "algorithm.config.rollout=256",
+    "algorithm.config.rollout=128",
     "algorithm.config.minibatch_size=64",
-    "algorithm.config.epochs=2",
+    "algorithm.config.epochs=1",
     "algorithm.config.hidden=[16]",
-    "environment.config.id=CartPole-v1",
+    "environment.config.id=paced:PacedCartPole-v0",
     "environment.config.num_envs=2",
     "client.heartbeat_interval_s=0.3",
     "training.client_timeout_s=2",
@@ -21,100 +22,107 @@ SMALL = (
 
 
 class Rounds:
-    """A node and clients of their own, so that nobody starts a killed client again."""
+    """A training node and clients, started here instead of by `soulsai train`, which would replace killed clients."""
 
-    def __init__(self, stack, server, until):
-        self._stack, self._server, self._until = stack, server, until
+    def __init__(self, stack, address):
+        self._stack = stack
+        self._address = address
 
-    def node(self, *settings):
-        address = f"redis.address={self._server.address}"
-        return self._stack.start("training-node", settings=(*SMALL, *settings, address))
+    def start_node(self, *arguments, settings=()):
+        settings = () if "--resume" in arguments else (*SMALL, *settings, f"redis.address={self._address}")
+        return self._stack.start("training-node", *arguments, settings=settings)
 
-    def client(self):
-        return self._stack.start("client", "--redis-address", self._server.address, "--wait", "60")
+    def start_client(self):
+        return self._stack.start("client", "--redis-address", self._address, "--wait", "180")
 
     def status(self):
-        return self._stack.status(self._server.address)
+        return self._stack.status(self._address)
 
-    def reaches(self, more, clients=None):
-        """Wait for so many more iterations, the last one with so many rollouts."""
-        before = self._until("the node", self.status).iteration
+    def wait_for_iterations(self, more, clients):
+        """Wait for `more` iterations, the last one with rollouts of this many clients. Returns the status."""
+        before = wait_for("the node", self.status).iteration
 
-        def there():
+        def look():
             now = self.status()
-            played = now.learner.get("round_clients")
-            return now.iteration >= before + more and (clients is None or played == clients) and now
+            return now.iteration >= before + more and now.learner.get("round_clients") == clients and now
 
-        return self._until(f"{more} iterations", there)
+        return wait_for(f"{more} iterations with {clients} clients", look)
 
-    def knows_of(self, clients):
-        return self._until(f"{clients} clients", lambda: len(self.status().clients) == clients)
+    def wait_for_statuses(self, count):
+        """Wait until the node has reported `count` times more."""
+        for _ in range(count):
+            before = self.status().elapsed
+            wait_for("the next status", lambda before=before: self.status().elapsed > before)
 
 
 @pytest.fixture
-def rounds(stack, server, until):
-    return Rounds(stack, server, until)
+def rounds(stack, server):
+    return Rounds(stack, server.address)
 
 
 def test_training_waits_for_a_killed_client_until_another_one_joins(rounds):
-    rounds.node("algorithm.config.on_lost_client=wait")
-    first, _ = rounds.client(), rounds.client()
-    rounds.reaches(5, clients=2)
+    node = rounds.start_node(settings=["algorithm.config.on_lost_client=wait"])
+    first = rounds.start_client()
+    rounds.start_client()
+    rounds.wait_for_iterations(3, clients=2)
     first.kill()
-    rounds.knows_of(1)
-    time.sleep(1)
+    node.wait_for_output("Waiting for 1 more client")
     waiting_at = rounds.status().iteration
-    time.sleep(2)
+    rounds.wait_for_statuses(3)
     assert rounds.status().iteration == waiting_at, "it went on without the second client"
-    rounds.client()
-    rounds.reaches(5, clients=2)
+    rounds.start_client()
+    rounds.wait_for_iterations(3, clients=2)
 
 
-def test_training_continues_without_a_killed_client_and_takes_a_newcomer_in(rounds):
-    rounds.node("algorithm.config.on_lost_client=continue")
-    first, _ = rounds.client(), rounds.client()
-    rounds.reaches(5, clients=2)
+def test_training_continues_without_a_killed_client_and_with_a_new_one(rounds):
+    rounds.start_node(settings=["algorithm.config.on_lost_client=continue"])
+    first = rounds.start_client()
+    rounds.start_client()
+    rounds.wait_for_iterations(3, clients=2)
     first.kill()
-    rounds.reaches(10, clients=1)
-    rounds.client()
-    status = rounds.reaches(5, clients=2)
+    rounds.wait_for_iterations(5, clients=1)
+    rounds.start_client()
+    status = rounds.wait_for_iterations(3, clients=2)
     assert status.learner["rounds_restarted"] == 0
 
 
 def test_training_stops_with_a_checkpoint_when_a_client_is_killed(rounds, stack):
-    node = rounds.node("algorithm.config.on_lost_client=stop")
-    first, second = rounds.client(), rounds.client()
-    rounds.reaches(5, clients=2)
+    node = rounds.start_node(settings=["algorithm.config.on_lost_client=stop"])
+    first = rounds.start_client()
+    second = rounds.start_client()
+    rounds.wait_for_iterations(3, clients=2)
     first.kill()
-    assert "a client was lost" in node.ends()
-    second.ends()
-    assert stack.counters()["iteration"] >= 5
+    assert "a client was lost" in node.wait_for_end()
+    second.wait_for_end()
+    assert stack.counters()["iteration"] >= 3
 
 
-def test_round_whose_messages_were_lost_is_begun_anew(stack, make_server, until):
+def test_round_whose_messages_were_lost_is_restarted(stack, make_server):
     """The server forgets everything in the middle of a round."""
     server = make_server()
-    rounds = Rounds(stack, server, until)
-    rounds.node("algorithm.config.round_timeout_s=3")
-    rounds.client(), rounds.client()
-    rounds.reaches(5, clients=2)
+    rounds = Rounds(stack, server.address)
+    rounds.start_node(settings=["algorithm.config.round_timeout_s=3"])
+    rounds.start_client()
+    rounds.start_client()
+    rounds.wait_for_iterations(3, clients=2)
     server.kill()
     server.start()
-    rounds.reaches(10, clients=2)
+    rounds.wait_for_iterations(5, clients=2)
 
 
-def test_killed_node_resumes_with_the_clients_that_are_there(rounds, stack):
-    node = rounds.node()
-    rounds.client(), rounds.client()
-    before = rounds.reaches(25, clients=2)
+def test_killed_node_resumes_with_the_clients_that_stayed(rounds):
+    node = rounds.start_node()
+    rounds.start_client()
+    rounds.start_client()
+    before = rounds.wait_for_iterations(15, clients=2)
     node.kill()
-    resumed = stack.start("training-node", "--resume")
-    resumed.says("Training")
-    after = rounds.reaches(10, clients=2)
+    resumed = rounds.start_node("--resume")
+    resumed.wait_for_output("Training")
+    after = rounds.wait_for_iterations(3, clients=2)
     assert after.iteration > before.iteration and after.run_id == before.run_id
 
 
-def test_training_with_no_other_setting_learns_lunarlander(stack, until):
-    command = stack.start("train", settings=("algorithm.name=ppo", "training.stop.iterations=3"))
-    assert "3 iterations were trained" in command.ends()
-    assert stack.counters()["env_steps"] >= 3 * 2048
+def test_default_settings_train_lunarlander(stack):
+    command = stack.start("train", settings=("algorithm.name=ppo", "training.stop.iterations=2"))
+    assert "2 iterations were trained" in command.wait_for_end()
+    assert stack.counters()["env_steps"] >= 2 * 2048

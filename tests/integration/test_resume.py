@@ -1,8 +1,11 @@
-"""A training goes on where it stopped: nothing is forgotten, nothing runs backwards."""
+"""A resumed training continues all counters and its files, with changed settings."""
+
+from __future__ import annotations
 
 import json
 
 import pytest
+from commands import DQN
 
 pytestmark = pytest.mark.stack
 
@@ -11,18 +14,20 @@ def episodes_of(stack):
     return [json.loads(line) for line in (stack.run_folder / "episodes.jsonl").read_text().splitlines()]
 
 
-def test_counters_and_episodes_go_on_and_changed_settings_apply(stack):
-    stack.train("--seed", "1", steps=1200).ends()
-    first, episodes = stack.counters(), episodes_of(stack)
-    settings = ["training.stop.env_steps=2400", "algorithm.config.learning_rate=0.0007"]
+def test_counters_and_episodes_continue_and_changed_settings_apply(stack):
+    stack.train("--seed", "1", steps=800, algorithm=DQN).wait_for_end()
+    first = stack.counters()
+    episodes = episodes_of(stack)
+    settings = ["training.stop.env_steps=1600", "algorithm.config.learning_rate=0.0007"]
     output = stack.run("train", "--resume", settings=settings)
-    second, more = stack.counters(), episodes_of(stack)
+    second = stack.counters()
+    more = episodes_of(stack)
     assert f"Training {stack.run_folder.name};" in output
-    assert second["env_steps"] >= 2400 > first["env_steps"]
+    assert second["env_steps"] >= 1600 > first["env_steps"]
     assert second["iteration"] > first["iteration"] and second["elapsed"] > first["elapsed"]
     assert more[: len(episodes)] == episodes and len(more) > len(episodes)
-    fresh = more[len(episodes) :]
-    assert all(row["env_steps"] >= first["env_steps"] and row["iteration"] >= first["iteration"] for row in fresh)
+    new = more[len(episodes) :]
+    assert all(row["env_steps"] >= first["env_steps"] and row["iteration"] >= first["iteration"] for row in new)
     saved = json.loads((stack.run_folder / "config.json").read_text())
     assert saved["algorithm"]["config"]["learning_rate"] == 0.0007
     assert saved["algorithm"]["config"]["hidden"] == [32] and saved["run"]["seed"] == 1

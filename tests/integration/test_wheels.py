@@ -1,4 +1,6 @@
-"""What users install: the wheels, in an environment that knows nothing of these sources."""
+"""What users install: the wheels, in an environment without these sources."""
+
+from __future__ import annotations
 
 import ast
 import os
@@ -25,7 +27,7 @@ def built(repository, tmp_path_factory):
 
 @pytest.fixture
 def programs(tmp_path):
-    """The programs of a new virtual environment that has everything of others, but no Box2D, and nothing of ours."""
+    """The programs of a new virtual environment with all dependencies except Box2D, and none of our distributions."""
     return make_linked(tmp_path, without="_?Box2D")
 
 
@@ -36,8 +38,8 @@ def test_six_distributions_are_built_with_types_license_and_readme(built, reposi
     assert [sentence for source in sources for sentence in missing(source, built, changelog)] == []
 
 
-def test_what_is_missing_in_what_is_built_is_said(repository, tmp_path):
-    """Else the test before could not fail."""
+def test_missing_parts_of_a_distribution_are_reported(repository, tmp_path):
+    """Otherwise the test before could not fail."""
     source = tmp_path / "soulsai_small"
     (source / "src/soulsai_small").mkdir(parents=True)
     (source / "src/soulsai_small/__init__.py").touch()
@@ -54,10 +56,11 @@ def test_what_is_missing_in_what_is_built_is_said(repository, tmp_path):
 @pytest.mark.stack
 @pytest.mark.skipif(os.name == "nt", reason="the server program is for POSIX")
 def test_installed_wheels_train_in_an_empty_folder(built, programs, tmp_path):
-    """The core alone says what is missing; with DQN beside it, one command trains."""
+    """The core alone says what is missing; with DQN installed too, one command trains."""
     folder = tmp_path / "empty"
     folder.mkdir()
-    python, soulsai = programs / "python", programs / "soulsai"
+    python = programs / "python"
+    soulsai = programs / "soulsai"
     pip("install", "--no-deps", "--no-index", *built.glob("soulsai_core-*.whl"), python=python)
     assert "pip install soulsai-dqn" in run(soulsai, "train", folder=folder, code=2)
     pip("install", "--no-deps", "--no-index", *built.glob("soulsai_dqn-*.whl"), python=python)
@@ -67,22 +70,22 @@ def test_installed_wheels_train_in_an_empty_folder(built, programs, tmp_path):
     assert re.search(r"soulsai\.algorithms +dqn +soulsai-dqn +\S+ +yes", listed), listed
     assert re.search(r"soulsai\.environments +gymnasium +soulsai-core +\S+ +yes", listed), listed
     assert "--redis-address" in run(programs / "soulsai-client", "--help", folder=folder)
-    told = run(soulsai, "train", "--set", "algorithm.name=ppo", folder=folder, code=2)
-    assert "dqn (soulsai-dqn" in told and "pip install soulsai-ppo" in told
+    refused = run(soulsai, "train", "--set", "algorithm.name=ppo", folder=folder, code=2)
+    assert "dqn (soulsai-dqn" in refused and "pip install soulsai-ppo" in refused
     assert 'pip install "soulsai-core[box2d]"' in run(soulsai, "train", folder=folder, code=2)
     settings = ["--set", "environment.config.id=CartPole-v1", "--set", "training.stop.env_steps=1500"]
     output = run(soulsai, "train", *settings, folder=folder)
     [checkpoint] = folder.glob("saves/*/checkpoint")
-    assert f"The model lies in {checkpoint.relative_to(folder)}" in output
+    assert f"The model is in {checkpoint.relative_to(folder)}" in output
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_every_import_is_a_declared_dependency(name, repository):
-    """One that comes along by chance, with a dependency's dependency, would be missing some day."""
+    """A package that is installed only because another dependency needs it may be missing some day."""
     project = tomllib.loads((repository / name / "pyproject.toml").read_text())["project"]
     extras = [line for lines in project.get("optional-dependencies", {}).values() for line in lines]
     declared = {_normal(re.match(r"[\w.-]+", line)[0]) for line in (*project["dependencies"], *extras)}
-    homes = {**packages_distributions(), "pydantic_core": ["pydantic"]}  # the two are made for each other
+    homes = {**packages_distributions(), "pydantic_core": ["pydantic"]}  # released together: pydantic pins it
     for file in (repository / name / "src").rglob("*.py"):
         for module in _imported(ast.parse(file.read_text())):
             if module not in sys.stdlib_module_names and module != name:

@@ -1,5 +1,7 @@
-import os
-import shutil
+"""The files of the stack, which are checked without running it."""
+
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest
@@ -23,16 +25,3 @@ def files(root):
         for path in found
         if path.name != "kustomization.yaml"
     }
-
-
-@pytest.fixture(scope="session")
-def program():
-    """The path of a program. On a build server it must be there, elsewhere the test is left out."""
-
-    def find(name):
-        found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
-        if found is None and os.environ.get("CI"):
-            pytest.fail(f"{name} is not installed: apt-get install -y {name}")
-        return found or pytest.skip(f"{name} is not installed")
-
-    return find

@@ -1,4 +1,6 @@
-"""The compose files say what docs/server.md promises; the whole is run by `make stack`."""
+"""The compose files have what docs/server.md promises. `make stack` runs them."""
+
+from __future__ import annotations
 
 import os
 import shutil
@@ -12,7 +14,7 @@ CORE = {"redis", "training_node", "telemetry_node"}
 
 @pytest.fixture
 def services(files):
-    """service -> definition, of all that a server can run."""
+    """name -> definition of each service that a server can run."""
     names = ("compose.yaml", "compose/monitoring.yaml", "compose/proxy.yaml")
     return {name: service for file in names for name, service in files[file]["services"].items()}
 
@@ -25,7 +27,7 @@ def test_each_file_follows_the_compose_specification(root, files):
 
 @pytest.fixture(scope="module")
 def compose():
-    """`docker compose`; the client alone, without an engine, does."""
+    """The command `docker compose`; it needs no engine here."""
     command = ["docker", "compose"]
     if shutil.which("docker") is None or subprocess.run([*command, "version"], capture_output=True).returncode != 0:
         pytest.skip("docker compose is not installed")
@@ -45,7 +47,7 @@ def compose():
     ],
     ids=lambda chosen: "+".join(file.rpartition("/")[2] for file in chosen),
 )
-def test_docker_compose_takes_them_together(root, compose, chosen):
+def test_docker_compose_accepts_the_files_together(root, compose, chosen):
     words = [word for file in chosen for word in ("--file", file)]
     words += [word for profile in ("monitoring", "proxy", "init") for word in ("--profile", profile)]
     environ = {**os.environ, "SOULSAI_PEBBLE_PORT": "15000"}
@@ -61,22 +63,22 @@ def test_without_profiles_only_the_core_runs(services):
     assert services["client_node"]["deploy"]["replicas"] == 0
 
 
-def test_clients_and_core_share_no_network_but_rediss(services):
+def test_clients_share_only_the_network_of_redis_with_the_core(services):
     shared = {name: set(services["client_node"]["networks"]) & set(services[name]["networks"]) for name in CORE}
     assert {name for name, networks in shared.items() if networks} == {"redis"}
 
 
-def test_the_core_is_on_one_network(services):
+def test_services_of_the_core_share_a_network(services):
     assert all("train_server_net" in services[name]["networks"] for name in CORE)
 
 
-def test_only_redis_and_the_proxy_are_published_to_the_outside(services):
+def test_only_redis_and_the_proxy_are_published_beyond_this_machine(services):
     published = {name: service.get("ports", []) for name, service in services.items()}
     outside = {name for name, ports in published.items() for port in ports if "127.0.0.1" not in port}
     assert outside == {"redis", "nginx"}
 
 
-def test_every_service_is_locked_in(services):
+def test_every_service_runs_without_privileges(services):
     for name, service in services.items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -84,14 +86,14 @@ def test_every_service_is_locked_in(services):
         assert service["user"], name
 
 
-def test_every_service_that_stays_is_limited_and_started_again(services):
+def test_every_permanent_service_has_limits_and_is_restarted(services):
     for name, service in services.items():
         if name != "init":
             assert service["restart"] == "unless-stopped", name
             assert {"memory", "pids"} <= service["deploy"]["resources"]["limits"].keys(), name
 
 
-def test_every_server_says_whether_it_is_well(services):
+def test_every_server_has_a_health_check(services):
     assert {name for name, service in services.items() if "healthcheck" not in service} == {
         "client_node",
         "certbot",
@@ -99,33 +101,33 @@ def test_every_server_says_whether_it_is_well(services):
     }
 
 
-def test_the_core_starts_in_order(services):
+def test_services_of_the_core_start_in_order(services):
     assert services["training_node"]["depends_on"] == {"redis": {"condition": "service_healthy"}}
     assert services["telemetry_node"]["depends_on"] == {"training_node": {"condition": "service_healthy"}}
 
 
-def test_the_key_of_the_authority_is_given_to_nobody(files):
+def test_no_service_gets_the_key_of_the_authority(files):
     assert not any("ca.key" in secret["file"] for file in files.values() for secret in file.get("secrets", {}).values())
 
 
-def test_redis_has_no_plain_port_and_asks_who_comes(root):
+def test_redis_has_no_port_without_tls_and_no_access_without_a_user(root):
     lines = (root / "compose/redis/redis.conf").read_text(encoding="utf-8").splitlines()
     assert {"port 0", "tls-port 6379", "aclfile /acl/users.acl", "maxmemory-policy noeviction"} <= set(lines)
 
 
-def test_the_stacks_settings_are_right(root):
+def test_configuration_of_the_stack_is_valid(root):
     command = [sys.executable, "-m", "soulsai_core", "config", "check", "--config", "compose/config/config.yaml"]
     checked = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
 
 
-def test_what_init_makes_is_ignored(root):
-    made = ["redis.secret", "telemetry.secret", "grafana.secret", "client.join", "acl/users.acl", "tls/ca.key"]
+def test_git_ignores_the_files_of_init(root):
+    names = ["redis.secret", "telemetry.secret", "grafana.secret", "client.join", "acl/users.acl", "tls/ca.key"]
     paths = [
         ".env",
         "saves/x",
         "compose/reverse_proxy/certbot/conf/live/x",
-        *(f"compose/config/{name}" for name in made),
+        *(f"compose/config/{name}" for name in names),
     ]
     checked = subprocess.run(["git", "check-ignore", *paths], cwd=root, capture_output=True, text=True)
     if "not a git repository" in checked.stderr:

@@ -1,4 +1,6 @@
-"""The image's file and scripts; that they build and run is shown by `make stack`."""
+"""The Dockerfile and the scripts of the image. `make stack` builds and runs them."""
+
+from __future__ import annotations
 
 import fnmatch
 import subprocess
@@ -13,7 +15,7 @@ SCRIPTS = (
 )
 
 
-def test_hadolint_has_nothing_to_say(root):
+def test_hadolint_reports_nothing(root):
     # Debian's packages are not pinned: their old versions vanish from the mirrors.
     command = [sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('scripts'))"]
     scripts = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -25,8 +27,8 @@ def test_hadolint_has_nothing_to_say(root):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_shellcheck_has_nothing_to_say(root, program, script):
-    checked = subprocess.run([program("shellcheck"), script], cwd=root, capture_output=True, text=True)
+def test_shellcheck_reports_nothing(root, needs, script):
+    checked = subprocess.run([needs("shellcheck"), script], cwd=root, capture_output=True, text=True)
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
@@ -35,21 +37,21 @@ def test_shellcheck_has_nothing_to_say(root, program, script):
     ["compose/config/redis.secret", "compose/config/tls/ca.key", "compose/config/acl/users.acl", ".env", "saves/x/y",
      ".git/config", "redis.secret"],
 )  # fmt: skip
-def test_no_secret_is_sent_to_the_engine(root, path):
+def test_no_secret_is_sent_to_the_docker_engine(root, path):
     lines = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
     kept = [line[1:] for line in lines if line.startswith("!")]
     assert "*" in lines
     assert not any(fnmatch.fnmatch(path, pattern) or path.startswith(f"{pattern}/") for pattern in kept)
 
 
-def test_the_client_is_made_without_torch_and_without_the_game(root):
+def test_requirements_of_the_client_have_neither_torch_nor_the_game(root):
     command = [sys.executable, "compose/image/requirements.py", "soulsai_core", "soulsai_dqn", "soulsai_souls_env"]
     wanted = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
     assert "numpy" in wanted
     assert not any(name in wanted for name in ("torch", "soulsgym", "soulsai"))
 
 
-def test_an_extra_of_a_distribution_can_be_named(root):
+def test_requirements_of_an_extra_can_be_listed(root):
     command = [sys.executable, "compose/image/requirements.py", "soulsai_core[testing]"]
     wanted = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
     assert [line.partition(">")[0] for line in wanted.split()] == ["pytest"]
@@ -58,7 +60,7 @@ def test_an_extra_of_a_distribution_can_be_named(root):
 class TestTrainingNodeScript:
     @pytest.fixture
     def start(self, root, tmp_path):
-        """Runs the script with a `soulsai` that prints its arguments."""
+        """A function: run the script with a `soulsai` that prints its arguments, and return these."""
         fake = tmp_path / "soulsai"
         fake.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
         fake.chmod(0o755)
@@ -70,11 +72,11 @@ class TestTrainingNodeScript:
 
         return start
 
-    def test_a_training_is_begun_where_there_is_none(self, start):
+    def test_new_training_is_started_where_there_is_none(self, start):
         assert start() == ["training-node", "--config", "config.yaml"]
 
     @pytest.mark.parametrize("name", ["checkpoint", "checkpoint.old"])
-    def test_one_with_a_checkpoint_goes_on(self, start, tmp_path, name):
+    def test_training_with_a_checkpoint_is_resumed(self, start, tmp_path, name):
         folder = tmp_path / "saves/run-1" / name
         folder.mkdir(parents=True)
         (folder / "manifest.json").touch()

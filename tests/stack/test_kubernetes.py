@@ -1,4 +1,6 @@
-"""The Kubernetes base is checked against the published schemas; it is not run."""
+"""The Kubernetes resources follow the published schemas. They are not run."""
+
+from __future__ import annotations
 
 import json
 import shutil
@@ -21,7 +23,7 @@ def test_each_resource_follows_its_schema(resources):
         kubernetes_validate.validate(resource, "1.29", strict=True)
 
 
-def test_kustomization_names_what_is_there(root):
+def test_kustomization_names_every_file_and_only_those(root):
     kustomization = yaml.safe_load((root / "compose/kustomization.yaml").read_text(encoding="utf-8"))
     named = [
         *kustomization["resources"],
@@ -31,7 +33,7 @@ def test_kustomization_names_what_is_there(root):
     assert {f"kubernetes/{path.name}" for path in (root / "compose/kubernetes").glob("*.yaml")} <= set(named)
 
 
-def test_kustomize_puts_it_together(root):
+def test_kustomize_builds_valid_resources(root):
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed")
     built = subprocess.run(["kubectl", "kustomize", "compose"], cwd=root, capture_output=True, text=True)
@@ -40,7 +42,7 @@ def test_kustomize_puts_it_together(root):
         kubernetes_validate.validate(resource, "1.29", strict=True)
 
 
-def test_no_pod_runs_as_root_or_may_become_it(resources):
+def test_no_pod_runs_as_root_or_can_become_root(resources):
     pods = [resource["spec"]["template"]["spec"] for resource in resources if resource["kind"] == "Deployment"]
     assert len(pods) == 4
     for pod in pods:

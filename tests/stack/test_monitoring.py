@@ -1,4 +1,6 @@
-"""Prometheus and Grafana are given what fits to what the nodes tell."""
+"""The rules of Prometheus and the dashboards of Grafana use metrics that the nodes export."""
+
+from __future__ import annotations
 
 import json
 import re
@@ -17,7 +19,7 @@ PANELS = {
         "showPercentChange", "textMode", "wideLayout",
     },
 }  # fmt: skip
-"""Options of Grafana 11.6's own schema: all that it requires, and nothing that it does not know."""
+"""Options of each kind of panel in Grafana 11.6's schema: all that are required, and no unknown ones."""
 
 RUN = re.compile(r'_(?:gauge|counter)\(\s*"(\w+)"')
 
@@ -29,7 +31,7 @@ def monitoring(root):
 
 @pytest.fixture(scope="module")
 def known(root):
-    """Names of all metrics that there are."""
+    """Names of all metrics that the nodes export."""
     node = {sample.name for family in NodeMetrics().registry.collect() for sample in family.samples}
     declared = {family.name for family in NodeMetrics().registry.collect()}
     suffixes = ("", "_total", "_bucket", "_sum", "_count")
@@ -45,22 +47,22 @@ def dashboards(root):
     }
 
 
-def test_promtool_takes_the_configuration(monitoring, program, tmp_path):
+def test_promtool_accepts_the_configuration(monitoring, needs, tmp_path):
     text = (monitoring / "prometheus/prometheus.yml").read_text(encoding="utf-8")
     (tmp_path / "prometheus.yml").write_text(text.replace("/etc/prometheus/", ""), encoding="utf-8")
     (tmp_path / "rules.yml").write_bytes((monitoring / "prometheus/rules.yml").read_bytes())
-    command = [program("promtool"), "check", "config", "--lint-fatal", str(tmp_path / "prometheus.yml")]
+    command = [needs("promtool"), "check", "config", "--lint-fatal", str(tmp_path / "prometheus.yml")]
     checked = subprocess.run(command, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_each_alert_fires_when_it_should_and_only_then(root, program):
-    command = [program("promtool"), "test", "rules", "alerts.yml"]
+def test_each_alert_fires_only_when_it_should(root, needs):
+    command = [needs("promtool"), "test", "rules", "alerts.yml"]
     checked = subprocess.run(command, cwd=root / "tests/stack", capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_every_alert_is_among_those_that_are_tested(root, monitoring):
+def test_every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_does_not(root, monitoring):
     rules = yaml.safe_load((monitoring / "prometheus/rules.yml").read_text(encoding="utf-8"))["groups"][0]["rules"]
     tests = yaml.safe_load((root / "tests/stack/alerts.yml").read_text(encoding="utf-8"))["tests"]
     tested = {case["alertname"]: case for test in tests for case in test["alert_rule_test"] if case["exp_alerts"]}
@@ -68,14 +70,14 @@ def test_every_alert_is_among_those_that_are_tested(root, monitoring):
     assert {rule["alert"] for rule in rules if "alert" in rule} == tested.keys() == silent
 
 
-def test_two_dashboards_have_names_of_their_own(monitoring):
+def test_dashboards_have_unique_ids(monitoring):
     found = dashboards(monitoring)
     assert found.keys() == {"training", "system"}
     assert len({board["uid"] for board in found.values()}) == 2
 
 
 @pytest.mark.parametrize("name", ["training", "system"])
-def test_panels_are_as_grafana_wants_them(monitoring, name):
+def test_panels_follow_the_schema_of_grafana(monitoring, name):
     panels = dashboards(monitoring)[name]["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     for panel in panels:
@@ -88,17 +90,17 @@ def test_panels_are_as_grafana_wants_them(monitoring, name):
 
 
 @pytest.mark.parametrize("name", ["training", "system"])
-def test_no_panel_covers_another(monitoring, name):
+def test_panels_do_not_overlap(monitoring, name):
     def apart(one, two):
-        beside = one["x"] + one["w"] <= two["x"] or two["x"] + two["w"] <= one["x"]
-        return beside or one["y"] + one["h"] <= two["y"] or two["y"] + two["h"] <= one["y"]
+        side_by_side = one["x"] + one["w"] <= two["x"] or two["x"] + two["w"] <= one["x"]
+        return side_by_side or one["y"] + one["h"] <= two["y"] or two["y"] + two["h"] <= one["y"]
 
     places = [panel["gridPos"] for panel in dashboards(monitoring)[name]["panels"]]
     assert all(apart(one, two) for one, two in combinations(places, 2))
 
 
 @pytest.mark.parametrize("name", ["training", "system"])
-def test_panels_ask_for_metrics_that_there_are_at_sources_that_there_are(monitoring, known, name):
+def test_panels_query_existing_metrics_of_existing_sources(monitoring, known, name):
     provisioned = (monitoring / "grafana/provisioning/datasources/soulsai.yaml").read_text(encoding="utf-8")
     sources = {source["uid"]: source["type"] for source in yaml.safe_load(provisioned)["datasources"]}
     for panel in dashboards(monitoring)[name]["panels"]:
@@ -108,7 +110,7 @@ def test_panels_ask_for_metrics_that_there_are_at_sources_that_there_are(monitor
             assert asked <= known, panel["title"]
 
 
-def test_rules_ask_for_metrics_that_there_are(monitoring, known):
+def test_rules_query_existing_metrics(monitoring, known):
     text = (monitoring / "prometheus/rules.yml").read_text(encoding="utf-8")
     asked = set(re.findall(r"\b(?:soulsai|process)_\w+", text))
     assert asked and asked <= known | {"process_start_time_seconds"}

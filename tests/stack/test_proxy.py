@@ -1,4 +1,6 @@
-"""NGINX takes the configuration; what it does with it is shown by `make stack`."""
+"""NGINX accepts the configuration. `make stack` runs it."""
+
+from __future__ import annotations
 
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -12,18 +14,19 @@ from cryptography.x509.oid import NameOID
 
 @pytest.fixture
 def certificate():
-    """A certificate that signs itself, and its key, as PEM."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    """A self-signed certificate and its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return builder.sign(key, hashes.SHA256()).public_bytes(pem), private
 
 
 @pytest.fixture
 def configured(root, tmp_path, certificate):
-    """The configuration at another place, with a certificate."""
+    """The configuration in a temporary folder, with a certificate."""
     for source in (root / "compose/reverse_proxy/nginx/conf").glob("*.conf"):
         text = source.read_text(encoding="utf-8")
         for before in ("/etc/nginx/soulsai", "/tmp/proxy", "/run/secrets"):
@@ -36,7 +39,7 @@ def configured(root, tmp_path, certificate):
     return tmp_path / "nginx.conf"
 
 
-def test_nginx_takes_the_configuration(configured, program):
-    checked = subprocess.run([program("nginx"), "-t", "-c", str(configured)], capture_output=True, text=True)
+def test_nginx_accepts_the_configuration(configured, needs):
+    checked = subprocess.run([needs("nginx"), "-t", "-c", str(configured)], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
     assert "warn" not in checked.stderr

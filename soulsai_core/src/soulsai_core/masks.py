@@ -14,4 +14,4 @@ def mask_invalid(values: np.ndarray, masks: np.ndarray | None, fill: float = -np
     """
     if masks is None:
         return values
-    return np.where(masks | ~masks.any(axis=1, keepdims=True), values, values.dtype.type(fill))
+    return np.where(masks | ~masks.any(axis=1, keepdims=True), values, fill)

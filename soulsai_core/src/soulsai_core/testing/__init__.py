@@ -1,4 +1,4 @@
-"""Contracts that third parties run against their plugins: see the modules named after each kind of plugin."""
+"""Contract tests for the authors of plugins. There is a module for each kind of plugin, such as `algorithm`."""
 
 import pytest
 

@@ -8,11 +8,11 @@
             return my_package.plugin
 
         @pytest.fixture
-        def config(self):  # small networks, and an update after few rows
+        def config(self):  # small networks, and updates after few rows
             return my_package.Config(batch_size=8, update_every=16)
 
-An algorithm that does not serve Discrete actions overrides the fixture `spec` too. A test that cannot hold is marked
-xfail with the reason, never overridden to pass.
+An algorithm without support for Discrete actions overrides the fixture `spec` too. Mark a test that your algorithm
+cannot pass as xfail with the reason; never override it to pass.
 """
 
 from __future__ import annotations
@@ -49,20 +49,20 @@ SPACES = {
 
 
 class AlgorithmContract(PluginContract, ActorContract, LearnerContract):
-    """The implementer's class has the fixtures `plugin` and `config`."""
+    """Needs the fixtures `plugin` and `config`."""
 
     @pytest.fixture
     def spec(self) -> EnvSpec:
-        """Spaces that the algorithm serves; the tests play in an environment made of them."""
+        """Spaces that the algorithm supports. The tests play in an environment with them."""
         return SPACES["discrete"]
 
     @pytest.fixture
     def subject(self, plugin: AlgorithmPlugin, config: Any, spec: EnvSpec) -> Subject:
-        """Makes the learners and actors of the other tests."""
+        """The algorithm under test, which makes the learners and actors of the other tests."""
         return Subject(plugin, config, spec)
 
     def test_default_settings_serve_the_spaces(self, plugin: AlgorithmPlugin, spec: EnvSpec) -> None:
-        """Users begin with them."""
+        """Users start with the defaults."""
         subject = Subject(plugin, plugin.config(), spec)
         subject.rollout(2).play(5)
 
@@ -70,10 +70,10 @@ class AlgorithmContract(PluginContract, ActorContract, LearnerContract):
     def test_spaces_are_served_by_both_halves_or_refused_by_both(
         self, plugin: AlgorithmPlugin, config: Any, space: str
     ) -> None:
-        """Refused means SpaceError, whose sentence says what it is about."""
+        """A refusal is a SpaceError with a sentence."""
         subject = Subject(plugin, config, SPACES[space])
         served = _serves(subject.learner)
-        assert _serves(subject.actor) == served, "one half serves the spaces, the other one does not"
+        assert _serves(subject.actor) == served, "only one of learner and actor supports the spaces"
         if served:
             Training(subject, num_envs=2).run(1)
 

@@ -1,4 +1,4 @@
-"""Drawing arrays from specs, and holding arrays against them."""
+"""Draws random arrays that fit a spec, and asserts that arrays do."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ CLIENT = ClientInfo(id="client-1", host="here", env_steps=40, episodes=2, steps_
 
 
 def example_events(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A short life of a run: every hook, in an order that happens."""
+    """The events of a short run: every hook, in an order that can occur."""
     yield "training_started", {"run": "run-1", "folder": folder, "resumed": False}
     yield "client_joined", {"client": CLIENT}
     for number in range(1, 4):
@@ -59,51 +59,51 @@ def _episode(number: int) -> Episode:
 
 
 class ConnectorContract(PluginContract):
-    """The implementer's class has the fixtures `plugin` and `config`."""
+    """Needs the fixtures `plugin` and `config`."""
 
     specs: type = HookSpecs
-    """The menu of events of the node that the connector lives in."""
+    """The hooks of the node that runs the connector."""
 
     def events(self, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-        """What it is told: every hook of the menu, in an order that happens."""
+        """The calls that the connector receives: every hook, in an order that can occur."""
         return example_events(folder)
 
     @pytest.fixture
     def connector(self, plugin: ConnectorPlugin, config: Any, tmp_path: Path) -> Iterator[object]:
-        """The plugin's object, closed at the end if it can be."""
+        """The object that the plugin makes, closed at the end if it has `close`."""
         made = plugin.make(config, ConnectorContext("run-1", tmp_path, {"algorithm": {"name": "example"}}))
         yield made
         _close(made)
 
     def test_connector_is_an_object_with_hooks(self, connector: object) -> None:
-        """An instance, not a class; it listens to something, and to nothing that does not exist."""
-        assert not isinstance(connector, type), f"{connector} is a class; make() shall give an instance of it"
+        """It is an instance, not a class, and has at least one hook, and no hook that does not exist."""
+        assert not isinstance(connector, type), f"{connector} is a class; make() must return an instance of it"
         assert _registered(connector, self.specs).get_hookcallers(connector), (
             "no method is marked with @soulsai_core.hookimpl"
         )
 
-    def test_every_event_can_be_heard_in_a_thread_of_its_own(self, connector: object, tmp_path: Path) -> None:
+    def test_every_event_is_accepted_from_another_thread(self, connector: object, tmp_path: Path) -> None:
         """Events come from another thread than the one that made the connector."""
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(self._tell_everything, connector, tmp_path).result()
+            thread.submit(self._send_events, connector, tmp_path).result()
 
-    def test_events_after_a_resume_can_be_heard(self, connector: object, tmp_path: Path) -> None:
-        """A second start in the same folder; episodes may come again."""
-        self._tell_everything(connector, tmp_path)
+    def test_events_after_a_resume_are_accepted(self, connector: object, tmp_path: Path) -> None:
+        """The training starts again in the same folder, and episodes may be reported again."""
+        self._send_events(connector, tmp_path)
         _registered(connector, self.specs).hook.training_started(run="run-1", folder=tmp_path, resumed=True)
         _registered(connector, self.specs).hook.episode_finished(episode=_episode(3))
 
     def test_closing_twice_is_harmless(self, connector: object, tmp_path: Path) -> None:
-        """With events before it."""
-        self._tell_everything(connector, tmp_path)
+        """After all events."""
+        self._send_events(connector, tmp_path)
         _close(connector)
         _close(connector)
 
     def test_closing_without_any_event_is_harmless(self, connector: object) -> None:
-        """Training may fail at its start."""
+        """A training may fail at its start."""
         _close(connector)
 
-    def _tell_everything(self, connector: object, folder: Path) -> None:
+    def _send_events(self, connector: object, folder: Path) -> None:
         hook = _registered(connector, self.specs).hook
         for event, arguments in self.events(folder):
             getattr(hook, event)(**arguments)

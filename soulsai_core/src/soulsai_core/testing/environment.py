@@ -11,7 +11,7 @@
         def config(self):
             return my_package.Config(max_episode_steps=50)
 
-Random actions must end an episode within `steps` steps; set it higher where they do not.
+Random actions must end an episode within `steps` steps; set it higher for longer episodes.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ Make = Callable[[int | None], Environment]
 
 
 class EnvironmentContract(PluginContract):
-    """The implementer's class has the fixtures `plugin` and `config`."""
+    """Needs the fixtures `plugin` and `config`."""
 
     steps = 400
 
     @pytest.fixture
     def spec(self, plugin: EnvironmentPlugin, config: Any) -> EnvSpec:
-        """What the plugin says of the environment."""
+        """The plugin's spec of the environment."""
         return plugin.spec(config)
 
     @pytest.fixture
     def make(self, plugin: EnvironmentPlugin, config: Any) -> Iterator[Make]:
-        """Makes environments from seeds, and closes them in the end."""
+        """A function that makes an environment from a seed. All are closed at the end of the test."""
         with ExitStack() as stack:
             yield lambda seed: stack.enter_context(closing(plugin.make(config, seed)))
 
     def test_spec_is_the_same_every_time_and_survives_the_wire(self, plugin: Any, config: Any, spec: EnvSpec) -> None:
-        """Node and clients each read it."""
+        """The node and each client make it, and the node announces its own."""
         assert plugin.spec(config) == spec
         assert msgspec.json.decode(msgspec.json.encode(spec), type=EnvSpec) == spec
 
     def test_reset_fits_the_spec(self, make: Make, spec: EnvSpec) -> None:
-        """And has neither rewards nor ends."""
+        """And it has neither rewards nor ends."""
         environment = make(0)
         step = environment.reset()
         _assert_step_fits(step, spec, environment.num_envs)
@@ -68,7 +68,7 @@ class EnvironmentContract(PluginContract):
             _assert_step_fits(step, spec, environment.num_envs)
 
     def test_episodes_end_and_go_on_by_themselves(self, make: Make, spec: EnvSpec) -> None:
-        """Only rows that ended have a final observation, and only a row that ended before may be reset."""
+        """Only a row that ended has a final observation, and only a row that ended in the step before may be reset."""
         ends = 0
         ended_before = np.zeros(0, np.bool_)
         for step in _play(make(0), spec, self.steps):
@@ -83,7 +83,7 @@ class EnvironmentContract(PluginContract):
         assert ends, f"no episode ended within {self.steps} random steps; set `steps` higher"
 
     def test_end_is_followed_by_a_new_episode_at_once_or_by_a_reset_row(self, make: Make, spec: EnvSpec) -> None:
-        """A row that ended either has its last observation in `final`, or is reset by the next step."""
+        """A row that ended has its last observation in `final`, or is reset by the next step."""
         waiting = np.zeros(0, np.bool_)
         for step in _play(make(0), spec, self.steps):
             ended = step.terminated | step.truncated
@@ -92,19 +92,19 @@ class EnvironmentContract(PluginContract):
             waiting = ended & ~np.isin(np.arange(len(ended)), list(step.final))
 
     def test_arrays_given_out_do_not_change(self, make: Make, spec: EnvSpec) -> None:
-        """They are kept until they are sent."""
+        """The client keeps them until they are sent."""
         kept = [(step, copy.deepcopy(step)) for step in _play(make(0), spec, 50)]
         for step, then in kept:
             _assert_same(step, then)
 
     def test_same_seed_gives_the_same_episodes(self, make: Make, spec: EnvSpec) -> None:
-        """With the same actions."""
+        """If the actions are the same."""
         first, second = (_play(make(7), spec, 100) for _ in range(2))
         for one, other in zip(first, second, strict=True):
             _assert_same(one, other)
 
     def test_step_in_two_halves_is_the_same_step(self, make: Make, spec: EnvSpec) -> None:
-        """Clients step so where the environment is `overlapping`; it may be done in turn."""
+        """Clients call `step_async` and `step_wait` if the environment is `overlapping`. Both ways may alternate."""
         whole = make(7)
         halves = make(7)
         rng = np.random.default_rng(0)
@@ -120,14 +120,14 @@ class EnvironmentContract(PluginContract):
                 _assert_same(step, halves.step(actions))
 
     def test_closing_in_the_middle_of_a_step_is_harmless(self, make: Make, spec: EnvSpec) -> None:
-        """Whatever was to be done meanwhile may have failed."""
+        """The client may fail at what it does meanwhile."""
         environment = make(0)
         step = environment.reset()
         environment.step_async(draw_actions(spec.action, step.masks, environment.num_envs, np.random.default_rng(0)))
         environment.close()
 
     def test_later_episodes_are_not_copies_of_the_first(self, make: Make) -> None:
-        """The seed is for the first reset only: a reset must not bring the generator back."""
+        """The seed is for the first reset only. Later ones must not reset the random generator."""
         environment = make(7)
         firsts = [environment.reset().observations for _ in range(8)]
         if all(_equal(firsts[0], make(seed).reset().observations) for seed in range(8)):
@@ -135,7 +135,7 @@ class EnvironmentContract(PluginContract):
         assert not all(_equal(firsts[0], other) for other in firsts[1:])
 
     def test_no_seed_is_needed(self, make: Make, spec: EnvSpec) -> None:
-        """Clients usually have none."""
+        """Clients have none by default."""
         for _ in _play(make(None), spec, 3):
             pass
 

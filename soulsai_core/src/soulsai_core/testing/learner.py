@@ -1,4 +1,4 @@
-"""What every learner must do."""
+"""The contract of learners, a part of `AlgorithmContract`."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ class LearnerContract:
     """Part of `AlgorithmContract`; each test takes the fixture `subject`."""
 
     def test_sync_is_possible(self, subject: Subject) -> None:
-        """Some iteration is admitted, some row counts, and it is the same each time."""
+        """At least one iteration is admitted and one row is needed, and it is the same each time."""
         sync = subject.sync
         assert sync.max_staleness >= 1 and sync.rows_per_iteration >= 1 and sync.required_clients >= 0
         assert sync.sources and sync == subject.sync
 
     def test_own_columns_are_declared(self, subject: Subject) -> None:
-        """With dtypes of plain numbers, and names that are not those of every step."""
+        """With dtypes of plain numbers, and other names than the columns that every step has."""
         assert all(np.dtype(spec.dtype).kind in "biuf" for spec in subject.own.values())
         step_columns(subject.spec, subject.own, MAX_VALUE)
 
     def test_new_learner_is_not_ready(self, subject: Subject) -> None:
-        """It has seen nothing: either its rows are counted, or it says that none is possible yet."""
+        """Without any row, it leaves the count to the node or returns False."""
         assert subject.learner().ready() in (None, False)
 
     def test_update_changes_the_model_and_reports_finite_numbers(self, subject: Subject) -> None:
-        """For several iterations, with whatever its actors make of its weights."""
+        """For several iterations, with steps of actors that have its weights."""
         training = Training(subject, num_envs=2)
         before = training.learner.weights()
         for _ in range(3):
@@ -46,7 +46,7 @@ class LearnerContract:
         assert any(not np.array_equal(before[name], after[name]) for name in before)
 
     def test_weights_are_a_snapshot(self, subject: Subject) -> None:
-        """They are sent while the next update changes the model."""
+        """They are sent while the next update already changes the model."""
         training = Training(subject)
         training.run(1)
         weights = training.learner.weights()
@@ -55,7 +55,7 @@ class LearnerContract:
         _assert_equal(weights, kept)
 
     def test_weights_keep_names_shapes_and_dtypes(self, subject: Subject) -> None:
-        """Actors rely on it."""
+        """Actors may rely on it."""
         training = Training(subject)
         before = _forms(training.learner.weights())
         training.run(1)
@@ -63,7 +63,7 @@ class LearnerContract:
         assert all(np.dtype(dtype).kind in "biuf" for _, dtype in before.values())
 
     def test_weights_for_evaluation_are_such_weights_too(self, subject: Subject) -> None:
-        """A snapshot as well, that an actor takes, and that comes back from a checkpoint."""
+        """They are a snapshot that an actor can load, and the same after a checkpoint."""
         training = Training(subject)
         training.run(2)
         weights = training.learner.evaluation_weights()
@@ -74,7 +74,7 @@ class LearnerContract:
         _assert_equal(weights, kept)
 
     def test_learner_copies_the_rows_it_keeps(self, subject: Subject) -> None:
-        """They are views of a message whose memory goes away."""
+        """They are views of a message whose memory is freed later."""
         training = Training(subject)
         spoiled = subject.learner()
         _start(spoiled, training)
@@ -85,26 +85,26 @@ class LearnerContract:
         _assert_equal(training.learner.weights(), spoiled.weights())
 
     def test_late_steps_and_restarted_environments_are_only_breaks(self, subject: Subject) -> None:
-        """Discarded rows, left-out positions and truncations in any order; the model stays finite."""
-        training = Training(subject, num_envs=3, troubled=True)
+        """The model stays finite with discarded rows, missing positions and truncations in any order."""
+        training = Training(subject, num_envs=3, with_failures=True)
         training.run(4)
         ends = np.concatenate([steps.segments[:, END] for _, steps in training.sent])
         assert {End.TERMINATED, End.TRUNCATED, End.DISCARDED} <= set(ends.tolist())
         assert all(np.isfinite(array).all() for array in training.learner.weights().values())
 
     def test_lost_message_does_not_stop_the_training(self, subject: Subject) -> None:
-        """What is missing is a break; where clients wait for newer weights, these come."""
+        """Missing rows are a break, and clients that wait for newer weights get them."""
         lost = _Losing()
         training = Training(subject, num_envs=2, changed=lost)
         training.run(3)
         assert lost.messages
 
     def test_rejected_message_does_not_stop_the_training(self, subject: Subject) -> None:
-        """Of the message with which a client has made its quota, only that is left."""
+        """Rejected messages reach the learner without rows, and only if the client has made its quota."""
         Training(subject, num_envs=2, changed=_only_closed).run(3)
 
     def test_closing_message_may_have_no_rows(self, subject: Subject) -> None:
-        """The same is learnt, whether that a client waits comes with its last rows or alone."""
+        """The learner learns the same if `closed` comes with the last rows of a client or in a message of its own."""
         together = Training(subject, num_envs=2)
         apart = Training(subject, num_envs=2, changed=_apart)
         together.run(2)
@@ -112,13 +112,13 @@ class LearnerContract:
         _assert_equal(together.learner.weights(), apart.learner.weights())
 
     def test_same_generator_makes_the_same_learner(self, subject: Subject) -> None:
-        """All randomness comes from the generator that was handed in."""
+        """All randomness comes from the generator that the plugin's function was given."""
         _assert_equal(subject.learner(seed=3).weights(), subject.learner(seed=3).weights())
 
     @pytest.mark.parametrize("buffer", [True, False])
     @pytest.mark.parametrize("updates", [0, 2])
     def test_state_is_numpy_arrays_and_json(self, subject: Subject, updates: int, buffer: bool) -> None:
-        """It is stored as safetensors and JSON."""
+        """It is saved as safetensors and JSON."""
         training = Training(subject)
         training.run(updates)
         state = training.learner.save(buffer=buffer)
@@ -129,7 +129,7 @@ class LearnerContract:
                 assert array.dtype.kind in "biuf", f"{part}/{name} has dtype {array.dtype}"
 
     def test_state_is_a_snapshot(self, subject: Subject) -> None:
-        """It is written while training goes on."""
+        """It may be written while the training goes on."""
         training = Training(subject)
         training.run(1)
         state = training.learner.save(buffer=True)
@@ -145,7 +145,7 @@ class LearnerContract:
     def test_loaded_learner_has_the_same_weights_and_learns_on(
         self, subject: Subject, updates: int, buffer: bool
     ) -> None:
-        """With or without its buffer, trained or not."""
+        """With or without its buffer, before and after updates."""
         training = Training(subject)
         training.run(updates)
         loaded = _reloaded(subject, training.learner, buffer=buffer)
@@ -154,7 +154,7 @@ class LearnerContract:
 
     @pytest.mark.parametrize("updates", [0, 3])
     def test_loaded_learner_makes_the_same_next_updates(self, subject: Subject, updates: int) -> None:
-        """Optimizer, counters, schedules, buffer, normalizers and random states all came along."""
+        """The state has the optimizer, counters, schedules, buffer, normalizers and random states."""
         training = Training(subject)
         training.run(updates)
         loaded = _reloaded(subject, training.learner, buffer=True)
@@ -167,7 +167,7 @@ class LearnerContract:
             _assert_equal(loaded.weights(), training.learner.weights(), tolerance=1e-6)
 
     def test_state_in_the_middle_of_gathering_rows_loses_none(self, subject: Subject) -> None:
-        """A checkpoint may come between two iterations, with rows taken in that no update has used yet."""
+        """A checkpoint may be made between two iterations, with rows that no update has used yet."""
         training = Training(subject)
         training.run(1)
         training.feed()
@@ -178,7 +178,7 @@ class LearnerContract:
         _assert_equal(loaded.weights(), training.learner.weights(), tolerance=1e-6)
 
     def test_rows_before_a_checkpoint_can_be_brought_back(self, subject: Subject) -> None:
-        """From the journal, where the checkpoint has no buffer; they are not new, so no update is due for them."""
+        """They come from the journal after a checkpoint without its buffer, and do not count towards an update."""
         training = Training(subject, num_envs=2)
         training.run(2)
         loaded = _reloaded(subject, training.learner, buffer=False)
@@ -192,12 +192,13 @@ class LearnerContract:
 
     def test_foreign_state_is_refused(self, subject: Subject) -> None:
         """With a sentence, not with a KeyError."""
+        # Both an empty state and one of another algorithm.
         for state in (State({}, {}), State({"foreign": {"weight": np.zeros(3)}}, {"foreign": 1})):
             with pytest.raises(CheckpointError, match=r"\w+ \w+"):
                 subject.learner().load(state)
 
     def test_notifications_are_accepted(self, subject: Subject) -> None:
-        """Also without any row, and when the last client leaves."""
+        """Also before the first row, and when the last client leaves."""
         learner = subject.learner()
         learner.started(resumed=False)
         learner.clients_changed(frozenset({"a", "b"}))
@@ -211,7 +212,7 @@ def _start(learner: Learner, training: Training, *, resumed: bool = False) -> No
 
 
 def _reloaded(subject: Subject, learner: Learner, *, buffer: bool) -> Learner:
-    """Another learner, from another generator, with the state as it comes from the disk."""
+    """Another learner with another generator, and the state as it comes from the disk."""
     state = learner.save(buffer=buffer)
     stored = State(
         {part: copied(arrays) for part, arrays in state.arrays.items()}, json.loads(json.dumps(state.values))
@@ -222,7 +223,7 @@ def _reloaded(subject: Subject, learner: Learner, *, buffer: bool) -> Learner:
 
 
 class _Losing:
-    """The second message of every four is lost, unless it says that the client waits."""
+    """Loses the second message of every four, unless it says that the client waits."""
 
     def __init__(self) -> None:
         self.messages = 0

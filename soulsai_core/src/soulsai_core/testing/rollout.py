@@ -1,4 +1,4 @@
-"""The two loops that the contract tests need, without network, threads or files."""
+"""The loops of a client and of a node for the contract tests, without network, threads or files."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from soulsai_core.testing.arrays import assert_own_fit
 from soulsai_core.testing.scripted import ScriptedEnvironment
 
 MAX_VALUE = 1e6
-"""Largest magnitude of numbers in recorded rows, unless there are other bounds."""
+"""Largest magnitude of numbers in recorded rows for which the spec has no bounds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The algorithm under test: it makes learners and actors from seeds."""
+    """The algorithm under test, its settings and spaces. Makes learners and actors from seeds."""
 
     plugin: AlgorithmPlugin
     config: Any
@@ -32,12 +32,12 @@ class Subject:
 
     @property
     def sync(self) -> Sync:
-        """How tightly actors are bound to the learner."""
+        """How closely actors follow the learner."""
         return self.plugin.sync(self.config)
 
     @property
     def own(self) -> Mapping[str, ArraySpec]:
-        """The own columns that its actors add."""
+        """The own columns that its actors return."""
         return self.plugin.columns(self.config, self.spec)
 
     def learner(self, seed: int = 0) -> Learner:
@@ -49,7 +49,7 @@ class Subject:
         return self.plugin.actor(self.config, self.spec, np.random.default_rng(seed), explore)
 
     def weights(self, iteration: int = 0, env_steps: int = 0, *, seed: int = 0) -> Weights:
-        """Those of an untrained learner."""
+        """Weights of an untrained learner, read-only."""
         return Weights(iteration, read_only(self.learner(seed).weights()), env_steps)
 
     def loaded_actor(self, seed: int = 0, *, explore: bool = True, env_steps: int = 0) -> Actor:
@@ -61,38 +61,42 @@ class Subject:
     def rollout(
         self, num_envs: int = 1, *, environment: Environment | None = None, seed: int = 0, **script: Any
     ) -> Rollout:
-        """A client with the weights of an untrained learner, in an environment of its own unless there is one."""
+        """A client's loop with the weights of an untrained learner, in this environment or a scripted one.
+
+        Args:
+            script: options of the `ScriptedEnvironment`.
+        """
         environment = environment or ScriptedEnvironment(self.spec, num_envs, seed=seed, **script)
         rollout = Rollout(self.actor(seed), environment, self.spec, self.own)
         rollout.load(self.weights())
         return rollout
 
     def masked(self) -> Subject:
-        """The same where the environment reports valid actions."""
+        """The same in an environment that reports valid actions."""
         return replace(self, spec=msgspec.structs.replace(self.spec, masked=True))
 
 
 class Rollout:
-    """A client's loop: acts, steps and records. All that the actor is given cannot be written to.
+    """A client's loop: acts, steps and records. All arrays that the actor receives are read-only.
 
     Args:
         own: the own columns that the actor's plugin declares.
 
     Attributes:
-        answers: actions and own columns that the actor gave, with copies of them from that moment.
+        results: actions and own columns that the actor returned, each with a copy made at once.
     """
 
     def __init__(self, actor: Actor, environment: Environment, spec: EnvSpec, own: Mapping[str, ArraySpec]) -> None:
         self.actor = actor
         self.environment = environment
-        self.answers: list[tuple[Arrays, Arrays]] = []
+        self.results: list[tuple[Arrays, Arrays]] = []
         self._own = own
         self.recorder = Recorder(step_columns(spec, own, MAX_VALUE), spec.observations)
         self.weights: Weights | None = None
         self.restart()
 
     def restart(self) -> None:
-        """The environment failed and is started again."""
+        """Begin again, as after a failure of the environment."""
         self._before = self.environment.reset()
         self.recorder.begin(self._before)
 
@@ -108,14 +112,14 @@ class Rollout:
         masks = None if before.masks is None else frozen(before.masks)
         actions, own = self.actor.act(read_only(before.observations), masks, frozen(self.recorder.starts))
         assert_own_fit(own, self._own, self.environment.num_envs)
-        answer = {"action": actions, **own}
-        self.answers.append((answer, copied(answer)))
+        result = {"action": actions, **own}
+        self.results.append((result, copied(result)))
         after = self.environment.step(actions)
         self.recorder.record(actions, own, after, late=late)
         self._before = after
 
     def play(self, steps: int) -> None:
-        """Many steps; where newer weights are to be waited for, they are the same as a newer model."""
+        """Make some steps. When the quota is reached, the same weights are loaded again as a newer iteration."""
         for _ in range(steps):
             if self.recorder.quota_reached:
                 assert self.weights is not None
@@ -124,16 +128,16 @@ class Rollout:
 
 
 class Training:
-    """A node's loop around one learner, and others that are given the same.
+    """A node's loop around one learner, with clients of its own.
 
     Args:
-        changed: what becomes of each message on its way to the learner.
-        troubled: steps are late now and then, and environments fail.
-        environments: seed -> a client's environment, None for scripted ones.
+        changed: turns each message into those that reach the learner, to lose or split some.
+        with_failures: some steps are late, and environments fail sometimes.
+        environments: seed -> a client's environment; None for scripted ones.
 
     Attributes:
-        clients: name -> its loop.
-        sent: each message that was taken in, with its client.
+        clients: name -> the client's loop.
+        sent: each message that the learner took in, with its client.
     """
 
     def __init__(
@@ -143,7 +147,7 @@ class Training:
         *,
         num_envs: int = 1,
         changed: Callable[[StepBatch], Iterable[StepBatch]] = lambda steps: (steps,),
-        troubled: bool = False,
+        with_failures: bool = False,
         environments: Callable[[int], Environment] | None = None,
     ) -> None:
         self.learner = learner or subject.learner()
@@ -152,7 +156,7 @@ class Training:
         self.sent: list[tuple[str, StepBatch]] = []
         self._pace = UpdatePace(self.sync.rows_per_iteration)
         self._changed = changed
-        self._troubled = troubled
+        self._with_failures = with_failures
         self._turns = 0
         self._waiting: deque[tuple[str, StepBatch]] = deque()
         names = [f"client-{index}" for index in range(max(1, self.sync.required_clients))]
@@ -165,8 +169,13 @@ class Training:
         self._publish()
 
     def feed(self, *others: Learner, spoil: Learner | None = None, limit: int = 100_000) -> None:
-        """Play until an update is due, which must then be made; `spoil` gets the same messages, overwritten once it has
-        taken them in."""
+        """Play until an update is due, which the caller must then make.
+
+        Args:
+            others: learners that take in the same messages.
+            spoil: another one, whose messages are overwritten once it has taken them in.
+            limit: messages after which the test fails.
+        """
         for _ in range(limit):
             if self._pace.due(self.learner.ready()):
                 return
@@ -181,7 +190,7 @@ class Training:
         raise AssertionError(f"no update was due after {limit} messages")
 
     def update(self) -> dict[str, float]:
-        """One iteration, and its weights for the clients."""
+        """Make one iteration, and load its weights into the clients."""
         metrics = dict(self.learner.update())
         self.iteration += 1
         self._publish()
@@ -189,7 +198,7 @@ class Training:
         return metrics
 
     def run(self, updates: int) -> None:
-        """Some iterations."""
+        """Make some iterations."""
         for _ in range(updates):
             self.feed()
             self.update()
@@ -207,9 +216,9 @@ class Training:
         assert clients, "all clients have made their quota and wait for newer weights, and no update is due"
         self._turns += 1
         for name, client in clients.items():
-            client.step(late=self._troubled and self._turns % 5 == 0)
+            client.step(late=self._with_failures and self._turns % 5 == 0)
             steps = client.recorder.take()
-            if self._troubled and self._turns % 12 == 0:
+            if self._with_failures and self._turns % 12 == 0:
                 client.restart()
             if steps is not None:
                 yield from ((name, part) for part in self._changed(steps))
@@ -223,24 +232,24 @@ class Training:
 
 
 def copied(arrays: Arrays) -> Arrays:
-    """name -> a copy."""
+    """A copy of each array."""
     return {name: np.array(array) for name, array in arrays.items()}
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
-    """A copy that cannot be written to, as the arrays of decoded messages are."""
+    """A read-only copy, like the arrays of decoded messages."""
     copy = np.array(array)
     copy.flags.writeable = False
     return copy
 
 
 def read_only(arrays: Arrays) -> Arrays:
-    """name -> such a copy."""
+    """A read-only copy of each array."""
     return {name: frozen(array) for name, array in arrays.items()}
 
 
 def message(steps: StepBatch) -> StepBatch:
-    """A copy that cannot be written to, as a decoded message is."""
+    """A read-only copy, like a decoded message."""
     sparse = {name: Sparse(*map(frozen, column)) for name, column in steps.sparse.items()}
     return StepBatch(frozen(steps.segments), read_only(steps.columns), read_only(steps.after), sparse, steps.closed)
 

@@ -1,4 +1,4 @@
-"""An environment that is nothing but its spec: known episode lengths, observations drawn from the spaces."""
+"""An environment made from a spec: episodes have known lengths, observations are drawn from the spaces."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from soulsai_core.testing.arrays import assert_actions_fit, draw
 
 
 class ScriptedEnvironment(Environment):
-    """`num_envs` rows; the k-th episode of row i is lengths[(i + k) % len(lengths)] steps long, and ends by
-    termination and by truncation in turn. Actions are checked, and change nothing but the reward.
+    """`num_envs` environments. Episode k of row i has lengths[(i + k) % len(lengths)] steps, and ends by termination and
+    by truncation in turn. Actions are checked, and influence the reward alone.
 
     Args:
-        next_step: reset an ended row in a step of its own, as gymnasium's NEXT_STEP does, instead of in the same one.
+        next_step: reset a row that ended in a step of its own, as gymnasium's NEXT_STEP does, not in the same one.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ScriptedEnvironment(Environment):
         return Step(self._draw(), rewards, flags, flags.copy(), masks=self._masks, durations=self._draw_durations())
 
     def step(self, actions: np.ndarray) -> Step:
-        """Step all rows; raises AssertionError for actions outside of the space or the mask."""
+        """Step all rows. Raises AssertionError for actions outside of the space or of the mask."""
         assert_actions_fit(actions, self.spec.action, self.num_envs, self._masks)
         valid = ~self._ended
         self._age = np.where(valid, self._age + 1, 0)

@@ -1,4 +1,4 @@
-"""What every transport keeps, as tests. Run them against yours with one fixture:
+"""The contract of transports, as tests. Run them with one fixture:
 
 class TestMine(TransportContract):
     @pytest.fixture
@@ -23,13 +23,13 @@ OPENER = Callable[[StreamLimits], Transport]
 BACKGROUND = Callable[..., Future[Any]]
 
 LONG = 30.0
-"""Seconds that a test which passes never waits for."""
+"""Seconds that a test waits for something that must come. A test that passes never waits so long."""
 
 SHORT = 0.05
-"""Seconds that a test waits where nothing shall come."""
+"""Seconds that a test waits to see that nothing comes."""
 
 BYTES = [b"", b"\x00", bytes(range(256)), b"\r\n$5\r\n*3\r\n", b"x" * 200_000]
-"""Payloads that go wrong where text, lines or C strings are read."""
+"""Payloads that break code which reads text, lines or C strings."""
 
 
 def payloads(entries: list[Entry]) -> list[bytes]:
@@ -37,30 +37,30 @@ def payloads(entries: list[Entry]) -> list[bytes]:
 
 
 class TransportContract:
-    """`node` and `client` are two handles on the same empty run."""
+    """`node` and `client` are two transports of the same empty run."""
 
     @pytest.fixture
     def open_transport(self) -> OPENER:
-        """Overridden by the implementer: limits -> another handle on the run of this test."""
+        """To be defined by the author: limits -> another transport of the run of this test."""
         raise NotImplementedError("define the fixture open_transport")
 
     @pytest.fixture
     def node(self, open_transport: OPENER) -> Iterator[Transport]:
-        """The training node's handle."""
+        """The training node's transport."""
         transport = open_transport(StreamLimits())
         yield transport
         transport.close()
 
     @pytest.fixture
     def client(self, open_transport: OPENER) -> Iterator[Transport]:
-        """A client's handle."""
+        """A client's transport."""
         transport = open_transport(StreamLimits())
         yield transport
         transport.close()
 
     @pytest.fixture
     def background(self) -> Iterator[BACKGROUND]:
-        """Run a call in another thread and get its future."""
+        """A function that runs a call in another thread, and returns its future."""
         with ThreadPoolExecutor() as pool:
             yield pool.submit
 
@@ -143,7 +143,7 @@ class TransportContract:
         assert payloads(waiting.result(LONG)) == [b"late"]
 
     # -- model and progress
-    def test_a_model_is_read_once_by_whoever_has_an_older_one(self, node: Transport, client: Transport) -> None:
+    def test_a_model_is_read_only_if_it_is_newer(self, node: Transport, client: Transport) -> None:
         assert client.read_model(-1) is None
         node.publish(0, b"first", b"")
         assert client.read_model(-1) == (0, b"first")
@@ -159,15 +159,15 @@ class TransportContract:
         assert client.read_progress() == b"alone"
         assert client.read_model(0) == (1, b"model")
 
-    def test_whoever_listens_hears_of_the_newest_progress_once(self, node: Transport, client: Transport) -> None:
-        assert client.wait_progress(0.0) is None  # listens from now on
+    def test_waiting_returns_each_newest_progress_once(self, node: Transport, client: Transport) -> None:
+        assert client.wait_progress(0.0) is None  # subscribes
         node.publish(1, b"model", b"a")
         assert client.wait_progress(LONG) == b"a"
         node.publish_progress(b"b")
         assert client.wait_progress(LONG) == b"b"
         assert client.wait_progress(SHORT) is None
 
-    def test_a_publication_wakes_all_who_wait(
+    def test_a_publication_ends_the_wait_of_all_clients(
         self, node: Transport, client: Transport, open_transport: OPENER, background: BACKGROUND
     ) -> None:
         other = open_transport(StreamLimits())
@@ -247,7 +247,7 @@ class TransportContract:
             node.reply(name, b"for " + name.encode())
         assert [future.result(LONG) for future in asked] == [b"for a", b"for b"]
 
-    def test_a_command_that_nobody_took_in_time_is_withdrawn(self, node: Transport, client: Transport) -> None:
+    def test_a_command_that_was_not_taken_in_time_is_withdrawn(self, node: Transport, client: Transport) -> None:
         assert client.command("id", b"shutdown", SHORT) is None
         assert client.command("id", b"shutdown", 0.0) is None
         assert node.read_commands(0.0) == []
