@@ -266,9 +266,7 @@ def test_environment_that_starts_again_does_not_repeat_its_episodes(announced, c
     assert len(set(seeds)) == 3
 
 
-def test_call_of_the_learner_that_takes_long_is_logged_by_the_nodes_monitor(
-    resolved_with, server, monkeypatch, caplog
-):
+def test_call_of_the_learner_that_takes_long_is_logged_by_the_nodes_monitor(resolved_with, server, monkeypatch, caplog):
     monkeypatch.setattr("soulsai_core.plugins.checks.long_calls.LONG", -1.0)
     monkeypatch.setattr("soulsai_core.node.monitor._INTERVAL", 0.0)
     resolved = resolved_with()

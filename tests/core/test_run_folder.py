@@ -41,7 +41,7 @@ def test_saves_that_cannot_be_a_folder_are_named_with_their_setting(tmp_path):
             create(saves)
 
 
-def test_what_is_no_training_to_go_on_with_is_told_apart(tmp_path):
+def test_missing_folder_and_missing_checkpoint_are_different_errors(tmp_path):
     with pytest.raises(CheckpointError, match=r"no folder .*nowhere; name the folder of a run"):
         RunFolder.resumable(tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match=r"no checkpoint in .* that has saved one"):

@@ -25,6 +25,8 @@ from soulsai_core.transport.redis import connect
 _MARK = "STACK_OF_TEST"
 _HELPERS = Path(__file__).parent
 
+PACED = "environment.config.id=paced:PacedCartPole-v0"
+"""CartPole that leaves the processor to the tests."""
 DQN = (
     "environment.config.id=CartPole-v1",
     "algorithm.config.hidden=[32]",
@@ -34,7 +36,7 @@ DQN = (
 )
 """Small settings of the default algorithm."""
 LINEAR = (
-    "environment.config.id=paced:PacedCartPole-v0",
+    PACED,
     "algorithm.name=linear_q",
     "algorithm.config.features=16",
     "algorithm.config.batches=1",

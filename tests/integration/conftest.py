@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from commands import Stack, add_entry_point
 from servers import Server
 
+from soulsai_core.cli import main
 from soulsai_core.transport.embedded import EmbeddedServer
 
 
@@ -44,6 +46,30 @@ def module_stack(tmp_path_factory, linear_q):
     stack.add_to_path(linear_q)
     yield stack
     stack.close()
+
+
+@pytest.fixture
+def run_here(tmp_path, monkeypatch, capfd):
+    """(*arguments, settings=(), code=0) -> what a command prints that runs in this process, and in the same folder as
+    those of `stack`. This takes a hundredth of the time of a process of its own, which imports everything anew."""
+    folder = tmp_path / "work"
+    folder.mkdir(exist_ok=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "200")
+    for name in [name for name in os.environ if name.startswith("SOULSAI_")]:
+        monkeypatch.delenv(name)
+    # It would replace the log handlers of this process for good.
+    for module in ("hosting", "client_process"):
+        monkeypatch.setattr(f"soulsai_core.cli.{module}.start_logging", lambda console: None)
+
+    def run(*arguments, settings=(), code=0):
+        capfd.readouterr()
+        ended_with = main([*arguments, *(part for setting in settings for part in ("--set", setting))])
+        output = "".join(capfd.readouterr())
+        assert ended_with == code, output
+        return output
+
+    return run
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ Commands that fail before they start anything run in the tests' own process, whi
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import socket
@@ -13,35 +12,17 @@ import socket
 import pytest
 from commands import DQN, add_entry_point
 
-from soulsai_core.cli import main
-
 pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-def refused(tmp_path, monkeypatch, capfd):
+def refused(run_here):
     """A function: run a command here, and return the sentence with which it ends."""
-    folder = tmp_path / "work"
-    folder.mkdir(exist_ok=True)
-    monkeypatch.chdir(folder)
-    for name in [name for name in os.environ if name.startswith("SOULSAI_")]:
-        monkeypatch.delenv(name)
-    # It would replace the handlers of this process for good.
-    for module in ("hosting", "client_process"):
-        monkeypatch.setattr(f"soulsai_core.cli.{module}.start_logging", lambda console: None)
-
-    def refused(*arguments, settings=()):
-        capfd.readouterr()
-        options = [part for setting in settings for part in ("--set", setting)]
-        code = main([*arguments, *options])
-        return sentence_of(code, "".join(capfd.readouterr()))
-
-    return refused
+    return lambda *arguments, settings=(): sentence_of(run_here(*arguments, settings=settings, code=2))
 
 
-def sentence_of(code, output):
+def sentence_of(output):
     lines = [line for line in output.splitlines() if line.startswith("soulsai: ")]
-    assert code == 2
     assert len(lines) == 1 and output.rstrip().endswith(lines[0]), output
     assert "Traceback" not in output
     return lines[0].removeprefix("soulsai: ")
@@ -77,7 +58,7 @@ def test_broken_plugin_is_named_with_its_error_and_others_work(stack, tmp_path):
     add_entry_point(site, "soulsai-broken", "broken", "broken_plugin:plugin")
     (site / "broken_plugin.py").write_text("import module_that_is_missing\n")
     stack.add_to_path(site)
-    said = sentence_of(2, stack.run("train", settings=["algorithm.name=broken"], code=2))
+    said = sentence_of(stack.run("train", settings=["algorithm.name=broken"], code=2))
     assert re.search(r"'broken' of soulsai-broken 1\.0 .*module_that_is_missing.*Installed: .*\bdqn ", said), said
     assert re.search(r"broken .*module_that_is_missing", stack.run("plugins"))
     stack.train(steps=200).wait_for_end()
@@ -150,7 +131,7 @@ def test_port_for_metrics_that_is_in_use_is_named(stack):
         taken.listen()
         port = taken.getsockname()[1]
         command = stack.train(settings=[f"training.prometheus_port={port}"])
-        said = sentence_of(2, command.wait_for_end(2))
+        said = sentence_of(command.wait_for_end(2))
     assert re.search(rf"training\.prometheus_port is {port}, but that port cannot be opened \(.*in use", said), said
     assert not stack.processes()
 

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from commands import DQN
+from commands import DQN, PACED
 from waiting import wait_for
 
 from soulsai_core import checkpoint
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.stack
 @pytest.fixture(scope="module")
 def training(module_stack):
     """A training with a replay buffer, for all tests that leave it running."""
-    return module_stack.start_training(DQN)
+    return module_stack.start_training([*DQN, PACED])
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from commands import PACED
 from waiting import wait_for
 
 pytestmark = pytest.mark.stack
@@ -13,7 +14,7 @@ SMALL = (
     "algorithm.config.minibatch_size=64",
     "algorithm.config.epochs=1",
     "algorithm.config.hidden=[16]",
-    "environment.config.id=paced:PacedCartPole-v0",
+    PACED,
     "environment.config.num_envs=2",
     "client.heartbeat_interval_s=0.3",
     "training.client_timeout_s=2",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from commands import DQN
 
 pytestmark = pytest.mark.stack
 
@@ -15,19 +14,19 @@ def episodes_of(stack):
 
 
 def test_counters_and_episodes_continue_and_changed_settings_apply(stack):
-    stack.train("--seed", "1", steps=800, algorithm=DQN).wait_for_end()
+    stack.train("--seed", "1", steps=500).wait_for_end()
     first = stack.counters()
     episodes = episodes_of(stack)
-    settings = ["training.stop.env_steps=1600", "algorithm.config.learning_rate=0.0007"]
+    settings = ["training.stop.env_steps=1000", "algorithm.config.step_size=0.07"]
     output = stack.run("train", "--resume", settings=settings)
     second = stack.counters()
     more = episodes_of(stack)
     assert f"Training {stack.run_folder.name};" in output
-    assert second["env_steps"] >= 1600 > first["env_steps"]
+    assert second["env_steps"] >= 1000 > first["env_steps"]
     assert second["iteration"] > first["iteration"] and second["elapsed"] > first["elapsed"]
     assert more[: len(episodes)] == episodes and len(more) > len(episodes)
     new = more[len(episodes) :]
     assert all(row["env_steps"] >= first["env_steps"] and row["iteration"] >= first["iteration"] for row in new)
     saved = json.loads((stack.run_folder / "config.json").read_text())
-    assert saved["algorithm"]["config"]["learning_rate"] == 0.0007
-    assert saved["algorithm"]["config"]["hidden"] == [32] and saved["run"]["seed"] == 1
+    assert saved["algorithm"]["config"]["step_size"] == 0.07
+    assert saved["algorithm"]["config"]["features"] == 16 and saved["run"]["seed"] == 1

@@ -72,7 +72,7 @@ def test_killed_training_takes_clients_and_server_along_and_can_be_resumed(stack
     command.kill()
     stack.wait_until_gone()
     saved = stack.counters()
-    assert re.search("soulsai: .* was killed, .*`soulsai train --resume`", stack.run("status", code=2))
+    assert re.search("soulsai: .* killed.*`soulsai train --resume`", stack.run("status", code=2))
     goal = saved["env_steps"] + 300
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -281,6 +281,19 @@ def make(context):
             connector.close()
 
 
+@pytest.fixture(scope="session")
+def mlflow_context(tmp_path_factory):
+    """A run's folder with an MLflow database of three episodes. It takes seconds to make, so that all tests share it."""
+    pytest.importorskip("mlflow")
+    from soulsai_telemetry.connectors.mlflow import plugin
+
+    context = ConnectorContext("run-1", tmp_path_factory.mktemp("mlflow"), {})
+    connector = plugin.make(plugin.config(), context)
+    connector.episodes_recorded(example_update(1, 3))
+    connector.close()
+    return context
+
+
 class BlockedImports:
     """Stands for a machine where this package is not installed."""
 

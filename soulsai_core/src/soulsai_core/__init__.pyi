@@ -1,5 +1,8 @@
 """The public names of `soulsai_core` and the modules they come from: their only list, which `__init__.py` reads."""
 
+from .acting.lstm import LSTMState as LSTMState
+from .acting.lstm import lstm_step as lstm_step
+from .acting.masks import mask_invalid as mask_invalid
 from .agents import Agent as Agent
 from .assembly.agents import load_agent as load_agent
 from .assembly.from_python import AlgorithmTrainingNode as AlgorithmTrainingNode
@@ -34,9 +37,6 @@ from .errors import TransportError as TransportError
 from .hookspecs import HookSpecs as HookSpecs
 from .hookspecs import hookimpl as hookimpl
 from .hookspecs import hookspec as hookspec
-from .lstm import LSTMState as LSTMState
-from .lstm import lstm_step as lstm_step
-from .masks import mask_invalid as mask_invalid
 from .messages import Announcement as Announcement
 from .messages import Arrays as Arrays
 from .messages import ArraySpec as ArraySpec

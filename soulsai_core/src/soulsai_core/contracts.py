@@ -242,7 +242,7 @@ class EnvironmentPlugin:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorContext:
-    """What a connector is told about its run: the run's id, its folder, and the resolved config without secrets."""
+    """The run of a connector: its id, its folder, and the resolved config without secrets."""
 
     run: str
     folder: Path

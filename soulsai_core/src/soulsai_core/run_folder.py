@@ -91,7 +91,7 @@ class RunFolder:
 
     @property
     def running(self) -> bool:
-        """The training runs, as far as its folder tells: one that was killed leaves its address behind."""
+        """Whether the folder has a server's address, as while the run goes on. One that was killed leaves it behind."""
         return (self.path / ADDRESS).exists()
 
     @property

@@ -1,4 +1,4 @@
-"""How a player's client is left."""
+"""How the process of a client is left."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from soulsai_core.cli.waiting import when_enter_is_pressed
 
 @pytest.fixture
 def typed(monkeypatch):
-    """A function: from now on this is what comes through standard input, and then its end."""
+    """A function: standard input is this text and then its end."""
     readers = []
 
     def type_in(text):

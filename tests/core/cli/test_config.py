@@ -108,8 +108,8 @@ def test_an_interrupt_ends_quietly(monkeypatch, capsys):
     assert run(capsys, "client") == (130, "", "")
 
 
-def test_a_reader_that_leaves_early_is_no_error():
-    script = "import sys; from soulsai_core.cli import main; sys.exit(main(['plugins']))"
+def test_output_to_a_closed_pipe_is_no_error():
+    script = "import sys; from soulsai_core.cli import main; sys.exit(main(['config', 'default']))"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     with process.stderr:
@@ -124,12 +124,12 @@ def test_the_default_file_is_printed_and_accepted_back(installed, here, capsys):
     assert run(capsys, "config", "check")[0] == 0
 
 
-def test_the_default_file_ignores_the_settings_in_force(installed, here, capsys):
+def test_the_default_file_ignores_the_settings_in_effect(installed, here, capsys):
     (here / "config.yaml").write_text("run: {name: mine}")
     assert yaml.safe_load(run(capsys, "config", "default")[1])["run"]["name"] == "main"
 
 
-def test_the_settings_in_force_are_shown_without_secrets(installed, here, capsys):
+def test_the_settings_in_effect_are_shown_without_secrets(installed, here, capsys):
     (here / "config.yaml").write_text("algorithm: {config: {api_key: hush, lr: 0.25}}")
     code, out, _ = run(capsys, "config", "show", "--set", "run.name=mine", "--seed", "3")
     shown = yaml.safe_load(out)
@@ -149,7 +149,7 @@ def test_a_check_without_any_layer_says_so(installed, capsys):
 
 
 @pytest.mark.parametrize("override", ["algorithm.config.lr=0", "run.sed=1", "algorithm.name=sac"])
-def test_a_check_of_wrong_settings_says_what_is_wrong_and_its_code_is_2(installed, capsys, override):
+def test_a_check_of_wrong_settings_prints_the_errors_and_its_code_is_2(installed, capsys, override):
     code, out, err = run(capsys, "config", "check", "--set", override)
     assert (code, out) == (2, "")
     assert err.startswith("soulsai: ")
@@ -176,7 +176,7 @@ def test_plugins_are_listed_as_a_table_in_a_terminal(installed, capsys, monkeypa
     assert "┃" in run(capsys, "plugins")[1]
 
 
-def test_a_machine_without_plugins_is_told_what_to_install(shelf, capsys, monkeypatch):
+def test_without_plugins_the_list_says_what_to_install(shelf, capsys, monkeypatch):
     monkeypatch.setattr("soulsai_core.plugins.catalog.Catalog", lambda: shelf.catalog())
     assert "pip install soulsai-dqn" in run(capsys, "plugins")[1]
 

@@ -1,4 +1,4 @@
-"""Where commands find their server: by options, by variables, by an invitation, or by the note of a training here."""
+"""How commands find their server: by options, variables, an invitation, or a training on this machine."""
 
 import argparse
 
@@ -11,7 +11,7 @@ from soulsai_core.errors import ConfigError
 
 @pytest.fixture
 def options(tmp_path, monkeypatch):
-    """(words, reads_config) -> parsed options, in a folder of their own."""
+    """A function: (words, reads_config) -> parsed options, with an empty working directory."""
     monkeypatch.chdir(tmp_path)
 
     def parse(*words, reads_config=False):
@@ -22,9 +22,9 @@ def options(tmp_path, monkeypatch):
     return parse
 
 
-def test_options_go_before_variables_and_these_before_the_defaults(options, monkeypatch):
-    settings, run, told = connection_of(options("--redis-address", "there"))
-    assert (settings.address, settings.secret_file, settings.ca_file, run, told) == (
+def test_options_override_variables_which_override_the_defaults(options, monkeypatch):
+    settings, run, given = connection_of(options("--redis-address", "there"))
+    assert (settings.address, settings.secret_file, settings.ca_file, run, given) == (
         "there", "redis.secret", None, "main", True,
     )  # fmt: skip
     for name, value in {
@@ -39,7 +39,7 @@ def test_options_go_before_variables_and_these_before_the_defaults(options, monk
     )  # fmt: skip
 
 
-def test_whoever_hosts_is_asked_through_all_layers_of_settings_and_a_player_through_variables(options, tmp_path):
+def test_commands_that_read_the_configuration_use_all_its_layers(options, tmp_path):
     (tmp_path / "config.yaml").write_text("{redis: {address: 'rediss://server@here'}, run: {name: r2}}")
     (tmp_path / "other.yaml").write_text("redis: {address: there, secret_file: other.secret}")
 
@@ -57,7 +57,7 @@ def test_whoever_hosts_is_asked_through_all_layers_of_settings_and_a_player_thro
         connection_of(options())
 
 
-def test_a_training_is_looked_for_where_the_settings_save_it(options, tmp_path):
+def test_a_running_training_is_searched_in_the_configured_folder(options, tmp_path):
     (tmp_path / "kept" / "t").mkdir(parents=True)
     (tmp_path / "kept" / "t" / "address").write_text("unix:///run/socket\n")
     (tmp_path / "config.yaml").write_text("run: {saves: kept}")
@@ -67,7 +67,7 @@ def test_a_training_is_looked_for_where_the_settings_save_it(options, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["status", "quicksave", "shutdown", "contributors", "revoke bob", "invite bob"])
-def test_commands_of_whoever_hosts_read_the_folders_configuration(command, tmp_path, monkeypatch, capsys):
+def test_commands_for_hosts_read_the_configuration_of_the_working_directory(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text("redis: {address: '127.0.0.1:1'}")
     assert main(command.split()) == 2
@@ -81,11 +81,11 @@ def test_commands_of_whoever_hosts_read_the_folders_configuration(command, tmp_p
     assert "There is no configuration file gone.yaml" in capsys.readouterr().err
 
 
-def test_a_note_of_a_training_here_is_the_last_resort(options, tmp_path):
+def test_without_an_address_the_training_on_this_machine_is_used(options, tmp_path):
     (tmp_path / "saves" / "t").mkdir(parents=True)
     (tmp_path / "saves" / "t" / "address").write_text("unix:///run/socket\n")
-    settings, _, told = connection_of(options())
-    assert (settings.address, told) == ("unix:///run/socket", False)
+    settings, _, given = connection_of(options())
+    assert (settings.address, given) == ("unix:///run/socket", False)
 
 
 @pytest.mark.parametrize(
@@ -98,14 +98,14 @@ def test_a_note_of_a_training_here_is_the_last_resort(options, tmp_path):
         (["join", "redis://8.8.8.8", "main:bob:hush"], "8.8.8.8:6379 is a public address, and TLS is missing"),
     ],
 )
-def test_what_is_no_invitation_is_refused_with_a_sentence(words, said, tmp_path, monkeypatch):
+def test_a_wrong_invitation_is_an_error_without_its_password(words, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=said) as caught:
         join_from(argparse.Namespace(invitation=words))
     assert "hush" not in str(caught.value)
 
 
-def test_init_writes_once_and_leaves_the_rest_alone(tmp_path, monkeypatch, capsys):
+def test_init_never_replaces_what_it_has_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "compose.yaml").touch()
     assert main(["init", "--host", "play.example.org"]) == 0
@@ -118,7 +118,7 @@ def test_init_writes_once_and_leaves_the_rest_alone(tmp_path, monkeypatch, capsy
     assert "SOULSAI_PUBLIC_HOST=play.example.org" in (tmp_path / ".env").read_text()
 
 
-def test_a_missing_authority_file_is_a_sentence(tmp_path, monkeypatch, capsys):
+def test_a_missing_certificate_file_is_an_error_that_names_it(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["status", "--redis-address", "rediss://127.0.0.1:1", "--ca-file", "gone.crt"]) == 2
     assert "redis.ca_file: there is no file gone.crt" in capsys.readouterr().err

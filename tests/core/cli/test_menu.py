@@ -21,7 +21,7 @@ def run(args):
 
 @pytest.fixture
 def stage(shelf, monkeypatch):
-    """The shelf's commands are those that are installed."""
+    """The commands of the shelf are installed."""
 
     def installed():
         return [e for d in distributions(path=[str(shelf.folder)]) for e in d.entry_points.select(group=menu.GROUP)]
@@ -42,7 +42,7 @@ def test_a_command_of_another_distribution_is_run_with_its_arguments(stage):
 @pytest.mark.parametrize(
     ("words", "program"), [(["status", "--nonsense"], "soulsai status"), (["--nonsense"], "soulsai")]
 )
-def test_an_option_that_there_is_not_is_refused_with_those_of_its_command(words, program, capsys):
+def test_an_unknown_option_is_an_error_with_the_usage_of_its_command(words, program, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(words)
     said = capsys.readouterr().err
@@ -57,7 +57,7 @@ def test_help_lists_the_commands_of_other_distributions(stage, capsys):
     assert "dance for 100% of the time" in capsys.readouterr().out
 
 
-def test_a_command_of_ours_is_never_replaced_nor_slowed_by_another_one(stage, monkeypatch):
+def test_another_distribution_neither_replaces_nor_slows_a_command_of_the_core(stage, monkeypatch):
     module = add(stage, "status")
     with pytest.raises(SystemExit, match="0"):
         main(["status", "--help"])
@@ -67,7 +67,7 @@ def test_a_command_of_ours_is_never_replaced_nor_slowed_by_another_one(stage, mo
 @pytest.mark.parametrize(
     ("code", "reason"), [("1 / 0", "ZeroDivisionError: division by zero"), ("HELP = 'x'", "must have HELP")]
 )
-def test_a_broken_command_is_named_with_its_distribution_and_harms_no_other(stage, capsys, code, reason):
+def test_a_broken_command_is_an_error_with_its_distribution_and_does_not_affect_others(stage, capsys, code, reason):
     add(stage, "dance", code)
     add(stage, "sing", DANCE)
     assert main(["dance"]) == 2
@@ -77,7 +77,7 @@ def test_a_broken_command_is_named_with_its_distribution_and_harms_no_other(stag
     assert main(["sing", "--steps", "1"]) == 1
 
 
-def test_help_is_quick_with_commands_of_other_distributions_installed():
+def test_help_imports_nothing_heavy_with_commands_of_other_distributions_installed():
     script = "import sys; from soulsai_core.cli.menu import menu; menu(None); print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numpy", "pydantic", "stevedore", "matplotlib", "torch", "rich"} & set(modules)

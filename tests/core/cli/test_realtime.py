@@ -1,4 +1,4 @@
-"""What a process does that plays a game in real time."""
+"""Settings of the interpreter for games in real time."""
 
 import gc
 import sys
@@ -16,11 +16,11 @@ def _as_before():
     gc.unfreeze()
 
 
-def test_the_playing_thread_waits_less_than_a_millisecond_for_another_one():
+def test_a_thread_waits_less_than_a_millisecond_for_another_one():
     prepare_for_realtime()
     assert sys.getswitchinterval() < 0.001
 
 
-def test_collections_leave_out_what_was_there_before_the_game():
+def test_garbage_collections_leave_out_what_existed_before():
     prepare_for_realtime()
     assert gc.get_freeze_count() > 1000 and gc.isenabled()

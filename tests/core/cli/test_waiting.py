@@ -1,4 +1,4 @@
-"""Waiting for a server that is still starting, for as long as somebody wants to."""
+"""Waiting for a server that is still starting, until a deadline or until the user leaves."""
 
 import threading
 
@@ -22,25 +22,25 @@ class Server:
 
 
 class Impatient(threading.Event):
-    """Nobody waits: all pauses are over at once."""
+    """An event whose waits are over at once."""
 
     def wait(self, timeout=None):
         return self.is_set()
 
 
-def test_it_is_connected_as_soon_as_the_server_answers_and_tells_once_why_it_waits(caplog):
+def test_it_connects_once_the_server_answers_and_logs_once_why_it_waits(caplog):
     server = Server(answers=4)
     assert wait_for_server(server, Impatient()) == "connection"
     assert server.calls == 4
     assert caplog.messages == ["No server answers. Waiting for it."]
 
 
-def test_whoever_leaves_does_not_wait():
+def test_a_user_who_leaves_does_not_wait():
     left = Impatient()
     left.set()
     assert wait_for_server(Server(answers=1), left) is None
 
 
-def test_patience_that_is_over_ends_with_the_reason():
+def test_the_deadline_ends_the_wait_with_the_error():
     with pytest.raises(TransportError, match="No server answers"):
         wait_for_server(Server(answers=9), Impatient(), patience=0.0)

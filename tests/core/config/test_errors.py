@@ -77,7 +77,7 @@ def test_a_wrong_setting_is_refused_with_a_sentence(override, sentence):
     assert error([override]) == sentence
 
 
-def test_the_place_that_said_it_is_named(here):
+def test_an_error_names_the_layer_that_gave_the_value(here):
     (here / "config_d.yaml").write_text("training: {checkpoint_every: -1}")
     assert "config_d.yaml says -1" in error()
     (here / "config.yaml").write_text("training: {checkpoint_every: -2}")
@@ -142,7 +142,7 @@ def test_a_variable_of_a_section_that_does_not_exist_is_refused():
     assert message == ("traning: there is no such setting (SOULSAI_TRANING__CHECKPOINT_EVERY). Did you mean training?")
 
 
-def test_an_address_that_is_none_is_refused_with_the_forms_there_are():
+def test_a_malformed_address_is_an_error_with_the_allowed_forms():
     message = error(["redis.address=http://host"])
     assert message.startswith("redis.address: 'http://host' is not the address of a Redis server")
     assert message.endswith('--set says "http://host".')

@@ -1,9 +1,9 @@
-"""Settings come in layers, and the later one wins."""
+"""Settings come in layers, and each overrides those below it."""
 
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soulsai_core.config import Config, load_config
@@ -35,6 +35,7 @@ def at(tree, path):
     return tree
 
 
+@settings(max_examples=30)
 @given(mappings)
 def test_merging_with_nothing_changes_nothing(tree):
     assert merge(tree, {}) == tree
@@ -43,16 +44,18 @@ def test_merging_with_nothing_changes_nothing(tree):
     assert overlay({}, tree) == tree
 
 
+@settings(max_examples=50)
 @given(mappings, mappings)
-def test_whatever_the_later_layer_says_holds(base, over):
+def test_every_value_of_the_later_layer_counts(base, over):
     for merged in (merge(base, over), overlay(base, over)):
         for path, value in leaves(over):
             if value != {}:  # an empty group says nothing
                 assert at(merged, path) == value
 
 
+@settings(max_examples=30)
 @given(mappings, mappings)
-def test_what_the_later_layer_does_not_mention_stays(base, over):
+def test_values_that_the_later_layer_does_not_give_stay(base, over):
     merged = merge(base, over)
     for key in base.keys() - over.keys():
         assert merged[key] == base[key]
@@ -67,12 +70,12 @@ def test_without_any_layer_the_defaults_hold():
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n", "training:\nalgorithm:\n  config:\nconnectors:\n"])
-def test_a_file_that_says_nothing_is_a_valid_one(here, text):
+def test_an_empty_file_is_valid(here, text):
     (here / "config.yaml").write_text(text)
     assert load() == Config()
 
 
-def test_a_section_left_empty_keeps_what_a_lower_layer_says(here):
+def test_an_empty_section_keeps_the_values_of_lower_layers(here):
     (here / "config_d.yaml").write_text("training:\n  checkpoint_every: 7\n  stop:\n    iterations: 9\n")
     (here / "config.yaml").write_text("training:\n  stop:\n")
     assert (load().training.checkpoint_every, load().training.stop.iterations) == (7, 9)
@@ -87,7 +90,7 @@ def test_each_layer_overrides_the_one_below(here):
     assert config.training.checkpoint_every == 6
 
 
-def test_a_file_elsewhere_is_read_with_the_defaults_beside_it_and_not_those_here(here):
+def test_a_file_in_another_folder_is_read_with_the_defaults_of_that_folder(here):
     (here / "config.yaml").write_text("run: {name: here}")
     (here / "other").mkdir()
     (here / "other" / "mine.yaml").write_text("run: {name: there}")
@@ -176,7 +179,7 @@ def test_a_run_may_be_called_by_a_number():
     assert load(["run.name=2024"]).run.name == "2024"
 
 
-def test_variables_that_are_empty_or_no_settings_are_left_alone():
+def test_variables_that_are_empty_or_no_settings_are_ignored():
     environ = {"SOULSAI_RUN__NAME": "", "SOULSAI_REDIS_PASSWORD": "hush", "SOULSAI_IMAGE": "x", "RUN__NAME": "y"}
     config = load(environ=environ)
     assert config == Config()

@@ -36,7 +36,7 @@ def load(catalog):
     return lambda *overrides, file=None, **environ: load_config(file, overrides, environ, catalog)
 
 
-def test_preset_lies_above_the_defaults_and_below_what_a_person_says(here, add, load):
+def test_preset_overrides_the_defaults_and_is_overridden_by_all_other_layers(here, add, load):
     add("game", {"run": {"name": "preset", "saves": "preset", "seed": 1}, "client": {"max_group_rows": 5}})
     (here / "config_d.yaml").write_text("run: {name: default, saves: default, seed: 0}\nclient: {max_group_rows: 9}")
     (here / "config.yaml").write_text("preset: game\nrun: {saves: mine}")

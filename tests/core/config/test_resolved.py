@@ -24,7 +24,7 @@ def test_the_defaults_of_the_plugins_are_filled_in_and_their_objects_are_there(c
     assert (connector.name, settings.port, resolved.config.connectors[0].config) == ("json_file", 8000, {"port": 8000})
 
 
-def test_what_is_public_is_json_and_holds_no_secret(catalog):
+def test_public_settings_are_json_without_secrets(catalog):
     resolved = resolve(load_config(None, ["algorithm.config.api_key=top-secret"], {}), catalog)
     assert resolved.algorithm_config.api_key.get_secret_value() == "top-secret"
     text = json.dumps(resolved.public())
@@ -33,20 +33,20 @@ def test_what_is_public_is_json_and_holds_no_secret(catalog):
     assert resolved.public()["algorithm"]["config"]["noise"] == {"scale": 0.5}
 
 
-def test_what_is_public_can_be_loaded_again_as_the_same_configuration(catalog, here):
+def test_public_settings_can_be_loaded_again_as_the_same_configuration(catalog, here):
     overrides = ["algorithm.config.lr=1e-9", "connectors=[{name: json_file}]", "run.name=again"]
     resolved = resolve(load_config(None, overrides, {}), catalog)
     (here / "config.json").write_text(json.dumps(resolved.public()))
     assert resolve(load_config(here / "config.json", (), {}), catalog).public() == resolved.public()
 
 
-def test_the_default_file_says_exactly_the_defaults(catalog, here):
+def test_the_default_file_has_exactly_the_defaults(catalog, here):
     (here / "config_d.yaml").write_text(default_yaml(catalog))
     from_file = resolve(load_config(None, (), {}), catalog)
     assert from_file.config == resolve(Config(), catalog).config
 
 
-def test_the_default_file_means_the_same_to_any_yaml_reader(catalog):
+def test_the_default_file_is_read_the_same_by_any_yaml_reader(catalog):
     assert yaml.safe_load(default_yaml(catalog)) == resolve(Config(), catalog).public()
 
 
@@ -60,11 +60,11 @@ def test_the_default_file_explains_every_setting_and_names_the_choices(catalog):
     assert max(map(len, lines)) <= 120
 
 
-def test_the_default_file_of_another_algorithm_can_be_had(catalog):
+def test_the_default_file_can_be_made_for_another_algorithm(catalog):
     assert yaml.safe_load(default_yaml(catalog, ["algorithm.name=ppo"]))["algorithm"]["name"] == "ppo"
 
 
-def test_the_schema_knows_the_settings_of_every_installed_plugin(catalog):
+def test_the_schema_has_the_settings_of_every_installed_plugin(catalog):
     schema = json.loads(json.dumps(config_schema(catalog)))
     branches = {branch["properties"]["name"]["const"]: branch for branch in schema["properties"]["algorithm"]["anyOf"]}
     assert branches.keys() == {"dqn", "ppo"}
@@ -97,6 +97,6 @@ def test_the_schema_leaves_out_plugins_that_cannot_be_used(catalog, shelf):
     assert [branch["properties"]["name"]["const"] for branch in branches] == ["dqn", "ppo"]
 
 
-def test_the_schema_of_a_machine_without_plugins_says_only_what_the_core_knows(shelf):
+def test_the_schema_without_plugins_has_the_settings_of_the_core_alone(shelf):
     schema = config_schema(shelf.catalog())
     assert schema["properties"]["algorithm"]["$ref"] == "#/$defs/Part"

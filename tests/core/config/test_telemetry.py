@@ -60,7 +60,7 @@ def test_telemetry_that_is_asked_for_and_missing_names_its_distribution(catalog)
         resolve(load_config(None, ["telemetry.enabled=true"], {}), catalog)
 
 
-def test_broken_telemetry_nobody_asked_for_is_logged_and_harms_nothing(catalog, shelf, caplog):
+def test_broken_telemetry_that_was_not_asked_for_is_logged_and_changes_nothing(catalog, shelf, caplog):
     broken = with_telemetry(shelf, "1 / 0")
     assert resolve(load_config(None, [], {}), broken).telemetry_config is None
     assert "division by zero" in caplog.text

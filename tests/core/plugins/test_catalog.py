@@ -33,20 +33,20 @@ def test_a_broken_plugin_that_is_not_chosen_does_not_matter(shelf):
     assert shelf.catalog().algorithm("dqn").name == "dqn"
 
 
-def test_a_missing_plugin_of_ours_is_refused_with_what_is_installed_and_what_to_install(shelf):
+def test_a_missing_plugin_of_ours_is_an_error_with_what_is_installed_and_what_to_install(shelf):
     shelf.add("algorithms", "dqn", "soulsai-dqn")
     sentence = "There is no algorithm 'ppo' installed. Installed: dqn (soulsai-dqn 1.2). Try: pip install soulsai-ppo"
     assert refusal(shelf.catalog(), "ppo") == sentence
 
 
-def test_a_slip_in_the_name_suggests_the_nearest_plugin_and_no_download(shelf):
+def test_a_typing_error_suggests_the_nearest_plugin_and_no_download(shelf):
     shelf.add("algorithms", "rainbow", "soulsai-rainbow")
     message = refusal(shelf.catalog(), "ranbow")
     assert message.endswith("Did you mean 'rainbow'?")
     assert "pip" not in message
 
 
-def test_a_missing_plugin_is_refused_when_nothing_is_installed():
+def test_a_missing_plugin_is_an_error_when_nothing_is_installed():
     assert (
         refusal(Catalog(lambda group: []), "mine") == "There is no algorithm 'mine' installed. No other is installed."
     )
@@ -74,7 +74,7 @@ def test_the_original_error_of_an_import_stays_attached_for_a_debugger(shelf):
 
 
 @pytest.mark.parametrize("between", [False, True])
-def test_a_name_that_two_distributions_give_is_refused_naming_both(shelf, between):
+def test_a_name_in_two_distributions_is_an_error_with_both(shelf, between):
     shelf.add("algorithms", "dqn", "acme")
     if between:  # duplicates that are not neighbours are easily overlooked
         shelf.add("algorithms", "other", "beyond")

@@ -1,5 +1,4 @@
-"""What a plugin gives is held against its contract; a mistake is told with its distribution, method, what came and what
-was promised. A call that takes long is named."""
+"""What a plugin returns is checked against its contract, and calls that take long are logged."""
 
 import dataclasses
 
@@ -66,7 +65,7 @@ class Game(Environment):
         pass
 
 
-class Heard:
+class Connector:
     @hookimpl
     def episode_finished(self, episode):
         pass
@@ -191,13 +190,13 @@ MISTAKES = {
         ),
         "Actor.act raised KeyError: 'x'",
     ),
-    "strange metrics": (
+    "other metrics": (
         lambda: algorithm(actor=changed(Actor, metrics={"epsilon": "0.1"})).actor(None, SPEC, RNG, True).metrics(),
         "Actor.metrics gave '0.1' for 'epsilon' instead of a number",
     ),
     "no actor": (
-        lambda: algorithm(actor=Heard()).actor(None, SPEC, RNG, True),
-        "actor gave an object of type Heard instead of an Actor",
+        lambda: algorithm(actor=Connector()).actor(None, SPEC, RNG, True),
+        "actor gave an object of type Connector instead of an Actor",
     ),
     "no learner": (
         lambda: algorithm(learner=Numbers).learner(None, SPEC, RNG),
@@ -259,7 +258,10 @@ MISTAKES = {
         lambda: environment(Game(), spec=EnvSpec("game", {}, 4)),
         "spec gave an EnvSpec that cannot be sent",
     ),
-    "no environment": (lambda: environment(Heard()), "make gave an object of type Heard instead of an Environment"),
+    "no environment": (
+        lambda: environment(Connector()),
+        "make gave an object of type Connector instead of an Environment",
+    ),
     "no step": (lambda: environment(changed(Game, reset=3)).reset(), "Environment.reset gave 3 instead of a Step"),
     "ended at reset": (
         lambda: environment(changed(Game, reset=lambda self: self.moved(**ENDED))).reset(),
@@ -293,31 +295,31 @@ MISTAKES = {
         "Environment.step raised AttributeError",
     ),
     "no connector": (connecting(None), "make gave None instead of an object with a method that is marked"),
-    "class of a connector": (connecting(Heard), "make gave the class Heard instead of an object"),
-    "connector that hears nothing": (connecting(object()), "make gave an object of type object instead of an object"),
+    "class of a connector": (connecting(Connector), "make gave the class Connector instead of an object"),
+    "connector without hooks": (connecting(object()), "make gave an object of type object instead of an object"),
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistake_is_told_with_distribution_method_what_came_and_what_was_promised(mistake):
+def test_mistake_is_an_error_with_distribution_method_what_came_and_what_was_promised(mistake):
     make_it, sentence = MISTAKES[mistake]
     with pytest.raises(PluginError) as caught:
         make_it()
-    told = str(caught.value)
-    assert sentence in told
-    assert told.startswith("The ") and "'mine' of mine 1.2 has a mistake: " in told
-    assert "soulsai_core.testing." in told
-    assert "\n" not in told
+    error = str(caught.value)
+    assert sentence in error
+    assert error.startswith("The ") and "'mine' of mine 1.2 has a mistake: " in error
+    assert "soulsai_core.testing." in error
+    assert "\n" not in error
 
 
-def test_weights_of_other_forms_than_before_are_told_by_name():
+def test_weights_whose_shapes_or_dtypes_change_are_an_error_with_their_names():
     learner = algorithm(learner=changed(Numbers, weights=lambda self: next(LATER))).learner(None, SPEC, RNG)
     learner.weights()
     with pytest.raises(PluginError, match=r"Learner\.weights gave other arrays than before \(q\)"):
         learner.weights()
 
 
-def test_what_fits_passes_unchanged():
+def test_results_that_fit_are_returned_unchanged():
     plugin = algorithm()
     actor, learner = plugin.actor(None, SPEC, RNG, False), plugin.learner(None, SPEC, RNG)
     for rows in (2, 2, 3):
@@ -334,10 +336,10 @@ def test_what_fits_passes_unchanged():
     game.reset()
     game.step_async(OK)
     assert game.step_wait().final == {0: LAST}
-    assert connecting(heard := Heard())() is heard
+    assert connecting(connector := Connector())() is connector
 
 
-def test_step_whose_row_was_only_reset_passes():
+def test_step_with_a_row_that_was_only_reset_is_accepted():
     step = playing(valid=np.array([True, False]))()
     assert step.valid.tolist() == [True, False]
 
@@ -346,7 +348,7 @@ def test_sources_may_be_people_and_scripts():
     assert algorithm(sync=Sync(1, 8, 0, (Source.PERSON, Source.SCRIPT))).sync(None).sources[0] == Source.PERSON
 
 
-def test_what_is_a_sentence_already_stays_as_it_is():
+def test_errors_of_soulsai_are_raised_unchanged():
     def refuse(self, state):
         raise CheckpointError("This state is another algorithm's.")
 
@@ -354,13 +356,13 @@ def test_what_is_a_sentence_already_stays_as_it_is():
         learning("load", State({}, {}), load=refuse)()
 
 
-def test_cause_is_kept_for_the_log():
+def test_original_error_is_chained_for_the_log():
     with pytest.raises(PluginError) as caught:
         learning("update", update=lambda self: 1 / 0)()
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-def test_spec_is_asked_for_once_where_it_is_known():
+def test_spec_of_the_same_config_is_made_once():
     asked = []
     plugin = checked(EnvironmentPlugin("mine", None, lambda c: asked.append(c) or SPEC, lambda *_: Game()), "mine 1.2")
     plugin.spec("settings")
@@ -369,7 +371,7 @@ def test_spec_is_asked_for_once_where_it_is_known():
     assert asked == ["settings"]
 
 
-def test_catalog_gives_plugins_behind_the_wall_with_the_name_of_their_distribution(shelf):
+def test_catalog_returns_checked_plugins_with_the_name_of_their_distribution(shelf):
     shelf.add("algorithms", "dqn", "acme")
     with pytest.raises(PluginError, match=r"^The algorithm 'dqn' of acme 1\.2 has a mistake: sync raised TypeError"):
         shelf.catalog().algorithm("dqn").sync(None)
@@ -397,7 +399,7 @@ def said(caplog):
     return lambda: [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
 
 
-def test_call_that_takes_long_is_named_once_and_once_more_when_it_is_over(clock, said):
+def test_long_call_is_logged_once_and_again_when_it_has_returned(clock, said):
     calls = LongCalls()
     step = lasting(calls, clock, 30, 31, 40, 95, gives=lambda self, actions: self.moved())
     game = calls.watch(environment(changed(Game, step=step), clock=clock))
@@ -411,22 +413,23 @@ def test_call_that_takes_long_is_named_once_and_once_more_when_it_is_over(clock,
     assert said() == [named, "The environment 'mine' of mine 1.2 was slow: Environment.step took 95 s."]
 
 
-def test_long_call_is_told_to_whoever_looks_as_long_as_it_lasts(clock):
-    calls, told = LongCalls(), []
+def test_every_look_during_a_long_call_returns_a_sentence(clock):
+    calls = LongCalls()
+    sentences = []
 
     def act(self, observations, masks, starts):
         for seconds in (30, 1, 9):
             clock.now += seconds
-            told.append(calls.look())
+            sentences.append(calls.look())
         return Actor.act(self, observations, masks, starts)
 
     actor = calls.watch(algorithm(actor=changed(Actor, act=act), clock=clock).actor(None, SPEC, RNG, True))
     actor.act({}, None, np.ones(2, np.bool_))
-    assert told[0] == calls.look() == ""
-    assert "Actor.act has been running for 31 s" in told[1] and "for 40 s" in told[2]
+    assert sentences[0] == calls.look() == ""
+    assert "Actor.act has been running for 31 s" in sentences[1] and "for 40 s" in sentences[2]
 
 
-def test_quick_calls_one_after_the_other_are_not_one_long_call(clock, said):
+def test_short_calls_one_after_the_other_are_not_one_long_call(clock, said):
     calls = LongCalls()
     step = lasting(calls, clock, 29, gives=lambda self, actions: self.moved())
     game = calls.watch(environment(changed(Game, step=step), clock=clock))
@@ -436,7 +439,7 @@ def test_quick_calls_one_after_the_other_are_not_one_long_call(clock, said):
     assert calls.look() == "" and said() == []
 
 
-def test_each_long_call_of_an_environment_is_named_and_an_error_ends_it_too(clock, said):
+def test_each_long_call_of_an_environment_is_logged_and_an_error_ends_it_too(clock, said):
     calls = LongCalls()
     step = lasting(calls, clock, 50, gives=lambda self, actions: self.nothing)
     game = calls.watch(environment(changed(Game, step=step), clock=clock))
@@ -449,7 +452,7 @@ def test_each_long_call_of_an_environment_is_named_and_an_error_ends_it_too(cloc
     assert ["took 50 s" in sentence for sentence in said()] == [False, True, False, True]
 
 
-def test_each_method_of_a_learner_is_named_once_only_as_all_its_calls_may_take_long(clock, said):
+def test_each_method_of_a_learner_is_logged_once_since_all_its_calls_may_take_long(clock, said):
     calls = LongCalls(repeats=False)
     slow = changed(
         Numbers,
@@ -464,6 +467,6 @@ def test_each_method_of_a_learner_is_named_once_only_as_all_its_calls_may_take_l
     assert [sentence.split(": ")[1].split()[0] for sentence in said()] == ["Learner.update"] * 2 + ["Learner.add"] * 2
 
 
-def test_what_is_not_behind_the_wall_is_given_back_and_not_watched():
+def test_unchecked_objects_are_returned_and_not_watched():
     calls, game = LongCalls(), Game()
     assert calls.watch(game) is game and calls.look() == ""

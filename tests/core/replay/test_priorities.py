@@ -139,7 +139,7 @@ def test_rows_that_were_drawn_have_the_priorities_of_their_new_errors():
 def test_order_in_which_rows_were_drawn_does_not_matter():
     both = prioritized(VALUED)
     both.hear(run(6, end=TERMINATED))
-    slots = np.array([[0, 5, 2]])  # as far apart at the ends as three neighbours
+    slots = np.array([[0, 5, 2]])  # as far apart at the ends as three neighbors
     both.replay.update(Draw({}, np.arange(6)[None], np.arange(6)[None]), np.full((1, 6), 0.5))
     both.replay.update(Draw({}, slots, slots), np.array([[1.5, 2.5, 3.5]]))
     assert_proportional(priorities(both.replay), {0: 1.5, 1: 0.5, 2: 3.5, 3: 0.5, 4: 0.5, 5: 2.5})

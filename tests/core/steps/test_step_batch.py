@@ -282,6 +282,7 @@ def test_changed_table_has_an_error_exactly_where_it_breaks_a_rule(rows, data):
         ({(0, 6): 4}, "start, source or end of a segment has an unknown value"),
         ({(0, 2): 0}, "do not make 5 rows"),
         ({(1, 2): 3}, "do not make 5 rows"),
+        ({(0, 2): -1, (1, 2): 6}, "do not make 5 rows"),
         ({(1, 1): 2}, "order of time"),
     ],
 )

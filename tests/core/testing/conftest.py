@@ -1,6 +1,5 @@
 """A small but complete algorithm in numpy: a linear Q-function of the observation and of what is remembered of the
-episode, momentum, replay; rounds if it has a quota. It can be told to make one mistake, so that the contract tests can
-be seen to fail."""
+episode, momentum, replay; rounds if it has a quota. It can make one mistake, so that a contract test fails."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_mistake_fails(tmp_path, connector):
     contract = ConnectorContract()
     with pytest.raises(Exception, match=r"hook|argument|class|\d"):
         contract.test_connector_is_an_object_with_hooks(made)
-        contract.test_every_event_can_be_heard_in_a_thread_of_its_own(made, tmp_path)
+        contract.test_every_event_is_accepted_from_another_thread(made, tmp_path)
 
 
 def test_examples_cover_every_hook(tmp_path):

@@ -20,58 +20,59 @@ pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("tls_on_path")]
 
 
 @pytest.fixture
-def host(stack, new_host):
-    """A TLS server, which the commands of the host know by variables."""
+def host(new_host, run_here, monkeypatch):
+    """A TLS server, which the host's commands in this process know by variables."""
     host = new_host(tls=True)
-    stack.environ.update(host.variables())
+    for name, value in host.variables().items():
+        monkeypatch.setenv(name, value)
     return host
 
 
-def invite(stack, name):
-    """The line that the contributor is sent."""
-    return next(line for line in stack.run("invite", name).splitlines() if line.startswith("soulsai-client join "))
+@pytest.fixture
+def invite(run_here):
+    """(name, *options) -> the line that the contributor is sent."""
+
+    def invite(*arguments):
+        lines = run_here("invite", *arguments).splitlines()
+        return next(line for line in lines if line.startswith("soulsai-client join "))
+
+    return invite
 
 
-def join(stack, line, file):
-    """A contributor's client, which knows nothing but the invitation."""
-    file.write_text(line + "\n")
-    hidden = {name: stack.environ.pop(name) for name in list(stack.environ) if name.startswith("SOULSAI_REDIS__")}
-    try:
-        return stack.start("client", "join", str(file))
-    finally:
-        stack.environ.update(hidden)
+def test_contributor_joins_with_one_line_is_listed_and_can_be_revoked(host, invite, run_here, stack, tmp_path):
+    def contributors():
+        return json.loads(run_here("contributors", "--json"))
 
-
-def contributors(stack):
-    return json.loads(stack.run("contributors", "--json"))
-
-
-def test_contributor_joins_with_one_line_is_listed_and_can_be_revoked(host, stack, tmp_path):
+    client_environ = dict(stack.environ)
+    stack.environ.update(host.variables())
     node = stack.start("training-node", settings=(*LINEAR, "training.contributors.max_clients=2"))
-    line = invite(stack, "bob")
-    client = join(stack, line, tmp_path / "invitation")
+    line = invite("bob")
+    (tmp_path / "invitation").write_text(line + "\n")
+    stack.environ = client_environ  # the client knows nothing but the invitation
+    client = stack.start("client", "join", str(tmp_path / "invitation"))
     client.wait_for_output("Joined .* as bob@")
 
     def contributes():
         node.assert_running()
-        return contributors(stack)["bob"]["samples"] > 200
+        bob = contributors()["bob"]
+        return bob["samples"] > 200 and bob["episodes"] > 0
 
-    wait_for("bob's samples", contributes, pause=1.0)
-    bob = contributors(stack)["bob"]
-    assert bob["invited"] and bob["episodes"] > 0 and bob["client_seconds"] > 0 and bob["suspensions"] == 0
-    assert re.search(r"bob +yes +\d", stack.run("contributors"))
-    assert "bob was disconnected" in stack.run("revoke", "bob")
+    wait_for("bob's samples", contributes)
+    bob = contributors()["bob"]
+    assert bob["invited"] and bob["client_seconds"] > 0 and bob["suspensions"] == 0
+    assert re.search(r"bob +yes +\d", run_here("contributors"))
+    assert "bob was disconnected" in run_here("revoke", "bob")
     assert "asks for a new invitation" in client.wait_for_end(2)
-    assert contributors(stack)["bob"]["invited"] is False
+    assert contributors()["bob"]["invited"] is False
     assert line.split()[3].rpartition(":")[2] not in client.output
 
 
-def test_bad_names_second_invitations_and_damaged_lines_are_refused(host, stack):
-    invite(stack, "bob")
-    assert "bob is invited already" in stack.run("invite", "bob", code=2)
-    assert "cannot be named 'B*b'" in stack.run("invite", "B*b", code=2)
-    assert "No contributor named alice is invited" in stack.run("revoke", "alice", code=2)
-    assert "is damaged" in stack.run("client", *invite(stack, "eve").split()[1:-1], "ca.AAAA.BBBB", code=2)
+def test_bad_names_second_invitations_and_damaged_lines_are_refused(host, invite, run_here):
+    invite("bob")
+    assert "bob is invited already" in run_here("invite", "bob", code=2)
+    assert "cannot be named 'B*b'" in run_here("invite", "B*b", code=2)
+    assert "No contributor named alice is invited" in run_here("revoke", "alice", code=2)
+    assert "is damaged" in run_here("client", *invite("eve").split()[1:-1], "ca.AAAA.BBBB", code=2)
 
 
 def test_password_is_not_sent_to_a_server_with_another_certificate(host):
@@ -89,10 +90,9 @@ def test_connection_without_tls_is_not_answered(host):
     transport.close()
 
 
-def test_invitation_names_the_public_host_and_omits_the_authority_on_demand(host, stack):
-    stack.environ["SOULSAI_PUBLIC_HOST"] = "play.example.org"
-    invitation = read_invitation(invite(stack, "bob"))
+def test_invitation_names_the_public_host_and_omits_the_authority_on_demand(host, invite, monkeypatch):
+    monkeypatch.setenv("SOULSAI_PUBLIC_HOST", "play.example.org")
+    invitation = read_invitation(invite("bob"))
     assert invitation.address == "rediss://play.example.org:6379" and invitation.authority
-    output = stack.run("invite", "eve", "--host", "[2001:db8::1]:7000", "--no-ca")
-    eve = read_invitation(next(line for line in output.splitlines() if line.startswith("soulsai-client")))
+    eve = read_invitation(invite("eve", "--host", "[2001:db8::1]:7000", "--no-ca"))
     assert eve.address == "rediss://[2001:db8::1]:7000" and eve.authority is None

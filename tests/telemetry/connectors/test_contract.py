@@ -69,20 +69,15 @@ class TestWandb(TelemetryConnectorContract):
         return wandb.WandbConfig(mode="offline")
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
-
-
 class TestMlflow(TelemetryConnectorContract):
     @pytest.fixture
     def plugin(self):
-        pytest.importorskip("mlflow")
         return mlflow.plugin
 
     @pytest.fixture
-    def config(self, database):
-        return mlflow.MlflowConfig(tracking_uri=database)
+    def config(self, mlflow_context):
+        database = mlflow_context.folder / "mlflow.db"
+        return mlflow.MlflowConfig(tracking_uri=f"sqlite:///{database}", experiment="contract")
 
 
 class Printer:

@@ -59,16 +59,15 @@ def test_key_of_wandb_is_not_shown():
     assert "hush" not in repr(wandb.WandbConfig(api_key="hush"))
 
 
-def test_mlflow_without_a_server_keeps_the_run_in_its_folder_and_nothing_twice(make, context, update):
+def test_mlflow_without_a_server_keeps_the_run_in_its_folder_and_no_episode_twice(mlflow_context, update):
     client = pytest.importorskip("mlflow").MlflowClient
-    for first, last in ((1, 3), (2, 5)):
-        connector = make(mlflow.plugin)
-        connector.episodes_recorded(update(first, last))
-        connector.close()
-    reader = client(tracking_uri=connector.uri)
+    connector = mlflow.plugin.make(mlflow.plugin.config(), mlflow_context)  # the folder has the first three episodes
+    connector.episodes_recorded(update(2, 5))
+    connector.close()
+    reader = client(tracking_uri=f"sqlite:///{mlflow_context.folder / 'mlflow.db'}")
     [run] = reader.search_runs([reader.get_experiment_by_name("soulsai").experiment_id])
     history = reader.get_metric_history(run.info.run_id, "episode/return")
-    assert (run.info.run_name, [m.step for m in history]) == ("run-1", [1, 2, 3, 4, 5])
+    assert (run.info.run_name, [metric.step for metric in history]) == ("run-1", [1, 2, 3, 4, 5])
     assert run.data.metrics["average/boss hp"] == pytest.approx(0.2)
 
 

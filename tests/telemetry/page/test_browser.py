@@ -123,8 +123,7 @@ def shown(tab):
     return tab.evaluate(f"[Number({curve()}.from), Number({curve()}.to)]")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("name", "viewport"), [("desktop", DESKTOP), ("phone", PHONE)])
+@pytest.mark.parametrize(("name", "viewport", "scheme"), [("desktop", DESKTOP, "light"), ("phone", PHONE, "dark")])
 def test_page_shows_the_run_on_any_screen_in_light_and_dark(served, show, name, viewport, scheme):
     tab = show(served(), viewport, scheme)
     assert tab.locator("h1").inner_text() == "Lander"

@@ -25,7 +25,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.command is None:
             parser.print_help(sys.stderr)
             return 2
-        return _find(commands, args.command).module().run(args)
+        code = _find(commands, args.command).module().run(args)
+        # Output to a pipe waits in a buffer. Flushed only at exit, a closed pipe would raise outside of this block.
+        sys.stdout.flush()
+        return code
     except SoulsAIError as error:
         print(f"soulsai: {error}", file=sys.stderr)
         return 2

@@ -23,7 +23,7 @@ class ContributorSettings(Settings):
         description="Waiting messages. With more, all of them are deleted and the contributor is suspended.",
     )
     max_backlog_mb: float = Field(
-        default=64, gt=32, description="Size of the waiting messages in MB; with more, likewise."
+        default=64, gt=32, description="Size of the waiting messages in MB; with more, the same happens."
     )
     max_clients: int = Field(default=16, ge=1, description="Clients of one contributor at the same time.")
     max_abs_return: float = Field(

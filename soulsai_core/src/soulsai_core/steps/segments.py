@@ -95,7 +95,7 @@ def segments_error(segments: np.ndarray, rows: int, max_streams: int) -> str | N
             return f"stream {stream}, where a client has at most {max_streams}"
         if not 0 <= source <= _LAST_SOURCE or not 0 <= start <= 1 or not 0 <= end <= _DISCARDED:
             return "the start, source or end of a segment has an unknown value"
-        # Comparing each count, not only their sum: a sum of huge counts could wrap around to the right number.
+        # Each count by itself, since a negative one could make up for one that is too large.
         if not 0 < count <= rows:
             return f"the segments do not make {rows} rows"
         if stream < last_stream or (stream == last_stream and position < next_position):

@@ -2,5 +2,6 @@
 
 import pytest
 
+# pytest shows the values in a failed assertion for modules that it rewrites: by default those of the tests alone.
 _WITH_ASSERTIONS = ("actor", "algorithm", "arrays", "connector", "environment", "learner", "plugin", "rollout")
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _WITH_ASSERTIONS))

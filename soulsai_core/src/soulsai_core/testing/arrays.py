@@ -59,8 +59,8 @@ def assert_bounds_hold(arrays: Mapping[str, np.ndarray], specs: Mapping[str, Arr
 
 
 def assert_own_fit(own: Mapping[str, np.ndarray], specs: Mapping[str, ArraySpec], rows: int) -> None:
-    """What `Actor.act` gave beside actions is what its plugin declares; only what is `sparse` may be missing."""
-    assert isinstance(own, Mapping), f"act gave {type(own).__name__} beside the actions, not own columns by name"
+    """Own columns that `Actor.act` returned are those that its plugin declares; only sparse ones may be missing."""
+    assert isinstance(own, Mapping), f"act returned {type(own).__name__} with the actions, not own columns by name"
     expected = {name: spec for name, spec in specs.items() if not spec.sparse or name in own}
     assert_rows_fit(own, expected, rows)
     assert_bounds_hold(own, expected)

@@ -12,8 +12,9 @@ from soulsai_core.testing.arrays import assert_actions_fit, draw
 
 
 class ScriptedEnvironment(Environment):
-    """`num_envs` environments. Episode k of row i has lengths[(i + k) % len(lengths)] steps, and ends by termination and
-    by truncation in turn. Actions are checked, and influence the reward alone.
+    """`num_envs` environments, whose actions are checked and influence the reward alone.
+
+    Episode k of row i has lengths[(i + k) % len(lengths)] steps, and ends by termination and by truncation in turn.
 
     Args:
         next_step: reset a row that ended in a step of its own, as gymnasium's NEXT_STEP does, not in the same one.

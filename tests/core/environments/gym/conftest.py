@@ -1,4 +1,4 @@
-"""Small environments with everything that real ones do differently."""
+"""Small environments with the special cases of real ones."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Parts(gymnasium.Env):
 
 
 class Fragile(gymnasium.Env):
-    """Breaks where it is told to."""
+    """Fails in the given method."""
 
     observation_space = spaces.Box(-1, 1, (2,), np.float32)
     action_space = spaces.Box(np.array([-1.0, 0.0]), np.array([0.1, np.inf]), dtype=np.float64)

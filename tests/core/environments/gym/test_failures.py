@@ -56,7 +56,7 @@ def test_default_environment_without_box2d_says_what_to_install(plugin, no_box2d
         plugin.make(plugin.config(**settings), None)
 
 
-def test_missing_package_of_another_extra_is_said_in_its_own_words():
+def test_missing_package_of_another_extra_keeps_the_error_of_gymnasium():
     missing = DependencyNotInstalled('MuJoCo is not installed, run `pip install "gymnasium[mujoco]"`')
     with pytest.raises(EnvironmentFailure, match=r"could not be made: .*gymnasium\[mujoco\]"), construction("Ant-v5"):
         raise missing
@@ -111,7 +111,7 @@ def test_reset_that_fails_after_an_end_does_not_cost_the_last_step(make):
     assert environment.reset().observations["observation"].tolist() == [[0.0, 0.0]]
 
 
-def test_environment_is_closed_once_whatever_it_says(make):
+def test_environment_is_closed_once_even_if_that_fails(make):
     environment = make("Fragile-v0", kwargs={"breaks": "close"})
     environment.close()
     environment.close()
@@ -134,7 +134,7 @@ def test_unknown_wrapper_is_named(plugin):
         plugin.spec(plugin.config(id="CartPole-v1", wrappers=[{"name": "clip_rewrad"}]))
 
 
-def test_spaces_that_cannot_be_served_are_a_space_error(plugin):
+def test_unsupported_spaces_are_a_space_error(plugin):
     import gymnasium
     from gymnasium import spaces
 
@@ -149,8 +149,8 @@ def test_spaces_that_cannot_be_served_are_a_space_error(plugin):
         del gymnasium.registry["soulsai-test/Chat-v0"]
 
 
-def test_failure_that_is_a_sentence_already_stays_as_it_is():
-    """Wrappers of games say what is wrong in words of their own."""
+def test_failures_that_an_environment_raises_keep_their_sentence():
+    """Wrappers of games raise failures with sentences of their own."""
     error = EnvironmentFailure("The game lost the focus.")
     assert str(failed("Game-v0", "step", error)) == "The game lost the focus."
 
