@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 CORE = ROOT / "soulsai_core" / "src" / "soulsai_core"
 SOURCES = sorted(ROOT.glob("soulsai_*/src/**/*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+NODES = {path: list(ast.walk(tree)) for path, tree in TREES.items()}
 PLUGINS = [path for path in SOURCES if CORE not in path.parents]
 CORE_MODULES = [path for path in SOURCES if CORE in path.parents]
 
@@ -92,9 +93,9 @@ def imported_by(node):
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def imports(tree):
-    """Names of the modules that the tree imports anywhere, inside functions too."""
-    return {name for node in ast.walk(tree) for name in imported_by(node)}
+def imports(path):
+    """Names of the modules that a file imports anywhere, inside functions too."""
+    return {name for node in NODES[path] for name in imported_by(node)}
 
 
 def imports_at_load(tree, modules):
@@ -140,7 +141,7 @@ def dotted(node):
 
 def calls(path):
     """(node, dotted name of what is called) of each call in a file."""
-    return [(node, dotted(node.func)) for node in ast.walk(TREES[path]) if isinstance(node, ast.Call)]
+    return [(node, dotted(node.func)) for node in NODES[path] if isinstance(node, ast.Call)]
 
 
 def where(path, node):
@@ -155,10 +156,7 @@ def test_sources_of_every_distribution_are_checked():
 
 def test_imports_are_absolute():
     wrong = [
-        where(path, node)
-        for path in SOURCES
-        for node in ast.walk(TREES[path])
-        if isinstance(node, ast.ImportFrom) and node.level
+        where(path, node) for path in SOURCES for node in NODES[path] if isinstance(node, ast.ImportFrom) and node.level
     ]
     assert not wrong
 
@@ -172,7 +170,7 @@ def test_each_room_of_the_core_imports_only_what_it_may():
         if folder in ANYTHING:
             continue
         allowed = ALLOWED.get(folder, set()) | ({folder} if (CORE / folder).is_dir() else set())
-        found = {other.removeprefix("soulsai_core.") for other in imports(TREES[path])} & modules
+        found = {other.removeprefix("soulsai_core.") for other in imports(path)} & modules
         wrong += [f"{name} imports {other}" for other in sorted(found) if not lies_in(other, allowed)]
     assert not wrong
 
@@ -222,24 +220,20 @@ def test_circles_are_found_and_named():
 def test_each_package_from_outside_is_imported_in_its_place_only():
     wrong = []
     for path in CORE_MODULES:
-        packages = {name.split(".")[0] for name in imports(TREES[path])} & set(OUTSIDE)
+        packages = {name.split(".")[0] for name in imports(path)} & set(OUTSIDE)
         wrong += [f"{room(path)} imports {name}" for name in packages if not lies_in(room(path), OUTSIDE[name])]
     assert not wrong
 
 
-@pytest.mark.parametrize("module", ["node.training", "client.client"])
-def test_import_of_the_loops_loads_no_server_no_framework_and_no_plugin(module):
-    code = f"import sys, soulsai_core.{module}; print(*{{name.split('.')[0] for name in sys.modules}})"
+def test_import_of_the_loops_loads_no_server_no_framework_and_no_plugin():
+    code = "import sys, soulsai_core.node.training, soulsai_core.client.client; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert "soulsai_core" in loaded
     assert not loaded & {"torch", "redis", "stevedore", "gymnasium", "soulsai_dqn", "soulsai_ppo", "matplotlib", "jax"}
 
 
-@pytest.mark.parametrize(
-    "module", ["soulsai_core.client.client", "soulsai_core.cli.client_process", "soulsai_core.environments.gym"]
-)
-def test_client_can_be_imported_where_the_modules_of_posix_are_missing(module):
+def test_client_can_be_imported_where_the_modules_of_posix_are_missing():
     code = f"""
 import sys
 
@@ -251,7 +245,7 @@ class Missing:
 for name in {POSIX!r} - {{"posix"}}:
     sys.modules.pop(name, None)
 sys.meta_path.insert(0, Missing())
-import {module}
+import soulsai_core.client.client, soulsai_core.cli.client_process, soulsai_core.environments.gym
 assert "torch" not in sys.modules, "torch was imported"
 print("imported")
 """
@@ -261,7 +255,7 @@ print("imported")
 
 @pytest.mark.parametrize("unwanted", [PICKLES, POSIX], ids=["pickles", "posix"])
 def test_no_module_imports_what_unpickles_or_exists_on_posix_only(unwanted):
-    found = {path: {name.split(".")[0] for name in imports(TREES[path])} & unwanted for path in SOURCES}
+    found = {path: {name.split(".")[0] for name in imports(path)} & unwanted for path in SOURCES}
     assert not {relative(path): names for path, names in found.items() if names}
 
 
@@ -302,7 +296,7 @@ def test_files_and_functions_are_small():
         lines = len(path.read_text(encoding="utf-8").splitlines())
         if lines > 400:
             wrong.append(f"{relative(path)} has {lines} lines")
-        for node in ast.walk(TREES[path]):
+        for node in NODES[path]:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= 60:
                 wrong.append(f"{where(path, node)} {node.name} has more than 60 lines")
     assert not wrong
@@ -313,7 +307,7 @@ def test_no_path_of_one_machine_is_written_down():
     wrong = [
         f"{where(path, node)} {node.value!r}"
         for path in SOURCES
-        for node in ast.walk(TREES[path])
+        for node in NODES[path]
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and pattern.match(node.value)
     ]
     assert not wrong
@@ -327,7 +321,7 @@ def test_plugins_import_only_public_names_of_the_core_and_never_each_other():
         kit = {"soulsai_core.testing"} if path.stem == "testing" else set()
         wrong += [
             f"{where(path, node)} {name}"
-            for node in ast.walk(TREES[path])
+            for node in NODES[path]
             for name in private_names(node)
             if not lies_in(name, own | kit)
         ]

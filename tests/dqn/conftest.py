@@ -15,13 +15,13 @@ VECTOR = EnvSpec("vector", {"observation": ArraySpec((4,), "float32")}, Discrete
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
-    """On a busy machine two are many times as slow."""
+    """On a busy machine, several threads are many times as slow."""
     torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
 def whole_arithmetic():
-    """A learner that was started flushes denormal numbers; other tests of this process want them."""
+    """A learner that was started flushes denormal numbers to 0; other tests in this process need them."""
     yield
     torch.set_flush_denormal(False)
 
@@ -31,7 +31,7 @@ def rng():
     return np.random.default_rng(7)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def spec():
     return VECTOR
 
@@ -41,15 +41,15 @@ def masked_spec():
     return EnvSpec("masked", VECTOR.observations, VECTOR.action, masked=True)
 
 
-@pytest.fixture
-def stream(rng, spec):
-    """(config, spec, seed) -> random steps of one environment."""
+@pytest.fixture(scope="session")
+def stream(spec):
+    """A function: (config, spec, seed) -> random steps of one environment."""
     return lambda config=None, of=spec, seed=11: Stream(config or plain(), of, np.random.default_rng(seed))
 
 
 class Stream:
-    """Random steps of one environment, message after message, of so many steps each. Episodes of at most 19 steps
-    terminate or are truncated, but the last one of a message goes on."""
+    """Random steps of one environment: each call makes the next message. Episodes of at most 19 steps terminate or are
+    truncated; the last one of a message goes on."""
 
     def __init__(self, config, spec, rng):
         own = own_columns(config, spec)

@@ -105,7 +105,7 @@ class TestDQNOnImages(AlgorithmContract):
 
     @pytest.fixture(params=SEEING)
     def config(self, request):
-        network = {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}
+        network = {"config": {"channels": [2, 2, 2]}}
         return plain(**{**SMALL, "network": network, "buffer_size": 64, **SEEING[request.param]})
 
     @pytest.fixture

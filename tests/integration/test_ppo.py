@@ -62,12 +62,12 @@ def rounds(stack, server):
 
 
 def test_training_waits_for_a_killed_client_until_another_one_joins(rounds):
-    node = rounds.start_node(settings=["algorithm.config.on_lost_client=wait"])
+    rounds.start_node(settings=["algorithm.config.on_lost_client=wait"])
     first = rounds.start_client()
     rounds.start_client()
     rounds.wait_for_iterations(3, clients=2)
     first.kill()
-    node.wait_for_output("Waiting for 1 more client")
+    wait_for("the node to notice", lambda: len(rounds.status().clients) == 1)
     waiting_at = rounds.status().iteration
     rounds.wait_for_statuses(3)
     assert rounds.status().iteration == waiting_at, "it went on without the second client"

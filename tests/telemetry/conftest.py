@@ -283,7 +283,7 @@ def make(context):
 
 @pytest.fixture(scope="session")
 def mlflow_context(tmp_path_factory):
-    """A run's folder with an MLflow database of three episodes. It takes seconds to make, so that all tests share it."""
+    """A run's folder with an MLflow database of three episodes. Made once: it takes seconds."""
     pytest.importorskip("mlflow")
     from soulsai_telemetry.connectors.mlflow import plugin
 

@@ -1,4 +1,4 @@
-"""Telemetry as a process of its own, with a real server: killed, started again, and beside a real training."""
+"""Telemetry as a process of its own, with a real server: killed, started again, and next to a real training."""
 
 import contextlib
 import json
@@ -158,7 +158,7 @@ def test_taken_port_is_explained_with_exit_code_2(real, telemetry, tmp_path):
     assert "Traceback" not in text
 
 
-# -- beside a real training
+# -- next to a real training
 
 
 CARTPOLE = ["--set", "environment.config.id=CartPole-v1", "--clients", "1"]
@@ -229,10 +229,10 @@ def test_telemetry_killed_beside_a_training_comes_back_and_loses_nothing(
 
 
 def test_training_without_telemetry_has_no_such_process(train, run_folder, tmp_path):
-    process = train("--no-telemetry", "--set", "training.stop.env_steps=100")
+    process = train("--clients", "0", "--no-telemetry", "--set", "training.stop.seconds=0.1")
     output = tmp_path / "train.out"
     assert process.wait(120) == 0, output.read_text()
     assert "Watch it at" not in output.read_text()
     folder = run_folder()
-    assert (folder / "episodes.jsonl").exists()
+    assert (folder / "config.json").exists()
     assert not (folder / "telemetry").exists()

@@ -20,7 +20,7 @@ def config(**changes):
 GREEDY = config(epsilon=EpsilonConfig(start=0.0, end=0.0))
 RANDOM = config(epsilon=EpsilonConfig(start=1.0, end=1.0))
 PIXELS = EnvSpec("pixels", {"observation": ArraySpec((36, 36), "uint8")}, Discrete(3))
-CNN = {"network": {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}}
+CNN = {"network": {"config": {"channels": [2, 2, 2]}}}
 RECURRENT = {"recurrent": {"width": 5, "burn_in": 2, "length": 4, "stride": 3}}
 
 

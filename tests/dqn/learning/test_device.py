@@ -1,12 +1,11 @@
-"""The learner with its replay buffer on a device, and gradients that are recorded: the same numbers."""
+"""A replay buffer on a device and captured gradients give the same numbers as arrays and plain gradients."""
 
-import subprocess
-import sys
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 import pytest
 import torch
+from benchmarks.dqn import gpu
 from tests.dqn.settings import plain
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Features, SoulsAIError
@@ -20,7 +19,7 @@ IMAGE = EnvSpec(
     Discrete(3), masked=True,
 )  # fmt: skip
 BASE = {"hidden": (8,), "batch_size": 8, "learning_starts": 16, "update_every": 12, "atoms": 5, "adam_epsilon": 1e-2}
-CNN = {"network": {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}, "frame_stack": 3}
+CNN = {"network": {"config": {"channels": [2, 2, 2]}}, "frame_stack": 3}
 CONFIGS = {
     "uniform": {},
     "prioritized quantile": {"prioritized": {}, "head": "quantile", "normalize": True},
@@ -54,19 +53,23 @@ def assert_alike(one, other):
         np.testing.assert_allclose(array, others[name], atol=1e-5, err_msg=name)
 
 
+@pytest.fixture(scope="module")
+def host(spec, stream):
+    """A function: the name of a configuration -> what arrays and plain gradients give, computed once."""
+    return cache(lambda name: trained(name, spec, stream))
+
+
 @pytest.mark.parametrize("name", CONFIGS)
-def test_replay_of_tensors_teaches_the_same(name, spec, stream):
-    host = trained(name, spec, stream)
-    assert_alike(host, trained(name, spec, stream, replay_device="cpu"))
+def test_replay_of_tensors_gives_the_same_training(name, host, spec, stream):
+    assert_alike(host(name), trained(name, spec, stream, replay_device="cpu"))
 
 
 @cuda
 @pytest.mark.parametrize("replay", [None, "cuda"])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_gpu_teaches_the_same(name, replay, spec, stream, monkeypatch):
+def test_gpu_gives_the_same_training(name, replay, host, spec, stream, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-    host = trained(name, spec, stream)
-    assert_alike(host, trained(name, spec, stream, device="cuda", replay_device=replay))
+    assert_alike(host(name), trained(name, spec, stream, device="cuda", replay_device=replay))
 
 
 @cuda
@@ -78,7 +81,7 @@ def test_state_of_a_gpu_loads_on_a_cpu(spec, stream):
         np.testing.assert_array_equal(array, other.weights()[name])
 
 
-def test_needed_memory_is_said_before_the_start(spec, caplog):
+def test_needed_memory_is_logged_at_the_start(spec, caplog):
     with caplog.at_level("INFO", "soulsai_dqn.learning.learner"):
         learner = plugin.learner(plain(**{**BASE, "replay_device": "cpu"}), spec, np.random.default_rng(0))
         learner.started(resumed=False)
@@ -86,55 +89,53 @@ def test_needed_memory_is_said_before_the_start(spec, caplog):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_missing_gpu_is_told_with_the_setting():
+def test_missing_gpu_is_an_error_that_names_the_setting():
     assert chosen_device("auto") == torch.device("cpu")
     with pytest.raises(SoulsAIError, match="replay_device is cuda and torch finds no GPU"):
         chosen_device("cuda", "replay_device")
 
 
-def replaying(run):
-    """As a graph does it: what was computed once is computed again in the same place."""
+def fake_capture(run):
+    """As a CUDA graph: each launch computes again, and overwrites the outcome of the capture."""
     outcome = run()
 
-    def replay():
+    def launch():
         again = run()
         outcome.chosen.copy_(again.chosen)
         outcome.target.copy_(again.target)
 
-    return replay, Outcome(outcome.chosen, outcome.target)
+    return launch, Outcome(outcome.chosen, outcome.target)
 
 
 @pytest.mark.parametrize("name", ["uniform", "prioritized quantile", "rainbow"])
-def test_recorded_gradient_is_the_same(name, spec, stream, monkeypatch):
-    def recorded(self):
-        return CudaGraphGradient(AutogradGradient(self.network, self.target, self.head, double=True), replaying)
+def test_captured_gradient_is_the_same(name, host, spec, stream, monkeypatch):
+    def captured(self):
+        return CudaGraphGradient(AutogradGradient(self.network, self.target, self.head, double=True), fake_capture)
 
-    plain = trained(name, spec, stream)
-    monkeypatch.setattr(Trainer, "_make_gradient", recorded)
-    assert_alike(plain, trained(name, spec, stream))
+    monkeypatch.setattr(Trainer, "_make_gradient", captured)
+    assert_alike(host(name), trained(name, spec, stream))
 
 
-def test_gradient_that_cannot_be_recorded_is_made_as_it_comes(spec, stream, monkeypatch, caplog):
+def test_gradient_that_cannot_be_captured_is_computed_as_usual(host, spec, stream, monkeypatch, caplog):
     def refuses(run):
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    def unrecordable(self):
+    def uncapturable(self):
         return CudaGraphGradient(AutogradGradient(self.network, self.target, self.head, double=True), refuses)
 
-    plain = trained("uniform", spec, stream)
-    monkeypatch.setattr(Trainer, "_make_gradient", unrecordable)
-    assert_alike(plain, trained("uniform", spec, stream))
+    monkeypatch.setattr(Trainer, "_make_gradient", uncapturable)
+    assert_alike(host("uniform"), trained("uniform", spec, stream))
     assert caplog.text.count("cannot be captured") == 1
 
 
-def test_minibatch_of_another_size_is_recorded_anew(spec, rng):
+def test_minibatch_of_another_size_is_captured_anew(spec, rng):
     config = plain(hidden=(4,))
     trainer = Trainer(config, Features(spec), 3, seed=0)
-    recordings = []
+    captures = []
 
     def counting(run):
-        recordings.append(1)
-        return replaying(run)
+        captures.append(1)
+        return fake_capture(run)
 
     gradient = AutogradGradient(trainer.network, trainer.target, trainer.head, double=True)
     captured = CudaGraphGradient(gradient, counting)
@@ -146,13 +147,10 @@ def test_minibatch_of_another_size_is_recorded_anew(spec, rng):
         }  # fmt: skip
         expected = gradient(batch)
         torch.testing.assert_close(captured(batch).target, expected.target)
-    assert len(recordings) == 2
+    assert len(captures) == 2
 
 
-def test_benchmark_of_images_runs_on_a_cpu():
-    small = ["--device", "cpu", "--rows", "100", "--batch", "2", "--steps", "1", "--rounds", "1", "--width", "4"]
-    command = [sys.executable, "-m", "benchmarks.dqn.gpu", *small]
-    root = Path(__file__).parents[3]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "| uniform | as it comes |" in done.stdout and "| prioritized | as it comes |" in done.stdout
+def test_benchmark_of_images_runs_on_a_cpu(capsys):
+    gpu.main(["--device", "cpu", "--rows", "100", "--batch", "2", "--steps", "1", "--rounds", "1", "--width", "4"])
+    printed = capsys.readouterr().out
+    assert "| uniform | as it comes |" in printed and "| prioritized | as it comes |" in printed

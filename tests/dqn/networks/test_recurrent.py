@@ -19,7 +19,7 @@ FEATURES = Features(SPEC)
 BASE = {"hidden": (8,), "n_step": 2, "gamma": 0.5, "recurrent": {"width": 6, "burn_in": 2, "length": 4, "stride": 3}}
 CONFIG = plain(**BASE)
 PIXELS = {"observation.pixels": ArraySpec((36, 36), "uint8"), "observation.hp": ArraySpec((2,), "float32")}
-CNN = {"network": {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}}
+CNN = {"network": {"config": {"channels": [2, 2, 2]}}}
 
 
 @pytest.mark.parametrize(

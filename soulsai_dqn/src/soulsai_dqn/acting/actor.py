@@ -39,7 +39,7 @@ class DQNActor(Actor):
         self._rng = rng
         self._features = Features(spec, config.frame_stack)
         self._actions = number_of_actions(spec)
-        self._in_numpy = chosen_network(config.network, self._features) is mlp
+        self._encoder = chosen_network(config.network, self._features)
         self._explorer = Explorer(config, rng, explore=explore)
         self._noise = rng if explore and config.exploration == "noisy" else None
         self._stacks = None if config.frame_stack is None else FrameStacks(config.frame_stack)
@@ -73,10 +73,10 @@ class DQNActor(Actor):
         config = self._config
         actions = self._actions
         arrays = {name: array for name, array in arrays.items() if name not in (MEAN, SCALE)}
-        if not self._in_numpy:
+        if self._encoder is not mlp:
             from soulsai_dqn.acting.torch_policy import TorchQ
 
-            return TorchQ(arrays, config, self._features, actions, self._noise)
+            return TorchQ(arrays, config, self._features, actions, self._noise, self._encoder)
         if config.recurrent is not None:
             return RecurrentQ(arrays, config, actions, self._noise)
         return NoisyQ(arrays, config, actions, self._noise) if config.noisy else NumpyQ(arrays, config, actions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from soulsai_core import Arrays, Features
+from soulsai_core import Arrays, Features, NetworkPlugin
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.networks.heads import make_head
 from soulsai_dqn.networks.layers import draw_noise
@@ -19,15 +19,23 @@ class TorchQ:
     Args:
         arrays: as `QNetwork` and `RecurrentQNetwork` name them.
         rng: for the noise of noisy layers; None acts without noise.
+        plugin: the encoder's; None looks for it.
     """
 
     def __init__(
-        self, arrays: Arrays, config: DQNConfig, features: Features, actions: int, rng: np.random.Generator | None
+        self,
+        arrays: Arrays,
+        config: DQNConfig,
+        features: Features,
+        actions: int,
+        rng: np.random.Generator | None,
+        plugin: NetworkPlugin | None = None,
     ) -> None:
         torch.set_num_threads(config.threads)
         self._head = make_head(config)
         # The initial parameters, which this generator draws, are overwritten at once.
-        self._network: QNetwork = make_network(config, features, actions, self._head.atoms, torch.Generator()).eval()
+        network: QNetwork = make_network(config, features, actions, self._head.atoms, torch.Generator(), plugin)
+        self._network = network.eval()
         self._noise = None if rng is None else torch.Generator().manual_seed(int(rng.integers(2**31)))
         self._network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
 

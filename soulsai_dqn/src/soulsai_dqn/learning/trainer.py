@@ -15,6 +15,7 @@ from soulsai_dqn.learning.averaging import AveragedNetwork
 from soulsai_dqn.learning.cuda_graph import CudaGraphGradient, Launch, capture_cuda_graph
 from soulsai_dqn.learning.gradients import AutogradGradient, Batch, DenseGradient, Gradient, Outcome
 from soulsai_dqn.learning.sequence_gradient import SequenceGradient, sequence_errors
+from soulsai_dqn.networks.encoders import chosen_network
 from soulsai_dqn.networks.heads import make_head
 from soulsai_dqn.networks.layers import draw_noise
 from soulsai_dqn.networks.parameters import PolyakAverage, arrays_of, flatten_parameters, load_arrays
@@ -45,6 +46,7 @@ class Trainer:
         self._generator = torch.Generator().manual_seed(seed)
         self.device = chosen_device(config.device)
         self.head = make_head(config, self.device)
+        self._encoder = chosen_network(config.network, features)
         self.network = self._new_network()
         self.target = self._new_network()
         self._parameters = flatten_parameters(self.network)
@@ -66,7 +68,9 @@ class Trainer:
 
     def _new_network(self) -> QNetwork:
         # Initialized on the CPU, so that a seed gives the same network on every device.
-        network = make_network(self._config, self._features, self._actions, self.head.atoms, self._generator)
+        network = make_network(
+            self._config, self._features, self._actions, self.head.atoms, self._generator, self._encoder
+        )
         return network.to(self.device)
 
     def _make_gradient(self) -> Gradient:

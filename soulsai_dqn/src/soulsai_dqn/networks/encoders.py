@@ -73,10 +73,18 @@ def chosen_network(choice: NetworkChoice, features: Features) -> NetworkPlugin:
     return plugin
 
 
-def make_encoder(choice: NetworkChoice, features: Features, generator: torch.Generator) -> Any:
-    """The chosen encoder: a module from name -> tensor (n, *shape) to (n, `width`). Raises ConfigError where
-    `network.config` does not fit it."""
-    plugin = chosen_network(choice, features)
+def make_encoder(
+    choice: NetworkChoice, features: Features, generator: torch.Generator, plugin: NetworkPlugin | None = None
+) -> Any:
+    """The chosen encoder: a module from name -> tensor (n, *shape) to (n, `width`).
+
+    Args:
+        plugin: what `chosen_network` gives; None asks it. Those who make many networks pass it, since a look at all
+            installed distributions takes tens of milliseconds.
+
+    Raises ConfigError where `network.config` does not fit the plugin.
+    """
+    plugin = plugin or chosen_network(choice, features)
     try:
         config = plugin.config(**choice.config)
     except ValidationError as error:

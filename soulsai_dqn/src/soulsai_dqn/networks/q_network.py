@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from soulsai_core import Features
+from soulsai_core import Features, NetworkPlugin
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.networks.convolutions import VectorEncoder
 from soulsai_dqn.networks.encoders import make_encoder
@@ -23,6 +23,7 @@ class QNetwork(nn.Module):
 
     Args:
         atoms: K.
+        plugin: the encoder's; None looks for it.
         head_inputs: width of what the last layer gets, where that is not the last hidden layer.
 
     Attributes:
@@ -41,6 +42,7 @@ class QNetwork(nn.Module):
         atoms: int,
         generator: torch.Generator,
         *,
+        plugin: NetworkPlugin | None = None,
         head_inputs: int | None = None,
     ) -> None:
         super().__init__()
@@ -48,7 +50,7 @@ class QNetwork(nn.Module):
         self.atoms = atoms
         self.dueling = config.dueling
         self.streams = actions + config.dueling
-        self.encoder = make_encoder(config.network, features, generator)
+        self.encoder = make_encoder(config.network, features, generator, plugin)
         self.inputs = int(self.encoder.width)
         sizes = list(pairwise((self.inputs, *config.hidden, self.streams * atoms)))
         sizes[-1] = (head_inputs or sizes[-1][0], sizes[-1][1])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from soulsai_core import Features
+from soulsai_core import Features, NetworkPlugin
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.networks.q_network import QNetwork
 
@@ -16,13 +16,21 @@ class RecurrentQNetwork(QNetwork):
     """An encoder, dense layers, an LSTM, and the head."""
 
     def __init__(
-        self, config: DQNConfig, features: Features, actions: int, atoms: int, generator: torch.Generator
+        self,
+        config: DQNConfig,
+        features: Features,
+        actions: int,
+        atoms: int,
+        generator: torch.Generator,
+        *,
+        plugin: NetworkPlugin | None = None,
     ) -> None:
         assert config.recurrent is not None
-        super().__init__(config, features, actions, atoms, generator, head_inputs=config.recurrent.width)
+        width = config.recurrent.width
+        super().__init__(config, features, actions, atoms, generator, plugin=plugin, head_inputs=width)
         inputs = config.hidden[-1] if config.hidden else self.inputs
-        self.lstm = nn.LSTM(inputs, config.recurrent.width, batch_first=True)
-        bound = config.recurrent.width**-0.5
+        self.lstm = nn.LSTM(inputs, width, batch_first=True)
+        bound = width**-0.5
         for parameter in self.lstm.parameters():  # again, since torch drew them from its global generator
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
@@ -62,8 +70,13 @@ def _output_and_cell(state: Tensor) -> tuple[Tensor, ...]:
 
 
 def make_network(
-    config: DQNConfig, features: Features, actions: int, atoms: int, generator: torch.Generator
+    config: DQNConfig,
+    features: Features,
+    actions: int,
+    atoms: int,
+    generator: torch.Generator,
+    plugin: NetworkPlugin | None = None,
 ) -> QNetwork:
-    """The configured Q-network, with an LSTM or without."""
+    """The configured Q-network, with an LSTM or without. `plugin` is the encoder's; None looks for it."""
     kind = QNetwork if config.recurrent is None else RecurrentQNetwork
-    return kind(config, features, actions, atoms, generator)
+    return kind(config, features, actions, atoms, generator, plugin=plugin)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import closing
 
 import numpy as np
 import psutil
@@ -13,8 +14,8 @@ import pytest
 from soulsai_core.environments.gym.config import Config
 from soulsai_core.environments.gym.plugin import plugin
 from soulsai_core.environments.isolation import IsolatedEnvironment, installed
+from soulsai_core.environments.isolation.codec import encode
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, PluginError
-from soulsai_core.testing.environment import EnvironmentContract
 
 PATIENCE = 60
 MISBEHAVING = """
@@ -104,32 +105,30 @@ def play(environment, steps):
         environment.step(ACTION)
 
 
-class TestCartPoleElsewhere(EnvironmentContract):
-    """The contract of environments holds across the two processes."""
+def test_steps_are_those_of_the_same_environment_in_this_process():
+    """So the contract of environments, which is tested for those in this process, holds for isolated ones too."""
+    config = Config(id="CartPole-v1", max_episode_steps=30)
+    here = plugin.make(config, 7)
+    there = IsolatedEnvironment(installed(plugin, config, 7), step_timeout=PATIENCE, start_timeout=PATIENCE)
+    with closing(here), closing(there):
+        assert there.num_envs == here.num_envs
+        kept = [(there.reset(), encode(here.reset()))]
+        for turn in range(100):
+            actions = np.array([turn % 3 % 2])
+            there.step_async(actions)
+            kept.append((there.step_wait(), encode(here.step(actions))))
+    assert [encode(step) for step, _ in kept] == [expected for _, expected in kept], "also once later steps have come"
+    assert any(step.terminated.any() for step, _ in kept)
+    there.close()
 
-    steps = 150
 
-    @pytest.fixture
-    def plugin(self):
-        return plugin
-
-    @pytest.fixture
-    def config(self):
-        return Config(id="CartPole-v1", max_episode_steps=40)
-
-    @pytest.fixture
-    def make(self, plugin, config):
-        made = []
-
-        def isolated(seed):
-            made.append(
-                IsolatedEnvironment(installed(plugin, config, seed), step_timeout=PATIENCE, start_timeout=PATIENCE)
-            )
-            return made[-1]
-
-        yield isolated
-        for environment in made:
-            environment.close()
+def test_vector_without_a_seed_can_be_isolated():
+    config = Config(id="CartPole-v1", num_envs=2)
+    with closing(
+        IsolatedEnvironment(installed(plugin, config, None), step_timeout=PATIENCE, start_timeout=PATIENCE)
+    ) as environment:
+        environment.reset()
+        assert environment.step(np.zeros(2, np.int64)).rewards.shape == (2,)
 
 
 def test_hanging_step_is_ended_at_its_deadline(isolate):
