@@ -1,4 +1,4 @@
-"""All benchmarks, in one table: `make bench`. Options of each are those of its own script, at their defaults."""
+"""Runs the benchmarks with their default options and prints one table: `make bench`."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""One client on one core, everything included, against the bare environment with random actions; and what of a step's
-time is the core's own.
+"""Steps per second of one client on one core, compared with the bare environment, and the core's own time in a step.
 
-The client is the real one, with DQN's actor at the end of its exploration. The server and a stand-in for the training
-node, which takes in steps, acknowledges them and publishes models, have the other core. For the core's own time the
-environment and the actor are stubs, which hand out what was made beforehand.
+The client is the real one, with DQN's actor at the end of its exploration. The bare environment gets random actions.
+The server and a simulated training node, which receives steps, acknowledges them and publishes models, run on the other
+core. For the core's own time, environment and actor are stubs that return what was made before.
 """
 
 from __future__ import annotations
@@ -33,16 +32,17 @@ from soulsai_core.messages import Announcement, Progress, Weights
 from soulsai_core.wire import encode_weights
 
 COMMAND = "python -m benchmarks.client_speed"
-CLIENT_CORE, OTHER_CORE = 0, 1
+CLIENT_CORE = 0
+OTHER_CORE = 1
 ROWS_PER_ITERATION = 512
 WINDOW = 2 * ROWS_PER_ITERATION
 UPDATE_SECONDS = 0.025
 EPISODE = 200
-SESSION = "client_speed"
+RUN_ID = "client_speed"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rounds", type=int, default=5, help="rounds, each of random actions and a client in turn")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, each with random actions and then a client")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of each measurement")
     parser.add_argument("--client", metavar="ADDRESS", help=argparse.SUPPRESS)
 
@@ -50,16 +50,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def measure(args: argparse.Namespace) -> list[Row]:
     pin(OTHER_CORE)
     with server() as (transport, address):
-        stand_in = StandIn(transport)
-        stand_in.start()
+        node = SimulatedNode(transport)
+        node.start()
         command = [sys.executable, "-m", "benchmarks.client_speed", "--client", address]
         options = [f"--rounds={args.rounds}", f"--seconds={args.seconds}"]
         child = subprocess.run([*command, *options], stdout=subprocess.PIPE, check=True)
-        stand_in.stop()
+        node.stop()
     rounds = json.loads(child.stdout)
     for bare, ours, core in rounds:
         say(f"random actions {bare:,.0f} steps/s, client {ours:,.0f} ({ours / bare:.0%}), core {core:.1f} µs a step")
-    best, share = max(ours for _, ours, _ in rounds), 100 * median(ours / bare for bare, ours, _ in rounds)
+    best = max(ours for _, ours, _ in rounds)
+    share = 100 * median(ours / bare for bare, ours, _ in rounds)
     core = min(core for *_, core in rounds)
     note = f"best of {len(rounds)} rounds; random actions {max(bare for bare, *_ in rounds):,.0f}"
     cpu = "CPU time of the process, its sending included; environment and actor are stubs"
@@ -70,22 +71,23 @@ def measure(args: argparse.Namespace) -> list[Row]:
     ]
 
 
-class StandIn(threading.Thread):
-    """A node that learns nothing: it publishes the same weights again, as often as a quick learner makes new ones."""
+class SimulatedNode(threading.Thread):
+    """A training node without a learner: it publishes the same weights as often as a fast learner makes new ones."""
 
     def __init__(self, transport: Transport) -> None:
-        super().__init__(name="stand-in", daemon=True)
+        super().__init__(name="simulated-node", daemon=True)
         resolved = lunar_lander()
         spec = resolved.environment.spec(resolved.environment_config)
         public = resolved.public()
         parts = {part: public[part] for part in ("environment", "algorithm", "client")}
         parts |= {"spec": spec, "columns": columns_of(resolved)}
-        announcement = Announcement(api=API_VERSION, version="0", run_id=SESSION, **parts)
+        announcement = Announcement(api=API_VERSION, version="0", run_id=RUN_ID, **parts)
         learner = resolved.algorithm.learner(resolved.algorithm_config, spec, np.random.default_rng(0))
         self._decoder = decoder_of(resolved)
         self._arrays = learner.weights()
         self._transport = transport
-        self._iteration = self._rows = 0
+        self._iteration = 0
+        self._rows = 0
         self._next_model = 0.0
         self._stopped = threading.Event()
         self._acked: dict[str, int] = {}
@@ -118,17 +120,20 @@ class StandIn(threading.Thread):
         self._transport.publish(self._iteration, encode_weights(weights), self._progress())
 
     def _progress(self) -> bytes:
-        progress = Progress(SESSION, "stand-in", "running", self._iteration, self._rows, WINDOW, self._acked)
+        progress = Progress(RUN_ID, "simulated-node", "running", self._iteration, self._rows, WINDOW, self._acked)
         return msgspec.msgpack.encode(progress)
 
 
 def _rounds(args: argparse.Namespace) -> list[tuple[float, float, float]]:
-    """In the client's process, for each round: steps per second of either, and microseconds of the core's own."""
+    """In the client's process. For each round: steps per second of the bare environment and of the client, and
+    microseconds of the core's own time in a step."""
     pin(CLIENT_CORE)
     rounds = []
     for _ in range(args.rounds):
         bare = _random_actions(args.seconds)
-        ours, _ = _run(args.client, args.seconds, lambda said, transport: make_client(said, transport, seed=0))
+        ours, _ = _run(
+            args.client, args.seconds, lambda announcement, transport: make_client(announcement, transport, seed=0)
+        )
         _, core = _run(args.client, args.seconds, _stubbed)
         rounds.append((bare, ours, core))
     return rounds
@@ -138,7 +143,8 @@ def _random_actions(seconds: float) -> float:
     env = gymnasium.make("LunarLander-v3")
     env.reset(seed=0)
     env.action_space.seed(0)
-    steps, started = 0, time.perf_counter()
+    steps = 0
+    started = time.perf_counter()
     while time.perf_counter() - started < seconds:
         for _ in range(100):
             _, _, terminated, truncated, _ = env.step(env.action_space.sample())
@@ -149,7 +155,7 @@ def _random_actions(seconds: float) -> float:
 
 
 def _run(address: str, seconds: float, make: Callable[[Announcement, Transport], Client]) -> tuple[float, float]:
-    """Let a client play. Returns its steps per second, and microseconds of this process' CPU time for each."""
+    """Run a client. Returns its steps per second, and the CPU time of this process in microseconds for each step."""
     transport = connect_to(address, RUN, None)
     payload = transport.read_config()
     assert payload is not None
@@ -157,10 +163,13 @@ def _run(address: str, seconds: float, make: Callable[[Announcement, Transport],
     found = []
 
     def watch() -> None:
-        time.sleep(0.5)
-        before, started, cpu = client.env_steps, time.perf_counter(), time.process_time()
+        time.sleep(0.5)  # the first steps load the weights and fill the caches
+        before = client.env_steps
+        started = time.perf_counter()
+        cpu = time.process_time()
         time.sleep(seconds)
-        steps, used = client.env_steps - before, time.process_time() - cpu
+        steps = client.env_steps - before
+        used = time.process_time() - cpu
         found.append((steps / (time.perf_counter() - started), 1e6 * used / steps))
         client.stop("measured")
 
@@ -170,48 +179,61 @@ def _run(address: str, seconds: float, make: Callable[[Announcement, Transport],
     return found[0]
 
 
-def _stubbed(said: Announcement, transport: Transport) -> Client:
+def _stubbed(announcement: Announcement, transport: Transport) -> Client:
     return Client(
-        transport=transport, run_id=said.run_id, client="client", host="host", spec=said.spec, columns=said.columns,
-        actor=StubActor(), make_environment=lambda: StubEnvironment(said.spec.observations["observation"].shape),
-        settings=ClientSettings(), clock=time.perf_counter, rng=random.Random(0),
-    )  # fmt: skip
+        transport=transport,
+        run_id=announcement.run_id,
+        client="client",
+        host="host",
+        spec=announcement.spec,
+        columns=announcement.columns,
+        actor=StubActor(),
+        make_environment=lambda: StubEnvironment(announcement.spec.observations["observation"].shape),
+        settings=ClientSettings(),
+        clock=time.perf_counter,
+        rng=random.Random(0),
+    )
 
 
 class StubActor(Actor):
-    """Always does the same."""
+    """Always answers with the same action."""
 
     def __init__(self) -> None:
         self._answer: tuple[np.ndarray, Arrays] = np.zeros(1, np.int64), {}
 
     def load(self, weights: Weights) -> None:
-        """There is nothing to load."""
+        """The answer does not depend on weights."""
 
     def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
         return self._answer
 
 
 class StubEnvironment(Environment):
-    """Plays one episode of vectors again and again."""
+    """Repeats one episode with vectors as observations."""
 
     num_envs = 1
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         rng = np.random.default_rng(0)
-        seen = rng.random((EPISODE + 1, 1, *shape)).astype(np.float32)
-        reward, no, yes = np.ones(1, np.float32), np.zeros(1, np.bool_), np.ones(1, np.bool_)
-        steps = [Step({"observation": one}, reward, no, no) for one in seen]
-        steps[-1] = Step({"observation": seen[0]}, reward, yes, no, final={0: {"observation": seen[-1][0]}})
-        self._first, self._following = steps[0], cycle(steps[1:])
+        observations = rng.random((EPISODE + 1, 1, *shape)).astype(np.float32)
+        reward = np.ones(1, np.float32)
+        false = np.zeros(1, np.bool_)
+        true = np.ones(1, np.bool_)
+        steps = [Step({"observation": one}, reward, false, false) for one in observations]
+        steps[-1] = Step(
+            {"observation": observations[0]}, reward, true, false, final={0: {"observation": observations[-1][0]}}
+        )
+        self._first = steps[0]
+        self._next_steps = cycle(steps[1:])
 
     def reset(self) -> Step:
         return self._first
 
     def step(self, actions: np.ndarray) -> Step:
-        return next(self._following)
+        return next(self._next_steps)
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Nothing is open."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmarks share: rows, tables, cores, and the pieces of a training."""
+"""What the benchmarks share: rows and tables of results, pinning to cores, and the parts of a training."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ HEAD = "| what | measured | target | times as good | command |\n|---|---|---|---
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table.
+    """One line of a table of results.
 
     Attributes:
-        target: None where the number only explains another one.
-        at_most: the target is a ceiling, not a floor.
-        note: for people, after the number.
+        target: None if the number only explains another one.
+        at_most: the target is an upper limit instead of a lower one.
+        note: text after the number.
     """
 
     what: str
@@ -50,7 +50,7 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """How many times as good as the target; 1 or more is met."""
+        """How many times as good as the target; 1 or more means that it is met. None without a target."""
         if self.target is None:
             return None
         if self.at_most:
@@ -73,10 +73,10 @@ def run_alone(
     add_arguments: Callable[[argparse.ArgumentParser], None],
     description: str | None,
 ) -> None:
-    """What each script does when it is run: read its options, measure, print its table, and perhaps write a file."""
+    """Run one benchmark as a script: read its options, measure, print its table, and write it to a file on demand."""
     parser = argparse.ArgumentParser(description=description)
     add_arguments(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as JSON, too")
     args = parser.parse_args()
     rows = measure(args)
     print_table(rows)
@@ -85,32 +85,33 @@ def run_alone(
 
 
 def print_table(rows: list[Row]) -> None:
-    """Markdown, to be pasted."""
+    """Print the rows as a Markdown table."""
     print(HEAD)
     for row in rows:
         print(row)
 
 
 def say(text: str) -> None:
-    """Progress, apart from the table."""
+    """Print progress to stderr, apart from the table."""
     print(text, file=sys.stderr, flush=True)
 
 
 def pin(core: int) -> None:
-    """Keep this process, and what it starts, on one core, where the system lets us choose and has several."""
+    """Keep this process and its children on one core, where the system allows it and has several."""
     if hasattr(os, "sched_setaffinity"):
+        # The parent may have been pinned to another core, and this process has inherited that: count its cores, too.
         cores = sorted(os.sched_getaffinity(os.getppid()) | os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[core % len(cores)]})
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def server(limits: StreamLimits | None = None) -> Iterator[tuple[RedisTransport, str]]:
-    """A real server: a connection to it, and its address."""
+    """A running server, as (a connection to it, its address)."""
     with EmbeddedServer() as embedded:
         transport = connect_to(embedded.address, RUN, None, limits)
         try:
@@ -120,37 +121,38 @@ def server(limits: StreamLimits | None = None) -> Iterator[tuple[RedisTransport,
 
 
 def lunar_lander(*settings: str) -> Resolved:
-    """The configuration of DQN on LunarLander, the default, with these settings as in `--set`."""
+    """The default configuration, DQN on LunarLander, with settings as in `--set`."""
     return resolve(load_config(None, [f"run.name={RUN}", *settings]), Catalog())
 
 
 def columns_of(resolved: Resolved) -> dict[str, ArraySpec]:
-    """The columns of the steps that clients send, as the node announces them."""
+    """The columns of the steps that clients send, as the training node announces them."""
     spec = resolved.environment.spec(resolved.environment_config)
     own = resolved.algorithm.columns(resolved.algorithm_config, spec)
     return step_columns(spec, own, resolved.config.training.max_abs_value)
 
 
 def decoder_of(resolved: Resolved) -> StepDecoder:
-    """What the node reads messages with."""
-    spec, columns = resolved.environment.spec(resolved.environment_config), columns_of(resolved)
+    """The decoder with which the training node reads messages."""
+    spec = resolved.environment.spec(resolved.environment_config)
+    columns = columns_of(resolved)
     return StepDecoder(columns, {*spec.observations} | ({MASK} & columns.keys()))
 
 
 def soulsai(*arguments: str) -> subprocess.Popen[bytes]:
-    """The command line, as users start it; what it prints is left out, except for errors."""
+    """Start a command as users do. Its output is dropped, except for errors."""
     return subprocess.Popen([sys.executable, "-m", "soulsai_core", *arguments], stdout=subprocess.DEVNULL)
 
 
 def read_status(transport: Transport) -> NodeStatus:
-    """The node's last status, as `soulsai status --json` shows it."""
+    """The training node's last status."""
     payload = transport.read_status()
     assert payload is not None, "no training node has reported"
     return msgspec.json.decode(payload, type=NodeStatus)
 
 
 def wait_until(true: Callable[[], bool], timeout: float, pause: float = 0.002) -> None:
-    """Look again and again; TimeoutError if it does not come true."""
+    """Poll a condition every `pause` seconds. Raises TimeoutError if it is still false after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not true():
         if time.monotonic() > deadline:

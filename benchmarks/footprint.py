@@ -1,6 +1,6 @@
-"""Processes and memory of a client and of a training node, and how soon a new client's first sample is admitted.
+"""Processes and memory of a client and of a training node, and the time until a new client's first sample is admitted.
 
-Both are started as users do, while DQN trains on LunarLander: `soulsai training-node`, and two of `soulsai client`.
+Both are started as users do, while DQN trains on LunarLander: `soulsai training-node` and two times `soulsai client`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ CLIENTS = 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--env-steps", type=int, default=15_000, help="length of the training")
-    parser.add_argument("--launches", type=int, default=5, help="clients launched one after another; the median counts")
+    parser.add_argument(
+        "--launches", type=int, default=5, help="clients to launch, one after another; the median counts"
+    )
 
 
 def measure(args: argparse.Namespace) -> list[Row]:
@@ -48,14 +50,15 @@ def measure(args: argparse.Namespace) -> list[Row]:
 
 
 class Footprint:
-    """The most that a process with all its children ever had."""
+    """The maximum number of processes, and of memory in MB, of a process with all its children."""
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
         self.processes = 0
-        self.rss = self.pss = 0.0
+        self.rss = 0.0
+        self.pss = 0.0
 
-    def look(self) -> None:
+    def sample(self) -> None:
         try:
             family = [self._root, *self._root.children(recursive=True)]
             self.processes = max(self.processes, len(family))
@@ -67,14 +70,15 @@ class Footprint:
 
     @property
     def note(self) -> str:
-        """Proportional set size: shared pages divided among those that share them."""
-        return f"resident at the most; PSS {self.pss:.0f} MB" if self.pss else "resident at the most"
+        """The proportional set size, in which shared pages are divided among the processes that share them."""
+        return f"maximum resident; PSS {self.pss:.0f} MB" if self.pss else "maximum resident"
 
 
 def _while_training(env_steps: int) -> tuple[Footprint, Footprint]:
-    """Footprints of a client and of the node, from their start to the training's end."""
+    """Footprints of the larger client and of the node, from their start to the end of the training."""
     with tempfile.TemporaryDirectory() as folder, server() as (transport, address):
-        stop, saves = f"training.stop.env_steps={env_steps}", f"run.saves={folder}"
+        stop = f"training.stop.env_steps={env_steps}"
+        saves = f"run.saves={folder}"
         settings = [f"redis.address={address}", f"run.name={RUN}", stop, saves]
         node = soulsai("training-node", *[word for setting in settings for word in ("--set", setting)])
         clients = [_client(address) for _ in range(CLIENTS)]
@@ -82,7 +86,7 @@ def _while_training(env_steps: int) -> tuple[Footprint, Footprint]:
         try:
             while node.poll() is None:
                 for footprint in prints:
-                    footprint.look()
+                    footprint.sample()
                 time.sleep(0.2)
         finally:
             for process in (node, *clients):
@@ -110,7 +114,7 @@ class _FirstSample:
 
 
 def _launches(count: int) -> list[float]:
-    """Seconds from a client's launch until the node, which is there already, has admitted its first sample."""
+    """Seconds from the launch of a client until the node, which is running already, admits its first sample."""
     with (
         tempfile.TemporaryDirectory() as folder,
         server() as (transport, address),
@@ -133,7 +137,7 @@ def _launch(address: str, first: _FirstSample) -> float:
 
 @contextmanager
 def _node(transport: Transport, folder: Path) -> Iterator[_FirstSample]:
-    """A training node in a thread of this process, so that its observer tells us at once."""
+    """A training node in a thread of this process, whose observer notices the sample without delay."""
     resolved = lunar_lander(f"run.saves={folder}")
     (folder / "run").mkdir()
     parts = node_parts(resolved, transport, RunFolder(folder / "run"))

@@ -1,11 +1,11 @@
-"""How fast the training node takes in steps, against the same bytes read from the same server and not looked at.
+"""Steps per second that the training node receives, compared with reading the same bytes without checks.
 
-Messages of LunarLander steps wait in a real server. The real node reads, decodes, checks and books them, and puts them
-into the replay buffer of the real DQN learner, which has no update to make. They are those of one client that plays
-without a break, in episodes of 200 steps.
+Messages of LunarLander steps wait in a real server. The real node reads, decodes, checks and counts them, and puts them
+into the replay buffer of the real DQN learner, which makes no updates. They are those of one client that plays without
+a break, in episodes of 200 steps.
 
-Unchecked, the same messages are read by one loop, and their values copied into arrays: neither the header is read nor
-any number looked at, since it is known beforehand where they lie.
+Without checks, one loop reads the same messages and copies their values into arrays. It reads neither headers nor
+numbers, because the positions of the values are known.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ LIMITS = StreamLimits(max_entries=10**6, max_bytes=2**34)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rows", type=int, nargs="+", default=[128, 1], help="rows of a message, one after the other")
+    parser.add_argument("--rows", type=int, nargs="+", default=[128, 1], help="rows of a message; each is measured")
     parser.add_argument("--messages", type=int, default=8_000, help="messages of each round")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds, each of the node and of plain reading in turn")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, each with the node and then without checks")
 
 
 def measure(args: argparse.Namespace) -> list[Row]:
@@ -51,32 +51,40 @@ def measure(args: argparse.Namespace) -> list[Row]:
 
 def _measure(rows: int, messages: int, rounds: int) -> list[Row]:
     rates = [_round(rows, messages) for _ in range(rounds)]
-    ours, thrown, copied = (max(column) for column in zip(*rates, strict=True))
-    say(f"{rows} a message, unchecked: thrown away {thrown:,.0f} steps/s, copied into arrays {copied:,.0f}")
+    ours, dropped, copied = (max(column) for column in zip(*rates, strict=True))
+    say(f"{rows} a message, without checks: dropped {dropped:,.0f} steps/s, copied into arrays {copied:,.0f}")
     share = 100 * median(ours / copied for ours, _, copied in rates)
     rate_target, share_target = TARGETS.get(rows, (None, None))
-    what, command = f"steps into the replay buffer, {rows} a message", f"{COMMAND} --rows {rows}"
-    note = f"best of {rounds} rounds; copied unchecked {copied:,.0f}"
+    what = f"steps into the replay buffer, {rows} a message"
+    command = f"{COMMAND} --rows {rows}"
+    note = f"best of {rounds} rounds; copied without checks {copied:,.0f}"
     return [
         Row(what, ours, rate_target, "steps/s", command, note=note),
-        Row("the same, of the bytes unchecked", share, share_target, "%", command, note=f"median of {rounds} rounds"),
+        Row(
+            "the same, as a share of copying without checks",
+            share,
+            share_target,
+            "%",
+            command,
+            note=f"median of {rounds} rounds",
+        ),
     ]
 
 
 def _round(rows: int, messages: int) -> tuple[float, float, float]:
-    """Steps per second: taken in by the node, read and thrown away, read and copied into arrays."""
+    """Steps per second: received by the node, read and dropped, read and copied into arrays."""
     steps = messages * rows
     with tempfile.TemporaryDirectory() as folder, server(LIMITS) as (transport, _):
         node, learner = _node(transport, Path(folder), rows, messages)
         node.run()
         assert node.env_steps == steps, f"{node.env_steps} of {steps} rows were admitted"
-        thrown = _read(transport, learner.payloads, len)
+        dropped = _read(transport, learner.payloads, len)
         copied = _read(transport, learner.payloads, _Unchecked(learner.batch).copy)
-    return steps / learner.seconds, steps / thrown, steps / copied
+    return steps / learner.seconds, steps / dropped, steps / copied
 
 
-class _WatchedLearner(DQNLearner):
-    """Fills the server just before the node begins to read, and notes when the last row has come."""
+class _TimedLearner(DQNLearner):
+    """Fills the server just before the node begins to read, and measures the time until the last row."""
 
     transport: Transport
     payloads: Sequence[bytes]
@@ -95,24 +103,26 @@ class _WatchedLearner(DQNLearner):
             self.seconds = time.perf_counter() - self._began
 
 
-def _node(transport: Transport, folder: Path, rows: int, messages: int) -> tuple[TrainingNode, _WatchedLearner]:
-    """A node that stops when it has taken in all messages. The checkpoint that it then writes is not measured."""
+def _node(transport: Transport, folder: Path, rows: int, messages: int) -> tuple[TrainingNode, _TimedLearner]:
+    """A node that stops when it has received all messages. Its last checkpoint is not measured."""
     goal = f"training.stop.env_steps={messages * rows}"
     never = f"algorithm.config.update_every={10**9}"
     resolved = lunar_lander(f"run.saves={folder}", goal, never)
     parts = node_parts(resolved, transport, RunFolder(folder / "run"))
     (folder / "run").mkdir()
-    spec, config = parts["announcement"].spec, resolved.algorithm_config
+    spec = parts["announcement"].spec
+    config = resolved.algorithm_config
     assert isinstance(config, DQNConfig)
-    learner = _WatchedLearner(config, spec, np.random.default_rng(0))
-    learner.transport, played = transport, _Played(spec, rows)
-    learner.payloads = [encode_steps("run", "client", number + 1, played.batch(number)) for number in range(messages)]
-    learner.batch = played.batch(0)
+    learner = _TimedLearner(config, spec, np.random.default_rng(0))
+    learner.transport = transport
+    source = _Messages(spec, rows)
+    learner.payloads = [encode_steps("run", "client", number + 1, source.batch(number)) for number in range(messages)]
+    learner.batch = source.batch(0)
     return TrainingNode(**{**parts, "learner": learner}), learner
 
 
-class _Played:
-    """Messages of one client that plays without a break; each has the same values."""
+class _Messages:
+    """Messages of one client that plays without a break. All have the same values."""
 
     def __init__(self, spec: EnvSpec, rows: int) -> None:
         rng = np.random.default_rng(0)
@@ -124,7 +134,8 @@ class _Played:
     def batch(self, number: int) -> StepBatch:
         """Message `number`, counted from 0."""
         segments = []
-        first, stop = number * self._rows, (number + 1) * self._rows
+        first = number * self._rows
+        stop = (number + 1) * self._rows
         while first < stop:
             rows = min(EPISODE - first % EPISODE, stop - first)
             end = End.TERMINATED if (first + rows) % EPISODE == 0 else End.GOES_ON
@@ -141,29 +152,33 @@ def _push(transport: Transport, payloads: Sequence[bytes]) -> None:
 
 
 class _Unchecked:
-    """The values of messages such as `batch`, copied into arrays as large as the replay buffer. Where a message ends
-    with an episode, and so has nothing after it, what is copied is wrong, which costs the same."""
+    """Copies the values of messages such as `batch` into arrays as large as the replay buffer.
+
+    Some messages end with an episode and have no observation after it. What is copied then is wrong, at the same cost.
+    """
 
     def __init__(self, batch: StepBatch) -> None:
         columns = [*(batch.columns[name] for name in sorted(batch.columns)), *batch.after.values()]
         columns.sort(key=lambda column: column.dtype.itemsize)
         self._columns = [(column.dtype, column.shape, column.size, column.nbytes) for column in columns]
-        self._places = [np.zeros((CAPACITY // len(column), *column.shape), column.dtype) for column in columns]
+        self._arrays = [np.zeros((CAPACITY // len(column), *column.shape), column.dtype) for column in columns]
         self._next = 0
 
     def copy(self, payload: bytes) -> None:
-        offset = len(payload)  # the header is as long as its numbers are, so that only the end is known
-        for (dtype, shape, numbers, size), places in zip(self._columns, self._places, strict=True):
+        offset = len(payload)  # from the end: the length of the header varies
+        for (dtype, shape, numbers, size), array in zip(self._columns, self._arrays, strict=True):
             offset -= size
-            places[self._next % len(places)] = np.frombuffer(payload, dtype, numbers, offset).reshape(shape)
+            array[self._next % len(array)] = np.frombuffer(payload, dtype, numbers, offset).reshape(shape)
         self._next += 1
 
 
 def _read(transport: Transport, payloads: Sequence[bytes], use: Callable[[bytes], object]) -> float:
-    """Seconds to read all messages, in the node's chunks, and to release them."""
-    transport.clear()
+    """Seconds to read all messages, as many at a time as the node does, and to release them."""
+    transport.clear()  # the node has read and released the messages
     _push(transport, payloads)
-    began, left, last = time.perf_counter(), len(payloads), ""
+    began = time.perf_counter()
+    left = len(payloads)
+    last = ""
     while left:
         entries = transport.read_samples(last, CHUNK, 1.0)
         for entry in entries:

@@ -1,8 +1,8 @@
-"""Many clients that play in real time, 10 steps a second each: which share of their rows is admitted, and how evenly.
+"""Many clients in real time, 10 steps a second each: the share of their rows that is admitted, and how equal it is.
 
-Server, training node and clients are real ones, the clients some to a process; a client is three threads. The games
-are a pause of 0.1 s a step and stand still between two steps, as soulsgym's do: a client that has to wait for the node
-falls behind. The learner, a linear one, is done at once: what is measured is the core's.
+Server, training node and clients are the real ones, with several clients in a process; each client has three threads.
+A step of the game is a pause of 0.1 s, and the game stands still between two steps, as soulsgym's does: a client that
+has to wait for the node makes fewer steps. The learner is linear and takes no time, so the core is measured.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ EPISODE = 200
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--processes", type=int, default=4, help="processes in which they are, in equal parts")
-    parser.add_argument("--seconds", type=float, default=30.0, help="length of the measurement, once all are there")
+    parser.add_argument("--processes", type=int, default=4, help="processes, each with the same number of clients")
+    parser.add_argument("--seconds", type=float, default=30.0, help="length of the measurement, after all have joined")
     parser.add_argument("--pause", type=float, default=0.1, help="seconds that a step of the game takes")
-    parser.add_argument("--update-ms", type=float, default=0.0, help="milliseconds that an update takes longer")
+    parser.add_argument("--update-ms", type=float, default=0.0, help="milliseconds that each update is made to take")
     parser.add_argument("--play", metavar="ADDRESS", help=argparse.SUPPRESS)
 
 
@@ -75,12 +75,15 @@ def measure(args: argparse.Namespace) -> list[Row]:
         wait_until(lambda: len(counts.admitted) == each * args.processes, 120)
         counts.begin()
         time.sleep(args.seconds)
-        admitted, rejected = counts.admitted, counts.rejected
-    rows, lost = sum(admitted.values()), sum(rejected.values())
+        admitted = counts.admitted
+        rejected = counts.rejected
+    rows = sum(admitted.values())
+    lost = sum(rejected.values())
     equal = rows / len(admitted)
     off = {name: 100 * abs(count / equal - 1) for name, count in admitted.items()}
     say(f"rejected: {dict(rejected)}; rows of a client: {min(admitted.values())} to {max(admitted.values())}")
-    what, note = f"{len(admitted)} clients at {1 / args.pause:g} steps/s", f"{lost:,} of {rows + lost:,} rows rejected"
+    what = f"{len(admitted)} clients at {1 / args.pause:g} steps/s"
+    note = f"{lost:,} of {rows + lost:,} rows rejected"
     return [
         Row(f"{what}: rows admitted", 100 * rows / (rows + lost), 99, "%", COMMAND, note=note),
         Row("the same: largest deviation from an equal share", max(off.values()), 10, "%", COMMAND, at_most=True),
@@ -95,8 +98,9 @@ class _Counts:
         self.begin()
 
     def begin(self) -> None:
-        """Count from now on."""
-        self.admitted, self.rejected = Counter[str](), Counter[str]()
+        """Count from zero."""
+        self.admitted = Counter[str]()
+        self.rejected = Counter[str]()
 
     @hookimpl
     def samples_received(self, client: str, admitted: int, rejected: dict[str, int]) -> None:
@@ -107,7 +111,9 @@ class _Counts:
 @contextmanager
 def _node(transport: Transport, folder: Path, update_ms: float) -> Iterator[_Counts]:
     """A training node in a thread of this process."""
-    counts, observers, run = _Counts(), Observers(), RunFolder(folder / "2026-01-31_12-30-05_paced-linear")
+    counts = _Counts()
+    observers = Observers()
+    run = RunFolder(folder / "2026-01-31_12-30-05_paced-linear")
     observers.register("counts", counts)
     run.path.mkdir()
     part = {"name": "none", "config": {}}
@@ -129,7 +135,7 @@ def _node(transport: Transport, folder: Path, update_ms: float) -> Iterator[_Cou
 
 @contextmanager
 def _clients(address: str, processes: int, each: int, pause: float) -> Iterator[None]:
-    """So many processes with so many clients each."""
+    """Processes that run `each` clients."""
     command = [sys.executable, "-m", "benchmarks.many_clients", "--play", address]
     options = [f"--clients={each}", f"--pause={pause}"]
     children = [subprocess.Popen([*command, *options]) for _ in range(processes)]
@@ -143,10 +149,10 @@ def _clients(address: str, processes: int, each: int, pause: float) -> Iterator[
 
 
 def _play(address: str, clients: int, pause: float) -> None:
-    """In a process of clients: play until it is ended."""
+    """In a process of clients: play until the process is ended."""
     threads = [threading.Thread(target=_client(address, pause).run, daemon=True) for _ in range(clients)]
     for thread in threads:
-        time.sleep(random.uniform(0, pause))  # games do not step together
+        time.sleep(random.uniform(0, pause))  # so that the games do not step at the same time
         thread.start()
     for thread in threads:
         thread.join()
@@ -156,17 +162,17 @@ def _client(address: str, pause: float) -> Client:
     transport = connect_to(address, RUN, None)
     payload = transport.read_config()
     assert payload is not None
-    said = msgspec.json.decode(payload, type=Announcement)
+    announcement = msgspec.json.decode(payload, type=Announcement)
     return Client(
-        transport=transport, run_id=said.run_id, client=f"gaming-pc-{random.randrange(16**6):06x}", host="host",
-        spec=said.spec, columns=said.columns, actor=_Actor(np.random.default_rng()),
+        transport=transport, run_id=announcement.run_id, client=f"gaming-pc-{random.randrange(16**6):06x}", host="host",
+        spec=announcement.spec, columns=announcement.columns, actor=_Actor(np.random.default_rng()),
         make_environment=lambda: _Paced(pause), settings=ClientSettings(), clock=time.perf_counter,
         rng=random.Random(), on_finished=transport.close,
     )  # fmt: skip
 
 
 class _Learner(Learner):
-    """Moves a linear model towards the rewards of newest rows, as a learner that takes no time."""
+    """Fits a linear model to the rewards of the newest rows, which takes almost no time."""
 
     def __init__(self, update_ms: float) -> None:
         self._pause = update_ms / 1000
@@ -195,7 +201,7 @@ class _Learner(Learner):
 
 
 class _Actor(Actor):
-    """Plays the linear model's best action, or any."""
+    """Chooses the linear model's best action, or a random one."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -209,29 +215,30 @@ class _Actor(Actor):
 
 
 class _Paced(Environment):
-    """A game that stands still between two steps."""
+    """A game whose steps take time and that stands still between them."""
 
     num_envs = 1
 
     def __init__(self, pause: float) -> None:
-        self._rng, self._pause = np.random.default_rng(), pause
+        self._rng = np.random.default_rng()
+        self._pause = pause
         self._age = 0
 
     def reset(self) -> Step:
-        return self._seen(ended=False)
+        return self._step(ended=False)
 
     def step(self, actions: np.ndarray) -> Step:
         time.sleep(self._pause)
         self._age = (self._age + 1) % EPISODE
-        return self._seen(ended=not self._age)
+        return self._step(ended=not self._age)
 
-    def _seen(self, *, ended: bool) -> Step:
-        seen, last = self._rng.normal(size=(2, 1, 8)).astype(np.float32)
+    def _step(self, *, ended: bool) -> Step:
+        observation, last = self._rng.normal(size=(2, 1, 8)).astype(np.float32)
         final = {0: {"observation": last[0]}} if ended else {}
-        return Step({"observation": seen}, seen[:, 0], np.array([ended]), np.zeros(1, np.bool_), final)
+        return Step({"observation": observation}, observation[:, 0], np.array([ended]), np.zeros(1, np.bool_), final)
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Nothing is open."""
 
 
 if __name__ == "__main__":

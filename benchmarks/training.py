@@ -1,4 +1,4 @@
-"""`soulsai train` as users start it: the share of samples that is admitted, and the time to play LunarLander well."""
+"""`soulsai train` as users start it: the share of admitted samples, and the time until it solves LunarLander."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ TIMEOUT = 600.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", choices=["share", "solve"], help="measure only this")
-    parser.add_argument("--clients", type=int, nargs="+", default=[1, 2, 8], help="numbers of clients for the share")
-    parser.add_argument("--env-steps", type=int, default=15_000, help="length of each training for the share")
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 2, 8], help="numbers of clients to measure with")
+    parser.add_argument("--env-steps", type=int, default=15_000, help="length of each training that measures the share")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="seeds of the trainings to 200")
 
 
@@ -53,15 +53,14 @@ def _solve(seeds: list[int]) -> Row:
 
 
 def train(clients: int, *settings: str) -> tuple[NodeStatus, float]:
-    """Train to the end with `soulsai train`. Returns its last status, and the seconds from its launch until it has
-    left, with its last checkpoint written.
+    """Train to the end with `soulsai train`. Returns its last status, and the seconds from its launch to its end.
 
-    The server is ours only so that the status can still be read when the training is over.
+    The server is not that of `soulsai train`, so that the status can be read after the training.
     """
     with tempfile.TemporaryDirectory() as folder, server() as (transport, address):
-        ours = [f"redis.address={address}", f"run.name={RUN}", f"run.saves={folder}"]
+        overrides = [f"redis.address={address}", f"run.name={RUN}", f"run.saves={folder}"]
         began = time.perf_counter()
-        words = [word for setting in (*ours, *settings) for word in ("--set", setting)]
+        words = [word for setting in (*overrides, *settings) for word in ("--set", setting)]
         process = soulsai("train", "--clients", str(clients), *words)
         try:
             code = process.wait(TIMEOUT + 60)

@@ -1,6 +1,6 @@
-"""Bytes of a LunarLander step: in messages of several steps and of one, and in the replay buffer.
+"""Bytes of a LunarLander step: in messages with several steps and with one, and in the replay buffer.
 
-The steps are those of random actions, recorded as a client does, with names as long as those of real trainings.
+The steps are those of random actions, recorded as in a client. Names are as long as in real trainings.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.buffer import make_replay
 
 COMMAND = "python -m benchmarks.wire"
-SESSION, CLIENT = "2026-01-31_12-30-05_LunarLander-v3-dqn", "gaming-pc-01-3f9a2c"
+RUN_ID = "2026-01-31_12-30-05_LunarLander-v3-dqn"
+CLIENT = "gaming-pc-01-3f9a2c"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rows", type=int, nargs="+", default=[16, 1], help="rows of a message, one after the other")
-    parser.add_argument("--messages", type=int, default=500, help="messages of which the mean is taken")
+    parser.add_argument("--rows", type=int, nargs="+", default=[16, 1], help="rows of a message; each is measured")
+    parser.add_argument("--messages", type=int, default=500, help="messages over which the mean is taken")
 
 
 def measure(args: argparse.Namespace) -> list[Row]:
@@ -41,14 +42,14 @@ def measure(args: argparse.Namespace) -> list[Row]:
 
 
 def _sent(resolved: Resolved, rows: int, messages: int) -> float:
-    """Bytes of whole messages, for each of their steps."""
+    """Bytes of whole messages, divided by their steps."""
     batches = [batch for _, batch in zip(range(messages), _played(resolved, rows), strict=False)]
-    sizes = [len(encode_steps(SESSION, CLIENT, 1 + number, batch)) for number, batch in enumerate(batches)]
+    sizes = [len(encode_steps(RUN_ID, CLIENT, 1 + number, batch)) for number, batch in enumerate(batches)]
     return sum(sizes) / (rows * messages)
 
 
 def _played(resolved: Resolved, rows: int) -> Iterator[StepBatch]:
-    """What a client would send, without end."""
+    """The messages of a client, without end."""
     recorder = Recorder(columns_of(resolved), resolved.environment.spec(resolved.environment_config).observations)
     rng = np.random.default_rng(0)
     with closing(resolved.environment.make(resolved.environment_config, 0)) as environment:
@@ -64,8 +65,9 @@ def _played(resolved: Resolved, rows: int) -> Iterator[StepBatch]:
 
 
 def _kept(resolved: Resolved) -> float:
-    """Bytes of the whole buffer, for each step that it has room for."""
-    spec, config = resolved.environment.spec(resolved.environment_config), resolved.algorithm_config
+    """Bytes of the whole buffer, divided by its capacity in steps."""
+    spec = resolved.environment.spec(resolved.environment_config)
+    config = resolved.algorithm_config
     assert isinstance(config, DQNConfig)
     replay = make_replay(config, spec, Features(spec))
     return replay.bytes / replay.capacity

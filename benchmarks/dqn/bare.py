@@ -14,20 +14,24 @@ class BareQRDQN:
         sizes = [(width, inputs), (width, width), (actions * quantiles, width)]
         count = sum(a * b + a for a, b in sizes)
         self.flat = torch.nn.Parameter(0.05 * torch.randn(count))
-        self.target_flat, self.flat.grad = self.flat.detach().clone(), torch.zeros(count)
+        self.target_flat = self.flat.detach().clone()
+        self.flat.grad = torch.zeros(count)
         self.layers, self.grads, self.target = (
             _views(v, sizes) for v in (self.flat.data, self.flat.grad, self.target_flat)
         )
         self.optimizer = torch.optim.AdamW([self.flat], 1e-3, eps=1e-4, weight_decay=0.01, fused=True)
         self.taus = (torch.arange(quantiles) + 0.5) / quantiles
-        self.obs, self.next_obs = torch.randn(batch, inputs), torch.randn(batch, inputs)
+        self.obs = torch.randn(batch, inputs)
+        self.next_obs = torch.randn(batch, inputs)
         self.action = torch.randint(actions, (batch,))
-        self.reward, self.discount = torch.randn(batch, 1), torch.full((batch, 1), 0.97)
+        self.reward = torch.randn(batch, 1)
+        self.discount = torch.full((batch, 1), 0.97)
         self.rows = torch.arange(batch)
 
     @torch.no_grad()
     def step(self) -> None:
-        n, (actions, quantiles) = len(self.rows), self.shape
+        n = len(self.rows)
+        actions, quantiles = self.shape
         (w1, b1), (w2, b2), (w3, b3) = self.layers
         x1 = torch.addmm(b1, torch.cat([self.obs, self.next_obs]), w1.t()).relu_()
         x2 = torch.addmm(b2, x1, w2.t()).relu_()
@@ -35,7 +39,8 @@ class BareQRDQN:
         best = out[n:].mean(2).argmax(1)
         goal = self.reward + self.discount * self._target(self.next_obs)[self.rows, best]
         error = (goal.unsqueeze(2) - out[self.rows, self.action].unsqueeze(1)).clamp_(-1, 1)
-        both, above = error.sum(1), error.relu_().sum(1)
+        both = error.sum(1)
+        above = error.relu_().sum(1)
         slope = (both - above + self.taus * (2 * above - both)) / (-quantiles * n)
         delta = torch.zeros(n, actions, quantiles)
         delta[self.rows, self.action] = slope
@@ -60,7 +65,8 @@ class BareQRDQN:
 
 
 def _views(flat: Tensor, sizes: list[tuple[int, int]]) -> list[tuple[Tensor, Tensor]]:
-    views, offset = [], 0
+    views = []
+    offset = 0
     for rows, columns in sizes:
         end = offset + rows * columns
         views.append((flat[offset:end].view(rows, columns), flat[end : end + rows]))

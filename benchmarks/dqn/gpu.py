@@ -1,8 +1,8 @@
 """Gradient steps a second on images: QR-DQN with the Nature CNN on 84x84x4 uint8, replay and learner on one device.
 
-The replay buffer keeps single frames and builds the stacks of 4 on the device. Both ways are measured: the gradient as
-it comes, and captured in a CUDA graph. On a GPU the share of the time in which it works is the time that its kernels
-and copies cover in a profiled run, over the time that the same steps take without the profiler.
+The replay buffer keeps single frames and builds the stacks of 4 on the device. The gradient is measured without and
+with a CUDA graph. The share of the time in which a GPU works is the time that its kernels and copies cover in a
+profiled run, divided by the time of the same steps without the profiler.
 
     python -m benchmarks.dqn.gpu
     python -m benchmarks.dqn.gpu --device cpu --rows 500 --batch 8 --steps 4 --rounds 2    # small, to see that it runs
@@ -23,7 +23,9 @@ from soulsai_dqn.learning.cuda_graph import CudaGraphGradient
 from soulsai_dqn.learning.learner import DQNLearner
 
 SPEC = EnvSpec("images", {"observation": ArraySpec((84, 84), "uint8")}, Discrete(6))
-STACK, EPISODE, MESSAGE = 4, 1000, 512
+STACK = 4
+EPISODE = 1000
+MESSAGE = 512
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,7 +44,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=100_000, help="frames in the replay buffer")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--steps", type=int, default=64, help="gradient steps in one update")
-    parser.add_argument("--rounds", type=int, default=10, help="updates that are measured; the quickest counts")
+    parser.add_argument("--rounds", type=int, default=10, help="measured updates; the fastest counts")
     parser.add_argument("--width", type=int, default=512, help="of the dense layer after the convolutions")
     return parser.parse_args(arguments)
 
@@ -57,7 +59,7 @@ def _row(options: argparse.Namespace, *, prioritized: bool, captured: bool) -> s
     memory = torch.cuda.max_memory_allocated() / 2**20 if busy is not None else None
     cells = [
         "prioritized" if prioritized else "uniform",
-        "CUDA graph" if captured else "as it comes",
+        "CUDA graph" if captured else "eager",
         f"{options.steps / seconds:,.1f}",
         f"{1e3 * seconds / options.steps:,.3f}",
         "-" if busy is None else f"{100 * busy:.0f} %",
@@ -67,7 +69,7 @@ def _row(options: argparse.Namespace, *, prioritized: bool, captured: bool) -> s
 
 
 def _learner(options: argparse.Namespace, *, prioritized: bool, captured: bool) -> DQNLearner:
-    """Filled with random frames, in episodes, as clients send them."""
+    """A learner whose replay buffer is filled with episodes of random frames."""
     config = DQNConfig(
         head="quantile", dueling=False, layer_norm=False, hidden=(options.width,), frame_stack=STACK,
         gamma=0.99, reward_scale=1.0, max_grad_norm=10.0,
@@ -86,7 +88,8 @@ def _learner(options: argparse.Namespace, *, prioritized: bool, captured: bool) 
 
 def _message(first: int, count: int, *, prioritized: bool) -> StepBatch:
     """Steps of one environment, whose episodes terminate."""
-    rng, last = np.random.default_rng(first), first + count
+    rng = np.random.default_rng(first)
+    last = first + count
     ends = [*range(first - first % EPISODE + EPISODE, last, EPISODE), last]
     table = [
         [0, start, end - start, 0, 0, start % EPISODE == 0, 0 if end % EPISODE else End.TERMINATED]
@@ -104,7 +107,7 @@ def _message(first: int, count: int, *, prioritized: bool) -> StepBatch:
 
 
 def _best(learner: DQNLearner, options: argparse.Namespace) -> float:
-    """Seconds of the quickest update, after two that warm up."""
+    """Seconds of the fastest update, after two for warming up."""
     times = []
     for _ in range(options.rounds + 2):
         _wait(options)
@@ -133,7 +136,8 @@ def _busy(learner: DQNLearner, options: argparse.Namespace) -> float:
 
 def covered(spans: Iterable[tuple[float, float]]) -> float:
     """Length of the union of spans (start, end)."""
-    total, reached = 0.0, float("-inf")
+    total = 0.0
+    reached = float("-inf")
     for start, end in sorted(spans):
         total += max(end - max(start, reached), 0.0)
         reached = max(reached, end)

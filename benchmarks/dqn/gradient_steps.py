@@ -21,7 +21,10 @@ from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.learner import DQNLearner
 
 SPEC = EnvSpec("LunarLander", {"observation": ArraySpec((8,), "float32")}, Discrete(4))
-BATCH, STEPS, ROWS, EPISODE = 64, 64, 20_000, 200
+BATCH = 64
+STEPS = 64
+ROWS = 20_000
+EPISODE = 200
 
 
 def main() -> None:
@@ -45,7 +48,7 @@ def main() -> None:
 
 
 def ours() -> Callable[[], object]:
-    """The learner's public update: drawing, moving, reporting and all."""
+    """The learner's whole update: drawing, gradient steps, target network and report."""
     config = DQNConfig(
         head="quantile", dueling=False, layer_norm=False, max_grad_norm=10.0, update_every=STEPS, buffer_size=ROWS
     )
@@ -67,7 +70,7 @@ def bare() -> Callable[[], object]:
 
 
 def sb3() -> Callable[[], object] | None:
-    """None where it is not installed."""
+    """The update of sb3-contrib, or None if it is not installed."""
     try:
         import gymnasium
         from sb3_contrib import QRDQN

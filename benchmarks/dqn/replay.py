@@ -19,7 +19,8 @@ COLUMNS = {
     "action": ArraySpec((), "uint8"),
     "reward": ArraySpec((), "float32"),
 }
-MESSAGE, EPISODE = 128, 500
+MESSAGE = 128
+EPISODE = 500
 
 
 def main() -> None:
@@ -47,20 +48,22 @@ def measured(slots: int, rounds: int) -> list[str]:
         replay.update(replay.draw(rng, 25, 64, n_step=3, gamma=0.99, beta=0.5), errors)
 
     drawn = replay.draw(rng, 25, 64, n_step=3, gamma=0.99).slots
-    whole, columns = best(draw_and_update, rounds), best(lambda: replay.read(drawn, n_step=3, gamma=0.99), rounds)
+    whole = best(draw_and_update, rounds)
+    columns = best(lambda: replay.read(drawn, n_step=3, gamma=0.99), rounds)
     appends = [appended(kept, [message(rng, next(messages)) for _ in range(rounds)]) for kept in (replay, uniform)]
     return [f"{whole * 1e3:.2f}", f"{columns * 1e3:.2f}", *(f"{seconds / MESSAGE * 1e6:.2f}" for seconds in appends)]
 
 
 def appended(replay: Replay, messages: list[StepBatch]) -> float:
-    """Seconds of the quickest message."""
+    """Seconds to append the message that took least."""
     sent = iter(messages)
     return best(lambda: replay.append(next(sent), "benchmark", 0.99), len(messages))
 
 
 def message(rng: np.random.Generator, number: int) -> StepBatch:
-    """The number-th message of a client with one environment, whose episodes terminate."""
-    first, last = number * MESSAGE, (number + 1) * MESSAGE
+    """Message `number` of a client with one environment, whose episodes terminate."""
+    first = number * MESSAGE
+    last = (number + 1) * MESSAGE
     ends = [*range(first - first % EPISODE + EPISODE, last, EPISODE), last]
     table = [
         [0, start, end - start, 0, 0, start % EPISODE == 0, 0 if end % EPISODE else End.TERMINATED]
@@ -80,7 +83,7 @@ def first_error(value: np.ndarray, reward: np.ndarray, discount: np.ndarray, bes
 
 
 def best(run: Callable[[], object], rounds: int) -> float:
-    """Seconds of the quickest of many, since the machine may be busy."""
+    """Seconds of the fastest of many runs, because the machine may be busy."""
     times = []
     for _ in range(rounds):
         started = time.perf_counter()

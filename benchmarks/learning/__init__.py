@@ -1,1 +1,1 @@
-"""How well DQN learns: seeds and settings in files, runs as JSON lines, tables and curves made from them."""
+"""How well algorithms learn: settings and seeds in files, results as JSON lines, tables and curves."""

@@ -1,10 +1,10 @@
-"""Trainings over seeds, from a file of settings to a table and curves.
+"""Runs trainings over seeds, as a file of settings describes them, and makes a table and curves.
 
     python -m benchmarks.learning lunar_lander                 # all its seeds, into results/lunar_lander.jsonl
     python -m benchmarks.learning lunar_lander --seeds 0 1 --max-steps 5000
-    python -m benchmarks.learning lunar_lander --table         # of what has been run, without running anything
+    python -m benchmarks.learning lunar_lander --table         # of the results, without running anything
 
-A seed that is in the results already is not run again. Where a file says `stop_at_goal`, trainings end there.
+A seed that is in the results already is not run again. With `stop_at_goal` in the file, trainings end at the goal.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", help="instead of those of the file")
     parser.add_argument("--max-steps", type=int, help="instead of those of the file")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the results")
-    parser.add_argument("--table", action="store_true", help="run nothing")
+    parser.add_argument("--table", action="store_true", help="only print the table of the results")
     args = parser.parse_args()
     plan = yaml.safe_load((HERE / "settings" / f"{args.name}.yaml").read_text())
-    plan["seeds"], plan["max_steps"] = args.seeds or plan["seeds"], args.max_steps or plan["max_steps"]
+    plan["seeds"] = args.seeds or plan["seeds"]
+    plan["max_steps"] = args.max_steps or plan["max_steps"]
     args.results.mkdir(parents=True, exist_ok=True)
     file = args.results / f"{args.name}.jsonl"
     if not args.table:
@@ -63,7 +64,7 @@ def _run(name: str, plan: dict[str, Any], file: Path) -> None:
 
 
 def _variants(name: str, plan: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """(label, settings, options of the loop) of everything in the file, laid over the preset that it names, if any."""
+    """(label, settings, options of the loop) of each variant in the file. Settings override those of the preset."""
     preset = Catalog().preset(plan["preset"]).values["algorithm"]["config"] if "preset" in plan else {}
     for index, (label, changes) in enumerate(plan.get("variants", {name: {}}).items()):
         settings = {**preset, **plan["settings"], **changes}

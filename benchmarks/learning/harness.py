@@ -1,4 +1,4 @@
-"""One training in one process: learner and actors are real, and weights are as old as they are between processes."""
+"""One training in one process, with the real learner and actors. Weights are as old as they are between processes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from soulsai_core.messages import ArraySpec
 from soulsai_core.node.pacing import UpdatePace
 
 LAGS = (1, 2)
-"""How many iterations old the weights of an actor are."""
+"""Ages of the actors' weights, in iterations; one is drawn for each turn."""
 
 
 @dataclass
 class Run:
-    """What came of one seed.
+    """The result of one seed.
 
     Attributes:
-        solved: environment steps until the last `window` episodes averaged `goal`, None if they never did.
-        cpu_s: CPU time of the learner up to there (the whole run, if never).
+        solved: environment steps until the mean of the last `window` episodes reached `goal`, None if it did not.
+        cpu_s: CPU seconds of the learner until then (of the whole run if it did not).
         curve: (environment steps, mean of the last `window` episodes).
-        final: mean return of greedy episodes at the end, None if they were not asked for.
+        final: mean return of greedy episodes at the end, None without them.
     """
 
     name: str
@@ -41,18 +41,18 @@ class Run:
     final: float | None = None
 
     def line(self) -> dict[str, Any]:
-        """As a JSON line."""
+        """The values of a JSON line."""
         return asdict(self)
 
 
 class Loop:
-    """Actors and a learner that take turns: the rows of an iteration of all actors, then the iterations due.
+    """Actors and a learner that take turns: the actors make the rows of an iteration, then the learner its updates.
 
     Args:
-        algorithm, settings: plugin and its settings.
+        algorithm, settings: the plugin and its settings.
         environment: settings of the gymnasium plugin.
-        lags: each actor uses weights that are one of so many iterations old. Rows that are too old then are dropped,
-            as the node does.
+        lags: ages of the actors' weights in iterations, of which one is drawn for each turn. Rows that are then
+            too old are dropped, as in the node.
     """
 
     def __init__(
@@ -66,9 +66,12 @@ class Loop:
         lags: tuple[int, ...] = LAGS,
     ) -> None:
         catalog = Catalog()
-        self._plugin, games = catalog.algorithm(algorithm), catalog.environment("gymnasium")
-        self._config, self._game = self._plugin.config(**settings), games.config(**environment)
-        self._make, self._spec = games.make, games.spec(self._game)
+        self._plugin = catalog.algorithm(algorithm)
+        games = catalog.environment("gymnasium")
+        self._config = self._plugin.config(**settings)
+        self._game = games.config(**environment)
+        self._make = games.make
+        self._spec = games.spec(self._game)
         seeds = np.random.SeedSequence(seed).spawn(clients + 2)
         self.learner: Learner = self._plugin.learner(self._config, self._spec, np.random.default_rng(seeds[-1]))
         self._rng = np.random.default_rng(seeds[-2])
@@ -76,7 +79,8 @@ class Loop:
         self._sync = self._plugin.sync(self._config)
         self._pace = UpdatePace(self._sync.rows_per_iteration)
         self._players = [self._player(one, int(one.generate_state(1)[0]) % 2**31) for one in seeds[:clients]]
-        self.steps = self.iteration = 0
+        self.steps = 0
+        self.iteration = 0
         self.learner_s = 0.0
         self._published: deque[Weights] = deque(maxlen=1 + max(lags))
         self.learner.started(resumed=False)
@@ -89,13 +93,13 @@ class Loop:
         return _Player(actor, self._make(self._game, of_environment), self._spec, own)
 
     def turn(self) -> list[float]:
-        """Returns of the episodes that ended meanwhile."""
+        """One turn of all actors and the learner. Returns the returns of the episodes that ended."""
         share = max(self._sync.rows_per_iteration // len(self._players), 1)
         returns: list[float] = []
         for number, player in enumerate(self._players):
             lag = min(int(self._rng.choice(self._lags)), len(self._published) - 1)
             returns += player.play(share, self._published[-1 - lag])
-            self._take_in(player, str(number))
+            self._learn_from(player, str(number))
         started = time.process_time()
         while self._pace.due(self.learner.ready()):
             self.learner.update()
@@ -104,7 +108,7 @@ class Loop:
         self.learner_s += time.process_time() - started
         return returns
 
-    def _take_in(self, player: _Player, name: str) -> None:
+    def _learn_from(self, player: _Player, name: str) -> None:
         steps = player.recorder.take()
         if steps is None:
             return
@@ -115,7 +119,7 @@ class Loop:
             self._pace.admitted(len(fresh))
 
     def greedy(self, episodes: int, seed: int) -> float:
-        """Mean return of episodes without exploration, with the weights of agents that learn no more."""
+        """Mean return of episodes without exploration, with the weights for evaluation."""
         player = self._player(0, seed, explore=False)
         weights = Weights(self.iteration, self.learner.evaluation_weights(), self.steps)
         returns: list[float] = []
@@ -126,7 +130,7 @@ class Loop:
         return float(np.mean(returns[:episodes]))
 
     def close(self) -> None:
-        """Nothing is left behind."""
+        """Stop the learner and close the environments."""
         self.learner.stopped()
         for player in self._players:
             player.environment.close()
@@ -137,7 +141,7 @@ class Loop:
 
 
 class _Player:
-    """A client's loop without the network."""
+    """The loop of a client, without messages."""
 
     def __init__(self, actor: Actor, environment: Environment, spec: EnvSpec, own: Mapping[str, ArraySpec]) -> None:
         self.environment = environment
@@ -149,8 +153,8 @@ class _Player:
         self._tally.begin(environment.num_envs)
 
     def play(self, steps: int, weights: Weights) -> list[float]:
-        """Returns of the episodes that ended in so many steps of all environments together. No more are made than the
-        quota allows."""
+        """Make `steps` steps of all environments together, but no more than the quota allows. Returns the returns of
+        the episodes that ended."""
         self._actor.load(weights)
         self.recorder.load(weights.iteration, weights.quota)
         returns = []
@@ -177,8 +181,10 @@ def train(
     window: int = 20,
     greedy: int = 0,
 ) -> Run:
-    """Train until the goal is reached (if `stop`) or the steps are over."""
-    run, recent, started = Run(name, seed), deque[float](maxlen=window), time.perf_counter()
+    """Train until the goal is reached (if `stop`) or `max_steps` are made."""
+    run = Run(name, seed)
+    recent = deque[float](maxlen=window)
+    started = time.perf_counter()
     next_mark = 0
     while loop.steps < max_steps:
         recent.extend(loop.turn())
@@ -189,10 +195,12 @@ def train(
             run.curve.append((loop.steps, round(mean, 2)))
             next_mark = loop.steps + max(max_steps // 100, 1)
         if goal is not None and run.solved is None and mean >= goal:
-            run.solved, run.cpu_s = loop.steps, loop.learner_s
+            run.solved = loop.steps
+            run.cpu_s = loop.learner_s
             if stop:
                 break
-    run.steps, run.wall_s = loop.steps, time.perf_counter() - started
+    run.steps = loop.steps
+    run.wall_s = time.perf_counter() - started
     run.cpu_s = run.cpu_s or loop.learner_s
     if greedy:
         run.final = loop.greedy(greedy, seed + 10_000)

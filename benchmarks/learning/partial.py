@@ -1,4 +1,4 @@
-"""CartPole whose velocities cannot be seen."""
+"""CartPole without velocities in its observation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class PartialCartPole(gymnasium.ObservationWrapper):
-    """Position of the cart and angle of the pole only."""
+    """Observes only the position of the cart and the angle of the pole."""
 
     def __init__(self, env: gymnasium.Env) -> None:
         super().__init__(env)

@@ -1,4 +1,4 @@
-"""What came of the runs: medians and interquartile means over seeds (Agarwal et al. 2021), and curves."""
+"""Tables of medians and interquartile means over seeds (Agarwal et al. 2021), and learning curves."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ COLUMNS = (
 
 
 def interquartile_mean(values: list[float]) -> float:
-    """Mean of the middle half; a value that lies on its edge counts in part."""
-    ordered, quarter = np.sort(values), len(values) / 4
+    """Mean of the middle half; a value on its edge counts in part."""
+    ordered = np.sort(values)
+    quarter = len(values) / 4
     upto = np.arange(len(values) + 1.0).clip(quarter, len(values) - quarter)
     return float(np.average(ordered, weights=np.diff(upto)))
 
@@ -37,7 +38,7 @@ def print_table(runs: Runs, target: float | None) -> None:
 
 
 def draw_curves(runs: Runs, file: Path) -> None:
-    """Mean of the last 20 episodes over environment steps, the seeds of a name in one colour."""
+    """Mean of the last 20 episodes over environment steps, the seeds of a name in one color."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

@@ -1,7 +1,8 @@
-"""What is learned in a given number of steps: settings in settings.yaml, one JSON line a seed in results.jsonl.
+"""The return that PPO reaches in a given number of steps, with the settings of settings.yaml.
 
-Learner and actors are the real ones, in one process: since rounds are exact, processes change nothing but the time.
-The score is the mean return of 100 episodes with the final policy, which takes its most likely action.
+Each seed becomes one JSON line in results.jsonl. Learner and actors are the real ones, in one process: rounds are
+exact, so separate processes would change only the time. The score is the mean return of 100 episodes with the final
+policy, which takes its most likely action.
 """
 
 from __future__ import annotations
@@ -52,14 +53,15 @@ def _environment(name: str, args: argparse.Namespace) -> Row:
             say(f"{name}, seed {result['seed']}: {result['score']:.1f} after {result['seconds']:.0f} s")
             scores.append(result["score"])
     note = f"± {np.std(scores):.1f}, median {np.median(scores):.1f}, worst {min(scores):.1f}, {len(scores)} seeds"
-    score, target = float(np.mean(scores)), TARGETS[name]
+    score = float(np.mean(scores))
+    target = TARGETS[name]
     if target < 0:
         return Row(f"{name}, mean return, negated", -score, -target, "", COMMAND, at_most=True, note=note)
     return Row(f"{name}, mean return", score, target, "", COMMAND, note=note)
 
 
 def train(name: str, seed: int) -> dict[str, Any]:
-    """Train one seed to its last step; returns settings, score and curve."""
+    """Train one seed to its last step. Returns the settings, the score and the learning curve."""
     recipe = yaml.safe_load((HERE / "settings.yaml").read_text())[name]
     config = PPOConfig(**recipe["settings"])
     game = games.config(id=name, num_envs=recipe["num_envs"])
@@ -72,7 +74,10 @@ def train(name: str, seed: int) -> dict[str, Any]:
     ]
     learner.clients_changed(frozenset(CLIENTS))
     learner.started(resumed=False)
-    steps, iteration, curve, started = 0, 0, [], time.perf_counter()
+    steps = 0
+    iteration = 0
+    curve = []
+    started = time.perf_counter()
     while steps < recipe["steps"]:
         weights = Weights(iteration, learner.weights(), steps, learner.quota())
         returns: list[float] = []
@@ -93,10 +98,11 @@ def train(name: str, seed: int) -> dict[str, Any]:
 
 
 class Player:
-    """A client's loop without the network."""
+    """The loop of a client, without messages."""
 
     def __init__(self, config: PPOConfig, spec: EnvSpec, rng: np.random.Generator, environment: Environment) -> None:
-        self._actor, self._environment = PPOActor(config, spec, rng), environment
+        self._actor = PPOActor(config, spec, rng)
+        self._environment = environment
         self._recorder = Recorder(step_columns(spec, own_columns(config, spec), 1e9), spec.observations)
         self._step: Step = environment.reset()
         self._recorder.begin(self._step)
@@ -104,7 +110,7 @@ class Player:
         self._tally.begin(environment.num_envs)
 
     def play(self, weights: Weights) -> tuple[StepBatch, list[float]]:
-        """One rollout, and returns of the episodes that ended in it."""
+        """Make one rollout. Returns its steps, and the returns of the episodes that ended in it."""
         self._actor.load(weights)
         self._recorder.load(weights.iteration, weights.quota)
         returns = []
@@ -120,10 +126,11 @@ class Player:
 
 
 def evaluate(config: PPOConfig, spec: EnvSpec, environment: Environment, weights: Weights) -> float:
-    """Mean return of 100 episodes, 10 of each environment, so that short ones do not count for more."""
+    """Mean return of 100 episodes, 10 of each environment: short episodes, which end first, do not count more often."""
     actor = PPOActor(config, spec, np.random.default_rng(0), explore=False)
     actor.load(weights)
-    step, returns = environment.reset(), [[0.0] for _ in range(environment.num_envs)]
+    step = environment.reset()
+    returns = [[0.0] for _ in range(environment.num_envs)]
     starts = np.ones(environment.num_envs, np.bool_)
     while any(len(own) <= 10 for own in returns):
         actions, _ = actor.act(step.observations, step.masks, starts)

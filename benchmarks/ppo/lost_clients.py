@@ -1,7 +1,6 @@
-"""One client is killed every 20 seconds of a training, which shall end with the same return as an undisturbed one.
+"""The return of a training in which a client is killed every 20 seconds, compared with an undisturbed training.
 
-`soulsai train` starts the killed clients again. Trained is LunarLander, 2 clients x 8 environments, for as many steps
-as the undisturbed run, so that the returns can be compared.
+`soulsai train` starts killed clients again. All train LunarLander with 2 clients x 8 environments, for the same time.
 """
 
 from __future__ import annotations
@@ -39,13 +38,14 @@ def measure(args: argparse.Namespace) -> list[Row]:
 
 
 def _train(policy: str, seed: int, args: argparse.Namespace) -> float:
-    """Mean return of the last 100 episodes of a training of so many seconds."""
+    """Mean return of the last 100 episodes of a training of `args.seconds` seconds."""
     settings = {
         "run.seed": seed, "algorithm.name": "ppo", "environment.config.num_envs": 8, "telemetry.enabled": "false",
         "training.stop.seconds": args.seconds, "training.stop.episodes": 100,
         "algorithm.config.on_lost_client": "wait" if policy == "undisturbed" else policy,
     }  # fmt: skip
-    rng, kills = random.Random(seed), 0
+    rng = random.Random(seed)
+    kills = 0
     with tempfile.TemporaryDirectory() as folder, server() as (transport, address):
         settings |= {"redis.address": address, "run.name": RUN, "run.saves": folder}
         words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
@@ -61,7 +61,7 @@ def _train(policy: str, seed: int, args: argparse.Namespace) -> float:
     assert status.mean_return is not None
     say(
         f"{policy}, seed {seed}: {status.mean_return:.1f} after {status.env_steps:,} steps and {status.iteration} "
-        f"iterations, {kills} kills, {status.learner['rounds_restarted']:.0f} rounds begun anew"
+        f"iterations, {kills} kills, {status.learner['rounds_restarted']:.0f} rounds restarted"
     )
     return status.mean_return
 

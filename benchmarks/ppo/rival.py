@@ -1,4 +1,4 @@
-"""stable-baselines3's PPO with the same hyperparameters, in a process of its own: prints steps per second as JSON.
+"""Prints the steps per second of stable-baselines3's PPO with given hyperparameters, as JSON.
 
 Run by `benchmarks.ppo.speed` with the interpreter that has stable-baselines3.
 """
@@ -16,7 +16,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, required=True)
     for name in ("learning-rate", "gamma", "gae-lambda", "clip"):
         parser.add_argument(f"--{name}", type=float, required=True)
-    parser.add_argument("--processes", action="store_true", help="each environment in a process of its own")
+    parser.add_argument("--processes", action="store_true", help="run each environment in a process of its own")
     args = parser.parse_args()
 
     import torch
@@ -33,7 +33,7 @@ def main() -> None:
         batch_size=args.minibatch, n_epochs=args.epochs, learning_rate=args.learning_rate, gamma=args.gamma,
         gae_lambda=args.gae_lambda, clip_range=args.clip,
     )  # fmt: skip
-    model.learn(args.rollout)  # what happens once is not counted
+    model.learn(args.rollout)  # a warm-up: what happens only once is not measured
     started = time.perf_counter()
     model.learn(args.steps)
     print(json.dumps({"steps_per_second": args.steps / (time.perf_counter() - started)}))

@@ -1,5 +1,7 @@
-"""`soulsai train --set algorithm.name=ppo` as users start it: seconds from its launch until 20 episodes of LunarLander
-average 200, and the same with no other setting."""
+"""Seconds until PPO solves LunarLander, from the launch of `soulsai train` until the mean of 20 episodes is 200.
+
+Measured with 8 environments in each client, and with default settings.
+"""
 
 from __future__ import annotations
 

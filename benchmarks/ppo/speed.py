@@ -1,8 +1,8 @@
-"""Environment steps per second of the whole system, updates included, in turns with stable-baselines3's PPO.
+"""Environment steps per second of the whole system, updates included, compared with stable-baselines3's PPO.
 
-2 clients x 8 environments against 16 environments in the faster one of stable-baselines3's two ways, with one thread of
-torch or as many as there are cores, whichever is faster. Network, rollout, minibatches, epochs and environment are the
-same; the approximate KL divergence stops neither.
+We have 2 clients x 8 environments. stable-baselines3 has 16 environments, in one process or in several and with one
+thread of torch or one for each core, whichever is fastest. Network, rollout, minibatches, epochs and environment are
+the same; the approximate KL divergence stops neither. The two are measured in turns.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TIMEOUT = 600.0
 
 
 class Recipe(NamedTuple):
-    """Hyperparameters that both sides use."""
+    """Hyperparameters of both systems."""
 
     name: str
     rollout: int
@@ -45,8 +45,8 @@ RECIPES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--python", default=sys.executable, help="interpreter that has stable-baselines3")
     parser.add_argument("--steps", type=int, default=160_000, help="environment steps of each measurement")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of each side, in turns")
-    parser.add_argument("--recipe", type=int, choices=range(len(RECIPES)), help="measure only this one")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each system, in turns")
+    parser.add_argument("--recipe", type=int, choices=range(len(RECIPES)), help="measure only this recipe")
 
 
 def measure(args: argparse.Namespace) -> list[Row]:
@@ -59,7 +59,8 @@ def _compare(recipe: Recipe, args: argparse.Namespace) -> Row:
     trials = {way: _rival(recipe, args, 2 * recipe.rollout, *way) for way in ways}
     best = max(trials, key=lambda way: trials[way])
     say(f"{recipe.name}: stable-baselines3 is fastest with processes={best[0]}, threads={best[1]}")
-    ours, theirs = [], []
+    ours = []
+    theirs = []
     for seed in range(args.rounds):
         ours.append(_own(recipe, args.steps, seed))
         theirs.append(_rival(recipe, args, args.steps, *best))

@@ -1,1 +1,1 @@
-"""What is promised of Souls environments, and how it is measured."""
+"""Benchmarks of the Souls environments."""

@@ -1,10 +1,9 @@
-"""What a client does between two steps of a game, in milliseconds, while new weights keep arriving: take the step in,
-choose the action, send it to the game's process. The game is left out: here it is a pause of a few milliseconds.
+"""Milliseconds of a client between two steps of a game: record the step, choose the action, send it to the game.
 
-The client has a process of its own and its game another, as on a gaming PC; a stand-in for the training node publishes
-models to it through a real server. By the wall clock a gap also holds what else the machine does; by the CPU time of
-the client's process it holds only what the client's threads did meanwhile, and by that of the playing thread only what
-had to be waited for.
+New weights keep arriving meanwhile. Client and game are processes of their own, as on a gaming PC; the game is a pause
+of a few milliseconds. A simulated training node publishes models through a real server. The wall clock includes what
+else the machine does. The CPU time of the client's process includes all threads of the client, and that of the playing
+thread only what the game has to wait for.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ WINDOW = 1000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="length of the measurement")
-    parser.add_argument("--pause", type=float, default=0.004, help="seconds that a step of the game takes")
+    parser.add_argument("--pause", type=float, default=0.004, help="duration of a step of the game in seconds")
     parser.add_argument("--weights-every", type=float, default=0.5, help="seconds between two new models")
     parser.add_argument("--client", metavar="ADDRESS", help=argparse.SUPPRESS)
 
@@ -49,12 +48,14 @@ def measure(args: argparse.Namespace) -> list[Row]:
     with server() as (transport, address):
         command = [sys.executable, "-m", "benchmarks.souls.overhead", *sys.argv[1:], "--client", address]
         child = subprocess.Popen(command, stdout=subprocess.PIPE)
-        stand_in = threading.Thread(target=_publish, args=(transport, args.weights_every, child), daemon=True)
-        stand_in.start()
+        node = threading.Thread(target=_publish, args=(transport, args.weights_every, child), daemon=True)
+        node.start()
         gaps = np.array(json.loads(child.communicate()[0]))
-        stand_in.join()
+        node.join()
     wall, ours, playing = 1000 * gaps.T
-    say(f"gaps over 1 ms: {1000 * np.mean(wall > 1):.2f} of 1000 by the wall, {1000 * np.mean(ours > 1):.2f} by CPU")
+    say(
+        f"gaps over 1 ms: {1000 * np.mean(wall > 1):.2f} of 1000 by the wall clock, {1000 * np.mean(ours > 1):.2f} by CPU time"
+    )
     note = f"median {np.median(wall):.2f}, {len(wall):,} steps"
     what = "client between two steps, 99.9th percentile"
     return [
@@ -69,32 +70,39 @@ def _resolved() -> Resolved:
 
 
 def _publish(transport: Transport, every: float, child: subprocess.Popen[bytes]) -> None:
-    """New models until the child has ended; what it sends is taken in."""
+    """Publish new models and acknowledge samples until the child has ended."""
     resolved = _resolved()
     spec = resolved.environment.spec(resolved.environment_config)
     learner = resolved.algorithm.learner(resolved.algorithm_config, spec, np.random.default_rng(0))
-    arrays, decoder, last, acked, iteration = learner.weights(), decoder_of(resolved), "", 0, 0
+    arrays = learner.weights()
+    decoder = decoder_of(resolved)
+    last = ""
+    acked = 0
+    iteration = 0
     while child.poll() is None:
         progress = msgspec.msgpack.encode(Progress("s", "n", "running", iteration, 0, WINDOW, {"pc": acked}))
         transport.publish(iteration, encode_weights(Weights(iteration, arrays, 10**9)), progress)
         iteration += 1
         time.sleep(every)
         for entry in transport.read_samples(last, 1000, 0):
-            last, acked = entry.id, decoder.decode(entry.payload).header.number
+            last = entry.id
+            acked = decoder.decode(entry.payload).header.number
         if last:
             transport.release_samples(last)
 
 
 def _play(address: str, seconds: float, pause: float) -> list[tuple[float, ...]]:
-    """In the client's process: the gaps."""
+    """In the client's process: the durations between two steps, by three clocks."""
     resolved = _resolved()
-    settings, gaps = resolved.config.client, list[tuple[float, ...]]()
-    spec, rng = resolved.environment.spec(resolved.environment_config), np.random.default_rng(0)
+    settings = resolved.config.client
+    gaps = list[tuple[float, ...]]()
+    spec = resolved.environment.spec(resolved.environment_config)
+    rng = np.random.default_rng(0)
     transport = connect_to(address, RUN, None)
     client = Client(
         transport=transport, run_id="s", client="pc", host="host", spec=spec, columns=columns_of(resolved),
         actor=resolved.algorithm.actor(resolved.algorithm_config, spec, rng, True),
-        make_environment=lambda: _Watched(partial(_Game, spec, pause), gaps, settings.start_timeout_s),
+        make_environment=lambda: _TimedEnvironment(partial(_Game, spec, pause), gaps, settings.start_timeout_s),
         settings=settings, clock=time.perf_counter, rng=random.Random(0),
     )  # fmt: skip
     threading.Timer(seconds, client.stop, ("measured",)).start()
@@ -105,8 +113,8 @@ def _play(address: str, seconds: float, pause: float) -> list[tuple[float, ...]]
     return gaps[WARM_UP:]
 
 
-class _Watched(IsolatedEnvironment):
-    """Notes what passes between the arrival of an answer and the departure of the next actions."""
+class _TimedEnvironment(IsolatedEnvironment):
+    """Measures from the arrival of a step until the next actions are sent."""
 
     def __init__(self, make: Callable[[], Environment], gaps: list[tuple[float, ...]], patience: float) -> None:
         self._gaps = gaps

@@ -1,8 +1,8 @@
-"""Clients at 10 real steps a second, each in turn struck by a fault: how long until it samples again, whether anything
-false was learnt from, and how many samples came too late.
+"""Recovery of clients from faults of their games: the time until they sample again, and false and late samples.
 
-The games are simulated, in processes of their own, with the babysitting of the preset `iudex`; a real training node
-learns from them. The whole trial is `--clients 4 --seconds 600`, with a fault every 30 seconds on average.
+The games are simulated at 10 real steps a second, in processes of their own, with the client's settings of the preset
+`iudex`. A real training node learns from them. The whole trial is `--clients 4 --seconds 600`, with a fault every 30
+seconds on average.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ def measure(args: argparse.Namespace) -> list[Row]:
         finally:
             node.terminate()
             node.wait(60)
-    gaps = [gap for player in players for gap in player.witness.gaps] or [0.0]
+    gaps = [gap for player in players for gap in player.checker.gaps] or [0.0]
     restarts = sum(player.client.restarts for player in players)
-    samples, false = (sum(getattr(player.witness, name) for player in players) for name in ("samples", "false"))
+    samples, false = (sum(getattr(player.checker, name) for player in players) for name in ("samples", "false"))
     note = f"{restarts} restarts, median {np.median(gaps):.1f} s, {args.clients} clients, {args.seconds:.0f} s"
     rejected = f"{status.iteration} iterations, rejected: {status.rejected}"
     return [
         Row("longest time without samples around a fault", max(gaps), 60, "s", COMMAND, at_most=True, note=note),
-        Row("samples that disagree with what was seen", false, 0, "rows", COMMAND, True, f"of {samples:,}"),
+        Row("samples that disagree with the environment's steps", false, 0, "rows", COMMAND, True, f"of {samples:,}"),
         Row("samples rejected", 100 * (1 - status.acceptance), 1, "%", COMMAND, at_most=True, note=rejected),
     ]
 
@@ -87,29 +87,31 @@ def _play(players: list[_Player], seconds: float) -> None:
     time.sleep(seconds)
     for player in players:
         player.finish()
-        say(f"{player.witness.steps} steps, {player.client.restarts} restarts: {dict(player.reasons)}")
+        say(f"{player.checker.steps} steps, {player.client.restarts} restarts: {dict(player.reasons)}")
 
 
 class _Player:
-    """A client as `soulsai client` makes it, but for the witness, and for a new seed with each start of its game."""
+    """A client as in `soulsai client`, with a checker of its rows and a new seed at each start of its game."""
 
     def __init__(self, number: int, resolved: Resolved, run_id: str, address: str) -> None:
-        settings, spec = resolved.config.client, resolved.environment.spec(resolved.environment_config)
-        self.witness, self.reasons = RowChecker(), Counter[str]()
+        settings = resolved.config.client
+        spec = resolved.environment.spec(resolved.environment_config)
+        self.checker = RowChecker()
+        self.reasons = Counter[str]()
         self._transport = connect_to(address, RUN, None)
         seeds = iter(range(number * 1000, 10**9))
 
         def make() -> Environment:
             make = installed(resolved.environment, resolved.environment_config, next(seeds))
             patience = {"step_timeout": settings.step_timeout_s, "start_timeout": settings.start_timeout_s}
-            return self.witness.watching(IsolatedEnvironment(make, **patience))
+            return self.checker.wrap(IsolatedEnvironment(make, **patience))
 
         def wait(event: threading.Event, pause: float) -> bool:
             self.reasons[self.client._info().problem[:40]] += 1
             return event.wait(pause)
 
         self.client = Client(
-            transport=_Overheard(self._transport, self.witness, decoder_of(resolved)),  # type: ignore[arg-type]
+            transport=_CheckedTransport(self._transport, self.checker, decoder_of(resolved)),  # type: ignore[arg-type]
             run_id=run_id, client=f"pc-{number}", host="host", spec=spec, columns=columns_of(resolved),
             actor=resolved.algorithm.actor(resolved.algorithm_config, spec, np.random.default_rng(number), True),
             make_environment=make, settings=settings, clock=time.perf_counter, rng=random.Random(number), wait=wait,
@@ -120,18 +122,20 @@ class _Player:
         self._thread.start()
 
     def finish(self) -> None:
-        """The gap that is still open counts up to now."""
-        self.witness.close()
+        """Stop the client. If it has not recovered yet, the time up to now counts."""
+        self.checker.close()
         self.client.stop("measured")
         self._thread.join(60)
         self._transport.close()
 
 
-class _Overheard:
-    """A transport that shows the witness which steps it sends."""
+class _CheckedTransport:
+    """A transport that passes the steps that it sends to the checker."""
 
-    def __init__(self, transport: Transport, witness: RowChecker, decoder: StepDecoder) -> None:
-        self._transport, self._witness, self._decoder = transport, witness, decoder
+    def __init__(self, transport: Transport, checker: RowChecker, decoder: StepDecoder) -> None:
+        self._transport = transport
+        self._checker = checker
+        self._decoder = decoder
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -139,7 +143,7 @@ class _Overheard:
     def push_samples(self, payloads: Sequence[bytes]) -> None:
         self._transport.push_samples(payloads)
         for payload in payloads:
-            self._witness.sent(self._decoder.decode(payload).steps)
+            self._checker.on_sent(self._decoder.decode(payload).steps)
 
 
 if __name__ == "__main__":

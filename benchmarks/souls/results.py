@@ -1,4 +1,4 @@
-"""What long trials have found so far: a file of JSON lines, so that one that was interrupted goes on where it was."""
+"""The results of long trials up to now, in a file of JSON lines, so that an interrupted trial can be continued."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 class Results:
     """Args:
-    file: made with the first result. Several processes may add to it.
+    file: created with the first result. Several processes may append to it.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def add(self, result: Mapping[str, Any]) -> None:
-        """Write a result that has come in."""
+        """Append a result to the file."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(result) + "\n")

@@ -1,8 +1,8 @@
-"""Wall time to a return with 1, 8 and 16 clients, whose simulated games run in real time (10 steps a second each).
+"""Wall-clock time to a return with 1, 8 and 16 clients, whose simulated games run in real time (10 steps a second).
 
-The whole trial takes hours, most of them with the one client; `--pace` shortens it and keeps the proportions as long
-as the cores suffice. Each number's time is written as it comes in, and not measured again: what was interrupted is
-continued by the same command.
+The whole trial takes hours, most of them with one client. `--pace` shortens it and keeps the ratios as long as the
+cores suffice. Each result is written to a file at once and not measured again, so that the same command continues an
+interrupted trial.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ COMMAND = "python -m benchmarks.souls.scaling"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 16], help="the first is the base")
     parser.add_argument("--goal", type=float, default=-0.3, help="mean return of 20 fights to reach")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="each number trains with each; means count")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="seeds for each number; means count")
     parser.add_argument("--pace", type=float, default=1.0, help="game seconds in a real second")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="further settings")
     parser.add_argument("--results", type=Path, default=Path("results/souls_scaling.jsonl"), help="file of results")
 
 
 def measure(args: argparse.Namespace) -> list[Row]:
-    results, times, steps = Results(args.results), dict[int, float](), dict[int, float]()
+    results = Results(args.results)
+    times = dict[int, float]()
+    steps = dict[int, float]()
     for clients in args.clients:
         found = [_measured(results, clients, seed, args) for seed in args.seeds]
         times[clients] = sum(one["seconds"] for one in found) / len(found)

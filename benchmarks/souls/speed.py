@@ -1,5 +1,4 @@
-"""Environment steps a second of soulsgym's own environment on the simulated game, on one core, and what the process of
-its own costs."""
+"""Steps per second of soulsgym's environment with the simulated game, on one core, in this process and in its own."""
 
 from __future__ import annotations
 
@@ -37,11 +36,12 @@ def measure(args: argparse.Namespace) -> list[Row]:
 
 
 def _steps_per_second(environment: Environment, steps: int) -> tuple[float, float]:
-    """By the wall clock, and by this process' CPU time."""
+    """Steps per second of the wall clock, and of this process' CPU time."""
     rng = np.random.default_rng(0)
     with closing(environment):
         step = environment.reset()
-        wall, cpu = time.perf_counter(), time.process_time()
+        wall = time.perf_counter()
+        cpu = time.process_time()
         for _ in range(steps):
             valid = np.flatnonzero(step.masks[0])
             step = environment.step(valid[rng.integers(len(valid), size=1)])

@@ -1,4 +1,4 @@
-"""Trainings with `soulsai train` over seeds: greedy win rates, and how soon half of the fights are won."""
+"""Trainings with `soulsai train` over seeds: greedy win rates, and steps until half of the fights are won."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from soulsai_core import load_agent
 from soulsai_souls_env.agents import Agent
 
 SETTINGS = Path(__file__).parent / "settings" / "win_rates.yaml"
-OURS, PLAIN = "preset", "plain"
+OURS = "preset"
+PLAIN = "plain"
 
 
 class Trials:
-    """Every variant with every seed.
+    """Trains every variant with every seed.
 
     Args:
-        args: of `benchmarks.souls.win_rates`.
-        win_rate: of an agent, in per cent.
-        command: for the table.
+        args: the arguments of `benchmarks.souls.win_rates`.
+        win_rate: the win rate of an agent, in percent.
+        command: the command that the table names.
     """
 
     def __init__(self, args: argparse.Namespace, win_rate: Callable[[Agent], float], command: str) -> None:
@@ -46,7 +47,7 @@ class Trials:
         self._command = command
 
     def run(self) -> None:
-        """Run what is not among the results yet."""
+        """Run the trainings that have no results yet."""
         for seed in self._seeds:
             for variant in self._variants:
                 key = {"variant": variant, "seed": seed, "env_steps": self._env_steps, "set": self._further}
@@ -73,7 +74,7 @@ class Trials:
             }
 
     def rows(self) -> list[Row]:
-        """Of all results with these steps, whoever ran them."""
+        """The table of all results with this number of steps."""
         known = {
             name: self._results.matching(variant=name, env_steps=self._env_steps, set=self._further)
             for name in self._variants
@@ -91,9 +92,11 @@ class Trials:
         return rows
 
     def _rows_of(self, name: str, found: list[dict[str, Any]]) -> list[Row]:
-        won, ours = [result["won"] for result in found], name == OURS
+        won = [result["won"] for result in found]
+        ours = name == OURS
         hours = sum(result["train_s"] for result in found) / 3600
-        what, note = f"{name}: greedy wins after {self._env_steps:,} steps", ", ".join(f"{rate:.0f}" for rate in won)
+        what = f"{name}: greedy wins after {self._env_steps:,} steps"
+        note = ", ".join(f"{rate:.0f}" for rate in won)
         reached = [result["half_after"] for result in found if result["half_after"] is not None]
         half = f"{len(reached)} of {len(found)} seeds got there, {hours:.1f} h of training"
         return [
@@ -103,7 +106,7 @@ class Trials:
 
 
 def _half(found: list[dict[str, Any]], never: float = math.inf) -> float:
-    """The median of the steps until half of the fights were won, counting a training where they never were as given."""
+    """Median of the steps until half of the fights were won. `never` is the number for trainings without that."""
     return median(result["half_after"] or never for result in found)
 
 

@@ -1,11 +1,12 @@
-"""How often agents win against the simulated boss: yardsticks that learn nothing, and trained models.
+"""How often agents win against the simulated boss: baselines without learning, and trained models.
 
-    python -m benchmarks.souls.win_rates                          # the yardsticks
+    python -m benchmarks.souls.win_rates                          # the baselines
     python -m benchmarks.souls.win_rates --train                  # and all seeds of settings/win_rates.yaml
     python -m benchmarks.souls.win_rates --train --seeds 1 2      # only these
-    python -m benchmarks.souls.win_rates --train --seeds          # none: the table of what was run
+    python -m benchmarks.souls.win_rates --train --seeds          # none: the table of the results
 
-Each seed's result is written as it comes in, and not run again: what was interrupted is continued by the same command.
+Each seed's result is written to a file at once and not run again, so that the same command continues an interrupted
+trial.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
 
 
 def win_rate(agent: Agent, fights: int) -> float:
-    """Fights won, in per cent; the same fights for each agent."""
+    """Fights won, in percent. All agents get the same fights."""
     runner = FightRunner(SoulsConfig(init_pose_randomization=True), seed=12345)
     won = sum(runner.fight(agent).won for _ in range(fights))
     runner.close()

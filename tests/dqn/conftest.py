@@ -1,14 +1,20 @@
 """Specs, and random steps as clients send them."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
-from tests.dqn.settings import plain
 
 from soulsai_core import ArraySpec, Discrete, End, EnvSpec, Sparse, StepBatch, step_columns
 from soulsai_core.steps import has_after
 from soulsai_core.testing.arrays import draw
 from soulsai_dqn.spaces import own_columns
+
+sys.path.append(str(Path(__file__).parent))  # settings that tests share
+
+from dqn_settings import plain
 
 VECTOR = EnvSpec("vector", {"observation": ArraySpec((4,), "float32")}, Discrete(3))
 
@@ -57,7 +63,9 @@ class Stream:
         self._columns = {n: part for n, part in step_columns(spec, own, np.inf).items() if not part.sparse}
         self._after = [*spec.observations, *(["mask"] if spec.masked else [])]
         self._stride = config.recurrent.stride if config.recurrent else 1
-        self._rng, self._position, self._start = rng, 0, True
+        self._rng = rng
+        self._position = 0
+        self._start = True
         self._next = {name: draw(self._columns[name], 1, rng) for name in self._after}
 
     def __call__(self, count):

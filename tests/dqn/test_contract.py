@@ -5,7 +5,7 @@ tested beside its module.
 """
 
 import pytest
-from tests.dqn.settings import plain
+from dqn_settings import plain
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec
 from soulsai_core.testing.algorithm import SPACES, AlgorithmContract
@@ -105,7 +105,7 @@ class TestDQNOnImages(AlgorithmContract):
 
     @pytest.fixture(params=SEEING)
     def config(self, request):
-        network = {"config": {"channels": [2, 2, 2]}}
+        network = {"name": "nature_cnn", "config": {"channels": [2, 2, 2]}}
         return plain(**{**SMALL, "network": network, "buffer_size": 64, **SEEING[request.param]})
 
     @pytest.fixture

@@ -1,9 +1,9 @@
 """Settings that change during a training."""
 
 import pytest
+from dqn_settings import plain
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.dqn.settings import plain
 
 from soulsai_dqn.config import EpsilonConfig
 from soulsai_dqn.schedules import annealed, linear, scheduled

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 import pytest
-from tests.dqn.settings import plain
+from dqn_settings import plain
 
 from soulsai_core import ArraySpec, Continuous, Discrete, EnvSpec, Features, MultiDiscrete, SpaceError
 from soulsai_dqn.learning.buffer import prepared

@@ -47,11 +47,13 @@ def table_of(ends, iteration):
     """Segments of streams whose rows end like ends[stream][row]."""
     segments = []
     for stream, codes in enumerate(ends):
-        first, start = 0, 1
+        first = 0
+        start = 1
         for row, end in enumerate(codes):
             if end != GOES_ON or row == len(codes) - 1:
                 segments.append([stream, 100 * iteration + first, row + 1 - first, iteration, 0, start, end])
-                first, start = row + 1, int(end in (TERMINATED, TRUNCATED))
+                first = row + 1
+                start = int(end in (TERMINATED, TRUNCATED))
     return np.array(segments, np.int64).reshape(-1, 7)
 
 

@@ -35,7 +35,8 @@ def pair(config, spec, environment, seed=0):
 def play(learner, client, iteration, late=lambda step: False):
     """One rollout into the learner, in messages of about 16 rows; returns the rewards."""
     client.load(Weights(iteration, learner.weights(), quota=learner.quota()))
-    rewards, steps = [], 0
+    rewards = []
+    steps = 0
     while not client.recorder.quota_reached:
         client.step(late=late(steps))
         steps += 1
@@ -65,7 +66,8 @@ def test_learner_finds_the_log_probabilities_that_the_actor_had(space, settings,
     config = PPOConfig(rollout=60, minibatch_size=20, clients=1, hidden=(8,), epochs=1, **settings)
     spec = SPECS[space]
     learner, client = pair(config, spec, ScriptedEnvironment(spec, 3, lengths=(1, 4, 9), next_step=next_step))
-    distribution, drawn = client.actor._distribution, []
+    distribution = client.actor._distribution
+    drawn = []
 
     def sample(head, log_std, masks, rng, draw=distribution.sample):
         raw = draw(head, log_std, masks, rng)
@@ -73,7 +75,8 @@ def test_learner_finds_the_log_probabilities_that_the_actor_had(space, settings,
         return raw
 
     monkeypatch.setattr(distribution, "sample", sample)
-    found, prepare = [], learner._trainer._prepare
+    found = []
+    prepare = learner._trainer._prepare
 
     def prepared(*args):
         columns = prepare(*args)
@@ -86,7 +89,8 @@ def test_learner_finds_the_log_probabilities_that_the_actor_had(space, settings,
         play(learner, client, iteration, late=lambda step: step % 7 == 3)
         learner.update()
         assert len(found) > 45
-        late, by_stream = np.arange(len(drawn)) % 7 == 3, np.stack(drawn, axis=1)
+        late = np.arange(len(drawn)) % 7 == 3
+        by_stream = np.stack(drawn, axis=1)
         if not next_step:  # every action drawn was carried out
             np.testing.assert_allclose(found, by_stream[:, ~late].reshape(-1), atol=1e-5)
         for log_prob in found:
@@ -98,7 +102,8 @@ def test_value_of_what_followed_is_that_of_a_memory_that_goes_on(monkeypatch):
     config = PPOConfig(rollout=60, minibatch_size=20, clients=1, hidden=(), epochs=1, lstm=6, sequence_length=8)
     spec = SPECS["discrete"]
     learner, client = pair(config, spec, ScriptedEnvironment(spec, 3, lengths=(1, 4, 9)))
-    given, train = [], learner._trainer.train
+    given = []
+    train = learner._trainer.train
     monkeypatch.setattr(learner._trainer, "train", lambda *args: given.append(args[0].rows) or train(*args))
     play(learner, client, 0, late=lambda step: step % 7 == 3)
     views = {name: array.copy() for name, array in learner.weights().items()}
@@ -106,7 +111,8 @@ def test_value_of_what_followed_is_that_of_a_memory_that_goes_on(monkeypatch):
     values = []
     monkeypatch.setattr(learner._model, "evaluate", lambda *args: values.append(evaluate(*args)[1]) or evaluate(*args))
     learner.update()
-    rows, state = given[0], np.zeros(12, np.float32)
+    rows = given[0]
+    state = np.zeros(12, np.float32)
     assert sequence_lengths(rows).max() > 8, "rows that are not learned from come on top"
     for row, observation in enumerate(rows["observation"]):
         state = rows[STATE][row] if rows[BEGINS][row] else state
@@ -123,7 +129,8 @@ class Echo(Environment):
     """The first observation of an episode says which action its last step wants; those between say nothing."""
 
     def __init__(self, num_envs, length=4, seed=0):
-        self.num_envs, self._length = num_envs, length
+        self.num_envs = num_envs
+        self._length = length
         self._rng = np.random.default_rng(seed)
 
     def reset(self):

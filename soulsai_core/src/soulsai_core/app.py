@@ -1,4 +1,4 @@
-"""Public names for those who write commands: options, logging, connections, the folder of a run, a server of one's own.
+"""Public names for those who write commands: options, logging, connections, the folder of a run, an embedded server.
 
 `app.pyi` lists them once. Each is imported when it is first used, so that the help of a command loads neither numpy nor
 the client of Redis. Import them inside `add_arguments` and `run`, not at the top of a command's module.

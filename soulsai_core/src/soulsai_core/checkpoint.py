@@ -71,6 +71,7 @@ def write(path: Path, state: State, node: dict[str, Any], identity: dict[str, An
         _sync(file)
     _sync(fresh)
     if path.exists():
+        # A folder cannot replace another in one step: between the two renames `read` finds the old one.
         shutil.rmtree(old, ignore_errors=True)
         path.rename(old)
     fresh.rename(path)

@@ -165,6 +165,7 @@ class Environment(ABC):
 
     num_envs: int
     overlapping: bool = False
+    # For environments without an own `step_async`: the actions until `step_wait` computes the step.
     _asked_for: np.ndarray | None = None
 
     @abstractmethod

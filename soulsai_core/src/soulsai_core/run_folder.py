@@ -172,6 +172,7 @@ def replace_text(path: Path, text: str) -> None:
 
 def replace_bytes(path: Path, content: bytes) -> None:
     """Replace the file's content in one step, as `replace_text` does."""
+    # In the same folder, since a rename across file systems is a copy.
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(content)
     os.replace(fresh, path)  # noqa: PTH105 - replaces on Windows too

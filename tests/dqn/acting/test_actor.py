@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.dqn.settings import plain
+from dqn_settings import plain
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Weights
 from soulsai_dqn.acting.actor import DQNActor
@@ -62,14 +62,17 @@ def test_greedy_actions_follow_the_weights_for_one_and_for_many(spec, rng):
 
 
 def test_newer_weights_count_from_the_next_action_on(spec, rng):
-    actor, flipped = acting(GREEDY, spec, rng), linear(iteration=1)
+    actor = acting(GREEDY, spec, rng)
+    flipped = linear(iteration=1)
     flipped.arrays["layers.0.weight"] = -flipped.arrays["layers.0.weight"]
     actor.load(flipped)
     assert chosen(actor, [3, 1, 2, 0]) == [1]
 
 
 def test_weights_that_were_prepared_count_once_they_are_loaded(spec, rng):
-    actor, flipped, other = acting(GREEDY, spec, rng), linear(iteration=1), linear(iteration=2)
+    actor = acting(GREEDY, spec, rng)
+    flipped = linear(iteration=1)
+    other = linear(iteration=2)
     flipped.arrays["layers.0.weight"] = -flipped.arrays["layers.0.weight"]
     actor.prepare(flipped)
     assert chosen(actor, [3, 1, 2, 0]) == [0]
@@ -110,7 +113,8 @@ def test_epsilon_follows_the_steps_of_all_clients(count, spec, rng):
 def test_actor_that_does_not_explore_takes_the_best_action_whatever_the_settings(exploration, count, spec, rng):
     settings = plain(hidden=(8,), noisy=True, exploration=exploration, epsilon=EpsilonConfig(start=1.0))
     weights = untrained(settings, spec)
-    actor, calm = acting(settings, spec, rng, explore=False, weights=weights), NoisyQ(weights.arrays, settings, 3, None)
+    actor = acting(settings, spec, rng, explore=False, weights=weights)
+    calm = NoisyQ(weights.arrays, settings, 3, None)
     seen = rng.normal(size=(40, count, 4)).astype(np.float32)
     expected = [calm.many({"observation": rows}).argmax(1).tolist() for rows in seen]
     assert [chosen(actor, *rows) for rows in seen] == expected and len(np.unique(expected)) > 1
@@ -156,16 +160,19 @@ def values(actor, rows, starts):
 
 
 def test_what_was_seen_before_matters_until_an_episode_begins(spec, rng):
-    one, other = remembering(spec), remembering(spec)
+    one = remembering(spec)
+    other = remembering(spec)
     first, second = rng.normal(size=(2, 2, 4)).astype(np.float32)
     values(one, first, [True, True])
     values(other, -first, [True, True])
-    then, differently = values(one, second, [False, True]), values(other, second, [False, True])
+    then = values(one, second, [False, True])
+    differently = values(other, second, [False, True])
     assert then[0] != differently[0] and then[1] == differently[1]
 
 
 def test_memory_is_kept_when_newer_weights_come(spec, rng):
-    one, other = remembering(spec), remembering(spec)
+    one = remembering(spec)
+    other = remembering(spec)
     first, second = rng.normal(size=(2, 1, 4)).astype(np.float32)
     for actor in (one, other):
         values(actor, first, [True])
@@ -175,7 +182,8 @@ def test_memory_is_kept_when_newer_weights_come(spec, rng):
 
 def test_state_before_each_third_call_is_sent(spec, rng):
     """For all rows; 0 for those whose episode begins."""
-    actor, states = remembering(spec), []
+    actor = remembering(spec)
+    states = []
     for step in range(7):
         rows = {"observation": rng.normal(size=(2, 4)).astype(np.float32)}
         _, own = actor.act(rows, None, starting(step == 0, step in (0, 6)))
@@ -191,7 +199,10 @@ def test_state_that_was_sent_is_the_one_that_led_to_the_values(spec, rng):
     from soulsai_dqn.networks.recurrent import make_network
 
     settings = plain(hidden=(8,), **RECURRENT, prioritized={}, epsilon=EpsilonConfig(start=0.0, end=0.0))
-    actor, rows, sent, best = remembering(spec), rng.normal(size=(6, 1, 4)).astype(np.float32), [], []
+    actor = remembering(spec)
+    rows = rng.normal(size=(6, 1, 4)).astype(np.float32)
+    sent = []
+    best = []
     for step, row in enumerate(rows):
         _, own = actor.act({"observation": row}, None, starting(step == 0))
         sent.append(own.get("state"))
@@ -221,7 +232,8 @@ def test_first_frame_of_an_episode_fills_the_stack():
 
 
 def test_stack_that_was_given_out_does_not_change():
-    stacks, frame = FrameStacks(2), np.ones((1, 1, 1, 1), np.uint8)
+    stacks = FrameStacks(2)
+    frame = np.ones((1, 1, 1, 1), np.uint8)
     kept = stacks.push(frame, starting(True))
     stacks.push(2 * frame, starting(False))
     stacks.push(3 * frame, starting(True))

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from dqn_settings import plain
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.dqn.settings import plain
 
 from soulsai_core import mask_invalid
 from soulsai_dqn.acting.exploration import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.dqn.settings import plain
+from dqn_settings import plain
 from torch import nn
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Features
@@ -64,7 +64,8 @@ def test_input_is_not_overwritten(changes, rng):
 
 
 def test_same_generator_makes_the_same_network():
-    one, other = made()[2], made()[2]
+    one = made()[2]
+    other = made()[2]
     assert all((one[name] == other[name]).all() for name in one)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.dqn.settings import plain
+from dqn_settings import plain
 from torch import nn
 
 from soulsai_core import State
@@ -33,7 +33,9 @@ def learner(config, spec):
 
 def trained(config, spec, stream, iterations=6):
     """A learner, and its network after each iteration."""
-    made, networks, messages = learner(config, spec), [], stream(config)
+    made = learner(config, spec)
+    networks = []
+    messages = stream(config)
     made.add(messages(10), "client")
     for _ in range(iterations):
         made.add(messages(10), "client")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.dqn import gpu
-from tests.dqn.settings import plain
+from dqn_settings import plain
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Features, SoulsAIError
 from soulsai_dqn.learning.cuda_graph import CudaGraphGradient
@@ -35,7 +35,9 @@ def trained(name, spec, stream, **where):
     """The learner after some updates, and what it reported."""
     config = plain(**{**BASE, **CONFIGS[name], **where})
     spec = IMAGE if config.frame_stack else spec
-    learner, messages, reports = plugin.learner(config, spec, np.random.default_rng(5)), stream(config, spec), []
+    learner = plugin.learner(config, spec, np.random.default_rng(5))
+    messages = stream(config, spec)
+    reports = []
     for _ in range(8):
         learner.add(messages(12), "client")
         if learner.ready() is None:
@@ -44,11 +46,13 @@ def trained(name, spec, stream, **where):
 
 
 def assert_alike(one, other):
-    (learner, reports), (second, second_reports) = one, other
+    (learner, reports) = one
+    (second, second_reports) = other
     assert len(reports) == len(second_reports) > 2
     for left, right in zip(reports, second_reports, strict=True):
         assert left == pytest.approx(right, rel=1e-4, abs=1e-5)
-    weights, others = learner.weights(), second.weights()
+    weights = learner.weights()
+    others = second.weights()
     for name, array in weights.items():
         np.testing.assert_allclose(array, others[name], atol=1e-5, err_msg=name)
 
@@ -153,4 +157,4 @@ def test_minibatch_of_another_size_is_captured_anew(spec, rng):
 def test_benchmark_of_images_runs_on_a_cpu(capsys):
     gpu.main(["--device", "cpu", "--rows", "100", "--batch", "2", "--steps", "1", "--rounds", "1", "--width", "4"])
     printed = capsys.readouterr().out
-    assert "| uniform | as it comes |" in printed and "| prioritized | as it comes |" in printed
+    assert "| uniform | eager |" in printed and "| prioritized | eager |" in printed

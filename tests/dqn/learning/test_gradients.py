@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.dqn.settings import plain
+from dqn_settings import plain
 from torch import nn
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Features
@@ -16,7 +16,8 @@ from soulsai_dqn.networks.layers import draw_noise
 from soulsai_dqn.networks.parameters import flatten_parameters
 from soulsai_dqn.networks.q_network import QNetwork
 
-BATCH, ACTIONS = 24, 4
+BATCH = 24
+ACTIONS = 4
 FEATURES = Features(EnvSpec("eight", {"observation": ArraySpec((8,), "float32")}, Discrete(ACTIONS)))
 HEADS = {
     "huber": {},
@@ -62,8 +63,10 @@ def minibatch(generator: torch.Generator, *, masked: bool, weighted: bool) -> di
 def test_both_ways_give_the_same_gradients_over_many_steps(head: str, parts: str) -> None:
     config = plain(hidden=(32, 16), **PARTS[parts], **HEADS[head])
     double = config.double
-    (general, general_flat), (fast, fast_flat) = network(config, 1), network(config, 1)
-    (target, target_flat), (fast_target, fast_target_flat) = network(config, 2), network(config, 2)
+    (general, general_flat) = network(config, 1)
+    (fast, fast_flat) = network(config, 1)
+    (target, target_flat) = network(config, 2)
+    (fast_target, fast_target_flat) = network(config, 2)
     by_autograd = AutogradGradient(general, target, make_head(config), double=double)
     by_hand = DenseGradient(fast, fast_target, make_head(config), batch_size=BATCH, double=double)
     generator = torch.Generator().manual_seed(3)
@@ -72,7 +75,8 @@ def test_both_ways_give_the_same_gradients_over_many_steps(head: str, parts: str
         if config.noisy and step:  # none before the first is drawn
             for i, one in enumerate((general, fast, target, fast_target)):
                 draw_noise(one, torch.Generator().manual_seed(2 * step + i // 2))
-        expected, given = by_autograd(batch), by_hand(batch)
+        expected = by_autograd(batch)
+        given = by_hand(batch)
         torch.testing.assert_close(given.chosen, expected.chosen, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(given.target, expected.target, rtol=1e-5, atol=1e-5)
         for flat, flat_target in ((general_flat, target_flat), (fast_flat, fast_target_flat)):
@@ -87,7 +91,8 @@ def test_both_ways_give_the_same_gradients_over_many_steps(head: str, parts: str
 @pytest.mark.parametrize("head", HEADS)
 def test_no_parameter_is_without_gradient(head: str) -> None:
     config = plain(hidden=(6,), dueling=True, layer_norm=True, **HEADS[head])
-    (net, flat), (target, _) = network(config, 1), network(config, 2)
+    (net, flat) = network(config, 1)
+    (target, _) = network(config, 2)
     gradient = DenseGradient(net, target, make_head(config), batch_size=BATCH, double=True)
     gradient(minibatch(torch.Generator().manual_seed(0), masked=False, weighted=False))
     assert flat.grad is not None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.dqn.settings import plain
+from dqn_settings import plain
 
 from soulsai_core import End, RunningMoments, StepBatch, mask_invalid, normalized
 from soulsai_dqn.acting.numpy_policy import NumpyQ
@@ -16,7 +16,7 @@ SAVED = ("network", "target", "average")
 
 
 class RecordingGenerator(np.random.Generator):
-    """Remembers which rows of the replay buffer were drawn."""
+    """Notes which rows of the replay buffer were drawn."""
 
     def __init__(self, seed):
         super().__init__(np.random.PCG64(seed))
@@ -50,7 +50,8 @@ class Reference:
 
     def loss(self, rows):
         errors = []
-        online, behind = self.q(self.network, rows["next_observation"]), self.q(self.target, rows["next_observation"])
+        online = self.q(self.network, rows["next_observation"])
+        behind = self.q(self.target, rows["next_observation"])
         chosen = self.q(self.network, rows["observation"])
         for i, action in enumerate(rows["action"].tolist()):
             preference = (online if self.config.double else behind)[i].detach().clone()
@@ -78,29 +79,40 @@ class Reference:
     def _adamw(self, i, gradient):
         self.first[i] = 0.9 * self.first[i] + 0.1 * gradient
         self.second[i] = 0.999 * self.second[i] + 0.001 * gradient**2
-        first, second = self.first[i] / (1 - 0.9**self.steps), self.second[i] / (1 - 0.999**self.steps)
+        first = self.first[i] / (1 - 0.9**self.steps)
+        second = self.second[i] / (1 - 0.999**self.steps)
         rate = self.config.learning_rate
         self.network[i] -= rate * self.config.weight_decay * self.network[i]
         self.network[i] -= rate * first / (second.sqrt() + self.config.adam_epsilon)
 
 
 def settings(**changes):
-    """One gradient step an iteration, on few rows, with rates at which something happens."""
+    """One gradient step an iteration, on few rows, with step sizes that change the network visibly."""
     quick = {"hidden": (16, 12), "batch_size": 8, "learning_starts": 40, "update_every": 1, "target_tau": 0.05}
     return plain(**{**quick, "learning_rate": 3e-3, **changes})
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{}, {"double": False}, {"loss": "mse"}, {"max_grad_norm": 0.1}, {"hidden": ()}, {"weight_decay": 0.0}],
-    ids=lambda changes: "".join(f"{name}={value}" for name, value in changes.items()) or "defaults",
+    ("changes", "masked"),
+    [
+        ({}, False),
+        ({}, True),
+        ({"double": False}, True),
+        ({"loss": "mse"}, False),
+        ({"max_grad_norm": 0.1}, False),
+        ({"hidden": ()}, True),
+        ({"weight_decay": 0.0}, False),
+    ],
+    ids=str,
 )
-@pytest.mark.parametrize("masked", [False, True], ids=["unmasked", "masked"])
 def test_fifty_gradient_steps_equal_the_reference(changes, masked, spec, masked_spec, stream):
-    """Of one-step returns, which `StepBatch.transitions` gives, too."""
+    """With one-step returns, so that `StepBatch.transitions` gives what is learned from."""
     spec = masked_spec if masked else spec
-    config, generator = settings(n_step=1, **changes), RecordingGenerator(5)
-    learner, messages, rows = DQNLearner(config, spec, generator), stream(config, spec), []
+    config = settings(n_step=1, **changes)
+    generator = RecordingGenerator(5)
+    learner = DQNLearner(config, spec, generator)
+    messages = stream(config, spec)
+    rows = []
     names = list(learner.weights())
     reference = Reference(config, learner.weights().values())
     for count in (40, *[1] * 49):
@@ -149,7 +161,7 @@ def test_target_begins_as_the_network_and_follows_it_by_tau(spec, rng, stream):
     ("update_every", "ratio"), [(8, 1.0), (8, 0.25), (8, 1.5), (3, 1 / 3), (5, 0.1), (2, 4.0), (4, 0.3)]
 )
 def test_each_iteration_makes_exactly_its_share_of_gradient_steps(update_every, ratio, spec, stream):
-    """What a fraction leaves over is done later; never is one made up."""
+    """Fractions are carried over: after each iteration, as many steps were made as the ratio says, up to one."""
     generator = RecordingGenerator(5)
     learner = DQNLearner(settings(update_every=update_every, replay_ratio=ratio), spec, generator)
     learner.add(stream()(40), "client")
@@ -169,7 +181,8 @@ def test_more_steps_than_are_drawn_at_once_are_all_made(spec, stream):
 
 def test_learning_starts_with_enough_rows(spec, rng, stream):
     """Until then nothing counts towards an iteration; from then on the node counts rows."""
-    learner, messages = DQNLearner(settings(learning_starts=100), spec, rng), stream()
+    learner = DQNLearner(settings(learning_starts=100), spec, rng)
+    messages = stream()
     for rows in (40, 40, 19):
         learner.add(messages(rows), "client")
         assert learner.ready() is False
@@ -177,7 +190,7 @@ def test_learning_starts_with_enough_rows(spec, rng, stream):
     assert learner.ready() is None
 
 
-def test_rows_that_are_brought_back_can_be_learned_from_and_are_not_counted(spec, rng, stream):
+def test_restored_rows_can_be_learned_from_and_are_not_counted(spec, rng, stream):
     learner = DQNLearner(settings(buffer_size=70), spec, rng)
     before = learner.save(buffer=False).values
     assert learner.reach() == 70
@@ -192,13 +205,13 @@ def test_message_without_rows_changes_nothing(spec, rng, stream):
     assert learner.ready() is False and learner.save(buffer=False).values["rows"] == 0
 
 
-def test_sync_says_what_the_settings_say():
+def test_sync_follows_the_settings():
     sync = plugin.sync(settings(max_staleness=5, update_every=32))
     assert (sync.max_staleness, sync.rows_per_iteration, sync.required_clients) == (5, 32, 0)
 
 
 def test_arithmetic_of_the_process_is_restored_at_the_end(spec, rng):
-    """Denormal numbers are flushed while it trains only."""
+    """Denormal numbers are flushed to 0 only while it trains."""
     learner = DQNLearner(settings(), spec, rng)
     tiny = torch.tensor([1e-40])
     learner.started(resumed=False)
@@ -217,7 +230,7 @@ def test_weights_are_a_snapshot(spec, rng, stream):
     assert any((array != kept[name]).any() for name, array in learner.weights().items())
 
 
-def test_clients_get_the_network_that_they_shall_act_with(spec, stream):
+def test_clients_get_the_network_that_act_with_names(spec, stream):
     learners = {name: DQNLearner(settings(act_with=name), spec, np.random.default_rng(7)) for name in SAVED}
     steps = stream()(60)
     for name, learner in learners.items():
@@ -235,7 +248,7 @@ def test_changing_the_snapshot_does_not_change_the_model(spec, rng):
     _assert_equal(learner.weights(), before)
 
 
-# -- what it learns
+# -- values that it learns
 
 
 def values_of(learner, config, observations):
@@ -243,9 +256,10 @@ def values_of(learner, config, observations):
 
 
 def episodes(rng, count, length, reward):
-    """Episodes of so many steps that terminate. Step t observes the t-th unit vector; reward: (t, actions) -> (n,)."""
+    """Episodes of `length` steps that terminate. Step t observes the t-th unit vector; reward: (t, actions) -> (n,)."""
     rows = count * length
-    times, actions = np.tile(np.arange(length), count), rng.integers(3, size=rows)
+    times = np.tile(np.arange(length), count)
+    actions = rng.integers(3, size=rows)
     table = np.array([[0, i * length, length, 0, 0, 1, End.TERMINATED] for i in range(count)])
     columns = {
         "observation": np.eye(4, dtype=np.float32)[times],
@@ -267,16 +281,21 @@ def test_learns_the_value_of_each_action(spec, rng):
     np.testing.assert_allclose(values_of(learner, config, [[1, 0, 0, 0]]), [[0, 1, 2]], atol=0.15)
 
 
-@pytest.mark.parametrize("n_step", [1, 3])
 @pytest.mark.parametrize(
-    "changes",
-    [{}, {"head": "quantile", "atoms": 8, "dueling": True}, {"prioritized": {}}, {"value_rescaling": 1e-2}],
+    ("n_step", "changes"),
+    [
+        (1, {}),
+        (3, {"head": "quantile", "atoms": 8, "dueling": True}),
+        (3, {"prioritized": {}}),
+        (1, {"value_rescaling": 1e-2}),
+    ],
     ids=["plain", "quantile dueling", "prioritized", "rescaled"],
 )
-def test_learns_what_comes_later(n_step, changes, spec, rng):
-    """Three steps of which only the last pays, whatever is done: values are gamma to the power of the steps before."""
+def test_learns_the_value_of_later_rewards(n_step, changes, spec, rng):
+    """Of three steps only the last is rewarded, with 4 for any action; with gamma 0.5 the values are 1, 2 and 4."""
     config = settings(**QUICK, gamma=0.5, n_step=n_step, target_tau=0.1, **changes)
-    learner, messages = DQNLearner(config, spec, rng), episodes(rng, 100, 3, lambda times, _: 4.0 * (times == 2))
+    learner = DQNLearner(config, spec, rng)
+    messages = episodes(rng, 100, 3, lambda times, _: 4.0 * (times == 2))
     if "prioritized" in changes:
         messages.columns.update({name: np.zeros(300, np.float32) for name in ("value", "best")})
     learner.add(messages, "client")
@@ -286,7 +305,7 @@ def test_learns_what_comes_later(n_step, changes, spec, rng):
     np.testing.assert_allclose(values_of(learner, config, np.eye(4)[:3]), expected, atol=0.35)
 
 
-def test_rewards_are_scaled_and_cut(spec, rng):
+def test_rewards_are_scaled_and_clipped(spec, rng):
     config = settings(**{**QUICK, "reward_scale": 0.5}, reward_clip=1.0)
     learner = DQNLearner(config, spec, rng)
     learner.add(episodes(rng, 300, 1, lambda _, actions: np.array([-1.0, 1.0, 50.0])[actions]), "client")
@@ -294,31 +313,34 @@ def test_rewards_are_scaled_and_cut(spec, rng):
     np.testing.assert_allclose(values_of(learner, config, [[1, 0, 0, 0]]), [[-0.5, 0.5, 1]], atol=0.15)
 
 
-def test_recurrent_agent_learns_what_it_cannot_see(spec, rng):
-    """The first observation says what the last step pays; in between all observations are alike."""
+def test_recurrent_agent_learns_what_only_its_memory_knows(spec, rng):
+    """The first observation tells the reward of the last step; the other observations are all equal."""
     config = plain(
         hidden=(16,), recurrent={"width": 16, "burn_in": 0, "length": 4, "stride": 4}, n_step=1, gamma=1.0,
-        reward_scale=1.0, batch_size=16, learning_starts=100, update_every=400, learning_rate=1e-2, target_tau=0.05,
+        reward_scale=1.0, batch_size=16, learning_starts=100, update_every=250, learning_rate=1e-2, target_tau=0.05,
     )  # fmt: skip
-    learner, signs = DQNLearner(config, spec, rng), rng.choice([-1.0, 1.0], 100)
+    learner = DQNLearner(config, spec, rng)
+    signs = rng.choice([-1.0, 1.0], 100)
     steps = episodes(rng, 100, 3, lambda times, _: np.repeat(signs, 3) * (times == 2))
     steps.columns["observation"] = np.zeros((300, 4), np.float32)
     steps.columns["observation"][::3, 0] = signs
     learner.add(steps, "client")
     for _ in range(2):
         learner.update()
-    policy, state = RecurrentQ(learner.weights(), config, 3, None), np.zeros((2, 32), np.float32)
+    policy = RecurrentQ(learner.weights(), config, 3, None)
+    state = np.zeros((2, 32), np.float32)
     for seen in (np.float32([[-1, 0, 0, 0], [1, 0, 0, 0]]), np.zeros((2, 4), np.float32), np.zeros((2, 4), np.float32)):
         values, state = policy.step({"observation": seen}, state)
         np.testing.assert_allclose(values, [[-1] * 3, [1] * 3], atol=0.3)
 
 
-# -- priorities, normalisation
+# -- priorities, normalization
 
 
 def recorded(learner, name):
-    """What a method of the replay buffer is called with from now on: (arguments, options, answer)."""
-    calls, method = [], getattr(learner._replay, name)
+    """The later calls of a method of the replay buffer: (arguments, options, answer)."""
+    calls = []
+    method = getattr(learner._replay, name)
 
     def recording(*arguments, **options):
         calls.append((arguments, options, method(*arguments, **options)))
@@ -332,9 +354,11 @@ def recorded(learner, name):
 def test_errors_of_the_gradient_step_become_priorities(changes, masked_spec, rng, stream):
     """By the networks as they were when it was made."""
     config = settings(prioritized={}, n_step=2, target_tau=1.0, **changes)
-    learner, messages = DQNLearner(config, masked_spec, rng), stream(config, masked_spec)
+    learner = DQNLearner(config, masked_spec, rng)
+    messages = stream(config, masked_spec)
     learner.add(messages(60), "client")
-    updates, network = recorded(learner, "update"), NumpyQ(learner.weights(), config, 3)
+    updates = recorded(learner, "update")
+    network = NumpyQ(learner.weights(), config, 3)
     learner.update()
     (draw, errors), _, _ = updates[0]
     rows = {name: column[0] for name, column in draw.columns.items()}
@@ -346,11 +370,12 @@ def test_errors_of_the_gradient_step_become_priorities(changes, masked_spec, rng
 
 
 def test_weights_of_a_prioritized_draw_count_in_the_loss(spec, rng, stream):
-    """Rows of weight 0 teach nothing."""
+    """Rows of weight 0 change nothing."""
     config = settings(prioritized={}, weight_decay=0.0)
     learner = DQNLearner(config, spec, rng)
     learner.add(stream(config)(60), "client")
-    before, draw = learner.weights(), learner._replay.draw
+    before = learner.weights()
+    draw = learner._replay.draw
 
     def weightless(*arguments, **options):
         drawn = draw(*arguments, **options)
@@ -362,9 +387,10 @@ def test_weights_of_a_prioritized_draw_count_in_the_loss(spec, rng, stream):
     _assert_equal(learner.weights(), before)
 
 
-def test_correction_rises_with_the_steps(spec, rng, stream):
+def test_exponent_of_importance_weights_rises_with_the_steps(spec, rng, stream):
     config = settings(prioritized={"beta_start": 0.4, "beta_end": 1.0, "beta_steps": 100})
-    learner, messages = DQNLearner(config, spec, rng), stream(config)
+    learner = DQNLearner(config, spec, rng)
+    messages = stream(config)
     draws = recorded(learner, "draw")
     for _ in range(3):
         learner.add(messages(50), "client")
@@ -372,9 +398,11 @@ def test_correction_rises_with_the_steps(spec, rng, stream):
     assert [options["beta"] for _, options, _ in draws] == pytest.approx([0.7, 1.0, 1.0])
 
 
-def test_drawn_vectors_are_normalised_by_all_that_was_seen(spec, rng, stream):
+def test_drawn_vectors_are_normalized_by_the_moments_of_all_steps(spec, rng, stream):
     config = settings(normalize=True)
-    learner, messages, moments = DQNLearner(config, spec, rng), stream(), RunningMoments((4,))
+    learner = DQNLearner(config, spec, rng)
+    messages = stream()
+    moments = RunningMoments((4,))
     for _ in range(2):
         steps = messages(40)
         steps.columns["observation"] *= np.array([1, 10, 100, 0.1], np.float32)
@@ -394,8 +422,10 @@ def test_drawn_vectors_are_normalised_by_all_that_was_seen(spec, rng, stream):
 def test_discount_and_steps_of_a_return_follow_their_schedules(spec, rng, stream):
     gamma = {"start": 0.9, "end": 0.99, "steps": 100}
     n_step = {"start": 6, "end": 2, "steps": 4, "over": "gradient_steps"}
-    learner, messages = DQNLearner(settings(gamma=gamma, n_step=n_step), spec, rng), stream()
-    draws, appended = recorded(learner, "draw"), recorded(learner, "append")
+    learner = DQNLearner(settings(gamma=gamma, n_step=n_step), spec, rng)
+    messages = stream()
+    draws = recorded(learner, "draw")
+    appended = recorded(learner, "append")
     for rows in (50, 25, 25, 25, 25):
         learner.add(messages(rows), "client")
         learner.update()
@@ -404,8 +434,8 @@ def test_discount_and_steps_of_a_return_follow_their_schedules(spec, rng, stream
     assert [arguments[2] for arguments, _, _ in appended] == pytest.approx([0.9, 0.945, 0.9675, 0.99, 0.99])
 
 
-def test_schedule_begins_again_after_each_reset(spec, rng, stream):
-    """As BBF's, until the last reset."""
+def test_schedule_starts_again_after_each_reset(spec, rng, stream):
+    """As in BBF, until the last reset."""
     n_step = {"start": 5, "end": 3, "steps": 2, "over": "gradient_steps_after_reset"}
     learner = DQNLearner(settings(n_step=n_step, resets={"every": 4, "last": 8}), spec, rng)
     learner.add(stream()(40), "client")

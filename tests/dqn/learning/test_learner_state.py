@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from tests.dqn.settings import plain
+from dqn_settings import plain
 
 from soulsai_core import CheckpointError, State
 from soulsai_dqn.learning.learner import DQNLearner
@@ -15,7 +15,8 @@ CONFIG = plain(hidden=(8,), batch_size=8, learning_starts=20, update_every=10, r
 @pytest.fixture
 def trained(spec, stream):
     """A learner in the middle of things: optimizer moments, a fraction of a gradient step owed."""
-    learner, messages = DQNLearner(CONFIG, spec, np.random.default_rng(1)), stream(CONFIG)
+    learner = DQNLearner(CONFIG, spec, np.random.default_rng(1))
+    messages = stream(CONFIG)
     train_on([learner], messages, [10] * 9)
     learner.add(messages(4), "client")
     return learner
@@ -60,7 +61,8 @@ def test_with_its_buffer_it_goes_on_identically(trained, spec, stream):
 
 def test_without_its_buffer_it_goes_on_once_there_are_rows_again(trained, spec, stream):
     """Network, target, moments and counters are the same; learning waits for `learning_starts`."""
-    saved, loaded = trained.save(buffer=False), loaded_from(trained, spec, buffer=False)
+    saved = trained.save(buffer=False)
+    loaded = loaded_from(trained, spec, buffer=False)
     again = loaded.save(buffer=False)
     assert "replay" not in saved.arrays and again.arrays.keys() == saved.arrays.keys()
     for part, arrays in saved.arrays.items():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.dqn.settings import plain
+from dqn_settings import plain
 
 from soulsai_dqn.learning.learner import DQNLearner
 

@@ -15,7 +15,8 @@ number = st.floats(-5, 5, width=32)
 
 @st.composite
 def values_and_masks(draw):
-    rows, actions = draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    rows = draw(st.integers(1, 5))
+    actions = draw(st.integers(1, 4))
     table = st.lists(number, min_size=actions, max_size=actions, unique=True)
     mask = st.lists(st.booleans(), min_size=actions, max_size=actions)
     return [draw(table) for _ in range(rows)], [draw(mask) for _ in range(rows)]
@@ -40,7 +41,8 @@ def test_without_mask_the_best_action_counts(drawn):
 
 
 def test_double_q_target_takes_the_action_of_one_network_and_the_value_of_the_other():
-    online, target = torch.tensor([[1.0, 2.0], [4.0, 3.0]]), torch.tensor([[10.0, 20.0], [30.0, 40.0]])
+    online = torch.tensor([[1.0, 2.0], [4.0, 3.0]])
+    target = torch.tensor([[10.0, 20.0], [30.0, 40.0]])
     assert atoms_of(target.unsqueeze(2), bootstrap_actions(online, None)).tolist() == [[20.0], [30.0]]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from dqn_settings import plain
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.dqn.settings import plain
 
 from soulsai_dqn.networks.heads import CategoricalHead, QuantileHead, ScalarHead, make_head
 
@@ -25,14 +25,16 @@ def rows(head, n=9, seed=0):
     """Random atoms, rewards, discounts and following atoms."""
     generator = torch.Generator().manual_seed(seed)
     chosen, following = (2 * torch.randn(n, head.atoms, generator=generator) for _ in range(2))
-    reward, discount = torch.randn(n, generator=generator), torch.rand(n, generator=generator)
+    reward = torch.randn(n, generator=generator)
+    discount = torch.rand(n, generator=generator)
     discount[::3] = 0
     return chosen, reward, discount, following
 
 
 def quantile_huber(predicted, target):
     """Dabney et al. 2018, equation 10, with the midpoint on the axis of the predicted quantiles."""
-    total, count = 0.0, len(predicted)
+    total = 0.0
+    count = len(predicted)
     for i, theta in enumerate(predicted):
         tau = (i + 0.5) / count
         for goal in target:
@@ -44,13 +46,16 @@ def quantile_huber(predicted, target):
 
 def projection(support, probabilities, reward, discount):
     """Bellemare et al. 2017, algorithm 1."""
-    low, high, count = support[0], support[-1], len(support)
+    low = support[0]
+    high = support[-1]
+    count = len(support)
     step = (high - low) / (count - 1)
     projected = np.zeros(count)
     for j in range(count):
         value = min(max(reward + discount * support[j], low), high)
         b = (value - low) / step
-        lower, upper = int(np.floor(b)), int(np.ceil(b))
+        lower = int(np.floor(b))
+        upper = int(np.ceil(b))
         if lower == upper:
             projected[lower] += probabilities[j]
         else:
@@ -79,7 +84,8 @@ def test_categorical_target_is_the_projection_of_the_paper(scale):
     head = HEADS["categorical"]
     _, reward, discount, following = rows(head, 20)
     given_out = head.target(reward * scale, discount, following).numpy()
-    support, probabilities = np.linspace(-2, 3, 6), torch.softmax(following.double(), 1).numpy()
+    support = np.linspace(-2, 3, 6)
+    probabilities = torch.softmax(following.double(), 1).numpy()
     for i in range(20):
         expected = projection(support, probabilities[i], float(reward[i]) * scale, float(discount[i]))
         np.testing.assert_allclose(given_out[i], expected, atol=1e-5)

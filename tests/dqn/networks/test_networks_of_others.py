@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from dqn_settings import plain
 from pydantic import BaseModel
-from tests.dqn.settings import plain
 from torch import nn
 
 from soulsai_core import NetworkPlugin
@@ -19,7 +19,8 @@ SETTINGS = {
     "network": {"name": "theirs"}, "hidden": (8,), "batch_size": 8, "learning_starts": 8, "update_every": 8,
     "epsilon": {"start": 0.0, "end": 0.0},
 }  # fmt: skip
-MEAN, COUNT = "encoder.norm.running_mean", "encoder.norm.num_batches_tracked"
+MEAN = "encoder.norm.running_mean"
+COUNT = "encoder.norm.num_batches_tracked"
 
 
 class Nothing(BaseModel):
@@ -32,7 +33,8 @@ class Theirs(nn.Module):
     def __init__(self, width):
         super().__init__()
         self.width = width
-        self.norm, self.dropout = nn.BatchNorm1d(width), nn.Dropout(0.5)
+        self.norm = nn.BatchNorm1d(width)
+        self.dropout = nn.Dropout(0.5)
 
     def forward(self, observations):
         return self.dropout(self.norm(observations["observation"]))
@@ -48,7 +50,8 @@ def installed(monkeypatch):
 
 
 def trained(spec, stream, **changes):
-    learner, messages = DQNLearner(plain(**{**SETTINGS, **changes}), spec, np.random.default_rng(0)), stream()
+    learner = DQNLearner(plain(**{**SETTINGS, **changes}), spec, np.random.default_rng(0))
+    messages = stream()
     for _ in range(4):
         learner.add(messages(8), "client")
         learner.update()
@@ -80,7 +83,8 @@ def test_clients_act_without_dropout_and_by_the_running_statistics(spec, stream)
     from soulsai_core import Weights
 
     learner = trained(spec, stream)
-    actor, goes_on = DQNActor(plain(**SETTINGS), spec, np.random.default_rng(0), True), np.zeros(1, np.bool_)
+    actor = DQNActor(plain(**SETTINGS), spec, np.random.default_rng(0), True)
+    goes_on = np.zeros(1, np.bool_)
     actor.load(Weights(0, learner.weights(), 0))
     rows = np.random.default_rng(1).normal(size=(50, 1, 4)).astype(np.float32)
     first, second = ([int(actor.act({"observation": row}, None, goes_on)[0][0]) for row in rows] for _ in range(2))

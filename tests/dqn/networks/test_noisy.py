@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.dqn.settings import plain
+from dqn_settings import plain
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Features
 from soulsai_dqn.acting.numpy_policy import NoisyQ
@@ -30,7 +30,8 @@ def test_parameters_begin_as_in_the_paper():
 
 
 def test_output_is_that_of_one_noisy_weight_matrix():
-    noisy, x = layer(), torch.randn(7, 40, generator=torch.Generator().manual_seed(1))
+    noisy = layer()
+    x = torch.randn(7, 40, generator=torch.Generator().manual_seed(1))
     draw_noise(noisy, torch.Generator().manual_seed(2))
     inputs, outputs = noisy.noise
     weight = noisy.weight + noisy.weight_sigma * torch.outer(outputs, inputs)
@@ -39,7 +40,9 @@ def test_output_is_that_of_one_noisy_weight_matrix():
 
 
 def test_noise_stays_until_the_next_is_drawn():
-    noisy, x, generator = layer(), torch.ones(1, 40), torch.Generator().manual_seed(2)
+    noisy = layer()
+    x = torch.ones(1, 40)
+    generator = torch.Generator().manual_seed(2)
     clean = noisy(x)
     draw_noise(noisy, generator)
     first = noisy(x)
@@ -49,12 +52,14 @@ def test_noise_stays_until_the_next_is_drawn():
 
 
 def test_noise_in_numpy_has_the_moments_of_the_one_in_torch(rng):
-    noisy, x = layer(sigma=2.0), torch.ones(1, 40)
-    generator, dense = torch.Generator().manual_seed(2), NoisyDense(arrays_of(noisy, "x."), "x", rng)
-    ours = np.concatenate([dense(x.numpy()) for _ in range(4000)])
+    noisy = layer(sigma=2.0)
+    x = torch.ones(1, 40)
+    generator = torch.Generator().manual_seed(2)
+    dense = NoisyDense(arrays_of(noisy, "x."), "x", rng)
+    ours = np.concatenate([dense(x.numpy()) for _ in range(2000)])
     theirs = []
     with torch.no_grad():
-        for _ in range(4000):
+        for _ in range(2000):
             draw_noise(noisy, generator)
             theirs.append(noisy(x).numpy())
     theirs = np.concatenate(theirs)
@@ -68,12 +73,14 @@ def test_policies_without_noise_are_equal(head, layer_norm, rng):
     config = plain(hidden=(8, 6), noisy=True, head=head, atoms=4, dueling=True, layer_norm=layer_norm)
     atoms = 1 if head == "scalar" else 4
     network = QNetwork(config, FEATURES, 3, atoms, torch.Generator().manual_seed(1))
-    arrays, x = arrays_of(network, ""), {"observation": rng.normal(size=(6, 5)).astype(np.float32)}
-    one, other = NoisyQ(arrays, config, 3, None), TorchQ(arrays, config, FEATURES, 3, None)
+    arrays = arrays_of(network, "")
+    x = {"observation": rng.normal(size=(6, 5)).astype(np.float32)}
+    one = NoisyQ(arrays, config, 3, None)
+    other = TorchQ(arrays, config, FEATURES, 3, None)
     np.testing.assert_allclose(one.many(x), other.many(x), rtol=1e-5, atol=1e-5)
 
 
-def test_exploring_policy_wavers(rng):
+def test_exploring_policy_gives_other_values_at_each_call(rng):
     config = plain(hidden=(8,), noisy=True, exploration="noisy")
     arrays = arrays_of(QNetwork(config, FEATURES, 3, 1, torch.Generator()), "")
     x = {"observation": rng.normal(size=(1, 5)).astype(np.float32)}

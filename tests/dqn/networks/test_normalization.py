@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.dqn.settings import plain
+from dqn_settings import plain
 
 from soulsai_core import RunningMoments, Weights, normalized
 from soulsai_dqn.acting.actor import DQNActor
@@ -16,7 +16,9 @@ def stretched(steps):
 
 
 def test_mean_and_scale_of_all_steps_travel_with_the_weights(spec, rng, stream):
-    learner, messages, moments = DQNLearner(plain(hidden=(8,), normalize=True), spec, rng), stream(), None
+    learner = DQNLearner(plain(hidden=(8,), normalize=True), spec, rng)
+    messages = stream()
+    moments = None
     moments = RunningMoments((4,))
     for count in (3, 50, 20):
         steps = stretched(messages(count))
@@ -28,7 +30,8 @@ def test_mean_and_scale_of_all_steps_travel_with_the_weights(spec, rng, stream):
 
 
 def test_steps_that_are_brought_back_do_not_count_twice(spec, rng, stream):
-    learner, steps = DQNLearner(plain(hidden=(8,), normalize=True), spec, rng), stream()(30)
+    learner = DQNLearner(plain(hidden=(8,), normalize=True), spec, rng)
+    steps = stream()(30)
     learner.add(steps, "client")
     before = learner.weights()[MEAN]
     learner.restore(stretched(stream(seed=5)(30)), "client")
@@ -42,14 +45,16 @@ def test_steps_that_are_brought_back_do_not_count_twice(spec, rng, stream):
 def test_clients_normalise_as_the_weights_say(changes, count, spec, rng, stream):
     """Shifted and stretched observations give the actions of those as they are to a network without normalizer."""
     config = plain(hidden=(8,), normalize=True, prioritized={}, **changes)
-    learner, steps = DQNLearner(config, spec, rng), stretched(stream(config)(200))
+    learner = DQNLearner(config, spec, rng)
+    steps = stretched(stream(config)(200))
     learner.add(steps, "client")
     arrays = learner.weights()
     raw = {name: array for name, array in arrays.items() if name not in (MEAN, SCALE)}
     one, other = (DQNActor(config, spec, rng, False) for _ in range(2))
     one.load(Weights(1, arrays))
     other.load(Weights(1, raw))
-    seen, starts = steps.columns["observation"][:count], np.ones(count, np.bool_)
+    seen = steps.columns["observation"][:count]
+    starts = np.ones(count, np.bool_)
     expected = other.act({"observation": normalized(seen, arrays[MEAN], arrays[SCALE], CLIP)}, None, starts)
     given = one.act({"observation": seen}, None, starts)
     np.testing.assert_array_equal(given[0], expected[0])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.dqn.settings import plain
+from dqn_settings import plain
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Features
 from soulsai_core.testing.rollout import Subject
@@ -39,7 +39,8 @@ def test_network_in_numpy_is_the_one_in_torch(changes, rng):
     head = make_head(config)
     network = RecurrentQNetwork(config, FEATURES, 3, head.atoms, torch.Generator().manual_seed(0))
     policy = RecurrentQ({name: t.detach().numpy() for name, t in network.state_dict().items()}, config, 3, None)
-    x, state = rng.normal(size=(5, 7, 4)).astype(np.float32), rng.normal(size=(5, 12)).astype(np.float32)
+    x = rng.normal(size=(5, 7, 4)).astype(np.float32)
+    state = rng.normal(size=(5, 12)).astype(np.float32)
     with torch.no_grad():
         atoms = network.unroll(
             {"observation": torch.from_numpy(x)}, torch.from_numpy(state), 3, torch.zeros(5, dtype=torch.bool)
@@ -111,7 +112,8 @@ def test_sequences_begin_with_the_memory_with_which_their_actor_acted(changes, s
     """Unrolled by the weights that acted, they give the values that it sent."""
     config = plain(**{**BASE, **changes, "prioritized": {}, "learning_starts": 10})
     subject = Subject(plugin, config, spec)
-    learner, rollout = subject.learner(), subject.rollout(2)
+    learner = subject.learner()
+    rollout = subject.rollout(2)
     rollout.play(60)
     steps = rollout.recorder.take()
     learner.add(steps, "client")
@@ -130,7 +132,8 @@ def test_sequences_begin_with_the_memory_with_which_their_actor_acted(changes, s
 
 @pytest.mark.parametrize("changes", [{}, {"head": "quantile", "dueling": True}], ids=["plain", "dueling quantile"])
 def test_clients_step_through_images_as_the_learner_unrolls_them(changes, rng):
-    config, images = plain(**{**BASE, **CNN, "atoms": 5, **changes}), Features(EnvSpec("", PIXELS, Discrete(3)))
+    config = plain(**{**BASE, **CNN, "atoms": 5, **changes})
+    images = Features(EnvSpec("", PIXELS, Discrete(3)))
     head = make_head(config)
     network = RecurrentQNetwork(config, images, 3, head.atoms, torch.Generator().manual_seed(0))
     seen = {
@@ -138,7 +141,8 @@ def test_clients_step_through_images_as_the_learner_unrolls_them(changes, rng):
         "observation": rng.normal(size=(3, 5, 2)).astype(np.float32),
     }
     arrays = {name: t.detach().numpy() for name, t in network.state_dict().items()}
-    policy, state = TorchQ(arrays, config, images, 3, None), rng.normal(size=(3, 12)).astype(np.float32)
+    policy = TorchQ(arrays, config, images, 3, None)
+    state = rng.normal(size=(3, 12)).astype(np.float32)
     unrolled = {name: torch.from_numpy(rows) for name, rows in seen.items()}
     with torch.no_grad():
         atoms = network.unroll(unrolled, torch.from_numpy(state), 2, torch.zeros(3, dtype=torch.bool))
@@ -147,11 +151,13 @@ def test_clients_step_through_images_as_the_learner_unrolls_them(changes, rng):
         np.testing.assert_allclose(values, head.values(atoms[:, t]).numpy(), rtol=1e-4, atol=1e-5)
 
 
-def test_exploring_agent_that_remembers_wavers(rng):
+def test_exploring_recurrent_policy_gives_other_values_at_each_call(rng):
     config = plain(**{**BASE, "noisy": True, "exploration": "noisy"})
     network = RecurrentQNetwork(config, FEATURES, 3, 1, torch.Generator().manual_seed(0))
     arrays = {name: t.detach().numpy() for name, t in network.state_dict().items()}
-    x, state = {"observation": rng.normal(size=(2, 4)).astype(np.float32)}, np.zeros((2, 12), np.float32)
+    x = {"observation": rng.normal(size=(2, 4)).astype(np.float32)}
+    state = np.zeros((2, 12), np.float32)
     for policy in (RecurrentQ(arrays, config, 3, rng), TorchQ(arrays, config, FEATURES, 3, rng)):
-        (values, after), (again, later) = policy.step(x, state), policy.step(x, state)
+        (values, after) = policy.step(x, state)
+        (again, later) = policy.step(x, state)
         assert not np.array_equal(values, again) and not np.array_equal(after, later)

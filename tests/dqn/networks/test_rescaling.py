@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from dqn_settings import plain
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.dqn.settings import plain
 
 from soulsai_dqn.learning.buffer import one_step_errors
 from soulsai_dqn.networks.heads import make_head
@@ -55,7 +55,8 @@ def test_without_epsilon_nothing_changes():
 def test_target_is_the_one_of_the_paper(kind, rng):
     """h(r + gamma h^-1(Q)), for each quantile alone, since h keeps their order."""
     head = make_head(plain(head=kind, atoms=5, value_rescaling=1e-3))
-    reward, discount = rng.normal(size=6) * 50, np.array([0.0, 0.9, 0.5, 1.0, 0.99, 0.9])
+    reward = rng.normal(size=6) * 50
+    discount = np.array([0.0, 0.9, 0.5, 1.0, 0.99, 0.9])
     following = rng.normal(size=(6, head.atoms)) * 5
     expected = h(reward[:, None] + discount[:, None] * inverse(following, 1e-3), 1e-3)
     target = head.target(*(torch.tensor(a, dtype=torch.float32) for a in (reward, discount, following)))
@@ -76,8 +77,10 @@ def test_categorical_target_moves_the_support_on_its_scale():
 
 def test_first_errors_are_on_the_same_scale():
     """Of what actors sent: chosen values, and the best that followed."""
-    value, reward = np.float32([6.0, 1.0]), np.float32([20.0, 3.0])
-    discount, best = np.float32([0.9, 0.0]), np.float32([8.0, 99.0])
+    value = np.float32([6.0, 1.0])
+    reward = np.float32([20.0, 3.0])
+    discount = np.float32([0.9, 0.0])
+    best = np.float32([8.0, 99.0])
     expected = [abs(h(20 + 0.9 * inverse(8.0, 1e-3), 1e-3) - 6.0), abs(h(3.0, 1e-3) - 1.0)]
     np.testing.assert_allclose(one_step_errors(value, reward, discount, best, 1e-3), expected, rtol=1e-5)
     assert one_step_errors(value, reward, discount, best, None).tolist() == pytest.approx([20 + 7.2 - 6, 2])

@@ -61,7 +61,8 @@ def learner_and_actor(config, spec, explore=True):
 def play_rollout(config, spec, environment):
     """One rollout of a new learner's weights, as the learner sees it."""
     learner, actor = learner_and_actor(config, spec)
-    client, assembly = Rollout(actor, environment, spec, plugin.columns(config, spec)), Assembly(0, 1000)
+    client = Rollout(actor, environment, spec, plugin.columns(config, spec))
+    assembly = Assembly(0, 1000)
     client.load(Weights(0, learner.weights(), quota=learner.quota()))
     while not client.recorder.quota_reached:
         client.step()
@@ -74,12 +75,14 @@ def play_rollout(config, spec, environment):
 
 def finished_episodes(columns):
     """(environment, its step) -> advantage, for all steps of episodes that ended within the rollout."""
-    value, learned = columns["observation"] @ np.array([1.0, -2.0]), columns[LEARNED]
+    value = columns["observation"] @ np.array([1.0, -2.0])
+    learned = columns[LEARNED]
     found = advantages(columns["reward"], value, columns[TERMINATED], learned, 0.9, 0.8)
     by_step = {}
     for env in np.unique(columns[ENV]):
         own = columns[ENV] == env
-        rows, starts = np.flatnonzero(own & learned), np.flatnonzero(own & columns[START])
+        rows = np.flatnonzero(own & learned)
+        starts = np.flatnonzero(own & columns[START])
         by_step |= {(int(env), step): found[row] for step, row in enumerate(rows) if row < starts[-1]}
     return by_step
 

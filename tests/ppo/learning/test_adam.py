@@ -11,7 +11,8 @@ from soulsai_ppo.learning.adam import Adam
 def test_steps_equal_torchs_adam_with_clipped_gradients(rng, max_norm):
     mine = rng.normal(size=30).astype(np.float32)
     tensor = torch.nn.Parameter(torch.tensor(mine))
-    own, reference = Adam(mine, 1e-5, max_norm), torch.optim.Adam([tensor], 1e-2, eps=1e-5)
+    own = Adam(mine, 1e-5, max_norm)
+    reference = torch.optim.Adam([tensor], 1e-2, eps=1e-5)
     for scale in (1, 10, 0.01, 0, 1):
         gradient = (scale * rng.normal(size=30)).astype(np.float32)
         tensor.grad = torch.tensor(gradient)
@@ -25,7 +26,8 @@ def test_steps_equal_torchs_adam_with_clipped_gradients(rng, max_norm):
 
 def test_loaded_moments_make_the_same_next_step(rng):
     one, other = rng.normal(size=(2, 1, 5)).astype(np.float32)[:, 0]
-    first, second = Adam(one, 1e-5, None), Adam(other, 1e-5, None)
+    first = Adam(one, 1e-5, None)
+    second = Adam(other, 1e-5, None)
     first.step(np.ones(5, np.float32), 0.1)
     other[:] = one
     second.load(first.save())

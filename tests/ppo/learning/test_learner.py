@@ -51,13 +51,15 @@ def feed(make_rollout):
 
 
 def plain_advantages(rows, value, gamma, lam):
-    result, following = np.zeros(len(value)), 0.0
+    result = np.zeros(len(value))
+    following = 0.0
     for t in reversed(range(len(value))):
         if not rows[LEARNED][t]:
             following = 0.0
             continue
         if rows[TERMINATED][t]:
-            next_value, following = 0.0, 0.0
+            next_value = 0.0
+            following = 0.0
         else:
             next_value = value[t + 1]
         following = rows["reward"][t] + gamma * next_value - value[t] + gamma * lam * following
@@ -66,7 +68,8 @@ def plain_advantages(rows, value, gamma, lam):
 
 
 def plain_outputs(p, x):
-    h, g = x, x
+    h = x
+    g = x
     for i in range(2):
         h = torch.tanh(h @ p[f"hidden.{i}.weight"][0] + p[f"hidden.{i}.bias"][0])
         g = torch.tanh(g @ p[f"hidden.{i}.weight"][1] + p[f"hidden.{i}.bias"][1])
@@ -90,7 +93,8 @@ def plain_update(parameters, rows, config, spec, rng):
         head, value = plain_outputs(p, x)
         old_log_prob = plain_distribution(spec, head, p["log_std"]).log_prob(action)
     advantage = torch.tensor(plain_advantages(rows, value.numpy(), config.gamma, config.gae_lambda))
-    target, losses = advantage + value, []
+    target = advantage + value
+    losses = []
     for _ in range(config.epochs):
         for part in np.split(learned[rng.permutation(len(learned))], len(learned) // config.minibatch_size):
             head, new = plain_outputs(p, x[part])
@@ -102,7 +106,8 @@ def plain_update(parameters, rows, config, spec, rng):
             if config.value_clip is not None:
                 near = value[part] + (new - value[part]).clamp(-config.value_clip, config.value_clip)
                 squares = torch.max(squares, (near - target[part]).square())
-            loss, entropy = 0.5 * squares.mean(), one.entropy().mean()
+            loss = 0.5 * squares.mean()
+            entropy = one.entropy().mean()
             adam.zero_grad()
             (policy + config.value_coefficient * loss - config.entropy_coefficient * entropy).backward()
             torch.nn.utils.clip_grad_norm_(p.values(), config.max_grad_norm)
@@ -264,7 +269,8 @@ def test_observation_moments_take_a_round_in_only_after_its_update(learner_of, f
 
 def test_rewards_of_any_size_are_learned_alike_where_they_are_normalized(learner_of, make_rollout):
     """So long as nothing is bootstrapped from values."""
-    rollout, losses = make_rollout(rows=32, envs=32, likely=(0, 1, 0, 0)), []
+    rollout = make_rollout(rows=32, envs=32, likely=(0, 1, 0, 0))
+    losses = []
     for scale in (1, 1000):
         learner = learner_of(present=("a",), clients=1, normalize_rewards=True)
         columns = {**rollout.columns, "reward": scale * rollout.columns["reward"]}
@@ -276,7 +282,8 @@ def test_rewards_of_any_size_are_learned_alike_where_they_are_normalized(learner
 @pytest.mark.parametrize("settings", [{}, {"lstm": 6, "sequence_length": 8, "normalize_rewards": True}])
 def test_reward_of_a_discarded_row_changes_nothing(learner_of, make_rollout, settings):
     config = PPOConfig(**{**SMALL, **settings})
-    rollout, found = make_rollout(rows=48, config=config, likely=(0.5, 0.1, 0.1, 0.3)), []
+    rollout = make_rollout(rows=48, config=config, likely=(0.5, 0.1, 0.1, 0.3))
+    found = []
     for spoiled in (0, 1e5):
         learner = learner_of(present=("a",), clients=1, **settings)
         reward = np.where(rollout.ends == End.DISCARDED, rollout.columns["reward"] + np.float32(spoiled), 0)
@@ -320,7 +327,8 @@ def test_long_steps_are_discounted_more(learner_of, make_rollout, monkeypatch):
 @pytest.mark.parametrize("settings", [{}, {"lstm": 6, "sequence_length": 8}])
 def test_saved_rollouts_are_learned_from_as_if_nothing_had_happened(learner_of, feed, settings):
     """Of two clients one has played when the checkpoint is made."""
-    learner, other = learner_of(**settings), learner_of(seed=9, **settings)
+    learner = learner_of(**settings)
+    other = learner_of(seed=9, **settings)
     feed(learner, clients=("a",))
     other.load(learner.save(buffer=True))
     sent = feed(learner, clients=("b",))

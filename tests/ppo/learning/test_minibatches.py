@@ -44,7 +44,8 @@ def test_sequences_stay_whole_for_the_network_and_each_row_to_learn_from_comes_o
     columns[LEARNED][9] = False  # nothing can be learned from this sequence
     lengths = sequence_lengths(columns)
     np.testing.assert_array_equal(lengths, [4, 5, 1, 3, 17, 3])
-    seen, learned = [], []
+    seen = []
+    learned = []
     for part, own in shuffled_sequences(columns, lengths, 8, rng):
         assert own.sum() == len(part[STATE]) == len(part[LEARNED])
         for rows in np.split(part[STATE], np.cumsum(own)[:-1]):

@@ -40,7 +40,8 @@ def assert_equal(distribution, given, expect, raw, head, log_std, masks=None, rn
 
 
 def test_categorical_equals_torch(rng):
-    head, raw = rng.normal(size=(ROWS, 5)), rng.integers(5, size=ROWS)
+    head = rng.normal(size=(ROWS, 5))
+    raw = rng.integers(5, size=ROWS)
 
     def expect(logits, _):
         one = reference.Categorical(logits=logits)
@@ -50,7 +51,8 @@ def test_categorical_equals_torch(rng):
 
 
 def test_masked_categorical_equals_torch_over_the_valid_actions(rng):
-    head, masks = rng.normal(size=(ROWS, 5)), rng.random((ROWS, 5)) < 0.6
+    head = rng.normal(size=(ROWS, 5))
+    masks = rng.random((ROWS, 5)) < 0.6
     masks[:, 2] = True
     raw = np.array([rng.choice(np.flatnonzero(mask)) for mask in masks])
 
@@ -62,7 +64,8 @@ def test_masked_categorical_equals_torch_over_the_valid_actions(rng):
 
 
 def test_row_whose_actions_are_all_masked_counts_as_unmasked(rng):
-    head, masks = rng.normal(size=(2, 3)), np.array([[False, False, False], [True, False, True]])
+    head = rng.normal(size=(2, 3))
+    masks = np.array([[False, False, False], [True, False, True]])
     plain = Categorical(3).evaluate(head, EMPTY, np.array([1, 0]), None)
     masked = Categorical(3).evaluate(head, EMPTY, np.array([1, 0]), masks)
     assert masked.log_prob[0] == plain.log_prob[0] and masked.log_prob[1] > plain.log_prob[1]
@@ -82,7 +85,9 @@ def test_multi_categorical_equals_torch(rng):
 
 
 def test_gaussian_equals_torch(rng):
-    head, log_std, raw = rng.normal(size=(ROWS, 2)), rng.normal(size=2), rng.normal(size=(ROWS, 2))
+    head = rng.normal(size=(ROWS, 2))
+    log_std = rng.normal(size=2)
+    raw = rng.normal(size=(ROWS, 2))
 
     def expect(mean, log_std):
         one = reference.Independent(reference.Normal(mean, log_std.exp().expand(ROWS, 2)), 1)
@@ -100,7 +105,9 @@ def squashed_reference(mean, log_std):
 
 
 def test_squashed_gaussian_equals_torch(rng):
-    head, log_std, raw = rng.normal(size=(ROWS, 2)), 0.3 * rng.normal(size=2), rng.normal(size=(ROWS, 2))
+    head = rng.normal(size=(ROWS, 2))
+    log_std = 0.3 * rng.normal(size=2)
+    raw = rng.normal(size=(ROWS, 2))
     noise = torch.tensor((raw - head) * np.exp(-log_std))
     stretched = torch.tensor([0.0, 2.5]) + torch.tensor([1.0, 2.5]) * torch.tensor(raw).tanh()
 
@@ -116,7 +123,8 @@ def test_squashed_gaussian_equals_torch(rng):
 
 def test_entropy_of_the_squashed_gaussian_is_right_on_average(rng):
     count = 200_000
-    head, log_std = np.tile([0.3, -0.5], (count, 1)), np.array([-0.2, 0.1])
+    head = np.tile([0.3, -0.5], (count, 1))
+    log_std = np.array([-0.2, 0.1])
     distribution = SquashedGaussian(BOX)
     raw = distribution.sample(head, log_std, None, rng)
     found = distribution.evaluate(head, log_std, raw, None)

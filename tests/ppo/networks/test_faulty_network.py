@@ -51,7 +51,8 @@ def swapping(rng):
         kept.extend(payloads)
         if rng.random() < 0.1:
             return []
-        out, kept[:] = kept[:], []
+        out = kept[:]
+        kept[:] = []
         return out[::-1] if rng.random() < 0.1 else out
 
     return swap
@@ -109,7 +110,8 @@ def client_at(transport, run_id, name, spec):
 
 @pytest.mark.parametrize("fault", [losing, repeating, swapping, everything])
 def test_rounds_go_on_over_a_faulty_network(tmp_path, spec, fault):
-    server, folder = MemoryServer(), RunFolder(tmp_path / "training")
+    server = MemoryServer()
+    folder = RunFolder(tmp_path / "training")
     folder.path.mkdir()
     node = node_at(server, folder, spec)
     used = []

@@ -24,7 +24,8 @@ IMAGE = EnvSpec(
 
 def model_of(spec, rng, **settings):
     config = PPOConfig(**settings)
-    features, distribution = Features(spec), distribution_for(spec, config)
+    features = Features(spec)
+    distribution = distribution_for(spec, config)
     model = make_model(shapes_of(config, features, distribution), features, config)
     initialize(model.parameters.views, config, rng)
     return model, config
@@ -55,7 +56,8 @@ def test_written_out_gradient_equals_the_automatic_one(rng, spec, hidden, activa
     parameters, head_t, value_t = torch_mlp(model.parameters.views, x, getattr(torch, activation))
     np.testing.assert_allclose(head, head_t.detach(), atol=1e-5)
     np.testing.assert_allclose(value, value_t.detach(), atol=1e-5)
-    by_head, by_value = rng.normal(size=head.shape).astype(np.float32), rng.normal(size=20).astype(np.float32)
+    by_head = rng.normal(size=head.shape).astype(np.float32)
+    by_value = rng.normal(size=20).astype(np.float32)
     torch.autograd.backward([head_t, value_t], [torch.tensor(by_head).double(), torch.tensor(by_value).double()])
     model.backward(by_head, by_value, np.zeros(0))
     for name, parameter in parameters.items():
@@ -98,7 +100,8 @@ def test_convolutions_equal_torchs_own_and_the_actor_sees_the_same(rng, shared):
         "image": rng.integers(256, size=(5, 3, 40, 44)).astype(np.uint8),
         "observation": rng.normal(size=(5, 2)).astype(np.float32),
     }
-    views, heads = model.parameters.views, []
+    views = model.parameters.views
+    heads = []
     for tower in range(len(views["dense.weight"])):
         x = torch.tensor(rows["image"]) / 255 - 0.5
         for i, stride in enumerate((4, 2, 1)):
@@ -138,7 +141,8 @@ def lstm_rows(rng, steps, width):
 
 def test_unrolled_lstm_equals_torchs_own(rng, spec):
     model, _ = model_of(spec, rng, hidden=(), lstm=6)
-    views, rows = model.parameters.views, lstm_rows(rng, 9, 6)
+    views = model.parameters.views
+    rows = lstm_rows(rng, 9, 6)
     views["lstm.bias"][:] = rng.normal(size=24)
     own = torch.nn.LSTM(4, 6)
     with torch.no_grad():
@@ -155,7 +159,8 @@ def test_unrolled_lstm_equals_torchs_own(rng, spec):
 
 def test_sequences_of_different_lengths_do_not_disturb_each_other(rng, spec):
     model, _ = model_of(spec, rng, hidden=(5,), lstm=6)
-    rows, lengths = lstm_rows(rng, 12, 6), np.array([5, 1, 6])
+    rows = lstm_rows(rng, 12, 6)
+    lengths = np.array([5, 1, 6])
     together = model.evaluate(rows, lengths)
     start = 0
     for length in lengths:
@@ -180,9 +185,11 @@ def test_state_is_reset_where_an_episode_begins(rng, spec):
 
 def test_outputs_of_rows_that_are_not_learned_from_are_left_out_and_their_gradient_is_not_missed(rng, spec):
     model, _ = model_of(spec, rng, hidden=(5,), lstm=6)
-    rows, lengths = lstm_rows(rng, 12, 6), np.array([5, 1, 6])
+    rows = lstm_rows(rng, 12, 6)
+    lengths = np.array([5, 1, 6])
     learned = rng.random(12) < 0.6
-    by_head, by_value = rng.normal(size=(12, 3)).astype(np.float32), rng.normal(size=12).astype(np.float32)
+    by_head = rng.normal(size=(12, 3)).astype(np.float32)
+    by_value = rng.normal(size=12).astype(np.float32)
     head, value = model.forward(rows, lengths)
     model.backward(by_head * learned[:, None], by_value * learned, np.zeros(0))
     gradient = model.gradient.vector.copy()
@@ -195,19 +202,23 @@ def test_outputs_of_rows_that_are_not_learned_from_are_left_out_and_their_gradie
 
 def test_gradient_of_the_lstm_equals_finite_differences(rng, spec):
     model, _ = model_of(spec, rng, hidden=(5,), lstm=4)
-    rows, lengths = lstm_rows(rng, 10, 4), np.array([6, 4])
+    rows = lstm_rows(rng, 10, 4)
+    lengths = np.array([6, 4])
     rows[START][3] = True
-    by_head, by_value = rng.normal(size=(10, 3)).astype(np.float32), rng.normal(size=10).astype(np.float32)
+    by_head = rng.normal(size=(10, 3)).astype(np.float32)
+    by_value = rng.normal(size=10).astype(np.float32)
     model.forward(rows, lengths)
     model.backward(by_head, by_value, np.zeros(0))
-    vector, gradient = model.parameters.vector, model.gradient.vector.copy()
+    vector = model.parameters.vector
+    gradient = model.gradient.vector.copy()
 
     def loss():
         head, value = model.evaluate(rows, lengths)
         return float((head.astype(np.float64) * by_head).sum() + (value.astype(np.float64) * by_value).sum())
 
     for index in rng.choice(len(vector), 40, replace=False):
-        kept, step = vector[index], np.float32(1e-2)
+        kept = vector[index]
+        step = np.float32(1e-2)
         sides = []
         for sign in (1, -1):
             vector[index] = kept + sign * step
@@ -224,7 +235,9 @@ def test_acting_step_by_step_equals_learning_from_the_sequence(rng, spec):
     heads = []
     sample = actor._distribution.sample
     actor._distribution.sample = lambda head, *rest: heads.append(head) or sample(head, *rest)
-    seen, starts, states = [], [], []
+    seen = []
+    starts = []
+    states = []
     for step in range(12):
         seen.append(rng.normal(size=(3, 4)).astype(np.float32))
         starts.append(rng.random(3) < 0.3)

@@ -18,13 +18,15 @@ from soulsai_ppo.rollouts.experience import joined
 from soulsai_ppo.rollouts.gae import advantages
 from soulsai_ppo.spaces import STATE
 
-GAMMA, LAMBDA = 0.9, 0.8
+GAMMA = 0.9
+LAMBDA = 0.8
 KINDS = {"plain": Kind(), "masked, timed": Kind(masked=True, timed=True), "recurrent": Kind(stored=3)}
 
 
 def rollouts_of(history):
     """(client, iteration) -> the messages that have rows of it; and all rows, as the oracle sees them."""
-    oracle, messages = Oracle(), defaultdict(list)
+    oracle = Oracle()
+    messages = defaultdict(list)
     for message in history:
         if isinstance(message, Present):
             continue
@@ -55,7 +57,8 @@ def remembered(row, inside):
 
 def read_memory(columns):
     """The same, as a learner goes through the sequences; also over rows that are not learned from."""
-    memory, found = 0.0, []
+    memory = 0.0
+    found = []
     for row, number in enumerate(columns["observation"][:, 0]):
         memory = float(columns[STATE][row][0]) if columns[BEGINS][row] else memory
         memory = 0.5 * (0.0 if columns[START][row] else memory) + float(number)
@@ -163,13 +166,15 @@ def test_rows_and_quota_of_another_iteration_are_ignored(make_rollout):
 
 
 def test_client_that_knows_no_end_is_not_listened_to_for_ever(make_rollout):
-    endless, assembly = replace(make_rollout(rows=8), closed=None), Assembly(0, 16)
+    endless = replace(make_rollout(rows=8), closed=None)
+    assembly = Assembly(0, 16)
     assert [assembly.add(endless) for _ in range(5)] == [True, True, True, False, False]
     assert not assembly.complete
 
 
 def test_rows_are_copied(make_rollout):
-    rollout, assembly = make_rollout(), Assembly(0, 1000)
+    rollout = make_rollout()
+    assembly = Assembly(0, 1000)
     assembly.add(rollout)
     before = assembly.assembled()
     for array in (rollout.segments, *rollout.columns.values(), *rollout.after.values()):

@@ -49,14 +49,18 @@ def test_each_step_may_have_a_discount_of_its_own(rng):
 @pytest.mark.parametrize("terminates", [True, False])
 def test_next_episode_changes_nothing_before_its_beginning(rng, terminates):
     reward, value, terminated, learned = draw_steps(rng, 50, 0.1)
-    terminated[19], learned[18:21] = terminates, (True, terminates, True)
+    terminated[19] = terminates
+    learned[18:21] = (True, terminates, True)
     before = advantages(reward, value, terminated, learned, 0.99, 0.95)[:19]
-    reward[20:], value[20:] = 1e6, 1e6
+    reward[20:] = 1e6
+    value[20:] = 1e6
     np.testing.assert_array_equal(advantages(reward, value, terminated, learned, 0.99, 0.95)[:19], before)
 
 
 def test_truncated_step_bootstraps_and_terminated_step_does_not():
-    reward, value, learned = np.ones(2), np.array([1.0, 10.0]), np.array([True, False])
+    reward = np.ones(2)
+    value = np.array([1.0, 10.0])
+    learned = np.array([True, False])
     for terminated, expected in ((False, 1 + 0.5 * 10 - 1), (True, 0)):
         found = advantages(reward, value, np.array([terminated, False]), learned, 0.5, 0.9)
         assert found[0] == pytest.approx(expected)
@@ -74,12 +78,14 @@ def test_float32_input_is_summed_in_float64(rng):
     single = [reward.astype(np.float32), value.astype(np.float32), *flags]
     exact = [column.astype(np.float64) for column in single[:2]] + flags
     learned = flags[1]
-    found, expected = advantages(*single, 0.999, 0.98), brute_force(*exact, 0.999, 0.98)
+    found = advantages(*single, 0.999, 0.98)
+    expected = brute_force(*exact, 0.999, 0.98)
     np.testing.assert_allclose(found[learned], expected[learned], rtol=1e-9, atol=1e-9)
 
 
 def test_sums_do_not_change_their_input(rng):
-    x, factor = rng.normal(size=9), np.full(9, 0.5)
+    x = rng.normal(size=9)
+    factor = np.full(9, 0.5)
     kept = x.copy(), factor.copy()
     discounted_sums(x, factor)
     np.testing.assert_array_equal((x, factor), kept)

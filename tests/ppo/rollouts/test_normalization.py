@@ -17,7 +17,8 @@ def experience_of(rewards, start, learned, firsts=ONE_STREAM[0], owners=ONE_STRE
 
 def running_returns(rewards, start, learned, discount, before=0.0):
     """The return at each row, and what the next row adds its reward to."""
-    returns, value = [], before
+    returns = []
+    value = before
     for reward, begins, counts, gamma in zip(rewards, start, learned, discount, strict=True):
         value = (0.0 if begins else value) + (reward if counts else 0.0)
         returns.append(value)
@@ -28,10 +29,13 @@ def running_returns(rewards, start, learned, discount, before=0.0):
 def test_rewards_are_scaled_by_the_deviation_of_the_discounted_return(rng):
     """Two environments over two rounds; the return goes on over the end of a rollout, whose last row is there for its
     value only, and begins anew with an episode."""
-    scaler, seen, carried = RewardScaler(100.0), [], {("a", 0): 0.0, ("a", 1): 0.0}
+    scaler = RewardScaler(100.0)
+    seen = []
+    carried = {("a", 0): 0.0, ("a", 1): 0.0}
     for _ in range(2):
         rewards = rng.normal(size=40).astype(np.float32)
-        start, learned = rng.random(40) < 0.1, np.ones(40, np.bool_)
+        start = rng.random(40) < 0.1
+        learned = np.ones(40, np.bool_)
         learned[[7, 19, 39]] = False
         start[[7, 19, 39]] = False
         discount = 0.9 ** rng.uniform(0.5, 2, size=40)
@@ -53,7 +57,9 @@ def test_scaled_rewards_are_clipped(rng):
 
 
 def test_returns_of_lost_clients_are_forgotten():
-    scaler, none, all_ = RewardScaler(10.0), np.zeros(4, np.bool_), np.ones(4, np.bool_)
+    scaler = RewardScaler(10.0)
+    none = np.zeros(4, np.bool_)
+    all_ = np.ones(4, np.bool_)
     for client in ("a", "b"):
         scaler.scale(experience_of(np.ones(4), none, all_, owners=[(client, 0)]), np.full(4, 0.9))
     _, returns = scaler.save()
@@ -61,8 +67,11 @@ def test_returns_of_lost_clients_are_forgotten():
 
 
 def test_saved_scaler_goes_on_as_if_nothing_had_happened(rng):
-    one, other = RewardScaler(10.0), RewardScaler(10.0)
-    start, all_, discount = np.zeros(5, np.bool_), np.ones(5, np.bool_), np.full(5, 0.9)
+    one = RewardScaler(10.0)
+    other = RewardScaler(10.0)
+    start = np.zeros(5, np.bool_)
+    all_ = np.ones(5, np.bool_)
+    discount = np.full(5, 0.9)
     one.scale(experience_of(rng.normal(size=5), start, all_), discount)
     other.load(*one.save())
     experience = experience_of(rng.normal(size=5), start, all_)

@@ -67,7 +67,8 @@ def test_density_is_that_of_the_actions_drawn():
     """The share of actions between two near numbers is their distance times the density there."""
     network = Policy(1, (), 1, torch.Generator().manual_seed(3))
     actions, log_density = drawn(network, np.array([[0.5]], np.float32), 200_000)
-    actions, density = actions[:, 0].numpy(), log_density.exp().numpy()
+    actions = actions[:, 0].numpy()
+    density = log_density.exp().numpy()
     for share in (0.1, 0.3, 0.5, 0.7):
         low, high = np.quantile(actions, [share, share + 0.05])
         inside = (actions >= low) & (actions < high)

@@ -23,7 +23,8 @@ class Target(Environment):
         first = self.reset()
         last = {"observation": np.ones(1, np.float32)}
         first.rewards = -np.square(actions[:, 0] - np.float32(2))
-        first.terminated, first.final = np.ones(1, np.bool_), {0: last}
+        first.terminated = np.ones(1, np.bool_)
+        first.final = {0: last}
         return first
 
     def close(self):
@@ -71,7 +72,8 @@ def test_temperature_moves_towards_the_target_entropy(trained):
 @pytest.mark.parametrize(("ratio", "steps"), [(1.0, [16, 16, 16]), (0.1, [2, 1, 2])])
 def test_gradient_steps_follow_the_replay_ratio(trained, ratio, steps):
     _, training, _ = trained(1, replay_ratio=ratio)
-    trainer, made = training.learner._trainer, []
+    trainer = training.learner._trainer
+    made = []
     step = trainer.step
     trainer.step = lambda batch: (made.append(training.iteration), step(batch))[1]
     training.run(3)

@@ -19,6 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = menu(chosen)
     try:
         parser = _parser(commands, chosen)
+        # Not `parse_args`, whose error for an unknown option shows the usage of `soulsai` and not of the command.
         args, unknown = parser.parse_known_args(arguments)
         if unknown:
             args.refuse(f"unrecognized arguments: {' '.join(unknown)}; --help says what it takes")

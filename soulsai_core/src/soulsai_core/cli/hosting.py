@@ -46,6 +46,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
     resolved = resolve(config, Catalog())
     with ExitStack() as stack:
         settings = config.redis
+        # The embedded server is entered first, and so ends last: everything after it talks to it while it closes.
         if not alone and settings.address is None:
             server = stack.enter_context(EmbeddedServer())
             settings = settings.model_copy(update={"address": server.address})

@@ -66,6 +66,7 @@ def _public_address(given: str | None, settings: RedisSettings, environ: Mapping
     from soulsai_core.transport.address import DEFAULT_PORT, parse_address
     from soulsai_core.transport.exposure import refuse_exposed
 
+    # The host may reach the server through localhost or a private address that contributors cannot use.
     ours = parse_address(settings.address or "")
     public = given or environ.get(HOST)
     if public is None and ours.path:

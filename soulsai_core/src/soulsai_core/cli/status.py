@@ -47,6 +47,7 @@ def _watch(transport: Transport, live: object) -> None:
 
     assert isinstance(live, Live)
     with live:
+        # The last status, of a training that has ended, stays on the screen.
         while (status := _read(transport)).state == "running":
             live.update(render(status), refresh=True)
             time.sleep(1.0)

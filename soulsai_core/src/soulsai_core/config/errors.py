@@ -65,6 +65,7 @@ def raise_if_any(sentences: Sequence[str]) -> None:
 def _path(location: Path, values: Any) -> Path:
     """The path of a setting from pydantic's location, which also holds the alternatives tried for a union."""
     path: list[str | int] = []
+    # The alternatives are in no mapping and no list. A missing key is not there either, but always comes last.
     for position, key in enumerate(location):
         if isinstance(values, Mapping) and (key in values or position == len(location) - 1):
             values = values.get(key)
@@ -86,6 +87,8 @@ def _sentence(details: ErrorDetails, path: Path, model: type[BaseModel], sources
     if kind == "missing":
         return f"{name}: must be given."
     given = details["input"]
+    # Errors of our own validators are sentences already. pydantic passes the whole model to those that compare two
+    # settings, which would not help as the value that was given.
     if kind == "value_error":
         shown = "" if isinstance(given, Mapping | BaseModel) else f"; {_says(origin, given, name)}"
         return f"{name}: {str(details['ctx']['error']).rstrip('.')}{shown}.".removeprefix(": ")
@@ -104,6 +107,7 @@ def _says(origin: str | None, given: Any, name: str) -> str:
         shown = "something else"
     else:
         shown = _PASSWORD_IN_URL.sub("…@", json.dumps(given, default=str, ensure_ascii=False))
+    # One setting may hold a whole table of values.
     shown = shown if len(shown) <= 80 else f"{shown[:77]}…"
     return f"{origin} says {shown}" if origin else f"it is {shown}"
 

@@ -80,6 +80,7 @@ def check(tiers: Iterable[Sequence[Layer]]) -> Config:
     config next to it. Across tiers a new name drops the config below it, which was meant for another plugin.
     """
     tiers = list(tiers)
+    # The default names stand below all tiers, so that another name in the lowest one drops nothing but defaults.
     values: dict[str, Any] = {part: {"name": Config.model_fields[part].default.name} for part in _PARTS}
     for tier in tiers:
         values = overlay(values, reduce(merge, (_without_empty_sections(layer.values, Config) for layer in tier), {}))
@@ -148,6 +149,7 @@ def read_file(file: Path) -> Layer:
 
 def read_environment(environ: Mapping[str, str]) -> list[Layer]:
     """A layer for each SOULSAI_… variable that is a setting. Others are ignored, unless they look like a mistake."""
+    # Sorted, so that errors come in the same order everywhere.
     names = sorted(name for name in environ if name.startswith(PREFIX) and environ[name].strip())
     keys = {name: name.removeprefix(PREFIX).lower() for name in names}
     raise_if_any([sentence for name in names if (sentence := _single_underscore(name, keys[name]))])
@@ -160,6 +162,7 @@ def read_environment(environ: Mapping[str, str]) -> list[Layer]:
 
 def _single_underscore(name: str, key: str) -> str | None:
     """The error of a variable such as `SOULSAI_RUN_NAME`, which must be `SOULSAI_RUN__NAME`."""
+    # Only the paths of real settings: SOULSAI_REDIS_PASSWORD and others are variables of their own.
     for path in setting_paths(Config):
         if len(path) > 1 and key == "_".join(path):
             meant = PREFIX + "__".join(path).upper()

@@ -31,6 +31,7 @@ class RunSettings(Settings):
     @field_validator("name")
     @classmethod
     def _fits_keys_and_folders(cls, name: str) -> str:
+        # Redis has the name in its keys, with ':' between their parts, and users of Redis in patterns of keys.
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
             raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
         return name

@@ -60,6 +60,7 @@ def resolve(config: Config, catalog: Catalog) -> Resolved:
 
     Raises PluginError for a plugin that cannot be used, then ConfigError with a line for every wrong setting.
     """
+    # All plugins first: settings of a plugin cannot be checked without it.
     algorithm = catalog.algorithm(config.algorithm.name)
     environment = catalog.environment(config.environment.name)
     connectors = _connectors(config, catalog)
@@ -140,6 +141,7 @@ def check_part(plugin: Plugin, values: Mapping[str, Any], path: tuple[str, ...],
         path: path of the values in the configuration, for errors.
         origin: who gave the values, in words, for errors.
     """
+    # Nested as in a configuration, so that an error has the path that a user would write.
     nested: dict[str, Any] = dict(values)
     for key in reversed(path):
         nested = {key: nested}

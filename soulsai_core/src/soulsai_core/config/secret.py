@@ -16,6 +16,7 @@ def read_secret(file: str | Path, environ: Mapping[str, str] = os.environ) -> st
 
     Raises ConfigError if the file exists and is not one line `requirepass PASSWORD`. The error never shows its content.
     """
+    # A value that was copied from a file may have the end of its line.
     given = environ.get(VARIABLE, "").rstrip("\r\n")
     if given:
         return given

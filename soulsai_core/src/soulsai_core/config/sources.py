@@ -23,6 +23,7 @@ class Layer:
         for key in path:
             if not isinstance(value, Mapping | list):
                 return True
+            # A list in one layer may be shorter than in another, and keys of YAML may have any type.
             try:
                 value = value[key]  # type: ignore[index]
             except (KeyError, IndexError, TypeError):

@@ -65,6 +65,7 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
     plugins = {kind: catalog.usable(kind) for kind in _KINDS}
     telemetry = [plugin.config for plugin in catalog.usable("telemetry")]
     models = [Config, *(plugin.config for found in plugins.values() for plugin in found), *telemetry]
+    # One schema for all models: each is defined once, even if several plugins share it.
     references, schema = models_json_schema([(model, "validation") for model in dict.fromkeys(models)])
     definitions = schema["$defs"]
     whole = definitions.pop(references[Config, "validation"]["$ref"].rpartition("/")[2])

@@ -43,6 +43,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+# YAML 1.1 wants a dot in a float: without this, 1e-3 would be text. The dumper must know it too, to quote such text.
 for _class in (_Loader, _Dumper):
     _class.add_implicit_resolver(_FLOAT, _EXPONENT, list("-+0123456789"))
 

@@ -161,6 +161,7 @@ class Catalog:
             raise PluginError(
                 f"There is no {kind} {name!r} installed. {_alternatives(others)} {self._advice(kind, name)}".rstrip()
             )
+        # Neither of two is chosen: which of them comes first depends on the installation.
         if len(named) > 1:
             homes = " and ".join(map(_home, named))
             raise PluginError(f"The {kind} {name!r} is installed more than once, by {homes}: uninstall all but one.")

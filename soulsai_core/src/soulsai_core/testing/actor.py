@@ -41,6 +41,7 @@ class ActorContract:
         for env_steps in SCHEDULE:
             actor = masked.loaded_actor(explore=explore, env_steps=env_steps)
             for observations, starts in _seen(masked, 4):
+                # Row 0 has at least one valid action, row 3 has none, and the others any number of them.
                 masks = rng.random((4, n)) < 0.3
                 masks[0, rng.integers(n)] = True
                 masks[3] = False

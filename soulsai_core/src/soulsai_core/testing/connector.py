@@ -113,6 +113,7 @@ def _registered(connector: object, specs: type) -> pluggy.PluginManager:
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(specs)
     manager.register(connector)
+    # Raises for a hook whose name is in no menu, such as a misspelled one.
     manager.check_pending()
     return manager
 

@@ -87,6 +87,7 @@ class EnvironmentContract(PluginContract):
         waiting = np.zeros(0, np.bool_)
         for step in _play(make(0), spec, self.steps):
             ended = step.terminated | step.truncated
+            # `waiting` is empty at the first step, before which nothing can have ended.
             reset = np.zeros_like(ended) if step.valid is None else ~step.valid
             assert (reset[: len(waiting)] == waiting).all(), "an ended row went on without a new episode"
             waiting = ended & ~np.isin(np.arange(len(ended)), list(step.final))
@@ -113,6 +114,7 @@ class EnvironmentContract(PluginContract):
         for turn in range(100):
             actions = draw_actions(spec.action, step.masks, whole.num_envs, rng)
             step = whole.step(actions)
+            # Both ways of stepping in turn: one may leave something behind for the other.
             if turn % 3:
                 halves.step_async(actions)
                 _assert_same(step, halves.step_wait())

@@ -68,6 +68,7 @@ class LearnerContract:
         training.run(2)
         weights = training.learner.evaluation_weights()
         assert _forms(weights) == _forms(training.learner.weights())
+        # Without the buffer, as a checkpoint to play from is usually read.
         _assert_equal(_reloaded(subject, training.learner, buffer=False).evaluation_weights(), weights)
         kept = copied(weights)
         training.run(1)
@@ -76,6 +77,7 @@ class LearnerContract:
     def test_learner_copies_the_rows_it_keeps(self, subject: Subject) -> None:
         """They are views of a message whose memory is freed later."""
         training = Training(subject)
+        # Both learners have the same generator and rows, so any difference comes from the overwritten arrays.
         spoiled = subject.learner()
         _start(spoiled, training)
         for _ in range(2):
@@ -164,6 +166,7 @@ class LearnerContract:
             assert loaded.ready() == training.learner.ready()
             training.update()
             loaded.update()
+            # Sums of floats may come in another order after a reload, such as with another layout in memory.
             _assert_equal(loaded.weights(), training.learner.weights(), tolerance=1e-6)
 
     def test_state_in_the_middle_of_gathering_rows_loses_none(self, subject: Subject) -> None:

@@ -176,6 +176,7 @@ class Training:
             spoil: another one, whose messages are overwritten once it has taken them in.
             limit: messages after which the test fails.
         """
+        # The rule of the training node itself decides when an update is due.
         for _ in range(limit):
             if self._pace.due(self.learner.ready()):
                 return
@@ -207,6 +208,7 @@ class Training:
         while not self._waiting:
             self._waiting.extend(self._played())
         client, steps = self._waiting.popleft()
+        # As the node does: rows of models that are too old are rejected.
         admitted = steps.segments[:, ITERATION] > self.iteration - self.sync.max_staleness
         return client, message(steps.select(admitted))
 
@@ -216,6 +218,7 @@ class Training:
         assert clients, "all clients have made their quota and wait for newer weights, and no update is due"
         self._turns += 1
         for name, client in clients.items():
+            # 5 and 12 have no common factor, so that late steps and restarts meet in every order.
             client.step(late=self._with_failures and self._turns % 5 == 0)
             steps = client.recorder.take()
             if self._with_failures and self._turns % 12 == 0:

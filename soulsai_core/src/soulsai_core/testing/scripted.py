@@ -64,6 +64,7 @@ class ScriptedEnvironment(Environment):
         return step
 
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+        # Rows have different lengths at the same time, so that they do not end together.
         which = (np.arange(self.num_envs) + self._episode) % len(self._lengths)
         over = self._age >= np.array(self._lengths)[which]
         return over & (self._episode % 2 == 0), over & (self._episode % 2 == 1)
@@ -91,6 +92,7 @@ class ScriptedEnvironment(Environment):
         if not self.spec.masked or not isinstance(self.spec.action, Discrete):
             return None
         masks = self._rng.random((self.num_envs, self.spec.action.n)) < 0.5
+        # At least one action of each row is valid.
         masks[np.arange(self.num_envs), self._rng.integers(self.spec.action.n, size=self.num_envs)] = True
         return masks
 

@@ -68,6 +68,7 @@ class Checker:
         """Call the function and return its numbers by name as plain floats."""
         given = self.call(method, function)
         self.expect(method, given, isinstance(given, Mapping), "numbers by name")
+        # numpy's numbers are common here, and JSON does not take them.
         for name, value in given.items():
             number = isinstance(value, int | float | np.number | np.bool_)
             if not (number and isinstance(name, str)):

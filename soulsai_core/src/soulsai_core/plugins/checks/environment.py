@@ -39,6 +39,7 @@ class CheckedEnvironment(Environment):
         self._duration_shape = (n,) if spec.timed else None
 
     def reset(self) -> Step:
+        # `step` and `step_wait` run between two actions of a game, so their usual case is a few comparisons.
         method = "Environment.reset"
         step = self._checker.call(method, self._environment.reset)
         self._check(step, method)

@@ -38,6 +38,7 @@ class CheckedLearner(Learner):
     def _weights(self, method: str, give: Any) -> Arrays:
         weights = self._checker.call(method, give)
         self._expect_arrays(method, weights)
+        # Clients and checkpoints rely on names, dtypes and shapes that never change.
         forms = {name: (str(array.dtype), array.shape) for name, array in weights.items()}
         self._forms = self._forms or forms
         if forms != self._forms:
@@ -53,6 +54,7 @@ class CheckedLearner(Learner):
         self._checker.expect(method, state, isinstance(state, State), "a State")
         for part, arrays in state.arrays.items():
             self._expect_arrays(f"{method}, for the part {part!r},", arrays)
+        # Here and not when the checkpoint is written, so that the error names the learner.
         try:
             json.dumps(state.values, allow_nan=False)
         except (TypeError, ValueError) as error:

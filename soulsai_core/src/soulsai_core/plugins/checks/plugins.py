@@ -98,6 +98,7 @@ def _environment(plugin: EnvironmentPlugin, checker: Checker) -> EnvironmentPlug
 def _connector(plugin: ConnectorPlugin, checker: Checker) -> ConnectorPlugin:
     def make(*args: Any) -> object:
         made = checker.call("make", plugin.make, *args)
+        # Looked up in the class: properties of the object would be computed by a `getattr` on it.
         methods = [] if isinstance(made, type) else [getattr(type(made), name, None) for name in dir(type(made))]
         hooked = any(hasattr(method, f"{PROJECT}_impl") for method in methods)
         checker.expect("make", made, hooked, "an object with a method that is marked @soulsai_core.hookimpl")
@@ -110,6 +111,7 @@ def _sync(checker: Checker, sync: Any) -> Sync:
     checker.expect("sync", sync, isinstance(sync, Sync), "a Sync")
     for name, least in (("max_staleness", 1), ("rows_per_iteration", 1), ("required_clients", 0)):
         value = getattr(sync, name)
+        # Not `isinstance`, which takes True for a number.
         if type(value) is not int or value < least:
             raise checker.broken("sync", f"{described(value)} for {name}", f"a whole number from {least}")
     if not sync.sources or not all(isinstance(source, Source) for source in sync.sources):
