@@ -41,7 +41,8 @@ LINEAR = (
     "algorithm.config.features=16",
     "algorithm.config.batches=1",
     "algorithm.config.warm_up=100",
-    "training.checkpoint_every=10",
+    "algorithm.config.memory=1000",  # it copies its memory with each message
+    "training.checkpoint_every=30",
 )
 """The core's example algorithm: its training node starts in a fifth of the time, because it needs no torch."""
 

@@ -1,11 +1,11 @@
-"""PPO keeps the contract of algorithms, in each of its forms."""
+"""The contract that every algorithm keeps, for PPO in each of its forms."""
 
 from __future__ import annotations
 
 import pytest
 
 from soulsai_core.messages import ArraySpec, Continuous, Discrete, MultiDiscrete
-from soulsai_core.testing.algorithm import VECTOR, AlgorithmContract, EnvSpec
+from soulsai_core.testing.algorithm import SPACES, VECTOR, AlgorithmContract, EnvSpec
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.plugin import plugin as ppo
 
@@ -16,10 +16,10 @@ class _Contract(AlgorithmContract):
         return ppo
 
 
-class TestPlain(_Contract):
+class TestTwoClients(_Contract):
     @pytest.fixture
     def config(self):
-        return PPOConfig(rollout=48, minibatch_size=16, hidden=(16,), epochs=2)
+        return PPOConfig(rollout=48, minibatch_size=16, hidden=(16,), epochs=2, on_lost_client="continue")
 
 
 class TestOneClientAndEverySetting(_Contract):
@@ -43,11 +43,9 @@ class TestOneClientAndEverySetting(_Contract):
             normalize_rewards=True,
         )
 
-
-class TestContinuing(_Contract):
     @pytest.fixture
-    def config(self):
-        return PPOConfig(rollout=32, minibatch_size=16, hidden=(8,), on_lost_client="continue", normalize_rewards=True)
+    def spec(self):
+        return EnvSpec("several", VECTOR, MultiDiscrete((2, 3)))
 
 
 class TestRecurrent(_Contract):
@@ -55,8 +53,14 @@ class TestRecurrent(_Contract):
     def config(self):
         return PPOConfig(rollout=48, minibatch_size=16, hidden=(8,), epochs=2, lstm=8, sequence_length=8)
 
+    @pytest.fixture
+    def spec(self):
+        return SPACES["masked and timed"]
+
 
 class TestContinuous(_Contract):
+    """One bound is missing, so that actions are clipped on one side."""
+
     @pytest.fixture
     def config(self):
         return PPOConfig(rollout=48, minibatch_size=16, hidden=(16,), epochs=2, normalize_observations=True)
@@ -66,27 +70,9 @@ class TestContinuous(_Contract):
         return EnvSpec("continuous", VECTOR, Continuous((2,), (-1.0, 0.0), (1.0, None)))
 
 
-class TestSquashed(_Contract):
-    @pytest.fixture
-    def config(self):
-        return PPOConfig(rollout=48, minibatch_size=16, hidden=(16,), epochs=2, squash=True, entropy_coefficient=0.01)
-
-    @pytest.fixture
-    def spec(self):
-        return EnvSpec("continuous", VECTOR, Continuous((2,), (-1.0, 0.0), (1.0, 5.0)))
-
-
-class TestMultiDiscrete(_Contract):
-    @pytest.fixture
-    def config(self):
-        return PPOConfig(rollout=48, minibatch_size=16, hidden=(16,), epochs=2)
-
-    @pytest.fixture
-    def spec(self):
-        return EnvSpec("several", VECTOR, MultiDiscrete((2, 3)))
-
-
 class TestImages(_Contract):
+    """With a vector beside them."""
+
     @pytest.fixture
     def config(self):
         return PPOConfig(rollout=16, minibatch_size=8, epochs=1)

@@ -1,4 +1,4 @@
-"""Settings and spaces that cannot work are refused with a sentence that says what would."""
+"""Settings and spaces that cannot work are refused with a sentence that says what to do."""
 
 import numpy as np
 import pytest
@@ -15,13 +15,13 @@ REFUSED = {
     ),
     "more clients than steps": (
         {"rollout": 4, "minibatch_size": 4, "clients": 5},
-        r"rollout \(4\) must give each of the 5 clients a step at least: set rollout to 5 or more",
+        r"rollout \(4\) must give each of the 5 clients at least one step: set rollout to 5 or more",
     ),
     "minibatch of one": (
         {"minibatch_size": 1},
         r"one advantage has no deviation.*set minibatch_size to 2 or more, or normalize_advantages to false",
     ),
-    "more clients at least than at best": (
+    "more clients at least than at most": (
         {"clients": 2, "min_clients": 3, "on_lost_client": "continue"},
         r"min_clients \(3\) must not be more than clients \(2\): set clients to 3 or more",
     ),
@@ -31,10 +31,10 @@ REFUSED = {
     ),
     "sequence longer than a minibatch": (
         {"lstm": 8, "sequence_length": 200, "minibatch_size": 100},
-        r"minibatch_size \(100\) must hold a sequence.*set sequence_length \(200\) to at most 100",
+        r"minibatch_size \(100\) must have room for a sequence.*set sequence_length \(200\) to at most 100",
     ),
-    "annealing to nowhere": ({"anneal_clip": True, "anneal_steps": None}, r"anneal_clip needs anneal_steps"),
-    "unknown policy": ({"on_lost_client": "despair"}, r"'wait', 'continue' or 'stop'"),
+    "annealing without an end": ({"anneal_clip": True, "anneal_steps": None}, r"anneal_clip needs anneal_steps"),
+    "unknown policy": ({"on_lost_client": "ignore"}, r"'wait', 'continue' or 'stop'"),
 }
 
 
@@ -46,7 +46,7 @@ def test_settings_that_cannot_work_are_refused(case):
 
 
 @pytest.mark.parametrize("rollout", [64, 100, 127])
-def test_steps_that_clients_and_minibatches_do_not_divide_are_dealt_out_all_the_same(rollout):
+def test_rollout_need_not_be_divisible_by_clients_and_minibatches(rollout):
     assert PPOConfig(rollout=rollout, clients=3, minibatch_size=64).rollout == rollout
 
 
@@ -68,7 +68,7 @@ def spec_of(**observations):
         ),
     ],
 )
-def test_images_that_the_network_cannot_see_are_refused(spec, sentence):
+def test_images_that_the_network_cannot_read_are_refused(spec, sentence):
     sentence = f"Eye-v0 observes.*{sentence}" if "pixels" in sentence else sentence
     for half, explore in ((plugin.learner, ()), (plugin.actor, (True,))):
         with pytest.raises(SpaceError, match=sentence):

@@ -8,7 +8,7 @@ from soulsai_sac.config import SACConfig
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
-    """On a busy machine two are many times as slow."""
+    """On a busy machine, several threads are many times as slow."""
     torch.set_num_threads(1)
 
 

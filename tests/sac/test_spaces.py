@@ -1,4 +1,4 @@
-"""Actions are rescaled to the environment's bounds; what SAC cannot serve is refused with a sentence."""
+"""Actions are rescaled to the environment's bounds; spaces that SAC cannot serve are refused with a sentence."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_spaces_that_it_cannot_serve_are_refused(case, half):
         getattr(plugin, half)(plugin.config(), spec, np.random.default_rng(0), *more)
 
 
-def test_ends_and_middle_of_the_policy_are_those_of_the_bounds():
+def test_policys_minus_1_0_and_1_are_low_middle_and_high_of_the_environment():
     bounds = Bounds(EnvSpec("game", VECTOR, ACTION))
     given = np.array([[-1] * 4, [0] * 4, [1] * 4], np.float32)
     actions = bounds.to_environment(given)
@@ -39,7 +39,7 @@ def test_ends_and_middle_of_the_policy_are_those_of_the_bounds():
     assert actions.tolist() == [[[-1, 0], [2, -8]], [[0, 2], [2, -6]], [[1, 4], [2, -4]]]
 
 
-def test_way_there_and_back_is_the_same_action_unless_only_one_is_possible():
+def test_conversion_there_and_back_is_the_identity_except_where_both_bounds_are_equal():
     bounds = Bounds(EnvSpec("game", VECTOR, ACTION))
     given = np.random.default_rng(0).uniform(-1, 1, (50, 4)).astype(np.float32)
     back = bounds.to_policy(bounds.to_environment(given))

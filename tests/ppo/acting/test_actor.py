@@ -128,7 +128,7 @@ def test_recorded_raw_action_is_the_one_drawn_and_not_the_clipped_one(started):
     np.testing.assert_array_equal(np.clip(raw, np.float32(-0.01), np.float32(0.01)), actions[:, 0])
 
 
-def test_own_columns_are_the_drawn_action_where_it_is_continuous_and_the_state_of_a_memory(spec):
+def test_own_columns_are_the_drawn_continuous_action_and_the_state_of_an_lstm(spec):
     def names(action, **settings):
         declared = plugin.columns(PPOConfig(**settings), EnvSpec("any", spec.observations, action))
         return {name: (part.shape, part.sparse) for name, part in declared.items()}

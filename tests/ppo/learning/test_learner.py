@@ -144,7 +144,7 @@ def test_first_step_of_an_update_has_the_ratio_1(learner_of, feed):
         assert report["approx_kl"] == pytest.approx(0, abs=1e-6) and report["clip_fraction"] == 0
 
 
-def test_report_has_everything_that_was_promised(learner_of, feed, clock):
+def test_report_has_all_documented_numbers(learner_of, feed, clock):
     learner = learner_of()
     clock.wait(3)
     feed(learner, clients=("a",))
@@ -179,7 +179,7 @@ def test_epochs_stop_once_the_policy_has_moved_too_far(learner_of, feed):
     assert many.update()["epochs"] == 20
 
 
-def test_round_that_stalls_is_begun_anew_with_the_same_weights(learner_of, feed, clock, caplog):
+def test_stalled_round_is_restarted_with_the_same_weights(learner_of, feed, clock, caplog):
     learner = learner_of(round_timeout_s=10)
     feed(learner, clients=("a",))
     clock.wait(11)
@@ -206,7 +206,7 @@ def test_clients_share_a_rollout_equally(learner_of, feed):
     assert shares == [32, 32, 22, 22, 32]
 
 
-def test_rest_plays_more_where_training_continues_without_a_client(learner_of, feed):
+def test_other_clients_play_more_where_training_continues_without_a_client(learner_of, feed):
     learner = learner_of(on_lost_client="continue")
     feed(learner)
     learner.clients_changed(frozenset({"a"}))
@@ -229,13 +229,13 @@ def test_policy_for_lost_clients(learner_of, feed, policy, required, reason):
     assert found is None if reason is None else reason in found
 
 
-def test_newcomer_is_no_reason_to_stop(learner_of):
+def test_new_client_does_not_stop_the_training(learner_of):
     learner = learner_of(on_lost_client="stop")
     learner.clients_changed(frozenset({"a", "b", "c"}))
     assert learner.finished() is None
 
 
-def test_user_is_told_once_what_is_waited_for(learner_of, clock, caplog):
+def test_missing_clients_are_logged_once(learner_of, clock, caplog):
     learner = learner_of(present=("a",))
     for _ in range(4):
         learner.ready()
@@ -246,7 +246,7 @@ def test_user_is_told_once_what_is_waited_for(learner_of, clock, caplog):
     ]
 
 
-def test_start_is_quiet(learner_of, clock, caplog):
+def test_nothing_is_logged_in_the_first_seconds(learner_of, clock, caplog):
     learner = learner_of(present=("a",))
     learner.ready()
     clock.wait(1)
@@ -255,7 +255,7 @@ def test_start_is_quiet(learner_of, clock, caplog):
     assert not caplog.records
 
 
-def test_observation_moments_take_a_round_in_only_after_its_update(learner_of, feed):
+def test_observation_moments_include_a_round_only_after_its_update(learner_of, feed):
     learner = learner_of(normalize_observations=True)
     first = learner.weights()
     np.testing.assert_allclose(first["observation.mean"], 0)
@@ -267,7 +267,7 @@ def test_observation_moments_take_a_round_in_only_after_its_update(learner_of, f
     np.testing.assert_allclose(after["observation.inverse"], 1 / seen.std(axis=0), rtol=1e-5)
 
 
-def test_rewards_of_any_size_are_learned_alike_where_they_are_normalized(learner_of, make_rollout):
+def test_normalized_rewards_of_any_size_give_the_same_training(learner_of, make_rollout):
     """So long as nothing is bootstrapped from values."""
     rollout = make_rollout(rows=32, envs=32, likely=(0, 1, 0, 0))
     losses = []
@@ -325,7 +325,7 @@ def test_long_steps_are_discounted_more(learner_of, make_rollout, monkeypatch):
 
 
 @pytest.mark.parametrize("settings", [{}, {"lstm": 6, "sequence_length": 8}])
-def test_saved_rollouts_are_learned_from_as_if_nothing_had_happened(learner_of, feed, settings):
+def test_training_with_saved_rollouts_equals_one_without_interruption(learner_of, feed, settings):
     """Of two clients one has played when the checkpoint is made."""
     learner = learner_of(**settings)
     other = learner_of(seed=9, **settings)

@@ -80,7 +80,7 @@ def test_single_or_equal_advantages_become_0_and_not_nan():
     np.testing.assert_array_equal(normalized(np.full(4, 5.0)), np.zeros(4))
 
 
-def test_explained_variance_is_1_for_the_truth_0_for_a_constant_and_0_where_there_is_none_to_explain(rng):
+def test_explained_variance_is_1_for_the_truth_and_0_for_constants(rng):
     target = rng.normal(size=100)
     assert explained_variance(target, target) == 1
     assert explained_variance(np.zeros(100), target) == pytest.approx(0)

@@ -131,7 +131,7 @@ def test_entropy_of_the_squashed_gaussian_is_right_on_average(rng):
     assert found.entropy.mean() == pytest.approx(-found.log_prob.mean(), abs=0.02)
 
 
-def test_squashed_likelihood_is_finite_far_out():
+def test_squashed_likelihood_is_finite_for_large_raw_actions():
     raw = np.array([[40.0, -40.0]], np.float32)
     found = SquashedGaussian(BOX).evaluate(np.zeros((1, 2), np.float32), np.zeros(2, np.float32), raw, None)
     assert np.isfinite(found.log_prob).all() and np.isfinite(found.entropy).all()

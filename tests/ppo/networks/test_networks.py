@@ -82,7 +82,7 @@ def test_derivative_by_the_deviation_is_the_one_given(rng):
     np.testing.assert_array_equal(model.gradient.views["log_std"], [1, 2])
 
 
-def test_policy_and_values_are_separate_for_vectors_and_shared_for_images_unless_told(rng, spec):
+def test_policy_and_values_are_separate_for_vectors_and_shared_for_images_by_default(rng, spec):
     assert model_of(spec, rng)[0].parameters.views["hidden.0.weight"].shape[0] == 2
     assert model_of(spec, rng, shared=True)[0].parameters.views["hidden.0.weight"].shape[0] == 1
     assert model_of(IMAGE, rng)[0].parameters.views["conv.0.weight"].shape[0] == 1
@@ -94,7 +94,7 @@ def test_small_networks_need_no_torch(rng, spec):
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_convolutions_equal_torchs_own_and_the_actor_sees_the_same(rng, shared):
+def test_convolutions_equal_torchs_own_and_the_actors(rng, shared):
     model, config = model_of(IMAGE, rng, shared=shared)
     rows = {
         "image": rng.integers(256, size=(5, 3, 40, 44)).astype(np.uint8),
@@ -157,7 +157,7 @@ def test_unrolled_lstm_equals_torchs_own(rng, spec):
     np.testing.assert_allclose(value, (outputs.numpy() @ views["value.weight"])[:, 0], atol=1e-6)
 
 
-def test_sequences_of_different_lengths_do_not_disturb_each_other(rng, spec):
+def test_sequences_of_different_lengths_do_not_change_each_other(rng, spec):
     model, _ = model_of(spec, rng, hidden=(5,), lstm=6)
     rows = lstm_rows(rng, 12, 6)
     lengths = np.array([5, 1, 6])
@@ -183,7 +183,7 @@ def test_state_is_reset_where_an_episode_begins(rng, spec):
         np.testing.assert_allclose(one, all_[4:], atol=1e-6)
 
 
-def test_outputs_of_rows_that_are_not_learned_from_are_left_out_and_their_gradient_is_not_missed(rng, spec):
+def test_rows_that_are_not_learned_from_have_no_output_and_their_gradient_is_0(rng, spec):
     model, _ = model_of(spec, rng, hidden=(5,), lstm=6)
     rows = lstm_rows(rng, 12, 6)
     lengths = np.array([5, 1, 6])

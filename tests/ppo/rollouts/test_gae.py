@@ -1,4 +1,4 @@
-"""Advantages against sums written down term by term, in float64."""
+"""Advantages against the definition: sums term by term, in float64."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def brute_force(reward, value, terminated, learned, gamma, lam):
 
 
 def draw_steps(rng, steps, ends):
-    """Reward, value, terminated and learned; the last row is there for its value only."""
+    """Reward, value, terminated and learned; of the last row only the value is used."""
     terminated = rng.random(steps) < ends / 2
     learned = rng.random(steps) >= ends / 2
     learned[-1] = False
@@ -39,7 +39,7 @@ def test_advantages_equal_the_definition(rng, steps, ends, gamma, lam):
     np.testing.assert_allclose(advantages(*given, gamma, lam)[learned], expected[learned], rtol=1e-10, atol=1e-10)
 
 
-def test_each_step_may_have_a_discount_of_its_own(rng):
+def test_each_step_may_have_its_own_discount(rng):
     given = draw_steps(rng, 200, 0.1)
     gamma = 0.9 ** rng.uniform(0.5, 3, size=200)
     expected = brute_force(*given, gamma, 0.95)
@@ -47,7 +47,7 @@ def test_each_step_may_have_a_discount_of_its_own(rng):
 
 
 @pytest.mark.parametrize("terminates", [True, False])
-def test_next_episode_changes_nothing_before_its_beginning(rng, terminates):
+def test_next_episode_changes_no_advantage_before_its_start(rng, terminates):
     reward, value, terminated, learned = draw_steps(rng, 50, 0.1)
     terminated[19] = terminates
     learned[18:21] = (True, terminates, True)
@@ -74,7 +74,7 @@ def test_reward_of_a_row_that_is_not_learned_from_does_not_matter(rng):
 
 
 def test_float32_input_is_summed_in_float64(rng):
-    reward, value, *flags = draw_steps(rng, 2048, 0.001)
+    reward, value, *flags = draw_steps(rng, 512, 0.001)
     single = [reward.astype(np.float32), value.astype(np.float32), *flags]
     exact = [column.astype(np.float64) for column in single[:2]] + flags
     learned = flags[1]

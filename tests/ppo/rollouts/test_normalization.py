@@ -66,7 +66,7 @@ def test_returns_of_lost_clients_are_forgotten():
     assert [client for client, _, _ in returns] == ["b"]
 
 
-def test_saved_scaler_goes_on_as_if_nothing_had_happened(rng):
+def test_loaded_scaler_gives_the_same_rewards(rng):
     one = RewardScaler(10.0)
     other = RewardScaler(10.0)
     start = np.zeros(5, np.bool_)

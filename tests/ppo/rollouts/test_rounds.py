@@ -45,7 +45,7 @@ def test_round_is_complete_when_all_expected_rollouts_are(rounds_of, play):
     assert rounds.complete and list(rounds.take()) == ["a", "b"]
 
 
-def test_taken_rollouts_are_gone(rounds_of, play):
+def test_taken_rollouts_are_removed(rounds_of, play):
     rounds = rounds_of()
     for client in ("a", "b"):
         play(rounds, client)
@@ -75,7 +75,7 @@ def test_message_with_rows_of_two_iterations_gives_the_newer_ones(rounds_of, mak
     assert rounds.completed == 1 and np.count_nonzero(rounds.take()["a"]["learned"]) == 8 - older
 
 
-def test_client_that_left_all_its_rows_out_has_played(rounds_of, make_rollout, play):
+def test_rollout_without_rows_is_complete(rounds_of, make_rollout, play):
     rounds = rounds_of()
     rollout = make_rollout(rows=4)
     nothing = rollout.select(np.zeros(len(rollout.segments), np.bool_))
@@ -87,7 +87,7 @@ def test_client_that_left_all_its_rows_out_has_played(rounds_of, make_rollout, p
 
 
 @pytest.mark.parametrize("arrived", [(0,), ()])
-def test_lost_end_of_a_rollout_stalls_the_round_until_it_is_begun_anew(rounds_of, play, clock, arrived):
+def test_lost_end_of_a_rollout_stalls_the_round_until_it_is_restarted(rounds_of, play, clock, arrived):
     rounds = rounds_of()
     play(rounds, "a")
     play(rounds, "b", which=arrived)
@@ -97,14 +97,14 @@ def test_lost_end_of_a_rollout_stalls_the_round_until_it_is_begun_anew(rounds_of
     assert_goes_on_anew(rounds, play)
 
 
-def test_round_is_begun_anew_at_once_where_the_last_message_shows_that_an_earlier_one_was_lost(rounds_of, play):
+def test_round_is_restarted_at_once_where_the_last_message_shows_that_an_earlier_one_was_lost(rounds_of, play):
     rounds = rounds_of()
     play(rounds, "a")
     play(rounds, "b", which=(1,))
     assert_goes_on_anew(rounds, play)
 
 
-def test_others_may_complete_their_rollouts_before_a_round_is_begun_anew(rounds_of, play, clock):
+def test_others_may_complete_their_rollouts_before_a_round_is_restarted(rounds_of, play, clock):
     """Then they need not play them again. But they are not waited for once they say nothing."""
     rounds = rounds_of()
     play(rounds, "b", which=(1,))
@@ -171,7 +171,7 @@ def test_lost_client_is_waited_for_until_another_one_has_played(rounds_of, play,
     assert rounds.complete and list(rounds.take()) == ["a", "c"]
 
 
-def test_rest_goes_on_without_a_lost_client_where_fewer_are_enough(rounds_of, play):
+def test_others_go_on_without_a_lost_client_where_fewer_are_enough(rounds_of, play):
     """What `continue` means."""
     rounds = rounds_of(needed=1)
     play(rounds, "a")
@@ -189,7 +189,7 @@ def test_complete_rollout_of_a_lost_client_still_counts(rounds_of, play):
     assert rounds.complete and list(rounds.take()) == ["a", "b"]
 
 
-def test_lost_client_may_come_back_and_begin_anew(rounds_of, play):
+def test_lost_client_may_return_with_a_new_rollout(rounds_of, play):
     rounds = rounds_of()
     play(rounds, "b", which=(0,))
     rounds.clients_changed(frozenset({"a"}))
@@ -200,7 +200,7 @@ def test_lost_client_may_come_back_and_begin_anew(rounds_of, play):
     assert_goes_on_anew(rounds, play)
 
 
-def test_newcomer_is_not_waited_for_in_the_round_that_it_joins_but_in_the_next(rounds_of, play):
+def test_new_client_is_waited_for_from_the_next_round_on(rounds_of, play):
     rounds = rounds_of()
     play(rounds, "a")
     rounds.clients_changed(frozenset({"a", "b", "c"}))
@@ -215,7 +215,7 @@ def test_newcomer_is_not_waited_for_in_the_round_that_it_joins_but_in_the_next(r
     assert rounds.complete and list(rounds.take()) == ["a", "b", "c"]
 
 
-def test_rollout_that_a_newcomer_completes_in_time_is_used(rounds_of, play):
+def test_rollout_that_a_new_client_completes_in_time_is_used(rounds_of, play):
     rounds = rounds_of()
     rounds.clients_changed(frozenset({"a", "b", "c"}))
     for client in ("c", "a", "b"):
@@ -223,14 +223,14 @@ def test_rollout_that_a_newcomer_completes_in_time_is_used(rounds_of, play):
     assert list(rounds.take()) == ["a", "b", "c"]
 
 
-def test_first_round_begins_before_anybody_is_there(rounds_of, play):
+def test_first_round_begins_without_clients(rounds_of, play):
     rounds = rounds_of(present=())
     for client in ("a", "b"):
         play(rounds, client)
     assert rounds.complete
 
 
-def test_all_that_join_before_anybody_has_played_are_waited_for(rounds_of, play):
+def test_all_clients_that_join_before_the_first_rows_are_waited_for(rounds_of, play):
     rounds = rounds_of(needed=1, present=())
     for present in ({"a"}, {"a", "b"}):
         rounds.clients_changed(frozenset(present))
@@ -240,7 +240,7 @@ def test_all_that_join_before_anybody_has_played_are_waited_for(rounds_of, play)
     assert rounds.complete
 
 
-def test_client_that_says_nothing_is_not_waited_for_where_enough_others_played(rounds_of, play, clock):
+def test_silent_client_is_not_waited_for_where_there_are_enough_rollouts(rounds_of, play, clock):
     """A killed client is on the roster until its heartbeat is missed."""
     rounds = rounds_of(present=("a", "b", "ghost"))
     clock.wait(0.1)
@@ -258,7 +258,7 @@ def test_client_that_says_nothing_is_not_waited_for_where_enough_others_played(r
         rounds.take()
 
 
-def test_slow_client_is_waited_for_as_long_as_it_can_be_heard(rounds_of, make_rollout, pieces, play, clock):
+def test_slow_client_is_waited_for_as_long_as_it_sends_rows(rounds_of, make_rollout, pieces, play, clock):
     rounds = rounds_of(needed=1)
     clock.wait(0.1)
     play(rounds, "a")
@@ -282,7 +282,7 @@ def test_patience_grows_with_the_length_of_a_round(rounds_of, play, clock):
     assert rounds.complete
 
 
-def test_silent_client_is_expected_again_once_it_was_heard(rounds_of, play, clock):
+def test_silent_client_is_expected_again_once_it_sends_rows(rounds_of, play, clock):
     rounds = rounds_of(needed=1)
     play(rounds, "a")
     clock.wait(2)
@@ -297,7 +297,7 @@ def test_silent_client_is_expected_again_once_it_was_heard(rounds_of, play, cloc
     assert rounds.expected == {"a", "b"}
 
 
-def test_nothing_stalls_while_nobody_is_there(rounds_of, clock):
+def test_round_without_clients_does_not_stall(rounds_of, clock):
     rounds = rounds_of(present=())
     clock.wait(10 * TIMEOUT)
     assert not rounds.stalled

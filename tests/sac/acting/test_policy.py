@@ -55,7 +55,7 @@ def test_actor_that_does_not_explore_takes_the_mean(small):
     assert own == {}
 
 
-def test_actions_are_uniform_until_something_was_learnt(small):
+def test_actions_are_uniform_until_the_first_iteration(small):
     actor = SACActor(small(), SPEC, np.random.default_rng(0), True)
     arrays = {f"layers.{i}.{name}": np.zeros((1, 1), np.float32) for i in (0, 1) for name in ("weight", "bias")}
     actor.load(Weights(0, arrays))
@@ -64,7 +64,7 @@ def test_actions_are_uniform_until_something_was_learnt(small):
 
 
 def test_density_is_that_of_the_actions_drawn():
-    """The share of actions between two near numbers is their distance times the density there."""
+    """The share of actions between two close numbers is their distance times the density there."""
     network = Policy(1, (), 1, torch.Generator().manual_seed(3))
     actions, log_density = drawn(network, np.array([[0.5]], np.float32), 200_000)
     actions = actions[:, 0].numpy()

@@ -1,4 +1,4 @@
-"""What SAC learns."""
+"""SAC learns the best action, adapts its temperature, and follows the replay ratio."""
 
 import numpy as np
 import pytest
