@@ -52,3 +52,9 @@ class TestSmallGrayStackedImages(SoulsContract):
     def config(self):
         image = ImageConfig(height=42, width=64, gray=True, stack=4)
         return SoulsConfig(game="simulated", id="SoulsGymIudexImg-v0", image=image, max_episode_steps=30)
+
+
+class TestTimedSteps(SoulsContract):
+    @pytest.fixture
+    def config(self):
+        return SoulsConfig(game="simulated", timed=True, max_episode_steps=40)

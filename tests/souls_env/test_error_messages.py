@@ -10,10 +10,10 @@ from pymem.exception import MemoryReadError
 
 from soulsai_core import EnvironmentFailure, EnvironmentNotReady
 from soulsai_souls_env import building
+from soulsai_souls_env.adapter import import_soulsgym
 from soulsai_souls_env.config import SoulsConfig
 from soulsai_souls_env.error_messages import environment_error
 from soulsai_souls_env.plugin import plugin
-from soulsai_souls_env.soulsgym_access import import_soulsgym
 
 
 @pytest.fixture

@@ -10,12 +10,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Groups of ids of soulsgym's tables that share a bin. The trained models of SoulsAI depend on them: do not reorder.
+# The names that soulsgym's tables have for the animations, in the order of their ids.
+_PLAYER_TABLE = """
+    AddDamageDefault AddDamageStartLeft AddDamageStartRight AddDamageStartFront AddDamageStartBack GuardBreakWall
+    DamageSmall DamageMiddle DamageUpper DamageLarge DamageExLarge DamageFling DamagePush DamageSmallBlow ThrowAtk
+    ThrowDef EStepDown Idle Move None BackStepNomal RollingMedium RollingMediumSelftra RunStopFront RunStopBack
+    RunStopLeft RunStopRight QuickTurnLeft180 QuickTurnRight180 AttackRightLight1 AttackRightLight2
+    AttackRightLight3 AttackRightLightStep AttackRightHeavy1Sta AttackRightHeavy1Sub AttackRightHeavy1End
+    AttackRightHeavy2Sta AttackRightHeavy2End ParryLeftStart LandLow Land LandFaceUp LandFaceDown FallStart
+    FallStartFaceUp FallStartFaceDown FallLoop FallLoopFaceUp FallLoopFaceDown FallAttackStart
+"""
+_IUDEX_TABLE = """
+    Attack3000 Attack3001 Attack3002 Attack3003 Attack3004 Attack3005 Attack3006 Attack3007 Attack3008 Attack3009
+    Attack3010 Attack3011 Attack3012 Attack3013 Attack3014 Attack3015 Attack3029 ThrowAtk ThrowDef WalkFrontBattle
+    WalkLeftBattle WalkRightBattle WalkBackBattle IdleBattle TurnBattle_Right90 TurnBattle_Right180
+    TurnBattle_Left90 TurnBattle_Left180 FallingDefault LandDefault SABreak DamageParryEnemy1
+"""
+PLAYER_NAMES = tuple(_PLAYER_TABLE.split())
+IUDEX_NAMES = tuple(_IUDEX_TABLE.split())
+
+# Groups of these ids that share a bin. The trained models of SoulsAI depend on them: do not reorder.
 DAMAGE = range(5)
 STANDING = (17, 18, 19, 23, 24, 25, 26)
 STOPPING = (27, 28)
-HEAVY_1 = (39, 40)
-HEAVY_2 = (41, 42)
+LANDING = (39, 40)
+LYING = (41, 42)
 FALLING = range(43, 50)
 IUDEX_MOVEMENT = (19, 20, 21, 22, 24, 25, 26, 27)
 
@@ -43,6 +62,17 @@ class Bins:
         return 0 <= animation < len(self.shared) and bool(self.shared[animation])
 
 
+def known_ids(installed: Sequence[str], known: Sequence[str]) -> dict[int, int] | None:
+    """The id among the known names of each installed animation, -1 for unknown ones; None where all ids are the same.
+
+    Another version of soulsgym may number its animations in another way.
+    """
+    if tuple(installed) == tuple(known):
+        return None
+    ids = {name: number for number, name in enumerate(known)}
+    return {-1: -1, **{number: ids.get(name, -1) for number, name in enumerate(installed)}}
+
+
 def make_bins(animations: int, groups: Sequence[Iterable[int]]) -> Bins:
     """Bins of the ids 0 to animations-1. Each group shares one bin; every other id has its own."""
     first = np.arange(animations)
@@ -52,5 +82,5 @@ def make_bins(animations: int, groups: Sequence[Iterable[int]]) -> Bins:
     return Bins(bin_of, np.bincount(bin_of)[bin_of] > 1, len(names))
 
 
-PLAYER = make_bins(50, (DAMAGE, STANDING, STOPPING, HEAVY_1, HEAVY_2, FALLING))
-IUDEX = make_bins(32, (IUDEX_MOVEMENT,))
+PLAYER = make_bins(len(PLAYER_NAMES), (DAMAGE, STANDING, STOPPING, LANDING, LYING, FALLING))
+IUDEX = make_bins(len(IUDEX_NAMES), (IUDEX_MOVEMENT,))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 from soulsai_core import Environment, EnvironmentFailure, SingleEnvironment
+from soulsai_souls_env.adapter import constructor_arguments, import_soulsgym
 from soulsai_souls_env.config import ImageConfig, SoulsConfig
 from soulsai_souls_env.error_messages import check_platform, environment_error
-from soulsai_souls_env.soulsgym_access import import_soulsgym
 from soulsai_souls_env.spaces import layout_of
+from soulsai_souls_env.timing import StepTimes, TimedEnvironment
 from soulsai_souls_env.wrappers import EpisodeOutcome, FocusCheck, InputCheck, ResetErrors, StateVector
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def build(config: SoulsConfig, seed: int | None) -> Environment:
         EnvironmentNotReady: if the player can put right what is missing, such as a game that is not running.
         EnvironmentFailure: for everything else, with what to do.
     """
-    return SingleEnvironment(make_gym(config, seed), config.id, seed, reset_at_once=False)
+    make = TimedEnvironment if config.is_timed else SingleEnvironment
+    return make(make_gym(config, seed), config.id, seed, reset_at_once=False)
 
 
 def make_gym(config: SoulsConfig, seed: int | None) -> gymnasium.Env:
@@ -37,8 +39,11 @@ def make_gym(config: SoulsConfig, seed: int | None) -> gymnasium.Env:
         check_platform(config.id)
     import_soulsgym()
     env = _make_real(config) if config.game == "real" else _make_simulated(config, random.Random(seed))
-    env = EpisodeOutcome(InputCheck(FocusCheck(ResetErrors(env, config.id))))
-    return _transform_images(env, config.image) if config.has_images else StateVector(env, layout_of(config))
+    times = StepTimes(ResetErrors(env, config.id))
+    env = EpisodeOutcome(InputCheck(FocusCheck(times), times))
+    if config.has_images:
+        return _transform_images(env, config.image)
+    return StateVector(env, layout_of(config), config.boss, times if config.is_timed else None)
 
 
 def _make_real(config: SoulsConfig) -> gymnasium.Env:
@@ -71,19 +76,9 @@ def _make(config: SoulsConfig, game: AbstractContextManager[None]) -> gymnasium.
     limit: dict[str, Any] = {}
     if config.max_episode_steps is not None:
         limit["max_episode_steps"] = config.max_episode_steps
-    # The demo environments have both phases and take no such argument.
-    phase: dict[str, Any] = {} if config.is_demo else {"phase": config.phase}
     try:
         with game:
-            return gymnasium.make(
-                config.id,
-                game_speed=config.game_speed,
-                init_pose_randomization=config.init_pose_randomization,
-                disable_env_checker=True,
-                **phase,
-                **limit,
-                **config.kwargs,
-            )
+            return gymnasium.make(config.id, disable_env_checker=True, **limit, **constructor_arguments(config))
     except EnvironmentFailure:
         raise
     except Exception as error:

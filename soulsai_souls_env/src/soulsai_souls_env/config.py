@@ -52,6 +52,16 @@ class SoulsConfig(_Settings):
     game_speed: float = Field(default=1.0, gt=0, le=5, description="How fast the game runs; soulsgym advises 1 to 3.")
     phase: Literal[1, 2] = Field(default=1, description="Phase of the boss; the demo environments have both.")
     init_pose_randomization: bool = Field(default=False, description="Start at a random position around the boss.")
+    skip_steps: bool = Field(
+        default=False,
+        description="Whether one step goes on while the player can do nothing but wait. Steps then differ in length, "
+        "so `timed` holds, too. Only soulsgym's newest source has it.",
+    )
+    timed: bool = Field(
+        default=False,
+        description="Whether the discount follows the game's time: gamma for each tenth of a second that a step took, "
+        "instead of for each step.",
+    )
     kwargs: dict[str, Any] = Field(default={}, description="Further arguments of the environment.")
     max_episode_steps: int | None = Field(
         default=None, ge=1, description="Truncate episodes after this many steps; null keeps soulsgym's limit of 3000."
@@ -73,6 +83,11 @@ class SoulsConfig(_Settings):
     def is_demo(self) -> bool:
         """Whether an episode has both phases."""
         return self.id.partition("-v")[0].endswith("Demo")
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the lengths of steps are reported."""
+        return self.timed or self.skip_steps
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

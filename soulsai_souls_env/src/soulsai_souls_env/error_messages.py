@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator, Sequence
 
 from soulsai_core import EnvironmentFailure, EnvironmentNotReady
 
@@ -35,6 +36,18 @@ _PERMANENT = (
 )
 
 
+# What PyPI has is older, and its version number is the same.
+NEWEST_SOULSGYM = 'pip install --force-reinstall --no-deps "soulsgym @ git+https://github.com/amacati/SoulsGym"'
+
+
+def missing_environment(env_id: str, known: Sequence[str]) -> EnvironmentFailure:
+    """The error for an environment that the installed soulsgym does not have."""
+    return EnvironmentFailure(
+        f"{env_id} is not in the soulsgym installed here, which has {', '.join(known)}. soulsgym's newest source may "
+        f"have it, as it has SoulsGymVordt-v0: {NEWEST_SOULSGYM}"
+    )
+
+
 def missing_soulsgym(error: ImportError) -> EnvironmentFailure:
     """The error for a missing soulsgym, or a missing package that soulsgym needs."""
     name = error.name or "soulsgym"
@@ -54,9 +67,20 @@ def environment_error(action: str, env_id: str, error: Exception) -> Environment
 
     It is an EnvironmentNotReady, after which clients try again, if the player can put it right at the running game.
     """
-    cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    # The newest soulsgym tries again a few times, and then raises an error that names the cause in its chain only.
+    cause = ", because of ".join(
+        f"{type(one).__name__}: {one}" if str(one) else type(one).__name__ for one in _chain(error)
+    )
     for kind, messages in ((EnvironmentNotReady, _RECOVERABLE), (EnvironmentFailure, _PERMANENT)):
         for part, advice in messages:
             if part.lower() in cause.lower():
                 return kind(f"{env_id} could not {action}. {advice} ({cause})")
     return EnvironmentFailure(f"{env_id} could not {action}. ({cause})")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that it was explicitly raised from."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__

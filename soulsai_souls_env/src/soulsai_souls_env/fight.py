@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from soulsai_souls_env.adapter import state_reader, valid_actions
 from soulsai_souls_env.agents import Agent
 from soulsai_souls_env.building import make_gym
 from soulsai_souls_env.config import SoulsConfig
@@ -65,9 +66,8 @@ class FightRunner:
         ended = False
         starts = np.ones(1, np.bool_)
         while not ended:
-            mask = np.zeros((1, self._env.action_space.n), np.bool_)  # type: ignore[attr-defined]
-            mask[0, info["allowed_actions"]] = True
-            action = agent({"observation": observation[None]}, mask, starts)
+            mask = valid_actions(info, self._env.action_space.n)  # type: ignore[attr-defined]
+            action = agent({"observation": observation[None]}, mask[None], starts)
             starts = np.zeros(1, np.bool_)
             observation, reward, terminated, truncated, info = self._env.step(action)
             total += float(reward)
@@ -83,7 +83,7 @@ class FightRunner:
 
 def _snapshot(soulsgym: Any) -> Snapshot:
     # Health comes from soulsgym's state: the game's own health is refilled after each step.
-    state = soulsgym._internal_state
+    state = state_reader(soulsgym)(soulsgym)
     player = soulsgym.game.arena.player
     boss = soulsgym.game.arena.boss
     return Snapshot(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_souls_env.animations import IUDEX, PLAYER, Bins
+from soulsai_souls_env.animations import IUDEX, IUDEX_NAMES, PLAYER, PLAYER_NAMES, Bins
 
 STEP_SIZE = 0.1
 """Seconds of game time in one step of soulsgym."""
@@ -26,12 +26,15 @@ class Layout:
     Attributes:
         player, boss: bins of their animations.
         low, high: (3,), corners of the arena in meters, by which positions are scaled.
+        player_names, boss_names: of the animations that have bins, in the order of their ids.
     """
 
     player: Bins
     boss: Bins
     low: np.ndarray
     high: np.ndarray
+    player_names: tuple[str, ...]
+    boss_names: tuple[str, ...]
 
     @property
     def size(self) -> int:
@@ -39,7 +42,9 @@ class Layout:
         return _ONE_HOT + self.player.count + self.boss.count
 
 
-IUDEX_LAYOUT = Layout(PLAYER, IUDEX, np.array([110.0, 540.0, -73.0]), np.array([190.0, 640.0, -55.0]))
+IUDEX_LAYOUT = Layout(
+    PLAYER, IUDEX, np.array([110.0, 540.0, -73.0]), np.array([190.0, 640.0, -55.0]), PLAYER_NAMES, IUDEX_NAMES
+)
 
 
 class BossDuration:
@@ -59,12 +64,12 @@ class BossDuration:
         self._before = 0.0
         self._total = 0.0
 
-    def update(self, animation: int, duration: float) -> float:
-        """The seconds in the bin, after a step that ended `duration` seconds into this animation."""
+    def update(self, animation: int, duration: float, step_size: float = STEP_SIZE) -> float:
+        """The seconds in the bin, after a step of `step_size` that ended `duration` seconds into this animation."""
         if self._animation is not None and animation != self._animation:
             same_bin = self._bins.is_shared(animation) and self._bins.is_shared(self._animation)
             before = self._total if same_bin else 0.0
-            self._before = before + STEP_SIZE - duration if self._bins.is_shared(animation) else 0.0
+            self._before = before + step_size - duration if self._bins.is_shared(animation) else 0.0
         self._animation = animation
         self._total = self._before + duration
         return self._total

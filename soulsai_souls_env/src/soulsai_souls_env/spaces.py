@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-
-from soulsai_core import ArraySpec, Discrete, EnvironmentFailure, EnvSpec
+from soulsai_core import ArraySpec, Discrete, EnvSpec
+from soulsai_souls_env.adapter import arena_limits, boss_animations, import_soulsgym
 from soulsai_souls_env.animations import make_bins
 from soulsai_souls_env.config import ImageConfig, SoulsConfig
 from soulsai_souls_env.observation import IUDEX_LAYOUT, Layout
-from soulsai_souls_env.soulsgym_access import import_soulsgym
 
 ACTIONS = 20
-_GAME = "DarkSoulsIII"
 
 
 def read_spec(config: SoulsConfig) -> EnvSpec:
@@ -23,7 +17,7 @@ def read_spec(config: SoulsConfig) -> EnvSpec:
         observation = ArraySpec(image_shape(config.image), "uint8", 0, 255)
     else:
         observation = ArraySpec((layout_of(config).size,), "float32")
-    return EnvSpec(config.id, {"observation": observation}, Discrete(ACTIONS), masked=True)
+    return EnvSpec(config.id, {"observation": observation}, Discrete(ACTIONS), masked=True, timed=config.is_timed)
 
 
 def image_shape(image: ImageConfig) -> tuple[int, ...]:
@@ -41,22 +35,6 @@ def layout_of(config: SoulsConfig) -> Layout:
 
 def _layout_from_tables(config: SoulsConfig) -> Layout:
     import_soulsgym()
-    from soulsgym.core import static
-
-    known = static.boss_animations[_GAME]
-    if config.boss not in known:
-        raise EnvironmentFailure(
-            f"{config.id}: the soulsgym installed here knows the animations of {', '.join(known)} only. "
-            "Install a newer soulsgym."
-        )
-    low, high = _arena_box(config.boss)
-    return Layout(IUDEX_LAYOUT.player, make_bins(len(known[config.boss]["all"]), ()), low, high)
-
-
-def _arena_box(boss: str) -> tuple[np.ndarray, np.ndarray]:
-    import soulsgym
-    import yaml
-
-    file = Path(soulsgym.__file__).parent / "envs" / "config" / f"{boss}.yaml"
-    settings: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return np.array(settings["coordinate_box_low"][:3]), np.array(settings["coordinate_box_high"][:3])
+    low, high = arena_limits(config.id, config.boss)
+    names = tuple(boss_animations(config.boss))
+    return Layout(IUDEX_LAYOUT.player, make_bins(len(names), ()), low, high, IUDEX_LAYOUT.player_names, names)

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
+from soulsai_souls_env.adapter import import_soulsgym
 from soulsai_souls_env.simulated_game.clock import VirtualClock
 from soulsai_souls_env.simulated_game.faults import Faults
 from soulsai_souls_env.simulated_game.game import SimulatedGame
-from soulsai_souls_env.soulsgym_access import import_soulsgym
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from pymem.exception import MemoryReadError
-from soulsgym.core.game_state import GameState
 from soulsgym.games.game import StaticGameData
 
+from soulsai_souls_env.adapter import game_state_class
 from soulsai_souls_env.simulated_game import player as player_module
 from soulsai_souls_env.simulated_game.arena import Arena
 from soulsai_souls_env.simulated_game.boss import MAX_HP
@@ -119,12 +120,12 @@ class SimulatedGame:
         if "crash" in self.faults.active:
             raise MemoryReadError(0, 4)
 
-    def get_state(self, boss_id: str, use_cache: bool = False) -> GameState:
+    def get_state(self, boss_id: str, use_cache: bool = False) -> Any:
         """A snapshot of the fight. soulsgym measures the durations of animations itself."""
         self._check_running()
         player = self.arena.player
         boss = self.arena.boss
-        return GameState(
+        return game_state_class()(
             player_hp=int(player.hp),
             player_max_hp=self.player_max_hp,
             player_sp=int(player.sp),
