@@ -1,14 +1,18 @@
-"""The recorded fight."""
+"""The recorded fight, and a newer soulsgym than the one that is installed."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import newest_soulsgym
 import numpy as np
 import pytest
+
+from soulsai_souls_env.adapter import import_soulsgym
 
 RECORDINGS = os.environ.get("SOULSAI_RECORDINGS")
 """Recorded fights are not part of this repository; the variable names the folder that has them. Where it is not set,
@@ -26,3 +30,19 @@ def recorded_fight() -> list[dict[str, Any]]:
         observation = step["observation"]
         observation |= {name: np.array(value) for name, value in observation.items() if isinstance(value, list)}
     return steps
+
+
+@pytest.fixture
+def newest() -> Iterator[None]:
+    """Stands in for soulsgym's newest source, instead of the package that is installed."""
+    with newest_soulsgym.installed():
+        import_soulsgym()
+        yield
+
+
+@pytest.fixture(params=["installed", "newest"])
+def any_soulsgym(request: pytest.FixtureRequest) -> str:
+    """The package that is installed, and the newest source."""
+    if request.param == "newest":
+        request.getfixturevalue("newest")
+    return request.param

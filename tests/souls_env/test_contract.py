@@ -58,3 +58,10 @@ class TestTimedSteps(SoulsContract):
     @pytest.fixture
     def config(self):
         return SoulsConfig(game="simulated", timed=True, max_episode_steps=40)
+
+
+@pytest.mark.usefixtures("newest")
+class TestSkippedStepsOfTheNewestSource(SoulsContract):
+    @pytest.fixture
+    def config(self):
+        return SoulsConfig(game="simulated", skip_steps=True, max_episode_steps=40)

@@ -1,4 +1,4 @@
-"""soulsgym's own environment, unmodified, with the simulated game."""
+"""soulsgym's own environment, unmodified, with the simulated game: the installed one, and the newest source."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from soulsai_core import EnvironmentFailure
+from soulsai_souls_env.adapter import valid_actions
 from soulsai_souls_env.building import make_gym
-from soulsai_souls_env.config import FaultsConfig, SimulationConfig, SoulsConfig
+from soulsai_souls_env.config import FaultsConfig, ImageConfig, SimulationConfig, SoulsConfig
 
 ROLL = 8
 HIT = 16
@@ -24,7 +25,7 @@ def fight(config, choose, episodes=1, seed=0):
     for _ in range(episodes):
         _, info = env.reset()
         for length in range(1, 4000):
-            _, _, terminated, truncated, info = env.step(choose(info["allowed_actions"]))
+            _, _, terminated, truncated, info = env.step(choose(np.flatnonzero(valid_actions(info, 20))))
             if terminated or truncated:
                 found.append((info, length))
                 break
@@ -39,7 +40,7 @@ def test_environment_is_soulsgyms_own():
     env.close()
 
 
-def test_random_and_always_attacking_agents_rarely_win():
+def test_random_and_always_attacking_agents_rarely_win(any_soulsgym):
     rng = np.random.default_rng(0)
     config = SoulsConfig(game="simulated")
     random_fights = fight(config, lambda allowed: int(rng.choice(allowed)), FIGHTS)
@@ -49,7 +50,7 @@ def test_random_and_always_attacking_agents_rarely_win():
     assert all(length > 20 for _, length in random_fights + attack_fights)
 
 
-def test_health_of_both_and_the_outcome_are_reported_at_the_end_only():
+def test_health_of_both_and_the_outcome_are_reported_at_the_end_only(any_soulsgym):
     env = make_gym(SoulsConfig(game="simulated", max_episode_steps=5), 0)
     env.reset()
     infos = [env.step(NO_OP)[4] for _ in range(5)]
@@ -57,14 +58,14 @@ def test_health_of_both_and_the_outcome_are_reported_at_the_end_only():
     assert [infos[-1][name] for name in ("won", "boss_hp", "player_hp")] == [0, 1, 1]
 
 
-def test_second_phase_changes_the_boss():
+def test_second_phase_changes_the_boss(any_soulsgym):
     env = make_gym(SoulsConfig(game="simulated", phase=2), 0)
     env.reset()
     assert env.unwrapped.game.arena.boss.second_phase
     assert env.unwrapped.game.iudex_hp == env.unwrapped.game.iudex_max_hp
 
 
-def test_reset_after_fifteen_simulated_minutes_reloads_the_game():
+def test_reset_after_fifteen_simulated_minutes_reloads_the_game(any_soulsgym):
     config = SoulsConfig(game="simulated", max_episode_steps=10)
     env = make_gym(config, 0)
     env.reset()
@@ -74,7 +75,7 @@ def test_reset_after_fifteen_simulated_minutes_reloads_the_game():
     assert env.unwrapped._last_hard_reset > before + 900
 
 
-def test_steps_take_a_tenth_of_a_second_of_game_time():
+def test_steps_take_a_tenth_of_a_second_of_game_time(any_soulsgym):
     env = make_gym(SoulsConfig(game="simulated"), 0)
     env.reset()
     before = env.unwrapped.game.clock.milliseconds
@@ -87,7 +88,7 @@ def test_steps_take_a_tenth_of_a_second_of_game_time():
     ("kind", "sentence"),
     [("lost_focus", "lost the focus"), ("crash", "MemoryReadError"), ("dialog", "3 rolls in a row had no effect")],
 )
-def test_fault_ends_the_step_with_an_error(kind, sentence):
+def test_fault_ends_the_step_with_an_error(any_soulsgym, kind, sentence):
     from soulsai_souls_env.plugin import plugin
 
     faults = FaultsConfig(kinds=(kind,), every=20, exact=True)
@@ -95,6 +96,26 @@ def test_fault_ends_the_step_with_an_error(kind, sentence):
     environment = plugin.make(config, 0)
     environment.reset()
     with pytest.raises(EnvironmentFailure, match=sentence):
-        for _ in range(60):
+        for _ in range(200):
             environment.step(np.array([ROLL]))
+    environment.close()
+
+
+def test_pictures_come_in_the_resolution_that_is_wanted(any_soulsgym):
+    image = ImageConfig(height=45, width=64)
+    env = make_gym(SoulsConfig(game="simulated", id="SoulsGymIudexImg-v0", image=image), 0)
+    picture, _ = env.reset()
+    assert picture.shape == env.observation_space.shape == (45, 64, 3) and picture.dtype == np.uint8
+    assert len(np.unique(picture)) > 5
+    env.close()
+
+
+def test_skipped_steps_are_fewer_and_longer_and_their_length_is_reported(newest):
+    from soulsai_souls_env.plugin import plugin
+
+    environment = plugin.make(SoulsConfig(game="simulated", skip_steps=True), 0)
+    environment.reset()
+    steps = [environment.step(np.array([ROLL])) for _ in range(10)]
+    assert max(step.durations.item() for step in steps) > 5, "a roll takes more than half a second"
+    assert all(step.masks.sum() > 1 for step in steps)
     environment.close()

@@ -51,10 +51,12 @@ def _make_real(config: SoulsConfig) -> gymnasium.Env:
 
 
 def _make_simulated(config: SoulsConfig, rng: random.Random) -> gymnasium.Env:
-    from soulsai_souls_env.simulated_game.patching import VirtualTimeReset, use_simulated_game
+    from soulsai_souls_env.simulated_game.patching import VirtualTimeReset, use_simulated_game, virtual_time
 
     game = _simulated_game(config, rng)
-    return VirtualTimeReset(_make(config, use_simulated_game(game)), game, rng)
+    with virtual_time(config.id, game, rng):
+        env = _make(config, use_simulated_game(game))
+    return VirtualTimeReset(env, config.id, game, rng)
 
 
 def _simulated_game(config: SoulsConfig, rng: random.Random) -> SimulatedGame:

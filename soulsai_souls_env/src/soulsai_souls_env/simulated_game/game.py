@@ -16,13 +16,15 @@ from soulsai_souls_env.simulated_game.arena import Arena
 from soulsai_souls_env.simulated_game.boss import MAX_HP
 from soulsai_souls_env.simulated_game.clock import TICK, VirtualClock
 from soulsai_souls_env.simulated_game.faults import Faults
-from soulsai_souls_env.simulated_game.rendering import render
+from soulsai_souls_env.simulated_game.rendering import HEIGHT, WIDTH, render, resized
 
 _RESPAWN_S = 12.0
 
 
 class SimulatedGame:
-    """Player, boss and camera with the properties and methods that soulsgym reads and sets.
+    """Player, boss and camera with the properties and methods that soulsgym reads and sets, in all its versions.
+
+    Where these have different names for the same, both names are here.
 
     Reading the time advances it: soulsgym waits in loops that read the time, and these loops run the simulation.
 
@@ -31,7 +33,6 @@ class SimulatedGame:
     """
 
     game_id = "DarkSoulsIII"
-    iudex_max_hp = MAX_HP
     player_max_hp = player_module.MAX_HP
     player_max_sp = player_module.MAX_SP
 
@@ -41,6 +42,7 @@ class SimulatedGame:
         self.clock = clock
         self.arena = Arena(self.data, rng)
         self.lock_on_bonus_range = 0.0
+        self.img_resolution = (HEIGHT, WIDTH)
         # soulsgym sets these; the simulation does not use them.
         self.los_lock_on_deactivate_time = 0.0
         self.last_bonfire = "Cemetery of Ash"
@@ -49,7 +51,7 @@ class SimulatedGame:
         self.allow_player_death = True
         self.gravity = True
         self._speed = 1.0
-        self._boss_flag = False
+        self.boss_flags = False
 
     @property
     def time(self) -> int:
@@ -101,20 +103,26 @@ class SimulatedGame:
         if speed:
             self.clock.speed = speed
 
-    def pause_game(self) -> None:
+    def pause(self) -> None:
         self.game_speed = 0
 
-    def resume_game(self) -> None:
+    def resume(self) -> None:
         self.game_speed = 1
+
+    pause_game = pause
+    resume_game = resume
+
+    def clear_cache(self) -> None:
+        """Forget addresses in the game's memory, of which there are none here."""
 
     def press(self, action: str) -> None:
         """Press a key, unless a fault keeps it from the game."""
         if not self.faults.active & {"lost_focus", "dialog"}:
-            self.arena.press(action, self.lock_on_bonus_range)
+            self.arena.press(_key(action), self.lock_on_bonus_range)
 
     def release(self, action: str) -> None:
         """Release a key."""
-        self.arena.held_keys.discard(action)
+        self.arena.held_keys.discard(_key(action))
 
     def _check_running(self) -> None:
         if "crash" in self.faults.active:
@@ -131,9 +139,9 @@ class SimulatedGame:
             player_sp=int(player.sp),
             player_max_sp=self.player_max_sp,
             boss_hp=int(boss.hp),
-            boss_max_hp=MAX_HP,
+            boss_max_hp=self.boss_max_hp,
             player_pose=self.player_pose,
-            boss_pose=self.iudex_pose,
+            boss_pose=self.boss_pose,
             camera_pose=self.camera_pose,
             player_animation=player.animation,
             boss_animation=boss.animation,
@@ -147,9 +155,9 @@ class SimulatedGame:
 
     @property
     def img(self) -> np.ndarray:
-        """uint8 (90, 160, 3)."""
+        """uint8 (*img_resolution, 3)."""
         self._check_running()
-        return render(self.arena.player, self.arena.boss, self.arena.camera)
+        return resized(render(self.arena.player, self.arena.boss, self.arena.camera), self.img_resolution)
 
     @property
     def player_hp(self) -> int:
@@ -191,35 +199,44 @@ class SimulatedGame:
         return self.arena.player.animation
 
     @property
-    def iudex_hp(self) -> int:
+    def boss_hp(self) -> int:
         return int(self.arena.boss.hp)
 
-    @iudex_hp.setter
-    def iudex_hp(self, hp: int) -> None:
+    @boss_hp.setter
+    def boss_hp(self, hp: int) -> None:
         self.arena.boss.hp = float(hp)
 
+    @property
+    def boss_max_hp(self) -> int:
+        return MAX_HP
+
     def reset_boss_hp(self, boss_id: str) -> None:
-        self.iudex_hp = MAX_HP
+        self.boss_hp = self.boss_max_hp
 
     @property
-    def iudex_pose(self) -> np.ndarray:
+    def boss_pose(self) -> np.ndarray:
         """float64 (4,): x, y, z, heading."""
         body = self.arena.boss
         return np.array([body.x, body.y, body.z, body.heading])
 
-    @iudex_pose.setter
-    def iudex_pose(self, pose: Iterable[float]) -> None:
+    @boss_pose.setter
+    def boss_pose(self, pose: Iterable[float]) -> None:
         self.arena.boss.place(*pose)
 
     def get_boss_pose(self, boss_id: str) -> np.ndarray:
-        return self.iudex_pose
+        return self.boss_pose
 
     @property
-    def iudex_animation(self) -> str:
+    def boss_animation(self) -> str:
         return self.arena.boss.animation
 
     def get_boss_animation(self, boss_id: str) -> str:
-        return self.arena.boss.animation
+        return self.boss_animation
+
+    iudex_hp = boss_hp
+    iudex_max_hp = boss_max_hp
+    iudex_pose = boss_pose
+    iudex_animation = boss_animation
 
     @property
     def camera_pose(self) -> np.ndarray:
@@ -268,10 +285,19 @@ class SimulatedGame:
 
     def check_boss_flags(self, boss_id: str) -> bool:
         """Whether the boss has been met and not beaten."""
-        return self._boss_flag
+        return self.boss_flags
 
     def set_boss_flags(self, boss_id: str, flag: bool) -> None:
-        self._boss_flag = flag
+        self.boss_flags = flag
+
+    @property
+    def iudex_flags(self) -> bool:
+        """Whether the boss has been met and not beaten."""
+        return self.boss_flags
+
+    @iudex_flags.setter
+    def iudex_flags(self, flag: bool) -> None:
+        self.boss_flags = flag
 
     def reload(self) -> None:
         """Let the player die and stand at the bonfire again."""
@@ -279,6 +305,11 @@ class SimulatedGame:
         # With these faults the real game never returns from a reload: the client's reset deadline has to end it.
         while self.faults.active & {"dialog", "freeze"}:
             self.faults.wait()
-        self.resume_game()
+        self.resume()
         self.clock.skip(_RESPAWN_S)
         self.arena.respawn()
+
+
+def _key(action: str) -> str:
+    """The simulation's name of a key, which soulsgym calls "lockon" or "lock_on"."""
+    return action.replace("_", "")

@@ -11,9 +11,23 @@ from unittest.mock import patch
 
 import gymnasium
 
+from soulsai_souls_env.adapter import time_and_random
 from soulsai_souls_env.simulated_game.game import SimulatedGame
 from soulsai_souls_env.simulated_game.keyboard import SimulatedInput
 from soulsai_souls_env.simulated_game.window import SimulatedWindow
+
+
+@contextmanager
+def virtual_time(env_id: str, game: SimulatedGame, rng: random.Random) -> Iterator[None]:
+    """While the block runs, the module of an environment sees the simulated wall clock and our random generator.
+
+    soulsgym's reset compares the wall clock with that of the start, to reload the game every 15 minutes, and draws the
+    player's position.
+    """
+    replacements = {"time": SimpleNamespace(time=game.clock.wall_time), "random": rng}
+    module, fitting = time_and_random(env_id, replacements)
+    with patch.multiple(module, **fitting):
+        yield
 
 
 @contextmanager
@@ -35,20 +49,13 @@ def use_simulated_game(game: SimulatedGame) -> Iterator[None]:
 
 
 class VirtualTimeReset(gymnasium.Wrapper):
-    """Resets with the simulated wall clock and our random generator, so that a seed always gives the same fight.
+    """Resets with the simulated wall clock and our random generator, so that a seed always gives the same fight."""
 
-    soulsgym's reset compares the wall clock, to reload the game every 15 minutes, and draws the player's position.
-    """
-
-    def __init__(self, env: gymnasium.Env, game: SimulatedGame, rng: random.Random) -> None:
+    def __init__(self, env: gymnasium.Env, env_id: str, game: SimulatedGame, rng: random.Random) -> None:
         super().__init__(env)
-        from soulsgym.envs.darksouls3 import iudex
-
-        self._module = iudex
-        # The modules `time` and `random` as the names of soulsgym's module see them, during a reset only.
-        self._replacements: dict[str, Any] = {"time": SimpleNamespace(time=game.clock.wall_time), "random": rng}
+        self._parts = (env_id, game, rng)
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         """Like the environment's own."""
-        with patch.multiple(self._module, **self._replacements):
+        with virtual_time(*self._parts):
             return self.env.reset(**kwargs)

@@ -48,6 +48,14 @@ def render(player: Player, boss: Boss, camera: Camera) -> np.ndarray:
     return image
 
 
+def resized(image: np.ndarray, resolution: tuple[int, int]) -> np.ndarray:
+    """The nearest pixels of an image, in another resolution (rows, columns)."""
+    if image.shape[:2] == tuple(resolution):
+        return image
+    rows, columns = (np.arange(size) * had // size for size, had in zip(resolution, image.shape, strict=False))
+    return image[rows][:, columns]
+
+
 def _color(character: Character) -> Color:
     # The color changes with the animation's time: otherwise one image would not show when a hit comes.
     brightness = int(min(character.elapsed, 3.0) * 60)
