@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.common import Row, run_alone
 from benchmarks.souls.trials import Trials
 from soulsai_souls_env.agents import BASELINES, Agent
-from soulsai_souls_env.config import SoulsConfig
+from soulsai_souls_env.config import boss_config
 from soulsai_souls_env.fight import FightRunner
 
 COMMAND = "python -m benchmarks.souls.win_rates"
@@ -25,6 +25,7 @@ TARGETS = {"random": 1.0, "attack": 20.0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--boss", choices=("iudex", "vordt"), default="iudex", help="of the yardsticks' fights")
     parser.add_argument("--fights", type=int, default=300, help="fights of each agent")
     parser.add_argument("--train", action="store_true", help="train, too")
     parser.add_argument("--seeds", type=int, nargs="*", help="instead of those of the file of settings")
@@ -39,17 +40,17 @@ def measure(args: argparse.Namespace) -> list[Row]:
         trials = Trials(args, lambda agent: win_rate(agent, args.fights), f"{COMMAND} --train")
         trials.run()
         return trials.rows()
-    rates = {name: win_rate(make(0), args.fights) for name, make in BASELINES.items()}
-    note = f"of {args.fights} fights"
+    rates = {name: win_rate(make(0), args.fights, args.boss) for name, make in BASELINES.items()}
+    note = f"of {args.fights} fights against {args.boss}"
     return [
         Row(f"wins of the agent {name!r}", rate, TARGETS[name], "%", COMMAND, at_most=True, note=note)
         for name, rate in rates.items()
     ]
 
 
-def win_rate(agent: Agent, fights: int) -> float:
+def win_rate(agent: Agent, fights: int, boss: str = "iudex") -> float:
     """Fights won, in percent. All agents get the same fights."""
-    runner = FightRunner(SoulsConfig(init_pose_randomization=True), seed=12345)
+    runner = FightRunner(boss_config(boss), seed=12345)
     won = sum(runner.fight(agent).won for _ in range(fights))
     runner.close()
     return 100 * won / fights

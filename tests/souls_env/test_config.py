@@ -26,10 +26,10 @@ def test_id_determines_the_boss_and_the_observation(id, boss, images, demo):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
+        ({"id": "SoulsGymDancer-v0", "game": "simulated"}, "Iudex Gundyr and Vordt"),
         ({"id": "CartPole-v1"}, "pattern"),
         ({"game_speed": 0}, "greater than 0"),
         ({"phase": 3}, "1 or 2"),
-        ({"id": "SoulsGymVordt-v0", "game": "simulated"}, "Iudex Gundyr only"),
         ({"id": "SoulsGymIudexDemo-v0", "phase": 2}, "both phases"),
         ({"simulation": {"faults": {"kinds": ["earthquake"]}}}, "freeze"),
     ],

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from soulsai_core import SoulsAIError
+from soulsai_core import ArraySpec, Discrete, EnvSpec, SoulsAIError
 from soulsai_core.cli import main
+from soulsai_souls_env import agents
 from soulsai_souls_env.agents import LIGHT_ATTACK, NO_OP, attack_agent, random_agent
-from soulsai_souls_env.config import SoulsConfig
+from soulsai_souls_env.config import SoulsConfig, boss_config
 from soulsai_souls_env.drawing import _HIT, FRAME_MS, draw, save_gif
 from soulsai_souls_env.fight import FightRunner
+from soulsai_souls_env.plugin import plugin
 
 START = np.ones(1, np.bool_)
 SHORT = SoulsConfig(max_episode_steps=12)
@@ -71,6 +74,13 @@ def test_active_hit_is_drawn_in_red(recorded):
     idling = replace(recorded.snapshots[0], boss_animation="IdleBattle")
     assert _HIT in {color for _, color in draw(attacking).getcolors(100_000)}
     assert _HIT not in {color for _, color in draw(idling).getcolors(100_000)}
+
+
+def test_agent_of_another_environment_is_refused_with_the_reason(monkeypatch):
+    trained = SimpleNamespace(spec=EnvSpec("CartPole-v1", {"observation": ArraySpec((4,), "float32")}, Discrete(2)))
+    monkeypatch.setattr(agents, "load_agent", lambda path, seed: trained)
+    with pytest.raises(SoulsAIError, match=r"trained on CartPole-v1.* SoulsGymVordt-v0 shows"):
+        agents.find_agent("saves/run", 0, plugin.spec(boss_config("vordt")))
 
 
 def test_drawing_nothing_or_without_pillow_is_refused_with_the_reason(recorded, tmp_path, monkeypatch):

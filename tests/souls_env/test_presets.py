@@ -18,15 +18,17 @@ def settings(name):
     return resolve(load_config(None, [f"preset={name}"], {}), Catalog())
 
 
-def test_preset_of_the_simulated_fight_needs_no_game_and_ends_by_itself():
-    chosen = settings("iudex-simulated")
+@pytest.mark.parametrize("boss", ["iudex", "vordt"])
+def test_preset_of_the_simulated_fight_needs_no_game_and_ends_by_itself(boss):
+    chosen = settings(f"{boss}-simulated")
     assert chosen.environment_config.game == "simulated"
     assert chosen.config.training.stop.env_steps == 300_000
     assert not chosen.config.client.isolate, "the simulated game is fast and does not hang"
 
 
-def test_preset_of_the_real_fight_isolates_and_restarts_the_game():
-    chosen = settings("iudex")
+@pytest.mark.parametrize("boss", ["iudex", "vordt"])
+def test_preset_of_the_real_fight_isolates_and_restarts_the_game(boss):
+    chosen = settings(boss)
     client = chosen.config.client
     assert chosen.environment_config.game == "real"
     assert client.isolate and client.discard_late_steps and client.min_steps_per_minute
@@ -34,8 +36,9 @@ def test_preset_of_the_real_fight_isolates_and_restarts_the_game():
     assert chosen.algorithm_config.replay_ratio >= 4
 
 
-@pytest.mark.parametrize("name", ["iudex", "iudex-simulated"])
-def test_both_presets_have_the_same_spec(name):
-    chosen = settings(name)
-    spec = chosen.environment.spec(chosen.environment_config)
-    assert spec.masked and spec.observations["observation"].shape == (74,)
+@pytest.mark.parametrize(("boss", "size"), [("iudex", 74), ("vordt", 72)])
+def test_both_presets_of_a_boss_have_the_same_spec(boss, size):
+    for name in (boss, f"{boss}-simulated"):
+        chosen = settings(name)
+        spec = chosen.environment.spec(chosen.environment_config)
+        assert spec.masked and spec.observations["observation"].shape == (size,)

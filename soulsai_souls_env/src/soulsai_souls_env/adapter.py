@@ -35,6 +35,9 @@ _STATE_MODULES = ("soulsgym.envs.game_state", "soulsgym.core.game_state")
 _USUAL_RESOLUTION = (90, 160)
 _LARGEST_RESOLUTION = (450, 800)
 
+# Seconds of game time in which a boss comes to the player and changes its phase.
+_PHASE_CHANGE_S = 15.0
+
 
 def import_soulsgym() -> ModuleType:
     """soulsgym with its environments registered.
@@ -119,6 +122,26 @@ def game_state_class() -> type:
             continue
         return found
     raise EnvironmentFailure("The soulsgym installed here has no GameState in a module that is known.")
+
+
+def change_phase(env: Any, boss: str) -> bool:
+    """Bring a boss into its second phase where its environment should and has not done it. Returns whether it did.
+
+    The newest soulsgym takes the argument `phase` for Vordt and never comes to use it. A boss changes its phase when it
+    wants to attack and has lost half of its health. The game does not tell when it is done, so this waits.
+    """
+    if env.phase != 2 or getattr(env, "_phase_init", True):
+        return False
+    game = env.game
+    setattr(game, f"{boss}_hp", 100)
+    game.allow_attacks = True
+    game.allow_hits = False
+    game.game_speed = 3
+    game.sleep(_PHASE_CHANGE_S)
+    game.allow_hits = True
+    game.pause()
+    game.reset_boss_hp(boss)
+    return True
 
 
 def time_and_random(env_id: str, replacements: Mapping[str, Any]) -> tuple[ModuleType, dict[str, Any]]:

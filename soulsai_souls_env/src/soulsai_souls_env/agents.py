@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soulsai_core import Arrays, load_agent
+from soulsai_core import Arrays, EnvSpec, SoulsAIError, load_agent
 
 Agent = Callable[[Arrays, np.ndarray, np.ndarray], int]
 """(observations of one row, bool (1, actions) of valid actions, bool (1,): the fight begins) -> action."""
@@ -31,9 +31,18 @@ def attack_agent(_seed: int | None) -> Agent:
 BASELINES = {"random": random_agent, "attack": attack_agent}
 
 
-def find_agent(name: str, seed: int | None) -> Agent:
-    """A baseline by its name, or the trained agent in the folder of a run or of a checkpoint."""
+def find_agent(name: str, seed: int | None, spec: EnvSpec) -> Agent:
+    """A baseline by its name, or the trained agent in the folder of a run or of a checkpoint.
+
+    Raises:
+        SoulsAIError: if the agent was trained in an environment whose observations or actions are not those of `spec`.
+    """
     if name in BASELINES:
         return BASELINES[name](seed)
     trained = load_agent(Path(name), seed=seed)
+    if (trained.spec.observations, trained.spec.action) != (spec.observations, spec.action):
+        raise SoulsAIError(
+            f"The agent in {name} was trained on {trained.spec.name}, and what it observes there is not what "
+            f"{spec.name} shows. `--boss` chooses the boss to fight against."
+        )
     return lambda observations, masks, starts: int(trained.act(observations, masks, starts)[0])

@@ -26,8 +26,15 @@ _IUDEX_TABLE = """
     WalkLeftBattle WalkRightBattle WalkBackBattle IdleBattle TurnBattle_Right90 TurnBattle_Right180
     TurnBattle_Left90 TurnBattle_Left180 FallingDefault LandDefault SABreak DamageParryEnemy1
 """
+_VORDT_TABLE = """
+    Attack3000 Attack3001 Attack3007 Attack3008 Attack3009 Attack3010 Attack3017 Attack3019 Attack3020 Attack3021
+    Attack6001 Attack6002 Attack6003 Attack9910 WalkFrontBattle WalkRightBattle WalkLeftBattle IdleBattle
+    TurnBattle_Right90 TurnBattle_Left90 TurnBattle_Right180 TurnBattle_Left180 RunBattle Step6001 Step6002 Step6003
+    SABreak
+"""
 PLAYER_NAMES = tuple(_PLAYER_TABLE.split())
 IUDEX_NAMES = tuple(_IUDEX_TABLE.split())
+VORDT_NAMES = tuple(_VORDT_TABLE.split())
 
 # Groups of these ids that share a bin. The trained models of SoulsAI depend on them: do not reorder.
 DAMAGE = range(5)
@@ -37,6 +44,7 @@ LANDING = (39, 40)
 LYING = (41, 42)
 FALLING = range(43, 50)
 IUDEX_MOVEMENT = (19, 20, 21, 22, 24, 25, 26, 27)
+VORDT_MOVEMENT = (14, 15, 16, 18, 19, 20, 21)
 
 
 @dataclass(frozen=True)
@@ -84,3 +92,4 @@ def make_bins(animations: int, groups: Sequence[Iterable[int]]) -> Bins:
 
 PLAYER = make_bins(len(PLAYER_NAMES), (DAMAGE, STANDING, STOPPING, LANDING, LYING, FALLING))
 IUDEX = make_bins(len(IUDEX_NAMES), (IUDEX_MOVEMENT,))
+VORDT = make_bins(len(VORDT_NAMES), (VORDT_MOVEMENT,))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 from soulsai_core import Environment, EnvironmentFailure, SingleEnvironment
-from soulsai_souls_env.adapter import constructor_arguments, import_soulsgym
+from soulsai_souls_env.adapter import constructor_arguments, environment_class, import_soulsgym
 from soulsai_souls_env.config import ImageConfig, SoulsConfig
 from soulsai_souls_env.error_messages import check_platform, environment_error
 from soulsai_souls_env.spaces import layout_of
 from soulsai_souls_env.timing import StepTimes, TimedEnvironment
-from soulsai_souls_env.wrappers import EpisodeOutcome, FocusCheck, InputCheck, ResetErrors, StateVector
+from soulsai_souls_env.wrappers import EpisodeOutcome, FocusCheck, InputCheck, ResetErrors, SecondPhase, StateVector
 
 if TYPE_CHECKING:
     from soulsai_souls_env.simulated_game.game import SimulatedGame
@@ -38,7 +38,9 @@ def make_gym(config: SoulsConfig, seed: int | None) -> gymnasium.Env:
     if config.game == "real":
         check_platform(config.id)
     import_soulsgym()
+    environment_class(config.id)  # raises an error that says more than what follows would, if there is none
     env = _make_real(config) if config.game == "real" else _make_simulated(config, random.Random(seed))
+    env = SecondPhase(env, config.boss) if config.phase == 2 else env
     times = StepTimes(ResetErrors(env, config.id))
     env = EpisodeOutcome(InputCheck(FocusCheck(times), times))
     if config.has_images:
@@ -60,6 +62,7 @@ def _make_simulated(config: SoulsConfig, rng: random.Random) -> gymnasium.Env:
 
 
 def _simulated_game(config: SoulsConfig, rng: random.Random) -> SimulatedGame:
+    from soulsai_souls_env.simulated_game.bosses import BOSSES
     from soulsai_souls_env.simulated_game.clock import VirtualClock
     from soulsai_souls_env.simulated_game.faults import Faults
     from soulsai_souls_env.simulated_game.game import SimulatedGame
@@ -70,7 +73,7 @@ def _simulated_game(config: SoulsConfig, rng: random.Random) -> SimulatedGame:
     faults = Faults(
         faults_rng, settings.kinds, settings.every, exact=settings.exact, slow_frame_s=settings.slow_frame_s
     )
-    return SimulatedGame(random.Random(rng.random()), VirtualClock(config.simulation.pace), faults)
+    return SimulatedGame(BOSSES[config.boss], random.Random(rng.random()), VirtualClock(config.simulation.pace), faults)
 
 
 def _make(config: SoulsConfig, game: AbstractContextManager[None]) -> gymnasium.Env:

@@ -6,6 +6,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+SIMULATED_BOSSES = {"iudex": "Iudex Gundyr", "vordt": "Vordt of the Boreal Valley"}
+"""soulsgym's short names of the bosses in the simulated game, and their names in the game."""
+
 FaultName = Literal["freeze", "crash", "exit", "dialog", "lost_focus", "slow_frame"]
 
 
@@ -91,8 +94,14 @@ class SoulsConfig(_Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.game == "simulated" and self.boss != "iudex":
-            raise ValueError(f"the simulated game has Iudex Gundyr only, so id {self.id} needs game: real")
+        if self.game == "simulated" and self.boss not in SIMULATED_BOSSES:
+            known = " and ".join(SIMULATED_BOSSES.values())
+            raise ValueError(f"the simulated game has {known} only, so id {self.id} needs game: real")
         if self.is_demo and self.phase != 1:
             raise ValueError("phase must be 1 in a demo environment, which fights both phases in one episode")
         return self
+
+
+def boss_config(boss: str) -> SoulsConfig:
+    """Fights against a boss in the simulated game, as its preset has them: from random positions if there are any."""
+    return SoulsConfig(id=f"SoulsGym{boss.capitalize()}-v0", game="simulated", init_pose_randomization=boss == "iudex")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import cos, degrees, pi, sin
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from soulsai_core import SoulsAIError
 from soulsai_souls_env.fight import Snapshot
-from soulsai_souls_env.simulated_game.attacks import ATTACKS
-from soulsai_souls_env.simulated_game.character import ARENA_CENTER, ARENA_RADIUS
+from soulsai_souls_env.simulated_game.bosses import BOSSES
+from soulsai_souls_env.simulated_game.floor import Disc, Floor, Rectangle
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
+
+    from soulsai_souls_env.simulated_game.attacks import Attack
 
 # Pixels, and pixels in a meter of the arena.
 _WIDTH = 320
@@ -39,7 +41,7 @@ Color = tuple[int, int, int]
 Pose = tuple[float, float, float]
 
 
-def save_gif(snapshots: Sequence[Snapshot], path: Path) -> None:
+def save_gif(snapshots: Sequence[Snapshot], path: Path, boss: str = "iudex") -> None:
     """Write one frame for each step, played at the speed of the game.
 
     Raises:
@@ -51,21 +53,21 @@ def save_gif(snapshots: Sequence[Snapshot], path: Path) -> None:
         from PIL import Image
     except ImportError as error:
         raise SoulsAIError("Drawing needs Pillow: pip install soulsai-souls-env[draw]") from error
-    frames = [draw(snapshot).convert("P", palette=Image.Palette.ADAPTIVE, colors=16) for snapshot in snapshots]
+    frames = [draw(snapshot, boss).convert("P", palette=Image.Palette.ADAPTIVE, colors=16) for snapshot in snapshots]
     path.parent.mkdir(parents=True, exist_ok=True)
     # Without optimization: it would merge equal frames, and the file would not have one frame for each step.
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0, optimize=False)
 
 
-def draw(snapshot: Snapshot) -> Image:
+def draw(snapshot: Snapshot, boss: str = "iudex") -> Image:
     """One frame: the arena, both characters with their headings, the area of the boss' attack, and both health bars."""
     from PIL import Image, ImageDraw
 
     image = Image.new("RGB", (_WIDTH, _HEIGHT), _BACKGROUND)
     pen = ImageDraw.Draw(image)
     view = _View((snapshot.player[0] + snapshot.boss[0]) / 2, (snapshot.player[1] + snapshot.boss[1]) / 2)
-    _draw_disc(pen, *view.to_pixels(*ARENA_CENTER), ARENA_RADIUS * _SCALE, _FLOOR, _LINE)
-    _draw_attack(pen, view, snapshot)
+    _draw_floor(pen, view, BOSSES[boss].floor)
+    _draw_attack(pen, view, snapshot, BOSSES[boss].attacks)
     _draw_character(pen, view, snapshot.boss, 1.0, _BOSS)
     _draw_character(pen, view, snapshot.player, 0.5, _PLAYER)
     _draw_health(pen, 8, snapshot.player_hp, _PLAYER, snapshot.player_animation)
@@ -83,13 +85,22 @@ class _View(NamedTuple):
         return _WIDTH / 2 + (x - self.x) * _SCALE, _HEIGHT / 2 - (y - self.y) * _SCALE
 
 
+def _draw_floor(pen: ImageDraw, view: _View, floor: Floor) -> None:
+    if isinstance(floor, Disc):
+        _draw_disc(pen, *view.to_pixels(*floor.center), floor.radius * _SCALE, _FLOOR, _LINE)
+    elif isinstance(floor, Rectangle):
+        left, bottom = view.to_pixels(*floor.low)
+        right, top = view.to_pixels(*floor.high)
+        pen.rectangle((left, top, right, bottom), fill=_FLOOR, outline=_LINE)
+
+
 def _draw_disc(pen: ImageDraw, x: float, y: float, radius: float, fill: Color, outline: Color | None = None) -> None:
     pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill, outline=outline)
 
 
-def _draw_attack(pen: ImageDraw, view: _View, snapshot: Snapshot) -> None:
+def _draw_attack(pen: ImageDraw, view: _View, snapshot: Snapshot, attacks: Mapping[str, Attack]) -> None:
     """The sector that the attack's current or next hit covers."""
-    attack = ATTACKS.get(snapshot.boss_animation)
+    attack = attacks.get(snapshot.boss_animation)
     hit = next((hit for hit in attack.hits if snapshot.boss_elapsed <= hit.end), None) if attack else None
     if hit is None:
         return

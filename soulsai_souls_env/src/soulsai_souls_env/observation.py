@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_souls_env.animations import IUDEX, IUDEX_NAMES, PLAYER, PLAYER_NAMES, Bins
+from soulsai_souls_env.animations import IUDEX, IUDEX_NAMES, PLAYER, PLAYER_NAMES, VORDT, VORDT_NAMES, Bins
 
 STEP_SIZE = 0.1
 """Seconds of game time in one step of soulsgym."""
@@ -27,6 +27,7 @@ class Layout:
         player, boss: bins of their animations.
         low, high: (3,), corners of the arena in meters, by which positions are scaled.
         player_names, boss_names: of the animations that have bins, in the order of their ids.
+        frost: whether frost wears the player down, which two numbers at the end of the vector show.
     """
 
     player: Bins
@@ -35,16 +36,23 @@ class Layout:
     high: np.ndarray
     player_names: tuple[str, ...]
     boss_names: tuple[str, ...]
+    frost: bool = False
 
     @property
     def size(self) -> int:
-        """Length of the vector: 18, and one for each bin."""
-        return _ONE_HOT + self.player.count + self.boss.count
+        """Length of the vector: 18, one for each bin, and two for frost."""
+        return _ONE_HOT + self.player.count + self.boss.count + 2 * self.frost
 
 
 IUDEX_LAYOUT = Layout(
     PLAYER, IUDEX, np.array([110.0, 540.0, -73.0]), np.array([190.0, 640.0, -55.0]), PLAYER_NAMES, IUDEX_NAMES
 )
+
+VORDT_LAYOUT = Layout(
+    PLAYER, VORDT, np.array([13.0, -7.0, -27.0]), np.array([42.0, 46.0, -15.0]), PLAYER_NAMES, VORDT_NAMES, frost=True
+)
+LAYOUTS = {"iudex": IUDEX_LAYOUT, "vordt": VORDT_LAYOUT}
+"""The layouts of known bosses. They are constants so that a training node needs neither soulsgym nor gymnasium."""
 
 
 class BossDuration:
@@ -80,7 +88,7 @@ def state_vector(observation: Mapping[str, Any], boss_duration: float, layout: L
 
     In this order: player HP, SP and boss HP as fractions; distance in the plane / 50; player position, heading as
     (sin, cos); boss position, heading; camera heading; both animation durations; one-hot animations of player and
-    boss, all zeros where one is unknown.
+    boss, all zeros where one is unknown; with frost, what is left of the resistance and of a frostbite's time.
     """
     vector = np.zeros(layout.size, np.float32)
     player, boss, camera = (observation[f"{name}_pose"].tolist() for name in ("player", "boss", "camera"))
@@ -106,6 +114,8 @@ def state_vector(observation: Mapping[str, Any], boss_duration: float, layout: L
         index = bins.index(int(_number(observation[key])))
         if index is not None:
             vector[start + index] = 1.0
+    if layout.frost:
+        vector[-2:] = _number(observation["frost_resistance"]), _number(observation["frost_effect"])
     return vector
 
 

@@ -1,6 +1,6 @@
-"""Presets for the fight against Iudex Gundyr: `iudex` in the real game, `iudex-simulated` in the simulated one.
+"""Presets for the fights against Iudex Gundyr and Vordt, each in the real game and in the simulated one.
 
-Real games give about 25 steps a second from all PCs together. `iudex` therefore draws each step many times.
+Real games give about 25 steps a second from all PCs together. Their presets therefore draw each step many times.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ _ALGORITHM: dict[str, Any] = {
     "target_tau": 0.005,
 }
 
-iudex = PresetPlugin(
-    "iudex",
-    {
-        "environment": {"name": "souls", "config": {"game_speed": 3.0, "init_pose_randomization": True}},
+
+def _real(environment: dict[str, Any]) -> dict[str, Any]:
+    """A fight in the real game, with these settings of the environment."""
+    return {
+        "environment": {"name": "souls", "config": {"game_speed": 3.0, **environment}},
         "algorithm": {
             "name": "dqn",
             "config": {
@@ -48,13 +49,13 @@ iudex = PresetPlugin(
             "discard_late_steps": True,
             "min_steps_per_minute": 60,
         },
-    },
-)
+    }
 
-iudex_simulated = PresetPlugin(
-    "iudex-simulated",
-    {
-        "environment": {"name": "souls", "config": {"game": "simulated", "init_pose_randomization": True}},
+
+def _simulated(environment: dict[str, Any]) -> dict[str, Any]:
+    """A fight in the simulated game, with these settings of the environment."""
+    return {
+        "environment": {"name": "souls", "config": {"game": "simulated", **environment}},
         "algorithm": {
             "name": "dqn",
             "config": {
@@ -67,5 +68,13 @@ iudex_simulated = PresetPlugin(
             },
         },
         "training": {"stop": {"env_steps": 300_000, "episodes": 100}},
-    },
-)
+    }
+
+
+_IUDEX: dict[str, Any] = {"init_pose_randomization": True}
+_VORDT: dict[str, Any] = {"id": "SoulsGymVordt-v0"}
+
+iudex = PresetPlugin("iudex", _real(_IUDEX))
+iudex_simulated = PresetPlugin("iudex-simulated", _simulated(_IUDEX))
+vordt = PresetPlugin("vordt", _real(_VORDT))
+vordt_simulated = PresetPlugin("vordt-simulated", _simulated(_VORDT))

@@ -6,7 +6,7 @@ from soulsai_core import ArraySpec, Discrete, EnvSpec
 from soulsai_souls_env.adapter import arena_limits, boss_animations, import_soulsgym
 from soulsai_souls_env.animations import make_bins
 from soulsai_souls_env.config import ImageConfig, SoulsConfig
-from soulsai_souls_env.observation import IUDEX_LAYOUT, Layout
+from soulsai_souls_env.observation import IUDEX_LAYOUT, LAYOUTS, Layout
 
 ACTIONS = 20
 
@@ -28,9 +28,8 @@ def image_shape(image: ImageConfig) -> tuple[int, ...]:
 
 
 def layout_of(config: SoulsConfig) -> Layout:
-    """The known layout of Iudex, or one that follows from soulsgym's tables for another boss."""
-    # Iudex' layout is a constant so that a training node needs neither soulsgym nor gymnasium.
-    return IUDEX_LAYOUT if config.boss == "iudex" else _layout_from_tables(config)
+    """The layout of a known boss, or one that follows from soulsgym's tables for another one."""
+    return LAYOUTS.get(config.boss) or _layout_from_tables(config)
 
 
 def _layout_from_tables(config: SoulsConfig) -> Layout:

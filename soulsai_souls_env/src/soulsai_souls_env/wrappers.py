@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from soulsai_core import EnvironmentFailure
-from soulsai_souls_env.adapter import boss_animations, player_animations, state_reader
+from soulsai_souls_env.adapter import boss_animations, change_phase, player_animations, state_reader
 from soulsai_souls_env.animations import known_ids
 from soulsai_souls_env.error_messages import environment_error
 from soulsai_souls_env.observation import STEP_SIZE, BossDuration, Layout, state_vector
@@ -93,6 +93,24 @@ class ResetErrors(gymnasium.Wrapper):
             return self.env.reset(**kwargs)
         except Exception as error:
             raise environment_error("reset", self._name, error) from error
+
+
+class SecondPhase(gymnasium.Wrapper):
+    """Brings a boss into its second phase after each reload of the game, where soulsgym does not do so itself."""
+
+    def __init__(self, env: gymnasium.Env, boss: str) -> None:
+        super().__init__(env)
+        self._boss = boss
+        self._reloaded: float | None = None
+
+    def reset(self, **kwargs: Any) -> tuple[Any, Info]:
+        """Like the environment's own."""
+        soulsgym: Any = self.env.unwrapped
+        result = self.env.reset(**kwargs)
+        if self._reloaded != soulsgym._last_hard_reset and change_phase(soulsgym, self._boss):
+            result = self.env.reset(**kwargs)
+        self._reloaded = soulsgym._last_hard_reset
+        return result
 
 
 class FocusCheck(gymnasium.Wrapper):

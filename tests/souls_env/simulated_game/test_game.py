@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from math import pi
 
 import numpy as np
 import pytest
@@ -10,10 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymem.exception import MemoryReadError
 
-from soulsai_souls_env.simulated_game.character import ARENA_CENTER, ARENA_RADIUS, Character, wrap
+from soulsai_souls_env.observation import LAYOUTS
+from soulsai_souls_env.simulated_game.bosses import BOSSES
+from soulsai_souls_env.simulated_game.character import Character, wrap
 from soulsai_souls_env.simulated_game.clock import VirtualClock
 from soulsai_souls_env.simulated_game.faults import Faults
+from soulsai_souls_env.simulated_game.iudex import IUDEX
 from soulsai_souls_env.simulated_game.keyboard import SimulatedInput
+from soulsai_souls_env.simulated_game.vordt import VORDT
 from soulsai_souls_env.simulated_game.window import SimulatedWindow
 
 
@@ -43,17 +48,28 @@ def test_every_animation_of_the_simulation_is_in_soulsgyms_tables(game):
 
 @given(st.floats(-7, 7), st.lists(st.tuples(st.floats(-7, 7), st.floats(0, 5)), max_size=30))
 def test_moving_character_stays_in_the_arena(heading, moves):
-    character = Character("Idle")
-    for turn, distance in moves:
-        character.move(wrap(heading + turn), distance)
-        radius = np.hypot(character.x - ARENA_CENTER[0], character.y - ARENA_CENTER[1])
-        assert radius <= ARENA_RADIUS + 1e-6
+    for boss in BOSSES.values():
+        character = Character("Idle", boss.floor)
+        layout = LAYOUTS[boss.name]
+        for turn, distance in moves:
+            character.move(wrap(heading + turn), distance)
+            # Outside of these limits soulsgym would end the fight with an error.
+            assert (layout.low[:2] < (character.x, character.y)).all()
+            assert (layout.high[:2] > (character.x, character.y)).all()
+
+
+def test_character_outside_of_the_arena_may_move_into_it():
+    for boss, start in ((IUDEX, (104.0, 507.0)), (VORDT, (27.9, 46.0))):
+        character = Character("Idle", boss.floor)
+        character.place(*start, 0.0, 0.0)
+        character.move(pi if boss is IUDEX else 0.0, 3.0)
+        assert (character.x, character.y) != start
 
 
 @given(st.floats(-3, 3), st.floats(-3, 3))
 def test_character_that_turns_long_enough_looks_at_the_other(x, y):
-    character = Character("Idle")
-    other = Character("Idle")
+    character = Character("Idle", IUDEX.floor)
+    other = Character("Idle", IUDEX.floor)
     other.place(character.x + x, character.y + y, 0, 0)
     for _ in range(100):
         character.turn_towards(other, 0.1)

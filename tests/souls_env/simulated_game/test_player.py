@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from soulsai_souls_env.simulated_game.attacks import ATTACKS
+from soulsai_souls_env.simulated_game.iudex import IUDEX
 from soulsai_souls_env.simulated_game.player import HEAVY_DAMAGE, LIGHT_DAMAGE, RIPOSTE_DAMAGE
 
 KEYS = ("forward", "backward", "left", "right")
@@ -103,7 +103,7 @@ def test_roll_through_a_hit_costs_nothing_and_standing_still_does(game):
         game.player_pose = (139.0, 590.0, -68.8, 3.1416)
         game.iudex_pose = (139.0, 592.5, -68.8, 0.0)
         arena.player.play("Idle")
-        attack = ATTACKS["Attack3007"]
+        attack = IUDEX.attacks["Attack3007"]
         arena.boss._begin_attack(attack)
         game.run(attack.hits[0].start - 0.1)
         if rolls:
@@ -113,7 +113,7 @@ def test_roll_through_a_hit_costs_nothing_and_standing_still_does(game):
 
 
 def test_parried_boss_can_be_struck_down(game):
-    attack = ATTACKS["Attack3001"]
+    attack = IUDEX.attacks["Attack3001"]
     game.arena.boss._begin_attack(attack)
     game.run(attack.hits[0].start - 0.2)
     tap(game, "parry")
@@ -127,13 +127,27 @@ def test_parried_boss_can_be_struck_down(game):
 
 
 def test_grab_holds_hurts_and_breaks_the_lock(game):
-    attack = ATTACKS["Attack3010"]
+    attack = IUDEX.attacks["Attack3010"]
     game.arena.boss._begin_attack(attack)
     game.run(attack.hits[0].end)
     assert (game.player_animation, game.iudex_animation) == ("ThrowDef", "ThrowAtk")
     assert not game.lock_on and game.player_hp == game.player_max_hp
     game.run(2.0)
     assert game.player_hp == game.player_max_hp - attack.hits[0].damage
+
+
+def test_frost_wears_the_resistance_down_and_bites_once(game):
+    frost = game.arena.frost
+    assert not frost.take(0.6) and game.player_frost_resistance == pytest.approx(0.4)
+    assert frost.take(0.6) and (game.player_frost_resistance, game.player_frost_effect) == (1, 1)
+    assert not frost.take(5.0), "there is no second frostbite during the first"
+    game.run(10.0)
+    assert game.player_frost_effect == pytest.approx(0.5, abs=0.01)
+    game.player_sp = 0
+    game.run(1.0)
+    assert 20 < game.player_sp < 40, "stamina recovers more slowly"
+    game.run(10.0)
+    assert game.player_frost_effect == 0
 
 
 def test_one_hit_point_is_left_where_deaths_are_not_allowed(game):

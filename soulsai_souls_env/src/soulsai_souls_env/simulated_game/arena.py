@@ -6,12 +6,13 @@ import random
 from typing import Any
 
 from soulsai_souls_env.simulated_game.attacks import Hit
-from soulsai_souls_env.simulated_game.boss import STUNNED, THROW_HURTS_S, Boss
+from soulsai_souls_env.simulated_game.boss import THROW_HURTS_S, Boss
 from soulsai_souls_env.simulated_game.camera import Camera
+from soulsai_souls_env.simulated_game.frost import BITE, SLOWED, Frost
+from soulsai_souls_env.simulated_game.model import BossModel
 from soulsai_souls_env.simulated_game.player import MAX_HP, MAX_SP, RIPOSTE_DAMAGE, Player
 
 # Meters.
-_MIN_DISTANCE = 1.0
 _RIPOSTE_RANGE = 2.8
 # Half angles in radians, around the player's heading.
 _STRIKE_ARC = 1.1
@@ -33,32 +34,35 @@ class Arena:
 
     Attributes:
         held_keys: the keys that are down.
+        frost: what the boss' cold does to the player.
         allow_attacks, allow_hits, allow_moves, allow_deaths: the game's flags, for both characters.
     """
 
-    def __init__(self, data: Any, rng: random.Random) -> None:
+    def __init__(self, model: BossModel, data: Any, rng: random.Random) -> None:
         self.held_keys: set[str] = set()
         self.allow_attacks = True
         self.allow_hits = True
         self.allow_moves = True
         self.allow_deaths = True
-        self.player = Player(data.player_animations)
-        self.boss = Boss(rng)
+        self.player = Player(data.player_animations, model.floor)
+        self.boss = Boss(model, rng)
+        self.frost = Frost()
         self.camera = Camera()
-        self._positions = data.coordinates["iudex"]
+        self._positions = data.coordinates[model.name]
         self._grab_damage = 0.0
         self._riposte_due = False
         self.respawn()
 
     def respawn(self) -> None:
         """Put the player at the bonfire and the boss where it waits, both with full health."""
-        x, y, z = self._positions["bonfire"]
+        x, y, z = self._positions["bonfire"][:3]
         self.player.place(x, y, z, 0.0)
         self.boss.place(*self._positions["boss_init_pose"])
         self.player.hp = float(MAX_HP)
         self.player.sp = float(MAX_SP)
         self.player.play("Idle")
         self.boss.reset()
+        self.frost.reset()
         self.camera.locked = False
         self.held_keys.clear()
 
@@ -81,7 +85,7 @@ class Arena:
         return self.player.heading_to(self.boss) if self.camera.locked else self.camera.heading
 
     def _may_riposte(self) -> bool:
-        return self.boss.animation == STUNNED and self.player.distance(self.boss) < _RIPOSTE_RANGE
+        return self.boss.stunned and self.player.distance(self.boss) < _RIPOSTE_RANGE
 
     def _enter_fog_gate(self) -> None:
         x, y, z, _ = self._positions["fog_wall"]
@@ -95,6 +99,8 @@ class Arena:
         if player.animation == _THROUGH_FOG:
             self._pass_fog_gate(dt)
             return
+        self.frost.advance(dt)
+        player.recovery = SLOWED if self.frost.effect else 1.0
         player.advance(dt, self.held_keys, self._target_heading(), self.allow_moves)
         boss.advance(dt, player, may_attack=self.allow_attacks, may_move=self.allow_moves)
         self.camera.advance(dt, player, boss, self.held_keys)
@@ -125,11 +131,14 @@ class Arena:
 
     def _hit_player(self, hit: Hit) -> None:
         damage = self.boss.land(hit)
-        if not hit.throw and self.player.parries and abs(self.player.bearing(self.boss)) < _PARRY_ARC:
+        parried = self.boss.model.parried is not None and not hit.throw and self.player.parries
+        if parried and abs(self.player.bearing(self.boss)) < _PARRY_ARC:
             self.boss.stun()
             return
         self.player.take_hit(hit, damage, deadly=self.allow_deaths)
         self._grab_damage = damage if hit.throw else 0.0
+        if hit.frost and self.frost.take(hit.frost):
+            self.player.lose_hp(BITE * MAX_HP, deadly=self.allow_deaths)
         self.camera.locked = self.camera.locked and not hit.throw
 
     def _advance_grab(self, dt: float) -> None:
@@ -149,5 +158,6 @@ class Arena:
 
     def _keep_apart(self) -> None:
         distance = self.player.distance(self.boss)
-        if distance < _MIN_DISTANCE:
-            self.player.move(self.boss.heading_to(self.player), _MIN_DISTANCE - distance)
+        body = self.boss.model.body
+        if distance < body:
+            self.player.move(self.boss.heading_to(self.player), body - distance)

@@ -1,15 +1,13 @@
-"""The boss: walks up to the player, circles, turns, and attacks from a table."""
+"""The boss of a model: walks up to the player, circles, turns, and attacks from a table."""
 
 from __future__ import annotations
 
 import random
 from math import pi
 
-from soulsai_souls_env.simulated_game.attacks import ATTACKS, SECOND_PHASE, Attack, Hit
+from soulsai_souls_env.simulated_game.attacks import Attack, Hit
 from soulsai_souls_env.simulated_game.character import Character, wrap
-
-MAX_HP = 1037
-STUNNED = "DamageParryEnemy1"
+from soulsai_souls_env.simulated_game.model import BossModel
 
 # Seconds since the animation began, and lengths of animations.
 STUN_S = 3.0
@@ -20,7 +18,6 @@ _PHASE_CHANGE_S = 4.0
 _IDLE_S = 0.15
 
 # Meters a second, and radians a second.
-_WALK_SPEED = 2.0
 _STRAFE_SPEED = 1.3
 _TURN_SPEED = 2.6
 _ATTACK_TURN_SPEED = 3.5
@@ -33,7 +30,6 @@ _TURN_AROUND = 2.2
 
 # The second phase: reach in meters that is added, and factors.
 _REACH_BONUS = 0.4
-_DAMAGE_FACTOR = 1.15
 _PAUSE_FACTOR = 0.6
 _FOLLOW_UP_FACTOR = 1.5
 
@@ -44,19 +40,21 @@ _TURNS = {
     (True, True): "TurnBattle_Left180",
 }
 """(to the left, further than a right angle) -> animation."""
-_UNINTERRUPTED = frozenset((STUNNED, "ThrowAtk", "ThrowDef", SECOND_PHASE))
-"""Animations that last until `_until` whatever the player does."""
 
 
 class Boss(Character):
     """Attributes:
+    model: which boss it is.
     hp: hit points.
     second_phase: whether it has changed into the second phase.
     """
 
-    def __init__(self, rng: random.Random) -> None:
-        super().__init__("IdleBattle")
-        self.hp = float(MAX_HP)
+    def __init__(self, model: BossModel, rng: random.Random) -> None:
+        super().__init__("IdleBattle", model.floor)
+        self.model = model
+        # Animations that last until `_until` whatever the player does.
+        self._uninterrupted = {model.parried, "ThrowAtk", "ThrowDef", model.second_phase}
+        self.hp = float(model.max_hp)
         self.second_phase = False
         self._rng = rng
         self._attack: Attack | None = None
@@ -73,7 +71,7 @@ class Boss(Character):
 
     def reset(self) -> None:
         """Full health and the first phase."""
-        self.hp = float(MAX_HP)
+        self.hp = float(self.model.max_hp)
         self.second_phase = False
         self._begin_idling()
 
@@ -82,7 +80,7 @@ class Boss(Character):
         self.elapsed += dt
         if self._attack is not None:
             self._continue_attack(self._attack, dt, player, may_attack, may_move)
-        elif self.animation in _UNINTERRUPTED:
+        elif self.animation in self._uninterrupted:
             if self.elapsed >= self._until:
                 self._begin_idling()
         else:
@@ -103,7 +101,7 @@ class Boss(Character):
         for animation, probability in attack.follow_ups if may_attack else ():
             draw -= probability * (_FOLLOW_UP_FACTOR if self.second_phase else 1.0)
             if draw < 0:
-                self._begin_attack(ATTACKS[animation])
+                self._begin_attack(self.model.attacks[animation])
                 return
         self._pause = self._rng.uniform(0.3, 1.5) * (_PAUSE_FACTOR if self.second_phase else 1.0)
         self._begin_idling()
@@ -114,9 +112,9 @@ class Boss(Character):
         self.play(attack.animation)
 
     def _roam(self, dt: float, player: Character, may_attack: bool, may_move: bool) -> None:
-        if may_attack and not self.second_phase and self.hp <= MAX_HP / 2:
+        if may_attack and not self.second_phase and self.hp <= self.model.max_hp / 2:
             self.second_phase = True
-            self.play(SECOND_PHASE)
+            self.play(self.model.second_phase)
             self._until = _PHASE_CHANGE_S
             return
         distance = self.distance(player)
@@ -135,9 +133,10 @@ class Boss(Character):
         behind = angle > _BEHIND
         candidates = [
             attack
-            for attack in ATTACKS.values()
+            for attack in self.model.attacks.values()
             if attack.nearest <= distance <= attack.farthest
             and attack.behind == behind
+            and (self.second_phase or not attack.second_phase)
             and (behind or angle < _IN_FRONT)
         ]
         if not candidates:
@@ -152,6 +151,9 @@ class Boss(Character):
         elif abs(bearing) > _IN_FRONT:
             animation = _TURNS[bearing > 0, abs(bearing) > _TURN_AROUND]
             seconds = 0.8
+        elif distance > self.model.runs_from:
+            animation = "RunBattle"
+            seconds = 0.4
         elif distance > 4.5:
             animation = "WalkFrontBattle"
             seconds = 0.4
@@ -169,7 +171,9 @@ class Boss(Character):
         animation = self.animation
         self.turn_towards(player, _TURN_SPEED * dt)
         if animation == "WalkFrontBattle":
-            self.move(self.heading, _WALK_SPEED * dt)
+            self.move(self.heading, self.model.walk_speed * dt)
+        elif animation == "RunBattle":
+            self.move(self.heading, self.model.run_speed * dt)
         elif animation == "WalkLeftBattle":
             self.move(wrap(self.heading - pi / 2), _STRAFE_SPEED * dt)
         elif animation == "WalkRightBattle":
@@ -196,12 +200,18 @@ class Boss(Character):
             self._attack = None
             self.play("ThrowAtk")
             self._until = _THROW_S
-        return hit.damage * (_DAMAGE_FACTOR if self.second_phase else 1.0)
+        return hit.damage * (self.model.second_phase_damage if self.second_phase else 1.0)
+
+    @property
+    def stunned(self) -> bool:
+        """Whether it was parried and can be struck down."""
+        return self.animation == self.model.parried
 
     def stun(self) -> None:
         """Stop the attack because it was parried."""
+        assert self.model.parried is not None, "its hits cannot be parried"
         self._attack = None
-        self.play(STUNNED)
+        self.play(self.model.parried)
         self._until = STUN_S
 
     def take_riposte(self) -> None:

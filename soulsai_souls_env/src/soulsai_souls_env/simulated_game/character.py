@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from math import atan2, cos, hypot, pi, sin
 
-# Meters, in the game's coordinates.
-ARENA_CENTER = (139.0, 596.0)
-ARENA_RADIUS = 25.0
+from soulsai_souls_env.simulated_game.floor import Floor
 
 
 def wrap(angle: float) -> float:
@@ -20,18 +17,22 @@ class Character:
 
     Headings are the game's: a character with heading a looks along (-sin a, -cos a).
 
+    Args:
+        floor: of the arena, in whose middle it begins.
+
     Attributes:
         elapsed: seconds since the animation began.
     """
 
-    def __init__(self, animation: str) -> None:
+    def __init__(self, animation: str, floor: Floor) -> None:
         self.x = 0.0
         self.y = 0.0
         self.z = 0.0
         self.heading = 0.0
         self.animation = animation
         self.elapsed = 0.0
-        self.place(*ARENA_CENTER, 0.0, 0.0)
+        self._floor = floor
+        self.place(*floor.center, 0.0, 0.0)
 
     def place(self, x: float, y: float, z: float, heading: float) -> None:
         """Teleport."""
@@ -63,14 +64,5 @@ class Character:
 
     def move(self, heading: float, distance: float) -> None:
         """Move along a heading. A character in the arena stays in it."""
-        x = self.x - distance * sin(heading)
-        y = self.y - distance * cos(heading)
-        radius = hypot(x - ARENA_CENTER[0], y - ARENA_CENTER[1])
-        if radius > ARENA_RADIUS:
-            # Outside, as at the bonfire, a character may move but not further away.
-            limit = max(ARENA_RADIUS, math.dist(ARENA_CENTER, (self.x, self.y)))
-            scale = min(limit / radius, 1.0)
-            x = ARENA_CENTER[0] + (x - ARENA_CENTER[0]) * scale
-            y = ARENA_CENTER[1] + (y - ARENA_CENTER[1]) * scale
-        self.x = x
-        self.y = y
+        after = (self.x - distance * sin(heading), self.y - distance * cos(heading))
+        self.x, self.y = self._floor.limit((self.x, self.y), after)

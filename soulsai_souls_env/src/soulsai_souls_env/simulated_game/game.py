@@ -13,9 +13,9 @@ from soulsgym.games.game import StaticGameData
 from soulsai_souls_env.adapter import game_state_class
 from soulsai_souls_env.simulated_game import player as player_module
 from soulsai_souls_env.simulated_game.arena import Arena
-from soulsai_souls_env.simulated_game.boss import MAX_HP
 from soulsai_souls_env.simulated_game.clock import TICK, VirtualClock
 from soulsai_souls_env.simulated_game.faults import Faults
+from soulsai_souls_env.simulated_game.model import BossModel
 from soulsai_souls_env.simulated_game.rendering import HEIGHT, WIDTH, render, resized
 
 _RESPAWN_S = 12.0
@@ -29,6 +29,7 @@ class SimulatedGame:
     Reading the time advances it: soulsgym waits in loops that read the time, and these loops run the simulation.
 
     Args:
+        boss: which boss is fought.
         rng: draws what the boss does.
     """
 
@@ -36,11 +37,11 @@ class SimulatedGame:
     player_max_hp = player_module.MAX_HP
     player_max_sp = player_module.MAX_SP
 
-    def __init__(self, rng: random.Random, clock: VirtualClock, faults: Faults) -> None:
+    def __init__(self, boss: BossModel, rng: random.Random, clock: VirtualClock, faults: Faults) -> None:
         self.data = StaticGameData(self.game_id)
         self.faults = faults
         self.clock = clock
-        self.arena = Arena(self.data, rng)
+        self.arena = Arena(boss, self.data, rng)
         self.lock_on_bonus_range = 0.0
         self.img_resolution = (HEIGHT, WIDTH)
         # soulsgym sets these; the simulation does not use them.
@@ -51,7 +52,7 @@ class SimulatedGame:
         self.allow_player_death = True
         self.gravity = True
         self._speed = 1.0
-        self.boss_flags = False
+        self._boss_flags = False
 
     @property
     def time(self) -> int:
@@ -208,7 +209,7 @@ class SimulatedGame:
 
     @property
     def boss_max_hp(self) -> int:
-        return MAX_HP
+        return self.arena.boss.model.max_hp
 
     def reset_boss_hp(self, boss_id: str) -> None:
         self.boss_hp = self.boss_max_hp
@@ -233,10 +234,11 @@ class SimulatedGame:
     def get_boss_animation(self, boss_id: str) -> str:
         return self.boss_animation
 
-    iudex_hp = boss_hp
-    iudex_max_hp = boss_max_hp
-    iudex_pose = boss_pose
-    iudex_animation = boss_animation
+    # The boss' name is a part of the names in soulsgym. There is one boss in a game, and it has all names.
+    iudex_hp = vordt_hp = boss_hp
+    iudex_max_hp = vordt_max_hp = boss_max_hp
+    iudex_pose = vordt_pose = boss_pose
+    iudex_animation = vordt_animation = boss_animation
 
     @property
     def camera_pose(self) -> np.ndarray:
@@ -285,19 +287,35 @@ class SimulatedGame:
 
     def check_boss_flags(self, boss_id: str) -> bool:
         """Whether the boss has been met and not beaten."""
-        return self.boss_flags
+        return self._boss_flags
 
     def set_boss_flags(self, boss_id: str, flag: bool) -> None:
-        self.boss_flags = flag
+        self._boss_flags = flag
 
     @property
-    def iudex_flags(self) -> bool:
+    def boss_flags(self) -> bool:
         """Whether the boss has been met and not beaten."""
-        return self.boss_flags
+        return self._boss_flags
 
-    @iudex_flags.setter
-    def iudex_flags(self, flag: bool) -> None:
-        self.boss_flags = flag
+    @boss_flags.setter
+    def boss_flags(self, flag: bool) -> None:
+        self._boss_flags = flag
+
+    iudex_flags = vordt_flags = boss_flags
+
+    @property
+    def player_frost_resistance(self) -> float:
+        """What is left of the resistance, from 1 to 0."""
+        return self.arena.frost.resistance
+
+    @player_frost_resistance.setter
+    def player_frost_resistance(self, share: float) -> None:
+        self.arena.frost.resistance = share
+
+    @property
+    def player_frost_effect(self) -> float:
+        """The remaining share of a frostbite's time; 0 without one."""
+        return self.arena.frost.effect
 
     def reload(self) -> None:
         """Let the player die and stand at the bonfire again."""

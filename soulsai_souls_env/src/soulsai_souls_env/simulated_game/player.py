@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from soulsai_souls_env.simulated_game.attacks import Hit
 from soulsai_souls_env.simulated_game.character import Character, wrap
+from soulsai_souls_env.simulated_game.floor import Floor
 
 MAX_HP = 454
 MAX_SP = 95
@@ -75,15 +76,17 @@ _LENGTH_S = {"AttackRightHeavy1Sta": 9.0, "AttackRightHeavy2Sta": 9.0, "Idle": 1
 class Player(Character):
     """Attributes:
     hp, sp: hit points and stamina. Stamina may fall below zero; at zero or below, the player can only walk.
+    recovery: factor of the speed with which stamina recovers.
     """
 
-    def __init__(self, timings: Mapping[str, Mapping[str, Any]]) -> None:
-        super().__init__("Idle")
+    def __init__(self, timings: Mapping[str, Mapping[str, Any]], floor: Floor) -> None:
+        super().__init__("Idle", floor)
         self._timings = {name: tuple(entry["timings"]) for name, entry in timings.items()}
         self._length = {name: max(timing) + 0.25 for name, timing in self._timings.items()} | _LENGTH_S
         self._length |= dict.fromkeys(_STOPS.values(), 0.3)
         self.hp = float(MAX_HP)
         self.sp = float(MAX_SP)
+        self.recovery = 1.0
         self._direction = _NONE
         self._roll_heading = 0.0
         self._struck = False
@@ -149,7 +152,7 @@ class Player(Character):
         self._walk(dt, held_keys, target_heading, may_move)
 
     def _recover(self, dt: float) -> None:
-        self.sp = min(self.sp + _SP_PER_SECOND * dt, MAX_SP)
+        self.sp = min(self.sp + _SP_PER_SECOND * self.recovery * dt, MAX_SP)
 
     def _advance_attack(self, dt: float, target_heading: float, may_move: bool) -> None:
         if self.elapsed < _STRIKE_TURNS_S:

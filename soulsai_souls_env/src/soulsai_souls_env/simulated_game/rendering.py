@@ -6,7 +6,6 @@ from math import atan2
 
 import numpy as np
 
-from soulsai_souls_env.simulated_game.boss import MAX_HP as BOSS_MAX_HP
 from soulsai_souls_env.simulated_game.boss import Boss
 from soulsai_souls_env.simulated_game.camera import Camera
 from soulsai_souls_env.simulated_game.character import Character, wrap
@@ -43,7 +42,7 @@ def render(player: Player, boss: Boss, camera: Camera) -> np.ndarray:
     height = 160 / distance
     _draw_block(image, _HORIZON + 90 / distance, middle, height, height * 0.6, _color(boss))
     _draw_block(image, 80, WIDTH / 2, 28, 14, _color(player))
-    image[84:87, : int(WIDTH * max(boss.hp, 0) / BOSS_MAX_HP)] = _BOSS_HEALTH
+    image[84:87, : int(WIDTH * max(boss.hp, 0) / boss.model.max_hp)] = _BOSS_HEALTH
     image[3:6, : int(WIDTH / 2 * max(player.hp, 0) / PLAYER_MAX_HP)] = _PLAYER_HEALTH
     return image
 
