@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 
 import gymnasium
@@ -22,10 +24,27 @@ def on_windows(monkeypatch):
     monkeypatch.setattr("platform.system", lambda: "Windows")
 
 
-def test_real_game_elsewhere_than_on_windows(monkeypatch):
+def test_real_game_that_does_not_run_elsewhere_than_on_windows(monkeypatch):
     monkeypatch.setattr("platform.system", lambda: "Linux")
-    with pytest.raises(EnvironmentFailure, match=r"needs Windows, and this is Linux\. .*game: simulated"):
+    with pytest.raises(EnvironmentFailure, match=r"no DarkSoulsIII\.exe runs on this Linux\. .*game: simulated"):
         plugin.make(SoulsConfig(), None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process of this name that is no game runs on Linux only")
+def test_game_that_runs_on_linux_is_tried_and_what_is_missing_is_said(tmp_path):
+    game = tmp_path / "DarkSoulsIII.exe"
+    shutil.copy("/bin/sleep", game)
+    with subprocess.Popen([game, "600"]) as running:
+        try:
+            with pytest.raises(EnvironmentFailure, match=r"reaches it on Windows only.*Proton.*win32"):
+                plugin.make(SoulsConfig(), None)
+        finally:
+            running.kill()
+
+
+def test_memory_that_may_not_be_read_is_a_matter_of_permissions():
+    error = environment_error("start", "Game-v0", PermissionError(1, "Operation not permitted", "/proc/7/mem"))
+    assert "ptrace_scope" in str(error) and type(error) is EnvironmentFailure
 
 
 def test_spec_needs_neither_windows_nor_the_game_nor_soulsgym(monkeypatch):

@@ -50,7 +50,7 @@ class SoulsConfig(_Settings):
         default="SoulsGymIudex-v0", pattern=r"^SoulsGym[A-Za-z]+-v\d+$", description="An environment of soulsgym."
     )
     game: Literal["real", "simulated"] = Field(
-        default="real", description="Dark Souls III on this Windows PC, or a simulated game that runs anywhere."
+        default="real", description="Dark Souls III on this PC, or a simulated game that runs anywhere."
     )
     game_speed: float = Field(default=1.0, gt=0, le=5, description="How fast the game runs; soulsgym advises 1 to 3.")
     phase: Literal[1, 2] = Field(default=1, description="Phase of the boss; the demo environments have both.")

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from soulsai_core import EnvironmentFailure, EnvironmentNotReady
 
+PROCESS = "DarkSoulsIII.exe"
+
 SIMULATED = "To train without the game, use the simulated one: environment.config.game: simulated."
 _NOT_RUNNING = "Dark Souls III is not running. Start it, load your character and stand at the first bonfire."
 _NOT_LOADED = "The player is not loaded. Load your character and stand at the bonfire."
@@ -30,7 +32,18 @@ _RECOVERABLE = (
     ("MemoryReadError", _MEMORY),
     ("MemoryWriteError", _MEMORY),
 )
+# What an error that names these says elsewhere than on Windows: soulsgym calls Windows itself.
+_ONLY_WINDOWS = ("win32", "windll", "USER32", "kernel32", "pywintypes", "pixel_forge", "WindowCapture")
+_NEEDS_WINDOWS = (
+    "The game runs, but the soulsgym installed here reaches it on Windows only. Run the client with a Python for "
+    "Windows in the game's Proton prefix (README of soulsai-souls-env, Linux), or install a soulsgym for Linux."
+)
 _PERMANENT = (
+    (
+        "PermissionError",
+        "The system does not let this program reach the game's memory. Run both as the same user; on Linux, "
+        "`sysctl kernel.yama.ptrace_scope` must be 0, or this program must have the capability CAP_SYS_PTRACE.",
+    ),
     ("Injection", "The game's speed cannot be set. Run this program as administrator."),
     ("could not be resolved", "The game is not the version that this soulsgym knows. Bring both up to date."),
 )
@@ -55,11 +68,22 @@ def missing_soulsgym(error: ImportError) -> EnvironmentFailure:
 
 
 def check_platform(env_id: str) -> None:
-    """Raise EnvironmentFailure where the real game cannot run."""
-    if platform.system() != "Windows":
+    """Raise EnvironmentFailure where no game can be reached: elsewhere than on Windows it has to run already.
+
+    A game that runs here, as Proton makes it run on Linux, is tried: whether soulsgym can play it shows then.
+    """
+    system = platform.system()
+    if system != "Windows" and not _runs(PROCESS):
         raise EnvironmentFailure(
-            f"{env_id} plays Dark Souls III, which needs Windows, and this is {platform.system()}. {SIMULATED}"
+            f"{env_id} plays Dark Souls III, and no {PROCESS} runs on this {system}. Start it (on Linux with Proton), "
+            f"load your character and start again. {SIMULATED}"
         )
+
+
+def _runs(process: str) -> bool:
+    import psutil
+
+    return any(running.info["name"] == process for running in psutil.process_iter(["name"]))
 
 
 def environment_error(action: str, env_id: str, error: Exception) -> EnvironmentFailure:
@@ -71,6 +95,8 @@ def environment_error(action: str, env_id: str, error: Exception) -> Environment
     cause = ", because of ".join(
         f"{type(one).__name__}: {one}" if str(one) else type(one).__name__ for one in _chain(error)
     )
+    if platform.system() != "Windows" and any(name in cause for name in _ONLY_WINDOWS):
+        return EnvironmentFailure(f"{env_id} could not {action}. {_NEEDS_WINDOWS} ({cause})")
     for kind, messages in ((EnvironmentNotReady, _RECOVERABLE), (EnvironmentFailure, _PERMANENT)):
         for part, advice in messages:
             if part.lower() in cause.lower():
