@@ -105,6 +105,11 @@ def _write_users(folder: Path) -> Iterator[str]:
     yield from _write(path, b"", _PRIVATE)
     server, telemetry = _hashes(folder)
     known = path.read_text(encoding="utf-8")
+    if open_users := [line.split()[1] for line in known.splitlines() if "nopass" in line.split()]:
+        yield (
+            f"It has users without a password ({', '.join(open_users)}), for whom the server's limits for strangers do "
+            "not hold: stop the server, remove their lines, and start it again."
+        )
     if server not in known or telemetry not in known:
         yield (
             f"Its passwords are others than those in {folder}: bring those back that were there, or remove {path} and "

@@ -12,7 +12,6 @@ from soulsai_core.errors import ConfigError
 from soulsai_core.transport.keys import TELEMETRY, prefix
 
 SERVER = "server"
-HEALTH = "health"
 
 AT = "@"
 """Ends the contributor's name in the ids of its clients."""
@@ -95,11 +94,13 @@ def telemetry_rules(password_hash: str) -> list[str]:
 
 
 def users_file(server_hash: str, telemetry_hash: str) -> str:
-    """The server's file of users without any contributor. Without a user name nothing is allowed."""
+    """The server's file of users without any contributor. Without a user name nothing is allowed.
+
+    No user is without a password, not even one that may only ping: Redis bounds the commands of connections that have
+    not authenticated (10 words of 16 kB), and lifts the bound for all others. Health checks take its answer NOAUTH.
+    """
     users = {
         "default": ["off", *_NOTHING],
-        # For health checks of containers, which have no password. It may ping and nothing else.
-        HEALTH: ["on", "nopass", *_NOTHING, "+ping"],
         SERVER: server_rules(server_hash),
         TELEMETRY: telemetry_rules(telemetry_hash),
     }
