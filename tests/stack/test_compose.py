@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from soulsai_core.transport.embedded import HOSTED_LIMITS
+
 CORE = {"redis", "training_node", "telemetry_node"}
 
 
@@ -113,6 +115,10 @@ def test_no_service_gets_the_key_of_the_authority(files):
 def test_redis_has_no_port_without_tls_and_no_access_without_a_user(root):
     lines = (root / "compose/redis/redis.conf").read_text(encoding="utf-8").splitlines()
     assert {"port 0", "tls-port 6379", "aclfile /acl/users.acl", "maxmemory-policy noeviction"} <= set(lines)
+
+
+def test_redis_has_the_bounds_with_which_the_attacks_are_tested(root):
+    assert set(HOSTED_LIMITS) <= set((root / "compose/redis/redis.conf").read_text(encoding="utf-8").splitlines())
 
 
 def test_configuration_of_the_stack_is_valid(root):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from soulsai_core.config import ContributorSettings, TrainingSettings
+from soulsai_core.contributors.connections import OpenConnections
 from soulsai_core.contributors.gate import Gate
 from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, SAMPLES, Inboxes, InboxSize, Message
 from soulsai_core.contributors.statistics import ContributorStatistics
@@ -34,6 +35,7 @@ class ListInboxes(Inboxes):
         self.waiting, self.bytes, self.suspended = {}, {}, set()
         self.samples, self.episodes, self.clients = [], [], {}
         self.backlog, self.statistics = 0, None
+        self.open, self.were_cut = OpenConnections({}, []), []
 
     def invite(self, *names):
         self.waiting |= {name: [] for name in names}
@@ -69,6 +71,12 @@ class ListInboxes(Inboxes):
 
     def restore(self, name):
         self.suspended.discard(name)
+
+    def connections(self):
+        return self.open
+
+    def cut(self, connections):
+        self.were_cut += connections
 
     def write_statistics(self, payload):
         self.statistics = payload

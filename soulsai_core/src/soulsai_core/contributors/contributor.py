@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from soulsai_core.config import ContributorSettings
+from soulsai_core.contributors.connections import ConnectionLimits
 from soulsai_core.contributors.inspection import Inspector
 from soulsai_core.contributors.rate_limit import RateLimit
 
@@ -17,6 +18,7 @@ class Contributor:
 
     def __init__(self, name: str, run_id: str, limits: ContributorSettings, client_timeout: float, now: float) -> None:
         self.inspector = Inspector(name, run_id, limits, client_timeout)
+        self.connections = ConnectionLimits(limits)
         self._rate_limit = RateLimit(limits.max_messages_per_s, limits.max_mb_per_s * 2**20, now)
         self._client_timeout = client_timeout
         self._suspension = limits.suspension_s

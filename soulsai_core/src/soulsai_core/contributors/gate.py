@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
 
 from soulsai_core.config import TrainingSettings
+from soulsai_core.contributors.connections import excess_of_strangers
 from soulsai_core.contributors.contributor import Contributor
 from soulsai_core.contributors.inbox import Delivery, Inboxes, Message
 from soulsai_core.contributors.statistics import ContributorStatistics
@@ -25,6 +26,9 @@ _UPDATE_INTERVAL = 1.0
 
 _SIZE_INTERVAL = 0.05
 """Seconds between two measurements of what waits in the inboxes."""
+
+_CONNECTIONS_INTERVAL = 0.25
+"""Seconds between two looks at the connections. Replies that are not read grow by megabytes meanwhile."""
 
 _READ_TIMEOUT = 0.2
 """Seconds that one read waits for messages."""
@@ -63,6 +67,8 @@ class Gate(BackgroundWorker):
         self._contributors: dict[str, Contributor] = {}
         self._next_update = clock()
         self._next_size = clock()
+        self._next_look = clock()
+        self._strangers_cut = 0
         self._node_is_behind = False
         self._stopped = threading.Event()
         self._thread = RetryingThread("gate", self._step, rng)
@@ -91,9 +97,12 @@ class Gate(BackgroundWorker):
             self._next_update = now + _UPDATE_INTERVAL
             self._update_contributors()
             self._write_statistics()
+        if now >= self._next_look:
+            self._next_look = now + _CONNECTIONS_INTERVAL
+            self._limit_connections()
         names = [name for name, contributor in self._contributors.items() if not contributor.is_suspended(now)]
         if not names:
-            self._stopped.wait(_UPDATE_INTERVAL)
+            self._stopped.wait(_CONNECTIONS_INTERVAL)
             return
         if now >= self._next_size:
             self._next_size = now + _SIZE_INTERVAL
@@ -133,15 +142,41 @@ class Gate(BackgroundWorker):
             if size.entries > self._limits.max_backlog_entries or size.bytes > max_bytes:
                 self._stop_flood(name)
 
+    def _limit_connections(self) -> None:
+        """Cut the connections of contributors beyond their limits, and those that do not authenticate."""
+        found = self._inboxes.connections()
+        if found is None:
+            return
+        now = self._clock()
+        for name, connections in found.contributors.items():
+            contributor = self._contributors.get(name)
+            if contributor is None or not (wrong := contributor.connections.excess(connections)):
+                continue
+            self._inboxes.cut(wrong)
+            self._reject(name, "connections", len(wrong))
+            log.warning("Of %d connections of the contributor %s, %d were cut.", len(connections), name, len(wrong))
+            if contributor.connections.repeated(now):
+                self._suspend(name)
+        if strangers := excess_of_strangers(found.strangers):
+            self._inboxes.cut(strangers)
+            self._strangers_cut += len(strangers)
+            # Logged whenever their number has doubled: someone may open them all day.
+            if self._strangers_cut.bit_length() > (self._strangers_cut - len(strangers)).bit_length():
+                log.warning("%d connections that gave no password were cut up to now.", self._strangers_cut)
+
+    def _suspend(self, name: str) -> str:
+        """Suspend a contributor, if this is configured. Returns the end of a sentence that says so."""
+        if not self._limits.suspension_s:
+            return ""
+        self._inboxes.suspend(name)
+        self._contributors[name].suspend(self._clock())
+        self._statistics.add_suspension(name)
+        return f"; it is suspended for {self._limits.suspension_s:g} s"
+
     def _stop_flood(self, name: str) -> None:
         """Discard what a contributor sent beyond all limits, and suspend it."""
-        consequence = ""
         # Suspended before its inbox is emptied, or it would fill it again at once.
-        if self._limits.suspension_s:
-            self._inboxes.suspend(name)
-            self._contributors[name].suspend(self._clock())
-            self._statistics.add_suspension(name)
-            consequence = f"; it is suspended for {self._limits.suspension_s:g} s"
+        consequence = self._suspend(name)
         count = self._inboxes.discard(name)
         self._reject(name, "flood", count)
         log.warning(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from soulsai_core.contributors.connections import OpenConnections
 from soulsai_core.transport.limits import StreamLimits
 
 SAMPLES = b"s"
@@ -95,6 +96,14 @@ class Inboxes(ABC):
     @abstractmethod
     def restore(self, name: str) -> None:
         """Allow this contributor to connect again."""
+
+    @abstractmethod
+    def connections(self) -> OpenConnections | None:
+        """All connections to the server, None if it cannot tell whose they are."""
+
+    @abstractmethod
+    def cut(self, connections: Sequence[int]) -> None:
+        """Close the connections with these ids."""
 
     @abstractmethod
     def write_statistics(self, payload: bytes) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import ResponseError
 
+from soulsai_core.contributors.connections import Connection, OpenConnections
 from soulsai_core.contributors.inbox import Delivery, Inboxes, InboxSize, Message
 from soulsai_core.contributors.rules import stream_of, user_of
-from soulsai_core.transport.keys import prefix
+from soulsai_core.transport.keys import SERVER, prefix
 from soulsai_core.transport.limits import EPISODE_LIMIT, StreamLimits
 from soulsai_core.transport.redis import FIELD, RedisTransport
 from soulsai_core.transport.redis_link import Link
+
+_NOBODY = "default"
+"""The user of connections that have not authenticated. Those who have no user name are refused."""
 
 
 def inboxes_of(transport: RedisTransport) -> RedisInboxes:
@@ -29,6 +33,7 @@ class RedisInboxes(Inboxes):
         self._client: Any = link.client
         self._run = run
         self._prefix = prefix(run)
+        self._sees_connections = link.client.connection_pool.connection_kwargs.get("username") == SERVER
 
     def contributors(self) -> list[str]:
         # The server's users are the only list of who is invited: they survive where the rest of its memory does not.
@@ -97,6 +102,35 @@ class RedisInboxes(Inboxes):
     def restore(self, name: str) -> None:
         self._switch(name, "on")
 
+    def connections(self) -> OpenConnections | None:
+        if not self._sees_connections:
+            return None  # a server without users, where all connections look the same
+        with self._link.explaining_errors():
+            try:
+                answer: bytes = self._client.execute_command("CLIENT", "LIST")
+            except ResponseError:
+                return None  # the file of users is older than this right
+        return self._sorted(answer.decode(errors="replace"))
+
+    def _sorted(self, lines: str) -> OpenConnections:
+        begin = user_of(self._run, "")
+        found = OpenConnections({}, [])
+        for line in lines.splitlines():
+            fields = dict(word.partition("=")[::2] for word in line.split())
+            user = fields.get("user", "")
+            if user == _NOBODY:
+                found.strangers.append(_connection(fields))
+            elif user.startswith(begin):
+                found.contributors.setdefault(user.removeprefix(begin), []).append(_connection(fields))
+        return found
+
+    def cut(self, connections: Sequence[int]) -> None:
+        with self._link.explaining_errors():
+            pipe = self._client.pipeline(transaction=False)
+            for identifier in connections:
+                pipe.execute_command("CLIENT", "KILL", "ID", identifier)
+            pipe.execute()
+
     def write_statistics(self, payload: bytes) -> None:
         with self._link.explaining_errors():
             self._client.set(self._key("contributors"), payload)
@@ -119,6 +153,11 @@ class RedisInboxes(Inboxes):
 
     def _key(self, name: str) -> str:
         return self._prefix + name
+
+
+def _connection(fields: Mapping[str, str]) -> Connection:
+    number = {name: int(fields.get(name, 0)) for name in ("id", "age", "argv-mem", "tot-mem")}
+    return Connection(number["id"], number["age"], number["argv-mem"], number["tot-mem"])
 
 
 def _message(identifier: bytes, fields: Sequence[bytes] | None) -> Message:

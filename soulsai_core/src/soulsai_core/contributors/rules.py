@@ -9,9 +9,7 @@ from __future__ import annotations
 import re
 
 from soulsai_core.errors import ConfigError
-from soulsai_core.transport.keys import TELEMETRY, prefix
-
-SERVER = "server"
+from soulsai_core.transport.keys import SERVER, TELEMETRY, prefix
 
 AT = "@"
 """Ends the contributor's name in the ids of its clients."""
@@ -78,7 +76,8 @@ def server_rules(password_hash: str) -> list[str]:
     return [
         "on", f"#{password_hash}", "resetkeys", "resetchannels", "~soulsai:*", "&soulsai:*",
         "+@all", "-@admin", "-@dangerous", "-@scripting",
-        "+acl|setuser", "+acl|deluser", "+acl|users", "+acl|save", "+client|kill", "+info",
+        "+acl|setuser", "+acl|deluser", "+acl|users", "+acl|save", "+info",
+        "+client|kill", "+client|list", "+client|no-evict",
     ]  # fmt: skip
 
 

@@ -22,6 +22,18 @@ from soulsai_core.transport.exposure import refuse_exposed
 
 GUARD = Path(__file__).with_name("guard.py")
 NAMES = ("redis-server", "valkey-server")
+HOSTED_LIMITS = (
+    "maxmemory 768mb",
+    "maxmemory-policy noeviction",
+    "maxmemory-clients 25%",
+    "proto-max-bulk-len 64mb",
+    "client-query-buffer-limit 72mb",
+    "client-output-buffer-limit normal 160mb 64mb 20",
+    "client-output-buffer-limit pubsub 8mb 2mb 30",
+    "timeout 120",
+)
+"""Bounds of a server that others reach. compose/redis/redis.conf has them too, and says why."""
+
 PATH_LIMIT = 100
 """Bytes that the path of a unix socket may have on all systems."""
 
@@ -188,7 +200,7 @@ def _endpoint_lines(endpoint: Endpoint | None) -> list[str]:
         lines[1:] = ["port 0", f"tls-port {endpoint.port}", f"tls-cert-file {certificate}", f"tls-key-file {key}"]
         lines.append("tls-auth-clients no")
     if endpoint.users is not None:
-        lines.append(f"aclfile {_quoted(str(endpoint.users))}")
+        lines += [f"aclfile {_quoted(str(endpoint.users))}", *HOSTED_LIMITS]
     return lines
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+SERVER = "server"
+"""The user name of the training node and of the host's commands, on servers that have users."""
+
 TELEMETRY = "telemetry"
 """The user name of telemetry, whose commands have a stream of their own."""
 

@@ -20,6 +20,7 @@ from redis.retry import Retry
 
 from soulsai_core.errors import AccessError, SoulsAIError, TransportError
 from soulsai_core.transport.address import Address
+from soulsai_core.transport.keys import SERVER
 
 T = TypeVar("T")
 
@@ -70,6 +71,8 @@ def make_client(
         options = {"unix_socket_path": address.path}
     if address.tls:
         options |= _tls_options(tls)
+    if username == SERVER:
+        options["redis_connect_func"] = _connect_unevicted
     return redis.Redis(
         db=address.database,
         username=username,
@@ -82,6 +85,15 @@ def make_client(
         **_UNNAMED,
         **options,
     )
+
+
+def _connect_unevicted(connection: Any) -> None:
+    """Where all connections together take too much memory, the server cuts the largest. The node's own, on which it
+    reads what others send, is often the largest and must stay."""
+    connection.on_connect()
+    connection.send_command("CLIENT", "NO-EVICT", "ON")
+    with suppress(exceptions.ResponseError):  # before Redis 7, or without the right
+        connection.read_response()
 
 
 def _tls_options(tls: Tls) -> dict[str, Any]:

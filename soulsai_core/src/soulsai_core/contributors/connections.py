@@ -1,0 +1,91 @@
+"""Bounds of the connections to the server: of each contributor in sum, and of strangers, who have not authenticated.
+
+The server bounds each connection, and the memory of all of them together. Whose connections take it is judged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from soulsai_core.config import ContributorSettings
+
+_STRANGER_AGE = 10.0
+"""Seconds in which a new connection must authenticate. TLS and one round trip take less than one."""
+
+_MAX_STRANGERS = 256
+"""Connections that may be about to authenticate at the same time."""
+
+_MAX_OFFENSES = 3
+_MEMORY = 60.0
+"""A contributor whose connections had to be cut three times in this many seconds is suspended."""
+
+
+class Connection(NamedTuple):
+    """One connection to the server.
+
+    Attributes:
+        age: seconds.
+        command_bytes: of the words of a command that has not arrived completely.
+        bytes: all memory that the server holds for it, such as replies that were not read.
+    """
+
+    id: int
+    age: float
+    command_bytes: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConnections:
+    """All connections but those of the host.
+
+    Attributes:
+        contributors: contributor -> its connections.
+        strangers: connections that have not authenticated.
+    """
+
+    contributors: dict[str, list[Connection]]
+    strangers: list[Connection]
+
+
+class ConnectionLimits:
+    """Which connections of one contributor are beyond its limits."""
+
+    def __init__(self, limits: ContributorSettings) -> None:
+        self._max_connections = limits.max_connections
+        self._max_bytes = limits.max_connections_mb * 2**20
+        # A message of the largest size is one word; its command has a few short ones more.
+        self._max_command_bytes = 2 * limits.max_message_mb * 2**20
+        self._offenses: list[float] = []
+
+    def excess(self, connections: Sequence[Connection]) -> list[int]:
+        """Ids of the connections to cut: those with an oversized command, the newest beyond the allowed number, and
+        the largest until the rest takes no more than the allowed memory."""
+        wrong = [connection for connection in connections if connection.command_bytes > self._max_command_bytes]
+        kept = sorted(set(connections) - set(wrong), key=lambda connection: connection.id)
+        wrong += kept[self._max_connections :]
+        kept = sorted(kept[: self._max_connections], key=lambda connection: connection.bytes)
+        while sum(connection.bytes for connection in kept) > self._max_bytes:
+            wrong.append(kept.pop())
+        return [connection.id for connection in wrong]
+
+    def repeated(self, now: float) -> bool:
+        """Note that connections were cut. Returns whether this has happened too often, and forgets it then."""
+        self._offenses = [then for then in self._offenses if now - then < _MEMORY] + [now]
+        if len(self._offenses) < _MAX_OFFENSES:
+            return False
+        self._offenses.clear()
+        return True
+
+
+def excess_of_strangers(strangers: Sequence[Connection]) -> list[int]:
+    """Ids of the connections to cut: those that were given time enough to authenticate, and the oldest of too many.
+
+    The newest stay, since someone with a password is done within a moment and those who are silent grow old.
+    """
+    waiting = sorted(strangers, key=lambda connection: connection.id)
+    late = [connection.id for connection in waiting if connection.age > _STRANGER_AGE]
+    young = [connection.id for connection in waiting if connection.age <= _STRANGER_AGE]
+    return late + young[: max(len(young) - _MAX_STRANGERS, 0)]

@@ -1,0 +1,116 @@
+"""What a contributor takes of the server is bounded in sum, over all its connections, while others contribute."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+
+import pytest
+from waiting import DEADLINE_S, wait_for
+
+pytestmark = pytest.mark.stack
+
+CONNECTIONS = 28
+
+
+def authenticated(contributor, port):
+    """A connection with a contributor's credential, over which any bytes may be sent."""
+    connection = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
+    connection.sendall(f"AUTH main:{contributor.name} {contributor.password}\r\n".encode())
+    connection.settimeout(0.2)
+    with contextlib.suppress(OSError):
+        connection.recv(1024)
+    return connection
+
+
+def send(connection, data):
+    """Send bytes as far as the server takes them, and read nothing. False once it has cut the connection."""
+    try:
+        connection.sendall(data)
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+ATTACKS = {
+    "unread replies": (b"", b"HMGET soulsai:main:model" + b" payload" * 5000 + b"\r\n"),
+    "unfinished commands": (b"*30000000\r\n$4\r\nXADD\r\n", b"$1\r\nx\r\n" * 200_000),
+    "unfinished words": (b"*5\r\n$4\r\nXADD\r\n$60000000\r\n", b"x" * 3_000_000),
+}
+"""What each connection sends first, and then again and again."""
+
+
+@pytest.fixture
+def attack(hosted):
+    """(contributor, first, more) -> sends them over many connections in a thread, until the test ends."""
+    host, _ = hosted
+    ended = threading.Event()
+    threads = []
+
+    def repeat(contributor, first, more):
+        connections = []
+        while not ended.is_set():
+            connections = [connection for connection in connections if send(connection, more)]
+            with contextlib.suppress(OSError):
+                while len(connections) < CONNECTIONS:
+                    connections.append(authenticated(contributor, host.port))
+                    send(connections[-1], first)
+            ended.wait(0.02)
+        for connection in connections:
+            connection.close()
+
+    def start(contributor, first, more):
+        threads.append(threading.Thread(target=repeat, args=(contributor, first, more), daemon=True))
+        threads[-1].start()
+
+    yield start
+    ended.set()
+    for thread in threads:
+        thread.join(DEADLINE_S)
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_connections_that_fill_the_server_are_cut_and_attributed_while_others_contribute(hosted, attack, kind):
+    host, node = hosted
+    name = kind.replace(" ", "-")
+    peaceful = host.invite(f"peaceful-{name}").read_announcement()
+    mallory = host.invite(name)
+    attack(mallory, *ATTACKS[kind])
+    most, sent = 0, 0
+
+    def suspended():
+        nonlocal most, sent
+        node.assert_running()
+        if sent < 50:
+            peaceful.transport.push_samples([peaceful.message()])
+            sent += 1
+        most = max(most, host.transport._client.info("memory")["used_memory"])
+        return host.contribution(name).suspensions
+
+    wait_for("a suspension", suspended)
+    wait_for("the other's samples", lambda: host.contribution(peaceful.name).samples == 4 * sent)
+    assert host.contribution(name).rejected["connections"] >= 3
+    assert most < 600 * 2**20, "the server has room for all others"
+    assert host.contribution(peaceful.name).rejected == {}
+
+
+def test_silent_connections_of_strangers_are_cut_and_the_host_gets_through(hosted, run_here, monkeypatch):
+    host, node = hosted
+    for name, value in host.variables().items():
+        monkeypatch.setenv(name, value)
+    host.invite("silent")
+    client = host.transport._client
+    connections = [socket.create_connection(("127.0.0.1", host.port), DEADLINE_S) for _ in range(600)]
+    strangers = lambda: client.execute_command("CLIENT", "LIST").count(b"user=default")  # noqa: E731
+    started = time.monotonic()
+    wait_for("the oldest to be cut", lambda: strangers() <= 300)
+    assert "silent was disconnected" in run_here("revoke", "silent")
+    wait_for("all to be cut", lambda: strangers() == 0)
+    assert time.monotonic() - started < 60
+    node.assert_running()
+    for connection in connections:
+        connection.close()
