@@ -101,10 +101,15 @@ class EpisodeReader:
         if not entries:
             return
         reports = []
+        number = self.builder.history.episodes
+        steps = self.builder.steps
         for entry in entries:
             episode = self._filter.admit(entry.payload)
             if episode is not None:
-                reports.append(EpisodeReport(entry.id, _report_time(entry.id, self._wall()), episode))
+                number += 1
+                time = _report_time(entry.id, self._wall())
+                reports.append(EpisodeReport(entry.id, time, episode, number, steps))
+                steps += episode.length
         # The disk first: the file is the cursor, and connectors must not know more than is read back after a kill.
         self._file.append(reports)
         self._cursor = entries[-1].id

@@ -180,3 +180,17 @@ def test_without_contributors_nothing_is_written(inboxes, gate, statistics, tmp_
     there.close()
     statistics.close()
     assert inboxes.statistics is None and not (tmp_path / "contributors.json").exists()
+
+
+def test_episode_reports_are_limited_in_bytes_apart_from_samples(
+    inboxes, gate, statistics, clock, episode, message, samples
+):
+    inboxes.invite("bob")
+    there = gate(max_report_kb_per_s=4)
+    metrics = {f"m{n:02}{'x' * 80}": 1.0 for n in range(35)}
+    for number in range(1, 6):
+        inboxes.put("bob", *episode(id=f"bob@pc-1-{number}", metrics=metrics))
+    inboxes.put("bob", samples, message())
+    there._step()
+    assert rejected(statistics) == {"reports": 3} and len(inboxes.episodes) == 2 and len(inboxes.samples) == 1
+    assert inboxes.suspended == set(), "a lack of reports does not harm"

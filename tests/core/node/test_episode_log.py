@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from soulsai_core.messages import Episode
-from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.episode_log import EpisodeLog, EpisodeRow
+from soulsai_core.node.json_lines import JsonLines
 
 
 def episode(number=1, reward=1.0, client="pc", *, complete=True, id=None):
@@ -39,6 +40,7 @@ def test_episode_becomes_one_line_with_the_steps_of_the_run(path):
             "complete": True,
             "metrics": {"epsilon": 0.5},
             "entry": "7-0",
+            "number": 1,
         }
     ]
 
@@ -90,7 +92,7 @@ def test_line_spoilt_in_the_middle_costs_no_other(path):
     first, _, third = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + b"spoilt\n" + third)
     log = EpisodeLog(path, 20)
-    assert (log.count, log.cursor, log.mean_return) == (2, "3", 2.0)
+    assert (log.count, log.cursor, log.mean_return) == (3, "3", 2.0)
     log.append([("4", episode(4))], 0, "4")
     assert path.read_bytes().startswith(first + b"spoilt\n" + third)
 
@@ -137,3 +139,12 @@ def test_clients_long_gone_are_forgotten(path):
     log.append([(str(n), episode(1, client=f"pc{n}")) for n in range(1001)], 0, "1001")
     assert log.append([("1002", episode(1, client="pc1000"))], 0, "1002") == []
     assert len(log.append([("1003", episode(1, client="pc0"))], 0, "1003")) == 1
+
+
+def test_episodes_are_counted_on_after_the_oldest_have_been_dropped(path):
+    log = EpisodeLog(path, 5, 2000)
+    for number in range(1, 101):
+        log.append([(str(number), episode(number, 1.0))], 0, str(number))
+    again = EpisodeLog(path, 5, 2000)
+    assert (again.count, again.cursor, again.mean_return) == (100, "100", 1.0)
+    assert len(list(JsonLines(path, EpisodeRow).read())) < 50

@@ -88,3 +88,15 @@ def test_file_that_was_removed_is_begun_again(path):
     path.unlink()
     rows.append([Row(2)])
     assert read(path) == [2]
+
+
+def test_file_that_becomes_too_large_is_set_aside_and_the_newest_rows_are_kept(path):
+    limit = 1000
+    lines = JsonLines(path, Row, limit)
+    for number in range(200):
+        lines.append([Row(number, "näme")])
+        assert sum(file.stat().st_size for file in path.parent.iterdir()) <= 2 * limit
+    kept = [row.number for row in JsonLines(path, Row, limit).read()]
+    assert kept == list(range(kept[0], 200)) and len(kept) > 30
+    JsonLines(path, Row, limit).append([Row(200)])
+    assert read(path)[-1] == 200

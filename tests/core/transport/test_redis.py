@@ -222,3 +222,12 @@ def test_each_kind_of_error_has_a_message(error, kind, sentence):
     explained = explain(error, "here")
     assert type(explained) is kind
     assert sentence in str(explained)
+
+
+def test_episode_reports_are_bounded_in_bytes_though_no_one_removes_them(connected, run_names, monkeypatch):
+    monkeypatch.setattr("soulsai_core.transport.redis.EPISODE_LIMITS", StreamLimits(10_000, 500_000))
+    transport = connected(next(run_names))
+    for _ in range(1000):
+        transport.push_episode(b"x" * 4000)
+    size = transport.link.client.memory_usage(transport._key("episodes"), samples=0)
+    assert size < 1_500_000 and len(transport.read_episodes("", 1000, 0)) >= 125

@@ -17,6 +17,11 @@ class ContributorSettings(Settings):
         description="Messages per second on average, with episodes and heartbeats; those above are rejected.",
     )
     max_mb_per_s: float = Field(default=20, gt=0, description="MB per second on average; messages above are rejected.")
+    max_report_kb_per_s: float = Field(
+        default=256,
+        gt=0,
+        description="kB per second of episode reports on average; reports above are rejected. A report has about 0.3.",
+    )
     max_backlog_entries: int = Field(
         default=10_000,
         gt=5000,

@@ -20,6 +20,8 @@ class Contributor:
         self.inspector = Inspector(name, run_id, limits, client_timeout)
         self.connections = ConnectionLimits(limits)
         self._rate_limit = RateLimit(limits.max_messages_per_s, limits.max_mb_per_s * 2**20, now)
+        # Reports are kept, in the server and on the disk: they have a bound of their own, far below that of samples.
+        self._report_limit = RateLimit(limits.max_messages_per_s, limits.max_report_kb_per_s * 1024, now)
         self._client_timeout = client_timeout
         self._suspension = limits.suspension_s
         self._suspended_until: float | None = None
@@ -32,6 +34,10 @@ class Contributor:
         allowed = self._rate_limit.allows(size, now)
         self._rejected += not allowed
         return allowed
+
+    def allows_report(self, size: int, now: float) -> bool:
+        """Whether an episode report of `size` bytes is within the rate limit of reports."""
+        return self._report_limit.allows(size, now)
 
     def take_excess(self) -> bool:
         """Whether, since the last call, more messages were beyond the rate limit than it allows in one second.

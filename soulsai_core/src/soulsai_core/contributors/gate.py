@@ -15,7 +15,7 @@ from itertools import chain, zip_longest
 from soulsai_core.config import TrainingSettings
 from soulsai_core.contributors.connections import excess_of_strangers
 from soulsai_core.contributors.contributor import Contributor
-from soulsai_core.contributors.inbox import Delivery, Inboxes, Message
+from soulsai_core.contributors.inbox import EPISODE, Delivery, Inboxes, Message
 from soulsai_core.contributors.statistics import ContributorStatistics
 from soulsai_core.threads import BackgroundWorker, RetryingThread
 
@@ -189,10 +189,12 @@ class Gate(BackgroundWorker):
         for name, message in _in_turn(messages):
             contributor = self._contributors[name]
             delivery.done.setdefault(name, []).append(message.id)
-            if contributor.allows(message.size, now):
-                reason = contributor.inspector.accept(message, now, delivery)
+            if not contributor.allows(message.size, now):
+                reason: str | None = "rate"
+            elif message.kind == EPISODE and not contributor.allows_report(message.size, now):
+                reason = "reports"
             else:
-                reason = "rate"
+                reason = contributor.inspector.accept(message, now, delivery)
             if reason is not None:
                 self._reject(name, reason)
         if delivery.done:

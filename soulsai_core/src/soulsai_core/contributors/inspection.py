@@ -18,7 +18,9 @@ from soulsai_core.errors import WireError
 from soulsai_core.messages import ClientInfo, Episode
 from soulsai_core.wire import open_message
 
-REASONS = frozenset({"kind", "sender", "clients", "run", "episode", "heartbeat", "rate", "flood", "connections"})
+REASONS = frozenset(
+    {"kind", "sender", "clients", "run", "episode", "heartbeat", "rate", "reports", "flood", "connections"}
+)
 """Reasons for which the gate rejects a message, besides those of the wire format."""
 
 _MAX_TEXT_BYTES = 4096

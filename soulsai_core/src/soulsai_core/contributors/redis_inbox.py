@@ -11,7 +11,7 @@ from soulsai_core.contributors.connections import Connection, OpenConnections
 from soulsai_core.contributors.inbox import Delivery, Inboxes, InboxSize, Message
 from soulsai_core.contributors.rules import stream_of, user_of
 from soulsai_core.transport.keys import SERVER, prefix
-from soulsai_core.transport.limits import EPISODE_LIMIT, StreamLimits
+from soulsai_core.transport.limits import EPISODE_LIMITS, StreamLimits
 from soulsai_core.transport.redis import FIELD, RedisTransport
 from soulsai_core.transport.redis_link import Link
 
@@ -74,7 +74,8 @@ class RedisInboxes(Inboxes):
             for payload in delivery.samples:
                 pipe.xadd(self._key("samples"), {FIELD: payload}, maxlen=self.limits.max_entries, approximate=False)
             for payload in delivery.episodes:
-                pipe.xadd(self._key("episodes"), {FIELD: payload}, maxlen=EPISODE_LIMIT, approximate=True)
+                bound = EPISODE_LIMITS.entries(len(payload))
+                pipe.xadd(self._key("episodes"), {FIELD: payload}, maxlen=bound, approximate=True)
             for client, info in delivery.heartbeats.items():
                 pipe.zadd(self._key("clients"), {client: now})
                 pipe.hset(self._key("infos"), client, info)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from soulsai_core.messages import Episode, episode_number
-from soulsai_core.node.json_lines import JsonLines
+from soulsai_core.node.json_lines import MAX_BYTES, JsonLines
 
 # Clients whose last episode number is remembered. A report of a client forgotten since could count twice.
 _MAX_CLIENTS = 1000
@@ -20,6 +20,7 @@ class EpisodeRow(msgspec.Struct, frozen=True):
     Attributes:
         env_steps: environment steps admitted in the whole run when it was reported.
         entry: id of its entry in the episode stream.
+        number: of the episode in the run, from 1; 0 in files of before.
     """
 
     id: str
@@ -32,9 +33,10 @@ class EpisodeRow(msgspec.Struct, frozen=True):
     complete: bool = True
     metrics: dict[str, float] = {}
     entry: str = ""
+    number: int = 0
 
     @classmethod
-    def of(cls, episode: Episode, entry: str, env_steps: int) -> EpisodeRow:
+    def of(cls, episode: Episode, entry: str, env_steps: int, number: int) -> EpisodeRow:
         """The row of a reported episode."""
         return cls(
             id=episode.id,
@@ -47,6 +49,7 @@ class EpisodeRow(msgspec.Struct, frozen=True):
             complete=episode.complete,
             metrics=episode.metrics,
             entry=entry,
+            number=number,
         )
 
     @property
@@ -71,14 +74,15 @@ class EpisodeLog:
 
     Args:
         window: number of last complete episodes that `mean_return` averages.
+        max_bytes: of the file, before a new one begins (see `JsonLines`).
 
     Attributes:
-        count: episodes in the file.
+        count: episodes of the run, with those that are no longer in the file.
         cursor: id of the last stream entry in the file, "" if it is empty.
     """
 
-    def __init__(self, path: Path, window: int) -> None:
-        self._file = JsonLines(path, EpisodeRow)
+    def __init__(self, path: Path, window: int, max_bytes: int = MAX_BYTES) -> None:
+        self._file = JsonLines(path, EpisodeRow, max_bytes)
         self._returns: deque[float] = deque(maxlen=window)
         self._last_numbers: dict[str, int] = {}
         self.count = 0
@@ -106,7 +110,8 @@ class EpisodeLog:
         for entry, episode in entries:
             if episode_number(episode.id) > self._last_numbers.get(episode.client, 0):
                 fresh.setdefault(episode.id, (entry, episode))
-        rows = [EpisodeRow.of(episode, entry, env_steps) for entry, episode in fresh.values()]
+        numbered = enumerate(fresh.values(), self.count + 1)
+        rows = [EpisodeRow.of(episode, entry, env_steps, number) for number, (entry, episode) in numbered]
         if rows:
             self._file.append(rows)
         for row in rows:
@@ -117,7 +122,7 @@ class EpisodeLog:
     def _count(self, row: EpisodeRow) -> None:
         if row.complete:
             self._returns.append(row.total_reward)
-        self.count += 1
+        self.count = row.number or self.count + 1
         self.cursor = row.entry
         self._last_numbers.pop(row.client, None)  # to the end: the first is then the one silent for longest
         self._last_numbers[row.client] = episode_number(row.id)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from soulsai_core.contracts import Entry, Transport
 from soulsai_core.errors import TransportError
-from soulsai_core.transport.limits import COMMAND_LIMIT, EPISODE_LIMIT, StreamLimits
+from soulsai_core.transport.limits import COMMAND_LIMIT, EPISODE_LIMITS, StreamLimits
 
 T = TypeVar("T")
 
@@ -185,7 +185,7 @@ class MemoryTransport(Transport):
 
     def push_episode(self, payload: bytes) -> None:
         with self._access() as server:
-            server.episodes.append(payload, EPISODE_LIMIT)
+            server.episodes.append(payload, EPISODE_LIMITS.entries(len(payload)))
 
     def heartbeat(self, client: str, info: bytes) -> None:
         with self._access() as server:

@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 from soulsai_core.contracts import Entry, Transport
 from soulsai_core.transport.address import parse_address
 from soulsai_core.transport.keys import TELEMETRY, prefix
-from soulsai_core.transport.limits import COMMAND_LIMIT, EPISODE_LIMIT, StreamLimits
+from soulsai_core.transport.limits import COMMAND_LIMIT, EPISODE_LIMITS, StreamLimits
 from soulsai_core.transport.redis_link import Link, Subscription, Tls, make_client
 
 if TYPE_CHECKING:
@@ -215,7 +215,8 @@ class RedisTransport(Transport):
 
     def push_episode(self, payload: bytes) -> None:
         with self.link.explaining_errors():
-            self._client.xadd(self._key("episodes"), {FIELD: payload}, maxlen=EPISODE_LIMIT, approximate=True)
+            bound = EPISODE_LIMITS.entries(len(payload))
+            self._client.xadd(self._key("episodes"), {FIELD: payload}, maxlen=bound, approximate=True)
 
     def heartbeat(self, client: str, info: bytes) -> None:
         with self.link.explaining_errors():

@@ -25,11 +25,15 @@ class EpisodeReport(msgspec.Struct, frozen=True):
     Attributes:
         entry: id of its entry in the episode stream.
         time: when it was reported, in seconds since 1970.
+        number: of the episode in the run, from 1; 0 in files of before.
+        steps: environment steps of all episodes before it.
     """
 
     entry: str
     time: float
     episode: Episode
+    number: int = 0
+    steps: int = 0
 
 
 @dataclass(slots=True)
@@ -73,6 +77,11 @@ class HistoryBuilder:
         return self._metrics.names
 
     @property
+    def steps(self) -> int:
+        """Environment steps of all episodes."""
+        return self._steps
+
+    @property
     def score(self) -> float | None:
         """The moving average that decides which model is the best; None before it covers its window."""
         average = self._averages.get(self._config.best.metric)
@@ -84,10 +93,11 @@ class HistoryBuilder:
         between = max(report.time - self._time, 0.0) if self._time else 0.0
         # Never backwards, even if the server's clock was set back: the history needs a rising time axis.
         self._time = max(self._time, report.time)
-        self._steps += episode.length
+        # The file may begin in the middle of the run: its oldest reports are dropped when it becomes too large.
+        self._steps = max(self._steps, report.steps) + episode.length
         values = self._metrics.measure(episode, between) if episode.complete else {}
         record = EpisodeRecord(
-            number=self.history.episodes + 1,
+            number=max(self.history.episodes + 1, report.number),
             steps=self._steps,
             time=self._time,
             iteration=episode.iteration,
