@@ -37,6 +37,7 @@ from .errors import TransportError as TransportError
 from .hookspecs import HookSpecs as HookSpecs
 from .hookspecs import hookimpl as hookimpl
 from .hookspecs import hookspec as hookspec
+from .messages import MAX_NUMBER as MAX_NUMBER
 from .messages import Announcement as Announcement
 from .messages import Arrays as Arrays
 from .messages import ArraySpec as ArraySpec

@@ -12,6 +12,10 @@ Arrays = dict[str, np.ndarray]
 """Named arrays. Observations are always of this form: a plain space has the one name "observation"."""
 
 
+MAX_NUMBER = 1e15
+"""Largest magnitude of a number in a report. Numbers of reports are summed: with 1e308 a sum would be infinite."""
+
+
 class ArraySpec(msgspec.Struct, frozen=True):
     """The form of one row of a column.
 
@@ -149,6 +153,11 @@ class Episode(msgspec.Struct, frozen=True):
     complete: bool = True
     metrics: dict[str, float] = {}
     run_id: str = ""
+
+
+def without_huge_numbers(metrics: dict[str, float]) -> dict[str, float]:
+    """The metrics without those that are beyond MAX_NUMBER or not finite."""
+    return {name: value for name, value in metrics.items() if abs(value) <= MAX_NUMBER}
 
 
 def episode_number(identifier: str) -> int:

@@ -86,7 +86,7 @@ def test_abandoned_episodes_are_incomplete_and_those_that_had_not_begun_are_not_
     assert tally.finished == 3
 
 
-@pytest.mark.parametrize("reward", [math.nan, math.inf])
+@pytest.mark.parametrize("reward", [math.nan, math.inf, 1e30])
 def test_return_that_is_not_a_number_makes_the_episode_incomplete(tally, reward):
     tally.begin(1)
     [episode] = add(tally, step([reward], ended=[0]), 0, nothing)
@@ -95,5 +95,7 @@ def test_return_that_is_not_a_number_makes_the_episode_incomplete(tally, reward)
 
 def test_metrics_that_are_not_numbers_are_left_out_and_the_episode_is_reported(tally):
     tally.begin(1)
-    [episode] = add(tally, step([1], ended=[0], metrics={0: {"a": math.nan, "b": 1.0}}), 0, lambda: {"c": math.inf})
+    [episode] = add(
+        tally, step([1], ended=[0], metrics={0: {"a": math.nan, "b": 1.0, "d": 1e308}}), 0, lambda: {"c": math.inf}
+    )
     assert episode.complete and episode.metrics == {"b": 1.0}

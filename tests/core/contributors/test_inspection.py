@@ -43,6 +43,12 @@ def test_implausible_episodes_are_rejected(inspected, episode, changes):
     assert inspected(*episode(**changes))[0] == "episode"
 
 
+@pytest.mark.parametrize("value", [1e308, -1e308, 1e16])
+def test_numbers_whose_sums_could_overflow_are_rejected_with_a_reason_of_their_own(inspected, episode, value):
+    assert inspected(*episode(metrics={"hits": 1.0, "damage": value}))[0] == "metric"
+    assert inspected(*episode(metrics={"hits": 1.0, "damage": 1e15}))[0] is None
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"id": 5}', "\xff", '{"total_reward": NaN}', "[" * 3000])
 def test_episodes_that_cannot_be_read_are_rejected(inspected, text):
     assert inspected(EPISODE, text.encode("latin-1"))[0] == "episode"

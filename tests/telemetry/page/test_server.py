@@ -1,15 +1,18 @@
 """What the page's server answers, over real sockets."""
 
 import json
+import math
 import socket
 import threading
 import urllib.error
 import urllib.request
 
 import pytest
+from waiting import wait_for
 
 from soulsai_core import ConfigError
 from soulsai_telemetry.config import PageSettings
+from soulsai_telemetry.history.records import EpisodeRecord
 from soulsai_telemetry.page import Page
 
 
@@ -222,3 +225,23 @@ def test_page_takes_its_previous_port_after_a_restart(training):
         assert page.url == f"http://localhost:{port}"
     finally:
         page.close()
+
+
+def test_page_answers_whatever_numbers_were_reported(serve, training):
+    page = serve()
+    for number, value in enumerate((1e308, -1e308, 1e15, 1e15, 5.0), start=10):
+        training.report(f"client-1-{number}", 1.0, metrics={"damage": value})
+        training.report(f"client-2-{number}", value, client="client-2")
+    training.report("client-3-1", 1.0, client="client-3", length=2**62)
+    wait_for("the reports", lambda: read(page, "/api/state")["episodes"] == 3 + 5 + 3)
+    for points in (1, 3, 1000):
+        metrics = read(page, f"/api/history?axis=step&points={points}")["metrics"]
+        assert all(number is not None for columns in metrics.values() for number in columns["mean"])
+    assert max(metrics["damage"]["high"]) == 1e15
+
+
+def test_page_answers_for_a_history_with_infinite_numbers(serve):
+    page = serve()
+    values = {"return": math.inf, "old": -math.inf}
+    page._node.history.add(EpisodeRecord(4, 40, 1e9, 0, "client-1", True, values, values))
+    assert read(page, "/api/history?axis=episode")["episodes"] == 4

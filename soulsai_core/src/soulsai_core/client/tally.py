@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 
-from soulsai_core.messages import Episode, Step
+from soulsai_core.messages import MAX_NUMBER, Episode, Step, without_huge_numbers
 
 
 class EpisodeTally:
@@ -67,22 +66,23 @@ class EpisodeTally:
         return [self._end(row, iteration, {}, complete=False) for row in begun]
 
     def _end(self, row: int, iteration: int, extra: dict[str, float], *, complete: bool) -> Episode:
-        """The result of an environment's episode, and start its next one. JSON has no NaN and no infinity, so a return
-        that is not finite is reported as an incomplete episode."""
+        """The result of an environment's episode, and start its next one. JSON has no NaN and no infinity, and reports
+        no number beyond MAX_NUMBER: an episode with such a return is reported as incomplete."""
         now = self._clock()
         self.finished += 1
         # A single environment that only resets in a step is counted in the array, so both parts may be nonzero.
         total = float(self._returns[row]) + self._single_return
+        fits = abs(total) <= MAX_NUMBER
         metrics = {**self._metrics[row], **extra}
         episode = Episode(
             id=f"{self._client}-{self.finished}",
             client=self._client,
-            total_reward=total if math.isfinite(total) else 0.0,
+            total_reward=total if fits else 0.0,
             length=int(self._steps - self._steps_before[row]),
             iteration=iteration,
             seconds=now - self._started[row],
-            complete=complete and math.isfinite(total),
-            metrics={name: value for name, value in metrics.items() if math.isfinite(value)},
+            complete=complete and fits,
+            metrics=without_huge_numbers(metrics),
         )
         self._returns[row] = 0.0
         self._single_return = 0.0

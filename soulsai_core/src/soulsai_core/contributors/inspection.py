@@ -15,11 +15,11 @@ from soulsai_core.config import ContributorSettings
 from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, LEAVE, SAMPLES, Delivery, Message
 from soulsai_core.contributors.rules import client_prefix
 from soulsai_core.errors import WireError
-from soulsai_core.messages import ClientInfo, Episode
+from soulsai_core.messages import MAX_NUMBER, ClientInfo, Episode
 from soulsai_core.wire import open_message
 
 REASONS = frozenset(
-    {"kind", "sender", "clients", "run", "episode", "heartbeat", "rate", "reports", "flood", "connections"}
+    {"kind", "sender", "clients", "run", "episode", "metric", "heartbeat", "rate", "reports", "flood", "connections"}
 )
 """Reasons for which the gate rejects a message, besides those of the wire format."""
 
@@ -88,6 +88,8 @@ class Inspector:
             return "episode"
         if not self._is_plausible(episode):
             return "episode"
+        if not all(abs(value) <= MAX_NUMBER for value in episode.metrics.values()):
+            return "metric"
         if episode.run_id != self._run_id:
             return "run"
         reason = self._admit_client(episode.client, now)
@@ -98,9 +100,8 @@ class Inspector:
         return reason
 
     def _is_plausible(self, episode: Episode) -> bool:
-        numbers = (episode.total_reward, episode.seconds, *episode.metrics.values())
         return (
-            all(map(math.isfinite, numbers))
+            math.isfinite(episode.seconds)
             and abs(episode.total_reward) <= self._limits.max_abs_return
             and all(0 <= number <= _MAX_LENGTH for number in (episode.length, episode.seconds))
             and 0 <= episode.iteration < 2**53

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 import msgspec
 
 from soulsai_core.contracts import Transport
-from soulsai_core.messages import Announcement, ClientInfo, Command, Episode
+from soulsai_core.messages import (
+    MAX_NUMBER,
+    Announcement,
+    ClientInfo,
+    Command,
+    Episode,
+    without_huge_numbers,
+)
 from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.publishing import PublishingThread
@@ -185,7 +192,10 @@ class Monitor(BackgroundWorker):
         except msgspec.DecodeError as error:
             log.warning("An episode could not be read and was left out: %s", error)
             return None
-        return episode if episode.run_id in ("", self._run_id) else None
+        # The mean return is shown, published and a goal: no number may make it infinite, whoever sent it.
+        if episode.run_id not in ("", self._run_id) or not abs(episode.total_reward) <= MAX_NUMBER:
+            return None
+        return msgspec.structs.replace(episode, metrics=without_huge_numbers(episode.metrics))
 
     def _log_disk_failure(self, error: OSError) -> None:
         """Log the first failure after a success, since there are several attempts a second."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from soulsai_core import Episode
+from soulsai_core import MAX_NUMBER, Episode
 from soulsai_telemetry.config import CONDITION, MetricSettings
 
 MAX_METRICS = 64
@@ -38,9 +37,9 @@ class _Metric(NamedTuple):
     condition: Callable[[float], bool] | None = None
 
     def measure(self, numbers: Mapping[str, float]) -> float | None:
-        """The metric's value; None if the number is missing or not finite."""
+        """The metric's value; None if the number is missing, not finite, or so large that sums of it may not be."""
         value = numbers.get(self.key)
-        if value is None or not math.isfinite(value):
+        if value is None or not abs(value) <= MAX_NUMBER:
             return None
         return float(value) if self.condition is None else float(self.condition(value))
 

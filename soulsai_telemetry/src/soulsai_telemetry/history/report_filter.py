@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 
 import msgspec
 
-from soulsai_core import Episode, episode_number
+from soulsai_core import MAX_NUMBER, Episode, episode_number
 
 # Bounds of the memory: clients that are remembered, missing numbers of each, metrics of one report.
 _MAX_CLIENTS = 1000
 _MAX_MISSING = 1000
 _MAX_METRICS = 1000
 _MAX_CLIENT_NAME = 200
+# Steps and seconds of one episode, and its iteration.
+_MAX_COUNT = 2**53
 
 
 class ReportFilter:
@@ -85,9 +86,8 @@ class _SeenNumbers:
 
 def _is_plausible(episode: Episode) -> bool:
     return (
-        math.isfinite(episode.total_reward)
-        and math.isfinite(episode.seconds)
-        and episode.length >= 0
+        abs(episode.total_reward) <= MAX_NUMBER
+        and all(0 <= number <= _MAX_COUNT for number in (episode.length, episode.seconds, episode.iteration))
         and len(episode.metrics) <= _MAX_METRICS
         and episode_number(episode.id) > 0
         and len(episode.client) <= _MAX_CLIENT_NAME

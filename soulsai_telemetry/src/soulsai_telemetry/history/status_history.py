@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from soulsai_core import MAX_NUMBER
 from soulsai_telemetry.history.buffered_json_lines import BufferedJsonLines
 from soulsai_telemetry.history.history import History
 from soulsai_telemetry.history.records import EpisodeRecord, TrainingStatus
@@ -72,5 +73,6 @@ def _values(status: TrainingStatus) -> dict[str, float]:
         "clients": float(len(node.clients)),
         "iteration": float(node.iteration),
     }
-    learner = {f"learner.{name}": value for name, value in list(node.learner.items())[:_MAX_LEARNER_NUMBERS]}
+    numbers = [(name, value) for name, value in node.learner.items() if abs(value) <= MAX_NUMBER]
+    learner = {f"learner.{name}": value for name, value in numbers[:_MAX_LEARNER_NUMBERS]}
     return {**values, **learner}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from soulsai_core import MAX_NUMBER
 from soulsai_telemetry.history.history import Axis, History
 from soulsai_telemetry.history.records import EpisodeRecord, TrainingStatus
 
@@ -78,6 +79,8 @@ def curves(history: History, axis: Axis, start: float, end: float, points: int) 
 
 def _rounded_column(values: np.ndarray) -> list[float]:
     """Rounded to _DIGITS significant digits of the largest value: all values share one axis of a chart."""
+    # A page must not fail on data, whatever is in the files of an earlier version.
+    values = np.clip(np.nan_to_num(values), -MAX_NUMBER, MAX_NUMBER)
     largest = float(np.max(np.abs(values))) if len(values) else 0.0
     if largest == 0.0:
         return values.tolist()
