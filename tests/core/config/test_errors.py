@@ -155,6 +155,12 @@ def test_a_password_in_the_address_is_refused_and_not_shown(address):
     assert "hush" not in message
 
 
+@pytest.mark.parametrize("password", ["hu sh#x", "hu sh/x", "hu@sh?x", 'hu"s h#x'])
+def test_a_password_in_a_malformed_address_is_not_shown(password):
+    message = error([f"redis.address='redis://me:{password}@host'"])
+    assert "is not the address of a Redis server" in message and "hu" not in message and "sh" not in message
+
+
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [

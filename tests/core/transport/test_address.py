@@ -56,8 +56,23 @@ def test_text_that_is_no_address_is_refused_with_the_forms_of_addresses(text):
 
 def test_refused_address_is_shown_without_its_password():
     with pytest.raises(ConfigError) as caught:
-        parse_address("redis://me:secret@host:70000")
-    assert "secret" not in str(caught.value) and "redis://host:70000" in str(caught.value)
+        parse_address("redis://me:hunter2@host:70000")
+    assert "hunter2" not in str(caught.value) and "redis://host:70000" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "password", ["s3c#ret", "s3c/ret", "s3c?ret", "s3c@r#et", "s3c:r/et", "s3c r#et", "s3c[ret", "1#s3c"]
+)
+@pytest.mark.parametrize("user", ["", "me"])
+def test_password_that_breaks_its_address_is_not_repeated_and_its_characters_are_named(user, password):
+    with pytest.raises(ConfigError) as caught:
+        parse_address(f"redis://{user}:{password}@host:6379")
+    assert "s3c" not in str(caught.value) and "%23" in str(caught.value) and "redis://host:6379" in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["a b", "a:b", "a@b", "a%23b"])
+def test_password_with_other_odd_characters_is_read(password):
+    assert parse_address(f"redis://me:{password}@host").password == password.replace("%23", "#")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from soulsai_core.errors import ConfigError
 
 # Values of settings with such names are never shown, nor is the password in an address.
 _SECRET = re.compile(r"passw|secret|token|api_?key|credential", re.IGNORECASE)
-_PASSWORD_IN_URL = re.compile(r"[^\s\"]*:[^\s\"]*@")
+# Everything before the last "@": a password may have any character.
+_PASSWORD_IN_URL = re.compile(r"(^\"?).*:.*@", re.DOTALL)
 
 # Type of pydantic's error -> what the value must be.
 _MUST_BE = {
@@ -106,7 +107,7 @@ def _says(origin: str | None, given: Any, name: str) -> str:
     if _SECRET.search(name.rpartition(".")[2]):
         shown = "something else"
     else:
-        shown = _PASSWORD_IN_URL.sub("…@", json.dumps(given, default=str, ensure_ascii=False))
+        shown = _PASSWORD_IN_URL.sub(r"\1…@", json.dumps(given, default=str, ensure_ascii=False))
     # One setting may hold a whole table of values.
     shown = shown if len(shown) <= 80 else f"{shown[:77]}…"
     return f"{origin} says {shown}" if origin else f"it is {shown}"

@@ -9,6 +9,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from soulsai_core.errors import ConfigError
 
 DEFAULT_PORT = 6379
+ESCAPES = (
+    "In a user's name or password write # / ? @ [ % as %23 %2F %3F %40 %5B %25, or put the password into redis.secret."
+)
 FORMS = "HOST, HOST:PORT, [IPV6]:PORT, redis://HOST:PORT, rediss://HOST:PORT (TLS) or unix:///PATH"
 
 
@@ -42,8 +45,9 @@ def parse_address(text: str) -> Address:
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:
-        raise _error(text, str(error)) from None
+    except ValueError:
+        # Not the error's own words, in which Python quotes what may be the beginning of a password.
+        raise _error(text, "its host or port cannot be read") from None
     if parts.scheme == "unix":
         return _unix(parts, text)
     if parts.scheme not in ("redis", "rediss"):
@@ -92,7 +96,10 @@ def _unquoted(text: str | None) -> str | None:
 
 
 def _error(text: str, why: str) -> ConfigError:
-    # All before the last "@" may hold a password, also where the rest is wrong.
-    scheme, separator, rest = text.rpartition("://")
-    shown = scheme + separator + rest.rpartition("@")[2]
-    return ConfigError(f"'{shown}' is not the address of a Redis server: {why}. Write {FORMS}.")
+    # All between the scheme and the last "@" may hold a password, also where the rest is wrong.
+    scheme, separator, rest = text.partition("://")
+    _, at, host = rest.rpartition("@")
+    advice = f" {ESCAPES}" if at else ""
+    return ConfigError(
+        f"'{scheme}{separator}{host}' is not the address of a Redis server: {why}. Write {FORMS}.{advice}"
+    )
