@@ -76,6 +76,6 @@ def test_a_malformed_file_is_refused_without_showing_its_content(file, text):
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         read_secret(tmp_path, {})
-    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    (tmp_path / "binary").write_bytes(b"\xfa\xfb")
     with pytest.raises(ConfigError, match="not UTF-8"):
         read_secret(tmp_path / "binary", {})

@@ -106,7 +106,9 @@ def _address_of_running(saves: Path) -> str:
 
 
 def _text_of(file: Path) -> str:
+    from soulsai_core.config.text_file import read_text
+
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(file)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"The invitation in {file} cannot be read: {error}.") from None

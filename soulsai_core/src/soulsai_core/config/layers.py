@@ -14,6 +14,7 @@ from soulsai_core.config.errors import raise_if_any, sentences_of
 from soulsai_core.config.models import Config, Part
 from soulsai_core.config.shape import section, setting_paths
 from soulsai_core.config.sources import Layer, Sources
+from soulsai_core.config.text_file import read_text
 from soulsai_core.config.yaml_text import load
 from soulsai_core.errors import ConfigError
 
@@ -139,9 +140,10 @@ def read_files(config_file: Path | None) -> tuple[list[Layer], list[Layer]]:
 def read_file(file: Path) -> Layer:
     """The layer of one YAML or JSON file; that of an empty file sets nothing."""
     try:
-        values = load(file.read_text(encoding="utf-8-sig"), str(file))
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(file)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{file} cannot be read: {error}.") from None
+    values = load(text, str(file))
     if not isinstance(values, dict | None):
         raise ConfigError(f"{file} must hold settings as `key: value`, but it holds a {type(values).__name__}.")
     return Layer(str(file), values or {})

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from soulsai_core.config.text_file import read_text
 from soulsai_core.errors import ConfigError
 
 VARIABLE = "SOULSAI_REDIS_PASSWORD"
@@ -21,13 +22,13 @@ def read_secret(file: str | Path, environ: Mapping[str, str] = os.environ) -> st
     if given:
         return given
     try:
-        text = Path(file).read_text(encoding="utf-8-sig")
+        text = read_text(Path(file))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigError(f"The secret file {file} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"The secret file {file} cannot be read: it is not UTF-8 text.") from None
+    except ValueError as error:
+        raise ConfigError(f"The secret file {file} cannot be read: {error}.") from None
     return _parse(text, f"The secret file {file} must hold the one line `requirepass PASSWORD`")
 
 
