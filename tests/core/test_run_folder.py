@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from datetime import datetime
 
 import pytest
@@ -126,3 +128,53 @@ def test_address_is_found_while_the_training_runs_and_not_afterwards(tmp_path):
     first.write_address(None)
     first.write_address(None)
     assert running_address(tmp_path) is None
+
+
+HOLD = """
+import pathlib, sys
+from soulsai_core.run_folder import RunFolder
+with RunFolder(pathlib.Path(sys.argv[1])).held():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def held_elsewhere():
+    """(folder) -> a process that holds it until its standard input closes."""
+    processes = []
+
+    def hold(folder):
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(folder.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        processes.append(process)
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield hold
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def test_folder_that_another_process_holds_is_refused_with_its_holder_until_that_ends(tmp_path, held_elsewhere):
+    folder = checkpointed(tmp_path, "a", age=0)
+    process = held_elsewhere(folder)
+    holder = rf"is running \(process {process.pid} on .+ since \d{{4}}-.+\); stop it first"
+    with pytest.raises(ConfigError, match=holder), folder.held():
+        pass
+    with pytest.raises(CheckpointError, match=holder):
+        RunFolder.newest(tmp_path)
+    process.kill()  # nothing is cleaned up
+    process.wait()
+    assert RunFolder.newest(tmp_path).path == folder.path
+    with folder.held():
+        assert folder.is_held
+    assert not folder.is_held and not (folder.path / "holder").exists()
+
+
+def test_newest_leaves_out_folders_that_are_running(tmp_path):
+    older = checkpointed(tmp_path, "a", age=60)
+    with checkpointed(tmp_path, "b", age=5).held():
+        assert RunFolder.newest(tmp_path).path == older.path

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from soulsai_core.run_folder import RunFolder
+
 pytestmark = pytest.mark.stack
 
 
@@ -30,3 +32,15 @@ def test_counters_and_episodes_continue_and_changed_settings_apply(stack):
     saved = json.loads((stack.run_folder / "config.json").read_text())
     assert saved["algorithm"]["config"]["step_size"] == 0.07
     assert saved["algorithm"]["config"]["features"] == 16 and saved["run"]["seed"] == 1
+
+
+def test_training_that_is_running_is_not_resumed_by_another_process(run_here, tmp_path):
+    folder = RunFolder(tmp_path / "saves" / "a")
+    (folder.path / "checkpoint").mkdir(parents=True)
+    (folder.path / "checkpoint" / "manifest.json").write_text("{}")
+    named = ("train", "--resume", str(folder.path))
+    newest = ("train", "--resume", "--set", f"run.saves={tmp_path / 'saves'}")
+    with folder.held():
+        for arguments in (named, newest):
+            output = run_here(*arguments, settings=["environment.config.id=CartPole-v1"], code=2)
+            assert "is running (process" in output and "stop it first" in output

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from soulsai_core.checkpoint import MANIFEST
 from soulsai_core.errors import CheckpointError, ConfigError
@@ -15,6 +20,8 @@ from soulsai_core.errors import CheckpointError, ConfigError
 CHECKPOINT = "checkpoint"
 CONFIG = "config.json"
 ADDRESS = "address"
+LOCK = "lock"
+HOLDER = "holder"
 PAGE = "page"
 
 
@@ -46,12 +53,17 @@ class RunFolder:
 
     @classmethod
     def newest(cls, saves: Path) -> RunFolder:
-        """The folder with the newest checkpoint. Raises CheckpointError if there is none."""
+        """The folder with the newest checkpoint whose run is not running. Raises CheckpointError if there is none."""
         # A training killed while it replaced its checkpoint has the old one alone.
         manifests = [*saves.glob(f"*/{CHECKPOINT}/{MANIFEST}"), *saves.glob(f"*/{CHECKPOINT}.old/{MANIFEST}")]
         if not manifests:
             raise CheckpointError(f"There is no checkpoint under {saves} to resume from; start without --resume.")
-        return cls(max(manifests, key=lambda file: file.stat().st_mtime_ns).parent.parent)
+        manifests.sort(key=lambda file: file.stat().st_mtime_ns, reverse=True)
+        folders = [cls(file.parent.parent) for file in manifests]
+        found = next((folder for folder in folders if not folder.is_held), None)
+        if found is None:
+            raise CheckpointError(f"{folders[0].path} is running ({folders[0]._holder()}); stop it first.")
+        return found
 
     @classmethod
     def resumable(cls, path: Path) -> RunFolder:
@@ -123,6 +135,48 @@ class RunFolder:
     def page(self) -> Path:
         """The file with the URL of the telemetry node's page while it runs."""
         return self.path / PAGE
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder while the block runs, so that no other process writes into it.
+
+        The lock is the kernel's, which releases it however this process ends. Raises ConfigError if another process
+        holds it.
+        """
+        lock = FileLock(self.path / LOCK, timeout=0, thread_local=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ConfigError(f"{self.path} is running ({self._holder()}); stop it first.") from None
+        except OSError as error:
+            raise ConfigError(f"{self.path} cannot be locked ({error.strerror or error}).") from error
+        # In a file of its own: on Windows nobody else can read a locked one.
+        since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        note = self.path / HOLDER
+        try:
+            replace_text(note, f"process {os.getpid()} on {platform.node() or 'this machine'} since {since}\n")
+            yield
+        finally:
+            note.unlink(missing_ok=True)
+            lock.release()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process holds the folder now."""
+        if not (self.path / LOCK).exists():
+            return False
+        lock = FileLock(self.path / LOCK, timeout=0, thread_local=False)
+        try:
+            with lock:
+                return False
+        except (Timeout, OSError):
+            return True
+
+    def _holder(self) -> str:
+        try:
+            return (self.path / HOLDER).read_text(encoding="utf-8").strip() or "its process is starting"
+        except OSError:
+            return "its process is starting"
 
     def manual_save(self, iteration: int) -> Path:
         """A folder for a save on command that does not exist yet."""

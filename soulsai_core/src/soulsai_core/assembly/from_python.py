@@ -39,7 +39,8 @@ class AlgorithmTrainingNode(TrainingNode):
 
     def run(self) -> str:
         try:
-            return super().run()
+            with self.folder.held():
+                return super().run()
         finally:
             self._connection.close()
 

@@ -45,6 +45,8 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
     config, resumed = _config_and_folder(args)
     resolved = resolve(config, Catalog())
     with ExitStack() as stack:
+        if resumed is not None:
+            stack.enter_context(resumed.held())
         settings = config.redis
         # The embedded server is entered first, and so ends last: everything after it talks to it while it closes.
         if not alone and settings.address is None:
@@ -55,6 +57,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
         folder = resumed or create_folder(resolved)
         if resumed is None:
             stack.callback(folder.discard_unused)
+            stack.enter_context(folder.held())
         stack.enter_context(_address_noted(folder, settings.address))
         stack.enter_context(log_file(folder.logs / "training-node.log"))
         client_children = client_commands(config, settings.address, clients)
