@@ -13,7 +13,7 @@ from soulsai_core.transport.redis_link import Tls, explain
 
 RIGHTS = (
     "+@connection +@transaction +xadd +xread +xtrim +xlen +xdel +xrange +hset +hget +hmget +hgetall +hdel +get +set "
-    "+del +publish +subscribe +zadd +zrange +zrem +time +lpush +lpop +blpop +expire"
+    "+del +publish +subscribe +zadd +zrange +zrem +time +lpush +lpop +blpop +expire +pttl"
 )
 """The commands that a user of the server needs, for a host who allows no others."""
 
@@ -34,6 +34,9 @@ def admin(server):
 def play(transport: RedisTransport) -> None:
     """Each kind of call once."""
     transport.clear()
+    transport.take_lease(b"ours", 60.0)
+    transport.take_lease(b"theirs", 60.0)
+    transport.release_lease(b"ours")
     transport.wait_progress(0.0)
     transport.announce(b"")
     transport.publish(1, b"", b"")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from soulsai_core.messages import (
     without_huge_numbers,
 )
 from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.lease import Lease
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.publishing import PublishingThread
 from soulsai_core.node.roster import Roster
@@ -60,6 +62,7 @@ class Monitor(BackgroundWorker):
     """Does everything that is not learning, several times a second in a thread of its own.
 
     Args:
+        lease: of the run; renewed in each step.
         announcement: what clients read before they start; written again if the server has lost it.
         publisher: publishes the model again if the server has lost it.
         events: are put here for the loop.
@@ -70,6 +73,7 @@ class Monitor(BackgroundWorker):
         self,
         *,
         transport: Transport,
+        lease: Lease,
         announcement: Announcement,
         state: RunState,
         roster: Roster,
@@ -83,6 +87,7 @@ class Monitor(BackgroundWorker):
         rng: random.Random,
     ) -> None:
         self._transport = transport
+        self._lease = lease
         self._announcement = msgspec.json.encode(announcement)
         self._run_id = announcement.run_id
         self._state = state
@@ -96,17 +101,28 @@ class Monitor(BackgroundWorker):
         self._look_for_long_calls = look_for_long_calls
         self._disk_failed = False
         self._leaving_out: frozenset[str] = frozenset()
+        self._stopped = threading.Event()
         self._thread = RetryingThread("monitor", self._step, rng)
 
+    def stop(self) -> None:
+        super().stop()
+        self._stopped.set()
+
     def close(self) -> None:
-        """Stop, read the last episodes, and write the last status."""
+        """Stop, read the last episodes, write the last status, and release the lease."""
         self.stop()
         self._thread.join(_INTERVAL + 2.0)
-        self._read_episodes()
-        self._write_status()
+        if not self._state.replaced:
+            self._read_episodes()
+            self._write_status()
+            self._lease.release()
 
     def _step(self) -> None:
         self._look_for_long_calls()  # first, so that it is done while the server is away, too
+        if not self._lease.renew():
+            self._publisher.abandon()
+            self._stopped.wait(_INTERVAL)
+            return
         for payload in self._transport.read_commands(_INTERVAL):
             self._take_command(payload)
         for payload in self._transport.read_requests():

@@ -51,6 +51,7 @@ class PublishingThread(BackgroundWorker):
         self._given = 0.0
         self._model_waits = False
         self._progress_waits = False
+        self._abandoned = False
         self._thread = RetryingThread("publisher", self._step, rng, on_reconnect=self.republish)
 
     def send_model(self, weights: Weights, progress: Progress) -> None:
@@ -76,6 +77,11 @@ class PublishingThread(BackgroundWorker):
             self._model_waits = self._weights is not None
             self._changed.notify()
 
+    def abandon(self) -> None:
+        """Send nothing more: the server belongs to another node."""
+        with self._changed:
+            self._abandoned = True
+
     def stop(self) -> None:
         super().stop()
         with self._changed:
@@ -96,7 +102,7 @@ class PublishingThread(BackgroundWorker):
             given = self._given
             self._model_waits = False
             self._progress_waits = False
-        if progress is None:
+        if progress is None or self._abandoned:
             return
         try:
             self._send(weights, progress, given)

@@ -13,11 +13,13 @@ class RunState:
         iteration: of the newest model.
         env_steps: environment steps that were admitted.
         stop_reason: why the training ends, None while it goes on.
+        replaced: whether another node has taken over the run. Nothing more is written to the server then.
     """
 
     iteration: int = 0
     env_steps: int = 0
     stop_reason: str | None = None
+    replaced: bool = False
 
     def stop(self, reason: str) -> None:
         """Ask the loop to end. The first reason counts."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from soulsai_core.messages import Announcement, Command, NodeStatus, Weights
 from soulsai_core.node.commands import CommandHandler
 from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.intake import Intake, announced_decoder
+from soulsai_core.node.lease import Lease
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.monitor import ClientsChanged, Event, Monitor, ServerReset
 from soulsai_core.node.pacing import UpdatePace
@@ -93,6 +95,7 @@ class TrainingNode:
         self._resumed = False
         self._state = RunState()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._lease = Lease(transport, folder.name, self._state, clock)
         self._pace = UpdatePace(sync.rows_per_iteration)
         decoder = announced_decoder(announcement, int(settings.max_message_mb * 2**20))
         self._intake = Intake(folder.name, decoder, sync, metrics, observers)
@@ -114,6 +117,7 @@ class TrainingNode:
     def _make_monitor(self, rng: random.Random, overdue: Callable[[], object]) -> Monitor:
         return Monitor(
             transport=self._transport,
+            lease=self._lease,
             announcement=self._announcement,
             state=self._state,
             roster=self._roster,
@@ -147,17 +151,20 @@ class TrainingNode:
     def run(self) -> str:
         """Train, once, until something ends it. Returns the reason. Writes a last checkpoint, except after an error.
 
-        Raises CheckpointError if the last checkpoint could not be written.
+        Raises CheckpointError if the last checkpoint could not be written, SoulsAIError if another node trains this
+        run on the same server.
         """
         try:
             self._start()
             self._process_backlog()
             while self._state.stop_reason is None:
                 self._turn()
-            self._publishing.publish_end()
+            self._publish_end()
             problem = self._save("final")
             if problem is not None:
                 raise CheckpointError(problem)
+            if self._state.replaced:
+                raise SoulsAIError(f"The training was stopped: {self._state.stop_reason}. Its model is saved.")
         except BaseException:
             self._state.stop("error")
             raise
@@ -204,6 +211,8 @@ class TrainingNode:
     # -- start and end
 
     def _start(self) -> None:
+        # Before anything is written to the server, where another node may train.
+        self._lease.take(time.sleep)
         self.save_config(self.folder.path / run_folder.CONFIG)
         for thread in self._threads:
             thread.prepare()
@@ -234,8 +243,13 @@ class TrainingNode:
             stack.callback(lambda: self._observers.emit("training_stopped", reason=self._state.stop_reason))
             # The publisher is the first of the threads and closed last, so that it sends the end to the clients.
             stack.callback(close_all, self._threads)
-            stack.callback(self._publishing.publish_end)
+            stack.callback(self._publish_end)
             stack.callback(self._learner.stopped)
+
+    def _publish_end(self) -> None:
+        """Tell the clients to leave, unless they are those of another node."""
+        if not self._state.replaced:
+            self._publishing.publish_end()
 
     # -- the loop
 

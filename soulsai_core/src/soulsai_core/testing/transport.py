@@ -125,6 +125,26 @@ class TransportContract:
         bounded.close()
         assert payloads(node.read_samples("", 10, LONG)) == [b"!" * 9000]
 
+    # -- the lease
+    def test_a_lease_has_one_holder_until_it_is_released_or_taken(
+        self, node: Transport, open_transport: OPENER
+    ) -> None:
+        other = open_transport(StreamLimits())
+        assert node.take_lease(b"a", LONG) is None
+        found = other.take_lease(b"b", LONG)
+        if found is None:
+            pytest.skip("this transport has no leases")
+        assert found[0] == b"a" and 0 <= found[1] < LONG
+        other.release_lease(b"b")
+        node.clear()
+        assert node.take_lease(b"a", LONG) is None  # renewed
+        assert other.take_lease(b"b", LONG, force=True) is None
+        taken = node.take_lease(b"a", LONG)
+        assert taken is not None and taken[0] == b"b"
+        other.release_lease(b"b")
+        assert node.take_lease(b"a", LONG) is None
+        other.close()
+
     # -- episodes
     def test_episodes_are_read_in_order_and_stay(self, node: Transport, client: Transport) -> None:
         for number in range(5):

@@ -31,7 +31,22 @@ class Transport(ABC):
     @abstractmethod
     def clear(self) -> None:
         """Remove all that an earlier training left: samples, episodes, model, progress, config, status, commands.
-        Clients stay on the roster."""
+        Clients stay on the roster, and the lease stays."""
+
+    def take_lease(self, payload: bytes, seconds: float, *, force: bool = False) -> tuple[bytes, float] | None:
+        """Take or renew the lease of the run for `seconds`, which says that one node trains it.
+
+        Args:
+            payload: names the node.
+            force: take it from any other node.
+
+        Returns: None if the lease is ours now. Otherwise the payload of its holder, and the seconds since that renewed
+        it. A transport without leases gives one to everyone.
+        """
+        return None
+
+    def release_lease(self, payload: bytes) -> None:  # noqa: B027 - a transport without leases has nothing to do
+        """Give the lease back, if it is this node's."""
 
     @abstractmethod
     def announce(self, config: bytes) -> None:

@@ -55,6 +55,7 @@ class MemoryServer:
         self.episodes = _Stream()
         self.model: tuple[int, bytes] | None = None
         self.config: bytes | None = None
+        self.lease: tuple[bytes, float, float] | None = None
         self.status: bytes | None = None
         self.progress: bytes | None = None
         self.message = b""
@@ -103,6 +104,21 @@ class MemoryTransport(Transport):
                 stream.drop_before(stream.end)
             server.model = server.progress = server.config = server.status = None
             server.commands.clear()
+
+    def take_lease(self, payload: bytes, seconds: float, *, force: bool = False) -> tuple[bytes, float] | None:
+        with self._access() as server:
+            now = server.clock()
+            if server.lease is not None and not force:
+                holder, renewed, end = server.lease
+                if holder != payload and now < end:
+                    return holder, now - renewed
+            server.lease = (payload, now, now + seconds)
+            return None
+
+    def release_lease(self, payload: bytes) -> None:
+        with self._access() as server:
+            if server.lease is not None and server.lease[0] == payload:
+                server.lease = None
 
     def announce(self, config: bytes) -> None:
         with self._access() as server:

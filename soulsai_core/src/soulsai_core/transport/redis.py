@@ -96,6 +96,25 @@ class RedisTransport(Transport):
                 pipe.xtrim(self._key(stream), maxlen=0, approximate=False)
             pipe.delete(*(self._key(name) for name in ("model", "progress", "config", "status")))
 
+    def take_lease(self, payload: bytes, seconds: float, *, force: bool = False) -> tuple[bytes, float] | None:
+        key = self._key("lease")
+        milliseconds = int(seconds * 1000)
+        with self.link.explaining_errors():
+            if self._client.set(key, payload, px=milliseconds, nx=not force):
+                return None
+            holder = self._client.get(key)
+            # Without a lock between the two commands: whoever took it meanwhile is found at the next renewal.
+            if holder is None or holder == payload:
+                self._client.set(key, payload, px=milliseconds)
+                return None
+            return holder, max(seconds - self._client.pttl(key) / 1000, 0.0)
+
+    def release_lease(self, payload: bytes) -> None:
+        key = self._key("lease")
+        with self.link.explaining_errors():
+            if self._client.get(key) == payload:
+                self._client.delete(key)
+
     def announce(self, config: bytes) -> None:
         self._set("config", config)
 
