@@ -34,7 +34,7 @@ class ListInboxes(Inboxes):
     def __init__(self):
         self.waiting, self.bytes, self.suspended = {}, {}, set()
         self.samples, self.episodes, self.clients = [], [], {}
-        self.backlog, self.statistics = 0, None
+        self.backlog, self.statistics, self.progress = 0, None, None
         self.open, self.were_cut = OpenConnections({}, []), []
 
     def invite(self, *names):
@@ -72,6 +72,9 @@ class ListInboxes(Inboxes):
     def restore(self, name):
         self.suspended.discard(name)
 
+    def read_progress(self):
+        return self.progress
+
     def connections(self):
         return self.open
 
@@ -105,13 +108,13 @@ def statistics(tmp_path):
 def gate(inboxes, statistics, counted, clock):
     """(settings by name) -> a gate whose steps the test makes itself."""
 
-    def make(**settings):
+    def make(max_environments=4, **settings):
         training = TrainingSettings(contributors=ContributorSettings(**settings))
 
         def count(*rejected):
             counted.append(rejected)
 
-        made = Gate(inboxes, RUN_ID, training, statistics, count, clock, random.Random(0))
+        made = Gate(inboxes, RUN_ID, training, statistics, count, clock, random.Random(0), max_environments)
         made._stopped.set()  # so that no step waits
         return made
 

@@ -4,6 +4,9 @@ import msgspec
 import pytest
 
 from soulsai_core.contributors.statistics import ContributorStatistics, decode_statistics
+from soulsai_core.messages import Progress
+
+RUN_ID = "training-1"
 
 
 def rejected(statistics, name="bob"):
@@ -194,3 +197,32 @@ def test_episode_reports_are_limited_in_bytes_apart_from_samples(
     there._step()
     assert rejected(statistics) == {"reports": 3} and len(inboxes.episodes) == 2 and len(inboxes.samples) == 1
     assert inboxes.suspended == set(), "a lack of reports does not harm"
+
+
+def test_contributor_that_sends_beyond_the_window_for_seconds_is_suspended(
+    inboxes, gate, statistics, clock, message, samples
+):
+    inboxes.invite("alice", "bob")
+    inboxes.progress = msgspec.msgpack.encode(Progress(RUN_ID, "n1", "running", 0, 0, window=4))
+    there = gate(suspension_s=30)
+    number = 0
+    for _ in range(4):
+        assert inboxes.suspended == set()
+        for _ in range(10):
+            number += 1
+            inboxes.put("bob", samples, message(number=number))
+        inboxes.put("alice", samples, message("alice@pc-1", number))
+        there._step()
+        clock.now += 1.1
+    assert inboxes.suspended == {"bob"}
+    assert rejected(statistics)["window"] == 2 * 28 and rejected(statistics, "alice") == {"window": 4}
+
+
+def test_window_is_not_enforced_where_clients_are_told_to_drop(inboxes, gate, message, samples):
+    inboxes.invite("bob")
+    inboxes.progress = msgspec.msgpack.encode(Progress(RUN_ID, "n1", "running", 0, 0, window=1))
+    there = gate(max_environments=None)
+    for number in range(1, 6):
+        inboxes.put("bob", samples, message(number=number))
+    there._step()
+    assert len(inboxes.samples) == 5

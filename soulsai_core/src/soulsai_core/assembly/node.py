@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_core.config import Resolved, TrainingSettings
+from soulsai_core.config import Resolved
 from soulsai_core.contracts import API_VERSION, ConnectorContext, Transport
 from soulsai_core.messages import Announcement, ArraySpec, EnvSpec
 from soulsai_core.node.metrics import NodeMetrics
@@ -62,12 +62,12 @@ def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> d
         "clock": time.monotonic,
         "rng": random.Random(),
         "overdue": calls.look,
-        "threads": _contributor_threads(transport, folder, config.training, observers, metrics),
+        "threads": _contributor_threads(resolved, transport, folder, observers, metrics),
     }
 
 
 def _contributor_threads(
-    transport: Transport, folder: RunFolder, settings: TrainingSettings, observers: Observers, metrics: NodeMetrics
+    resolved: Resolved, transport: Transport, folder: RunFolder, observers: Observers, metrics: NodeMetrics
 ) -> list[BackgroundWorker]:
     """The gate for contributors if the server can have them, which needs a real Redis. Their statistics observe what
     the node admits."""
@@ -81,7 +81,19 @@ def _contributor_threads(
     statistics = ContributorStatistics(folder.contributors)
     observers.register("contributors", statistics)
     inboxes = inboxes_of(transport)
-    return [Gate(inboxes, folder.name, settings, statistics, metrics.count_rejected, time.monotonic, random.Random())]
+    client = resolved.config.client
+    return [
+        Gate(
+            inboxes,
+            folder.name,
+            resolved.config.training,
+            statistics,
+            metrics.count_rejected,
+            time.monotonic,
+            random.Random(),
+            client.max_environments if client.backpressure == "wait" else None,
+        )
+    ]
 
 
 def _columns(resolved: Resolved, spec: EnvSpec) -> dict[str, ArraySpec]:

@@ -6,6 +6,10 @@ from soulsai_core.config import ContributorSettings
 from soulsai_core.contributors.connections import ConnectionLimits
 from soulsai_core.contributors.inspection import Inspector
 from soulsai_core.contributors.rate_limit import RateLimit
+from soulsai_core.contributors.window import WindowLimit
+
+_PATIENCE = 3
+"""Seconds in sequence in which most rows of a contributor may be beyond the window."""
 
 
 class Contributor:
@@ -16,8 +20,16 @@ class Contributor:
         now: monotonic seconds.
     """
 
-    def __init__(self, name: str, run_id: str, limits: ContributorSettings, client_timeout: float, now: float) -> None:
-        self.inspector = Inspector(name, run_id, limits, client_timeout)
+    def __init__(
+        self,
+        name: str,
+        run_id: str,
+        limits: ContributorSettings,
+        client_timeout: float,
+        now: float,
+        window: WindowLimit | None = None,
+    ) -> None:
+        self.inspector = Inspector(name, run_id, limits, client_timeout, window)
         self.connections = ConnectionLimits(limits)
         self._rate_limit = RateLimit(limits.max_messages_per_s, limits.max_mb_per_s * 2**20, now)
         # Reports are kept, in the server and on the disk: they have a bound of their own, far below that of samples.
@@ -27,6 +39,8 @@ class Contributor:
         self._suspended_until: float | None = None
         self._counted = now
         self._rejected = 0
+        self._rows = {True: 0, False: 0}
+        self._seconds_beyond_window = 0
         self._max_rejected = limits.max_messages_per_s
 
     def allows(self, size: int, now: float) -> bool:
@@ -39,13 +53,25 @@ class Contributor:
         """Whether an episode report of `size` bytes is within the rate limit of reports."""
         return self._report_limit.allows(size, now)
 
+    def count_rows(self, *, beyond_window: bool) -> None:
+        """Count the rows of the message that was inspected last."""
+        self._rows[beyond_window] += self.inspector.rows
+
     def take_excess(self) -> bool:
-        """Whether, since the last call, more messages were beyond the rate limit than it allows in one second.
+        """To be called once a second. Whether since the last call more messages were beyond the rate limit than it
+        allows in one second, or since several calls most rows were beyond the window.
 
         To reject messages costs the node time, too, so this counts as a flood.
         """
         rejected = self._rejected
         self._rejected = 0
+        beyond, within = self._rows[True], self._rows[False]
+        self._rows = {True: 0, False: 0}
+        # A client that lost its connection may send a few rows too many, but not for seconds.
+        self._seconds_beyond_window = self._seconds_beyond_window + 1 if beyond > within else 0
+        if self._seconds_beyond_window >= _PATIENCE:
+            self._seconds_beyond_window = 0
+            return True
         return rejected > self._max_rejected
 
     def suspend(self, now: float) -> None:

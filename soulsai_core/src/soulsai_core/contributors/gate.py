@@ -17,6 +17,7 @@ from soulsai_core.contributors.connections import excess_of_strangers
 from soulsai_core.contributors.contributor import Contributor
 from soulsai_core.contributors.inbox import EPISODE, Delivery, Inboxes, Message
 from soulsai_core.contributors.statistics import ContributorStatistics
+from soulsai_core.contributors.window import WindowLimit
 from soulsai_core.threads import BackgroundWorker, RetryingThread
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class Gate(BackgroundWorker):
         statistics: of the contributors.
         count_rejected: called with (contributor, reason, number of messages) for what the gate rejects.
         clock: monotonic seconds.
+        max_environments: of one client. Contributors are held to the window, but for one time step of as many
+            environments; None: they are not, since clients are told to drop rows instead of waiting.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Gate(BackgroundWorker):
         count_rejected: Callable[[str, str, int], None],
         clock: Callable[[], float],
         rng: random.Random,
+        max_environments: int | None = None,
     ) -> None:
         self._inboxes = inboxes
         self._run_id = run_id
@@ -64,6 +68,7 @@ class Gate(BackgroundWorker):
         self._statistics = statistics
         self._count_rejected = count_rejected
         self._clock = clock
+        self._window = None if max_environments is None else WindowLimit(max_environments, inboxes.read_progress, clock)
         self._contributors: dict[str, Contributor] = {}
         self._next_update = clock()
         self._next_size = clock()
@@ -129,7 +134,7 @@ class Gate(BackgroundWorker):
                 log.info("The contributor %s may connect again.", name)
 
     def _new_contributor(self, name: str, now: float) -> Contributor:
-        return Contributor(name, self._run_id, self._limits, self._client_timeout, now)
+        return Contributor(name, self._run_id, self._limits, self._client_timeout, now, self._window)
 
     def _measure(self) -> None:
         main, sizes = self._inboxes.size(list(self._contributors))
@@ -186,19 +191,24 @@ class Gate(BackgroundWorker):
     def _admit(self, messages: dict[str, list[Message]]) -> None:
         now = self._clock()
         delivery = Delivery()
+        if self._window is not None and messages:
+            self._window.begin()
         for name, message in _in_turn(messages):
             contributor = self._contributors[name]
             delivery.done.setdefault(name, []).append(message.id)
             if not contributor.allows(message.size, now):
-                reason: str | None = "rate"
+                self._reject(name, "rate")
             elif message.kind == EPISODE and not contributor.allows_report(message.size, now):
-                reason = "reports"
+                self._reject(name, "reports")
             else:
                 reason = contributor.inspector.accept(message, now, delivery)
-            if reason is not None:
-                self._reject(name, reason)
+                contributor.count_rows(beyond_window=reason == "window")
+                if reason is not None:
+                    self._reject(name, reason, contributor.inspector.rows)
         if delivery.done:
             self._inboxes.deliver(delivery)
+        if self._window is not None:
+            self._window.delivered()
         # Counted after the delivery: if it fails, the same messages are read and inspected again.
         for name, returns in delivery.returns.items():
             self._statistics.add_episodes(name, returns)

@@ -98,6 +98,10 @@ class Inboxes(ABC):
         """Allow this contributor to connect again."""
 
     @abstractmethod
+    def read_progress(self) -> bytes | None:
+        """The progress that the node published last, as the clients read it; None before the first."""
+
+    @abstractmethod
     def connections(self) -> OpenConnections | None:
         """All connections to the server, None if it cannot tell whose they are."""
 

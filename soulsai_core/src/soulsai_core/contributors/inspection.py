@@ -14,12 +14,27 @@ import msgspec
 from soulsai_core.config import ContributorSettings
 from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, LEAVE, SAMPLES, Delivery, Message
 from soulsai_core.contributors.rules import client_prefix
+from soulsai_core.contributors.window import WindowLimit
 from soulsai_core.errors import WireError
 from soulsai_core.messages import MAX_NUMBER, ClientInfo, Episode
 from soulsai_core.wire import open_message
 
 REASONS = frozenset(
-    {"kind", "sender", "clients", "run", "episode", "metric", "heartbeat", "rate", "reports", "flood", "connections"}
+    {
+        "kind",
+        "sender",
+        "clients",
+        "run",
+        "episode",
+        "metric",
+        "heartbeat",
+        "window",
+        "repeated",
+        "rate",
+        "reports",
+        "flood",
+        "connections",
+    }
 )
 """Reasons for which the gate rejects a message, besides those of the wire format."""
 
@@ -42,12 +57,24 @@ class Inspector:
         run_id: of the running training; episodes of another one are rejected.
         client_timeout: seconds after its last message for which a client counts as present.
 
+        window: limits the rows that are on their way; None: it is not enforced.
+
     Attributes:
         clients: id -> time of its last message.
+        rows: of the message that was rejected last, where they were read; else 1.
     """
 
-    def __init__(self, name: str, run_id: str, limits: ContributorSettings, client_timeout: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        run_id: str,
+        limits: ContributorSettings,
+        client_timeout: float,
+        window: WindowLimit | None = None,
+    ) -> None:
         self.clients: dict[str, float] = {}
+        self.rows = 1
+        self._window = window
         self._name = name
         self._prefix = client_prefix(name)
         self._run_id = run_id
@@ -63,6 +90,7 @@ class Inspector:
 
     def accept(self, message: Message, now: float, delivery: Delivery) -> str | None:
         """Add the message to the delivery, or return the reason why it is rejected."""
+        self.rows = 1
         check = self._checks.get(message.kind)
         if check is None:
             return "kind"
@@ -73,10 +101,18 @@ class Inspector:
 
     def _samples(self, payload: bytes, now: float, delivery: Delivery) -> str | None:
         try:
-            header, _ = open_message(payload, self._max_sample_bytes)
+            header, body = open_message(payload, self._max_sample_bytes)
         except WireError as error:
             return error.reason
         reason = self._admit_client(header.client, now)
+        if reason is None and header.run_id != self._run_id:
+            reason = "run"
+        if reason is None and self._window is not None:
+            # A row has one byte at least: a larger number is made up, and must neither be counted nor fill the window.
+            if header.rows > len(body):
+                return "rows"
+            reason = self._window.reject(header)
+            self.rows = max(header.rows, 1)
         if reason is None:
             delivery.samples.append(payload)
         return reason

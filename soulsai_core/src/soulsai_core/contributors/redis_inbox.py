@@ -103,6 +103,10 @@ class RedisInboxes(Inboxes):
     def restore(self, name: str) -> None:
         self._switch(name, "on")
 
+    def read_progress(self) -> bytes | None:
+        with self._link.explaining_errors():
+            return self._client.get(self._key("progress"))
+
     def connections(self) -> OpenConnections | None:
         if not self._sees_connections:
             return None  # a server without users, where all connections look the same

@@ -1,0 +1,106 @@
+"""The window, enforced: rows of a contributor's client that may be on their way in the run's own sample stream.
+
+A client keeps the window by itself. One that does not would take the learner's time, and make the rows of others stale.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from soulsai_core.messages import Progress
+from soulsai_core.wire import Header
+
+_MEMORY = 5.0
+"""Seconds for which the largest window counts: it shrinks when clients join, while rows are on their way."""
+
+_MAX_CLIENTS = 10_000
+"""Clients that are remembered. One that is forgotten may send its last message once more, which the node recognizes."""
+
+
+class _Client:
+    """What was delivered of one client: its last message, and (number, rows) of those that were not taken in yet."""
+
+    __slots__ = ("last", "rows", "under_way")
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.rows = 0
+        self.under_way: deque[tuple[int, int]] = deque()
+
+
+class WindowLimit:
+    """Counts rows that were delivered against the window in the node's newest progress, as the clients do.
+
+    Args:
+        max_environments: rows that a client may always have on their way, since its time steps are never split.
+        read_progress: the newest progress that was published, as clients read it. It is asked for after messages were
+            read, so it is as new as what their senders knew.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, max_environments: int, read_progress: Callable[[], bytes | None], clock: Callable[[], float]
+    ) -> None:
+        self._max_environments = max_environments
+        self._read_progress = read_progress
+        self._clock = clock
+        self._clients: dict[str, _Client] = {}
+        self._accepted: list[tuple[str, int, int]] = []
+        self._windows: deque[tuple[float, int]] = deque()
+        self._node = ""
+        self._payload: bytes | None = None
+
+    def begin(self) -> None:
+        """Read the progress. What was accepted before and not delivered is forgotten: it will be read again."""
+        self._accepted.clear()
+        payload = self._read_progress()
+        if payload is None or payload == self._payload:
+            return
+        self._payload = payload
+        progress = msgspec.msgpack.decode(payload, type=Progress)
+        if progress.node != self._node:
+            # Another node, or the server was emptied: what was on its way is lost.
+            self._node = progress.node
+            self._clients.clear()
+        now = self._clock()
+        while self._windows and (now - self._windows[0][0] > _MEMORY or self._windows[0][1] <= progress.window):
+            self._windows.popleft()
+        self._windows.append((now, progress.window))
+        for name, client in self._clients.items():
+            _take_in(client, progress.acked.get(name, 0))
+
+    def reject(self, header: Header) -> str | None:
+        """The reason why a message is rejected, "repeated" or "window". One that is not is counted with `delivered`."""
+        client = self._clients.get(header.client) or _Client()
+        new = [(number, rows) for name, number, rows in self._accepted if name == header.client]
+        if header.number <= max(client.last, max((number for number, _ in new), default=0)):
+            return "repeated"
+        # Before the first progress no client can have begun; its messages are judged by those who wrote them.
+        if self._payload is not None and header.rows + client.rows + sum(rows for _, rows in new) > self._allowed:
+            return "window"
+        self._accepted.append((header.client, header.number, header.rows))
+        return None
+
+    def delivered(self) -> None:
+        """What was accepted is on its way now."""
+        for name, number, rows in self._accepted:
+            client = self._clients.setdefault(name, _Client())
+            client.last = number
+            client.rows += rows
+            client.under_way.append((number, rows))
+        self._accepted.clear()
+        while len(self._clients) > _MAX_CLIENTS:
+            del self._clients[next(iter(self._clients))]
+
+    @property
+    def _allowed(self) -> int:
+        return max(self._max_environments, *(window for _, window in self._windows))
+
+
+def _take_in(client: _Client, number: int) -> None:
+    """The node has taken in the client's messages up to this one."""
+    while client.under_way and client.under_way[0][0] <= number:
+        client.rows -= client.under_way.popleft()[1]
