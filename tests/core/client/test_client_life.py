@@ -148,11 +148,34 @@ def test_environment_that_was_not_ready_and_then_fails_ends_the_client(client_th
         client_thread(make, wait=lambda *_: None).start().join()
 
 
-def test_failure_in_the_first_step_ends_the_client(client_thread, node, failing):
+def test_first_failures_are_waited_out_like_later_ones(client_thread, node, failing):
+    waits = []
+    node.publish(0)
+    thread = client_thread(lambda: failing({1, 2}, lengths=(5,)), wait=lambda event, pause: waits.append(pause)).start()
+    node.episodes(1)
+    assert thread.stop() == "the test is over"
+    assert len(waits) == thread.client.restarts == 2
+
+
+def test_environment_that_never_works_ends_the_client_after_three_starts(client_thread, node, failing):
     node.publish(0)
     with pytest.raises(EnvironmentFailure, match="hangs"):
-        client_thread(lambda: failing({1})).start().join()
-    assert failing.closed == 1
+        client_thread(lambda: failing({1, 2, 3}), wait=lambda *_: None).start().join()
+    assert failing.closed == 3
+
+
+def test_environment_whose_server_refuses_the_connection_is_made_again(client_thread, node, failing):
+    refusals = [ConnectionRefusedError()] * 2
+
+    def make():
+        if refusals:
+            raise EnvironmentFailure("The game's server is not up.") from refusals.pop()
+        return failing(set(), lengths=(5,))
+
+    node.publish(0)
+    thread = client_thread(make, wait=lambda *_: None).start()
+    node.episodes(1)
+    assert thread.stop() == "the test is over"
 
 
 def test_environment_that_fails_to_close_after_a_failure_does_not_end_the_client(client_thread, node, failing):

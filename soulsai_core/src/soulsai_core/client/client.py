@@ -37,6 +37,10 @@ _LEAVE_TIMEOUT_S = 3.0
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
 
+# Starts of an environment that has never worked, before the client gives up: the first failure may be as transient as
+# any later one, but an environment that is installed or configured wrongly must not be tried for ever.
+_FIRST_STARTS = 3
+
 
 class _TooManyEnvironments(EnvironmentFailure):
     """Raised at once: the number of environments is a setting, so trying again would not help."""
@@ -54,7 +58,9 @@ class Client:
         columns: of the steps that it sends, as the node announced them.
         actor: the algorithm's client half.
         make_environment: called for each start of the environment. An environment that fails is started again after a
-            pause. If it fails before its first step, that holds for EnvironmentNotReady only.
+            pause. One that has never made a step is started three times in all; one that cannot even be made is not
+            started again, unless what it needs is not there yet: EnvironmentNotReady, or an OSError such as a refused
+            connection.
         settings: sizes of messages and back-pressure.
         clock: monotonic seconds.
         rng: for the jitter of waits.
@@ -150,6 +156,7 @@ class Client:
     def _sample_through_failures(self) -> None:
         """Sample, and start the environment again whenever it fails."""
         pauses = self._pauses()
+        first_failures = 0
         while self._goes_on():
             episodes_before = self._tally.finished
             environment: Environment | None = None
@@ -157,9 +164,12 @@ class Client:
                 environment = self._make_environment()
                 self._sample(environment)
             except EnvironmentFailure as error:
-                # An environment that has never worked is most likely not installed or configured right.
-                never_worked = self.env_steps == 0 and not isinstance(error, EnvironmentNotReady)
-                if never_worked or isinstance(error, _TooManyEnvironments):
+                if self.env_steps == 0 and not isinstance(error, EnvironmentNotReady):
+                    first_failures += 1
+                    is_transient = environment is not None or isinstance(error.__cause__, OSError)
+                    if not is_transient or first_failures == _FIRST_STARTS:
+                        raise
+                if isinstance(error, _TooManyEnvironments):
                     raise
                 if self._tally.finished > episodes_before:
                     pauses = self._pauses()
