@@ -27,8 +27,11 @@ from soulsai_core.errors import EnvironmentNotReady, PluginError, SoulsAIError
 
 def serve(connection: Connection, make: Callable[[], Environment]) -> None:
     """Make the environment, and answer requests until the one to close it."""
-    # Ctrl-C in a terminal reaches both processes: the client finishes its step first, and then closes this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C in a terminal, and its end, reach both processes: the client finishes its step first, and then closes this
+    # one.
+    for name in ("SIGINT", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, name="parent-watch", daemon=True).start()
     try:
         environment = make()
