@@ -6,11 +6,12 @@ import argparse
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from pydantic import BaseModel
 from rich.console import Console
 
 from soulsai_core import (
@@ -18,7 +19,9 @@ from soulsai_core import (
     Catalog,
     ConfigError,
     ConnectorContext,
+    ConnectorPlugin,
     NodeStatus,
+    SoulsAIError,
     TransportError,
     load_config,
     replace_text,
@@ -98,8 +101,7 @@ class TelemetryProcess:
         self._node = node
         try:
             context = ConnectorContext(node.run_id, view.folder.path, view.config() or {})
-            for plugin, settings in self._connectors:
-                observers.register(plugin.name, plugin.make(settings, context))
+            register_connectors(observers, self._connectors, context)
             with self._page(node, observers):
                 # Asked while the node was made, `leave` found none that it could stop.
                 if self._leaving.is_set():
@@ -138,6 +140,18 @@ class TelemetryProcess:
                 return announced, status
             self._leaving.wait(_PAUSE)
         return None
+
+
+def register_connectors(
+    observers: Observers, connectors: Sequence[tuple[ConnectorPlugin, BaseModel]], context: ConnectorContext
+) -> None:
+    """Make the connectors and register them. One that cannot be made, for example because its port is taken, is named
+    and left out: page, history and best model must not depend on it."""
+    for plugin, settings in connectors:
+        try:
+            observers.register(plugin.name, plugin.make(settings, context))
+        except SoulsAIError as error:
+            log.error("The connector %s is left out: %s", plugin.name, error)
 
 
 def _read_status(transport: Transport) -> NodeStatus | None:
