@@ -8,16 +8,20 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import IO
 
+from soulsai_core.cli.bounded_log import BoundedLog
 from soulsai_core.threads import delays
 
 log = logging.getLogger("soulsai_core.train")
 
 # Seconds. A client sends its last samples and closes its environment meanwhile.
 _LEAVE_TIMEOUT = 6.0
+
+# Seconds to read the last output of a child that has ended.
+_LOG_TIMEOUT = 2.0
 
 # Exit code of a command that ends with one of our own errors, such as a wrong setting.
 _USER_ERROR = 2
@@ -35,7 +39,7 @@ class ChildProcesses:
     Args:
         commands: name of the child -> arguments after `python -m soulsai_core`.
         environ: environment variables of the children.
-        logs: folder for the output of the children, one file each.
+        logs: folder for the output of the children, one bounded file each.
         clients: children that are not restarted after exit code 2, since the same error would come again.
     """
 
@@ -97,22 +101,22 @@ class ChildProcesses:
         pauses = delays(random.Random(), first=1.0, longest=60.0)
         path = self._logs / f"{name}.log"
         while not self._closing.is_set():
-            with path.open("ab") as output:
-                start = output.tell()
-                process = self._processes[name] = self._spawn(command, output)
-                # `close` may have run between the check above and the start, and did not see this process.
-                if self._closing.is_set() and process.stdin is not None:
-                    process.stdin.close()
-                code = process.wait()
+            process = self._processes[name] = self._spawn(command)
+            # `close` may have run between the check above and the start, and did not see this process.
+            if self._closing.is_set() and process.stdin is not None:
+                process.stdin.close()
+            output = _log_output(process, path)
+            code = process.wait()
+            error = output()
             if code == 0 or self._closing.is_set():
                 return
             if code == _USER_ERROR and name in self._clients:
-                self._give_up(name, _error_in(path, start), path)
+                self._give_up(name, error, path)
                 return
             pause = next(pauses)
             log.warning(
                 "%s ended with code %d: %s Starting it again in %.0f s; its log is %s.",
-                name.capitalize(), code, _error_in(path, start), pause, path,
+                name.capitalize(), code, error, pause, path,
             )  # fmt: skip
             self._closing.wait(pause)
 
@@ -122,14 +126,14 @@ class ChildProcesses:
         log.error("%s gave up: %s It is not started again;%s its log is %s.", name.capitalize(), error, others, path)
         self._client_errors[name] = error
 
-    def _spawn(self, command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+    def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         # Each child has a process group of its own: Ctrl-C in the terminal reaches this process alone, which then asks
         # the children to leave.
         windows = os.name == "nt"
         return subprocess.Popen(
             [sys.executable, "-m", "soulsai_core", *command],
             stdin=subprocess.PIPE,
-            stdout=output,
+            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=self._environ,
             creationflags=_NEW_GROUP_ON_WINDOWS if windows else 0,
@@ -137,8 +141,28 @@ class ChildProcesses:
         )
 
 
-def _error_in(path: Path, start: int) -> str:
-    """The error that a command printed to its log after byte `start`, all of its lines; the last line if none."""
-    text = path.read_bytes()[start:].decode("utf-8", "replace").strip()
+def _log_output(process: subprocess.Popen[bytes], path: Path) -> Callable[[], str]:
+    """Write the output of a process to its log, from a thread. Returns a function that gives the error of the process
+    once it has ended."""
+    log_of_child = BoundedLog(path)
+
+    def copy() -> None:
+        assert process.stdout is not None
+        with process.stdout, closing(log_of_child):
+            log_of_child.copy(process.stdout)
+
+    thread = threading.Thread(target=copy, name=f"log-{path.stem}", daemon=True)
+    thread.start()
+
+    def error() -> str:
+        # Not without end: a process that the child left behind may hold the pipe open.
+        thread.join(_LOG_TIMEOUT)
+        return _error_in(log_of_child.tail())
+
+    return error
+
+
+def _error_in(text: str) -> str:
+    """The error that a command printed, all of its lines; the last line if there is none."""
     _, mark, error = f"\n{text}".rpartition("\nsoulsai: ")
     return error if mark else text.rpartition("\n")[2] or "it printed nothing."

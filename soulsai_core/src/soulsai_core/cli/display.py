@@ -16,6 +16,7 @@ from rich.logging import RichHandler
 from rich.text import Text
 
 from soulsai_core.cli.background import in_background
+from soulsai_core.cli.bounded_log import LOG_BYTES
 from soulsai_core.cli.formatting import progress
 
 if TYPE_CHECKING:
@@ -25,25 +26,47 @@ if TYPE_CHECKING:
 _LIVE_INTERVAL = 0.25
 _PLAIN_INTERVAL = 5.0
 
-# Bytes of a log file before it is rotated.
-_LOG_BYTES = 2**21
-
 
 def start_logging(console: Console) -> None:
     """Log to this console, above the live line: warnings of all packages, and information of soulsai_core."""
     handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="[%X]")
     plain = logging.StreamHandler(console.file)
     plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler if console.is_terminal else plain], force=True)
+    chosen = handler if console.is_terminal else plain
+    chosen.addFilter(RepeatFilter())
+    logging.basicConfig(level=logging.WARNING, handlers=[chosen], force=True)
     logging.getLogger("soulsai_core").setLevel(logging.INFO)
+
+
+class RepeatFilter(logging.Filter):
+    """Lets a message that is repeated through when it came for the 1st, 2nd, 4th, 8th, ... time in a row, with its
+    number. Each handler has one of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: tuple[str, str] | None = None
+        self._times = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        # Another handler's filter may have put the number into the message already.
+        message = getattr(record, "without_number", None) or record.getMessage()
+        key = (record.name, message)
+        self._times = self._times + 1 if key == self._last else 1
+        self._last = key
+        if self._times > 1 and self._times.bit_count() == 1 and not hasattr(record, "without_number"):
+            record.without_number = message
+            record.msg = f"{message} ({self._times} times in a row)"
+            record.args = None
+        return self._times.bit_count() == 1
 
 
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
     """While the block runs, also log to this file. It is rotated, and takes 4 MB at most."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8", delay=True)
+    handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.addFilter(RepeatFilter())
     logging.getLogger().addHandler(handler)
     try:
         yield
