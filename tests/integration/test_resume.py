@@ -44,3 +44,26 @@ def test_training_that_is_running_is_not_resumed_by_another_process(run_here, tm
         for arguments in (named, newest):
             output = run_here(*arguments, settings=["environment.config.id=CartPole-v1"], code=2)
             assert "is running (process" in output and "stop it first" in output
+
+
+def test_edited_config_file_is_named_when_it_is_not_read_and_settings_that_do_not_fit_are_named(
+    run_here, tmp_path, caplog
+):
+    run_file = tmp_path / "work" / "config.yaml"
+    run_file.write_text(
+        "training: {stop: {seconds: 0.01}}\nenvironment: {config: {id: CartPole-v1}}\n"
+        "algorithm: {config: {learning_starts: 300, hidden: [8]}}\n"
+    )
+    run_here("train", "--no-telemetry", "--clients", "0")
+    run_here("train", "--no-telemetry", "--clients", "0", "--resume")
+    assert "is not read when resuming" not in caplog.text
+    run_file.write_text(run_file.read_text().replace("0.01", "0.02"))
+    run_here("train", "--no-telemetry", "--clients", "0", "--resume")
+    assert (
+        "differs from the settings in" in caplog.text
+        and "training.stop.seconds (0.02 now, 0.01 then). Give" in caplog.text
+    )
+    output = run_here(
+        "train", "--no-telemetry", "--clients", "0", "--resume", settings=["algorithm.config.head=scalar"], code=2
+    )
+    assert 'not those it was made with: algorithm.config.head ("scalar" now, "quantile" then)' in output

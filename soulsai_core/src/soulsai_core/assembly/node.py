@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from soulsai_core.config import Resolved
+from soulsai_core.config.differences import described, differences
 from soulsai_core.contracts import API_VERSION, ConnectorContext, Transport
+from soulsai_core.errors import CheckpointError
 from soulsai_core.messages import Announcement, ArraySpec, EnvSpec
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.training import TrainingNode
 from soulsai_core.observers import Observers
 from soulsai_core.plugins.checks import LongCalls
-from soulsai_core.run_folder import RunFolder
+from soulsai_core.run_folder import RunFolder, read_config
 from soulsai_core.steps import step_columns
 from soulsai_core.threads import BackgroundWorker
 
@@ -106,8 +108,22 @@ def make_node(resolved: Resolved, transport: Transport, folder: RunFolder, *, re
     """A training node that saves to `folder`. To resume, the checkpoint there is loaded."""
     node = TrainingNode(**node_parts(resolved, transport, folder))
     if resume:
-        node.load_checkpoint(folder.checkpoint)
+        try:
+            node.load_checkpoint(folder.checkpoint)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}{_changed_settings(resolved, folder)}") from error
     return node
+
+
+def _changed_settings(resolved: Resolved, folder: RunFolder) -> str:
+    """A sentence with the settings that the checkpoint was not made with, since one of them is why it does not fit."""
+    if not folder.config.is_file():
+        return ""
+    saved = read_config(folder.config)
+    public = resolved.public()
+    parts = ("algorithm", "environment")
+    found = differences({part: public[part] for part in parts}, {part: saved.get(part, {}) for part in parts})
+    return f" These settings are not those it was made with: {described(found)}." if found else ""
 
 
 def _observers(resolved: Resolved, folder: RunFolder, public: dict[str, Any]) -> Observers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,11 +25,15 @@ from soulsai_core.cli.display import log_file, progress_line, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
 from soulsai_core.config import Config, resolve
+from soulsai_core.config.differences import described, differences
+from soulsai_core.config.layers import CONFIG_FILE, read_file
 from soulsai_core.errors import ConfigError, SoulsAIError
 from soulsai_core.node.training import TrainingNode
 from soulsai_core.plugins.catalog import Catalog
-from soulsai_core.run_folder import CONFIG, RunFolder
+from soulsai_core.run_folder import CONFIG, RunFolder, read_config
 from soulsai_core.transport.embedded import EmbeddedServer
+
+log = logging.getLogger(__name__)
 
 
 def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
@@ -85,8 +90,22 @@ def _config_and_folder(args: argparse.Namespace) -> tuple[Config, RunFolder | No
         return config, None
     folder = RunFolder.resumable(Path(args.resume)) if args.resume else RunFolder.newest(Path(config.run.saves))
     if args.config is None and (folder.path / CONFIG).is_file():
+        _warn_of_unread_file(folder)
         config = config_from(argparse.Namespace(**{**vars(args), "config": folder.path / CONFIG}))
     return config, folder
+
+
+def _warn_of_unread_file(folder: RunFolder) -> None:
+    """Say which settings of config.yaml do not count. It may be meant for another run, so it is not read silently."""
+    file = Path(CONFIG_FILE)
+    if not file.is_file():
+        return
+    found = differences(read_file(file).values, read_config(folder.config))
+    if found:
+        log.warning(
+            "%s is not read when resuming, and differs from the settings in %s: %s. Give --config %s to use it.",
+            file, folder.path, described(found), file,
+        )  # fmt: skip
 
 
 def _leave_before_start(reason: str, console: Console) -> None:

@@ -16,7 +16,7 @@ from soulsai_core.config.sources import Path, Sources, dotted
 from soulsai_core.errors import ConfigError
 
 # Values of settings with such names are never shown, nor is the password in an address.
-_SECRET = re.compile(r"passw|secret|token|api_?key|credential", re.IGNORECASE)
+SECRET = re.compile(r"passw|secret|token|api_?key|credential", re.IGNORECASE)
 # Everything before the last "@": a password may have any character.
 _PASSWORD_IN_URL = re.compile(r"(^\"?).*:.*@", re.DOTALL)
 
@@ -104,7 +104,7 @@ def _plain(limit: Any) -> Any:
 
 def _says(origin: str | None, given: Any, name: str) -> str:
     """`--set says 3`, or `it is 3` if no layer gave the value."""
-    if _SECRET.search(name.rpartition(".")[2]):
+    if SECRET.search(name.rpartition(".")[2]):
         shown = "something else"
     else:
         shown = _PASSWORD_IN_URL.sub(r"\1…@", json.dumps(given, default=str, ensure_ascii=False))

@@ -62,5 +62,5 @@ def load_arrays(network: nn.Module, arrays: Arrays) -> None:
     for name in sorted(here.keys() | arrays.keys()):
         there = arrays[name].shape if name in arrays else None
         if there != here.get(name):
-            raise ValueError(f"{name} has shape {there} in it and {here.get(name)} here; set `hidden` as it was")
+            raise ValueError(f"{name} has shape {there} in it and {here.get(name)} here; set the network as it was")
     network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
