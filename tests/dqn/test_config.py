@@ -32,12 +32,12 @@ PIXELS = Features(EnvSpec("p", {"observation": ArraySpec((84, 84), "uint8")}, Di
         ({"device": "gpu"}, "must be cpu, cuda, cuda:N or auto"),
     ],
 )
-def test_wrong_combination_is_refused_with_what_to_do(settings, sentence):
+def test_wrong_combination_is_refused_with_a_remedy(settings, sentence):
     with pytest.raises(ValidationError, match=sentence):
         DQNConfig(**settings)
 
 
-def test_network_follows_from_the_observations_or_is_named():
+def test_encoder_is_chosen_by_the_observations_or_by_name():
     assert chosen_network(NetworkChoice(), VECTOR) is mlp
     assert chosen_network(NetworkChoice(), PIXELS) is nature_cnn
     assert chosen_network(NetworkChoice(name="impala_cnn"), PIXELS) is impala_cnn

@@ -11,7 +11,7 @@ PRESETS = ["double_dqn", "rainbow", "apex", "r2d2", "high_replay"]
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """No configuration files lie about."""
+    """A folder without configuration files."""
     monkeypatch.chdir(tmp_path)
 
 

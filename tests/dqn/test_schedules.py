@@ -17,11 +17,11 @@ def test_epsilon_falls_linearly_and_stays(env_steps, epsilon):
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
-def test_schedule_begins_and_ends_exactly_as_set(start, end):
+def test_schedule_starts_and_ends_at_its_numbers(start, end):
     assert (linear(start, end, 10, 0), linear(start, end, 10, 10), linear(start, end, 10, 10**9)) == (start, end, end)
 
 
-def test_number_alone_never_changes():
+def test_plain_number_stays_the_same():
     assert scheduled(plain(gamma=0.9).gamma, DONE) == 0.9 and scheduled(3, DONE) == 3
 
 

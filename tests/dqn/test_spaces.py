@@ -41,8 +41,8 @@ def test_actors_send_what_the_settings_need(settings, names):
     )
 
 
-def test_steps_are_kept_as_features_with_the_rewards_that_are_learned_from(stream):
-    """What followed, too; actions, masks and the order stay as they are."""
+def test_steps_are_stored_as_features_with_scaled_rewards(stream):
+    """Also those after the last rows; actions, masks and order do not change."""
     parts = {"observation.hp": ArraySpec((2,), "float32"), "observation.eye": ArraySpec((40, 50, 3), "uint8", 0, 255)}
     of = msgspec.structs.replace(spec(parts), masked=True)
     config = plain(reward_scale=0.5, reward_clip=1.0)

@@ -7,11 +7,11 @@ from typing import Any
 
 import gymnasium
 
-STEP_S = 0.002
+STEP_S = 0.005
 
 
 class PacedCartPole(gymnasium.Wrapper):
-    """CartPole whose steps take at least two milliseconds, without using the processor meanwhile."""
+    """CartPole whose steps take at least five milliseconds, without using the processor meanwhile."""
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         time.sleep(STEP_S)

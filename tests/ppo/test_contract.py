@@ -9,6 +9,9 @@ from soulsai_core.testing.algorithm import SPACES, VECTOR, AlgorithmContract, En
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.plugin import plugin as ppo
 
+# Orthogonal matrices for the network of images take longer than all the rest; TestImages has smaller ones.
+QUICK = {"rollout": 48, "minibatch_size": 16, "hidden": (16,), "epochs": 2, "orthogonal": False}
+
 
 class _Contract(AlgorithmContract):
     @pytest.fixture
@@ -19,7 +22,7 @@ class _Contract(AlgorithmContract):
 class TestTwoClients(_Contract):
     @pytest.fixture
     def config(self):
-        return PPOConfig(rollout=48, minibatch_size=16, hidden=(16,), epochs=2, on_lost_client="continue")
+        return PPOConfig(**QUICK, on_lost_client="continue")
 
 
 class TestOneClientAndEverySetting(_Contract):
@@ -51,7 +54,7 @@ class TestOneClientAndEverySetting(_Contract):
 class TestRecurrent(_Contract):
     @pytest.fixture
     def config(self):
-        return PPOConfig(rollout=48, minibatch_size=16, hidden=(8,), epochs=2, lstm=8, sequence_length=8)
+        return PPOConfig(**QUICK, lstm=8, sequence_length=8)
 
     @pytest.fixture
     def spec(self):
@@ -63,7 +66,7 @@ class TestContinuous(_Contract):
 
     @pytest.fixture
     def config(self):
-        return PPOConfig(rollout=48, minibatch_size=16, hidden=(16,), epochs=2, normalize_observations=True)
+        return PPOConfig(**QUICK, normalize_observations=True)
 
     @pytest.fixture
     def spec(self):

@@ -45,7 +45,7 @@ def acting(settings, spec, rng, *, explore=True, weights=None):
 
 
 def chosen(actor, *rows, masks=None):
-    """Actions for these observations of as many environments."""
+    """Actions for these observations, one an environment."""
     return actor.act(observe(*rows), masks, np.zeros(len(rows), np.bool_))[0].tolist()
 
 
@@ -61,7 +61,7 @@ def test_greedy_actions_follow_the_weights_for_one_and_for_many(spec, rng):
     assert [chosen(actor, row) for row in rows] == [[1], [0], [2]]
 
 
-def test_newer_weights_count_from_the_next_action_on(spec, rng):
+def test_newer_weights_act_from_the_next_action_on(spec, rng):
     actor = acting(GREEDY, spec, rng)
     flipped = linear(iteration=1)
     flipped.arrays["layers.0.weight"] = -flipped.arrays["layers.0.weight"]
@@ -69,7 +69,7 @@ def test_newer_weights_count_from_the_next_action_on(spec, rng):
     assert chosen(actor, [3, 1, 2, 0]) == [1]
 
 
-def test_weights_that_were_prepared_count_once_they_are_loaded(spec, rng):
+def test_prepared_weights_act_once_they_are_loaded(spec, rng):
     actor = acting(GREEDY, spec, rng)
     flipped = linear(iteration=1)
     other = linear(iteration=2)
@@ -87,7 +87,7 @@ def test_weights_that_were_prepared_count_once_they_are_loaded(spec, rng):
     "settings", [GREEDY, RANDOM, config(exploration="boltzmann")], ids=["greedy", "random", "soft"]
 )
 @pytest.mark.parametrize("count", [1, 3])
-def test_masks_hold_for_each_row(settings, count, masked_spec, rng):
+def test_each_row_has_its_own_mask(settings, count, masked_spec, rng):
     actor = acting(settings, masked_spec, rng)
     masks = np.array([[False, False, True], [True, False, False], [False, False, False]])[:count]
     for _ in range(50):
@@ -121,13 +121,13 @@ def test_actor_that_does_not_explore_takes_the_best_action_whatever_the_settings
     assert actor.metrics() == {"epsilon": 0.0}
 
 
-def test_acting_before_the_first_weights_is_a_mistake(spec, rng):
+def test_act_before_load_is_an_error(spec, rng):
     with pytest.raises(RuntimeError, match="before load"):
         DQNActor(GREEDY, spec, rng, True).act(observe([0, 0, 0, 0]), None, starting(True))
 
 
 def test_own_columns_have_the_value_of_the_chosen_action_and_of_the_best_valid_one(masked_spec, rng):
-    """The chosen one's also where chance chose."""
+    """Also where the action was random."""
     actor = acting(config(prioritized={}, epsilon=EpsilonConfig(start=1.0, end=1.0)), masked_spec, rng)
     rows = np.array([[5.0, 4, 3, 0], [1, 2, 3, 0], [-1, -2, -3, 0]], np.float32)
     masks = np.array([[False, True, True], [True, True, True], [False, False, False]])
@@ -159,7 +159,7 @@ def values(actor, rows, starts):
     return actor.act({"observation": np.asarray(rows)}, None, np.asarray(starts))[1]["best"]
 
 
-def test_what_was_seen_before_matters_until_an_episode_begins(spec, rng):
+def test_earlier_observations_change_values_until_an_episode_begins(spec, rng):
     one = remembering(spec)
     other = remembering(spec)
     first, second = rng.normal(size=(2, 2, 4)).astype(np.float32)
@@ -170,7 +170,7 @@ def test_what_was_seen_before_matters_until_an_episode_begins(spec, rng):
     assert then[0] != differently[0] and then[1] == differently[1]
 
 
-def test_memory_is_kept_when_newer_weights_come(spec, rng):
+def test_lstm_state_is_kept_when_newer_weights_are_loaded(spec, rng):
     one = remembering(spec)
     other = remembering(spec)
     first, second = rng.normal(size=(2, 1, 4)).astype(np.float32)
@@ -193,7 +193,7 @@ def test_state_before_each_third_call_is_sent(spec, rng):
     assert not states[0].any() and states[3].all() and states[6][0].all() and not states[6][1].any()
 
 
-def test_state_that_was_sent_is_the_one_that_led_to_the_values(spec, rng):
+def test_sent_state_is_the_one_that_led_to_the_values(spec, rng):
     """An unrolling that begins with it gives them."""
     from soulsai_core import Features
     from soulsai_dqn.networks.recurrent import make_network
@@ -231,7 +231,7 @@ def test_first_frame_of_an_episode_fills_the_stack():
     assert [stack[1] for stack in seen] == [[2, 2, 2], [2, 2, 4], [6, 6, 6], [6, 6, 8], [6, 8, 10]]
 
 
-def test_stack_that_was_given_out_does_not_change():
+def test_returned_stack_does_not_change():
     stacks = FrameStacks(2)
     frame = np.ones((1, 1, 1, 1), np.uint8)
     kept = stacks.push(frame, starting(True))

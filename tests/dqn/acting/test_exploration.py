@@ -6,7 +6,6 @@ from dqn_settings import plain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soulsai_core import mask_invalid
 from soulsai_dqn.acting.exploration import (
     Explorer,
     boltzmann_actions,
@@ -27,25 +26,11 @@ def test_random_action_is_valid(mask, seed):
     assert 0 <= action < len(mask)
 
 
-@given(masks, st.data())
-def test_greedy_action_is_the_best_valid_one(mask, data):
-    values = np.array(data.draw(st.lists(st.floats(-9, 9), min_size=len(mask), max_size=len(mask))))
-    action = mask_invalid(values[None], mask[None]).argmax()
-    assert values[action] == (values[mask] if mask.any() else values).max()
-    assert mask[action] or not mask.any()
-
-
 @pytest.mark.parametrize("mask", [None, np.array([True, False, True]), np.zeros(3, np.bool_)])
 def test_random_actions_are_uniform_over_the_valid_ones(mask, rng):
     counts = np.bincount([random_action(rng, mask, 3) for _ in range(6000)], minlength=3)
     valid = np.ones(3, np.bool_) if mask is None or not mask.any() else mask
     np.testing.assert_allclose(counts / 6000, valid / valid.sum(), atol=0.03)
-
-
-def test_masking_leaves_the_values_alone():
-    values = np.array([[1.0, 2.0]])
-    assert mask_invalid(values, np.array([[True, False]])).tolist() == [[1.0, -np.inf]]
-    assert values.tolist() == [[1.0, 2.0]] and mask_invalid(values, None) is values
 
 
 def test_ladder_is_the_one_of_the_paper():
@@ -56,14 +41,14 @@ def test_ladder_is_the_one_of_the_paper():
 
 
 @given(st.floats(0, 1, exclude_max=True), st.integers(2, 64))
-def test_environments_of_a_client_leave_no_part_of_the_ladder_empty(start, environments):
+def test_environments_of_a_client_are_spread_over_the_ladder(start, environments):
     positions = np.sort(ladder_positions(start, environments))
     gaps = np.diff([*positions, positions[0] + 1])
     assert gaps.max() < 3.5 / environments
 
 
 @given(st.integers(1, 64))
-def test_clients_leave_no_part_of_the_ladder_empty(clients):
+def test_clients_are_spread_over_the_ladder(clients):
     positions = np.sort([client_position(number) for number in range(clients)])
     gaps = np.diff([*positions, positions[0] + 1])
     assert gaps.max() < 2.7 / clients and gaps.min() > 0.38 / clients - 1e-9
@@ -75,12 +60,12 @@ def test_no_two_environments_of_any_clients_share_a_position(clients, environmen
     assert len(np.unique(np.round(positions, 6))) == clients * environments
 
 
-def test_few_clients_stand_far_apart():
-    """A single one in the middle."""
+def test_few_clients_have_distant_positions():
+    """A single client is in the middle."""
     assert [round(client_position(number), 2) for number in range(4)] == [0.5, 0.12, 0.74, 0.35]
 
 
-def test_each_environment_explores_by_its_own_share(rng):
+def test_each_environment_explores_by_its_own_epsilon(rng):
     explorer = Explorer(plain(exploration="ladder", ladder={"base": 0.9, "exponent": 20.0}), rng)
     explorer.index_assigned(0)
     values = np.tile([9.0, 0.0, 0.0], (4, 1))
@@ -117,6 +102,6 @@ def test_boltzmann_action_is_valid(mask, seed):
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "ladder", "boltzmann"])
-def test_explorer_reports_what_it_follows(kind, rng):
+def test_explorer_reports_epsilon_or_temperature(kind, rng):
     explorer = Explorer(plain(exploration=kind), rng)
     assert list(explorer.metrics()) == (["temperature"] if kind == "boltzmann" else ["epsilon"])

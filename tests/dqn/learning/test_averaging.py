@@ -50,25 +50,25 @@ def assert_equal(one, other):
         np.testing.assert_allclose(array, other[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-def test_share_of_all_is_the_plain_mean():
+def test_share_of_1_is_the_plain_mean():
     values = np.random.default_rng(0).normal(size=50)
     np.testing.assert_allclose(averaged(values, 1.0), np.cumsum(values) / np.arange(1, 51), atol=1e-5)
 
 
-def test_while_the_share_is_less_than_one_network_it_is_the_newest():
+def test_average_is_the_newest_network_while_its_share_is_less_than_one():
     values = np.random.default_rng(0).normal(size=10)
     np.testing.assert_allclose(averaged(values, 0.1), values, atol=1e-6)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.3])
 def test_window_grows_with_the_training(share):
-    """Of networks that are numbered the mean lies behind the newest by about the share of their number."""
+    """The average of the numbers 1 to n is behind n by about the share of n."""
     for count in (1_000, 10_000):
         lag = 1 - averaged(range(1, count + 1), share)[-1] / count
         assert lag == pytest.approx(share / (1 + share), rel=0.05)
 
 
-def test_network_itself_is_left_alone():
+def test_averaging_does_not_change_the_network():
     network = nn.Linear(2, 2)
     average = AveragedNetwork(network, flatten_parameters(network), 1.0)
     average.add()
@@ -77,18 +77,18 @@ def test_network_itself_is_left_alone():
     assert torch.equal(network.weight, before)
 
 
-def test_agents_that_learn_no_more_get_the_mean_of_the_iterations(spec, stream):
+def test_evaluation_weights_are_the_mean_of_the_iterations(spec, stream):
     made, networks = trained(CONFIG.model_copy(update={"average": 1.0}), spec, stream)
     mean = {name: np.mean([network[name] for network in networks], axis=0) for name in networks[0]}
     assert_equal(made.evaluation_weights(), mean)
 
 
-def test_without_an_average_they_get_what_the_clients_get(spec, stream):
+def test_without_an_average_evaluation_weights_are_the_clients(spec, stream):
     made, networks = trained(CONFIG.model_copy(update={"average": None}), spec, stream)
     assert_equal(made.evaluation_weights(), networks[-1])
 
 
-def test_average_forgets_what_was_before_a_reset(spec, stream):
+def test_average_starts_again_after_a_reset(spec, stream):
     config = CONFIG.model_copy(update={"average": 1.0, "resets": CONFIG.resets.model_copy(update={"every": 40})})
     made, networks = trained(config, spec, stream)
     mean = {name: np.mean([network[name] for network in networks[3:]], axis=0) for name in networks[0]}
@@ -114,6 +114,6 @@ def test_checkpoint_of_a_training_without_average_begins_one_with_its_network(sp
     assert_equal(loaded.evaluation_weights(), networks[-1])
 
 
-def test_normalisation_comes_along(spec, stream):
+def test_evaluation_weights_have_mean_and_scale(spec, stream):
     made, _ = trained(CONFIG.model_copy(update={"normalize": True}), spec, stream)
     assert made.evaluation_weights().keys() == made.weights().keys()

@@ -352,7 +352,7 @@ def recorded(learner, name):
 
 @pytest.mark.parametrize("changes", [{}, {"value_rescaling": 1e-2}], ids=["plain", "rescaled"])
 def test_errors_of_the_gradient_step_become_priorities(changes, masked_spec, rng, stream):
-    """By the networks as they were when it was made."""
+    """By the networks before that step."""
     config = settings(prioritized={}, n_step=2, target_tau=1.0, **changes)
     learner = DQNLearner(config, masked_spec, rng)
     messages = stream(config, masked_spec)

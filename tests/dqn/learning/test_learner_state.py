@@ -14,7 +14,7 @@ CONFIG = plain(hidden=(8,), batch_size=8, learning_starts=20, update_every=10, r
 
 @pytest.fixture
 def trained(spec, stream):
-    """A learner in the middle of things: optimizer moments, a fraction of a gradient step owed."""
+    """A learner with optimizer moments, and with a fraction of a gradient step due."""
     learner = DQNLearner(CONFIG, spec, np.random.default_rng(1))
     messages = stream(CONFIG)
     train_on([learner], messages, [10] * 9)
@@ -30,7 +30,9 @@ def loaded_from(learner, spec, *, buffer, config=CONFIG):
 
 
 def train_on(learners, messages, counts):
-    """The same steps for all, with an iteration after each message where one is possible. Returns each one's number."""
+    """Give all learners the same steps, with an iteration after each message where one is possible.
+
+    Returns the number of iterations of each."""
     iterations = [0] * len(learners)
     for count in counts:
         steps = messages(count)
@@ -47,7 +49,7 @@ def assert_equal(one, other):
         np.testing.assert_array_equal(array, other[name], err_msg=name)
 
 
-def test_with_its_buffer_it_goes_on_identically(trained, spec, stream):
+def test_learner_loaded_with_its_buffer_goes_on_identically(trained, spec, stream):
     loaded = loaded_from(trained, spec, buffer=True)
     assert_equal(loaded.weights(), trained.weights())
     one, other = train_on([trained, loaded], stream(CONFIG, seed=5), [3, 3, 7, 20, 20])
@@ -59,7 +61,7 @@ def test_with_its_buffer_it_goes_on_identically(trained, spec, stream):
     assert loaded.save(buffer=False).values == trained.save(buffer=False).values
 
 
-def test_without_its_buffer_it_goes_on_once_there_are_rows_again(trained, spec, stream):
+def test_learner_loaded_without_its_buffer_goes_on_once_there_are_rows(trained, spec, stream):
     """Network, target, moments and counters are the same; learning waits for `learning_starts`."""
     saved = trained.save(buffer=False)
     loaded = loaded_from(trained, spec, buffer=False)
@@ -88,8 +90,8 @@ def test_saved_state_does_not_change_afterwards(trained, stream):
     assert json.dumps(state.values) == values
 
 
-def test_new_learning_rate_holds_after_loading(trained, spec, stream):
-    """What was loaded are moments, not settings."""
+def test_new_learning_rate_is_used_after_loading(trained, spec, stream):
+    """A checkpoint has moments, no settings."""
     config = CONFIG.model_copy(update={"learning_rate": 1e-12, "weight_decay": 0.0})
     loaded = loaded_from(trained, spec, buffer=True, config=config)
     before = loaded.weights()
@@ -115,7 +117,7 @@ def test_state_without_a_value_is_refused(trained, spec, key):
 
 
 def test_network_of_another_width_is_refused(trained, spec):
-    """One who changed `hidden` hears so in one line."""
+    """The error says in one line that `hidden` was changed."""
     with pytest.raises(CheckpointError, match=r"layers.0.bias has shape \(8,\) in it and \(9,\) here; set `hidden`"):
         loaded_from(trained, spec, buffer=False, config=CONFIG.model_copy(update={"hidden": (9,)}))
 

@@ -24,7 +24,7 @@ def learner(spec, messages, *, every, keep=0.5, last=None, recovery=0):
 
 
 def changed(spec, stream, updates, **settings):
-    """Share of the parameters, by name, that moved by more than the tiny learning rate would move them."""
+    """The share of each array that changed by more than the tiny learning rate can change it."""
     messages = stream()
     made = learner(spec, messages, **settings)
     before = made.weights()
@@ -34,18 +34,18 @@ def changed(spec, stream, updates, **settings):
     return {name: float(np.mean(np.abs(a - before[name]) > 1e-6)) for name, a in made.weights().items()}, made
 
 
-def test_nothing_is_reset_before_its_time(spec, stream):
+def test_nothing_is_reset_early(spec, stream):
     assert set(changed(spec, stream, 1, every=11)[0].values()) == {0}
 
 
-def test_head_is_made_fresh_and_the_rest_keeps_its_share(spec, stream):
+def test_reset_replaces_the_head_and_keeps_a_share_of_the_rest(spec, stream):
     shares, _ = changed(spec, stream, 1, every=10, keep=1.0)
     assert shares["layers.0.weight"] == 0 and shares["layers.1.weight"] > 0.9
     shares, _ = changed(spec, stream, 1, every=10, keep=0.5)
     assert shares["layers.0.weight"] > 0.9 and shares["layers.1.weight"] > 0.9
 
 
-def test_target_and_optimizer_begin_anew(spec, stream):
+def test_reset_copies_the_target_and_drops_the_moments(spec, stream):
     _, made = changed(spec, stream, 1, every=10)
     saved = made.save(buffer=False)
     assert saved.arrays["optimizer"] == {}
@@ -53,7 +53,7 @@ def test_target_and_optimizer_begin_anew(spec, stream):
         np.testing.assert_array_equal(array, saved.arrays["network"][name])
 
 
-def test_reset_falls_on_its_gradient_step_also_in_the_middle_of_an_iteration(spec, stream):
+def test_reset_comes_at_its_gradient_step_also_within_an_iteration(spec, stream):
     shares, made = changed(spec, stream, 1, every=7)
     assert shares["layers.1.weight"] > 0.9
     assert made.save(buffer=False).arrays["optimizer"]["step"] == 3
@@ -65,6 +65,6 @@ def test_no_reset_comes_after_the_last(spec, stream):
 
 
 @pytest.mark.parametrize("recovery", [0, 5])
-def test_recovery_is_made_up_at_once(recovery, spec, stream):
+def test_recovery_steps_follow_a_reset_at_once(recovery, spec, stream):
     _, made = changed(spec, stream, 1, every=10, recovery=recovery)
     assert made.save(buffer=False).values["gradient_steps"] == 10 + recovery

@@ -24,7 +24,7 @@ def values_and_masks(draw):
 
 @given(values_and_masks())
 def test_each_row_bootstraps_from_its_best_valid_action(drawn):
-    """All actions are, in a row whose mask has none; that row does not disturb the others."""
+    """In a row without a valid action all are valid; the other rows are not changed by that."""
     values, masks = drawn
     chosen = bootstrap_actions(torch.tensor(values), torch.tensor(masks))
     assert chosen.shape == (len(values), 1)
@@ -35,7 +35,7 @@ def test_each_row_bootstraps_from_its_best_valid_action(drawn):
 
 
 @given(values_and_masks())
-def test_without_mask_the_best_action_counts(drawn):
+def test_without_mask_the_best_action_is_bootstrapped_from(drawn):
     values = torch.tensor(drawn[0])
     assert bootstrap_actions(values, None)[:, 0].tolist() == [row.index(max(row)) for row in drawn[0]]
 

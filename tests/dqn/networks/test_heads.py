@@ -92,8 +92,8 @@ def test_categorical_target_is_the_projection_of_the_paper(scale):
     np.testing.assert_allclose(given_out.sum(1), 1, atol=1e-5)
 
 
-def test_value_that_lies_on_an_atom_goes_there_whole():
-    """The paper's indices lower == upper lose such a value where nobody looks."""
+def test_probability_of_a_value_on_the_support_is_not_split():
+    """With the paper's own two products, whose indices are equal then, it would be lost."""
     target = HEADS["categorical"].target(torch.tensor([1.0]), torch.tensor([0.0]), torch.zeros(1, 6))
     np.testing.assert_allclose(target.numpy(), [[0, 0, 0, 1, 0, 0]], atol=1e-6)
 

@@ -58,20 +58,20 @@ def trained(spec, stream, **changes):
     return learner
 
 
-def test_target_takes_the_running_statistics_along(spec, stream):
+def test_running_statistics_are_copied_into_the_target(spec, stream):
     saved = trained(spec, stream, target_tau=1.0).save(buffer=False).arrays
     assert np.abs(saved["network"][MEAN]).min() > 0
     np.testing.assert_array_equal(saved["target"][MEAN], saved["network"][MEAN])
     assert saved["target"][COUNT] == saved["network"][COUNT] > 0
 
 
-def test_slow_target_follows_them_slowly(spec, stream):
+def test_slow_target_moves_its_running_statistics_slowly(spec, stream):
     saved = trained(spec, stream, target_tau=0.01).save(buffer=False).arrays
     target, network = (np.linalg.norm(saved[part][MEAN]) for part in ("target", "network"))
     assert 0 < target < 0.4 * network
 
 
-def test_agents_that_learn_no_more_have_them_too(spec, stream):
+def test_evaluation_weights_have_running_statistics(spec, stream):
     learner = trained(spec, stream, average=0.1)  # of four iterations: the newest
     weights = learner.evaluation_weights()
     np.testing.assert_allclose(weights[MEAN], learner.weights()[MEAN], rtol=1e-5)
@@ -79,7 +79,7 @@ def test_agents_that_learn_no_more_have_them_too(spec, stream):
 
 
 def test_clients_act_without_dropout_and_by_the_running_statistics(spec, stream):
-    """A client has one observation at a time: no batch to take statistics of."""
+    """A client has one observation at a time, too few for batch statistics."""
     from soulsai_core import Weights
 
     learner = trained(spec, stream)

@@ -29,7 +29,7 @@ def test_mean_and_scale_of_all_steps_travel_with_the_weights(spec, rng, stream):
         np.testing.assert_array_equal(arrays[SCALE], moments.scales()[1])
 
 
-def test_steps_that_are_brought_back_do_not_count_twice(spec, rng, stream):
+def test_restored_steps_do_not_change_mean_and_scale(spec, rng, stream):
     learner = DQNLearner(plain(hidden=(8,), normalize=True), spec, rng)
     steps = stream()(30)
     learner.add(steps, "client")
@@ -42,8 +42,8 @@ def test_steps_that_are_brought_back_do_not_count_twice(spec, rng, stream):
 @pytest.mark.parametrize(
     "changes", [{}, {"noisy": True}, {"recurrent": {"width": 5}}], ids=["plain", "noisy", "recurrent"]
 )
-def test_clients_normalise_as_the_weights_say(changes, count, spec, rng, stream):
-    """Shifted and stretched observations give the actions of those as they are to a network without normalizer."""
+def test_clients_normalize_by_the_mean_and_scale_in_the_weights(changes, count, spec, rng, stream):
+    """Raw observations give the actions that normalized ones give to a network without mean and scale."""
     config = plain(hidden=(8,), normalize=True, prioritized={}, **changes)
     learner = DQNLearner(config, spec, rng)
     steps = stretched(stream(config)(200))

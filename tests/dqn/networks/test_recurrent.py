@@ -1,4 +1,4 @@
-"""R2D2: the network in numpy and torch, its gradient on sequences, and the state that actors store for it."""
+"""R2D2's network: the same in numpy, in torch step by step, and unrolled."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,10 @@ import torch
 from dqn_settings import plain
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, Features
-from soulsai_core.testing.rollout import Subject
 from soulsai_dqn.acting.recurrent_policy import RecurrentQ
 from soulsai_dqn.acting.torch_policy import TorchQ
-from soulsai_dqn.learning.sequence_gradient import SequenceGradient, sequence_errors
 from soulsai_dqn.networks.heads import make_head
 from soulsai_dqn.networks.recurrent import RecurrentQNetwork
-from soulsai_dqn.plugin import plugin
 
 SPEC = EnvSpec("four", {"observation": ArraySpec((4,), "float32")}, Discrete(3))
 FEATURES = Features(SPEC)
@@ -50,84 +47,13 @@ def test_network_in_numpy_is_the_one_in_torch(changes, rng):
         np.testing.assert_allclose(values, head.values(atoms[:, t]).numpy(), rtol=1e-4, atol=1e-5)
 
 
-def test_no_gradient_flows_through_the_burn_in_but_at_the_beginning_of_an_episode():
+def test_no_gradient_flows_through_the_burn_in_except_at_the_start_of_an_episode():
     network = RecurrentQNetwork(CONFIG, FEATURES, 3, 1, torch.Generator().manual_seed(0))
     x = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(1), requires_grad=True)
     atoms = network.unroll({"observation": x}, torch.zeros(2, 12), 2, torch.tensor([False, True]))
     atoms[:, 2:].sum().backward()
     assert x.grad[0, :2].abs().sum() == 0
     assert (x.grad[1, :2].abs().sum(1) > 0).all() and (x.grad[:, 2:].abs().sum(2) > 0).all()
-
-
-def sequences(rng, stream, **changes):
-    """A minibatch of sequences, drawn from a replay of random steps."""
-    config = plain(**{**BASE, "learning_starts": 10, "batch_size": 12, **changes})
-    learner = plugin.learner(config, SPEC, rng)
-    learner.add(stream(config)(120), "client")
-    drawn = learner._replay.draw(rng, 1, 12, n_step=2, gamma=0.5)
-    return {name: torch.as_tensor(column[0]) for name, column in drawn.columns.items()}
-
-
-def test_steps_that_are_not_learned_do_not_matter(rng, stream):
-    networks = [RecurrentQNetwork(CONFIG, FEATURES, 3, 1, torch.Generator().manual_seed(s)) for s in (0, 1)]
-    gradient = SequenceGradient(*networks, make_head(CONFIG), double=True, burn_in=2)
-    batch = sequences(rng, stream)
-    assert 0 < batch["learned"].mean() < 1
-    gradient(batch)
-    before = [p.grad.clone() for p in networks[0].parameters()]
-    gradient({**batch, "reward": torch.where(batch["learned"] > 0, batch["reward"], 1e6)})
-    for p, kept in zip(networks[0].parameters(), before, strict=True):
-        assert torch.equal(p.grad, kept)
-    gradient({**batch, "reward": batch["reward"] + 1e6})
-    assert not torch.equal(next(networks[0].parameters()).grad, before[0])
-
-
-def test_target_is_the_value_of_the_step_that_follows(rng, stream):
-    """A sequence and a step at a time."""
-    online, behind = (RecurrentQNetwork(CONFIG, FEATURES, 3, 1, torch.Generator().manual_seed(s)) for s in (0, 1))
-    batch = sequences(rng, stream)
-    outcome = SequenceGradient(online, behind, make_head(CONFIG), double=True, burn_in=2)(batch)
-    with torch.no_grad():
-        seen = {"observation": batch["observation"]}
-        chooser, values = (n.unroll(seen, batch["state"], 2, batch["begins"])[..., 0] for n in (online, behind))
-    for row, step in zip(*np.nonzero(batch["learned"].numpy()), strict=True):
-        following = int(batch["following"][row, step])
-        assert step < following <= step + 2
-        later = values[row, following, chooser[row, following].argmax()]
-        expected = batch["reward"][row, step] + batch["discount"][row, step] * later
-        torch.testing.assert_close(outcome.target[row, step, 0], expected)
-
-
-def test_priority_of_a_sequence_is_the_mixture_of_the_paper():
-    padded = torch.tensor([[9.0, 1.0, 2.0, 6.0, 9.0]])
-    assert sequence_errors(padded, torch.tensor([[0.0, 1, 1, 1, 0]]), 0.9).tolist() == pytest.approx([5.7])
-
-
-@pytest.mark.parametrize(
-    ("changes", "spec"),
-    [({}, SPEC), ({**CNN, "frame_stack": 3}, EnvSpec("pixels", PIXELS, Discrete(3)))],
-    ids=["vectors", "stacks of images"],
-)
-def test_sequences_begin_with_the_memory_with_which_their_actor_acted(changes, spec):
-    """Unrolled by the weights that acted, they give the values that it sent."""
-    config = plain(**{**BASE, **changes, "prioritized": {}, "learning_starts": 10})
-    subject = Subject(plugin, config, spec)
-    learner = subject.learner()
-    rollout = subject.rollout(2)
-    rollout.play(60)
-    steps = rollout.recorder.take()
-    learner.add(steps, "client")
-    name = "observation.hp" if changes else "observation"
-    sent = {row.tobytes(): best for row, best in zip(steps.columns[name], steps.columns["best"], strict=True)}
-    drawn = learner._replay.draw(np.random.default_rng(0), 1, 64, n_step=2, gamma=0.5).columns
-    batch = {part: torch.as_tensor(column[0]) for part, column in drawn.items()}
-    seen = {part: batch[part] for part in ("observation", "image") if part in batch}
-    with torch.no_grad():
-        values = learner._trainer.network.unroll(seen, batch["state"], 2, batch["begins"])[..., 0].amax(2)
-    rows, times = np.nonzero(batch["learned"].numpy())
-    expected = [sent[batch["observation"][row, time].numpy().tobytes()] for row, time in zip(rows, times, strict=True)]
-    assert not batch["begins"].all() and batch["begins"].any()
-    np.testing.assert_allclose(values.numpy()[rows, times], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("changes", [{}, {"head": "quantile", "dueling": True}], ids=["plain", "dueling quantile"])

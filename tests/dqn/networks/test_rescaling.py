@@ -64,7 +64,7 @@ def test_target_is_the_one_of_the_paper(kind, rng):
 
 
 def test_categorical_target_moves_the_support_on_its_scale():
-    """All probability on one value of the support goes to h(r + gamma h^-1(value)), shared by its neighbours."""
+    """All probability on one value of the support goes to h(r + gamma h^-1(value)), shared by its neighbors."""
     config = plain(head="categorical", atoms=21, value_low=-5, value_high=5, value_rescaling=1e-3)
     head = make_head(config)
     sure = torch.full((1, 21), -1e9)
@@ -76,7 +76,7 @@ def test_categorical_target_moves_the_support_on_its_scale():
 
 
 def test_first_errors_are_on_the_same_scale():
-    """Of what actors sent: chosen values, and the best that followed."""
+    """They are computed from the values that actors send."""
     value = np.float32([6.0, 1.0])
     reward = np.float32([20.0, 3.0])
     discount = np.float32([0.9, 0.0])

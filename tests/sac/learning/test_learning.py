@@ -35,7 +35,7 @@ class Target(Environment):
 def trained(small):
     """A function: changes -> the training after some iterations, and the last report."""
 
-    def run(updates=40, **changes):
+    def run(updates=20, **changes):
         rates = {"actor_learning_rate": 3e-3, "critic_learning_rate": 5e-3}
         config = small(**{"hidden": (32,), "batch_size": 32, "update_every": 16, **rates, **changes})
         subject = Subject(plugin, config, SPEC)

@@ -131,7 +131,7 @@ class PPOLearner(Learner):
         else:
             self._restarts += 1
             log.warning(
-                "Samples were lost, or a client is stuck: the round is begun anew. %d rollouts are complete and stay.",
+                "Samples were lost, or a client is stuck: the round is restarted. Its %d complete rollouts stay.",
                 self._rounds.completed,
             )
         self._rounds.begin()
