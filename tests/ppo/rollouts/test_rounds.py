@@ -258,9 +258,9 @@ def test_silent_client_is_not_waited_for_where_there_are_enough_rollouts(rounds_
         rounds.take()
 
 
-def test_slow_client_is_waited_for_as_long_as_it_sends_rows(rounds_of, make_rollout, pieces, play, clock):
+def test_slow_client_is_waited_for_as_long_as_the_others_took(rounds_of, make_rollout, pieces, play, clock):
     rounds = rounds_of(needed=1)
-    clock.wait(0.1)
+    clock.wait(9.5)
     play(rounds, "a")
     for message in pieces(make_rollout(rows=20), 2):
         assert not rounds.complete
@@ -325,3 +325,40 @@ def test_saved_rollouts_complete_the_round_after_a_restart(rounds_of, play, cloc
     after.clients_changed(frozenset({"b", "c"}))
     play(after, "b", iteration=9)
     assert after.complete and list(after.take()) == ["a", "b"]
+
+
+def test_client_that_sends_rows_and_never_completes_its_rollout_is_not_waited_for(rounds_of, play, clock, make_rollout):
+    rounds = rounds_of(needed=2, present=("a", "b", "slow"))
+    for iteration in range(3):
+        clock.now += 5
+        play(rounds, "a", iteration=iteration)
+        play(rounds, "b", iteration=iteration)
+        waited = 0.0
+        while not rounds.complete:
+            row = make_rollout(iteration, rows=1)
+            row.segments[:, 1] += int(waited * 10)
+            rounds.add(replace(row, closed=None), "slow")
+            clock.now += 0.4
+            waited += 0.4
+        # The first round waits as long again as the others took; the next ones do not wait at all.
+        assert waited <= (5.5 if iteration == 0 else 0.0)
+        assert list(rounds.take()) == ["a", "b"]
+        rounds.begin()
+        assert rounds.expected == {"a", "b"} and rounds.late == ({"slow"} if iteration == 0 else set())
+
+
+def test_client_that_was_late_is_waited_for_again_once_it_was_in_time(rounds_of, play, clock):
+    rounds = rounds_of(needed=2, present=("a", "b", "slow"))
+    for client in ("a", "b"):
+        play(rounds, client)
+    play(rounds, "slow", which=(0,))
+    clock.now += 10
+    assert rounds.complete
+    rounds.take()
+    rounds.begin()
+    assert rounds.expected == {"a", "b"}
+    for client in ("slow", "a", "b"):
+        play(rounds, client, iteration=1)
+    assert rounds.complete and list(rounds.take()) == ["a", "b", "slow"]
+    rounds.begin()
+    assert rounds.expected == {"a", "b", "slow"}

@@ -21,19 +21,8 @@ from soulsai_core.wire import open_message
 
 REASONS = frozenset(
     {
-        "kind",
-        "sender",
-        "clients",
-        "run",
-        "episode",
-        "metric",
-        "heartbeat",
-        "window",
-        "repeated",
-        "rate",
-        "reports",
-        "flood",
-        "connections",
+        *("kind", "sender", "clients", "run", "rows", "window", "repeated", "episode", "metric", "heartbeat"),
+        *("rate", "reports", "flood", "connections"),
     }
 )
 """Reasons for which the gate rejects a message, besides those of the wire format."""

@@ -76,6 +76,7 @@ class PPOLearner(Learner):
         self._report: dict[str, float] = {}
         self._threads: threadpool_limits | None = None
         self._lost = False
+        self._late: frozenset[str] = frozenset()  # clients that were named as too slow
         self._incomplete_since: float | None = None  # since when clients are missing; inf once this was logged
 
     # -- rounds
@@ -123,6 +124,16 @@ class PPOLearner(Learner):
                 missing, "" if missing == 1 else "s", self._config.required_clients, len(self._rounds.present),
             )  # fmt: skip
 
+    def _warn_of_late_clients(self) -> None:
+        """Name each client once that is too slow to take part: its rows are made for nothing."""
+        for client in sorted(self._rounds.late - self._late):
+            log.warning(
+                "The client %r was not waited for: it took more than twice as long for its rollout as the others.",
+                client,
+            )
+        # Bounded, since a contributor may come under ever new names.
+        self._late = (self._late | self._rounds.late) & self._rounds.present
+
     # -- updates
 
     def update(self) -> Mapping[str, float]:
@@ -135,6 +146,7 @@ class PPOLearner(Learner):
                 self._rounds.completed,
             )
         self._rounds.begin()
+        self._warn_of_late_clients()
         self._players = max(len(self._rounds.expected), self._config.required_clients)
         return {**self._report, "rounds_restarted": float(self._restarts)}
 

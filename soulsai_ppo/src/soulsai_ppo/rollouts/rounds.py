@@ -4,6 +4,9 @@ A round is complete when enough rollouts are, and no expected client is still ab
 stop it for good: an incomplete rollout of a lost client is dropped, a silent client is not waited for, and a round in
 which nothing arrives any more is restarted, with the same weights under a new iteration. Complete rollouts then stay
 valid, since the weights are the same.
+
+Nor can a client that goes on sending rows and never completes a rollout: all have twice the time in which enough others
+were done. Who is late drops out of the round, and is not waited for until it has completed a rollout in time.
 """
 
 from __future__ import annotations
@@ -32,11 +35,13 @@ class Rounds:
     Attributes:
         present: the clients that are connected.
         expected: those of them that the round waits for, as long as they send rows.
+        late: clients that were waited for in the last round, sent rows, and did not complete a rollout in time.
     """
 
     def __init__(self, needed: int, timeout: float, clock: Callable[[], float], max_rows: int) -> None:
         self.present: frozenset[str] = frozenset()
         self.expected: frozenset[str] = frozenset()
+        self.late: frozenset[str] = frozenset()
         self._needed = needed
         self._timeout = timeout
         self._clock = clock
@@ -45,30 +50,40 @@ class Rounds:
         self._complete: dict[str, Arrays] = {}
         self._last_rows_at: dict[str, float] = {}
         self._silent: frozenset[str] = frozenset()
+        self._slow: frozenset[str] = frozenset()
+        self._done: set[str] = set()
         self._iteration = 0
         self._first_at: float | None = None
         self._enough_at: float | None = None
         self.begin()
 
     def begin(self) -> None:
-        """Start a round: the clients get new weights now. Those that sent nothing in the last round are not waited
-        for."""
-        if self._last_rows_at:
-            self._silent = (self._silent | self.expected) - self._last_rows_at.keys()
-        self.expected = self.present - self._silent
+        """Start a round: the clients get new weights now. Those that sent nothing in the last round, or were late, are
+        not waited for."""
+        heard = self._last_rows_at.keys()
+        self.late = frozenset()
+        if self._enough_at is not None:
+            self.late = (self.expected & heard) - self._done - self._incomplete
+        # One that was late stays so until it is done in time: rows alone do not show that it will be.
+        self._slow = (self._slow | self.late) - self._done
+        if heard:
+            self._silent = (self._silent | self.expected) - heard
+        self.expected = self.present - self._silent - self._slow
         self._began_at = self._clock()
         self._changed_at = self._began_at
         self._first_at = None
         self._enough_at = None
         self._growing.clear()
         self._last_rows_at.clear()
+        self._done.clear()
 
     def clients_changed(self, present: frozenset[str]) -> None:
         """These clients are connected. A new client's rollout counts; it is waited for from the next round on, unless
         this round has no rows yet."""
         self.present = present
         untouched = not self._last_rows_at and not self._complete
-        self.expected = present - self._silent if untouched else self.expected & present
+        self._slow &= present  # a client that comes again under the same name may be another one
+        self.expected = present - self._silent - self._slow if untouched else self.expected & present
         for client in self._growing.keys() - present:
             del self._growing[client]
         self._changed_at = self._clock()
@@ -88,6 +103,7 @@ class Rounds:
         self._changed_at = now
         if assembly.complete:
             self._complete[client] = assembly.assembled()
+            self._done.add(client)
             self._count(now)
 
     def _count(self, now: float) -> None:
@@ -112,8 +128,10 @@ class Rounds:
         if self._enough_at is None:
             return False
         now = self._clock()
-        # A slow client may take as long for its rows as the others took for all of theirs.
+        # A slow client may take as long for its rows as the others took for all of theirs, and no longer in all.
         patience = max(_PATIENCE, self._enough_at - self._began_at)
+        if now - self._enough_at > patience:
+            return True
         return all(now - self._last_rows_at.get(client, self._began_at) > patience for client in self._playing)
 
     @property
