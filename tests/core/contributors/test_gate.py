@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from soulsai_core.contributors.inbox import Message
 from soulsai_core.contributors.statistics import ContributorStatistics, decode_statistics
 from soulsai_core.messages import Progress
 
@@ -226,3 +227,51 @@ def test_window_is_not_enforced_where_clients_are_told_to_drop(inboxes, gate, me
         inboxes.put("bob", samples, message(number=number))
     there._step()
     assert len(inboxes.samples) == 5
+
+
+def test_entry_of_very_many_fields_suspends_at_once_and_one_of_a_few_is_only_rejected(
+    inboxes, gate, statistics, message, samples
+):
+    inboxes.invite("alice", "bob", "carol")
+    inboxes.put("alice", samples, message("alice@pc-1"))
+    inboxes.waiting["bob"] += [Message("1-0", b"", b"", 2_000_000, 1_000_000), Message("2-0", samples, b"x", 2)]
+    inboxes.waiting["carol"].append(Message("3-0", b"", b"", 4, 2))
+    gate()._step()
+    assert inboxes.samples == [message("alice@pc-1")] and inboxes.waiting["bob"] == []
+    assert inboxes.suspended == {"bob"} and rejected(statistics) == {"fields": 2}
+    assert rejected(statistics, "carol") == {"kind": 1}
+
+
+def test_suspensions_of_one_who_goes_on_become_longer(inboxes, gate, clock):
+    inboxes.invite("bob")
+    there = gate(suspension_s=10)
+    for seconds in (10, 20, 40):
+        inboxes.waiting["bob"] = [Message("1-0", b"", b"", 100, 100)]
+        clock.now += 1.1
+        there._step()
+        clock.now += seconds - 0.5
+        there._step()
+        assert inboxes.suspended == {"bob"}
+        clock.now += 2
+        there._step()
+        assert inboxes.suspended == set()
+
+
+def test_one_read_takes_a_bounded_number_of_bytes_and_everyone_has_a_turn(inboxes, gate, clock, monkeypatch):
+    names = [f"c{number}" for number in range(6)]
+    inboxes.invite(*names)
+    reads = []
+    monkeypatch.setattr(inboxes, "read", lambda some, count, timeout: reads.append((some, count)) or {})
+    there = gate()
+    there._step()
+    [(some, count)] = reads
+    assert set(some) == set(names) and count == 32
+    reads.clear()
+    for name in names:
+        inboxes.waiting[name] = [Message(f"{n}-0", b"x", b"", 1) for n in range(10)]
+        inboxes.bytes[name] = 30 * 2**20
+    for _ in range(12):
+        clock.now += 0.1
+        there._step()
+    assert all(len(some) == 2 and count == 5 for some, count in reads)
+    assert {name for some, _ in reads for name in some} == set(names)

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from soulsai_core.errors import TransportError
 from soulsai_core.node.receiver import SampleReceiver
 from soulsai_core.transport.memory import MemoryTransport
 
@@ -60,3 +61,27 @@ def test_number_of_messages_read_ahead_is_bounded(receiver, outside, monkeypatch
     receiver.close()
     chunks = 1 + 4 + 1  # one was given to us, four fill the queue, and one waits for room in it
     assert int(receiver._last_read) <= 2 * chunks
+
+
+def test_large_messages_are_read_few_at_a_time(receiver, outside, monkeypatch):
+    monkeypatch.setattr("soulsai_core.node.receiver._CHUNK_BYTES", 1000)
+    outside.push_samples([b"x" * 400 for _ in range(40)])
+    receiver.start()
+    first, *chunks = [receiver.get(60.0) for _ in range(6)]
+    assert len(first) == 16 and all(len(chunk) == 2 for chunk in chunks)
+
+
+def test_read_whose_answer_is_too_large_for_the_server_is_tried_with_fewer_messages(receiver, outside, monkeypatch):
+    transport, counts = receiver._transport, []
+
+    def read(after, count, timeout):
+        counts.append(count)
+        if count > 3:
+            raise TransportError("cut")
+        return MemoryTransport.read_samples(transport, after, count, timeout)
+
+    monkeypatch.setattr(transport, "read_samples", read)
+    outside.push_samples([b"x"])
+    receiver.start()
+    received(receiver, 1)
+    assert counts[:4] == [16, 8, 4, 2]

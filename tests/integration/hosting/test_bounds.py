@@ -114,3 +114,32 @@ def test_silent_connections_of_strangers_are_cut_and_the_host_gets_through(hoste
     node.assert_running()
     for connection in connections:
         connection.close()
+
+
+def test_entries_of_a_million_fields_are_refused_and_their_sender_is_suspended(hosted):
+    host, node = hosted
+    peaceful = host.invite("peaceful-fields").read_announcement()
+    mallory = host.invite("fields")
+    words = b"$1\r\nx\r\n" * 2_000_000
+    with contextlib.suppress(OSError), authenticated(mallory, host.port) as connection:
+        connection.settimeout(DEADLINE_S)
+        command = f"*2000003\r\n$4\r\nXADD\r\n${len(mallory.inbox)}\r\n{mallory.inbox}\r\n$1\r\n*\r\n"
+        connection.sendall(command.encode() + words)
+        connection.recv(100)
+    wait_for("a suspension", lambda: host.contribution("fields").suspensions)
+    assert host.contribution("fields").rejected.keys() <= {"fields", "connections"}
+    peaceful.transport.push_samples([peaceful.message()])
+    wait_for("the other's samples", lambda: host.contribution("peaceful-fields").samples == 4)
+    node.assert_running()
+
+
+def test_as_many_large_messages_as_may_wait_are_read_in_parts(hosted):
+    host, node = hosted
+    senders = [host.invite(f"large-{number}") for number in range(4)]
+    for sender in senders:
+        for _ in range(12):
+            sender.do("XADD", sender.inbox, "*", "s", b"x" * (4 * 2**20))
+    for sender in senders:
+        wait_for("all to be judged", lambda sender=sender: sum(host.contribution(sender.name).rejected.values()) >= 12)
+    node.assert_running()
+    assert "closed" not in node.output and "Trying again" not in node.output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from soulsai_core.config import ContributorSettings
 from soulsai_core.contributors.connections import ConnectionLimits
 from soulsai_core.contributors.inspection import Inspector
@@ -10,6 +12,12 @@ from soulsai_core.contributors.window import WindowLimit
 
 _PATIENCE = 3
 """Seconds in sequence in which most rows of a contributor may be beyond the window."""
+
+_FORGIVEN = 5
+"""A suspension is forgotten after as many times its own duration."""
+
+_LONGEST = 3600.0
+"""Seconds of the longest suspension of one who is suspended again and again."""
 
 
 class Contributor:
@@ -36,6 +44,8 @@ class Contributor:
         self._report_limit = RateLimit(limits.max_messages_per_s, limits.max_report_kb_per_s * 1024, now)
         self._client_timeout = client_timeout
         self._suspension = limits.suspension_s
+        self._duration = self._suspension
+        self._last_suspension = -math.inf
         self._suspended_until: float | None = None
         self._counted = now
         self._rejected = 0
@@ -74,10 +84,19 @@ class Contributor:
             return True
         return rejected > self._max_rejected
 
-    def suspend(self, now: float) -> None:
-        """Suspend it for the configured time."""
-        self._suspended_until = now + self._suspension
+    def suspend(self, now: float) -> float:
+        """Suspend it for the configured time, or for twice as long as the last time if that is not long ago.
+
+        Returns: seconds of the suspension.
+        """
+        if now - self._last_suspension > _FORGIVEN * self._duration:
+            self._duration = self._suspension
+        else:
+            self._duration = min(2 * self._duration, max(_LONGEST, self._suspension))
+        self._suspended_until = now + self._duration
+        self._last_suspension = self._suspended_until
         self.inspector.clients.clear()
+        return self._duration
 
     def is_suspended(self, now: float) -> bool:
         """Whether its suspension lasts."""

@@ -15,7 +15,7 @@ from itertools import chain, zip_longest
 from soulsai_core.config import TrainingSettings
 from soulsai_core.contributors.connections import excess_of_strangers
 from soulsai_core.contributors.contributor import Contributor
-from soulsai_core.contributors.inbox import EPISODE, Delivery, Inboxes, Message
+from soulsai_core.contributors.inbox import EPISODE, Delivery, Inboxes, InboxSize, Message
 from soulsai_core.contributors.statistics import ContributorStatistics
 from soulsai_core.contributors.window import WindowLimit
 from soulsai_core.threads import BackgroundWorker, RetryingThread
@@ -36,6 +36,13 @@ _READ_TIMEOUT = 0.2
 
 _MESSAGES = 32
 """Messages that are read of each contributor at a time."""
+
+
+_READ_BYTES = 64 * 2**20
+"""Bytes that may wait in all inboxes of one read together."""
+
+_MAX_FIELDS = 16
+"""Fields of an entry beyond which it is no mistake. It has one; to read a million takes long."""
 
 
 class Gate(BackgroundWorker):
@@ -74,6 +81,8 @@ class Gate(BackgroundWorker):
         self._next_size = clock()
         self._next_look = clock()
         self._strangers_cut = 0
+        self._sizes: dict[str, InboxSize] = {}
+        self._turn = 0
         self._node_is_behind = False
         self._stopped = threading.Event()
         self._thread = RetryingThread("gate", self._step, rng)
@@ -115,7 +124,29 @@ class Gate(BackgroundWorker):
         if self._node_is_behind:
             self._stopped.wait(_SIZE_INTERVAL)
         else:
-            self._admit(self._inboxes.read(names, _MESSAGES, _READ_TIMEOUT))
+            some, count = self._next_read(names)
+            self._admit(self._inboxes.read(some, count, _READ_TIMEOUT))
+
+    def _next_read(self, names: list[str]) -> tuple[list[str], int]:
+        """Whose messages are read next, and how many of each, so that the answer has a bounded size: else the server
+        would cut the connection. What waits in one inbox is within the bound, or is discarded as a flood.
+
+        Returns: as many of the names as the bound allows, each time beginning with another one.
+        """
+        self._turn += 1
+        start = self._turn % len(names)
+        some: list[str] = []
+        total = 0
+        largest = 1
+        for name in names[start:] + names[:start]:
+            size = self._sizes.get(name, InboxSize(0, 0))
+            total += size.bytes
+            if some and total > _READ_BYTES:
+                break
+            some.append(name)
+            # The mean of the inbox: not exact, but an inbox has no more than its bytes.
+            largest = max(largest, size.bytes // max(size.entries, 1))
+        return some, max(1, min(_MESSAGES, _READ_BYTES // 4 // largest))
 
     def _update_contributors(self) -> None:
         """Follow who is invited, and end suspensions that are over."""
@@ -138,6 +169,7 @@ class Gate(BackgroundWorker):
 
     def _measure(self) -> None:
         main, sizes = self._inboxes.size(list(self._contributors))
+        self._sizes = dict(sizes)
         # Only a quarter of the run's own stream is filled: beyond its bound, what is delivered would push out what
         # others sent, and the clients with the server's own password append to it without asking the gate.
         limits = self._inboxes.limits
@@ -159,9 +191,11 @@ class Gate(BackgroundWorker):
                 continue
             self._inboxes.cut(wrong)
             self._reject(name, "connections", len(wrong))
-            log.warning("Of %d connections of the contributor %s, %d were cut.", len(connections), name, len(wrong))
-            if contributor.connections.repeated(now):
-                self._suspend(name)
+            consequence = self._suspend(name) if contributor.connections.repeated(now) else ""
+            log.warning(
+                "Of %d connections of the contributor %s, %d were cut%s.",
+                len(connections), name, len(wrong), consequence,
+            )  # fmt: skip
         if strangers := excess_of_strangers(found.strangers):
             self._inboxes.cut(strangers)
             self._strangers_cut += len(strangers)
@@ -174,27 +208,33 @@ class Gate(BackgroundWorker):
         if not self._limits.suspension_s:
             return ""
         self._inboxes.suspend(name)
-        self._contributors[name].suspend(self._clock())
+        seconds = self._contributors[name].suspend(self._clock())
         self._statistics.add_suspension(name)
-        return f"; it is suspended for {self._limits.suspension_s:g} s"
+        return f"; it is suspended for {seconds:g} s"
 
-    def _stop_flood(self, name: str) -> None:
+    def _stop_flood(self, name: str, reason: str = "flood") -> None:
         """Discard what a contributor sent beyond all limits, and suspend it."""
         # Suspended before its inbox is emptied, or it would fill it again at once.
         consequence = self._suspend(name)
         count = self._inboxes.discard(name)
-        self._reject(name, "flood", count)
+        self._sizes.pop(name, None)
+        self._reject(name, reason, count)
         log.warning(
-            "The contributor %s sent more than may wait; %d messages were discarded%s.", name, count, consequence
-        )
+            "The contributor %s sent what no client sends (%s); %d messages were discarded%s.",
+            name, reason, count, consequence,
+        )  # fmt: skip
 
     def _admit(self, messages: dict[str, list[Message]]) -> None:
         now = self._clock()
         delivery = Delivery()
+        malicious: set[str] = set()
         if self._window is not None and messages:
             self._window.begin()
         for name, message in _in_turn(messages):
             contributor = self._contributors[name]
+            if name in malicious or message.fields > _MAX_FIELDS:
+                malicious.add(name)
+                continue
             delivery.done.setdefault(name, []).append(message.id)
             if not contributor.allows(message.size, now):
                 self._reject(name, "rate")
@@ -209,6 +249,8 @@ class Gate(BackgroundWorker):
             self._inboxes.deliver(delivery)
         if self._window is not None:
             self._window.delivered()
+        for name in malicious:
+            self._stop_flood(name, "fields")
         # Counted after the delivery: if it fails, the same messages are read and inspected again.
         for name, returns in delivery.returns.items():
             self._statistics.add_episodes(name, returns)

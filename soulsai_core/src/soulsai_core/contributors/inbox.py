@@ -23,12 +23,14 @@ class Message(NamedTuple):
     Attributes:
         kind: SAMPLES, EPISODE, HEARTBEAT or LEAVE if it is in order; the contributor may have sent anything.
         size: bytes of the whole entry.
+        fields: of the entry; 1 if it is in order.
     """
 
     id: str
     kind: bytes
     payload: bytes
     size: int
+    fields: int = 1
 
 
 class InboxSize(NamedTuple):

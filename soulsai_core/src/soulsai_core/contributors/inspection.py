@@ -22,7 +22,7 @@ from soulsai_core.wire import open_message
 REASONS = frozenset(
     {
         *("kind", "sender", "clients", "run", "rows", "window", "repeated", "episode", "metric", "heartbeat"),
-        *("rate", "reports", "flood", "connections"),
+        *("rate", "reports", "flood", "fields", "connections"),
     }
 )
 """Reasons for which the gate rejects a message, besides those of the wire format."""

@@ -169,4 +169,4 @@ def _message(identifier: bytes, fields: Sequence[bytes] | None) -> Message:
     """An entry of a contributor's stream. One that has not exactly one field gets a kind that is always rejected."""
     fields = fields or ()
     kind, payload = fields if len(fields) == 2 else (b"", b"")
-    return Message(identifier.decode(), kind, payload, sum(map(len, fields)))
+    return Message(identifier.decode(), kind, payload, sum(map(len, fields)), len(fields) // 2)

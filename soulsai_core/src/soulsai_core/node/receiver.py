@@ -9,7 +9,10 @@ from soulsai_core.contracts import Entry, Transport
 from soulsai_core.threads import BackgroundWorker, RetryingThread
 
 _CHUNK = 256
-"""Messages that are read from the server at a time."""
+"""Messages that are read from the server at a time, at most."""
+
+_CHUNK_BYTES = 32 * 2**20
+"""Bytes of messages that are read at a time, about. A server cuts connections with very large answers."""
 
 _CHUNKS = 4
 """Chunks that wait for the loop at most. More would be read early, only to grow old here instead of in the server."""
@@ -27,6 +30,7 @@ class SampleReceiver(BackgroundWorker):
         self._last_read = ""
         self._processed = ""
         self._released = ""
+        self._count = 16
         self._thread = RetryingThread("sample-receiver", self._step, rng)
 
     def get(self, timeout: float) -> list[Entry]:
@@ -50,10 +54,20 @@ class SampleReceiver(BackgroundWorker):
 
     def _step(self) -> None:
         self._release()
-        entries = self._transport.read_samples(self._last_read, _CHUNK, _BLOCK)
+        # Fewer next time, unless this read succeeds: its answer may be what breaks the connection.
+        count = min(self._count, _CHUNK)
+        self._count = max(count // 2, 1)
+        entries = self._transport.read_samples(self._last_read, count, _BLOCK)
+        self._count = count
         if entries:
+            self._adapt(entries)
             self._last_read = entries[-1].id
             self._enqueue(entries)
+
+    def _adapt(self, entries: list[Entry]) -> None:
+        """Read as many messages next time as have about the right size, by the largest of these."""
+        largest = max(len(entry.payload) for entry in entries)
+        self._count = max(1, min(_CHUNK, 2 * self._count, _CHUNK_BYTES // max(largest, 1)))
 
     def _enqueue(self, entries: list[Entry]) -> None:
         while not self._thread.stopping:
