@@ -19,7 +19,7 @@ PIXELS = Features(EnvSpec("p", {"observation": ArraySpec((84, 84), "uint8")}, Di
         ({"head": "categorical", "value_low": 1, "value_high": 1}, "must be less than value_high"),
         ({"head": "quantile", "loss": "mse"}, "loss: mse is for head: scalar"),
         ({"act_with": "average", "average": None}, "act_with: average needs one"),
-        ({"recurrent": {}, "buffer_size": 30, "learning_starts": 1}, "single-step replay cannot teach an LSTM"),
+        ({"recurrent": {}, "buffer_size": 30, "learning_starts": 1}, "single-step replay cannot train an LSTM"),
         ({"resets": {"every": 10, "recovery": 10}}, "each reset would lead to the next one"),
         (
             {"recurrent": {}, "buffer_size": 34, "learning_starts": 1, "n_step": {"start": 5, "end": 1, "steps": 9}},

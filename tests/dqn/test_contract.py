@@ -1,7 +1,7 @@
 """The contract that every algorithm keeps, for DQN.
 
 The parts of DQN meet each other in few configurations: each part is in one at least, and what a part does by itself is
-tested beside its module.
+tested with its module.
 """
 
 import pytest
@@ -97,7 +97,7 @@ SEEING = {
 
 
 class TestDQNOnImages(AlgorithmContract):
-    """With a vector beside them. With stacks, each frame is sent and stored once."""
+    """With a vector as well. With stacks, each frame is sent and stored once."""
 
     @pytest.fixture
     def plugin(self):

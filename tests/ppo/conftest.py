@@ -16,7 +16,7 @@ GOES_ON, TERMINATED, TRUNCATED, DISCARDED = range(4)
 
 
 class Clock:
-    """Seconds that pass only when told to."""
+    """Seconds that pass only by `wait`."""
 
     def __init__(self):
         self.now = 100.0
@@ -82,7 +82,7 @@ def make_rollout(rng):
 
 @pytest.fixture
 def pieces():
-    """(batch, size) -> the messages of so many rows that it is sent in."""
+    """(batch, size) -> the batch as messages of `size` rows."""
     return lambda batch, size: list(batch.split(size))
 
 

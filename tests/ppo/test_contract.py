@@ -74,7 +74,7 @@ class TestContinuous(_Contract):
 
 
 class TestImages(_Contract):
-    """With a vector beside them."""
+    """With a vector as well."""
 
     @pytest.fixture
     def config(self):

@@ -151,10 +151,9 @@ class RunFolder:
         except OSError as error:
             raise ConfigError(f"{self.path} cannot be locked ({error.strerror or error}).") from error
         # In a file of its own: on Windows nobody else can read a locked one.
-        since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
         note = self.path / HOLDER
         try:
-            replace_text(note, f"process {os.getpid()} on {platform.node() or 'this machine'} since {since}\n")
+            replace_text(note, f"process {os.getpid()} on {platform.node() or 'this machine'}\n")
             yield
         finally:
             note.unlink(missing_ok=True)
@@ -173,8 +172,10 @@ class RunFolder:
             return True
 
     def _holder(self) -> str:
+        note = self.path / HOLDER
         try:
-            return (self.path / HOLDER).read_text(encoding="utf-8").strip() or "its process is starting"
+            since = datetime.fromtimestamp(note.stat().st_mtime).strftime("%Y-%m-%d %H:%M:%S")
+            return f"{note.read_text(encoding='utf-8').strip()} since {since}"
         except OSError:
             return "its process is starting"
 

@@ -249,7 +249,7 @@ class DQNConfig(Settings):
             (
                 self.recurrent is not None and self.sequence > self.buffer_size,
                 f"buffer_size ({self.buffer_size}) holds no sequence of {self.sequence} steps: single-step replay "
-                "cannot teach an LSTM",
+                "cannot train an LSTM",
             ),
         ]
 

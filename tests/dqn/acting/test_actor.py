@@ -1,4 +1,4 @@
-"""The actor: what it picks, what it remembers, and what it sends beside the steps."""
+"""The actor: its actions, its memory, and its own columns."""
 
 import numpy as np
 import pytest
@@ -150,7 +150,7 @@ def test_single_environment_sends_values_too(spec, rng):
 # -- memory
 
 
-def remembering(spec, **changes):
+def recurrent_actor(spec, **changes):
     settings = plain(hidden=(8,), **RECURRENT, prioritized={}, epsilon=EpsilonConfig(start=0.0, end=0.0), **changes)
     return acting(settings, spec, np.random.default_rng(0), weights=untrained(settings, spec))
 
@@ -160,8 +160,8 @@ def values(actor, rows, starts):
 
 
 def test_earlier_observations_change_values_until_an_episode_begins(spec, rng):
-    one = remembering(spec)
-    other = remembering(spec)
+    one = recurrent_actor(spec)
+    other = recurrent_actor(spec)
     first, second = rng.normal(size=(2, 2, 4)).astype(np.float32)
     values(one, first, [True, True])
     values(other, -first, [True, True])
@@ -171,8 +171,8 @@ def test_earlier_observations_change_values_until_an_episode_begins(spec, rng):
 
 
 def test_lstm_state_is_kept_when_newer_weights_are_loaded(spec, rng):
-    one = remembering(spec)
-    other = remembering(spec)
+    one = recurrent_actor(spec)
+    other = recurrent_actor(spec)
     first, second = rng.normal(size=(2, 1, 4)).astype(np.float32)
     for actor in (one, other):
         values(actor, first, [True])
@@ -182,7 +182,7 @@ def test_lstm_state_is_kept_when_newer_weights_are_loaded(spec, rng):
 
 def test_state_before_each_third_call_is_sent(spec, rng):
     """For all rows; 0 for those whose episode begins."""
-    actor = remembering(spec)
+    actor = recurrent_actor(spec)
     states = []
     for step in range(7):
         rows = {"observation": rng.normal(size=(2, 4)).astype(np.float32)}
@@ -199,7 +199,7 @@ def test_sent_state_is_the_one_that_led_to_the_values(spec, rng):
     from soulsai_dqn.networks.recurrent import make_network
 
     settings = plain(hidden=(8,), **RECURRENT, prioritized={}, epsilon=EpsilonConfig(start=0.0, end=0.0))
-    actor = remembering(spec)
+    actor = recurrent_actor(spec)
     rows = rng.normal(size=(6, 1, 4)).astype(np.float32)
     sent = []
     best = []

@@ -1,4 +1,4 @@
-"""Running normalisation: it travels with the weights, and both halves use it."""
+"""Running normalization: mean and scale travel with the weights, and actor and learner use them."""
 
 import numpy as np
 import pytest

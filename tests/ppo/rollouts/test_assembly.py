@@ -42,7 +42,7 @@ def value_of(values):
     return float(np.sin(number_of(values["observation"])))
 
 
-def remembered(row, inside):
+def state_at(row, inside):
     """What a toy memory holds at a row, None if that is not known: half of what it held before, plus what was seen."""
     if row.start:
         before = 0.0
@@ -51,7 +51,7 @@ def remembered(row, inside):
     elif row.back is None or id(row.back) not in inside:
         return None
     else:
-        before = remembered(row.back, inside)
+        before = state_at(row.back, inside)
     return None if before is None else 0.5 * before + number_of(row.values["observation"])
 
 
@@ -84,7 +84,7 @@ def assert_read_as_defined(columns, rows, kind):
     inside = {id(row) for row in rows}
     expected = [row for row in rows if row.end != DISCARDED]
     if kind.stored:
-        memories = [remembered(row, inside) for row in expected]
+        memories = [state_at(row, inside) for row in expected]
         expected = [row for row, memory in zip(expected, memories, strict=True) if memory is not None]
         found = read_memory(columns)[columns[LEARNED]]
         np.testing.assert_allclose(found, [memory for memory in memories if memory is not None], rtol=1e-6)

@@ -94,14 +94,14 @@ def test_lost_end_of_a_rollout_stalls_the_round_until_it_is_restarted(rounds_of,
     clock.wait(TIMEOUT)
     assert not rounds.stalled
     clock.wait(0.1)
-    assert_goes_on_anew(rounds, play)
+    assert_restarted(rounds, play)
 
 
 def test_round_is_restarted_at_once_where_the_last_message_shows_that_an_earlier_one_was_lost(rounds_of, play):
     rounds = rounds_of()
     play(rounds, "a")
     play(rounds, "b", which=(1,))
-    assert_goes_on_anew(rounds, play)
+    assert_restarted(rounds, play)
 
 
 def test_others_may_complete_their_rollouts_before_a_round_is_restarted(rounds_of, play, clock):
@@ -127,7 +127,7 @@ def test_client_whose_rows_were_lost_is_not_waited_for_where_enough_others_playe
     assert rounds.complete and list(rounds.take()) == ["a"]
 
 
-def assert_goes_on_anew(rounds, play):
+def assert_restarted(rounds, play):
     """The complete rollout of a stays, that of b is played again."""
     assert rounds.stalled and not rounds.complete
     rounds.begin()
@@ -197,7 +197,7 @@ def test_lost_client_may_return_with_a_new_rollout(rounds_of, play):
     play(rounds, "b", which=(1,))
     play(rounds, "a")
     assert not rounds.complete, "the first half was dropped with the client"
-    assert_goes_on_anew(rounds, play)
+    assert_restarted(rounds, play)
 
 
 def test_new_client_is_waited_for_from_the_next_round_on(rounds_of, play):
@@ -314,7 +314,7 @@ def test_time_waited_for_the_slowest_client_is_measured(rounds_of, play, clock):
 
 
 def test_saved_rollouts_complete_the_round_after_a_restart(rounds_of, play, clock):
-    """The weights saved beside them are the same; the iteration is another one, and the clients may be others."""
+    """The weights are the same; the iteration is another one, and the clients may be others."""
     before = rounds_of()
     play(before, "a", iteration=7)
     play(before, "b", iteration=7, which=(0,))

@@ -92,7 +92,7 @@ class NumpyQ:
 
 
 class NoisyQ:
-    """Q-values of a network of noisy layers. Nothing is folded, since the noise of each output is drawn anew.
+    """Q-values of a network of noisy layers. Nothing is folded, since each output has its own noise.
 
     Args: as NumpyQ's, and
         rng: for the noise; None acts without noise.

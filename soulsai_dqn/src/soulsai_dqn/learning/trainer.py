@@ -105,8 +105,8 @@ class Trainer:
         return outcome
 
     def errors(self, outcome: Outcome, batch: Batch) -> Tensor:
-        """Absolute TD errors (n,) of expected returns, or of sequences (n,): the same numbers of which first priorities
-        are made from actors' values."""
+        """Absolute TD errors (n,) of expected returns; for a recurrent network one for each sequence. They are on the
+        same scale as first errors, which are computed from actors' values."""
         errors = (self.head.values(outcome.chosen) - self.head.target_values(outcome.target)).abs()
         if self._config.recurrent is None:
             return errors

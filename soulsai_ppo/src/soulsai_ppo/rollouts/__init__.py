@@ -1,1 +1,1 @@
-"""From the steps of a round to what is learnt from it."""
+"""From the steps of a round to advantages."""

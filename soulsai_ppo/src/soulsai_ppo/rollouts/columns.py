@@ -1,4 +1,4 @@
-"""The columns of an assembled rollout, beside those of its steps."""
+"""The columns that an assembled rollout has in addition to those of its steps."""
 
 from __future__ import annotations
 

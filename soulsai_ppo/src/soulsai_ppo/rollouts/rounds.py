@@ -1,7 +1,7 @@
 """Rounds: which clients take part, which rollouts are complete, and when there are enough to learn from.
 
 A round is complete when enough rollouts are, and no expected client is still about to complete another. No loss can
-stop it for good: an incomplete rollout of a lost client is dropped, a silent client is not waited for, and a round in
+stop it for ever: an incomplete rollout of a lost client is dropped, a silent client is not waited for, and a round in
 which nothing arrives any more is restarted, with the same weights under a new iteration. Complete rollouts then stay
 valid, since the weights are the same.
 

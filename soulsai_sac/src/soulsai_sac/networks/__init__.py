@@ -1,1 +1,1 @@
-"""Networks, and what they are made of."""
+"""The networks and their parts."""
