@@ -108,7 +108,7 @@ def layouts_and_steps(draw):
 
 
 @settings(max_examples=50)
-@given(layouts_and_steps(), st.text(min_size=1, max_size=20), st.integers(1, 2**63))
+@given(layouts_and_steps(), st.text(min_size=1, max_size=20).filter(str.isprintable), st.integers(1, 2**63))
 def test_any_steps_arrive_as_they_were_sent(layout_and_steps, client, number):
     layout, gone = layout_and_steps
     specs = {name: ArraySpec(shape, dtype, sparse=kind == "s") for name, (dtype, shape, kind) in layout.items()}
@@ -281,10 +281,13 @@ def test_message_over_the_limit_is_rejected_and_one_at_the_limit_is_not():
     assert len(decoder(max_bytes=len(data)).decode(data).steps) == 3
 
 
-@pytest.mark.parametrize(("client", "number"), [("", 1), ("x" * 129, 1), ("c", 0), ("c", -5)])
+@pytest.mark.parametrize(
+    ("client", "number"), [("", 1), ("x" * 129, 1), ("c", 0), ("c", -5), ("c\x1b[2J", 1), ("c\n", 1)]
+)
 def test_sender_without_usable_name_or_number_is_rejected_with_a_short_name(client, number):
     error = rejection(sent(steps(), client, number))
     assert error.reason == "header" and len(error.client) <= 128 and error.number is None
+    assert error.client.isprintable()
 
 
 def test_names_from_outside_are_cut_and_printable_in_the_sentence():

@@ -155,6 +155,17 @@ class Episode(msgspec.Struct, frozen=True):
     run_id: str = ""
 
 
+def is_plain(text: str, limit: int) -> bool:
+    """Whether a text from outside has `limit` characters at most, and nothing that moves a terminal's cursor, begins a
+    new line in a log or changes the direction of writing."""
+    return len(text) <= limit and text.isprintable()
+
+
+def plain(text: str, limit: int) -> str:
+    """A text from outside for people to read: cut, with a space for each character that cannot be printed."""
+    return "".join(c if c.isprintable() else " " for c in text[:limit])
+
+
 def without_huge_numbers(metrics: dict[str, float]) -> dict[str, float]:
     """The metrics without those that are beyond MAX_NUMBER or not finite."""
     return {name: value for name, value in metrics.items() if abs(value) <= MAX_NUMBER}

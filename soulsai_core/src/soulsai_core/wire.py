@@ -28,7 +28,7 @@ import safetensors
 import safetensors.numpy
 
 from soulsai_core.errors import WireError
-from soulsai_core.messages import Arrays, ArraySpec, Weights
+from soulsai_core.messages import Arrays, ArraySpec, Weights, is_plain, plain
 from soulsai_core.steps import SEGMENT_COLUMNS, Closed, ColumnCheck, Sparse, StepBatch, has_after, segments_error
 
 MAGIC = b"SOUL"
@@ -155,8 +155,8 @@ def open_message(data: bytes, max_bytes: int) -> tuple[Header, memoryview | byte
         header = _decoder.decode(view[_PREFIX.size : _PREFIX.size + header_length])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError("header", str(error)) from error
-    if not header.client or len(header.client) > _NAME_LIMIT or header.number < 1:
-        raise WireError("header", "no usable client name or message number", header.client[:_NAME_LIMIT])
+    if not header.client or not is_plain(header.client, _NAME_LIMIT) or header.number < 1:
+        raise WireError("header", "no usable client name or message number", plain(header.client, _NAME_LIMIT))
     return header, _aligned(view, _PREFIX.size + header_length)
 
 

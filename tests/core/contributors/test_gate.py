@@ -32,7 +32,7 @@ def test_client_with_the_name_of_another_contributor_is_rejected_and_counted_und
         inboxes.put("bob", samples, message(client))
     gate()._step()
     assert inboxes.samples == []
-    assert rejected(statistics) == {"sender": 5, "header": 1}
+    assert rejected(statistics) == {"sender": 4, "header": 2}
     assert rejected(statistics, "alice") == {}
 
 

@@ -43,6 +43,14 @@ def test_implausible_episodes_are_rejected(inspected, episode, changes):
     assert inspected(*episode(**changes))[0] == "episode"
 
 
+@pytest.mark.parametrize(
+    "text", ["[link=https://evil.example]x[/link]", "[/]", "<b>", "\x1b[2J", "a'b", "e\u0301", "\u202e"]
+)
+def test_client_whose_name_could_be_markup_is_rejected(inspected, heartbeat, text):
+    assert inspected(*heartbeat(f"bob@{text}"))[0] == "sender"
+    assert inspected(*heartbeat("bob@Büro PC_1.lan-a1b2"))[0] is None
+
+
 @pytest.mark.parametrize("value", [1e308, -1e308, 1e16])
 def test_numbers_whose_sums_could_overflow_are_rejected_with_a_reason_of_their_own(inspected, episode, value):
     assert inspected(*episode(metrics={"hits": 1.0, "damage": value}))[0] == "metric"

@@ -2,6 +2,9 @@
 
 import logging
 
+import msgspec
+from waiting import wait_for
+
 from soulsai_core.messages import ClientInfo
 from soulsai_core.node.saving import resume_on_server
 
@@ -135,3 +138,23 @@ def test_resuming_clears_a_server_whose_progress_cannot_be_read(make_harness):
     outside.publish(9, b"model", b"\xff progress")
     assert resume_on_server(outside, "a training", iteration=7) == 7
     assert outside.read_model(-1) is None
+
+
+def test_texts_of_clients_reach_status_log_and_metrics_without_anything_that_controls_a_terminal(make_harness, caplog):
+    harness = make_harness().start()
+    escape = "\x1b]8;;https://evil.example\x1b\\click\x1b[2J\n\u202e\x9b"
+    info = ClientInfo("pc", escape, problem=escape, unfit=escape, left_out=3)
+    harness.outside.heartbeat("pc", msgspec.json.encode(info))
+    harness.outside.heartbeat(f"pc{escape}", msgspec.json.encode(ClientInfo(f"pc{escape}", "host")))
+    harness.report(1, 7.0, client=f"pc{escape}")
+    harness.report(1, 5.0, client="pc", metrics={f"m{escape}": 1.0, "hits": 2.0})
+    harness.send([0], client=f"pc{escape}")
+    [finished] = harness.recorder.wait("episode_finished")
+    assert finished["episode"].total_reward == 5.0 and finished["episode"].metrics == {"hits": 2.0}
+    harness.recorder.wait("samples_received", where=lambda a: a["rejected"] == {"header": 1})
+    wait_for("the client", lambda: harness.status().clients)
+    assert all(name.isprintable() for name in harness.node._intake.ledger.counts)
+    shown = msgspec.json.decode(harness.outside.read_status())
+    texts = [value for client in shown["clients"] for value in client["info"].values() if isinstance(value, str)]
+    assert len(shown["clients"]) == 1 and all(text.isprintable() for text in texts) and "click" in texts[1]
+    assert all(line.isprintable() for record in caplog.records for line in record.getMessage().split("\n"))

@@ -6,6 +6,7 @@ import itertools
 import logging
 import platform
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -123,10 +124,8 @@ def make_client(
 def _client_id(prefix: str, host: str) -> str:
     """An id that no other client has. That of a contributor's client begins with a prefix that the node checks."""
     unique = uuid.uuid4().hex[:6]
-    if not prefix:
-        return f"{host}-{unique}"
-    # The node rejects long ids, and those that could change what a terminal shows.
-    machine = "".join(c if c.isprintable() else "-" for c in host[:64])
+    # The node rejects long ids, and those that could change what a terminal or a page shows.
+    machine = re.sub(r"[^\w.-]", "-", host[:64])
     return f"{prefix}{machine}-{unique}"
 
 

@@ -45,7 +45,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
     """
     if clients < 0:
         raise ConfigError(f"--clients is {clients}; it takes 0 or more.")
-    console = Console()
+    console = Console(markup=False, emoji=False)  # reasons and paths are shown as they are
     start_logging(console)
     config, resumed = _config_and_folder(args)
     resolved = resolve(config, Catalog())

@@ -70,23 +70,29 @@ def _read(transport: Transport) -> NodeStatus:
 
 
 def render(status: NodeStatus) -> RenderableType:
-    """A table of the node's numbers, and below it a table of its clients."""
+    """A table of the node's numbers, and below it a table of its clients.
+
+    All cells are `Text`, which is shown as it is: a string would be read as rich's markup, and some of it comes from
+    clients.
+    """
     from rich import box
     from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="dim")
     facts.add_column(overflow="fold")
     for name, value in _facts(status):
-        facts.add_row(name, value)
+        facts.add_row(name, Text(value))
     columns = ("client", "steps", "steps/s", "episodes", "admitted", "rejected", "late", "restarts")
     clients = Table(*columns, box=box.SIMPLE)
     for client in status.clients:
         info = client.info
         rejected = ", ".join(f"{n} {reason}" for reason, n in client.rejected.items()) or "0"
         numbers = (info.env_steps, round(info.steps_per_second), info.episodes, client.admitted)
-        clients.add_row(info.id, *map(str, numbers), rejected, str(info.late_steps), str(info.restarts))
+        row = (info.id, *map(str, numbers), rejected, str(info.late_steps), str(info.restarts))
+        clients.add_row(*map(Text, row))
     return Group(facts, clients) if status.clients else facts
 
 

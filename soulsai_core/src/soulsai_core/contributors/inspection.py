@@ -7,6 +7,7 @@ sender's own clients, and that episodes and heartbeats hold plausible numbers an
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -16,7 +17,7 @@ from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, LEAVE, SAMPLES, 
 from soulsai_core.contributors.rules import client_prefix
 from soulsai_core.contributors.window import WindowLimit
 from soulsai_core.errors import WireError
-from soulsai_core.messages import MAX_NUMBER, ClientInfo, Episode
+from soulsai_core.messages import MAX_NUMBER, ClientInfo, Episode, is_plain, plain
 from soulsai_core.wire import open_message
 
 REASONS = frozenset(
@@ -34,6 +35,10 @@ _MAX_LENGTH = 10**9
 """Steps or seconds that an episode may have."""
 
 _MAX_NAME = 128
+
+_CLIENT = re.compile(rf"[\w@. -]{{1,{_MAX_NAME}}}")
+"""The ids of clients are in logs, tables, terminals, pages and labels: they have no markup of any of them."""
+
 _MAX_METRICS = 64
 _MAX_SENTENCE = 300
 
@@ -131,7 +136,7 @@ class Inspector:
             and all(0 <= number <= _MAX_LENGTH for number in (episode.length, episode.seconds))
             and 0 <= episode.iteration < 2**53
             and len(episode.metrics) <= _MAX_METRICS
-            and all(_is_text(name, _MAX_NAME) for name in episode.metrics)
+            and all(is_plain(name, _MAX_NAME) for name in episode.metrics)
             and episode.id.startswith(f"{episode.client}-")
             and episode.id[len(episode.client) + 1 :].isdecimal()
             and len(episode.id) <= 2 * _MAX_NAME
@@ -143,9 +148,9 @@ class Inspector:
             # The texts are shown to people, so they are cut and cleaned rather than rejected.
             clean = msgspec.structs.replace(
                 info,
-                host=_clean(info.host, _MAX_NAME),
-                problem=_clean(info.problem, _MAX_SENTENCE),
-                unfit=_clean(info.unfit, _MAX_SENTENCE),
+                host=plain(info.host, _MAX_NAME),
+                problem=plain(info.problem, _MAX_SENTENCE),
+                unfit=plain(info.unfit, _MAX_SENTENCE),
             )
             encoded = msgspec.json.encode(clean)
         except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
@@ -185,13 +190,5 @@ class Inspector:
         return None
 
     def _is_own_client(self, client: str) -> bool:
-        return client.startswith(self._prefix) and len(client) > len(self._prefix) and _is_text(client, _MAX_NAME)
-
-
-def _is_text(text: str, limit: int) -> bool:
-    """Whether the text is short, and has nothing that moves a terminal's cursor or begins a new line in a log."""
-    return len(text) <= limit and text.isprintable()
-
-
-def _clean(text: str, limit: int) -> str:
-    return "".join(c if c.isprintable() else " " for c in text[:limit])
+        begins = client.startswith(self._prefix) and len(client) > len(self._prefix)
+        return begins and _CLIENT.fullmatch(client) is not None

@@ -18,6 +18,8 @@ from soulsai_core.messages import (
     ClientInfo,
     Command,
     Episode,
+    is_plain,
+    plain,
     without_huge_numbers,
 )
 from soulsai_core.node.episode_log import EpisodeLog
@@ -37,6 +39,10 @@ _INTERVAL = 0.25
 
 _EPISODES = 1000
 """Episodes that are read from the server at a time."""
+
+_MAX_NAME = 128
+_MAX_SENTENCE = 300
+"""Characters of a name, and of a sentence about a client's trouble. Longer names are left out, sentences are cut."""
 
 _REQUESTS = frozenset({"quicksave", "save_best"})
 """Commands of users that may only ask for checkpoints."""
@@ -160,7 +166,11 @@ class Monitor(BackgroundWorker):
     # -- clients
 
     def _read_heartbeats(self) -> None:
-        seen = {client: (age, _info(client, info)) for client, (age, info) in self._transport.roster().items()}
+        roster = self._transport.roster()
+        for client in [client for client in roster if not is_plain(client, _MAX_NAME)]:
+            self._transport.remove_client(client)
+            del roster[client]
+        seen = {client: (age, _info(client, info)) for client, (age, info) in roster.items()}
         change = self._roster.update(seen)
         self._warn_of_rows_left_out()
         present = frozenset(self._roster.present)
@@ -211,7 +221,10 @@ class Monitor(BackgroundWorker):
         # The mean return is shown, published and a goal: no number may make it infinite, whoever sent it.
         if episode.run_id not in ("", self._run_id) or not abs(episode.total_reward) <= MAX_NUMBER:
             return None
-        return msgspec.structs.replace(episode, metrics=without_huge_numbers(episode.metrics))
+        if not (is_plain(episode.client, _MAX_NAME) and is_plain(episode.id, 2 * _MAX_NAME)):
+            return None
+        named = {name: value for name, value in episode.metrics.items() if is_plain(name, _MAX_NAME)}
+        return msgspec.structs.replace(episode, metrics=without_huge_numbers(named))
 
     def _log_disk_failure(self, error: OSError) -> None:
         """Log the first failure after a success, since there are several attempts a second."""
@@ -228,9 +241,13 @@ class Monitor(BackgroundWorker):
 
 
 def _info(client: str, payload: bytes) -> ClientInfo:
-    """What a client says of itself. One whose info cannot be read, or names another client, has no host."""
+    """What a client says of itself. One whose info cannot be read, or names another client, has no host. Its texts are
+    shown to people, in terminals too."""
     try:
         info = msgspec.json.decode(payload, type=ClientInfo)
     except msgspec.DecodeError:
         return ClientInfo(client, "?")
-    return info if info.id == client else ClientInfo(client, "?")
+    if info.id != client:
+        return ClientInfo(client, "?")
+    texts = {"host": plain(info.host, _MAX_NAME), "problem": plain(info.problem, _MAX_SENTENCE)}
+    return msgspec.structs.replace(info, **texts, unfit=plain(info.unfit, _MAX_SENTENCE))
