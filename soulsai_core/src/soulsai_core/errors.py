@@ -37,6 +37,10 @@ class TransportError(SoulsAIError):
     """The server cannot be reached, or the connection broke; trying again may help."""
 
 
+class ServerFullError(TransportError):
+    """The server closed a new connection at once, as it does while it has as many as it takes."""
+
+
 class AccessError(SoulsAIError):
     """The server answered and refused: wrong password or missing rights; trying again does not help."""
 

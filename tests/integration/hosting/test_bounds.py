@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -143,3 +145,47 @@ def test_as_many_large_messages_as_may_wait_are_read_in_parts(hosted):
         wait_for("all to be judged", lambda sender=sender: sum(host.contribution(sender.name).rejected.values()) >= 12)
     node.assert_running()
     assert "closed" not in node.output and "Trying again" not in node.output
+
+
+CROWD = """
+import socket, sys, time
+from contextlib import suppress
+port, count = int(sys.argv[1]), int(sys.argv[2])
+crowd = []
+while True:
+    with suppress(OSError):
+        while len(crowd) < count:
+            crowd.append(socket.create_connection(("127.0.0.1", port), 5))
+            crowd[-1].setblocking(False)
+    print(len(crowd), flush=True)
+    time.sleep(0.05)
+    open_still = []
+    for connection in crowd:
+        try:
+            if connection.recv(100) == b"":
+                connection.close()
+                continue
+        except BlockingIOError:
+            open_still.append(connection)
+        except OSError:
+            connection.close()
+    crowd = open_still
+"""
+
+
+def test_host_gets_through_while_strangers_take_all_places_again_and_again(hosted, run_here, monkeypatch):
+    host, node = hosted
+    for name, value in host.variables().items():
+        monkeypatch.setenv(name, value)
+    host.invite("crowded")
+    crowd = subprocess.Popen([sys.executable, "-c", CROWD, str(host.port), "4500"], stdout=subprocess.DEVNULL)
+    try:
+        wait_for("all places to be taken", lambda: host.transport._client.info("clients")["connected_clients"] > 3900)
+        for command in (["status", "--json"], ["quicksave"], ["revoke", "crowded"]):
+            started = time.monotonic()
+            run_here(*command)
+            assert time.monotonic() - started < 30
+    finally:
+        crowd.kill()
+        crowd.wait()
+    node.assert_running()

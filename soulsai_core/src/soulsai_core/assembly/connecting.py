@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soulsai_core.config import read_secret
 from soulsai_core.config.models import RedisSettings
 from soulsai_core.contracts import Transport
-from soulsai_core.errors import ConfigError
+from soulsai_core.errors import ConfigError, ServerFullError
 from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.address import parse_address
 from soulsai_core.transport.exposure import refuse_exposed
@@ -16,6 +17,10 @@ from soulsai_core.transport.exposure import refuse_exposed
 if TYPE_CHECKING:
     from soulsai_core.contributors.invitation import Invitation
     from soulsai_core.transport.redis import RedisTransport
+
+_PATIENCE = 30.0
+_PAUSE = 0.02
+"""Seconds for which a connection is tried again while the server has too many, and seconds between two attempts."""
 
 
 def open_transport(settings: RedisSettings, run: str) -> RedisTransport:
@@ -42,8 +47,21 @@ def connect_to(
     if ca_file is not None and not Path(ca_file).is_file():
         raise ConfigError(f"redis.ca_file: there is no file {ca_file}.")
     transport = connect(address, run, password=password, limits=limits, tls=Tls(authority=ca_file))
-    transport.check()
+    _check_patiently(transport)
     return transport
+
+
+def _check_patiently(transport: RedisTransport) -> None:
+    """Connect. Where strangers take all places, the node cuts them several times a second: the host gets a place soon,
+    although others try, too."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return transport.check()
+        except ServerFullError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
 
 
 def accept(invitation: Invitation) -> Transport:

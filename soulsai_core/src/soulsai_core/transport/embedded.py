@@ -30,6 +30,7 @@ HOSTED_LIMITS = (
     "client-query-buffer-limit 72mb",
     "client-output-buffer-limit normal 160mb 64mb 20",
     "client-output-buffer-limit pubsub 8mb 2mb 30",
+    "maxclients 4000",
     "timeout 120",
 )
 """Bounds of a server that others reach. compose/redis/redis.conf has them too, and says why."""

@@ -18,7 +18,7 @@ from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from soulsai_core.errors import AccessError, SoulsAIError, TransportError
+from soulsai_core.errors import AccessError, ServerFullError, SoulsAIError, TransportError
 from soulsai_core.transport.address import Address
 from soulsai_core.transport.keys import SERVER
 
@@ -43,6 +43,9 @@ _UNNAMED: dict[str, Any] = (
     {"driver_info": None} if hasattr(redis, "driver_info") else {"lib_name": None, "lib_version": None}
 )
 """Keeps redis-py from naming itself to the server, for which it uses a command that a contributor has no right to."""
+
+_CLOSED = ("max number of clients", "closed by server", "reset by peer", "Broken pipe", "EOF occurred")
+"""What errors of connections say that the server closed. Why it did is often lost together with the connection."""
 
 _WHERE = "Put the one that it was started with into redis.secret, as `requirepass PASSWORD`."
 
@@ -125,6 +128,8 @@ def explain(error: Exception, where: str) -> SoulsAIError:
             f"{server} shows a certificate that is not trusted here ({detail}). Name its authority in redis.ca_file, "
             "or ask for a new invitation."
         )
+    if isinstance(error, exceptions.ConnectionError | OSError) and any(words in detail for words in _CLOSED):
+        return ServerFullError(f"{server} closed the connection ({detail}). It may have too many: try again.")
     if isinstance(error, exceptions.ConnectionError | OSError):
         return TransportError(
             f"No Redis server answers at {where} ({detail}). Start it, or check address and firewall."
