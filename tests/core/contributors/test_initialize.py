@@ -4,9 +4,11 @@ import os
 import ssl
 import stat
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from soulsai_core.cli import main
 from soulsai_core.config import read_secret
 from soulsai_core.contributors.certificates import hosts_of, make_authority, make_server
 from soulsai_core.contributors.initialize import give_to_owner, initialize, write_environment
@@ -184,3 +186,20 @@ def test_environment_of_a_compose_file_names_the_owner_and_the_host(tmp_path):
     assert (tmp_path / "saves").is_dir()
     list(write_environment(tmp_path, "other"))
     assert "other" not in (tmp_path / ".env").read_text()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_no_one_else_may_write_what_init_makes_whatever_the_umask(tmp_path, monkeypatch, umask):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "compose.yaml").touch()
+    before = os.umask(umask)
+    try:
+        assert main(["init", "--folder", "config"]) == 0
+    finally:
+        os.umask(before)
+    modes = {path.relative_to(tmp_path): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    del modes[Path("compose.yaml")]
+    readable = {path for path, mode in modes.items() if mode == 0o644}
+    assert {path.name for path in readable} == {".gitignore", ".env", "ca.crt", "redis.crt"}
+    assert {mode for path, mode in modes.items() if path not in readable} == {0o600, 0o700}

@@ -7,14 +7,28 @@ from soulsai_core.transport.address import parse_address
 from soulsai_core.transport.exposure import is_public, refuse_exposed
 
 
-@pytest.mark.parametrize("host", ["8.8.8.8", "0.0.0.0", "::", "2001:4860:4860::8888", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "8.8.8.8",
+        "0.0.0.0",
+        "::",
+        "2001:4860:4860::8888",
+        "::ffff:8.8.8.8",
+        "100.64.0.1",
+        "169.254.1.1",
+        "fe80::1%eth0",
+        "192.0.0.1",
+        "198.18.0.1",
+        "203.0.113.1",
+    ],
+)
 def test_public_addresses(host):
     assert is_public(host)
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "::1", "10.1.2.3", "192.168.1.5", "172.20.0.2", "100.64.0.1", "fe80::1%eth0", "fd00::1",
-             "169.254.1.1", "localhost"]
+    "host", ["127.0.0.1", "::1", "10.1.2.3", "192.168.1.5", "172.20.0.2", "fd00::1", "localhost"]
 )  # fmt: skip
 def test_addresses_of_this_machine_and_of_private_networks_are_not_public(host):
     assert not is_public(host)
@@ -43,3 +57,9 @@ def test_private_addresses_and_public_ones_with_tls_and_password_pass(address):
     refuse_exposed(parse_address(address), "word")
     if not address.startswith("rediss"):
         refuse_exposed(parse_address(address), None)
+
+
+def test_further_networks_are_private_where_a_setting_names_them():
+    assert not is_public("100.64.0.1", private=["100.64.0.0/10"])
+    assert is_public("8.8.8.8", private=["100.64.0.0/10"])
+    refuse_exposed(parse_address("redis://100.100.1.1"), None, private=["100.64.0.0/10"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -189,3 +191,11 @@ def test_host_gets_through_while_strangers_take_all_places_again_and_again(hoste
         crowd.kill()
         crowd.wait()
     node.assert_running()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_what_a_run_writes_is_for_its_owner_alone(hosted, module_stack):
+    module_stack.run("quicksave")
+    written = [*module_stack.folder.glob("saves"), *module_stack.folder.glob("saves/**/*")]
+    assert len(written) > 10
+    assert [path for path in written if stat.S_IMODE(path.stat().st_mode) & 0o077] == []

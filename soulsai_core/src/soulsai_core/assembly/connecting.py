@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,11 +29,17 @@ def open_transport(settings: RedisSettings, run: str) -> RedisTransport:
     if settings.address is None:
         raise ConfigError("redis.address is null, and only `soulsai train` starts a server of its own: set it.")
     limits = StreamLimits(settings.max_backlog_entries, int(settings.max_backlog_mb * 2**20))
-    return connect_to(settings.address, run, read_secret(settings.secret_file), limits, settings.ca_file)
+    password = read_secret(settings.secret_file)
+    return connect_to(settings.address, run, password, limits, settings.ca_file, settings.private_networks)
 
 
 def connect_to(
-    address: str, run: str, password: str | None, limits: StreamLimits | None = None, ca_file: str | None = None
+    address: str,
+    run: str,
+    password: str | None,
+    limits: StreamLimits | None = None,
+    ca_file: str | None = None,
+    private_networks: Sequence[str] = (),
 ) -> RedisTransport:
     """A transport to the server at `address`.
 
@@ -43,7 +50,7 @@ def connect_to(
     from soulsai_core.transport.redis_link import Tls
 
     parsed = parse_address(address)
-    refuse_exposed(parsed, password or parsed.password)
+    refuse_exposed(parsed, password or parsed.password, private=private_networks)
     if ca_file is not None and not Path(ca_file).is_file():
         raise ConfigError(f"redis.ca_file: there is no file {ca_file}.")
     transport = connect(address, run, password=password, limits=limits, tls=Tls(authority=ca_file))
@@ -64,12 +71,12 @@ def _check_patiently(transport: RedisTransport) -> None:
             time.sleep(_PAUSE)
 
 
-def accept(invitation: Invitation) -> Transport:
+def accept(invitation: Invitation, private_networks: Sequence[str] = ()) -> Transport:
     """A transport with the rights of the contributor who was invited."""
     from soulsai_core.contributors.transport import connect_contributor
     from soulsai_core.transport.redis_link import Tls
 
-    refuse_exposed(parse_address(invitation.address), invitation.password)
+    refuse_exposed(parse_address(invitation.address), invitation.password, private=private_networks)
     tls = Tls(authority_text=invitation.authority)
     transport = connect_contributor(invitation.address, invitation.run, invitation.name, invitation.password, tls)
     transport.check()

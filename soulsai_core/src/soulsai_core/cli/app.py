@@ -11,9 +11,24 @@ from typing import Any
 from soulsai_core.cli.menu import Command, menu
 from soulsai_core.errors import SoulsAIError
 
+_OWNER_ALONE = 0o077
+"""The permissions that no file and no folder gets."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code, which is 2 for a SoulsAIError: its sentence is printed to stderr."""
+    """Run one command and return its exit code, which is 2 for a SoulsAIError: its sentence is printed to stderr.
+
+    What it writes, such as runs with their models and logs, is for its owner alone, whatever the umask of the system.
+    """
+    before = os.umask(_OWNER_ALONE)
+    os.umask(before | _OWNER_ALONE)
+    try:
+        return _run(argv)
+    finally:
+        os.umask(before)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     commands = menu(chosen)

@@ -70,9 +70,11 @@ def join_from(args: argparse.Namespace) -> Transport:
     if words[0] != "join" or len(words) == 1:
         raise ConfigError("A client takes options alone, or `join` and an invitation, or `join` and a file with one.")
     from soulsai_core.assembly.connecting import accept
+    from soulsai_core.config import load_environment
     from soulsai_core.contributors.invitation import read_invitation
 
-    return accept(read_invitation(" ".join(words) if len(words) > 2 else _text_of(Path(words[1]))))
+    invitation = read_invitation(" ".join(words) if len(words) > 2 else _text_of(Path(words[1])))
+    return accept(invitation, load_environment(os.environ).redis.private_networks)
 
 
 def connection_of(args: argparse.Namespace) -> tuple[RedisSettings, str, bool]:

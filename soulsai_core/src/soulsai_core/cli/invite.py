@@ -78,7 +78,7 @@ def _public_address(given: str | None, settings: RedisSettings, environ: Mapping
         port = int(environ.get(PORT) or DEFAULT_PORT) if given is None or not _has_port(given) else named.port
         reached = str(_with_port(named, port))
     address = f"{'rediss' if ours.tls else 'redis'}://{reached}"
-    refuse_exposed(parse_address(address), "an invitation has one")
+    refuse_exposed(parse_address(address), "an invitation has one", private=settings.private_networks)
     return address
 
 

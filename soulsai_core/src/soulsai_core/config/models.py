@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from typing import Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
@@ -52,6 +53,11 @@ class RedisSettings(Settings):
         description="File with the certificate of the only authority to trust for rediss:// addresses; null trusts the "
         "authorities of the system.",
     )
+    private_networks: tuple[str, ...] = Field(
+        default=(),
+        description='Networks in which connections need no TLS, such as "100.64.0.0/10" for a VPN that uses it, '
+        "besides this machine and those of RFC 1918 and RFC 4193.",
+    )
     max_backlog_entries: int = Field(
         default=10_000, ge=1, description="Sample messages that may wait in Redis; beyond, the oldest are deleted."
     )
@@ -60,6 +66,16 @@ class RedisSettings(Settings):
         gt=0,
         description="Size in MB of the samples that may wait in Redis; beyond, the oldest are deleted.",
     )
+
+    @field_validator("private_networks")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for text in networks:
+            try:
+                ip_network(text)
+            except ValueError as error:
+                raise ValueError(f"{error}; write a network as 100.64.0.0/10") from None
+        return networks
 
     @field_validator("address")
     @classmethod

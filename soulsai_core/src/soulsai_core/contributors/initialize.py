@@ -40,7 +40,7 @@ def initialize(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[st
     """
     for host in hosts:
         _refuse_unless_bare(host)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(_FOLDER, parents=True, exist_ok=True)
     yield from _write(folder / ".gitignore", "".join(f"/{name}\n" for name in _IGNORED).encode(), _READABLE)
     for name in ("redis", "telemetry"):
         yield from _write(folder / f"{name}.secret", f"requirepass {new_password()}\n".encode(), _PRIVATE)
@@ -64,7 +64,7 @@ def write_environment(root: Path, host: str | None) -> Iterator[str]:
     """In the folder of a compose.yaml, write its .env, with the owner of the files, and make the folder for runs."""
     if not (root / "compose.yaml").is_file():
         return
-    (root / "saves").mkdir(exist_ok=True)
+    (root / "saves").mkdir(_FOLDER, exist_ok=True)
     user, group = _owner(root)
     lines = [f"SOULSAI_UID={user}", f"SOULSAI_GID={group}", f"SOULSAI_PUBLIC_HOST={host or 'localhost'}"]
     yield from _write(root / ".env", ("\n".join(lines) + "\n").encode(), _READABLE)
@@ -76,6 +76,7 @@ def give_to_owner(folder: Path, root: Path) -> Iterator[str]:
         return
     user, group = _owner(root)
     given = [folder / ".gitignore", *folder.glob("*.secret"), *folder.glob("*.join"), folder / "acl", folder / "tls"]
+    os.chown(folder, user, group)  # it may be new, and is for its owner alone
     for top in [*given, *(root / name for name in _WRITTEN_BY_CONTAINERS)]:
         for path in [top, *top.rglob("*")]:
             if path.is_symlink() or path.exists():
@@ -179,6 +180,8 @@ def _write(path: Path, content: bytes, mode: int) -> Iterator[str]:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}. Call this as the owner of the folder."
         ) from None
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, mode)  # the umask may have taken rights that others need, such as for certificates
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
     yield f"{path} was written."
