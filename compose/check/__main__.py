@@ -1,4 +1,4 @@
-"""python -m compose.check: everything up, trained with, broken, watched and taken down again."""
+"""`python -m compose.check` starts the stack, trains with it, makes parts fail, checks it, and removes it again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    """Prints a line for each check with its time; 1 if one failed."""
+    """Run all checks and print a line with the time of each. Returns 1 if one failed."""
     parser = argparse.ArgumentParser(description="Run the stack on this machine's Docker engine and check it.")
     parser.add_argument("--no-build", action="store_true", help="take the images as they are")
     args = parser.parse_args()
@@ -43,7 +43,7 @@ def _build(environ: dict[str, str]) -> str:
 
 
 def _stand_ins(folder: Path, environ: dict[str, str]) -> list[str]:
-    """A file that replaces Grafana where its image holds none, as in a place without a way to the public images."""
+    """A compose file that replaces Grafana where its image cannot be fetched."""
     image = environ.get("SOULSAI_GRAFANA_IMAGE", "grafana/grafana:11.6.0")
     probe = ["docker", "run", "--rm", "--entrypoint", "sh", image, "-c", "command -v grafana || echo none"]
     if run(probe, folder=folder, environ=environ).strip() != "none":
@@ -61,7 +61,7 @@ def _check(stack: Stack) -> int:
         return 0
     except Failure as failure:
         print(f"FAILED: {failure}", file=sys.stderr)
-        stack.complain()
+        stack.print_state()
         return 1
     finally:
         _timed("it is taken down", stack.down)

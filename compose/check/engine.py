@@ -1,4 +1,4 @@
-"""The stack of compose.yaml, driven by `docker compose`."""
+"""Runs the stack of compose.yaml with `docker compose`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ FILES = ("compose.yaml", "compose/check/override.yaml")
 
 
 class Failure(Exception):
-    """What was checked does not hold."""
+    """A check has failed."""
 
 
 def run(command: Sequence[str], *, folder: Path, environ: Mapping[str, str], ok: Sequence[int] = (0,)) -> str:
-    """What the command prints. Raises Failure if it ends with a code other than those of `ok`."""
+    """Run a command and return its output. Raises Failure if its exit code is not in `ok`."""
     done = subprocess.run(command, cwd=folder, env=dict(environ), capture_output=True, text=True, check=False)
     if done.returncode not in ok:
         said = (done.stderr or done.stdout).strip()[-2000:]
@@ -44,15 +44,15 @@ class Stack:
         self._command = ["docker", "compose", "--ansi", "never", *files, *chosen]
 
     def __call__(self, *words: str, ok: Sequence[int] = (0,)) -> str:
-        """`docker compose WORDS`."""
+        """Run `docker compose WORDS`."""
         return run([*self._command, *words], folder=self.folder, environ=self.environ, ok=ok)
 
     def up(self, clients: int, *, wait: bool = False) -> None:
-        """Start what is missing, with so many clients."""
+        """Start the services that do not run, with this many clients."""
         self("up", "--detach", "--no-build", *(["--wait"] if wait else []), "--scale", f"client_node={clients}")
 
     def inside(self, service: str, *command: str, ok: Sequence[int] = (0,)) -> str:
-        """What the command prints in the service's container."""
+        """Run a command in the service's container and return its output."""
         return self("exec", "--no-TTY", service, *command, ok=ok)
 
     def containers(self) -> list[dict[str, str]]:
@@ -62,26 +62,26 @@ class Stack:
         return [row for part in rows for row in (part if isinstance(part, list) else [part])]
 
     def healthy(self, service: str) -> bool:
-        """Its containers run, and their health checks are content."""
+        """Whether its containers run and their health checks succeed."""
         found = [row for row in self.containers() if row["Service"] == service]
         return bool(found) and all(row["State"] == "running" and row["Health"] in ("", "healthy") for row in found)
 
     def restarts(self, service: str) -> int:
-        """How often the engine started the service's first container again."""
+        """How often the engine has restarted the service's first container."""
         name = next(row["Name"] for row in self.containers() if row["Service"] == service)
         form = "{{.RestartCount}}"
         return int(run(["docker", "inspect", "--format", form, name], folder=self.folder, environ=self.environ))
 
     def kill(self, service: str) -> None:
-        """End the service's processes at once, as a crash would; the restart policy does not know that it was us."""
+        """Kill the service's processes as a crash would. `docker kill` would not trigger the restart policy."""
         self.inside(service, "sh", "-c", "kill -9 -1", ok=(0, 137))
 
     def down(self) -> None:
-        """Remove everything, volumes too."""
+        """Remove all containers, networks and volumes."""
         self("down", "--volumes", "--remove-orphans", "--timeout", "10")
 
-    def complain(self) -> None:
-        """Print what the containers are and said last."""
+    def print_state(self) -> None:
+        """Print the containers' states and their last log lines."""
         for row in self.containers():
             print(f"  {row['Name']}: {row['Status']}", file=sys.stderr)
         print(self("logs", "--tail", "15", "--no-color"), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Answers Grafana's health check, below the path that the proxy uses too; only if it was given what Grafana needs."""
+"""Answers Grafana's health check, if the files are mounted that Grafana needs."""
 
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -13,10 +13,10 @@ NEEDED = (
 
 
 class Handler(BaseHTTPRequestHandler):
-    """200 where every file can be read, 503 where not."""
+    """Answers 200 if every file can be read, and otherwise 503."""
 
     def do_GET(self) -> None:
-        """Any path that ends like the health check's."""
+        """Answer any path that ends like that of the health check: the proxy adds a prefix."""
         missing = [path for path in NEEDED if not Path(path).is_file() or not Path(path).read_bytes()]
         known = self.path in ("/api/health", "/grafana/api/health")
         self.send_response(404 if not known else 503 if missing else 200)

@@ -1,4 +1,4 @@
-"""What NGINX shows to the outside: its certificate, the page, Grafana and Redis."""
+"""Requests to NGINX from outside: its certificate, the page, Grafana and Redis."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from compose.check.workplace import HOST, PORTS
 
 
 def root_certificate() -> str:
-    """The root under which the test's certificate authority issues."""
+    """The root certificate of the test's certificate authority, as PEM."""
     context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # whom to trust is what is asked here
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     url = f"https://127.0.0.1:{PORTS['SOULSAI_PEBBLE_PORT']}/roots/0"
     with urllib.request.urlopen(url, timeout=5, context=context) as answer:
         return answer.read().decode()
@@ -32,7 +33,7 @@ class _Connection(http.client.HTTPSConnection):
 
 
 def get(path: str, context: ssl.SSLContext) -> tuple[int, str]:
-    """Status and body of https://HOST/path."""
+    """Status and body of `https://HOST/path`."""
     connection = _Connection(HOST, context=context)
     try:
         connection.request("GET", path)
@@ -43,20 +44,20 @@ def get(path: str, context: ssl.SSLContext) -> tuple[int, str]:
 
 
 def serial(context: ssl.SSLContext) -> str:
-    """Serial number of the certificate shown."""
+    """Serial number of the server's certificate."""
     with _line("SOULSAI_HTTPS_PORT", context) as line:
         return str((line.getpeercert() or {})["serialNumber"])
 
 
 def redis_says(context: ssl.SSLContext) -> str:
-    """What Redis answers to a PING without password through the proxy."""
+    """The answer of Redis to a PING without password through the proxy."""
     with _line("SOULSAI_STREAM_PORT", context) as line:
         line.sendall(b"PING\r\n")
         return line.recv(200).decode()
 
 
 def redirect() -> tuple[int, str]:
-    """Where plain HTTP leads to."""
+    """The location to which HTTP is redirected."""
     connection = http.client.HTTPConnection("127.0.0.1", PORTS["SOULSAI_HTTP_PORT"], timeout=5)
     try:
         connection.request("GET", "/", headers={"Host": HOST})

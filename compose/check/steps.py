@@ -1,4 +1,4 @@
-"""The checks, in the order in which they are made. Each raises Failure, or returns what was seen."""
+"""The checks, in their order. Each raises Failure, or returns a short result to print."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLIENTS = 3
 
 
 def starts(stack: Stack) -> str:
-    """Everything comes up and is healthy, the core in order."""
+    """All services start and become healthy, those of the core in order."""
     stack.up(CLIENTS, wait=True)
     until("all containers are healthy", lambda: all(stack.healthy(row["Service"]) for row in stack.containers()))
     users = {service: stack.inside(service, "id", "-u").strip() for service in CORE}
@@ -28,13 +28,13 @@ def starts(stack: Stack) -> str:
 
 
 def is_scraped(_: Stack) -> str:
-    """Prometheus reaches both nodes."""
+    """Prometheus reads the metrics of both nodes."""
     until("all targets are up", lambda: set(watching.targets().values()) == {"up"})
     return ", ".join(watching.targets())
 
 
 def is_closed(stack: Stack) -> str:
-    """From a client's container Redis can be reached, and nothing else of the core."""
+    """A client's container reaches Redis and no other service of the core."""
     row = next(row for row in stack.containers() if row["Service"] == "training_node")
     form = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
     places = run(["docker", "inspect", "--format", form, row["Name"]], folder=stack.folder, environ=stack.environ)
@@ -53,10 +53,11 @@ def is_closed(stack: Stack) -> str:
 
 
 def survives(service: str) -> Callable[[Stack], str]:
-    """The service's processes are killed; the engine starts it again, and training goes on."""
+    """After the service's processes were killed, the engine restarts it and the training continues."""
 
     def check(stack: Stack) -> str:
-        before, steps = stack.restarts(service), until("steps are counted", env_steps)
+        before = stack.restarts(service)
+        steps = until("steps are counted", env_steps)
         stack.kill(service)
         until(f"{service} is started again", lambda: stack.restarts(service) > before)
         until(f"{service} is healthy", lambda: stack.healthy(service))
@@ -82,13 +83,11 @@ def learns(first: float) -> Callable[[Stack], str]:
 
 
 def invites(stack: Stack) -> str:
-    """Somebody outside joins with the line of an invitation, and is out when revoked."""
+    """A contributor joins from outside with the line of an invitation, and is disconnected when revoked."""
     place = f"127.0.0.1:{PORTS['SOULSAI_REDIS_PORT']}"
     line = stack.inside("training_node", "soulsai", "invite", "anna", "--host", place).split()
-    image, name = (
-        stack.environ.get("SOULSAI_CLIENT_IMAGE", "soulsai-client"),
-        f"{stack.environ['SOULSAI_PROJECT']}-anna",
-    )
+    image = stack.environ.get("SOULSAI_CLIENT_IMAGE", "soulsai-client")
+    name = f"{stack.environ['SOULSAI_PROJECT']}-anna"
     shown = '{client=~"anna@.*"}'
 
     def docker(*words: str, ok: Sequence[int] = (0,)) -> str:
@@ -105,7 +104,7 @@ def invites(stack: Stack) -> str:
         until("she is out", lambda: value("soulsai_clients") == CLIENTS)
     finally:
         docker("rm", "--force", name, ok=(0, 1))
-    docker(*joining, image, "client", *line[1:], "--wait", "1", ok=(2,))  # refused, and told so
+    docker(*joining, image, "client", *line[1:], "--wait", "1", ok=(2,))  # refused, with the reason
     return "invited, played, revoked"
 
 
@@ -118,7 +117,7 @@ def scales(stack: Stack) -> str:
 
 
 def shows(stack: Stack) -> str:
-    """Each panel of both dashboards has data, and Grafana has been given both."""
+    """Each panel of both dashboards has data, and Grafana has loaded both."""
     count = 0
     for file in sorted((stack.folder / "compose/monitoring/grafana/dashboards").glob("*.json")):
         for panel in json.loads(file.read_text(encoding="utf-8"))["panels"]:
@@ -142,7 +141,7 @@ def _answer(stack: Stack, target: dict[str, Any]) -> Any:
 
 
 def alarms(stack: Stack) -> str:
-    """Alerts fire when nobody plays and when a node is away, and clear afterwards."""
+    """Alerts fire without clients and without a node, and clear afterwards."""
     stack.up(0)
     until("NoClient and NoSamples fire", lambda: {"NoClient", "NoSamples"} <= firing())
     stack.up(2)
@@ -155,7 +154,7 @@ def alarms(stack: Stack) -> str:
 
 
 def is_certified(stack: Stack) -> str:
-    """certbot gets a certificate from the authority, NGINX shows it, and a renewed one after it."""
+    """certbot gets a certificate from the authority; NGINX uses it, and later a renewed one."""
     context = proxying.trusting(until("the authority tells its root", proxying.root_certificate))
     first = until("its certificate is shown", lambda: proxying.serial(context), 90)
     folders = ("--config-dir", "/etc/letsencrypt", "--work-dir", "/tmp/certbot", "--logs-dir", "/tmp/certbot/logs")
@@ -165,7 +164,7 @@ def is_certified(stack: Stack) -> str:
 
 
 def is_proxied(_: Stack) -> str:
-    """Page, Grafana and Redis answer behind that certificate, and plain HTTP leads there."""
+    """Page, Grafana and Redis answer with that certificate, and HTTP is redirected to HTTPS."""
     context = proxying.trusting(proxying.root_certificate())
     page = until("the page answers", lambda: "SoulsAI" in proxying.get("/", context)[1])
     state = json.loads(proxying.get("/api/state", context)[1])
@@ -180,7 +179,7 @@ def is_proxied(_: Stack) -> str:
 
 
 def keeps_secrets(stack: Stack) -> str:
-    """No password is in a log, a variable of a container, or a file of the saves."""
+    """No password is in a log, in a container's variables, or in a file of the runs."""
     config = stack.folder / "compose/config"
     secrets = [file.read_text(encoding="utf-8").split()[-1] for file in config.glob("*.secret")]
     secrets.append((config / "client.join").read_text(encoding="utf-8").split()[3].rpartition(":")[2])

@@ -1,4 +1,4 @@
-"""Looks at the stack from outside, as Prometheus and the page show it."""
+"""Reads the state of the stack from Prometheus and from the page."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ PAGE = f"http://127.0.0.1:{PORTS['SOULSAI_PAGE_PORT']}"
 
 
 def until(what: str, look: Callable[[], T], seconds: float = 60.0) -> T:
-    """The first answer of `look` that is true; what cannot be reached yet is asked again. Raises Failure."""
-    deadline, problem = time.monotonic() + seconds, ""
+    """The first truthy answer of `look`, which is also called again after connection errors. Raises Failure."""
+    deadline = time.monotonic() + seconds
+    problem = ""
     while True:
         try:
             if answer := look():
@@ -34,7 +35,7 @@ def until(what: str, look: Callable[[], T], seconds: float = 60.0) -> T:
 
 
 def fetch(url: str, body: Any = None) -> Any:
-    """The JSON at `url`, asked for by POST where there is a body."""
+    """The JSON at `url`, requested by POST if there is a body."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=5) as answer:
@@ -42,35 +43,35 @@ def fetch(url: str, body: Any = None) -> Any:
 
 
 def query(expression: str) -> list[dict[str, Any]]:
-    """The series that Prometheus finds."""
+    """The series of a Prometheus query."""
     words = urllib.parse.urlencode({"query": expression})
     return fetch(f"{PROMETHEUS}/api/v1/query?{words}")["data"]["result"]
 
 
 def value(expression: str) -> float:
-    """The number that Prometheus finds, -1 if there is none."""
+    """The number of a Prometheus query, -1 if there is none."""
     found = query(expression)
     return float(found[0]["value"][1]) if found else -1.0
 
 
 def env_steps() -> float:
-    """Environment steps learnt from."""
+    """Environment steps that the training has counted."""
     return value("soulsai_env_steps")
 
 
 def firing() -> set[str]:
-    """Names of the alerts that fire."""
+    """Names of the firing alerts."""
     alerts = fetch(f"{PROMETHEUS}/api/v1/alerts")["data"]["alerts"]
     return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
 
 
 def targets() -> dict[str, str]:
-    """Job -> health."""
+    """Name of each Prometheus job -> its health."""
     active = fetch(f"{PROMETHEUS}/api/v1/targets")["data"]["activeTargets"]
     return {target["labels"]["job"]: target["health"] for target in active}
 
 
 def mean_return() -> float | None:
-    """Of the last episodes, as the page shows it."""
+    """Mean return of the last episodes on the page."""
     status = fetch(f"{PAGE}/api/state")["status"]
     return status["mean_return"] if status and status["episodes"] >= status["window_episodes"] else None

@@ -1,4 +1,4 @@
-"""A copy of the checkout with secrets and settings of its own, so that a check never touches those of a real server."""
+"""A copy of the checkout with its own secrets and settings, so that a check never changes those of a real server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SETTINGS = """
   client_timeout_s: 5
 """
 
-# What takes minutes on a real server takes seconds in the check; the expressions stay the same.
+# Durations of minutes become seconds in the check; the expressions stay the same.
 _SHORTER = {
     "rules.yml": [
         ("[5m]", "[15s]"),
@@ -39,7 +39,7 @@ _SHORTER = {
 
 
 def environment(prefix: str) -> dict[str, str]:
-    """The variables of a stack beside which another one may run."""
+    """Environment variables with which the stack can run at the same time as another one."""
     own = {
         "SOULSAI_PROJECT": f"soulsai-{prefix}",
         "SOULSAI_NETWORKS": f"{prefix}-",
@@ -52,7 +52,7 @@ def environment(prefix: str) -> dict[str, str]:
 
 
 def prepare(source: Path, target: Path, environ: dict[str, str]) -> None:
-    """Copy what compose reads, shorten times, and make the secrets as a host would."""
+    """Copy the files that compose reads, shorten durations, and create the secrets as a host does."""
     shutil.copytree(
         source / "compose", target / "compose", ignore=shutil.ignore_patterns("*.secret", "*.join", "acl", "tls")
     )
@@ -68,7 +68,7 @@ def prepare(source: Path, target: Path, environ: dict[str, str]) -> None:
 
 
 def make_secrets(folder: Path, environ: dict[str, str]) -> None:
-    """`soulsai init`, in a container like everything else."""
+    """Run `soulsai init` in a container."""
     Stack(folder, environ, ["init"])("run", "--rm", "--no-deps", "init", "--host", HOST, "--host", "pebble")
     for line in (folder / ".env").read_text(encoding="utf-8").splitlines():
         name, _, value = line.partition("=")

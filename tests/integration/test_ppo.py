@@ -28,15 +28,18 @@ class Rounds:
     def __init__(self, stack, address):
         self._stack = stack
         self._address = address
+        self._node = None
 
     def start_node(self, *arguments, settings=()):
         settings = () if "--resume" in arguments else (*SMALL, *settings, f"redis.address={self._address}")
-        return self._stack.start("training-node", *arguments, settings=settings)
+        self._node = self._stack.start("training-node", *arguments, settings=settings)
+        return self._node
 
     def start_client(self):
         return self._stack.start("client", "--redis-address", self._address, "--wait", "180")
 
     def status(self):
+        self._node.assert_running()
         return self._stack.status(self._address)
 
     def wait_for_iterations(self, more, clients):

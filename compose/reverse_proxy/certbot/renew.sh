@@ -1,5 +1,5 @@
 #!/bin/sh
-# Gets a certificate for SOULSAI_PUBLIC_HOST and keeps it fresh; NGINX loads it by itself.
+# Gets a certificate for SOULSAI_PUBLIC_HOST and renews it. NGINX notices a new one.
 set -u
 folders="--config-dir /etc/letsencrypt --work-dir /tmp/certbot --logs-dir /tmp/certbot/logs"
 if [ -n "$SOULSAI_CERTBOT_EMAIL" ]; then
@@ -10,7 +10,7 @@ fi
 server=${SOULSAI_ACME_SERVER:+--server $SOULSAI_ACME_SERVER}
 trap exit TERM INT
 
-# Options are words, which are meant to be split.
+# The options are several words and must be split.
 # shellcheck disable=SC2086
 get() {
     certbot certonly --webroot --webroot-path /var/www/certbot --non-interactive --agree-tos --keep-until-expiring \

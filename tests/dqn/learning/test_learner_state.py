@@ -117,8 +117,9 @@ def test_state_without_a_value_is_refused(trained, spec, key):
 
 
 def test_network_of_another_width_is_refused(trained, spec):
-    """The error says in one line that `hidden` was changed."""
-    with pytest.raises(CheckpointError, match=r"layers.0.bias has shape \(8,\) in it and \(9,\) here; set `hidden`"):
+    """The error names the parameter and both shapes in one line."""
+    sentence = r"layers.0.bias has shape \(8,\) in it and \(9,\) here; set the network as it was"
+    with pytest.raises(CheckpointError, match=sentence):
         loaded_from(trained, spec, buffer=False, config=CONFIG.model_copy(update={"hidden": (9,)}))
 
 

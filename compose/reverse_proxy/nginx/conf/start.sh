@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts NGINX with the certificate that certbot got, or with the server's own until there is one, and loads a new
-# one when it comes. A file `htpasswd` beside this one asks the page's visitors for a password.
+# Starts NGINX with the certificate of certbot, or with the server's own while there is none, and reloads it when a new
+# one comes. With a file `htpasswd` in this folder, the page requires a password.
 set -eu
 here=/etc/nginx/soulsai
 there=/tmp/proxy
