@@ -172,10 +172,11 @@ class RunFolder:
             return True
 
     def _holder(self) -> str:
+        """Who holds the folder, for people."""
         note = self.path / HOLDER
         try:
-            since = datetime.fromtimestamp(note.stat().st_mtime).strftime("%Y-%m-%d %H:%M:%S")
-            return f"{note.read_text(encoding='utf-8').strip()} since {since}"
+            since = datetime.fromtimestamp(note.stat().st_mtime).astimezone()
+            return f"{note.read_text(encoding='utf-8').strip()} since {since:%Y-%m-%d %H:%M:%S}"
         except OSError:
             return "its process is starting"
 
