@@ -15,7 +15,8 @@ from soulsai_core.config.models import Config, Part
 from soulsai_core.config.shape import section, setting_paths
 from soulsai_core.config.sources import Layer, Sources
 from soulsai_core.config.text_file import read_text
-from soulsai_core.config.yaml_text import load
+from soulsai_core.config.texts import restore_texts
+from soulsai_core.config.yaml_text import load, load_written
 from soulsai_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -86,6 +87,9 @@ def check(tiers: Iterable[Sequence[Layer]]) -> Config:
     for tier in tiers:
         values = overlay(values, reduce(merge, (_without_empty_sections(layer.values, Config) for layer in tier), {}))
     sources = Sources([layer for tier in tiers for layer in tier])
+    # Presets are looked up before this check, by names that no number is.
+    named = {key: value for key, value in values.items() if key == "preset"}
+    values = {**restore_texts(values, Config, sources), **named}
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
@@ -146,7 +150,7 @@ def read_file(file: Path) -> Layer:
     values = load(text, str(file))
     if not isinstance(values, dict | None):
         raise ConfigError(f"{file} must hold settings as `key: value`, but it holds a {type(values).__name__}.")
-    return Layer(str(file), values or {})
+    return Layer(str(file), values or {}, load_written(text) or {})
 
 
 def read_environment(environ: Mapping[str, str]) -> list[Layer]:
@@ -156,7 +160,7 @@ def read_environment(environ: Mapping[str, str]) -> list[Layer]:
     keys = {name: name.removeprefix(PREFIX).lower() for name in names}
     raise_if_any([sentence for name in names if (sentence := _single_underscore(name, keys[name]))])
     return [
-        _setting(tuple(keys[name].split("__")), environ[name], name)
+        _setting(_path_of(name.removeprefix(PREFIX).split("__")), environ[name], name)
         for name in names
         if "__" in keys[name] or keys[name] in Config.model_fields
     ]
@@ -184,8 +188,26 @@ def read_overrides(overrides: Sequence[str]) -> list[Layer]:
     return layers
 
 
+def _path_of(words: Sequence[str]) -> tuple[str, ...]:
+    """The path of a setting from the words of a variable's name, which are mostly in capitals.
+
+    Below the core's own settings, such as in the arguments of an environment, a word of small and large letters stays
+    as it is. (Windows has no such variables: there all names are in capitals.)
+    """
+    model: type[BaseModel] | None = Config
+    path = []
+    for word in words:
+        field = model.model_fields.get(word.lower()) if model else None
+        mixed = not (word.isupper() or word.islower())
+        path.append(word if mixed and model is None else word.lower())
+        model = section(field.annotation) if field else None
+    return tuple(path)
+
+
 def _setting(path: tuple[str, ...], text: str, origin: str) -> Layer:
     value = load(text, f"{origin} ({'.'.join(path)})")
+    written = load_written(text)
     for key in reversed(path):
         value = {key: value}
-    return Layer(origin, value)
+        written = {key: written}
+    return Layer(origin, value, written)

@@ -13,6 +13,7 @@ from pydantic_core import to_jsonable_python
 from soulsai_core.config.errors import raise_if_any, sentences_of
 from soulsai_core.config.models import Config, Part
 from soulsai_core.config.sources import Layer, Path, Sources
+from soulsai_core.config.texts import restore_texts
 from soulsai_core.contracts import (
     AlgorithmPlugin,
     ConnectorPlugin,
@@ -161,10 +162,11 @@ def _check_all(chosen: Sequence[tuple[Plugin, Part, Path]], sources: Sources) ->
     checked: list[BaseModel] = []
     wrong: list[str] = []
     for plugin, part, path in chosen:
+        values = restore_texts(part.config, plugin.config, sources, path)
         try:
-            checked.append(plugin.config.model_validate(part.config))
+            checked.append(plugin.config.model_validate(values))
         except ValidationError as error:
-            wrong += sentences_of(error, plugin.config, part.config, sources, path)
+            wrong += sentences_of(error, plugin.config, values, sources, path)
     raise_if_any(wrong)
     return iter(checked)
 

@@ -12,10 +12,17 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One source of settings: its origin in words, such as a file's name, and its nested values."""
+    """One source of settings.
+
+    Attributes:
+        origin: in words, such as a file's name.
+        values: nested.
+        texts: the same tree with each value as it was written, empty if it was not read from text.
+    """
 
     origin: str
     values: dict[str, Any]
+    texts: Any = field(default_factory=dict)
 
     def gives(self, path: Path) -> bool:
         """True if this layer sets `path`, or sets a single value at a path above it."""
@@ -40,6 +47,18 @@ class Sources:
     def origin(self, path: Path) -> str | None:
         """The origin of the highest layer that gives `path`, in words."""
         return next((layer.origin for layer in reversed(self.layers) if layer.gives(path)), None)
+
+    def text(self, path: Path) -> str | None:
+        """The value at `path` as it was written in the highest layer that gives it; None if it was not read from
+        text."""
+        layer = next((layer for layer in reversed(self.layers) if layer.gives(path)), None)
+        value: Any = None if layer is None else layer.texts
+        for key in path:
+            try:
+                value = value[key]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value if isinstance(value, str) else None
 
     def origins(self) -> list[str]:
         """The origins of all layers, in words, the lowest first."""

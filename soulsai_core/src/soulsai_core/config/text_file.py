@@ -26,7 +26,7 @@ def read_text(file: Path) -> str:
         text = data.decode(encoding)
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8 text: save it as UTF-8") from None
-    # Text has no such character, but UTF-16 without its mark has one in most pairs of bytes.
-    if "\0" in text:
+    # UTF-16 without its mark has a zero in most pairs of bytes.
+    if text.count("\0") > len(text) // 4:
         raise ValueError("it is no text, or UTF-16 without a byte-order mark: save it as UTF-8")
     return text.replace("\r\n", "\n")

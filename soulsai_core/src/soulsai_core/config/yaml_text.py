@@ -48,6 +48,11 @@ for _class in (_Loader, _Dumper):
     _class.add_implicit_resolver(_FLOAT, _EXPONENT, list("-+0123456789"))
 
 
+def load_written(text: str) -> Any:
+    """The value of valid YAML text with all scalars as they are written there."""
+    return yaml.load(text, Loader=yaml.BaseLoader)
+
+
 def load(text: str, origin: str) -> Any:
     """The value of YAML text. Raises ConfigError with the origin, line and column of an error."""
     try:
