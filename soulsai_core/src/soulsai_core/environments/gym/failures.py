@@ -7,11 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import gymnasium
+import numpy as np
 
 from soulsai_core.errors import EnvironmentFailure, SoulsAIError
 
 BOX2D = "gymnasium[box2d]"
 """gymnasium's own error contains this if Box2D, or the package that draws its environments, is missing."""
+
+
+OLD_INTERFACE = (
+    "it has the old interface of gym, whose reset returns one value and whose step returns four. gymnasium's reset "
+    "takes a seed and returns (observation, info), and its step returns (observation, reward, terminated, truncated, "
+    "info): wrap it, for example with shimmy's GymV21CompatibilityV0"
+)
 
 
 @contextmanager
@@ -25,15 +33,39 @@ def construction(env_id: str) -> Iterator[None]:
         raise EnvironmentFailure(_construction_sentence(env_id, error)) from error
 
 
+def one_number(rewards: np.ndarray) -> np.ndarray:
+    """The reward as an array (1,), whatever shape it has. Raises ValueError unless it is one number."""
+    if rewards.size != 1:
+        raise ValueError(f"its reward has the shape {rewards.shape}, and must be one number")
+    return rewards.reshape(1)
+
+
 def failed(env_id: str, action: str, error: Exception) -> EnvironmentFailure:
     """The failure for an exception inside `action` ("step", "reset"); the caller chains the cause."""
     # The environment may raise failures itself: their sentence and their class stay.
     if isinstance(error, EnvironmentFailure):
         return type(error)(str(error))
+    if _is_old_interface(action, error):
+        return EnvironmentFailure(f"environment {env_id!r} failed in {action}: {OLD_INTERFACE}")
     return EnvironmentFailure(f"environment {env_id!r} failed in {action}: {_cause(error)}")
 
 
+def _is_old_interface(action: str, error: Exception) -> bool:
+    """Whether `step` or `reset` gave as many values as in gym. gymnasium's wrappers unpack them in several places, and
+    its checker asserts, so that the error is all there is to see."""
+    text = str(error)
+    if isinstance(error, TypeError) and "reset() got an unexpected keyword argument 'seed'" in text:
+        return True
+    if action == "step":
+        return isinstance(error, ValueError) and "expected 5, got 4" in text
+    checked = isinstance(error, AssertionError) and "returned by `env.reset()`" in text
+    unpacked = isinstance(error, ValueError | TypeError) and ("expected 2" in text or "cannot unpack" in text)
+    return checked or unpacked
+
+
 def _construction_sentence(env_id: str, error: Exception) -> str:
+    if _is_old_interface("reset", error):
+        return f"environment {env_id!r} cannot be used: {OLD_INTERFACE}"
     module, _, name = env_id.rpartition(":")
     if module and module == getattr(error.__cause__, "name", None):
         return f"environment {env_id!r}: module {module!r} is not installed here, so it cannot register {name!r}"

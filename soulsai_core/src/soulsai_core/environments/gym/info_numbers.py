@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 
 from soulsai_core.environments.gym.actions import action_codec
+from soulsai_core.environments.gym.failures import one_number
 from soulsai_core.environments.gym.infos import numbers, read_mask
 
 
@@ -31,9 +32,15 @@ class InfoNumbers(gymnasium.Wrapper):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Step the environment, with a plain reward and a reduced info."""
         observation, reward, terminated, truncated, info = self.env.step(action)
-        return observation, np.asarray(reward).item(), bool(terminated), bool(truncated), self._reduced(info)
+        return (
+            observation,
+            one_number(np.asarray(reward)).item(),
+            bool(terminated),
+            bool(truncated),
+            self._reduced(info),
+        )
 
-    def _reduced(self, info: dict[str, Any]) -> dict[str, Any]:
+    def _reduced(self, info: Any) -> dict[str, Any]:
         reduced: dict[str, Any] = dict(numbers(info))
         mask = read_mask(info, self._codec) if self._codec.maskable else None
         return reduced if mask is None else {**reduced, "action_mask": mask}

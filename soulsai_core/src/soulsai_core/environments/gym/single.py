@@ -11,7 +11,7 @@ import numpy as np
 
 from soulsai_core.contracts import Environment
 from soulsai_core.environments.gym.actions import action_codec
-from soulsai_core.environments.gym.failures import failed
+from soulsai_core.environments.gym.failures import failed, one_number
 from soulsai_core.environments.gym.infos import has_mask, numbers, read_mask
 from soulsai_core.environments.gym.spaces import ObservationLayout
 from soulsai_core.errors import EnvironmentFailure
@@ -71,10 +71,12 @@ class SingleEnvironment(Environment):
             observation, reward, terminated, truncated, info = self._env.step(self._act(actions))
             observations = self._read(observation)
             rewards = np.array(reward, np.float32, ndmin=1)
+            if rewards.shape != (1,):
+                rewards = one_number(rewards)
             masks = self._masks(info) if self._masked else None
         except Exception as error:
             raise failed(self._name, "step", error) from error
-        found = numbers(info) if info else None
+        found = numbers(info) if info is not None else None
         metrics = {0: found} if found else {}
         if terminated or truncated:
             flags = TRUE if terminated else FALSE, TRUE if truncated else FALSE

@@ -147,7 +147,9 @@ class VectorEnvironment(Environment):
         return row_masks(infos, self.num_envs, self._codec) if self._masked else None
 
     def _metrics(self, infos: Mapping[str, Any], rows: Any) -> dict[int, dict[str, float]]:
-        found = {int(row): numbers(row_info(infos, row)) for row in rows} if infos else {}
+        if not isinstance(infos, Mapping) or not infos:
+            return {}
+        found = {int(row): numbers(row_info(infos, row)) for row in rows}
         return {row: values for row, values in found.items() if values}
 
     def close(self) -> None:
