@@ -55,6 +55,16 @@ def test_status_lists_a_client_that_sent_nothing_yet(report, roster):
     assert [(client.admitted, client.rejected) for client in report.update(0).clients] == [(0, {})]
 
 
+def test_rows_that_a_client_left_out_stay_counted_when_it_has_gone(report, roster):
+    roster.update({"a": (0.0, ClientInfo("a", "host", left_out=30)), "b": (0.0, ClientInfo("b", "host", left_out=2))})
+    assert report.update(0).rejected == {"unfit": 32}
+    roster.update({"b": (0.0, ClientInfo("b", "host", left_out=5))})
+    assert report.update(0).rejected == {"unfit": 35}
+    roster.update({})
+    status = report.update(0)
+    assert (status.rejected, status.acceptance) == ({"unfit": 35}, 0.0)
+
+
 @pytest.mark.parametrize(
     ("iteration", "env_steps", "seconds", "reason"),
     [

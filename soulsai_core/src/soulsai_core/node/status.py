@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from soulsai_core.config import StopSettings
 from soulsai_core.messages import ClientInfo, ClientStatus, NodeStatus
@@ -52,6 +52,8 @@ class StatusReport:
         self._report: dict[str, float] = {}
         self._steps = Rate()
         self._iterations = Rate()
+        self._left_out: dict[str, int] = {}
+        self._left_out_by_lost = 0
 
     @property
     def elapsed(self) -> float:
@@ -104,7 +106,7 @@ class StatusReport:
         age = self._intake.age
         present = tuple(self._roster.present.values())
         # Rows that clients left out were never sent, but count as rejected: else an endless run would look healthy.
-        rejected = ledger.rejected + Counter(unfit=sum(info.left_out for info in present))
+        rejected = ledger.rejected + Counter(unfit=self._rows_left_out(present))
         judged = ledger.admitted + rejected.total()
         return NodeStatus(
             run_id=self._folder.name,
@@ -126,6 +128,13 @@ class StatusReport:
             clients=[_client(info, ledger.counts.get(info.id)) for info in present],
             learner=self._report,
         )
+
+    def _rows_left_out(self, present: Sequence[ClientInfo]) -> int:
+        """Rows that all clients left out so far, those too that are lost or have left."""
+        now = {info.id: info.left_out for info in present}
+        self._left_out_by_lost += sum(self._left_out[name] for name in self._left_out.keys() - now.keys())
+        self._left_out = now
+        return self._left_out_by_lost + sum(now.values())
 
 
 def _client(info: ClientInfo, counts: ClientCounts | None) -> ClientStatus:
