@@ -1,7 +1,10 @@
 """Wiring of real objects: nodes from a configuration, clients from an announcement, agents from a folder."""
 
 import dataclasses
+import json
+import logging
 import socket
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -240,6 +243,29 @@ def test_node_of_another_api_version_is_an_error_with_both_versions():
     transport.announce(b'{"api": 99, "whatever": "it says"}')
     with pytest.raises(PluginError, match=f"has api version 99, this client {API_VERSION}"):
         wait_for_announcement(transport, lambda: True)
+
+
+def announce(version):
+    """A transport to a server where a node of this version announces itself."""
+    transport = MemoryTransport()
+    transport.announce(json.dumps({"api": API_VERSION, "version": version}).encode())
+    return transport
+
+
+def test_client_of_another_minor_version_says_which_to_install():
+    with pytest.raises(PluginError, match=r"has soulsai-core 77\.3\.1, this client .*install soulsai-core 77\.3 here"):
+        wait_for_announcement(announce("77.3.1"), lambda: True)
+
+
+def test_versions_that_differ_in_the_last_number_meet(announced, caplog):
+    major, minor, _ = version("soulsai-core").split(".")
+    other = msgspec.structs.replace(announced, version=f"{major}.{minor}.77")
+    transport = MemoryTransport()
+    # A newer patch may announce more than this client knows.
+    transport.announce(json.dumps({**msgspec.to_builtins(other), "newer": 1}).encode())
+    with caplog.at_level(logging.INFO):
+        assert wait_for_announcement(transport, lambda: True) == other
+    assert ".77 and this client" in caplog.text and "work together" in caplog.text
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff", b"[]", b'{"api": 1}', b'{"api": 1, "run_id": 3}'])

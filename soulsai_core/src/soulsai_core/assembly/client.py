@@ -62,15 +62,32 @@ def wait_for_announcement(
 def _read_announcement(payload: bytes) -> Announcement:
     # The version first: an announcement of another version may have other fields, which would fail less clearly.
     try:
-        api = msgspec.json.decode(payload, type=dict[str, Any]).get("api")
+        given = msgspec.json.decode(payload, type=dict[str, Any])
+        api = given.get("api")
         if api != API_VERSION:
             raise PluginError(
                 f"The training node has api version {api}, this client {API_VERSION}: install the training node's "
                 "version of soulsai-core."
             )
+        if isinstance(there := given.get("version"), str):
+            _refuse_other_minor_version(there)
         return msgspec.json.decode(payload, type=Announcement)
     except msgspec.DecodeError as error:
         raise PluginError(f"The announcement of the training node cannot be read: {error}.") from error
+
+
+def _refuse_other_minor_version(there: str) -> None:
+    """Only versions that differ in the last number are promised to understand each other's messages."""
+    here = version("soulsai-core")
+    if there == here:
+        return
+    minor = ".".join(there.split(".")[:2])
+    if minor != ".".join(here.split(".")[:2]):
+        raise PluginError(
+            f"The training node has soulsai-core {there:.40}, this client {here}; only versions that differ in the "
+            f"last number work together: install soulsai-core {minor:.40} here."
+        )
+    log.info("The training node has soulsai-core %s and this client %s, which work together.", there, here)
 
 
 def make_client(
