@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,10 +29,35 @@ _LIVE_INTERVAL = 0.25
 _PLAIN_INTERVAL = 5.0
 
 
+class QuietConsole(Console):
+    """A console of a process that goes on when the reader of its output, such as `head`, has closed the pipe."""
+
+    def on_broken_pipe(self) -> None:
+        """Let further output vanish, where rich would end the process."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
+class _Lines(logging.StreamHandler):  # type: ignore[type-arg]
+    """Log lines for a console that is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console.file)
+        self._console = console
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            self._console.on_broken_pipe()
+        else:
+            super().handleError(record)
+
+
 def start_logging(console: Console) -> None:
     """Log to this console, above the live line: warnings of all packages, and information of soulsai_core."""
     handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="[%X]")
-    plain = logging.StreamHandler(console.file)
+    plain = _Lines(console)
     plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     chosen = handler if console.is_terminal else plain
     chosen.addFilter(RepeatFilter())
@@ -92,10 +119,17 @@ def _show_live(console: Console, latest: Callable[[], NodeStatus | None], ended:
 
 def _show_plain(console: Console, latest: Callable[[], NodeStatus | None], ended: threading.Event) -> None:
     while not ended.wait(_PLAIN_INTERVAL):
-        if (status := latest()) is not None:
-            print(progress(status), file=console.file, flush=True)
-    if (status := latest()) is not None:
+        _print_plain(console, latest())
+    _print_plain(console, latest())
+
+
+def _print_plain(console: Console, status: NodeStatus | None) -> None:
+    if status is None:
+        return
+    try:
         print(progress(status), file=console.file, flush=True)
+    except BrokenPipeError:
+        console.on_broken_pipe()
 
 
 def _line(status: NodeStatus | None) -> Text:

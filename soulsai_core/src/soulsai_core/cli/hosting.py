@@ -21,10 +21,10 @@ from soulsai_core.cli.children import (
     stopped_without_clients,
     telemetry_command,
 )
-from soulsai_core.cli.display import log_file, progress_line, start_logging
+from soulsai_core.cli.display import QuietConsole, log_file, progress_line, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
-from soulsai_core.config import Config, resolve
+from soulsai_core.config import Config, Resolved, resolve
 from soulsai_core.config.differences import described, differences
 from soulsai_core.config.layers import CONFIG_FILE, read_file
 from soulsai_core.errors import ConfigError, SoulsAIError
@@ -45,10 +45,12 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
     """
     if clients < 0:
         raise ConfigError(f"--clients is {clients}; it takes 0 or more.")
-    console = Console(markup=False, emoji=False)  # reasons and paths are shown as they are
+    console = QuietConsole(markup=False, emoji=False)  # reasons and paths are shown as they are
     start_logging(console)
     config, resumed = _config_and_folder(args)
     resolved = resolve(config, Catalog())
+    if not alone:
+        _warn_of_missing_clients(resolved, clients)
     with ExitStack() as stack:
         if resumed is not None:
             stack.enter_context(resumed.held())
@@ -93,6 +95,16 @@ def _config_and_folder(args: argparse.Namespace) -> tuple[Config, RunFolder | No
         _warn_of_unread_file(folder)
         config = config_from(argparse.Namespace(**{**vars(args), "config": folder.path / CONFIG}))
     return config, folder
+
+
+def _warn_of_missing_clients(resolved: Resolved, clients: int) -> None:
+    required = resolved.algorithm.sync(resolved.algorithm_config).required_clients
+    if 0 < clients < required:
+        log.warning(
+            "%s waits until it has %d clients, and --clients is %d: give --clients %d, start others with `soulsai "
+            "client`, or let the settings of the algorithm need fewer.",
+            resolved.algorithm.name, required, clients, required,
+        )  # fmt: skip
 
 
 def _warn_of_unread_file(folder: RunFolder) -> None:
