@@ -190,6 +190,10 @@ class RunFolder:
             path = base.with_name(f"{base.name}_{number}")
         return path
 
+    def manual_saves(self) -> int:
+        """The number of saves on command that exist."""
+        return sum(1 for _ in (self.path / "manual_save").glob("*"))
+
     def discard_unused(self) -> None:
         """Remove the folder if the training never began. Its configuration is written when it begins."""
         if not (self.path / CONFIG).exists():

@@ -5,12 +5,14 @@ import logging
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
+from waiting import wait_for
 
 from soulsai_core import checkpoint
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import CheckpointError
-from soulsai_core.messages import State
+from soulsai_core.messages import Command, Reply, State
 from soulsai_core.node.saving import CheckpointOptions, evaluation_weights
 from soulsai_core.run_folder import RunFolder
 
@@ -326,3 +328,61 @@ def test_checkpoint_before_the_run_can_be_loaded_by_another_node(make_harness, n
     other = make_harness(new_learner())
     other.node.load_checkpoint(tmp_path / "save")
     assert other.learner.updates == 9
+
+
+@pytest.fixture
+def ask(make_harness, monkeypatch):
+    """(settings by name) -> a harness, and a function that sends requests for saves, as a user who may send no
+    commands."""
+
+    def make(**settings):
+        harness = make_harness(**settings)
+        waiting = []
+        monkeypatch.setattr(harness.transport, "read_requests", lambda: [waiting.pop() for _ in range(len(waiting))])
+        harness.start()
+
+        def send(*identifiers, name="quicksave", **options):
+            # At once, so that the node does not read a part of them.
+            waiting.extend([msgspec.json.encode(Command(one, name, options)) for one in identifiers])
+
+        return harness, send
+
+    return make
+
+
+def reply_to(harness, identifier):
+    [payload] = wait_for("the reply", lambda: harness.server.replies.get(identifier))
+    return msgspec.json.decode(payload, type=Reply)
+
+
+def test_requests_for_the_same_are_one_save_and_further_ones_wait(ask, clock):
+    harness, send = ask()
+    first = [f"r{number}" for number in range(10)]
+    send(*first)
+    assert len({reply_to(harness, one).detail for one in first}) == 1
+    send(*(f"s{number}" for number in range(900)))
+    harness.make_iterations(2)
+    assert harness.folder.manual_saves() == 1
+    clock.now += 6
+    wait_for("the next save", lambda: harness.folder.manual_saves() == 2)
+    wait_for("the replies", lambda: len(harness.server.replies) == 10 + 16)
+    assert len(harness.recorder.all("checkpoint_saved")) == 2
+
+
+def test_requests_fill_no_disk_and_leave_the_saves_of_the_host(ask, clock):
+    harness, send = ask(max_requested_saves=2)
+    for number in range(3):
+        clock.now += 6
+        send(f"r{number}", buffer=True)
+        assert reply_to(harness, f"r{number}").ok == (number < 2)
+    assert "remove some, or raise training.max_requested_saves" in reply_to(harness, "r2").detail
+    assert harness.command("quicksave").ok and harness.folder.manual_saves() == 3
+
+
+def test_request_for_anything_but_a_save_is_left_out(ask):
+    harness, send = ask()
+    send("r1", name="shutdown")
+    send("x" * 65)
+    send("r2")
+    assert reply_to(harness, "r2").ok
+    assert harness.server.replies.keys() == {"r2"}

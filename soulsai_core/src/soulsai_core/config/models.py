@@ -110,6 +110,11 @@ class StopSettings(Settings):
 class TrainingSettings(Settings):
     checkpoint_every: int = Field(default=100, ge=1, description="Model iterations between checkpoints.")
     checkpoint_buffer: bool = Field(default=True, description="Whether checkpoints include the replay buffer.")
+    max_requested_saves: int = Field(
+        default=50,
+        ge=1,
+        description="Saves under manual_save beyond which the page gets no further one; `soulsai quicksave` does.",
+    )
     max_message_mb: float = Field(
         default=64, gt=0, description="Largest size of a client's message in MB; larger ones are rejected."
     )

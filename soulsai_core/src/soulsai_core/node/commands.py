@@ -9,6 +9,7 @@ import msgspec
 from soulsai_core.contracts import Transport
 from soulsai_core.errors import TransportError
 from soulsai_core.messages import Command, Reply
+from soulsai_core.node.requests import Request
 from soulsai_core.node.saving import CheckpointOptions, Saver
 from soulsai_core.node.state import RunState
 from soulsai_core.run_folder import RunFolder
@@ -17,9 +18,16 @@ log = logging.getLogger(__name__)
 
 
 class CommandHandler:
-    """Obeys "quicksave" (option `buffer`: with the replay buffer), "save_best" and "shutdown"."""
+    """Obeys "quicksave" (option `buffer`: with the replay buffer), "save_best" and "shutdown".
 
-    def __init__(self, transport: Transport, saver: Saver, folder: RunFolder, state: RunState) -> None:
+    Args:
+        max_requested_saves: saves on command that the folder may hold before requests for further ones are refused.
+    """
+
+    def __init__(
+        self, transport: Transport, saver: Saver, folder: RunFolder, state: RunState, max_requested_saves: int
+    ) -> None:
+        self._max_requested_saves = max_requested_saves
         self._transport = transport
         self._saver = saver
         self._folder = folder
@@ -28,10 +36,29 @@ class CommandHandler:
     def answer(self, command: Command) -> None:
         """Obey, and reply with the path of the checkpoint, or with the reason why there is none."""
         ok, detail = self._obey(command)
+        self._reply(command.id, command.name, ok=ok, detail=detail)
+
+    def answer_request(self, request: Request) -> None:
+        """Save once, without the replay buffer, and reply to all who asked. Older saves are never removed for it."""
+        saves = self._folder.manual_saves()
+        if request.name == "quicksave" and saves >= self._max_requested_saves:
+            ok, detail = (
+                False,
+                (
+                    f"There are {saves} saves in {self._folder.path / 'manual_save'}: remove some, or raise "
+                    "training.max_requested_saves."
+                ),
+            )
+        else:
+            ok, detail = self._obey(Command(request.senders[0], request.name))
+        for sender in request.senders:
+            self._reply(sender, request.name, ok=ok, detail=detail)
+
+    def _reply(self, sender: str, name: str, *, ok: bool, detail: str) -> None:
         try:
-            self._transport.reply(command.id, msgspec.json.encode(Reply(command.id, ok, detail)))
+            self._transport.reply(sender, msgspec.json.encode(Reply(sender, ok, detail)))
         except TransportError as error:
-            log.warning("The answer to %s could not be sent: %s", command.name, error)
+            log.warning("The answer to %s could not be sent: %s", name, error)
 
     def _obey(self, command: Command) -> tuple[bool, str]:
         if command.name == "shutdown":

@@ -26,6 +26,7 @@ from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.lease import Lease
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.publishing import PublishingThread
+from soulsai_core.node.requests import Request, RequestQueue
 from soulsai_core.node.roster import Roster
 from soulsai_core.node.state import RunState
 from soulsai_core.node.status import StatusReport
@@ -44,9 +45,6 @@ _MAX_NAME = 128
 _MAX_SENTENCE = 300
 """Characters of a name, and of a sentence about a client's trouble. Longer names are left out, sentences are cut."""
 
-_REQUESTS = frozenset({"quicksave", "save_best"})
-"""Commands of users that may only ask for checkpoints."""
-
 
 @dataclass(frozen=True, slots=True)
 class ClientsChanged:
@@ -60,7 +58,7 @@ class ServerReset:
     """The server had lost its memory, and with it the messages that were on their way."""
 
 
-Event = Command | ClientsChanged | ServerReset
+Event = Command | Request | ClientsChanged | ServerReset
 """What the monitor found that concerns the loop."""
 
 
@@ -73,6 +71,7 @@ class Monitor(BackgroundWorker):
         publisher: publishes the model again if the server has lost it.
         events: are put here for the loop.
         look_for_long_calls: called in each step; logs which call of a plugin takes long.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -90,6 +89,7 @@ class Monitor(BackgroundWorker):
         metrics: NodeMetrics,
         events: queue.SimpleQueue[Event],
         look_for_long_calls: Callable[[], object],
+        clock: Callable[[], float],
         rng: random.Random,
     ) -> None:
         self._transport = transport
@@ -105,6 +105,7 @@ class Monitor(BackgroundWorker):
         self._metrics = metrics
         self._events = events
         self._look_for_long_calls = look_for_long_calls
+        self._requests = RequestQueue(clock)
         self._disk_failed = False
         self._leaving_out: frozenset[str] = frozenset()
         self._stopped = threading.Event()
@@ -132,7 +133,9 @@ class Monitor(BackgroundWorker):
         for payload in self._transport.read_commands(_INTERVAL):
             self._take_command(payload)
         for payload in self._transport.read_requests():
-            self._take_command(payload, _REQUESTS)
+            self._take_request(payload)
+        for request in self._requests.due():
+            self._events.put(request)
         if self._transport.read_config() is None:
             self._restore_server()
         self._read_heartbeats()
@@ -152,15 +155,14 @@ class Monitor(BackgroundWorker):
 
     # -- commands
 
-    def _take_command(self, payload: bytes, allowed: frozenset[str] | None = None) -> None:
-        try:
-            command = msgspec.json.decode(payload, type=Command)
-        except msgspec.DecodeError as error:
-            log.warning("A command could not be read and was left out: %s", error)
-            return
-        if allowed is None or command.name in allowed:
+    def _take_command(self, payload: bytes) -> None:
+        command = _command(payload)
+        if command is not None:
             self._events.put(command)
-        else:
+
+    def _take_request(self, payload: bytes) -> None:
+        command = _command(payload)
+        if command is not None and not self._requests.add(command):
             log.warning("A request for %.40r was left out: only saves may be asked for.", command.name)
 
     # -- clients
@@ -238,6 +240,14 @@ class Monitor(BackgroundWorker):
             self._metrics.episode_return.set(self._episodes.mean_return)
         for episode in episodes:
             self._observers.emit("episode_finished", episode=episode)
+
+
+def _command(payload: bytes) -> Command | None:
+    try:
+        return msgspec.json.decode(payload, type=Command)
+    except msgspec.DecodeError as error:
+        log.warning("A command could not be read and was left out: %s", error)
+        return None
 
 
 def _info(client: str, payload: bytes) -> ClientInfo:

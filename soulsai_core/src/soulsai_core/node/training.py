@@ -28,6 +28,7 @@ from soulsai_core.node.monitor import ClientsChanged, Event, Monitor, ServerRese
 from soulsai_core.node.pacing import UpdatePace
 from soulsai_core.node.publishing import Publishing, PublishingThread
 from soulsai_core.node.receiver import SampleReceiver
+from soulsai_core.node.requests import Request
 from soulsai_core.node.roster import Roster
 from soulsai_core.node.saving import CheckpointOptions, Counters, Saver, resume_on_server
 from soulsai_core.node.state import RunState
@@ -105,7 +106,7 @@ class TrainingNode:
             self._state, settings.stop, folder, self._episodes, self._intake, self._roster, clock
         )
         self._saver = Saver(learner, announcement, observers, self._counters)
-        self._commands = CommandHandler(transport, self._saver, folder, self._state)
+        self._commands = CommandHandler(transport, self._saver, folder, self._state, settings.max_requested_saves)
         self._receiver = SampleReceiver(transport, rng)
         self._publisher = PublishingThread(transport, observers, metrics, clock, rng)
         self._publishing = Publishing(
@@ -128,6 +129,7 @@ class TrainingNode:
             metrics=self.metrics,
             events=self._events,
             look_for_long_calls=overdue,
+            clock=self._clock,
             rng=rng,
         )
 
@@ -281,6 +283,8 @@ class TrainingNode:
         match event:
             case Command():
                 self._commands.answer(event)
+            case Request():
+                self._commands.answer_request(event)
             case ClientsChanged(present):
                 self._publishing.clients_changed(present)
                 self._learner.clients_changed(present)
