@@ -35,10 +35,10 @@ def build(config: SoulsConfig, seed: int | None) -> Environment:
 
 def make_gym(config: SoulsConfig, seed: int | None) -> gymnasium.Env:
     """The same as an environment of gymnasium."""
-    if config.game == "real":
-        check_platform(config.id)
     import_soulsgym()
     environment_class(config.id)  # raises an error that says more than what follows would, if there is none
+    if config.game == "real":
+        check_platform(config.id)
     env = _make_real(config) if config.game == "real" else _make_simulated(config, random.Random(seed))
     env = SecondPhase(env, config.boss) if config.phase == 2 else env
     times = StepTimes(ResetErrors(env, config.id))
