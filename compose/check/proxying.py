@@ -13,6 +13,7 @@ from compose.check.workplace import HOST, PORTS
 def root_certificate() -> str:
     """The root certificate of the test's certificate authority, as PEM."""
     context = ssl.create_default_context()
+    # Unverified: the root to trust is what is fetched here.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     url = f"https://127.0.0.1:{PORTS['SOULSAI_PEBBLE_PORT']}/roots/0"
