@@ -63,6 +63,7 @@ class Arena:
         self.player.play("Idle")
         self.boss.reset()
         self.frost.reset()
+        self.player.recovery = 1.0
         self.camera.locked = False
         self.held_keys.clear()
 
@@ -99,8 +100,10 @@ class Arena:
         if player.animation == _THROUGH_FOG:
             self._pass_fog_gate(dt)
             return
-        self.frost.advance(dt)
-        player.recovery = SLOWED if self.frost.effect else 1.0
+        frost = self.frost
+        if frost.effect or frost.resistance < 1.0:
+            frost.advance(dt)
+            player.recovery = SLOWED if frost.effect else 1.0
         player.advance(dt, self.held_keys, self._target_heading(), self.allow_moves)
         boss.advance(dt, player, may_attack=self.allow_attacks, may_move=self.allow_moves)
         self.camera.advance(dt, player, boss, self.held_keys)

@@ -64,5 +64,6 @@ class Character:
 
     def move(self, heading: float, distance: float) -> None:
         """Move along a heading. A character in the arena stays in it."""
-        after = (self.x - distance * sin(heading), self.y - distance * cos(heading))
-        self.x, self.y = self._floor.limit((self.x, self.y), after)
+        x = self.x - distance * sin(heading)
+        y = self.y - distance * cos(heading)
+        self.x, self.y = (x, y) if self._floor.has(x, y) else self._floor.limit((self.x, self.y), (x, y))

@@ -15,8 +15,12 @@ class Floor(Protocol):
     @property
     def center(self) -> Place: ...
 
+    def has(self, x: float, y: float) -> bool:
+        """Whether a place is on the floor. Asked for each movement, so it has to be fast."""
+        ...
+
     def limit(self, before: Place, after: Place) -> Place:
-        """Where a character ends that would move from one place to another."""
+        """Where a character ends that would move from one place to another, which is not on the floor."""
         ...
 
 
@@ -27,12 +31,12 @@ class Disc:
     center: Place
     radius: float
 
+    def has(self, x: float, y: float) -> bool:
+        return math.hypot(x - self.center[0], y - self.center[1]) <= self.radius
+
     def limit(self, before: Place, after: Place) -> Place:
         """Outside, as at the bonfire, a character may move but not further away."""
-        distance = math.dist(self.center, after)
-        if distance <= self.radius:
-            return after
-        scale = min(max(self.radius, math.dist(self.center, before)) / distance, 1.0)
+        scale = min(max(self.radius, math.dist(self.center, before)) / math.dist(self.center, after), 1.0)
         x, y = self.center
         return x + (after[0] - x) * scale, y + (after[1] - y) * scale
 
@@ -48,8 +52,12 @@ class Rectangle:
     def center(self) -> Place:
         return (self.low[0] + self.high[0]) / 2, (self.low[1] + self.high[1]) / 2
 
+    def has(self, x: float, y: float) -> bool:
+        return self.low[0] <= x <= self.high[0] and self.low[1] <= y <= self.high[1]
+
     def limit(self, before: Place, after: Place) -> Place:
         """Outside, as at the bonfire, a character may move as it likes."""
+        if not self.has(*before):
+            return after
         x, y = (min(max(value, low), high) for value, low, high in zip(after, self.low, self.high, strict=True))
-        inside = all(low <= value <= high for value, low, high in zip(before, self.low, self.high, strict=True))
-        return (x, y) if inside else after
+        return x, y

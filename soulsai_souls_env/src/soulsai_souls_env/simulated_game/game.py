@@ -39,6 +39,7 @@ class SimulatedGame:
 
     def __init__(self, boss: BossModel, rng: random.Random, clock: VirtualClock, faults: Faults) -> None:
         self.data = StaticGameData(self.game_id)
+        self._make_state = game_state_class()
         self.faults = faults
         self.clock = clock
         self.arena = Arena(boss, self.data, rng)
@@ -134,7 +135,7 @@ class SimulatedGame:
         self._check_running()
         player = self.arena.player
         boss = self.arena.boss
-        return game_state_class()(
+        return self._make_state(
             player_hp=int(player.hp),
             player_max_hp=self.player_max_hp,
             player_sp=int(player.sp),
