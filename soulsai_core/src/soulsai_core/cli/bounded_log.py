@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 LOG_BYTES = 2**21
 """Size of a log file before it is rotated. The one before is kept, so that a log takes 4 MB at most."""
@@ -29,14 +29,14 @@ class BoundedLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: BinaryIO = path.open("ab")
+        self._file: IO[bytes] = path.open("ab")
         self._size = self._file.tell()
         self._rest = b""
         self._tail = b""
         self._last = b""
         self._times = 0
 
-    def copy(self, source: BinaryIO) -> None:
+    def copy(self, source: IO[bytes]) -> None:
         """Write all that comes from a pipe, until its end."""
         # Not by lines of a buffered reader, which would keep back an unfinished one however long it gets.
         while chunk := os.read(source.fileno(), _LINE_BYTES):

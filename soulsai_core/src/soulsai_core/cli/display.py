@@ -40,7 +40,7 @@ class QuietConsole(Console):
         os.close(nowhere)
 
 
-class _Lines(logging.StreamHandler):  # type: ignore[type-arg]
+class _Lines(logging.StreamHandler):
     """Log lines for a console that is no terminal."""
 
     def __init__(self, console: Console) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from gymnasium import Env, register, registry, spaces
 
+from soulsai_core.environments.gym import building
 from soulsai_core.environments.gym.infos import numbers
 from soulsai_core.environments.isolation.codec import decode_step, encode
 from soulsai_core.errors import EnvironmentFailure
@@ -78,6 +79,18 @@ class Odd(Env):
         return np.zeros(4, np.float32), self.reward, self.count == 2, False, self.given
 
 
+class Flaky(Odd):
+    """Its first resets fail, this number of them over all instances."""
+
+    failures = 0
+
+    def reset(self, *, seed=None, options=None):
+        if Flaky.failures:
+            Flaky.failures -= 1
+            raise RuntimeError("the level did not load")
+        return super().reset(seed=seed)
+
+
 class OldStep(Odd):
     def step(self, action):
         return np.zeros(4, np.float32), 1.0, False, {}
@@ -95,7 +108,7 @@ class OldResetWithoutSeed(Odd):
 
 @pytest.fixture(autouse=True)
 def _registered():
-    kinds = (Odd, OldStep, OldReset, OldResetWithoutSeed)
+    kinds = (Odd, Flaky, OldStep, OldReset, OldResetWithoutSeed)
     for kind in kinds:
         register(f"soulsai-test/{kind.__name__}-v0", kind)
     yield
@@ -177,3 +190,18 @@ def test_old_interface_of_gym_is_named(plugin, kind, num_envs):
         environment = plugin.make(config, 0)
         environment.reset()
         environment.step(np.zeros(num_envs, np.int64))
+
+
+@pytest.mark.parametrize(("failures", "works"), [(2, True), (3, False)])
+def test_spec_of_an_environment_whose_first_resets_fail_is_read_all_the_same(
+    plugin, monkeypatch, caplog, failures, works
+):
+    monkeypatch.setattr(building, "_PAUSES", (0, 0))
+    monkeypatch.setattr(Flaky, "failures", failures)
+    config = plugin.config(id="soulsai-test/Flaky-v0")
+    if works:
+        assert plugin.spec(config).observations["observation"].shape == (4,)
+    else:
+        with pytest.raises(EnvironmentFailure, match="failed in reset: RuntimeError: the level did not load"):
+            plugin.spec(config)
+    assert caplog.text.count("the level did not load; trying again in 0 s") == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -15,19 +17,46 @@ from soulsai_core.config.sources import Sources
 from soulsai_core.contracts import Environment
 from soulsai_core.environments.gym.actions import action_codec
 from soulsai_core.environments.gym.config import Config, WrapperChoice
-from soulsai_core.environments.gym.failures import construction
+from soulsai_core.environments.gym.failures import OLD_INTERFACE, construction, failed
 from soulsai_core.environments.gym.info_numbers import InfoNumbers
 from soulsai_core.environments.gym.infos import has_mask
 from soulsai_core.environments.gym.single import SingleEnvironment
 from soulsai_core.environments.gym.spaces import ObservationLayout
 from soulsai_core.environments.gym.vector import VectorEnvironment
+from soulsai_core.errors import EnvironmentFailure
 from soulsai_core.messages import EnvSpec
+
+log = logging.getLogger(__name__)
 
 Wrap = Callable[[gymnasium.Env], Any]
 
 
+# Seconds before the second and the third attempt to read a spec.
+_PAUSES = (1.0, 2.0)
+
+
+class _ResetFailed(Exception):
+    """The environment was made, and its first reset failed."""
+
+
 def read_spec(config: Config) -> EnvSpec:
-    """The spec of the environment, which is made for this and closed again."""
+    """The spec of the environment, which is made for this and closed again.
+
+    A first reset that fails, or a connection that is refused, may be as transient as later ones: there are three
+    attempts.
+    """
+    for pause in _PAUSES:
+        try:
+            return _read_spec(config)
+        except EnvironmentFailure as error:
+            if not isinstance(error.__cause__, OSError | _ResetFailed):
+                raise
+            log.warning("%s; trying again in %g s.", error, pause)
+            time.sleep(pause)
+    return _read_spec(config)
+
+
+def _read_spec(config: Config) -> EnvSpec:
     with construction(config.id):
         if config.vectorization == "vector_entry_point":
             vector = _vector(config.model_copy(update={"num_envs": 1}))
@@ -49,10 +78,19 @@ def _spec_of(config: Config, env: Any, observation_space: Any, action_space: Any
     try:
         codec = action_codec(action_space)
         layout = ObservationLayout(observation_space)
-        masked = codec.maskable > 0 and has_mask(env.reset(seed=0)[1])
+        masked = codec.maskable > 0 and has_mask(_first_info(config, env))
         return EnvSpec(config.id, layout.specs, codec.spec, masked)
     finally:
         env.close()
+
+
+def _first_info(config: Config, env: Any) -> Any:
+    try:
+        return env.reset(seed=0)[1]
+    except Exception as error:
+        failure = failed(config.id, "reset", error)
+        # What is wrong with the interface stays wrong.
+        raise failure from (error if OLD_INTERFACE in str(failure) else _ResetFailed(str(error)))
 
 
 def _single(config: Config, *, checked: bool) -> gymnasium.Env:
