@@ -275,3 +275,15 @@ def test_one_read_takes_a_bounded_number_of_bytes_and_everyone_has_a_turn(inboxe
         there._step()
     assert all(len(some) == 2 and count == 5 for some, count in reads)
     assert {name for some, _ in reads for name in some} == set(names)
+
+
+def test_flood_of_rows_beyond_the_window_suspends_within_a_second(inboxes, gate, clock, message, samples):
+    inboxes.invite("bob")
+    inboxes.progress = msgspec.msgpack.encode(Progress(RUN_ID, "n1", "running", 0, 0, window=4))
+    there = gate()
+    for number in range(1, 13):
+        inboxes.put("bob", samples, message(number=number, rows=1000))
+    there._step()
+    clock.now += 1.1
+    there._step()
+    assert inboxes.suspended == {"bob"}

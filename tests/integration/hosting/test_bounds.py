@@ -12,7 +12,11 @@ import threading
 import time
 
 import pytest
+import redis
 from waiting import DEADLINE_S, wait_for
+
+from soulsai_core.contributors.inbox import EPISODE
+from soulsai_core.errors import SoulsAIError
 
 pytestmark = pytest.mark.stack
 
@@ -199,3 +203,49 @@ def test_what_a_run_writes_is_for_its_owner_alone(hosted, module_stack):
     written = [*module_stack.folder.glob("saves"), *module_stack.folder.glob("saves/**/*")]
     assert len(written) > 10
     assert [path for path in written if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+
+
+def test_reports_beyond_their_rate_are_rejected_and_fill_neither_server_nor_disk(hosted, module_stack):
+    host, node = hosted
+    reporter = host.invite("reporter").read_announcement()
+    metrics = {f"m{number:02}{'x' * 100}": 1.0 for number in range(32)}
+    numbers = iter(range(1, 10**6))
+    client = host.transport._client
+
+    def rejected():
+        with contextlib.suppress(SoulsAIError, redis.RedisError):
+            pipe = reporter.transport._client.pipeline(transaction=False)
+            for _ in range(200):
+                payload = reporter.episode(id=f"{reporter.client}-{next(numbers)}", metrics=metrics)
+                pipe.xadd(reporter.inbox, {EPISODE: payload})
+            pipe.execute()
+        return host.contribution("reporter").rejected.get("reports", 0) > 2000
+
+    began = time.monotonic()
+    wait_for("rejected reports", rejected)
+    seconds = time.monotonic() - began
+    allowed = 256 * 1024 * (seconds + 5)
+    assert (client.memory_usage("soulsai:main:episodes", samples=0) or 0) < 2 * allowed
+    assert sum(path.stat().st_size for path in module_stack.folder.glob("saves/*/episodes.jsonl*")) < 2 * allowed
+    node.assert_running()
+
+
+def test_rows_beyond_the_window_are_rejected_and_suspend_while_another_contributes(hosted):
+    host, node = hosted
+    peaceful = host.invite("peaceful-rows").read_announcement()
+    greedy = host.invite("greedy").read_announcement()
+    sent = 0
+
+    def suspended():
+        nonlocal sent
+        with contextlib.suppress(SoulsAIError):
+            greedy.transport.push_samples([greedy.message(rows=64) for _ in range(50)])
+        peaceful.transport.push_samples([peaceful.message()])
+        sent += 1
+        return host.contribution("greedy").suspensions
+
+    wait_for("a suspension", suspended)
+    wait_for("the other's samples", lambda: host.contribution("peaceful-rows").samples == 4 * sent)
+    assert host.contribution("greedy").rejected["window"] > 1000
+    assert host.contribution("peaceful-rows").rejected == {}
+    node.assert_running()

@@ -13,6 +13,9 @@ from soulsai_core.contributors.window import WindowLimit
 _PATIENCE = 3
 """Seconds in sequence in which most rows of a contributor may be beyond the window."""
 
+_FLOOD_ROWS = 5000
+"""Rows beyond the window in one second, and ten times as many as within it, that no client sends by mistake."""
+
 _FORGIVEN = 5
 """A suspension is forgotten after as many times its own duration."""
 
@@ -79,7 +82,8 @@ class Contributor:
         self._rows = {True: 0, False: 0}
         # A client that lost its connection may send a few rows too many, but not for seconds.
         self._seconds_beyond_window = self._seconds_beyond_window + 1 if beyond > within else 0
-        if self._seconds_beyond_window >= _PATIENCE:
+        flooded = beyond > max(_FLOOD_ROWS, 10 * within)
+        if flooded or self._seconds_beyond_window >= _PATIENCE:
             self._seconds_beyond_window = 0
             return True
         return rejected > self._max_rejected

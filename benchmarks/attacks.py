@@ -1,0 +1,309 @@
+"""A hostile contributor, or strangers, beside a peaceful contributor: at which share of its rate the peaceful one goes on.
+
+Server, training node and the peaceful client are real processes, as `soulsai init`, `training-node` and
+`soulsai-client join` make them; without TLS, which costs the attacker more than the server. Each attack is a process,
+and has a node of its own. Rates are rows admitted per second, before and during the attack, in one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from benchmarks.common import Row, read_status, run_alone, say, soulsai, wait_until
+from soulsai_core import Announcement, Episode, StepBatch
+from soulsai_core.app import EmbeddedServer
+from soulsai_core.assembly.connecting import accept, connect_to
+from soulsai_core.config import read_secret
+from soulsai_core.contributors.initialize import initialize
+from soulsai_core.contributors.invitation import Invitation, read_invitation
+from soulsai_core.contributors.redis_inbox import inboxes_of
+from soulsai_core.contributors.rules import stream_of
+from soulsai_core.contributors.statistics import decode_statistics
+from soulsai_core.contributors.users import Users
+from soulsai_core.messages import Progress
+from soulsai_core.transport.address import parse_address
+from soulsai_core.transport.embedded import Endpoint
+from soulsai_core.transport.redis import RedisTransport
+from soulsai_core.wire import encode_steps
+
+COMMAND = "python -m benchmarks.attacks"
+SETTINGS = (
+    "environment.config.id=benchmarks.paced_cart_pole:PacedCartPole-v0",
+    "algorithm.config.hidden=[32]",
+    "algorithm.config.learning_starts=500",
+    "telemetry.enabled=false",
+)
+CONNECTIONS = 28
+CROWD = 5000
+"""More connections than the server takes."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=float, default=15.0, help="length of each of the two measurements")
+    parser.add_argument("--only", choices=ATTACKS, nargs="+", default=list(ATTACKS), help="these attacks alone")
+    parser.add_argument("--attack", nargs=2, metavar=("NAME", "INVITATION"), help=argparse.SUPPRESS)
+
+
+def measure(args: argparse.Namespace) -> list[Row]:
+    return [row for name in args.only for row in _measure(name, args.seconds)]
+
+
+def _measure(name: str, seconds: float) -> list[Row]:
+    say(f"{name} ...")
+    with tempfile.TemporaryDirectory() as folder, _hosted(Path(folder)) as host:
+        before = host.rate(seconds)
+        attacker = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.attacks", "--attack", name, host.invitation("mallory").line()]
+        )
+        try:
+            during = host.rate(seconds)
+        finally:
+            attacker.kill()
+            attacker.wait()
+        note = host.verdict()
+    shown = f"{before:.0f}/s before, {during:.0f}/s during; {note}"
+    return [Row(f"{name}: the other's rate", 100 * during / before, 80, "%", COMMAND, note=shown)]
+
+
+# -- the host
+
+
+@dataclass
+class _Host:
+    """A hosted training with one peaceful client."""
+
+    address: str
+    transport: RedisTransport
+    users: Users
+    highest: int = 0
+
+    def invitation(self, name: str) -> Invitation:
+        """Invite a contributor."""
+        return Invitation(self.address, "main", name, self.users.invite(name))
+
+    def admitted(self) -> int:
+        """Rows of the peaceful client."""
+        self.highest = max(self.highest, self.transport.link.client.info("memory")["used_memory"])
+        clients = read_status(self.transport).clients
+        return sum(client.admitted for client in clients if client.info.id.startswith("peaceful@"))
+
+    def rate(self, seconds: float) -> float:
+        """Its rows per second."""
+        rows, began = self.admitted(), time.monotonic()
+        last = rows
+        while (elapsed := time.monotonic() - began) < seconds:
+            time.sleep(0.25)
+            # A client whose heartbeats are late leaves the status for a moment.
+            last = max(last, self.admitted())
+        return (last - rows) / elapsed
+
+    def verdict(self) -> str:
+        """What the node did about the attacker."""
+        payload = inboxes_of(self.transport).read_statistics()
+        found = decode_statistics(payload).get("mallory") if payload else None
+        rejected = found.rejected if found is not None else {}
+        suspensions = found.suspensions if found is not None else 0
+        return f"{suspensions} suspensions, rejected {rejected}, server {self.highest / 2**20:.0f} MB at most"
+
+
+@contextmanager
+def _hosted(folder: Path) -> Iterator[_Host]:
+    for _ in initialize(folder / "config", [], datetime.now(UTC)):
+        pass  # it writes while it is iterated
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    password = read_secret(folder / "config" / "redis.secret", {})
+    with EmbeddedServer(endpoint=Endpoint(port, users=folder / "config" / "acl" / "users.acl")):
+        transport = connect_to(f"redis://server@127.0.0.1:{port}", "main", password)
+        host = _Host(f"redis://127.0.0.1:{port}", transport, Users(transport))
+        try:
+            with _processes(folder, port, host):
+                yield host
+        finally:
+            transport.close()
+
+
+@contextmanager
+def _processes(folder: Path, port: int, host: _Host) -> Iterator[None]:
+    """A training node and a peaceful client, once its rows are learned from."""
+    os.environ["SOULSAI_REDIS__ADDRESS"] = f"redis://server@127.0.0.1:{port}"
+    os.environ["SOULSAI_REDIS__SECRET_FILE"] = str(folder / "config" / "redis.secret")
+    settings = [*SETTINGS, f"run.saves={folder / 'saves'}"]
+    children = [soulsai("training-node", *(word for setting in settings for word in ("--set", setting)))]
+    try:
+        wait_until(lambda: host.transport.read_status() is not None, 120, 0.1)
+        (folder / "peaceful.join").write_text(host.invitation("peaceful").line() + "\n")
+        children.append(soulsai("client", "join", str(folder / "peaceful.join")))
+        wait_until(lambda: host.admitted() > 600, 120, 0.1)
+        yield
+    finally:
+        for child in reversed(children):
+            child.terminate()
+        for child in children:
+            child.wait(60)
+
+
+# -- the attacks, each in a process of its own
+
+
+def _sockets(first: bytes, more: bytes) -> Callable[[Invitation], None]:
+    """Send bytes over many connections, and read nothing."""
+
+    def attack(invitation: Invitation) -> None:
+        connections: list[socket.socket] = []
+        while True:
+            with suppress(OSError):
+                while len(connections) < CONNECTIONS:
+                    connections.append(_authenticated(invitation))
+                    _send(connections[-1], first)
+            connections = [connection for connection in connections if _send(connection, more)]
+            time.sleep(0.02)
+
+    return attack
+
+
+def _authenticated(invitation: Invitation) -> socket.socket:
+    address = parse_address(invitation.address)
+    connection = socket.create_connection((address.host, address.port), 5)
+    connection.sendall(f"AUTH {invitation.run}:{invitation.name} {invitation.password}\r\n".encode())
+    if not connection.recv(100).startswith(b"+OK"):
+        raise ConnectionError
+    connection.settimeout(0.2)
+    return connection
+
+
+def _send(connection: socket.socket, data: bytes) -> bool:
+    try:
+        connection.sendall(data)
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _entries(invitation: Invitation, entries: Iterator[tuple[bytes, bytes]], pipelined: int) -> None:
+    """Append entries to the own inbox as fast as the server takes them."""
+    inbox = stream_of(invitation.run, invitation.name)
+    while True:
+        with suppress(Exception):
+            transport = accept(invitation)
+            assert isinstance(transport, RedisTransport)
+            while True:
+                pipe = transport.link.client.pipeline(transaction=False)
+                for kind, payload in itertools.islice(entries, pipelined):
+                    pipe.xadd(inbox, {kind: payload})
+                pipe.execute()
+        time.sleep(0.05)
+
+
+def _announced(invitation: Invitation) -> tuple[RedisTransport, Announcement]:
+    transport = accept(invitation)
+    assert isinstance(transport, RedisTransport)
+    payload = transport.read_config()
+    assert payload is not None
+    return transport, msgspec.json.decode(payload, type=Announcement)
+
+
+def _reports(invitation: Invitation) -> None:
+    _, announced = _announced(invitation)
+    metrics = {f"m{number:02}{'x' * 100}": 1.0 for number in range(32)}
+
+    def entries() -> Iterator[tuple[bytes, bytes]]:
+        for number in itertools.count(1):
+            episode = Episode(f"mallory@pc-{number}", "mallory@pc", 1.0, 3, 0, 1.0, True, metrics, announced.run_id)
+            yield b"e", msgspec.json.encode(episode)
+
+    _entries(invitation, entries(), 50)
+
+
+def _rows(invitation: Invitation) -> None:
+    """Fresh, valid rows, far beyond the window."""
+    transport, announced = _announced(invitation)
+    rows = 64
+    columns = {name: np.zeros((rows, *spec.shape), spec.dtype) for name, spec in announced.columns.items()}
+    after = {name: columns[name][:1] for name in announced.spec.observations}
+
+    def entries() -> Iterator[tuple[bytes, bytes]]:
+        for number in itertools.count(1):
+            if number % 20 == 1:
+                with suppress(Exception):
+                    iteration = msgspec.msgpack.decode(transport.read_progress() or b"", type=Progress).iteration
+            steps = StepBatch(np.array([[0, number * rows, rows, iteration, 0, 1, 0]]), columns, after)
+            yield b"s", encode_steps(announced.run_id, "mallory@pc", number, steps)
+
+    _entries(invitation, entries(), 20)
+
+
+def _fields(invitation: Invitation) -> None:
+    """Every two seconds an entry of a million fields."""
+    inbox = stream_of(invitation.run, invitation.name)
+    begin = f"*2000003\r\n$4\r\nXADD\r\n${len(inbox)}\r\n{inbox}\r\n$1\r\n*\r\n".encode()
+    while True:
+        with suppress(OSError), _authenticated(invitation) as connection:
+            connection.settimeout(10)
+            connection.sendall(begin + b"$1\r\nx\r\n" * 2_000_000)
+            connection.recv(100)
+        time.sleep(2.0)
+
+
+def _crowd(invitation: Invitation) -> None:
+    """Strangers: silent connections, more than the server takes, opened again when they are cut."""
+    address = parse_address(invitation.address)
+    crowd: list[socket.socket] = []
+    while True:
+        with suppress(OSError):
+            while len(crowd) < CROWD:
+                crowd.append(socket.create_connection((address.host, address.port), 5))
+                crowd[-1].setblocking(False)
+        time.sleep(0.05)
+        crowd = [connection for connection in crowd if _is_open(connection)]
+
+
+def _is_open(connection: socket.socket) -> bool:
+    try:
+        if connection.recv(100):
+            return True
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    connection.close()
+    return False
+
+
+ATTACKS: dict[str, Callable[[Invitation], None]] = {
+    "replies": _sockets(b"", b"HMGET soulsai:main:model" + b" payload" * 5000 + b"\r\n"),
+    "commands": _sockets(b"*30000000\r\n$4\r\nXADD\r\n", b"$1\r\nx\r\n" * 200_000),
+    "reports": _reports,
+    "rows": _rows,
+    "fields": _fields,
+    "crowd": _crowd,
+}
+"""Unread replies, unfinished commands, episode reports, rows beyond the window, entries of a million fields, and
+connections without a password."""
+
+
+if __name__ == "__main__":
+    if "--attack" in sys.argv:
+        name, line = sys.argv[2:4]
+        with suppress(KeyboardInterrupt):
+            ATTACKS[name](read_invitation(line))
+    else:
+        run_alone(measure, add_arguments, __doc__)
