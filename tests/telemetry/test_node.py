@@ -1,12 +1,14 @@
 """The telemetry node: no episode is lost or counted twice, and no connector holds it up."""
 
+import argparse
 import logging
 import threading
 
 import pytest
 
-from soulsai_core import TransportError, hookimpl
+from soulsai_core import ConfigError, TransportError, hookimpl
 from soulsai_core.transport.memory import MemoryTransport
+from soulsai_telemetry.cli import reset_best
 from soulsai_telemetry.node import NEW_TRAINING
 
 
@@ -384,3 +386,24 @@ def test_checkpoints_on_disk_are_reported_once_each(training, start, connector):
     seen = len(connector.statuses)
     running.until(lambda: len(connector.statuses) > seen + 1)
     assert sorted(connector.saved) == [("checkpoint", 3, "periodic"), ("iteration-5", 5, "quicksave")]
+
+
+def test_best_model_is_judged_anew_on_demand_also_after_a_restart(training, start, stopped):
+    training.answer_commands()
+    running = start(training.node(best={"interval_s": 0}))
+    training.report_returns(9, 9, 9)
+    running.until(lambda: running.node.update().saved is not None)
+    state = running.node.view.state
+    assert reset_best.run(argparse.Namespace(folder=state.parent)) == 0
+    running.until(lambda: running.node.update().saved is None)
+    training.report_returns(5, 5, 5)
+    running.until(lambda: running.node.update().saved is not None)
+    running.stop()
+    again = training.node(best={"interval_s": 0})
+    assert (again.update().best.score, again.update().saved.score) == (5.0, 5.0)
+    assert training.commands == ["save_best", "save_best"]
+
+
+def test_reset_of_a_run_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match="name the folder of a run"):
+        reset_best.run(argparse.Namespace(folder=tmp_path / "no-run"))

@@ -17,6 +17,9 @@ from soulsai_telemetry.history.records import EpisodeRecord, SavedModel
 
 log = logging.getLogger(__name__)
 
+RESET = "reset-best"
+"""Name of the file with which `soulsai reset-best` asks to judge the best model anew."""
+
 
 class BestModelSaver:
     """Has the best model saved whenever the score is better than that of the model saved last.
@@ -65,6 +68,12 @@ class BestModelSaver:
         self._last_attempt = now
         self._thread = threading.Thread(target=self._save, args=(score, record), name="best-model", daemon=True)
         self._thread.start()
+
+    def reset(self) -> None:
+        """Forget the score of the saved model: the next score is better."""
+        self.saved = None
+        self._score_to_beat = None
+        self._file.unlink(missing_ok=True)
 
     def close(self, timeout: float) -> None:
         """Wait for a request that is under way, at most `timeout` seconds."""

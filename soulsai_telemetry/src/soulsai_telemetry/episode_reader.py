@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from soulsai_core import replace_bytes
 from soulsai_core.app import Entry, Observers, Transport
-from soulsai_telemetry.best_model import BestModelSaver
+from soulsai_telemetry.best_model import RESET, BestModelSaver
 from soulsai_telemetry.commands import SendCommand
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.history.buffered_json_lines import BufferedJsonLines
@@ -28,6 +29,9 @@ _WAIT = 0.5
 _REPEATED = 1000
 # Seconds to wait at the end for a save of the best model.
 _SAVE_TIMEOUT = 2.0
+
+_BEST_SINCE = "best-since"
+"""File with the number of the last episode that does not count for the best score."""
 
 
 class EpisodeReader:
@@ -57,7 +61,8 @@ class EpisodeReader:
         wall: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
-        self.builder = HistoryBuilder(config)
+        self._state = view.state
+        self.builder = HistoryBuilder(config, self._read_best_since())
         self._transport = transport
         self._interval = config.update_interval
         self._observers = observers
@@ -83,6 +88,8 @@ class EpisodeReader:
 
     def step(self) -> None:
         """Wait shortly for reports and take them in."""
+        if (self._state / RESET).exists():
+            self._reset_best()
         self.take_in(self._transport.read_episodes(self._cursor, _READ, _WAIT))
 
     def finish(self) -> None:
@@ -118,6 +125,19 @@ class EpisodeReader:
         for report in reports:
             self._observers.emit("episode_finished", episode=report.episode)
             self._record(report, interval)
+
+    def _reset_best(self) -> None:
+        """Judge the best model by the episodes from now on. It is noted, and so outlives this process."""
+        replace_bytes(self._state / _BEST_SINCE, b"%d" % self.builder.reset_best())
+        self._saver.reset()
+        (self._state / RESET).unlink(missing_ok=True)
+        log.info("The best model is judged anew.")
+
+    def _read_best_since(self) -> int:
+        try:
+            return int((self._state / _BEST_SINCE).read_bytes())
+        except (OSError, ValueError):
+            return 0
 
     def _recover(self) -> deque[EpisodeRecord]:
         """Build the history from the reports on the disk; returns its last records."""

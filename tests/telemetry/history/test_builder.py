@@ -89,3 +89,25 @@ def test_number_of_remembered_clients_is_bounded():
 )
 def test_redis_writes_the_time_into_the_id_of_an_entry(identifier, time):
     assert entry_time(identifier) == time
+
+
+def test_invented_returns_of_one_contributor_do_not_make_the_best_model():
+    builder = HistoryBuilder(TelemetryConfig(moving_average=5))
+    made = [(name, 5.0 + number / 100) for number in range(20) for name in ("alice@a", "bob@b")]
+    made += [("mallory@x", 999_999.0)] * 100 + [("alice@a", 8.0), ("bob@b", 8.0)] * 5
+    for number, (client, value) in enumerate(made, start=1):
+        builder.add(EpisodeReport(str(number), 1000.0, Episode(f"{client}-{number}", client, value, 10, number, 1.0)))
+    assert builder.best.score == pytest.approx(8.0)
+
+
+def test_best_is_judged_anew_after_a_reset():
+    builder, _ = build([9.0] * 6)
+    assert builder.best.score == 9.0
+    assert builder.reset_best() == 6 and builder.best is None
+    for report in reports([5.0] * 10)[6:]:
+        builder.add(report)
+    assert builder.best.score == 5.0
+    again = HistoryBuilder(TelemetryConfig(moving_average=3), best_since=6)
+    for report in reports([9.0] * 6 + [5.0] * 4):
+        again.add(report)
+    assert again.best.score == 5.0

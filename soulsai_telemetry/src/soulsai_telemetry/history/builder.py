@@ -9,6 +9,7 @@ import msgspec
 
 from soulsai_core import Episode
 from soulsai_telemetry.config import TelemetryConfig
+from soulsai_telemetry.history.agreement import Agreement
 from soulsai_telemetry.history.averages import BestTracker, MovingAverage
 from soulsai_telemetry.history.history import History
 from soulsai_telemetry.history.metrics import MetricSet
@@ -52,6 +53,9 @@ class ClientHistory:
 class HistoryBuilder:
     """Computes each episode's metrics and their moving averages, and keeps the history and the best score.
 
+    Args:
+        best_since: number of the last episode that does not count for the best score.
+
     Attributes:
         history: of the whole run, in bounded memory.
         best: None until the moving average covers its whole window for the first time.
@@ -59,7 +63,7 @@ class HistoryBuilder:
         incomplete: episodes that an environment's failure cut short.
     """
 
-    def __init__(self, config: TelemetryConfig) -> None:
+    def __init__(self, config: TelemetryConfig, best_since: int = 0) -> None:
         self.history = History()
         self.best: BestScore | None = None
         self.clients: dict[str, ClientHistory] = {}
@@ -68,6 +72,8 @@ class HistoryBuilder:
         self._metrics = MetricSet(config.metrics, config.info_metrics)
         self._averages: dict[str, MovingAverage] = {}
         self._tracker = BestTracker(config.best.mode)
+        self._agreement = Agreement(config.moving_average, config.best.mode)
+        self._best_since = best_since
         self._steps = 0
         self._time = 0.0
 
@@ -83,9 +89,18 @@ class HistoryBuilder:
 
     @property
     def score(self) -> float | None:
-        """The moving average that decides which model is the best; None before it covers its window."""
+        """The score that decides which model is the best: what the contributors agree on (see `Agreement`); None
+        before the moving average covers its window."""
         average = self._averages.get(self._config.best.metric)
-        return average.mean if average is not None and average.full else None
+        return self._agreement.score if average is not None and average.full else None
+
+    def reset_best(self) -> int:
+        """Forget the best score, and all episodes that it could come from. Returns the number of the last one."""
+        self.best = None
+        self._tracker = BestTracker(self._config.best.mode)
+        self._agreement = Agreement(self._config.moving_average, self._config.best.mode)
+        self._best_since = self.history.episodes
+        return self._best_since
 
     def add(self, report: EpisodeReport) -> EpisodeRecord:
         """Take in one episode."""
@@ -118,8 +133,11 @@ class HistoryBuilder:
 
     def _update_best(self, record: EpisodeRecord) -> None:
         metric = self._config.best.metric
+        if metric not in record.values or record.number <= self._best_since:
+            return
+        self._agreement.add(record.client, record.values[metric], record.time)
         score = self.score
-        if score is not None and metric in record.values and self._tracker.add(score):
+        if score is not None and self._tracker.add(score):
             self.best = BestScore(metric, score, record.number, record.steps, record.iteration, record.time)
 
     def _update_client(self, record: EpisodeRecord, episode: Episode) -> None:
