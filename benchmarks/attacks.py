@@ -1,4 +1,4 @@
-"""A hostile contributor, or strangers, beside a peaceful contributor: at which share of its rate the peaceful one goes on.
+"""A hostile contributor, or strangers, beside a peaceful one: which share of its rate the peaceful one keeps.
 
 Server, training node and the peaceful client are real processes, as `soulsai init`, `training-node` and
 `soulsai-client join` make them; without TLS, which costs the attacker more than the server. Each attack is a process,
