@@ -182,7 +182,7 @@ class ClientInfo(msgspec.Struct, frozen=True):
     """What a client reports of itself with each heartbeat.
 
     Attributes:
-        restarts: how often the environment failed and was started again.
+        restarts: how often the environment was started again, after a failure or as planned.
         dropped: rows that were never sent, since the buffer was full while the server was away.
         late_steps: steps that took longer than the setting `late_step_s`.
         step_seconds, slowest_step_seconds: mean and longest time of the steps since the last heartbeat.

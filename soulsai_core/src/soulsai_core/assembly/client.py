@@ -18,9 +18,10 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from soulsai_core.client.client import Client
+from soulsai_core.client.evaluation import EvaluatingActor
 from soulsai_core.config import check_part
 from soulsai_core.config.models import ClientSettings
-from soulsai_core.contracts import API_VERSION, Environment, EnvironmentPlugin, Transport
+from soulsai_core.contracts import API_VERSION, Actor, Environment, EnvironmentPlugin, Transport
 from soulsai_core.errors import ConfigError, PluginError, TransportError
 from soulsai_core.messages import Announcement
 from soulsai_core.plugins.catalog import Catalog
@@ -97,6 +98,7 @@ def make_client(
     catalog: Catalog | None = None,
     seed: int | None = None,
     left: Callable[[], object] | None = None,
+    revive: Callable[[], bool] = lambda: False,
 ) -> Client:
     """A client for the announced training. Its plugins must be installed here too.
 
@@ -104,6 +106,7 @@ def make_client(
         catalog: finds the plugins; None looks among the installed ones.
         seed: seed of the environment and of exploration.
         left: called once the client has run.
+        revive: called when the environment keeps failing; see `Client`.
     """
     catalog = catalog or Catalog()
     algorithm = catalog.algorithm(announcement.algorithm["name"])
@@ -121,6 +124,13 @@ def make_client(
     settings = _client_settings(announcement)
     calls = LongCalls()
     make_environment = _environment_maker(environment, environment_config, seed, settings)
+
+    def make_actor(explore: bool) -> Actor:
+        return calls.watch(algorithm.actor(algorithm_config, spec, np.random.default_rng(seed), explore))
+
+    actor = make_actor(True)
+    if settings.evaluation_share:
+        actor = EvaluatingActor(actor, make_actor(False), settings.evaluation_share, random.Random(seed))
     return Client(
         transport=transport,
         run_id=announcement.run_id,
@@ -128,13 +138,14 @@ def make_client(
         host=host,
         spec=spec,
         columns=announcement.columns,
-        actor=calls.watch(algorithm.actor(algorithm_config, spec, np.random.default_rng(seed), True)),
+        actor=actor,
         make_environment=lambda: calls.watch(make_environment()),
         settings=settings,
         clock=time.perf_counter,  # steps are timed with it: on Windows, the monotonic clock has steps of 16 ms
         rng=random.Random(seed),
         on_finished=left,
         overdue=calls.look,
+        revive=revive,
     )
 
 

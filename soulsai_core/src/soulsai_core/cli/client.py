@@ -21,6 +21,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait", type=float, default=10.0, metavar="S", help="seconds to wait for the server (default: 10)"
     )
+    # An option of this machine and no setting: settings come from the host of the training, who must not run programs.
+    parser.add_argument(
+        "--start-game",
+        nargs=argparse.REMAINDER,
+        default=[],
+        metavar="PROGRAM ARGUMENT",
+        help="run this program, without a shell, when the environment keeps failing, to start a game again that is "
+        "gone or hangs. It has to end what is left of the game, and to load the character. Must be the last option",
+    )
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
 

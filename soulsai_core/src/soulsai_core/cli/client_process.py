@@ -14,6 +14,7 @@ from soulsai_core.cli.connection import join_from
 from soulsai_core.cli.display import start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.realtime import prepare_for_realtime
+from soulsai_core.cli.reviver import Reviver
 from soulsai_core.cli.waiting import wait_for_server, when_enter_is_pressed, when_parent_ends
 from soulsai_core.client.client import Client
 from soulsai_core.client.downlink import NEW_TRAINING
@@ -29,6 +30,7 @@ class ClientProcess:
         self._args = args
         self._left = threading.Event()
         self._client: Client | None = None
+        self._reviver = Reviver(args.start_game)
 
     def run(self) -> int:
         """Play until the training ends or someone asks the client to leave. Returns the exit code."""
@@ -60,7 +62,7 @@ class ClientProcess:
         announcement = wait_for_announcement(transport, lambda: not self._left.is_set())
         if announcement is None:
             return "left before the training began"
-        self._client = make_client(announcement, transport, seed=self._args.seed)
+        self._client = make_client(announcement, transport, seed=self._args.seed, revive=self._reviver)
         # `leave` may have come while the client was made, and had none to stop.
         if self._left.is_set():
             return "left before the training began"

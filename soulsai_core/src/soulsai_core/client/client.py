@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
+import msgspec
 import numpy as np
 
 from soulsai_core.client.batching import Batcher
 from soulsai_core.client.downlink import Downlink
+from soulsai_core.client.evaluation import EvaluatingActor, with_return
 from soulsai_core.client.recorder import Recorder
 from soulsai_core.client.tally import EpisodeTally
 from soulsai_core.client.uplink import Uplink
@@ -66,6 +69,8 @@ class Client:
         rng: for the jitter of waits.
         wait: waits until the event is set or the seconds are over.
         on_finished: called at the end of `run`, for example to close a connection that nothing else uses.
+        revive: called when the environment fails again although it was started anew, for example to start a game that
+            is gone. Returns whether it did something.
         overdue: gives a sentence on the call of a plugin that takes long just now, "" if none does; asked at each
             heartbeat.
     """
@@ -87,6 +92,7 @@ class Client:
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
         on_finished: Callable[[], object] | None = None,
         overdue: Callable[[], str] = lambda: "",
+        revive: Callable[[], bool] = lambda: False,
     ) -> None:
         self.client = client
         self.restarts = 0
@@ -99,6 +105,7 @@ class Client:
         self._wait = wait
         self._on_finished = on_finished
         self._overdue = overdue
+        self._revive = revive
         self._rate = Rate()
         self._stopped = threading.Event()
         self._reason: str | None = None
@@ -157,12 +164,15 @@ class Client:
         """Sample, and start the environment again whenever it fails."""
         pauses = self._pauses()
         first_failures = 0
+        failures = 0  # since an episode ended
         while self._goes_on():
             episodes_before = self._tally.finished
             environment: Environment | None = None
             try:
                 environment = self._make_environment()
                 self._sample(environment)
+                if self._goes_on():
+                    self._restart_as_planned()
             except EnvironmentFailure as error:
                 if self.env_steps == 0 and not isinstance(error, EnvironmentNotReady):
                     first_failures += 1
@@ -173,6 +183,11 @@ class Client:
                     raise
                 if self._tally.finished > episodes_before:
                     pauses = self._pauses()
+                    failures = 0
+                failures += 1
+                # The first failure may be of the environment's process alone, which is started anew in any case.
+                if failures > 1 and self._revive():
+                    failures = 0
                 self._recover(error, next(pauses))
             finally:
                 _close(environment)
@@ -183,13 +198,21 @@ class Client:
     def _recover(self, error: EnvironmentFailure, pause: float) -> None:
         """End the running episodes with their newest step, and wait before the next start."""
         log.warning("%s Trying again in %.0f s.", error, pause)
-        self.restarts += 1
         self._problem = str(error)
+        self._end_episodes()
+        self._wait(self._stopped, pause)
+
+    def _restart_as_planned(self) -> None:
+        log.info("The environment is restarted, as planned every %g hours.", self._settings.restart_every_h)
+        self._end_episodes()
+
+    def _end_episodes(self) -> None:
+        """The environment is started again: running episodes end with their newest step."""
+        self.restarts += 1
         self._finished_episodes += self._tally.abandon(self._loader.iteration)
         self._report()
         # The next environment may have another number of rows, with which these could not be one batch.
         self._batcher.send()
-        self._wait(self._stopped, pause)
 
     def _begin(self, environment: Environment) -> Step:
         """Reset the environment, and start the episodes of all that count them."""
@@ -208,8 +231,9 @@ class Client:
         return step
 
     def _sample(self, environment: Environment) -> None:
-        """The loop that plays. What it does between two steps delays a game in real time: names are looked up before,
-        and whatever can be done seldom, or while the environment computes, is not done here."""
+        """The loop that plays, until the training ends or a restart is due. What it does between two steps delays a
+        game in real time: names are looked up before, and whatever can be done seldom, or while the environment
+        computes, is not done here."""
         actor = self._actor
         recorder = self._recorder
         tally = self._tally
@@ -221,6 +245,9 @@ class Client:
         check_step = self._watchdog.check_step
         record = recorder.record
         add = tally.add
+        evaluating = actor if isinstance(actor, EvaluatingActor) else None
+        hours = self._settings.restart_every_h
+        restart_at = math.inf if hours is None else clock() + 3600 * hours
         environments = environment.num_envs
         overlapping = environment.overlapping
         discards = self._settings.discard_late_steps
@@ -237,6 +264,9 @@ class Client:
                 loader.load_newest()
                 continue
             actions, own = act(step.observations, step.masks, recorder.starts)
+            if evaluating is not None and evaluating.changed:
+                batcher.send()
+                recorder.set_sources(evaluating.sources)
             asked = clock()
             step = play(actions)
             now = clock()
@@ -245,15 +275,21 @@ class Client:
             waiting = recorder.rows
             if waiting == made:
                 batcher.begin_group(now)
-            add(step)
             ended = recorder.ended
+            if ended and evaluating is not None:
+                evaluating.flag(step)
+            add(step)
             if ended:
                 self._note_episodes(tally.ends(step, loader.iteration, actor.metrics))
+                if now >= restart_at:
+                    return
             if (ended or waiting >= batcher.group_rows or now >= batcher.send_at) and not overlapping:
                 self._send_due(now)
 
     def _note_episodes(self, episodes: list[Episode]) -> None:
-        self._finished_episodes += episodes
+        for episode in episodes:
+            metrics = with_return(episode.metrics, episode.total_reward)
+            self._finished_episodes.append(msgspec.structs.replace(episode, metrics=metrics))
         if episodes:
             self._problem = ""
 

@@ -71,7 +71,7 @@ class Recorder:
         self.left_out = 0
         self.ended = False
         self.starts = np.zeros(0, np.bool_)
-        self._source = source
+        self._source: int | np.ndarray = source
         self._columns = RecordedColumns(columns, observations, on_unfit)
         self._streams = 0
         self._next_position = np.zeros(0, np.int64)
@@ -111,6 +111,11 @@ class Recorder:
         self._before = step
         self._no_starts = _constant(streams, False)
         self.starts = _constant(streams, True)
+
+    def set_sources(self, sources: np.ndarray) -> None:
+        """From now on, these choose the actions of the streams: `Source` (streams,). No row may wait."""
+        assert not self._steps, "waiting rows would get the new sources"
+        self._source = sources
 
     def load(self, iteration: int, quota: int | None) -> None:
         """The next actions are chosen by this model, with which `quota` rows may be made; None: any number."""
@@ -284,7 +289,7 @@ class Recorder:
         table[:, POSITION] = self._positions(real, stream, time)
         table[:, ROWS] = rows
         table[:, ITERATION] = self._iterations(time)
-        table[:, SOURCE] = self._source
+        table[:, SOURCE] = self._source[stream] if isinstance(self._source, np.ndarray) else self._source
         table[:, START] = starts.reshape(-1)[at]
         if ends is not None:
             table[:, END] = ends.reshape(-1)[lasts]

@@ -182,6 +182,19 @@ class ClientSettings(Settings):
     min_steps_per_minute: float = Field(
         default=0, ge=0, description="Steps per minute below which an environment is restarted; 0: never."
     )
+    restart_every_h: float | None = Field(
+        default=None,
+        gt=0,
+        description="Hours after which a client restarts its environment at the end of an episode, since games slow "
+        "down over days; null: never.",
+    )
+    evaluation_share: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of the episodes that are played without exploration and held out from learning. Their "
+        "return is reported as `evaluation_return`. Algorithms that wait for complete rollouts ignore it.",
+    )
 
 
 class Config(Settings):
