@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from importlib.metadata import distribution
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -22,12 +23,12 @@ import yaml
 
 from soulsai_souls_env.animations import IUDEX_NAMES, PLAYER_NAMES
 
-VORDT = {
+VORDT: dict[str, Any] = {
     "attacks": [3000, 3001, 3007, 3008, 3009, 3010, 3017, 3019, 3020, 3021, 6001, 6002, 6003, 9910],
     "others": "WalkFrontBattle WalkRightBattle WalkLeftBattle IdleBattle TurnBattle_Right90 TurnBattle_Left90 "
     "TurnBattle_Right180 TurnBattle_Left180 RunBattle Step6001 Step6002 Step6003 SABreak",
 }
-COORDINATES = {
+COORDINATES: dict[str, dict[str, Any]] = {
     "iudex": {
         "fog_wall": [125.710762, 558.4857178, -64.05046082, -2.987891674],
         "post_fog_wall": [126.49, 560.53, -64.047, -2.78],
@@ -67,8 +68,8 @@ class StaticGameData:
 
 def tables() -> dict[str, Any]:
     """The names in our order, with the timings of the package that is installed."""
-    data = distribution("soulsgym").locate_file("soulsgym/core/data/darksouls3/animations.yaml")
-    timings = yaml.safe_load(data.read_text(encoding="utf-8"))["player"]["standard"]  # type: ignore[attr-defined]
+    data = Path(str(distribution("soulsgym").locate_file("soulsgym/core/data/darksouls3/animations.yaml")))
+    timings = yaml.safe_load(data.read_text(encoding="utf-8"))["player"]["standard"]
     vordt = [*(f"Attack{number}" for number in VORDT["attacks"]), *VORDT["others"].split()]
     bosses = {"iudex": IUDEX_NAMES, "vordt": vordt}
     return {
