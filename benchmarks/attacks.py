@@ -1,4 +1,4 @@
-"""A hostile contributor, or strangers, beside a peaceful one: which share of its rate the peaceful one keeps.
+"""A hostile contributor, or strangers, beside a peaceful contributor: at which share of its rate that one goes on.
 
 Server, training node and the peaceful client are real processes, as `soulsai init`, `training-node` and
 `soulsai-client join` make them; without TLS, which costs the attacker more than the server. Each attack is a process,
@@ -289,7 +289,7 @@ def _is_open(connection: socket.socket) -> bool:
 
 
 ATTACKS: dict[str, Callable[[Invitation], None]] = {
-    "replies": _sockets(b"", b"HMGET soulsai:main:model" + b" payload" * 5000 + b"\r\n"),
+    "replies": _sockets(b"", b"HGET soulsai:main:model payload\r\n" * 5000),
     "commands": _sockets(b"*30000000\r\n$4\r\nXADD\r\n", b"$1\r\nx\r\n" * 200_000),
     "reports": _reports,
     "rows": _rows,

@@ -72,6 +72,9 @@ class ListInboxes(Inboxes):
     def restore(self, name):
         self.suspended.discard(name)
 
+    def cut_strangers(self):
+        self.were_cut += ["all strangers"]
+
     def read_progress(self):
         return self.progress
 

@@ -60,3 +60,14 @@ def test_strangers_are_cut_when_they_gave_no_password_in_time(look):
 
 def test_of_too_many_strangers_the_newest_stay(look):
     assert look((), connections(300)) == list(range(1, 45))
+
+
+def test_contributor_whose_connections_take_far_too_much_is_suspended_at_once(look, inboxes):
+    look(connections(8, size=1.5 * MB))
+    assert inboxes.suspended == set()
+    look(connections(8, size=2 * MB))
+    assert inboxes.suspended == {"bob"}
+
+
+def test_a_crowd_of_strangers_is_cut_at_once(look):
+    assert look((), connections(1025)) == ["all strangers"]

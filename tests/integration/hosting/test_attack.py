@@ -27,6 +27,7 @@ FORBIDDEN = [
     "EVAL return 0", "EVALSHA 0 0", "SCRIPT LOAD x", "SCRIPT KILL", "FUNCTION LIST", "FCALL f 0",
     "GET soulsai:main:status", "GET soulsai:main:contributors", "GET soulsai:other:config", f"GET {OWN}",
     "HGETALL soulsai:main:infos", "ZRANGE soulsai:main:clients 0 -1", "HGETALL soulsai:main:model",
+    "HMGET soulsai:main:model payload payload",
     f"XREAD STREAMS {OTHERS} 0", f"XRANGE {OTHERS} - +", f"XLEN {OWN}", f"XREAD STREAMS {OWN} 0",
     "XREAD STREAMS soulsai:main:samples 0", "XREAD STREAMS soulsai:main:episodes 0", f"XINFO STREAM {OTHERS}",
     f"XADD {OTHERS} * s x", "XADD soulsai:main:samples * p x", "XADD soulsai:main:episodes * p x",

@@ -45,7 +45,7 @@ def send(connection, data):
 
 
 ATTACKS = {
-    "unread replies": (b"", b"HMGET soulsai:main:model" + b" payload" * 5000 + b"\r\n"),
+    "unread replies": (b"", b"HGET soulsai:main:model payload\r\n" * 5000),
     "unfinished commands": (b"*30000000\r\n$4\r\nXADD\r\n", b"$1\r\nx\r\n" * 200_000),
     "unfinished words": (b"*5\r\n$4\r\nXADD\r\n$60000000\r\n", b"x" * 3_000_000),
 }
@@ -101,7 +101,7 @@ def test_connections_that_fill_the_server_are_cut_and_attributed_while_others_co
 
     wait_for("a suspension", suspended)
     wait_for("the other's samples", lambda: host.contribution(peaceful.name).samples == 4 * sent)
-    assert host.contribution(name).rejected["connections"] >= 3
+    assert host.contribution(name).rejected["connections"]
     assert most < 600 * 2**20, "the server has room for all others"
     assert host.contribution(peaceful.name).rejected == {}
 

@@ -17,9 +17,16 @@ _STRANGER_AGE = 10.0
 _MAX_STRANGERS = 256
 """Connections that may be about to authenticate at the same time."""
 
+CROWD = 1024
+"""Strangers from which on all are cut together: to choose some of so many takes the server longer than to cut all, and
+who has a password tries again."""
+
 _MAX_OFFENSES = 3
 _MEMORY = 60.0
 """A contributor whose connections had to be cut three times in this many seconds is suspended."""
+
+_FLOOD = 1.5
+"""A contributor whose connections take this many times the allowed memory is suspended at once."""
 
 
 class Connection(NamedTuple):
@@ -70,6 +77,10 @@ class ConnectionLimits:
         while sum(connection.bytes for connection in kept) > self._max_bytes:
             wrong.append(kept.pop())
         return [connection.id for connection in wrong]
+
+    def flooded(self, connections: Sequence[Connection]) -> bool:
+        """Whether they take far more memory than they may. Each look may then take seconds: it must be the last."""
+        return sum(connection.bytes for connection in connections) > _FLOOD * self._max_bytes
 
     def repeated(self, now: float) -> bool:
         """Note that connections were cut. Returns whether this has happened too often, and forgets it then."""

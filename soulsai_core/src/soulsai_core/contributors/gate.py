@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
 
 from soulsai_core.config import TrainingSettings
-from soulsai_core.contributors.connections import excess_of_strangers
+from soulsai_core.contributors.connections import CROWD, excess_of_strangers
 from soulsai_core.contributors.contributor import Contributor
 from soulsai_core.contributors.inbox import EPISODE, Delivery, Inboxes, InboxSize, Message
 from soulsai_core.contributors.statistics import ContributorStatistics
@@ -189,15 +189,19 @@ class Gate(BackgroundWorker):
             contributor = self._contributors.get(name)
             if contributor is None or not (wrong := contributor.connections.excess(connections)):
                 continue
+            suspended = contributor.connections.flooded(connections) or contributor.connections.repeated(now)
+            consequence = self._suspend(name) if suspended else ""
             self._inboxes.cut(wrong)
             self._reject(name, "connections", len(wrong))
-            consequence = self._suspend(name) if contributor.connections.repeated(now) else ""
             log.warning(
                 "Of %d connections of the contributor %s, %d were cut%s.",
                 len(connections), name, len(wrong), consequence,
             )  # fmt: skip
         if strangers := excess_of_strangers(found.strangers):
-            self._inboxes.cut(strangers)
+            if len(found.strangers) > CROWD:
+                self._inboxes.cut_strangers()
+            else:
+                self._inboxes.cut(strangers)
             self._strangers_cut += len(strangers)
             # Logged whenever their number has doubled: someone may open them all day.
             if self._strangers_cut.bit_length() > (self._strangers_cut - len(strangers)).bit_length():

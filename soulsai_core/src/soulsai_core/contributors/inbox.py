@@ -112,6 +112,10 @@ class Inboxes(ABC):
         """Close the connections with these ids."""
 
     @abstractmethod
+    def cut_strangers(self) -> None:
+        """Close all connections that have not authenticated."""
+
+    @abstractmethod
     def write_statistics(self, payload: bytes) -> None:
         """Store the statistics of all contributors, for `soulsai contributors`."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -14,6 +15,10 @@ from soulsai_core.transport.keys import SERVER, prefix
 from soulsai_core.transport.limits import EPISODE_LIMITS, StreamLimits
 from soulsai_core.transport.redis import FIELD, RedisTransport
 from soulsai_core.transport.redis_link import Link
+
+_CONNECTION = re.compile(r"^id=(\d+) .*? age=(\d+) .*? argv-mem=(\d+) .*? tot-mem=(\d+) .*? user=(\S+)", re.MULTILINE)
+"""What a line of CLIENT LIST says: id, age in seconds, bytes of an unfinished command, all bytes, and the user. One
+expression for all lines, since there may be thousands."""
 
 _NOBODY = "default"
 """The user of connections that have not authenticated. Those who have no user name are refused."""
@@ -120,14 +125,17 @@ class RedisInboxes(Inboxes):
     def _sorted(self, lines: str) -> OpenConnections:
         begin = user_of(self._run, "")
         found = OpenConnections({}, [])
-        for line in lines.splitlines():
-            fields = dict(word.partition("=")[::2] for word in line.split())
-            user = fields.get("user", "")
+        for identifier, age, words, total, user in _CONNECTION.findall(lines):
+            connection = Connection(int(identifier), int(age), int(words), int(total))
             if user == _NOBODY:
-                found.strangers.append(_connection(fields))
+                found.strangers.append(connection)
             elif user.startswith(begin):
-                found.contributors.setdefault(user.removeprefix(begin), []).append(_connection(fields))
+                found.contributors.setdefault(user.removeprefix(begin), []).append(connection)
         return found
+
+    def cut_strangers(self) -> None:
+        with self._link.explaining_errors():
+            self._client.execute_command("CLIENT", "KILL", "USER", _NOBODY)
 
     def cut(self, connections: Sequence[int]) -> None:
         with self._link.explaining_errors():
@@ -158,11 +166,6 @@ class RedisInboxes(Inboxes):
 
     def _key(self, name: str) -> str:
         return self._prefix + name
-
-
-def _connection(fields: Mapping[str, str]) -> Connection:
-    number = {name: int(fields.get(name, 0)) for name in ("id", "age", "argv-mem", "tot-mem")}
-    return Connection(number["id"], number["age"], number["argv-mem"], number["tot-mem"])
 
 
 def _message(identifier: bytes, fields: Sequence[bytes] | None) -> Message:

@@ -59,7 +59,7 @@ def contributor_rules(run: str, name: str, password_hash: str) -> list[str]:
     return [
         "reset", "on", f"#{password_hash}", *_NOTHING,
         f"%W~{stream_of(run, checked_name(name))}", "+xadd",
-        *(f"%R~{prefix(run)}{key}" for key in _READ_BY_CLIENTS), "+get", "+hget", "+hmget",
+        *(f"%R~{prefix(run)}{key}" for key in _READ_BY_CLIENTS), "+get", "+hget",
         f"&{prefix(run)}wake", "+subscribe", "+unsubscribe",
         "+ping",
     ]  # fmt: skip

@@ -48,6 +48,24 @@ class ContributorTransport(RedisTransport):
     def push_episode(self, payload: bytes) -> None:
         self._append([{EPISODE: payload}])
 
+    def read_model(self, newer_than: int) -> tuple[int, bytes] | None:
+        # HMGET would read both at once, but one command of it may name the payload thousands of times: contributors
+        # have no right to it. Iterations only grow, so one that is the same before and after is the payload's.
+        with self.link.explaining_errors():
+            before = self._iteration()
+            while before > newer_than:
+                payload = self._client.hget(self._key("model"), "payload")
+                after = self._iteration()
+                if after == before:
+                    return None if payload is None else (before, payload)
+                before = after
+        return None
+
+    def _iteration(self) -> int:
+        """That of the model in the server, -1 if there is none."""
+        stored = self._client.hget(self._key("model"), "iteration")
+        return -1 if stored is None else int(stored)
+
     def heartbeat(self, client: str, info: bytes) -> None:
         self._append([{HEARTBEAT: info}])
 
