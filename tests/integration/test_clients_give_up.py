@@ -21,12 +21,19 @@ class Env(gymnasium.Env):
         return np.zeros(4, np.float32), {}
 
     def step(self, action):
-        try:
-            Path(os.environ["ONLY_ONE_FAILS"], "one-failed").touch(exist_ok=False)
-        except (KeyError, FileExistsError):
-            if "ONLY_ONE_FAILS" in os.environ:
-                return np.zeros(4, np.float32), 1.0, self.np_random.random() < 0.1, False, {}
+        if "ONLY_ONE_FAILS" in os.environ and not self.is_the_one():
+            return np.zeros(4, np.float32), 1.0, self.np_random.random() < 0.1, False, {}
         raise ValueError("the level map is missing")
+
+    def is_the_one(self):
+        # The process that asks first fails at each of its attempts.
+        first = Path(os.environ["ONLY_ONE_FAILS"], "first")
+        try:
+            with first.open("x") as file:
+                file.write(str(os.getpid()))
+        except FileExistsError:
+            pass
+        return first.read_text() == str(os.getpid())
 
 gymnasium.register("Unplayable-v0", Env)
 """
