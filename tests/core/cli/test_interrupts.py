@@ -12,6 +12,17 @@ from soulsai_core.cli.interrupts import on_interrupt
 hangup = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
 
 
+@pytest.fixture(autouse=True)
+def default_hangup():
+    """SIGHUP as in a terminal, also where the tests themselves run under nohup."""
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -56,13 +67,14 @@ def test_process_that_ignores_the_end_of_its_terminal_goes_on(monkeypatch):
 def test_process_whose_terminal_is_gone_still_finishes_and_prints():
     """A real terminal that is closed: every later write to it fails with EIO."""
     code = """
-import pathlib, signal, sys
+import pathlib, signal, sys, time
 from soulsai_core.cli.interrupts import on_interrupt
 asked = []
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
 with on_interrupt(asked.append):
     print("ready", flush=True)
     while not asked:
-        signal.pause()
+        time.sleep(0.05)  # not signal.pause, which would miss a signal that has just arrived
     print("saving", flush=True)
     print("an error", file=sys.stderr, flush=True)
     pathlib.Path(sys.argv[1]).write_text(asked[0])
