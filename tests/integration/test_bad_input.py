@@ -132,7 +132,9 @@ def test_port_for_metrics_that_is_in_use_is_named(stack):
         port = taken.getsockname()[1]
         command = stack.train(settings=[f"training.prometheus_port={port}"])
         said = sentence_of(command.wait_for_end(2))
-    assert re.search(rf"training\.prometheus_port is {port}, but that port cannot be opened \(.*in use", said), said
+    assert re.search(
+        rf"training\.prometheus_port is {port}, but that port cannot be opened at 127\.0\.0\.1 \(.*in use", said
+    ), said
     assert not stack.processes()
 
 

@@ -77,7 +77,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             children.start()
             node = make_node(resolved, transport, folder, resume=resumed is not None)
             if config.training.prometheus_port is not None:
-                stack.callback(node.metrics.serve(config.training.prometheus_port))
+                stack.callback(node.metrics.serve(config.training.prometheus_port, config.training.prometheus_host))
             if "telemetry" in commands:
                 stack.enter_context(page_announced(folder, console))
         reason = _run(node, children, console)

@@ -133,6 +133,9 @@ class TrainingSettings(Settings):
         le=65535,
         description="Port on which the node serves its metrics to Prometheus; null serves none.",
     )
+    prometheus_host: str = Field(
+        default="127.0.0.1", description="Address at which it serves them; 0.0.0.0 if Prometheus is elsewhere."
+    )
     contributors: ContributorSettings = Field(
         default=ContributorSettings(), description="Limits for each contributor, who is a player that was invited."
     )

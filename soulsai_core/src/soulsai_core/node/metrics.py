@@ -60,17 +60,17 @@ class NodeMetrics:
         for metric in (self.admitted, self.rejected):
             metric.remove_by_labels({"client": client})
 
-    def serve(self, port: int) -> Callable[[], None]:
-        """Answer Prometheus at http://localhost:<port>/metrics from a thread. Returns a function that ends it.
+    def serve(self, port: int, host: str = "127.0.0.1") -> Callable[[], None]:
+        """Answer Prometheus at http://<host>:<port>/metrics from a thread. Returns a function that ends it.
 
-        Raises ConfigError if the port is taken.
+        Raises ConfigError if the port is taken, or the address is not this machine's.
         """
         try:
-            server, thread = start_http_server(port, registry=self.registry)
+            server, thread = start_http_server(port, host, self.registry)
         except OSError as error:
             raise ConfigError(
-                f"training.prometheus_port is {port}, but that port cannot be opened ({error.strerror or error}). "
-                "Choose another one, or null to switch monitoring off."
+                f"training.prometheus_port is {port}, but that port cannot be opened at {host} "
+                f"({error.strerror or error}). Choose another one, or null to switch monitoring off."
             ) from error
 
         def stop() -> None:
