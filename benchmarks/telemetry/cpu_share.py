@@ -9,8 +9,9 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import psutil
@@ -126,9 +127,16 @@ def _open_page(url: str, page_open: bool) -> Iterator[None]:
         yield
         return
     with urllib.request.urlopen(f"{url}/api/events", timeout=30) as events:
-        thread = threading.Thread(target=lambda: [None for _ in events], daemon=True)
+        thread = threading.Thread(target=_read, args=(events,), daemon=True)
         thread.start()
         yield
+
+
+def _read(events: IO[bytes]) -> None:
+    # The block's end closes the response under the reader, which http.client answers with one of these.
+    with suppress(OSError, ValueError, AttributeError):
+        for _ in events:
+            pass
 
 
 if __name__ == "__main__":

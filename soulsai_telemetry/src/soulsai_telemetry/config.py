@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from soulsai_core import Settings
 
@@ -13,6 +13,25 @@ BUILT_IN = ("return", "length", "seconds")
 """Metrics of every run: the episode's return, its number of steps, and its wall time in seconds."""
 
 CONDITION = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+
+
+_HOST_NAME = re.compile(r"\*|(\*\.)?[A-Za-z0-9_.-]+")
+
+
+def _is_host_name(name: str) -> str:
+    if not _HOST_NAME.fullmatch(name):
+        raise ValueError('must be a name without a port, such as "play.example.org" or "*.example.org", or "*"')
+    return name
+
+
+HostNames = Annotated[
+    tuple[Annotated[str, AfterValidator(_is_host_name)], ...],
+    Field(
+        description="Names under which others reach it, such as that of a proxy. Requests for names that are not here "
+        'are refused, except for addresses and this machine\'s own name; "*.example.org": all below one, "*": any.'
+    ),
+]
+"""A setting of the names that a server accepts in the Host headers of requests."""
 
 
 class MetricSettings(Settings):
@@ -50,6 +69,7 @@ class PageSettings(Settings):
     port: int | None = Field(
         default=None, ge=1, le=65535, description="Port to listen at; null takes 8081, or the next one that is free."
     )
+    hosts: HostNames = ()
     token: SecretStr | None = Field(
         default=None, description="Needed to save the model from the page; null: the page is read-only."
     )

@@ -182,13 +182,43 @@ def test_browser_may_send_requests_directly(grafana):
     ("path", "body"),
     [("/query", {**QUERY, "range": {"from": "yesterday"}}), ("/query", {**QUERY, "maxDataPoints": "many"}),
      ("/query", [1, 2]), ("/query", {**QUERY, "targets": ["return"]}), ("/series?axis=color", None),
-     ("/query", query(target_changes={"payload": {"axis": "color"}}))],
+     ("/query", query(target_changes={"payload": {"axis": "color"}})), ("/query", {**QUERY, "targets": 5}),
+     ("/query", {**QUERY, "targets": {"a": 1}}), ("/query", {**QUERY, "range": 5}),
+     ("/query", {**QUERY, "range": "now"}),
+     ("/query", {**QUERY, "range": {"from": "0001-01-01", "to": "9999-12-31"}}),
+     ("/query", query(target_changes={"payload": {"axis": ["time"]}})),
+     ("/query", query(target_changes={"payload": {"axis": "step", "from": 10**400}})),
+     ("/query", query(target_changes={"payload": {"axis": "step", "to": {}}})), ("/search", "return"),
+     ("/query", {**QUERY, "targets": [{"target": "return"}] * 20_000}), ("/annotations", []),
+     ("/annotations", {**ANNOTATIONS, "annotation": "checkpoint"}), ("/series?points=nan", None),
+     ("/annotations", {**ANNOTATIONS, "annotation": {"query": "x" * 5000}})],
 )  # fmt: skip
 def test_malformed_request_is_a_bad_request(ask, path, body):
     with pytest.raises(urllib.error.HTTPError) as raised:
         ask(path, body)
     assert raised.value.code == 400
     assert json.loads(raised.value.read())["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/query", {**QUERY, "maxDataPoints": -1e308}), ("/query", {**QUERY, "targets": [{"target": "return"}] * 100}),
+     ("/query", {**QUERY, "targets": None}), ("/query", query(target_changes={"target": ["return"], "refId": [1]})),
+     ("/query", query(target_changes={"payload": {"axis": "episode", "from": 30, "to": -30}})),
+     ("/query", {**QUERY, "range": {"from": START, "to": "2020-01-01"}}), ("/search", {"target": {"a": 1}}),
+     ("/series?metric=return&from=inf&to=-inf&points=1e300", None), ("/series?metric=%ff%00&axis=", None),
+     ("/variable", 5), ("/metrics", [])],
+)  # fmt: skip
+def test_odd_request_is_answered(ask, path, body):
+    assert isinstance(ask(path, body), list)
+
+
+def test_foreign_site_that_gives_its_name_our_address_reads_nothing(grafana):
+    request = urllib.request.Request(f"http://127.0.0.1:{grafana.port}/series", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(request, timeout=5)
+    assert raised.value.code == 400
+    assert "add it to the grafana connector's hosts" in json.loads(raised.value.read())["error"]
 
 
 def test_before_the_first_episode_there_are_no_rows(make):

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import replace
@@ -70,6 +71,19 @@ def test_training_node_is_down_if_the_last_status_is_old(served, status):
 def test_training_node_is_down_before_the_first_status(make):
     found = {name: value for name, value in samples(make(plugin, port=0)).items() if not name[0].startswith("process_")}
     assert found == {("soulsai_run_up", "run-1"): 0}
+
+
+def test_names_of_the_settings_may_be_asked_for(make):
+    connector = make(plugin, port=0, hosts=["telemetry_node"])
+
+    def status(name):
+        request = urllib.request.Request(f"http://127.0.0.1:{connector.port}/metrics", headers={"Host": name})
+        try:
+            return urllib.request.urlopen(request, timeout=5).status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert [status(name) for name in ("telemetry_node:8083", "evil.example")] == [200, 400]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the library reads the process' numbers on Linux only")

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from pydantic import ValidationError
 from waiting import wait_for
 
 from soulsai_core import ConfigError
@@ -102,9 +103,21 @@ def test_history_of_the_status_can_be_requested(serve):
     assert read(serve(), "/api/status-history?axis=time")["metrics"]["admitted"]["average"][0] == 50.0
 
 
-@pytest.mark.parametrize("query", ["axis=color", "points=many", "start=nan"])
+@pytest.mark.parametrize("query", ["axis=color", "points=many", "start=nan", "end=1e", "points=%ff"])
 def test_malformed_request_is_a_bad_request(serve, query):
     assert ask(serve(), f"/api/history?{query}")[0] == 400
+
+
+@pytest.mark.parametrize(
+    "query", ["points=-1e308", "points=inf", "start=inf&end=-inf", "axis=&start=", "axis=time&end=1e308"]
+)
+def test_odd_part_of_the_history_is_answered(serve, query):
+    assert read(serve(), f"/api/history?{query}")["episodes"] == 3
+
+
+@pytest.mark.parametrize("name", ["%00", "x" * 5000, "%2e%2e/", "%ff", "*"])
+def test_odd_name_of_a_log_is_answered(serve, name):
+    assert read(serve(), f"/api/log?name={name}")["lines"] == []
 
 
 def test_logs_can_be_read_and_no_other_files(serve, training):
@@ -119,10 +132,27 @@ def test_health_check_is_answered(serve):
     assert read(serve(), "/health") == {"ok": True, "run_id": "run-1"}
 
 
+def test_page_is_read_by_its_own_names_and_those_of_the_settings(serve):
+    page = serve(hosts=["play.example.org"])
+    assert [ask(page, "/api/state", headers={"Host": name})[0] for name in ("localhost", "play.example.org")] == [
+        200,
+        200,
+    ]
+    status, body, headers = ask(page, "/api/state", headers={"Host": "evil.example"})
+    assert (status, "telemetry.config.page.hosts" in json.loads(body)["error"]) == (400, True)
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("name", ["http://play.example.org", "play.example.org:8081", "*example.org", "a.*.org", ""])
+def test_setting_of_a_name_is_a_bare_name(name):
+    with pytest.raises(ValidationError, match="must be a name without a port"):
+        PageSettings(hosts=[name])
+
+
 def events(page):
     """The events that the server sends, each (name, value), until it closes the connection."""
     with socket.create_connection(("127.0.0.1", int(page.url.rpartition(":")[2]))) as connection:
-        connection.sendall(b"GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with connection.makefile("rb") as lines:
             for line in lines:
                 if line.startswith(b"event: "):
@@ -146,6 +176,11 @@ def test_state_and_episodes_are_sent_as_they_come(serve, training, eventually):
     assert record["values"]["return"][0] == 10
 
 
+def test_events_are_not_sent_in_answer_to_a_head(serve):
+    status, body, headers = ask(serve(), "/api/events", method="HEAD")
+    assert (status, body, headers["Content-Type"].partition(";")[0]) == (200, b"", "text/event-stream")
+
+
 # -- saving
 
 
@@ -162,7 +197,7 @@ def test_without_a_token_in_the_settings_no_model_can_be_saved(serve, training):
     assert "quicksave" not in training.commands
 
 
-@pytest.mark.parametrize("token", [None, "", "hus", "hush ", "HUSH", "hüsh"])
+@pytest.mark.parametrize("token", [None, "", "hus", "hush!", "HUSH", "hüsh"])
 def test_wrong_token_saves_nothing(serve, training, token):
     training.answer_commands()
     page = serve(token="hush")

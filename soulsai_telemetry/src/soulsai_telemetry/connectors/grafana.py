@@ -5,17 +5,23 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
+from soulsai_telemetry.config import HostNames
 from soulsai_telemetry.history.history import AXES, History
 from soulsai_telemetry.history.records import BestScore
 from soulsai_telemetry.history.update import HistoryUpdate
-from soulsai_telemetry.http_service import BadRequest, HttpService, Request, Response
+from soulsai_telemetry.http import BadRequest, HttpService, get_json, number, post_json
 
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -25,12 +31,17 @@ _CORS = {
 # A target of a query is "<metric> <column>".
 _COLUMNS = ("average", "value", "low", "high")
 _MAX_POINTS = 10_000
+# Targets of one query: a panel shows about ten. Each may have _MAX_POINTS in the answer.
+_MAX_TARGETS = 100
+# Bytes of an annotation's definition, which is repeated in the answer with each annotation.
+_MAX_DEFINITION = 4096
 _AXIS_OPTIONS = [{"label": axis, "value": axis} for axis in AXES]
 
 
 class GrafanaConfig(Settings):
     host: str = Field(default="127.0.0.1", description="Address to listen at; 0.0.0.0 if Grafana is elsewhere.")
     port: int = Field(default=8082, ge=0, le=65535, description="Port to listen at; 0: any that is free.")
+    hosts: HostNames = ()
     annotations: int = Field(default=1000, ge=0, description="Most annotations kept: checkpoints and best models.")
 
 
@@ -45,7 +56,12 @@ class Grafana:
         self._history = History(capacity=2)  # empty, until the first update brings the node's own
         self._stored: deque[dict[str, Any]] = deque(maxlen=config.annotations)
         self._service = HttpService(
-            config.host, config.port, self._routes(), setting="the grafana connector's port", headers=_CORS
+            config.host,
+            config.port,
+            self._routes(),
+            section="the grafana connector's ",
+            hosts=config.hosts,
+            headers=_CORS,
         )
         self.port = self._service.port
         self._service.start()
@@ -68,61 +84,59 @@ class Grafana:
     def _annotate(self, at: float, title: str, text: str, tags: list[str]) -> None:
         self._stored.append({"time": round(at * 1000), "title": title, "text": text, "tags": tags})
 
-    def _routes(self) -> dict[tuple[str, str], Any]:
-        def fixed(value: Any) -> Any:
-            return lambda _: Response.json(value)
-
+    def _routes(self) -> list[Route]:
         posts = {
             "/search": self._search,
             "/metrics": self._metrics,
-            "/metric-payload-options": fixed(_AXIS_OPTIONS),
+            "/metric-payload-options": lambda _: _AXIS_OPTIONS,
             "/query": self._query,
             "/annotations": self._annotations,
             "/variable": self._variable,
-            "/tag-keys": fixed([{"type": "string", "text": "kind"}]),
-            "/tag-values": fixed([{"text": "checkpoint"}, {"text": "best"}]),
+            "/tag-keys": lambda _: [{"type": "string", "text": "kind"}],
+            "/tag-values": lambda _: [{"text": "checkpoint"}, {"text": "best"}],
         }
-        gets = {"/": fixed({"status": "ok"}), "/health": fixed({"status": "ok"}), "/series": self._series}
-        preflight = {("OPTIONS", path): lambda _: Response(status=204) for path in posts}
-        return {
-            **preflight,
-            **{("POST", path): handler for path, handler in posts.items()},
-            **{("GET", path): handler for path, handler in gets.items()},
-        }
+        return [
+            get_json("/", lambda _: {"status": "ok"}),
+            get_json("/health", lambda _: {"status": "ok"}),
+            get_json("/series", self._series),
+            *(post_json(path, answer) for path, answer in posts.items()),
+            *(Route(path, _preflight, methods=["OPTIONS"]) for path in posts),
+        ]
 
     # -- names
 
     def _targets(self) -> list[str]:
         return [f"{name} {column}" for name in self._history.names for column in _COLUMNS]
 
-    def _search(self, request: Request) -> Response:
-        wanted = str(_mapping(request.json()).get("target", ""))
-        return Response.json([target for target in self._targets() if wanted in target])
+    def _search(self, query: Any) -> list[str]:
+        wanted = str(_mapping(query).get("target", ""))
+        return [target for target in self._targets() if wanted in target]
 
-    def _metrics(self, request: Request) -> Response:
+    def _metrics(self, query: Any) -> list[dict[str, Any]]:
         payload = {"label": "axis", "name": "axis", "type": "select", "options": _AXIS_OPTIONS}
         limits = [{"label": name, "name": name, "type": "input"} for name in ("from", "to")]
-        return Response.json(
-            [{"label": target, "value": target, "payloads": [payload, *limits]} for target in self._targets()]
-        )
+        return [{"label": target, "value": target, "payloads": [payload, *limits]} for target in self._targets()]
 
-    def _variable(self, request: Request) -> Response:
-        return Response.json([{"__text": name, "__value": name} for name in self._history.names])
+    def _variable(self, query: Any) -> list[dict[str, str]]:
+        return [{"__text": name, "__value": name} for name in self._history.names]
 
     # -- values
 
-    def _query(self, request: Request) -> Response:
-        query = _mapping(request.json())
-        points = _points(query.get("maxDataPoints"))
+    def _query(self, query: Any) -> list[dict[str, Any]]:
+        query = _mapping(query)
+        targets = query.get("targets") or []
+        if not isinstance(targets, list) or len(targets) > _MAX_TARGETS:
+            raise BadRequest(f"targets must be a list of at most {_MAX_TARGETS}.")
+        points = _points(query, "maxDataPoints")
         start, end = _time_range(query.get("range"))
         answers = []
-        for target in query.get("targets") or []:
+        for target in targets:
             target = _mapping(target)
             payload = _mapping(target.get("payload") or target.get("data") or {})
             name = str(target.get("target", ""))
             if name and not target.get("hide"):
                 answers.append(self._answer(name, payload, start, end, points, target.get("refId")))
-        return Response.json(answers)
+        return answers
 
     def _answer(
         self, target: str, payload: dict[str, Any], start: float, end: float, points: int, ref: Any
@@ -132,8 +146,8 @@ class Grafana:
         if axis not in AXES:
             raise BadRequest(f"axis must be one of {', '.join(AXES)}.")
         if axis != "time":
-            start = _limit(payload, "from", -math.inf)
-            end = _limit(payload, "to", math.inf)
+            start = number(payload, "from", -math.inf)
+            end = number(payload, "to", math.inf)
         x, y = self._curve(target, axis, start, end, points)
         reference = {} if ref is None else {"refId": ref}
         if axis == "time":
@@ -155,32 +169,37 @@ class Grafana:
         values = {"average": curve.average, "value": curve.mean, "low": curve.low, "high": curve.high}[column]
         return curve.x.tolist(), values.tolist()
 
-    def _series(self, request: Request) -> Response:
+    def _series(self, query: dict[str, str]) -> list[dict[str, float]]:
         """For Infinity: /series?metric=return&axis=step&from=0&to=1e6&points=500 as a list of rows."""
-        query = dict(request.query)
         axis = query.get("axis", "time")
         if axis not in AXES:
             raise BadRequest(f"axis must be one of {', '.join(AXES)}.")
         scale = 1000 if axis == "time" else 1  # Grafana counts milliseconds, the history seconds
-        start = _limit(query, "from", -math.inf) / scale
-        end = _limit(query, "to", math.inf) / scale
-        curve = self._history.curve(
-            query.get("metric", ""), axis, start=start, end=end, points=_points(query.get("points"))
-        )
+        start = number(query, "from", -math.inf) / scale
+        end = number(query, "to", math.inf) / scale
+        points = _points(query, "points")
+        curve = self._history.curve(query.get("metric", ""), axis, start=start, end=end, points=points)
         rows = zip(curve.x.tolist(), curve.mean.tolist(), curve.average.tolist(), strict=True)
-        return Response.json([{axis: x * scale, "value": value, "average": mean} for x, value, mean in rows])
+        return [{axis: x * scale, "value": value, "average": mean} for x, value, mean in rows]
 
-    def _annotations(self, request: Request) -> Response:
-        query = _mapping(request.json())
+    def _annotations(self, query: Any) -> list[dict[str, Any]]:
+        query = _mapping(query)
         start, end = _time_range(query.get("range"))
         annotation = _mapping(query.get("annotation") or {})
+        if len(msgspec.json.encode(annotation)) > _MAX_DEFINITION:
+            raise BadRequest(f"annotation is longer than {_MAX_DEFINITION} bytes.")
         wanted = str(annotation.get("query") or annotation.get("name") or "")
         found = [
             note
             for note in list(self._stored)
             if start <= note["time"] / 1000 <= end and (wanted not in ("checkpoint", "best") or wanted in note["tags"])
         ]
-        return Response.json([{**note, "annotation": annotation} for note in found])
+        return [{**note, "annotation": annotation} for note in found]
+
+
+async def _preflight(_: Request) -> Response:
+    """What a browser asks before it sends a request of another site; the answer is in the headers."""
+    return Response(status_code=204)
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -195,27 +214,13 @@ def _time_range(value: Any) -> tuple[float, float]:
         return -math.inf, math.inf
     try:
         times = [datetime.fromisoformat(str(value[key]).replace("Z", "+00:00")).timestamp() for key in ("from", "to")]
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         raise BadRequest("range must have from and to as ISO 8601 times.") from error
     return times[0], times[1]
 
 
-def _points(value: Any) -> int:
-    number = _limit({"maxDataPoints": value}, "maxDataPoints", 1000)
-    return int(min(max(number, 1), _MAX_POINTS))
-
-
-def _limit(values: dict[str, Any], name: str, default: float) -> float:
-    value = values.get(name)
-    if value in (None, ""):
-        return default
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if math.isnan(number):
-        raise BadRequest(f"{name} must be a number.")
-    return number
+def _points(values: Mapping[str, Any], name: str) -> int:
+    return int(min(max(number(values, name, 1000), 1), _MAX_POINTS))
 
 
 plugin = ConnectorPlugin(name="grafana", config=GrafanaConfig, make=Grafana, home="telemetry")

@@ -10,11 +10,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
+from soulsai_telemetry.config import HostNames
 from soulsai_telemetry.history.records import TrainingStatus
 from soulsai_telemetry.history.update import HistoryUpdate
-from soulsai_telemetry.http_service import HttpService, Request, Response
+from soulsai_telemetry.http import HttpService
 
 Family = GaugeMetricFamily | CounterMetricFamily
 Samples = Sequence[tuple[dict[str, str], float]]
@@ -26,6 +30,7 @@ _MAX_STATUS_AGE = 10.0
 class PrometheusConfig(Settings):
     host: str = Field(default="127.0.0.1", description="Address to listen at; 0.0.0.0 if Prometheus is elsewhere.")
     port: int = Field(default=8083, ge=0, le=65535, description="Port to listen at; 0: any that is free.")
+    hosts: HostNames = ()
 
 
 class Prometheus:
@@ -42,10 +47,14 @@ class Prometheus:
         ProcessCollector(registry=registry)
 
         def serve(_: Request) -> Response:
-            return Response(generate_latest(registry), CONTENT_TYPE_LATEST)
+            return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
         self._service = HttpService(
-            config.host, config.port, {("GET", "/metrics"): serve}, setting="the prometheus connector's port"
+            config.host,
+            config.port,
+            [Route("/metrics", serve)],
+            section="the prometheus connector's ",
+            hosts=config.hosts,
         )
         self.port = self._service.port
         self._service.start()

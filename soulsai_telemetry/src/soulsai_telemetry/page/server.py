@@ -9,12 +9,17 @@ import time
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
 from soulsai_core import ConfigError, hookimpl
 from soulsai_telemetry.config import PageSettings
 from soulsai_telemetry.history.history import AXES, History
 from soulsai_telemetry.history.records import EpisodeRecord, TrainingStatus
 from soulsai_telemetry.history.update import HistoryUpdate
-from soulsai_telemetry.http_service import BadRequest, HttpService, Request, Response
+from soulsai_telemetry.http import BadRequest, HttpService, get_json, json_response, number
 from soulsai_telemetry.page import views
 from soulsai_telemetry.page.events import EventStream
 
@@ -77,7 +82,12 @@ class Page:
         for port in ports:
             try:
                 self._service = HttpService(
-                    self._settings.host, port, self._routes(), setting="telemetry.config.page.port", headers=_HEADERS
+                    self._settings.host,
+                    port,
+                    self._routes(),
+                    section="telemetry.config.page.",
+                    hosts=self._settings.hosts,
+                    headers=_HEADERS,
                 )
                 break
             except ConfigError:
@@ -126,61 +136,59 @@ class Page:
 
     # -- requests
 
-    def _routes(self) -> dict[tuple[str, str], Any]:
-        return {
-            ("GET", "/"): lambda _: self._file("index.html"),
-            ("GET", "/static/*"): lambda request: self._file(request.path.rpartition("/")[2]),
-            ("GET", "/health"): lambda _: Response.json({"ok": True, "run_id": self._node.run_id}),
-            ("GET", "/api/run"): lambda _: Response.json(views.run(self._node, writable=bool(self._token))),
-            ("GET", "/api/state"): lambda _: Response.json(views.state(self._node, self._node.status)),
-            ("GET", "/api/history"): lambda request: self._history(request, self._node.history),
-            ("GET", "/api/status-history"): lambda request: self._history(request, self._node.status_history),
-            ("GET", "/api/log"): self._log,
-            ("GET", "/api/events"): self._stream_events,
-            ("POST", "/api/quicksave"): self._quicksave,
-        }
+    def _routes(self) -> list[Route]:
+        return [
+            Route("/", self._index),
+            Route("/static/{name}", self._static_file),
+            get_json("/health", lambda _: {"ok": True, "run_id": self._node.run_id}),
+            get_json("/api/run", lambda _: views.run(self._node, writable=bool(self._token))),
+            get_json("/api/state", lambda _: views.state(self._node, self._node.status)),
+            get_json("/api/history", lambda query: _curves(self._node.history, query)),
+            get_json("/api/status-history", lambda query: _curves(self._node.status_history, query)),
+            get_json("/api/log", self._log),
+            Route("/api/events", self._stream_events),
+            Route("/api/quicksave", self._quicksave, methods=["POST"]),
+        ]
+
+    async def _index(self, request: Request) -> Response:
+        return self._file("index.html")
+
+    async def _static_file(self, request: Request) -> Response:
+        return self._file(request.path_params["name"])
 
     def _file(self, name: str) -> Response:
         if name not in self._static:
-            return Response.json({"error": "not found"}, 404)
+            raise HTTPException(404)
         kind = next((kind for suffix, kind in _KINDS.items() if name.endswith(suffix)), "application/octet-stream")
-        return Response(self._static[name], kind, headers={"Cache-Control": "no-cache"})
+        return Response(self._static[name], media_type=kind, headers={"Cache-Control": "no-cache"})
 
-    def _history(self, request: Request, history: History) -> Response:
-        axis = request.query.get("axis", "episode")
-        if axis not in AXES:
-            raise BadRequest(f"axis must be one of {', '.join(AXES)}.")
-        points = int(min(max(_number(request, "points", _POINTS), 2), _MAX_POINTS))
-        start = _number(request, "start", -math.inf)
-        end = _number(request, "end", math.inf)
-        return Response.json(views.curves(history, axis, start, end, points))
+    def _log(self, query: dict[str, str]) -> dict[str, Any]:
+        lines = self._node.view.log_lines(query.get("name", ""), _LOG_LINES)
+        return {"names": self._node.view.logs(), "lines": lines}
 
-    def _log(self, request: Request) -> Response:
-        lines = self._node.view.log_lines(request.query.get("name", ""), _LOG_LINES)
-        return Response.json({"names": self._node.view.logs(), "lines": lines})
-
-    def _stream_events(self, request: Request) -> Response:
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        first = b'event: hello\ndata: {"run_id":"%s"}\n\n' % self._node.run_id.encode()
-        return Response(kind="text/event-stream", headers=headers, stream=self._events.read(first))
+    async def _stream_events(self, request: Request) -> Response:
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
+        return self._events.response(b'event: hello\ndata: {"run_id":"%s"}\n\n' % self._node.run_id.encode())
 
     def _quicksave(self, request: Request) -> Response:
         # A header, not a cookie: a browser never adds it to the requests of another site.
-        given = (request.headers.get("Authorization") or "").removeprefix("Bearer ").encode()
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
         if not self._token or not hmac.compare_digest(given, self._token):
-            return Response.json({"ok": False, "detail": "This needs the token in telemetry.config.page.token."}, 403)
+            return json_response({"ok": False, "detail": "This needs the token in telemetry.config.page.token."}, 403)
+        # This waits for the training node, in a worker thread: starlette runs functions that are not `async` in one.
         reply = self._node.send_command("quicksave")
-        return Response.json({"ok": reply.ok, "detail": reply.detail}, 200 if reply.ok else 503)
+        return json_response({"ok": reply.ok, "detail": reply.detail}, 200 if reply.ok else 503)
 
 
-def _number(request: Request, name: str, default: float) -> float:
-    try:
-        value = float(request.query.get(name, default))
-    except ValueError:
-        value = math.nan
-    if math.isnan(value):
-        raise BadRequest(f"{name} must be a number.")
-    return value
+def _curves(history: History, query: dict[str, str]) -> dict[str, Any]:
+    axis = query.get("axis", "episode")
+    if axis not in AXES:
+        raise BadRequest(f"axis must be one of {', '.join(AXES)}.")
+    points = int(min(max(number(query, "points", _POINTS), 2), _MAX_POINTS))
+    start = number(query, "start", -math.inf)
+    end = number(query, "end", math.inf)
+    return views.curves(history, axis, start, end, points)
 
 
 def _read_static() -> dict[str, bytes]:
