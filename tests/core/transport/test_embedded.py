@@ -70,7 +70,10 @@ def wait_until(condition, seconds: float = 60.0) -> None:
 
 
 def ended(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it ended between the two questions
+        return True
 
 
 def test_server_answers_when_started_and_leaves_nothing_when_stopped():
