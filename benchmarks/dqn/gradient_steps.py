@@ -42,7 +42,7 @@ def main() -> None:
             run()
             seconds[name].append((time.process_time() - started) / STEPS)
     best = {name: min(times) for name, times in seconds.items()}
-    print("| | µs a step | steps per CPU second | ours is so many times as fast |\n|---|---|---|---|")
+    print("| | µs a step | steps per CPU second | soulsai is this many times as fast |\n|---|---|---|---|")
     for name, value in best.items():
         print(f"| {name} | {value * 1e6:,.0f} | {1 / value:,.0f} | {value / best['soulsai']:.2f} |")
 

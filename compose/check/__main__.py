@@ -76,7 +76,7 @@ def _checks(first: float) -> list[tuple[str, Callable[[Stack], str]]]:
         ("Redis is killed, and training goes on", steps.survives("redis")),
         ("the training node is killed, and training goes on", steps.survives("training_node")),
         ("the telemetry node is killed, and training goes on", steps.survives("telemetry_node")),
-        ("somebody is invited, joins, and is put out", steps.invites),
+        ("a contributor is invited, joins, and is revoked", steps.invites),
         ("clients scale", steps.scales),
         ("every panel has data", steps.shows),
         ("alerts fire and clear", steps.alarms),

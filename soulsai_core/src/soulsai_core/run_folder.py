@@ -150,7 +150,7 @@ class RunFolder:
             raise ConfigError(f"{self.path} is running ({self._holder()}); stop it first.") from None
         except OSError as error:
             raise ConfigError(f"{self.path} cannot be locked ({error.strerror or error}).") from error
-        # In a file of its own: on Windows nobody else can read a locked one.
+        # In a file of its own: on Windows other processes cannot read a locked one.
         note = self.path / HOLDER
         try:
             replace_text(note, f"process {os.getpid()} on {platform.node() or 'this machine'}\n")

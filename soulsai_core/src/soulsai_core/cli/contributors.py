@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     elif contributions:
         print("\n".join(plain_lines([_HEAD, *(_row(n, a, n in invited) for n, a in sorted(contributions.items()))])))
     else:
-        print("Nobody is invited. Try: soulsai invite NAME")
+        print("No contributor is invited. Try: soulsai invite NAME")
     return 0
 
 

@@ -56,7 +56,7 @@ class EvaluatingActor(Actor):
         if held_out.all():
             return best, own
         # Each actor's memory of the other's rows is wrong, and forgotten when their next episode begins. Own columns
-        # are those of the learning actor: nobody learns from the other rows.
+        # are those of the learning actor: the other rows are not learned from.
         actions, own = self._learning.act(observations, masks, starts)
         return np.where(held_out.reshape(-1, *[1] * (actions.ndim - 1)), best, actions), own
 

@@ -18,8 +18,8 @@ _MAX_STRANGERS = 256
 """Connections that may be about to authenticate at the same time."""
 
 CROWD = 1024
-"""Strangers from which on all are cut together: to choose some of so many takes the server longer than to cut all, and
-who has a password tries again."""
+"""With more strangers than this, all are cut with one command. To choose among them would take the server longer, and a
+client that has a password connects again."""
 
 _MAX_OFFENSES = 3
 _MEMORY = 60.0

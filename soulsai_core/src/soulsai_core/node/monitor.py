@@ -220,7 +220,7 @@ class Monitor(BackgroundWorker):
         except msgspec.DecodeError as error:
             log.warning("An episode could not be read and was left out: %s", error)
             return None
-        # The mean return is shown, published and a goal: no number may make it infinite, whoever sent it.
+        # The mean return is shown, published and a goal: no report may make it infinite.
         if episode.run_id not in ("", self._run_id) or not abs(episode.total_reward) <= MAX_NUMBER:
             return None
         if not (is_plain(episode.client, _MAX_NAME) and is_plain(episode.id, 2 * _MAX_NAME)):

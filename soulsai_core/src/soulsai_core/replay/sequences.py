@@ -63,7 +63,7 @@ class _Chain:
     begun: deque[tuple[int, int]] = field(default_factory=deque)
 
     def take(self, length: int) -> list[int]:
-        """Remove the beginnings of sequences that have so many rows, and return their numbers."""
+        """Remove the beginnings whose sequence has at least `length` rows by now, and return their row numbers."""
         taken = []
         while self.begun and self.rows - self.begun[0][1] >= length:
             taken.append(self.begun.popleft()[0])

@@ -103,7 +103,7 @@ class RedisTransport(Transport):
             if self._client.set(key, payload, px=milliseconds, nx=not force):
                 return None
             holder = self._client.get(key)
-            # Without a lock between the two commands: whoever took it meanwhile is found at the next renewal.
+            # No lock is held between the two commands. If another node took the lease meanwhile, the next renewal shows it.
             if holder is None or holder == payload:
                 self._client.set(key, payload, px=milliseconds)
                 return None

@@ -64,7 +64,7 @@ class Trainer:
         entropy = -log_density.detach().mean()
         # By its logarithm, so that the temperature stays positive. It rises while the entropy is below its target.
         _descend(self._temperature_optimizer, self._log_temperature.exp() * (entropy - self._target_entropy))
-        # One call for all parameters: a loop over so many small tensors takes longer than the arithmetic.
+        # One call for all parameters: a loop over many small tensors takes longer than the arithmetic.
         torch._foreach_lerp_(
             list(self._targets.parameters()), list(self._critics.parameters()), self._config.target_tau
         )

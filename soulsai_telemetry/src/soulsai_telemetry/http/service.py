@@ -121,7 +121,7 @@ def _make_server(app: Starlette, headers: Mapping[str, str]) -> uvicorn.Server:
         interface="asgi3",
         lifespan="off",
         workers=1,
-        # Failures of ours alone: bad requests are warnings, with which anybody could fill the log.
+        # Failures of ours alone: bad requests are warnings, with which any visitor could fill the log.
         log_config=None,
         log_level="error",
         access_log=False,
