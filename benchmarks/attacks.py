@@ -43,7 +43,7 @@ from soulsai_core.wire import encode_steps
 
 COMMAND = "python -m benchmarks.attacks"
 SETTINGS = (
-    "environment.config.id=benchmarks.paced_cart_pole:PacedCartPole-v0",
+    "environment.config.id=benchmarks.paced_cart_pole:CartPole100Hz-v0",
     "algorithm.config.hidden=[32]",
     "algorithm.config.learning_starts=500",
     "telemetry.enabled=false",

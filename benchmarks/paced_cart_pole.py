@@ -1,4 +1,7 @@
-"""CartPole at the pace of a game, as gymnasium's `benchmarks.paced_cart_pole:PacedCartPole-v0`."""
+"""CartPole at the pace of a game: `benchmarks.paced_cart_pole:CartPole100Hz-v0`, and 200Hz for tests.
+
+At full speed, trainings that run beside something else would slow it down.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,23 @@ from typing import Any
 
 import gymnasium
 
-STEP_S = 0.01
-
 
 class PacedCartPole(gymnasium.Wrapper):
-    """CartPole whose steps take at least a hundredth of a second, without using the processor meanwhile."""
+    """CartPole whose steps take at least `step_s` seconds, without using the processor meanwhile."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any], step_s: float) -> None:
+        super().__init__(env)
+        self._step_s = step_s
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        time.sleep(STEP_S)
+        time.sleep(self._step_s)
         return self.env.step(action)
 
 
-def make(**options: Any) -> gymnasium.Env[Any, Any]:
+def make(step_s: float, **options: Any) -> gymnasium.Env[Any, Any]:
     """The environment, for gymnasium's registry."""
-    return PacedCartPole(gymnasium.make("CartPole-v1", **options))
+    return PacedCartPole(gymnasium.make("CartPole-v1", **options), step_s)
 
 
-gymnasium.register("PacedCartPole-v0", entry_point=make, max_episode_steps=500)
+for hertz in (100, 200):
+    gymnasium.register(f"CartPole{hertz}Hz-v0", entry_point=make, max_episode_steps=500, kwargs={"step_s": 1 / hertz})

@@ -23,9 +23,9 @@ from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.redis import connect
 
 _MARK = "STACK_OF_TEST"
-_HELPERS = Path(__file__).parent
+_ROOT = Path(__file__).parents[2]
 
-PACED = "environment.config.id=paced:PacedCartPole-v0"
+PACED = "environment.config.id=benchmarks.paced_cart_pole:CartPole200Hz-v0"
 """CartPole that leaves the processor to the tests."""
 DQN = (
     "environment.config.id=CartPole-v1",
@@ -124,7 +124,7 @@ class Stack:
         # One thread for arithmetic: with two, small products take many times as long beside other processes.
         self.environ = {**inherited, _MARK: self._mark, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
         self.environ["SOULSAI_TELEMETRY__ENABLED"] = "false"  # telemetry has tests of its own
-        self.add_to_path(_HELPERS)  # for `paced`
+        self.add_to_path(_ROOT)  # for `benchmarks.paced_cart_pole`
 
     def add_to_path(self, folder: Path) -> None:
         """Let the processes import from `folder` before anything else."""

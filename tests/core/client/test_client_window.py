@@ -25,6 +25,17 @@ def pause_after(actor, steps):
     return reached, go_on
 
 
+def publish_during_step(client_thread, node, actor, steps):
+    """Start a client with model 0. After this many steps it acts again only when model 1 has reached it."""
+    reached, go_on = pause_after(actor, steps)
+    node.publish(0)
+    thread = client_thread().start()
+    assert reached.wait(PATIENCE)
+    node.publish(1)
+    assert thread.client._downlink.wait_newer(0, PATIENCE)
+    go_on.set()
+
+
 def test_client_waits_for_the_first_model(client_thread, node, actor):
     thread = client_thread().start()
     node.publish(0)
@@ -68,13 +79,7 @@ def test_client_that_drops_goes_on_beyond_the_window(client_thread, node):
 
 def test_pending_rows_are_sent_before_newer_weights_are_used(client_thread, node, actor):
     node.window = 4000
-    reached, go_on = pause_after(actor, 7)
-    node.publish(0)
-    thread = client_thread().start()
-    assert reached.wait(PATIENCE)
-    node.publish(1)
-    assert thread.client._downlink.wait_newer(0, PATIENCE)
-    go_on.set()
+    publish_during_step(client_thread, node, actor, steps=7)
     first = node.receive(8)
     assert node.steps(first) == list(range(1, 9)), "all rows of the old model, at once"
     assert set(node.iterations(first)) == {0}
@@ -190,13 +195,7 @@ def test_client_closes_its_quota_and_waits_for_newer_weights(client_thread, node
 def test_quota_is_closed_although_newer_weights_are_there_already(client_thread, node, actor):
     node.quota = 5
     node.window = 100_000
-    reached, go_on = pause_after(actor, 4)
-    node.publish(0)
-    thread = client_thread().start()
-    assert reached.wait(PATIENCE)
-    node.publish(1)
-    assert thread.client._downlink.wait_newer(0, PATIENCE)
-    go_on.set()
+    publish_during_step(client_thread, node, actor, steps=4)
     assert [message.steps.closed for message in node.receive(10)] == [Closed(0, 5), Closed(1, 5)]
 
 

@@ -23,8 +23,8 @@ def on_interrupt(leave: Callable[[str], None], at_once: Callable[[], None] = lam
     """While the block runs, the first SIGINT, SIGTERM or closed terminal calls `leave(reason)`.
 
     The second SIGINT or SIGTERM calls `at_once()` and ends the process with exit code 130. A terminal that closes may
-    send several signals without an impatient user behind them: they ask only once. A process that was started to outlive
-    its terminal, as with nohup, is left alone by it.
+    send several signals without an impatient user behind them: they ask only once. A process that was started to
+    outlive its terminal, as with nohup, is left alone by it.
     """
     asked = False
     # Looked up now: once a terminal is closed, it can no longer be told from a file.

@@ -103,7 +103,8 @@ class RedisTransport(Transport):
             if self._client.set(key, payload, px=milliseconds, nx=not force):
                 return None
             holder = self._client.get(key)
-            # No lock is held between the two commands. If another node took the lease meanwhile, the next renewal shows it.
+            # No lock is held between the two commands. If another node took the lease meanwhile, the next renewal
+            # shows it.
             if holder is None or holder == payload:
                 self._client.set(key, payload, px=milliseconds)
                 return None
