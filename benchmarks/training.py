@@ -35,7 +35,8 @@ def _share(clients: int, env_steps: int) -> Row:
     status, seconds = train(clients, f"training.stop.env_steps={env_steps}")
     assert status.env_steps >= env_steps, "the training ended early"
     note = f"{status.env_steps / status.elapsed:,.0f} env steps/s, {sum(status.rejected.values())} rows rejected"
-    say(f"{clients} clients, {seconds:.1f} s: {100 * status.acceptance:.2f} % admitted, {note}, age {status.age}")
+    admitted = f"{100 * status.acceptance:.2f} % admitted"
+    say(f"{clients} clients, {seconds:.1f} s: {admitted}, {note}, staleness {status.staleness}")
     what = f"samples admitted, {clients} client{'s' * (clients > 1)} at full speed"
     return Row(what, 100 * status.acceptance, 99, "%", SHARE_COMMAND, note=note)
 

@@ -95,7 +95,7 @@ def _reporting(transport: Transport, rate: float) -> Iterator[None]:
             run_id="benchmark", folder="/nowhere/benchmark", state="running", iteration=1, env_steps=1000,
             goal_env_steps=None, elapsed=time.monotonic() - started, episodes=10, mean_return=1.0, window_episodes=20,
             steps_per_second=100.0, iterations_per_second=1.0, acceptance=1.0, rejected={"stale": 1},
-            age={"iterations": 1.0, "env_steps": 10.0, "seconds": 0.1}, backlog=0,
+            staleness={"iterations": 1.0, "env_steps": 10.0, "seconds": 0.1}, backlog=0,
             clients=[ClientStatus(info, 1000, {"stale": 1}) for info in infos],
             learner={"loss": 0.1, "update_seconds": 0.01},
         )  # fmt: skip

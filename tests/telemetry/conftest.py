@@ -76,7 +76,8 @@ class Training:
             "run_id": "run-1", "folder": str(self.folder), "state": "running", "iteration": 7, "env_steps": 1000,
             "goal_env_steps": 4000, "elapsed": time.monotonic(), "episodes": self.sent, "mean_return": 1.0,
             "window_episodes": 20, "steps_per_second": 50.0, "iterations_per_second": 2.0, "acceptance": 0.99,
-            "rejected": {"stale": 10}, "age": {"iterations": 1.1, "env_steps": 30.0, "seconds": 0.2}, "backlog": 1,
+            "rejected": {"stale": 10}, "staleness": {"iterations": 1.1, "env_steps": 30.0, "seconds": 0.2},
+            "backlog": 1,
             "clients": [ClientStatus(client, 990, {"stale": 10})], "learner": {"loss": 0.5, "update_seconds": 0.02},
         }  # fmt: skip
         self.transport.write_status(msgspec.json.encode(NodeStatus(**{**values, **changes})))

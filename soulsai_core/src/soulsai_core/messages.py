@@ -286,7 +286,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
         mean_return: mean return of the last `window_episodes` complete episodes, None before the first.
         acceptance: share of rows admitted since the node started; 1 before the first. Rows that the present clients
             left out count as rejected for the reason "unfit".
-        age: mean age of admitted rows in "iterations", "env_steps" and "seconds".
+        staleness: of admitted rows, the mean, in "iterations", "env_steps" and "seconds".
         backlog: sample messages waiting in the server.
         learner: numbers reported by the last update.
     """
@@ -305,7 +305,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
     iterations_per_second: float
     acceptance: float
     rejected: dict[str, int]
-    age: dict[str, float]
+    staleness: dict[str, float]
     backlog: int
     clients: list[ClientStatus]
     learner: dict[str, float]

@@ -73,7 +73,8 @@ def example_status(folder: Path) -> TrainingStatus:
     node = NodeStatus(
         run_id="run-1", folder=str(folder), state="running", iteration=3, env_steps=60, goal_env_steps=None,
         elapsed=12.0, episodes=3, mean_return=3.0, window_episodes=20, steps_per_second=9.5, iterations_per_second=0.5,
-        acceptance=0.9, rejected={"stale": 6}, age={"iterations": 1.0, "env_steps": 20.0, "seconds": 0.1}, backlog=1,
+        acceptance=0.9, rejected={"stale": 6}, staleness={"iterations": 1.0, "env_steps": 20.0, "seconds": 0.1},
+        backlog=1,
         clients=[ClientStatus(info, 54, {"stale": 6})], learner={"loss": 0.5, "update_seconds": 0.01},
     )  # fmt: skip
     present = ClientSummary("client-1", "here", _START, 0.5, 40, 9.5, 2, 3.0, 54, {"stale": 6}, 0, 0)

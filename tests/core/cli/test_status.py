@@ -19,7 +19,7 @@ def shown():
             run_id="run", folder="saves/run", state="running", iteration=1, env_steps=1, goal_env_steps=None,
             elapsed=1.0, episodes=0, mean_return=None, window_episodes=20, steps_per_second=1.0,
             iterations_per_second=1.0, acceptance=1.0, rejected={text: 1},
-            age={"iterations": 0.0, "env_steps": 0.0, "seconds": 0.0}, backlog=0,
+            staleness={"iterations": 0.0, "env_steps": 0.0, "seconds": 0.0}, backlog=0,
             clients=[ClientStatus(info, 1, {text: 2})], learner={text: 1.0},
         )  # fmt: skip
         terminal = io.StringIO()

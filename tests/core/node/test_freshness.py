@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soulsai_core.node.freshness import Freshness, SampleAge
+from soulsai_core.node.freshness import Freshness, Staleness
 from soulsai_core.steps import Source
 
 
@@ -65,39 +65,41 @@ def test_each_row_is_admitted_or_counted(staleness, iterations, current):
     assert all(rejected.values()), "no reason is listed with 0"
 
 
-def test_age_is_that_of_the_model_which_chose_the_actions():
-    age = SampleAge(memory=5)
-    age.made(4, env_steps=400, now=40.0)
-    age.made(5, env_steps=500, now=50.0)
-    age.made(6, env_steps=600, now=60.0)
-    age.admitted(table([4, 4]), env_steps=650, now=63.0)
-    assert (age.iterations, age.env_steps, age.seconds) == (2.0, 250.0, 23.0)
+def test_staleness_is_that_of_the_model_which_chose_the_actions():
+    staleness = Staleness(memory=5)
+    staleness.made(4, env_steps=400, now=40.0)
+    staleness.made(5, env_steps=500, now=50.0)
+    staleness.made(6, env_steps=600, now=60.0)
+    staleness.admitted(table([4, 4]), env_steps=650, now=63.0)
+    assert (staleness.iterations, staleness.env_steps, staleness.seconds) == (2.0, 250.0, 23.0)
 
 
-def test_age_is_a_running_mean_that_begins_with_the_first_message():
-    age = SampleAge(memory=5)
-    age.made(1, env_steps=0, now=0.0)
-    age.admitted(table([1]), env_steps=0, now=10.0)
-    age.admitted(table([1]), env_steps=0, now=30.0)
-    assert age.seconds == pytest.approx(10 + 0.05 * 20)
+def test_staleness_is_a_running_mean_that_begins_with_the_first_message():
+    staleness = Staleness(memory=5)
+    staleness.made(1, env_steps=0, now=0.0)
+    staleness.admitted(table([1]), env_steps=0, now=10.0)
+    staleness.admitted(table([1]), env_steps=0, now=30.0)
+    assert staleness.seconds == pytest.approx(10 + 0.05 * 20)
 
 
-def test_age_of_an_iteration_that_is_no_longer_known_is_that_of_the_oldest_known():
-    age = SampleAge(memory=2)
+def test_staleness_of_an_iteration_that_is_no_longer_known_is_that_of_the_oldest_known():
+    staleness = Staleness(memory=2)
     for iteration in range(5):
-        age.made(iteration, env_steps=10 * iteration, now=float(iteration))
-    age.admitted(table([0]), env_steps=50, now=5.0)
-    assert (age.env_steps, age.seconds) == (20.0, 2.0)
+        staleness.made(iteration, env_steps=10 * iteration, now=float(iteration))
+    staleness.admitted(table([0]), env_steps=50, now=5.0)
+    assert (staleness.env_steps, staleness.seconds) == (20.0, 2.0)
 
 
-def test_age_stays_zero_before_any_model_was_made():
-    age = SampleAge(memory=3)
-    age.admitted(table([0]), env_steps=5, now=5.0)
-    assert (age.iterations, age.env_steps, age.seconds) == (0.0, 0.0, 0.0)
+def test_staleness_stays_zero_before_any_model_was_made():
+    staleness = Staleness(memory=3)
+    staleness.admitted(table([0]), env_steps=5, now=5.0)
+    assert (staleness.iterations, staleness.env_steps, staleness.seconds) == (0.0, 0.0, 0.0)
 
 
-def test_age_is_that_of_rows_and_what_no_model_chose_has_none():
-    age = SampleAge(memory=5)
-    age.made(3, env_steps=0, now=0.0)
-    age.admitted(np.concatenate([table([3], 3), table([1], 1), table([0], 50, Source.PERSON)]), env_steps=0, now=1.0)
-    assert age.iterations == 0.5
+def test_staleness_is_that_of_rows_and_what_no_model_chose_has_none():
+    staleness = Staleness(memory=5)
+    staleness.made(3, env_steps=0, now=0.0)
+    staleness.admitted(
+        np.concatenate([table([3], 3), table([1], 1), table([0], 50, Source.PERSON)]), env_steps=0, now=1.0
+    )
+    assert staleness.iterations == 0.5

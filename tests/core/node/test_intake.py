@@ -32,9 +32,9 @@ def test_client_and_admitted_rows_are_returned_and_all_rows_reported(intake, eve
 
 def test_age_is_that_of_admitted_rows_only(intake, encoded):
     for iteration in range(7):
-        intake.age.made(iteration, env_steps=iteration * 10, now=float(iteration))
+        intake.staleness.made(iteration, env_steps=iteration * 10, now=float(iteration))
     intake.judge(encoded(1, (0, 5)), iteration=6, env_steps=70, now=8.0)
-    assert (intake.age.iterations, intake.age.env_steps, intake.age.seconds) == (1.0, 20.0, 3.0)
+    assert (intake.staleness.iterations, intake.staleness.env_steps, intake.staleness.seconds) == (1.0, 20.0, 3.0)
 
 
 def test_number_of_metric_series_stays_bounded_though_clients_never_end(intake, encoded):

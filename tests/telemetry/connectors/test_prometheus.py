@@ -42,7 +42,7 @@ def test_numbers_of_the_run_are_exported(served):
     assert found["soulsai_run_rejected_total", "stale"] == 6
     assert found["soulsai_run_update_seconds",] == 0.01
     assert found["soulsai_run_backlog_messages",] == 1
-    assert found["soulsai_run_sample_age", "iterations"] == 1.0
+    assert found["soulsai_run_staleness", "iterations"] == 1.0
     assert found["soulsai_run_learner", "loss"] == 0.5
     assert found["soulsai_run_metric_average", "return"] == 37.5
     assert found["soulsai_run_best_average", "return"] == 37.5

@@ -31,6 +31,6 @@ def progress(status: NodeStatus) -> str:
     return (
         f"{duration(status.elapsed)}  steps {count(status.env_steps)}{goal}  return {mean_return(status)} "
         f"({min(status.episodes, status.window_episodes)} ep)  {status.steps_per_second:,.0f} steps/s  "
-        f"iteration {status.iteration}  admitted {status.acceptance:.1%}  age {status.age['iterations']:.1f}  "
-        f"clients {len(status.clients)}"
+        f"iteration {status.iteration}  admitted {status.acceptance:.1%}  "
+        f"staleness {status.staleness['iterations']:.1f}  clients {len(status.clients)}"
     )

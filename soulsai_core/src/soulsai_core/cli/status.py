@@ -101,15 +101,16 @@ def _facts(status: NodeStatus) -> list[tuple[str, str]]:
 
     goal = "" if status.goal_env_steps is None else f" of {count(status.goal_env_steps)}"
     rejected = ", ".join(f"{n} {reason}" for reason, n in status.rejected.items()) or "none"
-    age = status.age
+    mean = status.staleness
+    staleness = f"{mean['iterations']:.2f} iterations, {mean['env_steps']:.0f} steps, {mean['seconds']:.2f} s"
     return [
-        ("training", f"{status.run_id} ({status.state} for {duration(status.elapsed)})"),
+        ("run", f"{status.run_id} ({status.state} for {duration(status.elapsed)})"),
         ("folder", status.folder),
         ("env steps", f"{count(status.env_steps)}{goal}, {status.steps_per_second:,.0f}/s"),
         ("return", f"{mean_return(status)} over the last {status.window_episodes} of {status.episodes} episodes"),
         ("iteration", f"{status.iteration}, {status.iterations_per_second:.1f}/s"),
         ("admitted", f"{status.acceptance:.2%}; rejected: {rejected}"),
-        ("age", f"{age['iterations']:.2f} iterations, {age['env_steps']:.0f} steps, {age['seconds']:.2f} s"),
+        ("staleness", staleness),
         ("queue", f"{status.backlog} messages"),
         ("learner", ", ".join(f"{name} {value:.4g}" for name, value in status.learner.items()) or "no update yet"),
         ("clients", str(len(status.clients))),

@@ -44,7 +44,7 @@ class Freshness:
         return np.array(admitted), {reason: rows for reason, rows in counts.items() if rows}
 
 
-class SampleAge:
+class Staleness:
     """The mean age of admitted rows: iterations, environment steps and seconds since their model was made.
 
     Args:

@@ -10,7 +10,7 @@ from soulsai_core.config.models import ClientSettings
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import WireError
 from soulsai_core.messages import Announcement
-from soulsai_core.node.freshness import Freshness, SampleAge
+from soulsai_core.node.freshness import Freshness, Staleness
 from soulsai_core.node.ledger import UNKNOWN, Ledger
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.observers import Observers
@@ -41,7 +41,7 @@ class Intake:
     ) -> None:
         self.ledger = Ledger()
         # The iterations whose rows can be admitted, and a few to spare.
-        self.age = SampleAge(sync.max_staleness + 8)
+        self.staleness = Staleness(sync.max_staleness + 8)
         self._run_id = run_id
         self._decoder = decoder
         self._sources = frozenset(map(int, sync.sources))
@@ -78,7 +78,7 @@ class Intake:
             steps = steps.select(fresh)
         self._count(header.client, header.number, len(steps), rejected)
         if len(steps):
-            self.age.admitted(steps.segments, env_steps, now)
+            self.staleness.admitted(steps.segments, env_steps, now)
         elif rejected or steps.closed is None:
             return None
         return header.client, steps

@@ -8,7 +8,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 
 from soulsai_core.errors import ConfigError
-from soulsai_core.node.freshness import SampleAge
+from soulsai_core.node.freshness import Staleness
 
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
@@ -36,18 +36,18 @@ class NodeMetrics:
         self.update_seconds = histogram("update_seconds", "Time of one update")
         self.publish_seconds = histogram("publish_seconds", "Time to publish a model")
         self.checkpoint_seconds = gauge("checkpoint_seconds", "Time of the last checkpoint")
-        self.age = gauge("sample_age", "Mean age of admitted samples", ["unit"])
+        self.staleness = gauge("staleness", "Mean staleness of admitted rows", ["unit"])
         self.learner = gauge("learner", "Numbers reported by the learner", ["name"])
 
     def updated(
-        self, iteration: int, env_steps: int, seconds: float, report: Mapping[str, float], age: SampleAge
+        self, iteration: int, env_steps: int, seconds: float, report: Mapping[str, float], staleness: Staleness
     ) -> None:
         """The learner made an iteration in `seconds`, and reported these numbers."""
         self.iteration.set(iteration)
         self.env_steps.set(env_steps)
         self.update_seconds.observe(seconds)
         for unit in ("iterations", "env_steps", "seconds"):
-            self.age.labels(unit).set(getattr(age, unit))
+            self.staleness.labels(unit).set(getattr(staleness, unit))
         for name, value in report.items():
             self.learner.labels(name).set(value)
 

@@ -13,7 +13,7 @@ import numpy as np
 from soulsai_core.contracts import Sync, Transport
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import Progress, Weights
-from soulsai_core.node.freshness import SampleAge
+from soulsai_core.node.freshness import Staleness
 from soulsai_core.node.ledger import Ledger
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.roster import Roster
@@ -131,7 +131,7 @@ class Publishing:
     Args:
         thread: sends what is published.
         run_id: of the running training.
-        ledger, age, roster: of the same node: what was received, how old it was, and which clients are present.
+        ledger, staleness, roster: of the same node: what was received, how old it was, and which clients are present.
         clock: monotonic seconds.
     """
 
@@ -142,7 +142,7 @@ class Publishing:
         sync: Sync,
         state: RunState,
         ledger: Ledger,
-        age: SampleAge,
+        staleness: Staleness,
         roster: Roster,
         clock: Callable[[], float],
     ) -> None:
@@ -151,7 +151,7 @@ class Publishing:
         self._sync = sync
         self._state = state
         self._ledger = ledger
-        self._age = age
+        self._staleness = staleness
         self._roster = roster
         self._clock = clock
         self._node = _new_id()
@@ -234,7 +234,7 @@ class Publishing:
         With one row a client waits for an acknowledgment after each step, with two it does not. Two are granted while
         rows arrive young, as those of games do, whose steps take longer than the way to the node.
         """
-        return 2 if 2 * self._age.iterations < self._sync.max_staleness else 1
+        return 2 if 2 * self._staleness.iterations < self._sync.max_staleness else 1
 
     def _rows_under_way(self) -> int:
         """Rows that all clients together may have under way."""

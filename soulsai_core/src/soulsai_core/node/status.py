@@ -103,7 +103,7 @@ class StatusReport:
         now = self._clock()
         state = self._state
         ledger = self._intake.ledger
-        age = self._intake.age
+        staleness = self._intake.staleness
         present = tuple(self._roster.present.values())
         # Rows that clients left out were never sent, but count as rejected: else an endless run would look healthy.
         rejected = ledger.rejected + Counter(unfit=self._rows_left_out(present))
@@ -123,7 +123,11 @@ class StatusReport:
             iterations_per_second=self._iterations.note(now, state.iteration),
             acceptance=ledger.admitted / judged if judged else 1.0,
             rejected=dict(rejected),
-            age={"iterations": age.iterations, "env_steps": age.env_steps, "seconds": age.seconds},
+            staleness={
+                "iterations": staleness.iterations,
+                "env_steps": staleness.env_steps,
+                "seconds": staleness.seconds,
+            },
             backlog=backlog,
             clients=[_client(info, ledger.counts.get(info.id)) for info in present],
             learner=self._report,

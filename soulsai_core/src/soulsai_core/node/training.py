@@ -110,7 +110,14 @@ class TrainingNode:
         self._receiver = SampleReceiver(transport, rng)
         self._publisher = PublishingThread(transport, observers, metrics, clock, rng)
         self._publishing = Publishing(
-            self._publisher, folder.name, sync, self._state, self._intake.ledger, self._intake.age, self._roster, clock
+            self._publisher,
+            folder.name,
+            sync,
+            self._state,
+            self._intake.ledger,
+            self._intake.staleness,
+            self._roster,
+            clock,
         )
         self._monitor = self._make_monitor(rng, overdue)
         self._threads = (self._publisher, self._receiver, self._monitor, *threads)
@@ -334,7 +341,7 @@ class TrainingNode:
         self._publish()
         self._learner.updated(state.iteration)
         self._report.updated(report, seconds)
-        self.metrics.updated(state.iteration, state.env_steps, seconds, report, self._intake.age)
+        self.metrics.updated(state.iteration, state.env_steps, seconds, report, self._intake.staleness)
         self._observers.emit(
             "model_updated", iteration=state.iteration, env_steps=state.env_steps, seconds=seconds, metrics=report
         )
@@ -343,7 +350,7 @@ class TrainingNode:
 
     def _publish(self) -> None:
         state = self._state
-        self._intake.age.made(state.iteration, state.env_steps, self._clock())
+        self._intake.staleness.made(state.iteration, state.env_steps, self._clock())
         try:
             weights = Weights(state.iteration, self._learner.weights(), state.env_steps, self._learner.quota())
             self._publishing.publish_model(weights)

@@ -116,8 +116,8 @@ def _of_status(status: TrainingStatus) -> Iterator[Family]:
     yield _counter("rejected", "Environment steps rejected since the node started", rejected)
     yield _gauge("acceptance_ratio", "Share of environment steps admitted", [({}, node.acceptance)])
     yield _gauge("backlog_messages", "Sample messages waiting in the server", [({}, node.backlog)])
-    staleness = [({"unit": unit}, value) for unit, value in node.age.items()]
-    yield _gauge("sample_age", "Mean staleness of admitted environment steps", staleness)
+    staleness = [({"unit": unit}, value) for unit, value in node.staleness.items()]
+    yield _gauge("staleness", "Mean staleness of admitted environment steps", staleness)
     yield _gauge("clients", "Clients that are present", [({}, len(node.clients))])
     learner = dict(node.learner)
     if "update_seconds" in learner:

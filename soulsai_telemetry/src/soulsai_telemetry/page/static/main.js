@@ -143,7 +143,7 @@ function addStatus(state) {
   if (!state.alive || node.shown[1] != null) return;
   node.extent[1] = learner.extent[1] = state.time;
   const { status } = state;
-  const values = { admitted: state.rates[0], rejected: state.rates[1], staleness: status.age.iterations };
+  const values = { admitted: state.rates[0], rejected: state.rates[1], staleness: status.staleness.iterations };
   for (const [name, value] of Object.entries(status.learner)) values[`learner.${name}`] = value;
   for (const [name, value] of Object.entries(values)) {
     const c = statusCurves[name];
@@ -202,7 +202,7 @@ function showFacts(state) {
     ["Model iteration", count(status.iteration), `${number(status.iterations_per_second)}/s`],
     ["Update time", milliseconds(status.learner.update_seconds)],
     ["Admitted", `${(status.acceptance * 100).toFixed(rejected ? 1 : 0)} %`],
-    ["Staleness", number(status.age.iterations), "iterations"],
+    ["Staleness", number(status.staleness.iterations), "iterations"],
   ];
   $("facts").replaceChildren(...facts.map(([name, value, note]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, value, ...(note ? [" ", element("small", {}, note)] : [])))));
