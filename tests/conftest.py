@@ -1,9 +1,10 @@
-"""What tests of all distributions share: programs that pip does not install."""
+"""What tests of all distributions share: programs that pip does not install, and free ports."""
 
 import os
 import shutil
 
 import pytest
+import waiting
 
 NAMES = {
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
@@ -30,3 +31,9 @@ def needs():
         return found
 
     return find
+
+
+@pytest.fixture
+def free_port():
+    """A TCP port that nothing listens at."""
+    return waiting.free_port()

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import logging
-import socket
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -169,13 +168,6 @@ def test_transport_without_an_address_says_who_starts_a_server(resolved_with):
 def test_server_that_does_not_answer_is_an_error_of_the_transport(free_port):
     with pytest.raises(TransportError):
         connect_to(f"127.0.0.1:{free_port}", "main", None)
-
-
-@pytest.fixture
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 # -- the client's side

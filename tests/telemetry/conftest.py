@@ -4,9 +4,11 @@ import json
 import sys
 import threading
 import time
+from functools import partial
 
 import msgspec
 import pytest
+from waiting import DEADLINE_S, wait_for
 
 from soulsai_core import (
     Announcement,
@@ -29,18 +31,6 @@ from soulsai_telemetry.run_view import RunView
 from soulsai_telemetry.testing import example_status, example_update
 
 START = 1.7e9
-
-# Seconds for something that happens at once on an idle machine, and much later on a loaded one.
-DEADLINE = 120.0
-
-
-def wait_until(condition, deadline=DEADLINE, pause=0.01):
-    """What `condition()` returns, as soon as it is true."""
-    end = time.monotonic() + deadline
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(pause)
-    return found
 
 
 class Training:
@@ -149,7 +139,7 @@ class RunningNode:
             assert self.failure is None, self.failure
             return condition()
 
-        wait_until(holds)
+        wait_for("the telemetry node", holds, pause=0.01)
 
     def until_recorded(self, count):
         """Wait until the history has this many episodes."""
@@ -160,7 +150,7 @@ class RunningNode:
         self.join()
 
     def join(self):
-        self._thread.join(DEADLINE)
+        self._thread.join(DEADLINE_S)
         assert not self._thread.is_alive()
 
 
@@ -188,7 +178,7 @@ def start():
 @pytest.fixture
 def eventually():
     """Waits until a condition is true, and returns its value."""
-    return wait_until
+    return partial(wait_for, "a condition", pause=0.01)
 
 
 @pytest.fixture

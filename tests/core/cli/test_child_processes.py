@@ -3,10 +3,10 @@
 import itertools
 import os
 import threading
-import time
 from types import SimpleNamespace
 
 import pytest
+from waiting import wait_for
 
 from soulsai_core.cli import child_processes
 from soulsai_core.cli.child_processes import ChildProcesses
@@ -36,13 +36,6 @@ def start(tmp_path):
         children.kill()
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def alive():
     """Names of the threads that still look after a child."""
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("child-")]
@@ -60,17 +53,17 @@ def test_children_that_were_never_started_can_be_closed(tmp_path):
 def test_child_that_fails_is_started_again_and_its_newest_error_is_logged(start, tmp_path, caplog):
     (tmp_path / "child.log").write_text("soulsai: An error of an earlier life.\n")
     start(child=["no-such-command"])
-    wait_for(lambda: log_of(tmp_path).count("no-such-command") >= 2)
-    wait_for(lambda: "Starting it again in 0 s" in caplog.text)
+    wait_for("two starts", lambda: log_of(tmp_path).count("no-such-command") >= 2)
+    wait_for("the announcement of a start", lambda: "Starting it again in 0 s" in caplog.text)
     assert "Child ended with code 2: " in caplog.text and "no-such-command" in caplog.text
     assert "earlier life" not in caplog.text
 
 
 def test_client_with_a_wrong_setting_is_not_started_again_and_its_error_is_kept(start, caplog):
     children = start(["child"], child=["config", "check", "--set", "trainig.x=1", "--set", "redis.adress=h"])
-    wait_for(lambda: children.client_error)
+    wait_for("a client that gave up", lambda: children.client_error)
     assert "trainig" in children.client_error and "redis.adress" in children.client_error, "all of its lines"
-    wait_for(lambda: not alive())
+    wait_for("the end of all threads", lambda: not alive())
     assert f"Child gave up: {children.client_error} It is not started again" in caplog.text
     assert "clients go on" not in caplog.text
     assert "Starting it again" not in caplog.text
@@ -78,21 +71,21 @@ def test_client_with_a_wrong_setting_is_not_started_again_and_its_error_is_kept(
 
 def test_there_is_no_error_of_all_clients_while_another_client_plays(start, caplog):
     children = start(["bad", "good"], bad=["no-such-command"], good=FOREVER)
-    wait_for(lambda: "1 of 2 clients go on." in caplog.text)
+    wait_for("the others to go on", lambda: "1 of 2 clients go on." in caplog.text)
     assert children.client_error is None
     children.close()
 
 
 def test_child_that_ends_without_an_error_is_not_started_again(start, tmp_path, caplog):
     start(child=["--version"])
-    wait_for(lambda: not alive())
+    wait_for("the end of all threads", lambda: not alive())
     assert log_of(tmp_path).count("soulsai-core") == 1
     assert not caplog.text
 
 
 def test_closed_children_leave_and_are_not_started_again(start, tmp_path):
     children = start(child=FOREVER)
-    wait_for(lambda: log_of(tmp_path))
+    wait_for("a log", lambda: log_of(tmp_path))
     children.close()
     assert not alive()
     assert log_of(tmp_path).count("Waiting for it.") == 1
@@ -121,7 +114,7 @@ def test_training_goes_on_with_clients_of_others_and_stops_when_they_have_left_t
     monkeypatch.setattr("soulsai_core.cli.children._POLL_INTERVAL", 0.01)
     node = Node()
     with stopped_without_clients(node, SimpleNamespace(client_error="The level map is missing.")):
-        wait_for(lambda: node.looks > 3)
+        wait_for("the node to look", lambda: node.looks > 3)
         assert node.reason is None
         node.clients = []
         assert node.ended.wait(60)

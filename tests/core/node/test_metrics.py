@@ -9,13 +9,6 @@ from soulsai_core.errors import ConfigError
 from soulsai_core.node.metrics import NodeMetrics
 
 
-@pytest.fixture
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_metrics_are_served_until_they_are_stopped(free_port):
     metrics = NodeMetrics()
     metrics.admitted.labels("pc").inc(5)

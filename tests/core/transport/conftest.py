@@ -1,7 +1,6 @@
 """A real server for the tests of this folder, and connections to it that are closed again."""
 
 import itertools
-import socket
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -35,10 +34,3 @@ def connected(server: EmbeddedServer) -> Iterator[Callable[..., RedisTransport]]
     yield open_one
     for transport in transports:
         transport.close()
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

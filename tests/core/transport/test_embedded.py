@@ -5,11 +5,11 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+from waiting import wait_for
 
 from soulsai_core.errors import ConfigError, TransportError
 from soulsai_core.transport.embedded import EmbeddedServer, Endpoint, find_server
@@ -60,13 +60,6 @@ def parent():
         process.wait()
         process.stdin.close()
         process.stdout.close()
-
-
-def wait_until(condition, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 def ended(process: psutil.Process) -> bool:
@@ -122,25 +115,25 @@ def test_server_with_a_port_hides_its_password_and_listens_for_this_machine_alon
 def test_server_ends_when_its_parent_is_killed(parent):
     process, server, path = parent()
     process.send_signal(signal.SIGKILL)
-    wait_until(lambda: ended(server))
-    wait_until(lambda: not path.parent.exists())
+    wait_for("the end of the server", lambda: ended(server))
+    wait_for("the removal of its folder", lambda: not path.parent.exists())
 
 
 def test_server_ends_when_its_parent_is_killed_while_a_child_of_the_parent_lives(parent):
     process, server, path = parent("import os; os.fork() or time.sleep(60); time.sleep(600)")
-    wait_until(lambda: len(psutil.Process(process.pid).children()) == 2)
+    wait_for("the guard and the child", lambda: len(psutil.Process(process.pid).children()) == 2)
     heir = next(child for child in psutil.Process(process.pid).children() if child.pid != server.parent().pid)
     process.send_signal(signal.SIGKILL)
-    wait_until(lambda: ended(server))
+    wait_for("the end of the server", lambda: ended(server))
     assert not ended(heir)
     heir.kill()
-    wait_until(lambda: not path.parent.exists())
+    wait_for("the removal of its folder", lambda: not path.parent.exists())
 
 
 def test_server_ends_with_a_parent_that_does_not_stop_it(parent):
     process, server, path = parent("sys.stdin.read()")
     process.stdin.close()
-    wait_until(lambda: ended(server) and not path.parent.exists())
+    wait_for("the end of the server", lambda: ended(server) and not path.parent.exists())
 
 
 def test_ctrl_c_in_the_terminal_does_not_end_the_server(parent):
@@ -155,7 +148,7 @@ def test_guard_that_is_terminated_ends_the_server():
     server = EmbeddedServer().start()
     process = psutil.Process(server.pid)
     process.parent().terminate()
-    wait_until(lambda: ended(process))
+    wait_for("the end of the process", lambda: ended(process))
     server.stop()
 
 
@@ -164,7 +157,7 @@ def test_server_whose_guard_was_killed_can_be_stopped():
     process = psutil.Process(server.pid)
     process.parent().kill()
     server.stop()
-    wait_until(lambda: ended(process))
+    wait_for("the end of the process", lambda: ended(process))
     assert not Path(server.address.removeprefix("unix://")).parent.exists()
 
 

@@ -1,7 +1,6 @@
 """What Prometheus scrapes; checked by its own programs where they are installed."""
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import free_port
 
 from soulsai_telemetry.connectors.prometheus import plugin
 
@@ -121,13 +121,6 @@ def test_prometheus_scrapes_the_metrics(served, needs, tmp_path, eventually):
     finally:
         process.terminate()
         process.wait(60)
-
-
-def free_port():
-    """A port at which nothing listens at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def answer_to(port, query):
