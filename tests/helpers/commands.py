@@ -23,7 +23,8 @@ from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.redis import connect
 
 _MARK = "STACK_OF_TEST"
-_ROOT = Path(__file__).parents[2]
+_HELPERS = Path(__file__).parent
+_ROOT = _HELPERS.parents[1]
 
 PACED = "environment.config.id=benchmarks.paced_cart_pole:CartPole200Hz-v0"
 """CartPole that leaves the processor to the tests."""
@@ -125,6 +126,7 @@ class Stack:
         self.environ = {**inherited, _MARK: self._mark, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
         self.environ["SOULSAI_TELEMETRY__ENABLED"] = "false"  # telemetry has tests of its own
         self.add_to_path(_ROOT)  # for `benchmarks.paced_cart_pole`
+        self.add_to_path(_HELPERS)  # for `hanging`
 
     def add_to_path(self, folder: Path) -> None:
         """Let the processes import from `folder` before anything else."""
