@@ -7,19 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from soulsai_core import interquartile_mean
+
 Runs = list[dict[str, Any]]
 COLUMNS = (
     "seeds", "greedy at the end: mean", "median", "IQM", "least", "target",
     "steps to the goal: median", "worst", "reached by", "CPU s",
 )  # fmt: skip
-
-
-def interquartile_mean(values: list[float]) -> float:
-    """Mean of the middle half; a value on its edge counts in part."""
-    ordered = np.sort(values)
-    quarter = len(values) / 4
-    upto = np.arange(len(values) + 1.0).clip(quarter, len(values) - quarter)
-    return float(np.average(ordered, weights=np.diff(upto)))
 
 
 def print_table(runs: Runs, target: float | None) -> None:

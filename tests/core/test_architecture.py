@@ -41,9 +41,9 @@ ALLOWED = {
     "run_folder": {"errors", "checkpoint"},
     "threads": {"errors"},
     "observers": {"errors", "hookspecs"},
-    "agents": CONTRACTS | {"client.tally"},
     # whole folders: their modules may import each other, and these
     "replay": STEPS,
+    "playing": CONTRACTS | {"client.tally"},
     "plugins": CONTRACTS | {"hookspecs"},
     "config": {"contracts", "errors", "plugins.catalog", "transport.address"},
     "transport": {"contracts", "errors"},

@@ -3,7 +3,6 @@
 from .acting.lstm import LSTMState as LSTMState
 from .acting.lstm import lstm_step as lstm_step
 from .acting.masks import mask_invalid as mask_invalid
-from .agents import Agent as Agent
 from .assembly.agents import load_agent as load_agent
 from .assembly.from_python import AlgorithmTrainingNode as AlgorithmTrainingNode
 from .assembly.from_python import join as join
@@ -65,6 +64,9 @@ from .observations.images import image_shape as image_shape
 from .observations.images import is_image as is_image
 from .observations.moments import RunningMoments as RunningMoments
 from .observations.moments import normalized as normalized
+from .playing.agent import Agent as Agent
+from .playing.statistics import bootstrap_interval as bootstrap_interval
+from .playing.statistics import interquartile_mean as interquartile_mean
 from .plugins.catalog import Catalog as Catalog
 from .run_folder import replace_bytes as replace_bytes
 from .run_folder import replace_text as replace_text
