@@ -8,8 +8,8 @@ from soulsai_core.contributors.statistics import decode_statistics
 MB = 2**20
 
 
-def connections(count, age=1.0, command_bytes=0, size=1000, first=1):
-    return [Connection(first + number, age, command_bytes, size) for number in range(count)]
+def connections(count, age=1.0, command_bytes=0, words=100, size=1000, first=1):
+    return [Connection(first + number, age, command_bytes, words, size) for number in range(count)]
 
 
 @pytest.fixture
@@ -43,6 +43,11 @@ def test_largest_connections_are_cut_until_the_rest_is_within_the_sum(look):
 
 def test_command_that_is_larger_than_any_message_is_cut(look):
     assert look([*connections(2), *connections(1, command_bytes=2 * MB + 1, first=3)]) == [3]
+
+
+def test_command_of_more_words_than_any_client_sends_is_cut_and_its_sender_suspended_at_once(look, inboxes):
+    assert look([*connections(2), *connections(1, words=100_000, first=3)]) == [3]
+    assert inboxes.suspended == {"bob"}
 
 
 def test_contributor_whose_connections_are_cut_again_and_again_is_suspended(look, inboxes, statistics):

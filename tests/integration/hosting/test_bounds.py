@@ -102,8 +102,7 @@ def test_connections_that_fill_the_server_are_cut_and_attributed_while_others_co
     wait_for("a suspension", suspended)
     wait_for("the other's samples", lambda: host.contribution(peaceful.name).samples == 4 * sent)
     assert host.contribution(name).rejected["connections"]
-    # Redis does not count all memory of unfinished commands: what matters is that it has not reached its own bound.
-    assert most < 768 * 2**20, "the server has room for all others"
+    assert most < 500 * 2**20, f"{most / 2**20:.0f} MB: the server has room for all others"
     assert host.contribution(peaceful.name).rejected == {}
 
 
@@ -145,13 +144,15 @@ def test_entries_of_a_million_fields_are_refused_and_their_sender_is_suspended(h
 def test_as_many_large_messages_as_may_wait_are_read_in_parts(hosted):
     host, node = hosted
     senders = [host.invite(f"large-{number}") for number in range(4)]
+    before = len(node.output)
     for sender in senders:
         for _ in range(12):
             sender.do("XADD", sender.inbox, "*", "s", b"x" * (4 * 2**20))
     for sender in senders:
         wait_for("all to be judged", lambda sender=sender: sum(host.contribution(sender.name).rejected.values()) >= 12)
     node.assert_running()
-    assert "closed" not in node.output and "Trying again" not in node.output
+    output = node.output[before:]
+    assert "closed" not in output and "Trying again" not in output
 
 
 CROWD = """

@@ -28,6 +28,10 @@ _MEMORY = 60.0
 _FLOOD = 1.5
 """A contributor whose connections take this many times the allowed memory is suspended at once."""
 
+_MAX_WORDS = 2**16
+"""A command that has more words, and has not arrived completely, is no mistake: those of clients have fewer than 16. It
+is an estimate from the sizes that the server reports, hence the margin."""
+
 
 class Connection(NamedTuple):
     """One connection to the server.
@@ -35,12 +39,14 @@ class Connection(NamedTuple):
     Attributes:
         age: seconds.
         command_bytes: of the words of a command that has not arrived completely.
+        command_words: their number, estimated.
         bytes: all memory that the server holds for it, such as replies that were not read.
     """
 
     id: int
     age: float
     command_bytes: int
+    command_words: int
     bytes: int
 
 
@@ -70,7 +76,11 @@ class ConnectionLimits:
     def excess(self, connections: Sequence[Connection]) -> list[int]:
         """Ids of the connections to cut: those with an oversized command, the newest beyond the allowed number, and
         the largest until the rest takes no more than the allowed memory."""
-        wrong = [connection for connection in connections if connection.command_bytes > self._max_command_bytes]
+        wrong = [
+            connection
+            for connection in connections
+            if connection.command_bytes > self._max_command_bytes or connection.command_words > _MAX_WORDS
+        ]
         kept = sorted(set(connections) - set(wrong), key=lambda connection: connection.id)
         wrong += kept[self._max_connections :]
         kept = sorted(kept[: self._max_connections], key=lambda connection: connection.bytes)
@@ -79,8 +89,12 @@ class ConnectionLimits:
         return [connection.id for connection in wrong]
 
     def flooded(self, connections: Sequence[Connection]) -> bool:
-        """Whether they take far more memory than they may. Each look may then take seconds: it must be the last."""
-        return sum(connection.bytes for connection in connections) > _FLOOD * self._max_bytes
+        """Whether they take far more memory than they may, or one is about to. Each look may then take seconds: it must
+        be the last."""
+        return (
+            any(connection.command_words > _MAX_WORDS for connection in connections)
+            or sum(connection.bytes for connection in connections) > _FLOOD * self._max_bytes
+        )
 
     def repeated(self, now: float) -> bool:
         """Note that connections were cut. Returns whether this has happened too often, and forgets it then."""

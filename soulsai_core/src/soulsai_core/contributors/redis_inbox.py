@@ -16,9 +16,17 @@ from soulsai_core.transport.limits import EPISODE_LIMITS, StreamLimits
 from soulsai_core.transport.redis import FIELD, RedisTransport
 from soulsai_core.transport.redis_link import Link
 
-_CONNECTION = re.compile(r"^id=(\d+) .*? age=(\d+) .*? argv-mem=(\d+) .*? tot-mem=(\d+) .*? user=(\S+)", re.MULTILINE)
-"""What a line of CLIENT LIST says: id, age in seconds, bytes of an unfinished command, all bytes, and the user. One
-expression for all lines, since there may be thousands."""
+_SIZES = ("qbuf", "qbuf-free", "argv-mem", "multi-mem", "rbs", "omem", "tot-mem")
+_CONNECTION = re.compile(
+    r"^id=(\d+) .*? age=(\d+) " + "".join(rf".*?\b{name}=(\d+) " for name in _SIZES) + r".*?\buser=(\S+)", re.MULTILINE
+)
+"""What a line of CLIENT LIST says: id, age in seconds, sizes in bytes, and the user. One expression for all lines, as
+there may be thousands."""
+
+_POINTER = 8
+_WORD = 40
+"""Bytes that Redis counts for each word of an unfinished command beside its characters, and those that it takes in
+addition to them without counting (measured with version 7.0, words of one character)."""
 
 _NOBODY = "default"
 """The user of connections that have not authenticated. Those who have no user name are refused."""
@@ -125,8 +133,8 @@ class RedisInboxes(Inboxes):
     def _sorted(self, lines: str) -> OpenConnections:
         begin = user_of(self._run, "")
         found = OpenConnections({}, [])
-        for identifier, age, words, total, user in _CONNECTION.findall(lines):
-            connection = Connection(int(identifier), int(age), int(words), int(total))
+        for identifier, age, *sizes, user in _CONNECTION.findall(lines):
+            connection = _connection(int(identifier), int(age), *map(int, sizes))
             if user == _NOBODY:
                 found.strangers.append(connection)
             elif user.startswith(begin):
@@ -166,6 +174,15 @@ class RedisInboxes(Inboxes):
 
     def _key(self, name: str) -> str:
         return self._prefix + name
+
+
+def _connection(
+    identifier: int, age: int, query: int, free: int, words: int, queued: int, reply: int, output: int, total: int
+) -> Connection:
+    """A connection by the sizes that the server reports. Many short words take far more than these: the number of words
+    is estimated, since only their pointers are left of the total without all other parts."""
+    count = max(total - query - free - words - queued - reply - output, 0) // _POINTER
+    return Connection(identifier, age, words, count, total + count * _WORD)
 
 
 def _message(identifier: bytes, fields: Sequence[bytes] | None) -> Message:
