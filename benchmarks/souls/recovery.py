@@ -135,8 +135,13 @@ class _Player:
 
         def make() -> Environment:
             make = installed(resolved.environment, config, next(seeds))
-            patience = {"step_timeout": settings.step_timeout_s, "start_timeout": settings.start_timeout_s}
-            return self.checker.wrap(IsolatedEnvironment(make, **patience))
+            isolated = IsolatedEnvironment(
+                make,
+                step_timeout=settings.step_timeout_s,
+                start_timeout=settings.start_timeout_s,
+                reset_timeout=settings.reset_timeout_s,
+            )
+            return self.checker.wrap(isolated)
 
         def wait(event: threading.Event, pause: float) -> bool:
             self.reasons[self.client._info().problem[:40]] += 1

@@ -184,4 +184,5 @@ def _environment_maker(
         installed(plugin, config, next(seeds)),
         step_timeout=settings.step_timeout_s,
         start_timeout=settings.start_timeout_s,
+        reset_timeout=settings.reset_timeout_s,
     )

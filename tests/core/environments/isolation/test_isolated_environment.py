@@ -90,8 +90,9 @@ def isolate(make):
     """A function: the environment in a process of its own."""
     environments = []
 
-    def start(what, at=0, step_timeout=PATIENCE, start_timeout=PATIENCE):
-        environments.append(IsolatedEnvironment(make(what, at), step_timeout=step_timeout, start_timeout=start_timeout))
+    def start(what, at=0, step_timeout=PATIENCE, reset_timeout=None):
+        deadlines = {"step_timeout": step_timeout, "start_timeout": PATIENCE, "reset_timeout": reset_timeout}
+        environments.append(IsolatedEnvironment(make(what, at), **deadlines))
         return environments[-1]
 
     yield start
@@ -141,8 +142,7 @@ def test_hanging_step_is_ended_at_its_deadline(isolate):
 
 
 def test_hanging_reset_is_ended_at_its_deadline_too(isolate):
-    environment = isolate("hang in reset")
-    environment._start_timeout = 0.3
+    environment = isolate("hang in reset", reset_timeout=0.3)
     with pytest.raises(EnvironmentNotReady, match=r"hangs: it did not reset within 0\.3 s"):
         environment.reset()
 
@@ -172,8 +172,8 @@ def test_crash_or_error_is_raised_here_with_its_sentence_and_class(isolate, what
     assert type(raised.value) is kind
 
 
-def test_step_that_resets_after_an_end_may_take_as_long_as_a_start(isolate):
-    environment = isolate("ends", at=2)
+def test_step_that_resets_after_an_end_may_take_as_long_as_a_reset(isolate):
+    environment = isolate("ends", at=2, step_timeout=20.0, reset_timeout=40.0)
     deadlines = []
     receive = environment._receive
 
@@ -182,8 +182,6 @@ def test_step_that_resets_after_an_end_may_take_as_long_as_a_start(isolate):
         return receive(kind, timeout, what)
 
     environment._receive = noted
-    environment._step_timeout = 20.0
-    environment._start_timeout = 40.0
     play(environment, 4)
     assert deadlines == [(40.0, "reset"), (20.0, "step"), (20.0, "step"), (40.0, "step"), (20.0, "step")]
 

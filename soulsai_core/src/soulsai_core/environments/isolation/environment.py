@@ -39,14 +39,22 @@ class IsolatedEnvironment(Environment):
     Args:
         make: makes the environment in the other process; it must be importable there, as `installed(...)` is.
         step_timeout: seconds for a step; for an environment that resets within a step, reset included.
-        start_timeout: seconds for the start, and for each reset.
+        start_timeout: seconds for the start.
+        reset_timeout: seconds for a reset, and for a step that resets; None: as for the start.
     """
 
     overlapping = True
 
-    def __init__(self, make: Callable[[], Environment], *, step_timeout: float, start_timeout: float) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Environment],
+        *,
+        step_timeout: float,
+        start_timeout: float,
+        reset_timeout: float | None = None,
+    ) -> None:
         self._step_timeout = step_timeout
-        self._start_timeout = start_timeout
+        self._reset_timeout = start_timeout if reset_timeout is None else reset_timeout
         # Windows has "spawn" alone, and "fork" is not safe in a process with threads.
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
@@ -65,7 +73,7 @@ class IsolatedEnvironment(Environment):
     def reset(self) -> Step:
         """Start all episodes."""
         self._ask(RESET, "reset")
-        return self._answer(self._start_timeout, "reset")
+        return self._answer(self._reset_timeout, "reset")
 
     def step(self, actions: np.ndarray) -> Step:
         """Step all environments. A step that resets one of them may take as long as a reset."""
@@ -78,7 +86,7 @@ class IsolatedEnvironment(Environment):
 
     def step_wait(self) -> Step:
         """Wait for the step. Its deadline is counted from this call."""
-        return self._answer(self._start_timeout if self._resets_next else self._step_timeout, "step")
+        return self._answer(self._reset_timeout if self._resets_next else self._step_timeout, "step")
 
     def close(self) -> None:
         """Ask the other process to close the environment and end, and kill it if it does not."""
