@@ -29,7 +29,7 @@ def main() -> int:
             _timed("images are built", lambda: _build(environ))
         begun = time.monotonic()
         _timed("secrets are made", lambda: prepare(ROOT, folder, environ))
-        stack = Stack(folder, environ, ["monitoring", "proxy"], _stand_ins(folder, environ))
+        stack = Stack(folder, environ, ["clients", "monitoring", "proxy"], _stand_ins(folder, environ))
         code = _check(stack)
         print(f"{'The stack holds' if code == 0 else 'The stack does not hold'}; {time.monotonic() - begun:.0f} s")
         return code
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def _build(environ: dict[str, str]) -> str:
-    Stack(ROOT, environ, ["proxy"])("build", "--quiet", "training_node", "client_node", "pebble")
+    Stack(ROOT, environ, ["clients", "proxy"])("build", "--quiet", "training_node", "client_node", "pebble")
     return ""
 
 

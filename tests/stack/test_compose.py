@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from soulsai_core.transport.embedded import HOSTED_LIMITS
 
@@ -21,9 +22,12 @@ def services(files):
     return {name: service for file in names for name, service in files[file]["services"].items()}
 
 
-def test_each_file_follows_the_compose_specification(root, files):
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", *files]
-    checked = subprocess.run(command, cwd=root, capture_output=True, text=True)
+def test_each_file_follows_the_compose_specification(files, tmp_path):
+    copies = [tmp_path / name.replace("/", "-") for name in files]
+    for copy, content in zip(copies, files.values(), strict=True):
+        copy.write_text(yaml.safe_dump(content), encoding="utf-8")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", *copies]
+    checked = subprocess.run(command, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
 
 
@@ -41,8 +45,7 @@ def compose():
     [
         ["compose.yaml"],
         ["compose.yaml", "compose/gpu.yaml"],
-        ["compose.yaml", "compose/demo-dqn.yaml"],
-        ["compose.yaml", "compose/demo-ppo.yaml"],
+        ["compose/demo.yaml"],
         ["compose/monitoring.yaml"],
         ["compose/proxy.yaml"],
         ["compose.yaml", "compose/check/override.yaml", "compose/check/grafana.yaml"],
@@ -51,7 +54,7 @@ def compose():
 )
 def test_docker_compose_accepts_the_files_together(root, compose, chosen):
     words = [word for file in chosen for word in ("--file", file)]
-    words += [word for profile in ("monitoring", "proxy", "init") for word in ("--profile", profile)]
+    words += [word for profile in ("clients", "monitoring", "proxy", "init") for word in ("--profile", profile)]
     environ = {**os.environ, "SOULSAI_PEBBLE_PORT": "15000"}
     checked = subprocess.run(
         [*compose, *words, "config", "--quiet"], cwd=root, capture_output=True, text=True, env=environ
@@ -61,8 +64,16 @@ def test_docker_compose_accepts_the_files_together(root, compose, chosen):
 
 def test_without_profiles_only_the_core_runs(services):
     started = {name for name, service in services.items() if "profiles" not in service}
-    assert started == CORE | {"client_node"}
-    assert services["client_node"]["deploy"]["replicas"] == 0
+    assert started == CORE
+
+
+def test_demo_shares_no_project_network_or_port_with_the_server(files, services):
+    demo = files["compose/demo.yaml"]
+    assert demo["name"] == "soulsai-demo" and demo["networks"] == {"demo": None}
+    assert all(service["networks"] == ["demo"] for service in demo["services"].values())
+    published = [port for service in demo["services"].values() for port in service.get("ports", [])]
+    assert published == ["127.0.0.1:${SOULSAI_DEMO_PORT:-8091}:8081"]
+    assert demo["services"]["redis"]["volumes"] == ["./config/acl:/acl:ro"]
 
 
 def test_clients_share_only_the_network_of_redis_with_the_core(services):
@@ -121,8 +132,9 @@ def test_redis_has_the_bounds_with_which_the_attacks_are_tested(root):
     assert set(HOSTED_LIMITS) <= set((root / "compose/redis/redis.conf").read_text(encoding="utf-8").splitlines())
 
 
-def test_configuration_of_the_stack_is_valid(root):
-    command = [sys.executable, "-m", "soulsai_core", "config", "check", "--config", "compose/config/config.yaml"]
+@pytest.mark.parametrize("name", ["config.yaml", "demo.yaml"])
+def test_configuration_of_the_stack_is_valid(root, name):
+    command = [sys.executable, "-m", "soulsai_core", "config", "check", "--config", f"compose/config/{name}"]
     checked = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
 

@@ -146,15 +146,17 @@ def test_sigterm_ends_the_process_in_order(real, telemetry, page_of):
     assert not (real.folder / "page").exists()
 
 
-def test_taken_port_is_explained_with_exit_code_2(real, telemetry, tmp_path):
+def test_page_whose_port_is_taken_is_left_out_and_the_history_is_kept(real, telemetry, eventually, tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        process = telemetry("--set", f"telemetry.config.page.port={port}")
-        assert process.wait(120) == 2
+        telemetry("--set", f"telemetry.config.page.port={port}")
+        real.report_returns(1, 2)
+        file = real.folder / "telemetry" / "episodes.jsonl"
+        eventually(lambda: file.exists() and file.read_text().count("\n") == 2)
     text = (tmp_path / "telemetry.out").read_text()
-    assert f"telemetry.config.page.port is {port}, but that port cannot be opened" in text
+    assert "The page is left out:" in text and f"telemetry.config.page.port is {port}, but that port cannot" in text
     assert "Traceback" not in text
 
 

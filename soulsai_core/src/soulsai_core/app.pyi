@@ -13,6 +13,8 @@ from .cli.waiting import wait_for_server as wait_for_server
 from .cli.waiting import when_parent_ends as when_parent_ends
 from .config import RedisSettings as RedisSettings
 from .config import resolve_telemetry as resolve_telemetry
+from .config.host_names import HostNames as HostNames
+from .config.host_names import KnownHosts as KnownHosts
 from .contracts import Entry as Entry
 from .contracts import Transport as Transport
 from .messages import Command as Command

@@ -133,7 +133,7 @@ class RunFolder:
 
     @property
     def page(self) -> Path:
-        """The file with the URL of the telemetry node's page while it runs."""
+        """The file with the URL of the telemetry node's page while it runs, and a sentence if it is an unusual one."""
         return self.path / PAGE
 
     @contextmanager

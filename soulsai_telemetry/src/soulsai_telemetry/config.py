@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from soulsai_core import Settings
+from soulsai_core.app import HostNames
 
 BUILT_IN = ("return", "length", "seconds")
 """Metrics of every run: the episode's return, its number of steps, and its wall time in seconds."""
 
 CONDITION = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
-
-
-_HOST_NAME = re.compile(r"\*|(\*\.)?[A-Za-z0-9_.-]+")
-
-
-def _is_host_name(name: str) -> str:
-    if not _HOST_NAME.fullmatch(name):
-        raise ValueError('must be a name without a port, such as "play.example.org" or "*.example.org", or "*"')
-    return name
-
-
-HostNames = Annotated[
-    tuple[Annotated[str, AfterValidator(_is_host_name)], ...],
-    Field(
-        description="Names under which others reach it, such as that of a proxy. Requests for names that are not here "
-        'are refused, except for addresses and this machine\'s own name; "*.example.org": all below one, "*": any.'
-    ),
-]
-"""A setting of the names that a server accepts in the Host headers of requests."""
 
 
 class MetricSettings(Settings):

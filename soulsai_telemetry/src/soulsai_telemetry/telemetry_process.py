@@ -113,18 +113,24 @@ class TelemetryProcess:
 
     @contextmanager
     def _page(self, node: TelemetryNode, observers: Observers) -> Iterator[None]:
-        """Serve the page while the block runs, with its URL in the run's folder."""
+        """Serve the page while the block runs, with its URL in the run's folder. If its port is taken the page is left
+        out: history and best model must not depend on it."""
         if not self._settings.page.enabled:
             yield
             return
         page = Page(node, self._settings.page)
         url_file = node.view.folder.page
         port_file = node.view.state / "page_port"
-        page.listen(_read_port(port_file))
+        try:
+            page.listen(_read_port(port_file))
+        except ConfigError as error:
+            log.error("The page is left out: %s", error)
+            yield
+            return
         observers.register("page", page)
-        log.info("The page is at %s", page.url)
+        log.info("The page is at %s %s", page.url, page.note)
         replace_text(port_file, page.url.rpartition(":")[2])
-        replace_text(url_file, page.url + "\n")
+        replace_text(url_file, f"{page.url} {page.note}".rstrip() + "\n")
         try:
             yield
         finally:

@@ -188,7 +188,7 @@ def test_revoked_contributor_is_disconnected_at_once_on_all_connections(new_host
     waiting.start()
     host.users.revoke("mallory")
     for transport in transports:
-        with pytest.raises(AccessError, match="A contributor asks for a new invitation"):
+        with pytest.raises(AccessError, match="Ask the host for a new one"):
             transport.push_samples([b"x"])
     waiting.join(DEADLINE_S)
     assert outcomes and outcomes[0] != "nothing"

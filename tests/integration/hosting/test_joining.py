@@ -62,7 +62,7 @@ def test_contributor_joins_with_one_line_is_listed_and_can_be_revoked(host, invi
     assert bob["invited"] and bob["client_seconds"] > 0 and bob["suspensions"] == 0
     assert re.search(r"bob +yes +\d", run_here("contributors"))
     assert "bob was disconnected" in run_here("revoke", "bob")
-    assert "asks for a new invitation" in client.wait_for_end(2)
+    assert "Ask the host for a new one, which `soulsai invite bob` prints" in client.wait_for_end(2)
     assert contributors()["bob"]["invited"] is False
     assert line.split()[3].rpartition(":")[2] not in client.output
 

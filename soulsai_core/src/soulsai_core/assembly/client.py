@@ -67,7 +67,7 @@ def _read_announcement(payload: bytes) -> Announcement:
         api = given.get("api")
         if api != API_VERSION:
             raise PluginError(
-                f"The training node has api version {api}, this client {API_VERSION}: install the training node's "
+                f"The training node has api version {api}, and here is {API_VERSION}: install the training node's "
                 "version of soulsai-core."
             )
         if isinstance(there := given.get("version"), str):
@@ -85,10 +85,10 @@ def _refuse_other_minor_version(there: str) -> None:
     minor = ".".join(there.split(".")[:2])
     if minor != ".".join(here.split(".")[:2]):
         raise PluginError(
-            f"The training node has soulsai-core {there:.40}, this client {here}; only versions that differ in the "
+            f"The training node has soulsai-core {there:.40}, and here is {here}; only versions that differ in the "
             f"last number work together: install soulsai-core {minor:.40} here."
         )
-    log.info("The training node has soulsai-core %s and this client %s, which work together.", there, here)
+    log.info("The training node has soulsai-core %s, and here is %s, which work together.", there, here)
 
 
 def make_client(

@@ -65,13 +65,14 @@ def child_environment(config: Config) -> dict[str, str]:
 
 @contextmanager
 def page_announced(folder: RunFolder, console: Console) -> Iterator[None]:
-    """While the block runs, print the URL of the telemetry's page as soon as the telemetry node has written it."""
+    """While the block runs, print the URL of the telemetry's page, and a sentence about it if there is one, as soon as
+    the telemetry node has written them."""
     folder.page.unlink(missing_ok=True)
 
     def wait_for_page(ended: threading.Event) -> None:
         while not ended.wait(_POLL_INTERVAL):
-            if folder.page.exists() and (url := folder.page.read_text(encoding="utf-8").strip()):
-                console.print(f"Watch it at {url}", highlight=False, soft_wrap=True)
+            if folder.page.exists() and (text := folder.page.read_text(encoding="utf-8").strip()):
+                console.print(f"Watch it at {text}", highlight=False, soft_wrap=True)
                 return
 
     try:

@@ -24,10 +24,11 @@ from soulsai_core.cli.children import (
 from soulsai_core.cli.display import QuietConsole, log_file, progress_line, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
-from soulsai_core.config import Config, Resolved, resolve
+from soulsai_core.config import Config, Resolved, TrainingSettings, resolve
 from soulsai_core.config.differences import described, differences
 from soulsai_core.config.layers import CONFIG_FILE, read_file
 from soulsai_core.errors import ConfigError, SoulsAIError
+from soulsai_core.node.metrics_server import MetricsServer
 from soulsai_core.node.training import TrainingNode
 from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.run_folder import CONFIG, RunFolder, read_config
@@ -76,8 +77,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             stack.callback(children.close)
             children.start()
             node = make_node(resolved, transport, folder, resume=resumed is not None)
-            if config.training.prometheus_port is not None:
-                stack.callback(node.metrics.serve(config.training.prometheus_port, config.training.prometheus_host))
+            _serve_metrics(node, config.training, stack)
             if "telemetry" in commands:
                 stack.enter_context(page_announced(folder, console))
         reason = _run(node, children, console)
@@ -118,6 +118,21 @@ def _warn_of_unread_file(folder: RunFolder) -> None:
             "%s is not read when resuming, and differs from the settings in %s: %s. Give --config %s to use it.",
             file, folder.path, described(found), file,
         )  # fmt: skip
+
+
+def _serve_metrics(node: TrainingNode, settings: TrainingSettings, stack: ExitStack) -> None:
+    """Open the port for Prometheus, if there is one in the settings. Training does not depend on it."""
+    if settings.prometheus_port is None:
+        return
+    try:
+        server = MetricsServer(
+            node.metrics.registry, settings.prometheus_host, settings.prometheus_port, settings.prometheus_hosts
+        )
+    except ConfigError as error:
+        log.error("The metrics of the training node are left out: %s", error)
+        return
+    server.start()
+    stack.callback(server.close)
 
 
 def _leave_before_start(reason: str, console: Console) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 
@@ -22,18 +23,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="name or address of the server as contributors reach it; repeatable, the first one goes into invitations",
     )
+    parser.add_argument(
+        "--renew-users",
+        action="store_true",
+        help="give the users in the server's file the rights of this version; passwords and invitations stay",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the missing files, and print what was done."""
+    """Look at what is needed, write the missing files, and print what was done."""
     from datetime import UTC, datetime
+    from itertools import chain
 
-    from soulsai_core.contributors.initialize import give_to_owner, initialize, write_environment
+    from soulsai_core.contributors.initialize import give_to_owner, initialize, renew_users, write_environment
+    from soulsai_core.contributors.prerequisites import advice, check_prerequisites
 
-    for sentence in initialize(args.folder, args.host, datetime.now(UTC)):
-        print(sentence)
-    for sentence in write_environment(Path(), args.host[0] if args.host else None):
-        print(sentence)
-    for sentence in give_to_owner(args.folder, Path()):
+    root = Path()
+    if args.renew_users:
+        sentences = chain(renew_users(args.folder), give_to_owner(args.folder, root))
+    else:
+        check_prerequisites(args.folder, root, args.host)
+        now = datetime.now(UTC)
+        sentences = chain(
+            initialize(args.folder, args.host, now),
+            write_environment(root, args.host[0] if args.host else None),
+            give_to_owner(args.folder, root),
+            advice(args.folder, root, now, os.environ),
+        )
+    for sentence in sentences:
         print(sentence)
     return 0

@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from soulsai_core.config.base import Settings
 from soulsai_core.config.contributors import ContributorSettings
+from soulsai_core.config.host_names import HostNames
 from soulsai_core.config.sources import Sources
 from soulsai_core.errors import ConfigError
 from soulsai_core.transport.address import parse_address
@@ -136,6 +137,7 @@ class TrainingSettings(Settings):
     prometheus_host: str = Field(
         default="127.0.0.1", description="Address at which it serves them; 0.0.0.0 if Prometheus is elsewhere."
     )
+    prometheus_hosts: HostNames = ()
     contributors: ContributorSettings = Field(
         default=ContributorSettings(), description="Limits for each contributor, who is a player that was invited."
     )

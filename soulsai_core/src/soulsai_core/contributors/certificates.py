@@ -29,7 +29,7 @@ class Pair(NamedTuple):
 
 def make_authority(now: datetime) -> Pair:
     """An authority that may sign certificates of servers, but of no further authority."""
-    x509, _, ec = _library()
+    x509, _, ec = library()
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("SoulsAI")
     builder = _builder(name, name, key, now, _AUTHORITY_LIFE)
@@ -40,7 +40,7 @@ def make_authority(now: datetime) -> Pair:
 
 def make_server(authority: Pair, hosts: Sequence[str], now: datetime) -> Pair:
     """A certificate for a server with these names and numeric addresses."""
-    x509, serialization, ec = _library()
+    x509, serialization, ec = library()
     parent = x509.load_pem_x509_certificate(authority.certificate)
     parent_key = serialization.load_pem_private_key(authority.key, None)
     assert isinstance(parent_key, ec.EllipticCurvePrivateKey)
@@ -57,13 +57,33 @@ def make_server(authority: Pair, hosts: Sequence[str], now: datetime) -> Pair:
 
 def hosts_of(certificate: bytes) -> list[str]:
     """The names and addresses in a server's certificate."""
-    x509, _, _ = _library()
+    x509, _, _ = library()
     found = x509.load_pem_x509_certificate(certificate).extensions.get_extension_for_class(x509.SubjectAlternativeName)
     return [str(name.value) for name in found.value]
 
 
-def _library() -> tuple[ModuleType, ModuleType, ModuleType]:
-    """The modules x509, serialization and ec of the package cryptography, which only hosts need to install."""
+def expiry(certificate: bytes) -> datetime:
+    """When a certificate ends."""
+    x509, _, _ = library()
+    end: datetime = x509.load_pem_x509_certificate(certificate).not_valid_after_utc
+    return end
+
+
+def is_pair(certificate: bytes, key: bytes) -> bool:
+    """Whether this is a certificate and its key, as PEM text."""
+    x509, serialization, _ = library()
+    try:
+        ours = serialization.load_pem_private_key(key, None).public_key()
+        return bool(x509.load_pem_x509_certificate(certificate).public_key() == ours)
+    except (ValueError, TypeError, UnicodeDecodeError):  # TypeError: the key is encrypted
+        return False
+
+
+def library() -> tuple[ModuleType, ModuleType, ModuleType]:
+    """The modules x509, serialization and ec of the package cryptography, which only hosts need to install.
+
+    Raises ConfigError if it is not installed.
+    """
     try:
         from cryptography import x509
         from cryptography.hazmat.primitives import serialization
@@ -78,7 +98,7 @@ def _library() -> tuple[ModuleType, ModuleType, ModuleType]:
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey, now: datetime, life: timedelta
 ) -> x509.CertificateBuilder:
-    x509, _, _ = _library()
+    x509, _, _ = library()
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -102,19 +122,19 @@ def _pair(builder: x509.CertificateBuilder, key: EllipticCurvePrivateKey, signer
 
 
 def _usage(*, signs: bool) -> x509.KeyUsage:
-    x509, _, _ = _library()
+    x509, _, _ = library()
     names = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign")
     off = dict.fromkeys((*names, "encipher_only", "decipher_only"), False)
     return x509.KeyUsage(digital_signature=not signs, key_cert_sign=signs, **off)
 
 
 def _name(text: str) -> x509.Name:
-    x509, _, _ = _library()
+    x509, _, _ = library()
     return x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, text)])
 
 
 def _alternative(host: str) -> x509.GeneralName:
-    x509, _, _ = _library()
+    x509, _, _ = library()
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:

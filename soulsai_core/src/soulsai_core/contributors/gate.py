@@ -81,6 +81,7 @@ class Gate(BackgroundWorker):
         self._next_size = clock()
         self._next_look = clock()
         self._strangers_cut = 0
+        self._connections_are_hidden = False
         self._sizes: dict[str, InboxSize] = {}
         self._turn = 0
         self._node_is_behind = False
@@ -183,6 +184,7 @@ class Gate(BackgroundWorker):
         """Cut the connections of contributors beyond their limits, and those that do not authenticate."""
         found = self._inboxes.connections()
         if found is None:
+            self._warn_of_hidden_connections()
             return
         now = self._clock()
         for name, connections in found.contributors.items():
@@ -206,6 +208,16 @@ class Gate(BackgroundWorker):
             # Logged whenever their number has doubled: someone may open them all day.
             if self._strangers_cut.bit_length() > (self._strangers_cut - len(strangers)).bit_length():
                 log.warning("%d connections that gave no password were cut up to now.", self._strangers_cut)
+
+    def _warn_of_hidden_connections(self) -> None:
+        """Say once that connections are not limited. A server without users has no contributors."""
+        if self._contributors and not self._connections_are_hidden:
+            self._connections_are_hidden = True
+            log.warning(
+                "The server does not let the training node see its connections, so those of contributors and strangers "
+                "are not limited: its file of users is of an older version. Call `soulsai init --renew-users` and "
+                "restart the server."
+            )
 
     def _suspend(self, name: str) -> str:
         """Suspend a contributor, if this is configured. Returns the end of a sentence that says so."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,11 +12,12 @@ from soulsai_core.config import read_secret
 from soulsai_core.contributors.certificates import Pair, hosts_of, make_authority, make_server
 from soulsai_core.contributors.invitation import Invitation
 from soulsai_core.contributors.passwords import new_password, password_hash
+from soulsai_core.contributors.prerequisites import SECRETS, has_stack
 from soulsai_core.contributors.rules import contributor_line, users_file
+from soulsai_core.contributors.users_file import open_users, outdated_users, renewed_users
 from soulsai_core.errors import ConfigError
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "redis")
-_NAME = re.compile(r"[A-Za-z0-9_*]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _PRIVATE = 0o600
 _READABLE = 0o644
 _FOLDER = 0o700
@@ -30,44 +29,67 @@ LOCAL = Invitation("rediss://redis:6379", "main", "local", password="")
 _ORDINARY = 1000
 """User and group id of the containers where no other is known. They must not run as root."""
 
+_ENVIRONMENT = """\
+SOULSAI_UID={user}
+SOULSAI_GID={group}
+SOULSAI_PUBLIC_HOST={host}
+
+# What also runs: clients (on this machine), monitoring (Prometheus and Grafana), proxy (NGINX), separated by commas.
+COMPOSE_PROFILES=
+
+# Number of clients on this machine, with the profile `clients`.
+SOULSAI_CLIENTS=2
+"""
+
+_RENEW = (
+    "`soulsai init --renew-users` (docker compose run --rm init --renew-users) mends that and keeps all invitations; "
+    "restart the server afterwards."
+)
+
 _WRITTEN_BY_CONTAINERS = ("saves", "compose/reverse_proxy/certbot")
 
 
 def initialize(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[str]:
     """Write the files that are missing in `folder`. Yields a sentence for each file that was written or existed.
 
-    Raises ConfigError, before anything is written, for a host that no certificate can be made for.
+    `check_prerequisites` says before whether it can.
     """
-    for host in hosts:
-        _refuse_unless_bare(host)
     folder.mkdir(_FOLDER, parents=True, exist_ok=True)
     yield from _write(folder / ".gitignore", "".join(f"/{name}\n" for name in _IGNORED).encode(), _READABLE)
-    for name in ("redis", "telemetry"):
-        yield from _write(folder / f"{name}.secret", f"requirepass {new_password()}\n".encode(), _PRIVATE)
+    for name in SECRETS:
+        yield from _write(folder / name, f"requirepass {new_password()}\n".encode(), _PRIVATE)
     yield from _write(folder / "grafana.secret", f"{new_password()}\n".encode(), _PRIVATE)
     yield from _write_certificates(folder / "tls", hosts, now)
     yield from _write_users(folder)
 
 
-def _refuse_unless_bare(host: str) -> None:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        if not _NAME.fullmatch(host):
-            raise ConfigError(
-                f"--host {host!r} is neither a name nor a numeric address: write it alone, as in play.example.org or "
-                "203.0.113.7, without a port, a scheme or a path (letters beyond ASCII as xn--...)."
-            ) from None
-
-
 def write_environment(root: Path, host: str | None) -> Iterator[str]:
     """In the folder of a compose.yaml, write its .env, with the owner of the files, and make the folder for runs."""
-    if not (root / "compose.yaml").is_file():
+    if not has_stack(root):
         return
     (root / "saves").mkdir(_FOLDER, exist_ok=True)
     user, group = _owner(root)
-    lines = [f"SOULSAI_UID={user}", f"SOULSAI_GID={group}", f"SOULSAI_PUBLIC_HOST={host or 'localhost'}"]
-    yield from _write(root / ".env", ("\n".join(lines) + "\n").encode(), _READABLE)
+    text = _ENVIRONMENT.format(user=user, group=group, host=host or "localhost")
+    yield from _write(root / ".env", text.encode(), _READABLE)
+
+
+def renew_users(folder: Path) -> Iterator[str]:
+    """Give all users of the server the rights of this version. Passwords and invitations stay.
+
+    Raises ConfigError if there are none, or the file cannot be read or written.
+    """
+    path = folder / "acl" / "users.acl"
+    new = path.with_name(path.name + ".new")
+    try:
+        text = renewed_users(path.read_text(encoding="utf-8"))
+        new.unlink(missing_ok=True)
+        list(_write(new, text.encode(), _PRIVATE))
+        new.replace(path)
+    except FileNotFoundError:
+        raise ConfigError(f"There is no {path} to renew: call `soulsai init` without --renew-users.") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be renewed: {error.strerror}.") from None
+    yield f"{path} was renewed. Restart the server now: docker compose restart redis"
 
 
 def give_to_owner(folder: Path, root: Path) -> Iterator[str]:
@@ -98,19 +120,21 @@ def _owner(root: Path) -> tuple[int, int]:
 
 
 def _write_users(folder: Path) -> Iterator[str]:
-    """Write the server's file of users, or compare an existing one with the passwords."""
+    """Write the server's file of users, or compare an existing one with the passwords and with today's rights."""
     path = folder / "acl" / "users.acl"
     if not path.exists():
         yield from _write_first_users(folder, path)
         return
     yield from _write(path, b"", _PRIVATE)
-    server, telemetry = _hashes(folder)
     known = path.read_text(encoding="utf-8")
-    if open_users := [line.split()[1] for line in known.splitlines() if "nopass" in line.split()]:
+    if names := open_users(known):
         yield (
-            f"It has users without a password ({', '.join(open_users)}), for whom the server's limits for strangers do "
-            "not hold: stop the server, remove their lines, and start it again."
+            f"It has users without a password ({', '.join(names)}), for whom the server's limits for strangers do not "
+            f"hold. {_RENEW}"
         )
+    if names := outdated_users(known):
+        yield f"It is of another version, which gave other rights to {', '.join(names)}. {_RENEW}"
+    server, telemetry = _hashes(folder)
     if server not in known or telemetry not in known:
         yield (
             f"Its passwords are others than those in {folder}: bring those back that were there, or remove {path} and "
@@ -119,7 +143,7 @@ def _write_users(folder: Path) -> Iterator[str]:
 
 
 def _hashes(folder: Path) -> list[str]:
-    passwords = [read_secret(folder / f"{name}.secret", {}) for name in ("redis", "telemetry")]
+    passwords = [read_secret(folder / name, {}) for name in SECRETS]
     return [password_hash(password or "") for password in passwords]
 
 
@@ -137,9 +161,6 @@ def _write_certificates(folder: Path, hosts: Sequence[str], now: datetime) -> It
     """Write what is missing of the authority and the server's certificate. An existing authority signs."""
     authority = (folder / "ca.crt", folder / "ca.key")
     server = (folder / "redis.crt", folder / "redis.key")
-    for pair in (authority, server):
-        if pair[0].exists() != pair[1].exists():
-            raise ConfigError(f"Of {pair[0]} and {pair[1]} one is missing: bring it back, or remove the other one.")
     if server[0].exists():
         yield from _existing_certificate(hosts, *server)
         return
@@ -176,12 +197,14 @@ def _write(path: Path, content: bytes, mode: int) -> Iterator[str]:
     except FileExistsError:
         yield f"{path} is there and was left as it is."
         return
-    except PermissionError as error:
-        raise ConfigError(
-            f"{path} cannot be written: {error.strerror}. Call this as the owner of the folder."
-        ) from None
-    if hasattr(os, "fchmod"):
-        os.fchmod(descriptor, mode)  # the umask may have taken rights that others need, such as for certificates
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None
+    try:
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, mode)  # the umask may have taken rights that others need, such as for certificates
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        path.unlink(missing_ok=True)  # else the next call would leave a part of it as it is
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None
     yield f"{path} was written."

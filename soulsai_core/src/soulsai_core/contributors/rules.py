@@ -11,6 +11,9 @@ import re
 from soulsai_core.errors import ConfigError
 from soulsai_core.transport.keys import SERVER, TELEMETRY, prefix
 
+DEFAULT = "default"
+"""The server's user for connections that name none."""
+
 AT = "@"
 """Ends the contributor's name in the ids of its clients."""
 
@@ -92,14 +95,19 @@ def telemetry_rules(password_hash: str) -> list[str]:
     ]  # fmt: skip
 
 
+def default_rules() -> list[str]:
+    """Without a user name nothing is allowed."""
+    return ["off", *_NOTHING]
+
+
 def users_file(server_hash: str, telemetry_hash: str) -> str:
-    """The server's file of users without any contributor. Without a user name nothing is allowed.
+    """The server's file of users without any contributor.
 
     No user is without a password, not even one that may only ping: Redis bounds the commands of connections that have
     not authenticated (10 words of 16 kB), and lifts the bound for all others. Health checks take its answer NOAUTH.
     """
     users = {
-        "default": ["off", *_NOTHING],
+        DEFAULT: default_rules(),
         SERVER: server_rules(server_hash),
         TELEMETRY: telemetry_rules(telemetry_hash),
     }

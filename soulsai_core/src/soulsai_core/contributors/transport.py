@@ -38,7 +38,12 @@ class ContributorTransport(RedisTransport):
     """The methods for clients. The server refuses the commands of all others."""
 
     def __init__(self, client: redis.Redis, run: str, name: str, *, where: str) -> None:
-        super().__init__(client, run, where=where, limits=LIMITS)
+        advice = (
+            f"The host of the training has revoked the invitation of {name}, or it is suspended for some minutes, "
+            "because a client sent what no client sends. Ask the host for a new one, which "
+            f"`soulsai invite {name}` prints there."
+        )
+        super().__init__(client, run, where=where, limits=LIMITS, password_advice=advice)
         self.client_prefix = client_prefix(name)
         self._stream = stream_of(run, name)
 

@@ -1,13 +1,12 @@
-"""Prometheus metrics of the training node. They are always measured, and served only if a port is configured."""
+"""Prometheus metrics of the training node. They are always measured; `metrics_server` serves them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from soulsai_core.errors import ConfigError
 from soulsai_core.node.freshness import Staleness
 
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -59,23 +58,3 @@ class NodeMetrics:
         """Drop a client's series, so that the memory stays bounded while clients come and go for days."""
         for metric in (self.admitted, self.rejected):
             metric.remove_by_labels({"client": client})
-
-    def serve(self, port: int, host: str = "127.0.0.1") -> Callable[[], None]:
-        """Answer Prometheus at http://<host>:<port>/metrics from a thread. Returns a function that ends it.
-
-        Raises ConfigError if the port is taken, or the address is not this machine's.
-        """
-        try:
-            server, thread = start_http_server(port, host, self.registry)
-        except OSError as error:
-            raise ConfigError(
-                f"training.prometheus_port is {port}, but that port cannot be opened at {host} "
-                f"({error.strerror or error}). Choose another one, or null to switch monitoring off."
-            ) from error
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-        return stop

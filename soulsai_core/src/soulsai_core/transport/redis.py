@@ -11,7 +11,7 @@ from soulsai_core.contracts import Entry, Transport
 from soulsai_core.transport.address import parse_address
 from soulsai_core.transport.keys import TELEMETRY, prefix
 from soulsai_core.transport.limits import COMMAND_LIMIT, EPISODE_LIMITS, StreamLimits
-from soulsai_core.transport.redis_link import Link, Subscription, Tls, make_client
+from soulsai_core.transport.redis_link import PASSWORD_ADVICE, Link, Subscription, Tls, make_client
 
 if TYPE_CHECKING:
     import redis
@@ -57,6 +57,7 @@ class RedisTransport(Transport):
         client: answers in bytes and by protocol 2, without retries of its own, as made by `make_client`.
         where: names the server in error messages.
         command_stream: the stream that `command` writes to, "commands" or "requests".
+        password_advice: what to do when the server refuses the password.
 
     Attributes:
         link: the connection, for further commands to the same server.
@@ -71,10 +72,11 @@ class RedisTransport(Transport):
         where: str,
         limits: StreamLimits | None = None,
         command_stream: str = "commands",
+        password_advice: str = PASSWORD_ADVICE,
     ) -> None:
         self.run = run
         self.limits = limits if limits is not None else StreamLimits()
-        self.link = Link(client, where)
+        self.link = Link(client, where, password_advice)
         self._prefix = prefix(run)
         self._command_stream = command_stream
         self._client: Any = client

@@ -47,7 +47,7 @@ _UNNAMED: dict[str, Any] = (
 _CLOSED = ("max number of clients", "closed by server", "reset by peer", "Broken pipe", "EOF occurred")
 """What errors of connections say that the server closed. Why it did is often lost together with the connection."""
 
-_WHERE = "Put the one that it was started with into redis.secret, as `requirepass PASSWORD`."
+PASSWORD_ADVICE = "Put the one that it was started with into redis.secret, as `requirepass PASSWORD`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +113,16 @@ def _tls_options(tls: Tls) -> dict[str, Any]:
     }
 
 
-def explain(error: Exception, where: str) -> SoulsAIError:
-    """The error, with a sentence for people, for an error of redis-py. It names the server and repeats no secret."""
+def explain(error: Exception, where: str, password_advice: str = PASSWORD_ADVICE) -> SoulsAIError:
+    """The error, with a sentence for people, for an error of redis-py. It names the server and repeats no secret.
+
+    Args:
+        password_advice: what to do about a password that is missing or refused.
+    """
     detail = str(error).strip().rstrip(".")
     server = f"The Redis server at {where}"
     if isinstance(error, REFUSALS) or detail.startswith("DENIED"):
-        return AccessError(f"{server} {_refusal(error, detail)}")
+        return AccessError(f"{server} {_refusal(error, detail, password_advice)}")
     if isinstance(error, exceptions.BusyLoadingError):
         return TransportError(f"{server} is still loading its data; it will answer when it is done.")
     if isinstance(error, exceptions.TimeoutError):
@@ -139,24 +143,28 @@ def explain(error: Exception, where: str) -> SoulsAIError:
     return TransportError(f"{server} answered with an error: {detail}.")
 
 
-def _refusal(error: Exception, detail: str) -> str:
+def _refusal(error: Exception, detail: str, password_advice: str) -> str:
     if isinstance(error, exceptions.NoPermissionError):
-        return f"does not allow this user a command ({detail}). Ask its administrator for the right."
+        return (
+            f"does not allow this user a command ({detail}). Ask its administrator for the right. If `soulsai "
+            "init` of an older version made its users, `soulsai init --renew-users` gives it."
+        )
     if detail.startswith("DENIED"):
         return "takes no connections from other machines, because it has no password. Set one there (requirepass)."
     if "required" in detail:
-        return f"wants a password, and none was given. {_WHERE}"
+        return f"wants a password, and none was given. {password_advice}"
     if "without any password" in detail:
         return "has no password, but one was given. Set it there (requirepass), or give none."
-    return f"refuses the user or password that was given. {_WHERE} A contributor asks for a new invitation."
+    return f"refuses the user or password that was given. {password_advice}"
 
 
 class Link:
     """The connection to one server, for calls from any thread until `close`."""
 
-    def __init__(self, client: redis.Redis, where: str) -> None:
+    def __init__(self, client: redis.Redis, where: str, password_advice: str = PASSWORD_ADVICE) -> None:
         self.client: Any = client
         self._where = where
+        self._password_advice = password_advice
         self._closed = threading.Event()
 
     @contextmanager
@@ -168,7 +176,7 @@ class Link:
         except Exception as error:
             self._check_open()
             if isinstance(error, exceptions.RedisError | OSError):
-                raise explain(error, self._where) from error
+                raise explain(error, self._where, self._password_advice) from error
             raise
         finally:
             # A call that was under way during `close` may have opened a connection since.

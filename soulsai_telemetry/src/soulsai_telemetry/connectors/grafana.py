@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
-from soulsai_telemetry.config import HostNames
+from soulsai_core.app import HostNames
 from soulsai_telemetry.history.history import AXES, History
 from soulsai_telemetry.history.records import BestScore
 from soulsai_telemetry.history.update import HistoryUpdate

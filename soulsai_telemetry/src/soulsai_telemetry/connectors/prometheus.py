@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
-from soulsai_telemetry.config import HostNames
+from soulsai_core.app import HostNames
 from soulsai_telemetry.history.records import TrainingStatus
 from soulsai_telemetry.history.update import HistoryUpdate
 from soulsai_telemetry.http import HttpService

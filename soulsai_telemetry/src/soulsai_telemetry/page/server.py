@@ -50,7 +50,11 @@ _HEADERS = {
 
 
 class Page:
-    """The live page of one telemetry node. `listen` opens its port."""
+    """The live page of one telemetry node. `listen` opens its port.
+
+    Attributes:
+        note: a sentence about the port, "" if it is the usual one.
+    """
 
     def __init__(self, node: TelemetryNode, settings: PageSettings) -> None:
         self._node = node
@@ -61,6 +65,7 @@ class Page:
         self._last_sent = 0.0
         self._static = _read_static()
         self._service: HttpService | None = None
+        self.note = ""
 
     @property
     def url(self) -> str:
@@ -94,6 +99,8 @@ class Page:
                 if port == ports[-1]:
                     raise
         assert self._service is not None
+        if chosen is None and self._service.port not in (FIRST_PORT, preferred):
+            self.note = f"Port {FIRST_PORT} is taken, as by another training on this machine."
         self._service.start()
 
     # -- events
