@@ -20,7 +20,7 @@ from soulsai_core.app import EmbeddedServer
 from soulsai_core.assembly.connecting import connect_to
 from soulsai_core.config import Resolved, load_config, resolve
 from soulsai_core.contracts import Transport
-from soulsai_core.messages import NodeStatus
+from soulsai_core.node.node_status import NodeStatus
 from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.redis import RedisTransport
@@ -146,9 +146,9 @@ def soulsai(*arguments: str) -> subprocess.Popen[bytes]:
 
 def read_status(transport: Transport) -> NodeStatus:
     """The training node's last status."""
-    payload = transport.read_status()
-    assert payload is not None, "no training node has reported"
-    return msgspec.json.decode(payload, type=NodeStatus)
+    found = transport.read_status()
+    assert found is not None, "no training node has reported"
+    return msgspec.json.decode(found[1], type=NodeStatus)
 
 
 def wait_until(true: Callable[[], bool], timeout: float, pause: float = 0.002) -> None:

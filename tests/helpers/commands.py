@@ -18,7 +18,7 @@ from waiting import DEADLINE_S, wait_for
 
 from soulsai_core import checkpoint
 from soulsai_core.config import read_secret
-from soulsai_core.messages import NodeStatus
+from soulsai_core.node.node_status import NodeStatus
 from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.redis import connect
 
@@ -176,10 +176,10 @@ class Stack:
         password = read_secret(self.folder / "redis.secret")
         transport = connect(address or noted[0].read_text(), "main", password=password, limits=StreamLimits())
         try:
-            payload = transport.read_status()
+            found = transport.read_status()
         finally:
             transport.close()
-        return msgspec.json.decode(payload, type=NodeStatus) if payload else None
+        return msgspec.json.decode(found[1], type=NodeStatus) if found else None
 
     def counters(self) -> dict[str, Any]:
         """`iteration`, `env_steps` and `elapsed` of the newest checkpoint."""

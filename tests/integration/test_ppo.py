@@ -128,5 +128,5 @@ def test_killed_node_resumes_with_the_clients_that_stayed(rounds):
 
 def test_default_settings_train_lunarlander(stack):
     command = stack.start("train", settings=("algorithm.name=ppo", "training.stop.iterations=2"))
-    assert "2 iterations were trained" in command.wait_for_end()
+    assert "the goal of 2 iterations is reached" in command.wait_for_end()
     assert stack.counters()["env_steps"] >= 2 * 2048

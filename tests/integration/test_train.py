@@ -18,7 +18,7 @@ def test_training_reaches_its_goal_and_leaves_everything_in_one_folder(stack):
     output = stack.train(steps=800, algorithm=DQN).wait_for_end()
     folder = stack.run_folder
     assert f"Training {folder.name};" in output
-    assert re.search(r"Training ended: \d+ environment steps were trained", output)
+    assert re.search(r"Training ended: the goal of [\d,]+ environment steps is reached", output)
     assert f"The model is in saves/{folder.name}/checkpoint" in output
     assert json.loads((folder / "config.json").read_text())["algorithm"]["config"]["hidden"] == [32]
     episodes = [json.loads(line) for line in (folder / "episodes.jsonl").read_text().splitlines()]

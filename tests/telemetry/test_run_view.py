@@ -9,7 +9,7 @@ from soulsai_telemetry.run_view import RunView
 
 
 def read_status(training):
-    return msgspec.json.decode(training.transport.read_status(), type=NodeStatus)
+    return msgspec.json.decode(training.transport.read_status()[1], type=NodeStatus)
 
 
 @pytest.fixture

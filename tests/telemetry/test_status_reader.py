@@ -16,8 +16,10 @@ class Clock:
 
 
 @pytest.fixture
-def clock():
-    return Clock()
+def clock(training):
+    clock = Clock()
+    training.server.clock = clock
+    return clock
 
 
 @pytest.fixture
@@ -44,15 +46,18 @@ def test_before_the_first_report_there_is_no_status(training, clock):
     assert StatusReader(training.transport, {}, clock, clock).read() is None
 
 
-def test_node_is_alive_while_its_reports_change(read):
+def test_node_is_alive_while_its_reports_are_young(read):
     assert read(elapsed=1.0).alive
     assert read(seconds=4.0).alive
     assert not read(seconds=4.0).alive
     assert read(elapsed=2.0).alive
 
 
-def test_node_that_stops_is_not_alive(read):
-    assert not read(elapsed=1.0, state="stopping").alive
+def test_judgement_is_that_of_the_core(read):
+    assert read(elapsed=1.0, state="stopping").health.state == "stopping"
+    ended = read(elapsed=1.0, state="ended", reason="the goal of 7 iterations is reached")
+    assert ended.health.state == "finished" and not ended.alive
+    assert read(seconds=60.0, elapsed=2.0, state="running", clients=[]).health.state == "waiting"
 
 
 def test_rates_are_per_second_and_zero_while_the_node_is_silent(read):

@@ -103,6 +103,10 @@ class Learner(ABC):
     def clients_changed(self, clients: frozenset[str]) -> None:
         """Called when a client joined or was lost, with the ids of all clients that are connected."""
 
+    def waits_for(self) -> tuple[str, ...]:
+        """The clients without whose rows no update is made, for people who ask why none is; () if there are none."""
+        return ()
+
     def finished(self) -> str | None:
         """The reason to end the training now; None to continue."""
         return None

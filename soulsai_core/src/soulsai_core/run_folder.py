@@ -122,6 +122,11 @@ class RunFolder:
         return self.path / "episodes.jsonl"
 
     @property
+    def status(self) -> Path:
+        """The node's last status as JSON, written every few seconds and at the end."""
+        return self.path / "status.json"
+
+    @property
     def contributors(self) -> Path:
         """What each contributor has contributed, as JSON."""
         return self.path / "contributors.json"

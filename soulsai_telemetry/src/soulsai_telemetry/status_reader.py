@@ -8,12 +8,10 @@ from dataclasses import replace
 import msgspec
 
 from soulsai_core import ClientStatus, NodeStatus
-from soulsai_core.app import Rate, Transport
+from soulsai_core.app import Rate, Transport, judge
 from soulsai_telemetry.history.builder import ClientHistory
 from soulsai_telemetry.history.records import ClientSummary, TrainingStatus
 
-# Seconds without a new status after which the training node counts as silent. It writes one four times a second.
-_SILENCE = 5.0
 # Seconds over which the rate of rejected steps is averaged.
 _RATE_WINDOW = 10.0
 # Seconds for which a lost client is still shown, and the most clients shown.
@@ -41,8 +39,6 @@ class StatusReader:
         self._histories = histories
         self._wall = wall
         self._clock = clock
-        self._elapsed = -1.0
-        self._changed = clock()
         self._first_seen: dict[str, float] = {}
         self._last_seen: dict[str, float] = {}
         self._clients: dict[str, ClientSummary] = {}
@@ -51,25 +47,22 @@ class StatusReader:
 
     def read(self) -> TrainingStatus | None:
         """The status now, None if no training node ever reported. Raises msgspec.DecodeError if it is unreadable."""
-        payload = self._transport.read_status()
-        if payload is None:
+        found = self._transport.read_status()
+        if found is None:
             return None
+        age, payload = found
         node = msgspec.json.decode(payload, type=NodeStatus)
         now = self._clock()
-        # By a change in its own clock, not by comparing it with ours: the machines' clocks may differ.
-        if node.elapsed != self._elapsed:
-            self._elapsed = node.elapsed
-            self._changed = now
-        alive = node.state == "running" and now - self._changed < _SILENCE
-        ages = {client: age for client, (age, _) in self._transport.roster().items()}
         wall = self._wall()
+        health = judge(node, age=age, now=wall)
+        ages = {client: age for client, (age, _) in self._transport.roster().items()}
         return TrainingStatus(
             time=wall,
-            alive=alive,
+            health=health,
             node=node,
             clients=self._summaries(node.clients, ages, wall),
-            admitted_per_second=node.steps_per_second if alive else 0.0,
-            rejected_per_second=self._rejected_per_second(now, sum(node.rejected.values())) if alive else 0.0,
+            admitted_per_second=node.steps_per_second if health.live else 0.0,
+            rejected_per_second=self._rejected_per_second(now, sum(node.rejected.values())) if health.live else 0.0,
         )
 
     def _rejected_per_second(self, now: float, count: int) -> float:

@@ -163,8 +163,8 @@ def register_connectors(
 def _read_status(transport: Transport) -> NodeStatus | None:
     """The training node's status; None if there is none, or the server is away or the status unreadable for now."""
     try:
-        payload = transport.read_status()
-        return None if payload is None else msgspec.json.decode(payload, type=NodeStatus)
+        found = transport.read_status()
+        return None if found is None else msgspec.json.decode(found[1], type=NodeStatus)
     except (TransportError, msgspec.DecodeError):
         return None
 

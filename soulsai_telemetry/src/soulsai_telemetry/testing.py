@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from soulsai_core import ClientInfo, ClientStatus, NodeStatus
+from soulsai_core.app import judge
 from soulsai_core.testing.connector import ConnectorContract, example_events
 from soulsai_telemetry.history.history import History
 from soulsai_telemetry.history.records import BestScore, ClientSummary, EpisodeRecord, SavedModel, TrainingStatus
@@ -79,7 +80,8 @@ def example_status(folder: Path) -> TrainingStatus:
     )  # fmt: skip
     present = ClientSummary("client-1", "here", _START, 0.5, 40, 9.5, 2, 3.0, 54, {"stale": 6}, 0, 0)
     lost = ClientSummary("client-2", "there", _START, 99.0, 10, 0.0, 0, None, 0, {}, 1, 5)
-    return TrainingStatus(_START + 12, True, node, [present, lost], 9.5, 0.5)
+    health = judge(node, age=0.1, now=_START + 12)
+    return TrainingStatus(_START + 12, health, node, [present, lost], 9.5, 0.5)
 
 
 def telemetry_events(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -24,9 +24,9 @@ def test_console_goes_on_when_the_reader_has_closed_the_pipe(console):
 
 
 def test_log_and_progress_go_on_when_the_reader_has_closed_the_pipe(console, capsys, monkeypatch):
-    monkeypatch.setattr(display, "progress", lambda status: "0:01")
+    monkeypatch.setattr(display, "progress", lambda status, health: "0:01")
     handler = display._Lines(console)
     for _ in range(3):
         handler.handle(logging.makeLogRecord({"msg": "a warning"}))
-        display._print_plain(console, object())
+        display._print_plain(console, (object(), object()))
     assert capsys.readouterr().err == ""

@@ -5,8 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from soulsai_core.cli.status import render
-from soulsai_core.messages import ClientInfo, ClientStatus, NodeStatus
+from soulsai_core.cli.status_table import render
+from soulsai_core.messages import ClientInfo
+from soulsai_core.node.health import judge
+from soulsai_core.node.node_status import ClientStatus, NodeStatus
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def shown():
             clients=[ClientStatus(info, 1, {text: 2})], learner={text: 1.0},
         )  # fmt: skip
         terminal = io.StringIO()
-        Console(file=terminal, force_terminal=True, width=300).print(render(status))
+        Console(file=terminal, force_terminal=True, width=300).print(render(status, judge(status, age=0.0, now=0.0)))
         return terminal.getvalue()
 
     return show

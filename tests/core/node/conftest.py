@@ -19,12 +19,12 @@ from soulsai_core.messages import (
     Discrete,
     EnvSpec,
     Episode,
-    NodeStatus,
     Progress,
     Reply,
     State,
 )
 from soulsai_core.node.metrics import NodeMetrics
+from soulsai_core.node.node_status import NodeStatus
 from soulsai_core.node.training import TrainingNode
 from soulsai_core.observers import Observers
 from soulsai_core.run_folder import RunFolder
@@ -326,7 +326,7 @@ class Harness:
             assert self.server.changed.wait_for(lambda: self.server.progress is not None, PATIENCE)
 
     def status(self):
-        return msgspec.json.decode(self.outside.read_status(), type=NodeStatus)
+        return msgspec.json.decode(self.outside.read_status()[1], type=NodeStatus)
 
 
 @pytest.fixture(autouse=True)

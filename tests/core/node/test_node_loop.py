@@ -153,20 +153,20 @@ def test_room_for_two_rollouts_is_that_of_each_client_and_stays_from_iteration_t
 def test_env_steps_goal_is_not_overshot_though_more_messages_wait(make_harness):
     harness = make_harness(stop={"env_steps": 10}).start()
     harness.outside.push_samples([harness.message([0, 0]) for _ in range(50)])
-    assert harness.join() == "10 environment steps were trained" and harness.node.env_steps == 10
+    assert harness.join() == "the goal of 10 environment steps is reached" and harness.node.env_steps == 10
     assert harness.outside.backlog() == 45, "the rest is kept for whoever resumes"
 
 
 def test_iterations_goal_is_not_overshot_though_more_rows_wait(make_harness):
     harness = make_harness(stop={"iterations": 3}).start()
     harness.send([0] * 400)
-    assert harness.join() == "3 iterations were trained" and harness.learner.updates == 3
+    assert harness.join() == "the goal of 3 iterations is reached" and harness.learner.updates == 3
 
 
 def test_seconds_goal_ends_training_without_any_client(make_harness):
     harness = make_harness(stop={"seconds": 60}).start()
     harness.clock.now += 61
-    assert harness.join() == "61 seconds were trained"
+    assert harness.join() == "the time of 1 min 00 s is over"
 
 
 def test_mean_return_goal_waits_for_a_full_window(make_harness):
@@ -226,7 +226,7 @@ def test_shutdown_ends_after_the_current_update_with_the_first_reason(make_harne
 
 def test_clients_are_told_to_leave(harness):
     harness.stop()
-    assert harness.progress().state == "stopping" and harness.status().state == "stopping"
+    assert harness.progress().state == "stopping" and harness.status().state == "ended"
 
 
 def test_error_of_the_learner_is_raised_and_everything_is_closed(make_harness, learner):
@@ -238,6 +238,8 @@ def test_error_of_the_learner_is_raised_and_everything_is_closed(make_harness, l
     assert harness.recorder.all("training_stopped") == [{"reason": "error"}]
     assert learner.calls[-1] == "stopped" and harness.progress().state == "stopping"
     assert not harness.folder.checkpoint.exists()
+    assert (harness.status().state, harness.status().failed) == ("ended", True)
+    assert harness.status().reason == "ZeroDivisionError: division by zero"
 
 
 class Worker(BackgroundWorker):

@@ -295,7 +295,7 @@ def test_goal_counts_what_was_trained_before_the_resume(make_harness, new_learne
     earlier = trained(make_harness, new_learner)
     harness = resumed(make_harness, new_learner, earlier, stop={"env_steps": 12})
     harness.start()
-    assert harness.join() == "12 environment steps were trained"
+    assert harness.join() == "the goal of 12 environment steps is reached"
 
 
 def test_checkpoint_of_another_training_is_refused(make_harness, tmp_path):

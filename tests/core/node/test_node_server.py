@@ -154,7 +154,7 @@ def test_texts_of_clients_reach_status_log_and_metrics_without_anything_that_con
     harness.recorder.wait("samples_received", where=lambda a: a["rejected"] == {"header": 1})
     wait_for("the client", lambda: harness.status().clients)
     assert all(name.isprintable() for name in harness.node._intake.ledger.counts)
-    shown = msgspec.json.decode(harness.outside.read_status())
+    shown = msgspec.json.decode(harness.outside.read_status()[1])
     texts = [value for client in shown["clients"] for value in client["info"].values() if isinstance(value, str)]
     assert len(shown["clients"]) == 1 and all(text.isprintable() for text in texts) and "click" in texts[1]
     assert all(line.isprintable() for record in caplog.records for line in record.getMessage().split("\n"))

@@ -8,9 +8,10 @@ from soulsai_core.messages import ClientInfo
 from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.intake import Intake
 from soulsai_core.node.metrics import NodeMetrics
+from soulsai_core.node.problems import Problems
 from soulsai_core.node.roster import Roster
 from soulsai_core.node.state import RunState
-from soulsai_core.node.status import StatusReport
+from soulsai_core.node.status import Description, StatusReport
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.wire import StepDecoder
 
@@ -31,7 +32,9 @@ def roster():
 def report(tmp_path, clock, events, state, roster):
     intake = Intake("training", StepDecoder({}, set()), Sync(3, 4), NodeMetrics(), events)
     episodes = EpisodeLog(tmp_path / "episodes.jsonl", 3)
-    return StatusReport(state, GOALS, RunFolder(tmp_path), episodes, intake, roster, clock)
+    return StatusReport(
+        state, GOALS, RunFolder(tmp_path), episodes, intake, roster, clock, Problems(clock), Description()
+    )
 
 
 def test_status_has_rates_and_the_elapsed_time_including_that_before_a_resume(report, state, clock):
@@ -69,9 +72,9 @@ def test_rows_that_a_client_left_out_stay_counted_when_it_has_gone(report, roste
     ("iteration", "env_steps", "seconds", "reason"),
     [
         (6, 49, 99, None),
-        (6, 50, 99, "50 environment steps were trained"),
-        (7, 49, 99, "7 iterations were trained"),
-        (6, 49, 100, "100 seconds were trained"),
+        (6, 50, 99, "the goal of 50 environment steps is reached"),
+        (7, 49, 99, "the goal of 7 iterations is reached"),
+        (6, 49, 100, "the time of 1 min 40 s is over"),
     ],
 )
 def test_goal_is_reached_at_its_value(report, state, clock, iteration, env_steps, seconds, reason):

@@ -98,10 +98,14 @@ class Caller:
         self.transport.clear()
 
     def state(self, payload):
-        before = (self.transport.read_config(), self.transport.read_status())
+        before = self.stored()
         self.transport.announce(payload)
         self.transport.write_status(payload)
-        return before, self.transport.read_config(), self.transport.read_status()
+        return before, self.stored()
+
+    def stored(self):
+        found = self.transport.read_status()
+        return self.transport.read_config(), found and found[1]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from waiting import free_port
 
+from soulsai_core.app import judge
 from soulsai_telemetry.connectors.prometheus import plugin
 
 
@@ -59,7 +60,7 @@ def test_each_client_has_its_own_numbers(served):
 
 
 def test_silent_training_node_is_down(served, status):
-    served.status_received(replace(status, time=time.time(), alive=False))
+    served.status_received(replace(status, time=time.time(), health=judge(status.node, age=60, now=0)))
     assert samples(served)["soulsai_run_up", "run-1"] == 0
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from soulsai_core.app import judge
 from soulsai_telemetry.history.status_history import StatusHistory
 
 
@@ -33,7 +34,7 @@ def test_status_of_a_long_run_is_kept_less_often(tmp_path, at):
     assert kept.history.extent("time")[1] < 1.7e9 + 7205
 
 
-def test_silent_node_leaves_a_gap(tmp_path, at):
+def test_silent_node_leaves_a_gap(tmp_path, at, status):
     kept = StatusHistory(tmp_path / "status.jsonl")
-    kept.add(at(0, alive=False))
+    kept.add(at(0, health=judge(status.node, age=60, now=0)))
     assert kept.history.episodes == 0

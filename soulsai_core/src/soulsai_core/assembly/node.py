@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_core.config import Resolved
+from soulsai_core.config import Config, Resolved
 from soulsai_core.config.differences import described, differences
+from soulsai_core.config.models import RunSettings
 from soulsai_core.contracts import API_VERSION, ConnectorContext, Transport
 from soulsai_core.errors import CheckpointError
 from soulsai_core.messages import Announcement, ArraySpec, EnvSpec
@@ -64,8 +65,16 @@ def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> d
         "clock": time.monotonic,
         "rng": random.Random(),
         "overdue": calls.look,
+        "join": _join_command(config),
         "threads": _contributor_threads(resolved, transport, folder, observers, metrics),
     }
+
+
+def _join_command(config: Config) -> str:
+    """The command that starts a client of this run: on this machine without an address, which its folder has."""
+    address = "" if config.redis.address is None else f" --redis-address {config.redis.address}"
+    run = "" if config.run.name == RunSettings().name else f" --run {config.run.name}"
+    return f"soulsai client{address}{run}"
 
 
 def _contributor_threads(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,7 +29,9 @@ from soulsai_core.config import Config, Resolved, TrainingSettings, resolve
 from soulsai_core.config.differences import described, differences
 from soulsai_core.config.layers import CONFIG_FILE, read_file
 from soulsai_core.errors import ConfigError, SoulsAIError
+from soulsai_core.node.health import Health
 from soulsai_core.node.metrics_server import MetricsServer
+from soulsai_core.node.node_status import NodeStatus
 from soulsai_core.node.training import TrainingNode
 from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.run_folder import CONFIG, RunFolder, read_config
@@ -142,9 +145,15 @@ def _leave_before_start(reason: str, console: Console) -> None:
 
 def _run(node: TrainingNode, children: ChildProcesses, console: Console) -> str:
     console.print(f"Training {node.folder.name}; Ctrl-C saves and stops.", highlight=False, soft_wrap=True)
-    progress = progress_line(console, lambda: node.latest)
+    progress = progress_line(console, lambda: _latest(node))
     with on_interrupt(node.shutdown, children.kill), progress, stopped_without_clients(node, children):
         return node.run()
+
+
+def _latest(node: TrainingNode) -> tuple[NodeStatus, Health] | None:
+    status = node.latest
+    health = node.health(time.time())
+    return None if status is None or health is None else (status, health)
 
 
 def _conclude(node: TrainingNode, reason: str, children: ChildProcesses, console: Console) -> int:

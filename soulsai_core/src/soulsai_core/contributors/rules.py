@@ -89,7 +89,7 @@ def telemetry_rules(password_hash: str) -> list[str]:
     return [
         "on", f"#{password_hash}", *_NOTHING,
         *(f"%R~soulsai:*:{key}" for key in _READ_BY_TELEMETRY),
-        "+get", "+xread", "+time", "+zrange", "+hgetall", "+multi", "+exec", "+discard",
+        "+get", "+pttl", "+xread", "+time", "+zrange", "+hgetall", "+multi", "+exec", "+discard",
         "%W~soulsai:*:requests", "+xadd", "+xdel", "~soulsai:*:reply:*", "+lpop", "+blpop",
         "+ping",
     ]  # fmt: skip

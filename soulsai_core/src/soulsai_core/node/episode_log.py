@@ -9,6 +9,8 @@ import msgspec
 
 from soulsai_core.messages import Episode, episode_number
 from soulsai_core.node.json_lines import MAX_BYTES, JsonLines
+from soulsai_core.node.node_status import Trend
+from soulsai_core.node.returns import ReturnTrend
 
 # Clients whose last episode number is remembered. A report of a client forgotten since could count twice.
 _MAX_CLIENTS = 1000
@@ -78,6 +80,8 @@ class EpisodeLog:
 
     Attributes:
         count: episodes of the run, with those that are no longer in the file.
+        best_return: highest mean return of a full window, and the environment steps at which it was reached; None
+            before the first.
         cursor: id of the last stream entry in the file, "" if it is empty.
     """
 
@@ -85,6 +89,8 @@ class EpisodeLog:
         self._file = JsonLines(path, EpisodeRow, max_bytes)
         self._returns: deque[float] = deque(maxlen=window)
         self._last_numbers: dict[str, int] = {}
+        self._trend = ReturnTrend()
+        self.best_return: tuple[float, int] | None = None
         self.count = 0
         self.cursor = ""
         for row in self._file.read():
@@ -99,6 +105,16 @@ class EpisodeLog:
     def window_is_full(self) -> bool:
         """True once `mean_return` averages the whole window."""
         return len(self._returns) == self._returns.maxlen
+
+    @property
+    def averaged(self) -> int:
+        """Number of episodes that `mean_return` averages."""
+        return len(self._returns)
+
+    @property
+    def trend(self) -> Trend | None:
+        """Whether returns rise, None until there are enough."""
+        return self._trend.trend()
 
     def append(self, entries: list[tuple[str, Episode]], env_steps: int, read_to: str) -> list[Episode]:
         """Write (stream id, episode) pairs, with the environment steps admitted so far; the stream was read up to
@@ -122,6 +138,10 @@ class EpisodeLog:
     def _count(self, row: EpisodeRow) -> None:
         if row.complete:
             self._returns.append(row.total_reward)
+            self._trend.add(row.total_reward)
+            mean = self.mean_return
+            if mean is not None and self.window_is_full and (self.best_return is None or mean > self.best_return[0]):
+                self.best_return = (mean, row.env_steps)
         self.count = row.number or self.count + 1
         self.cursor = row.entry
         self._last_numbers.pop(row.client, None)  # to the end: the first is then the one silent for longest

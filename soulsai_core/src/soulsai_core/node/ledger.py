@@ -31,10 +31,12 @@ class Ledger:
 
     Attributes:
         counts: client -> its counts, ordered by the time of the last message.
+        messages: of all clients.
     """
 
     def __init__(self, max_clients: int = 1000) -> None:
         self.counts: dict[str, ClientCounts] = {}
+        self.messages = 0
         self.admitted = 0
         self.rejected: Counter[str] = Counter()
         self._max_clients = max_clients
@@ -58,6 +60,7 @@ class Ledger:
         self.counts[client or UNKNOWN] = counts  # removed and added again, so that it is the last in the order
         if number is not None:
             counts.last_number = max(counts.last_number, number)
+        self.messages += 1
         counts.admitted += admitted
         self.admitted += admitted
         if rejected:

@@ -8,6 +8,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from soulsai_core.node.freshness import Staleness
+from soulsai_core.node.health import LABELS, Health
 
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
@@ -37,6 +38,8 @@ class NodeMetrics:
         self.checkpoint_seconds = gauge("checkpoint_seconds", "Time of the last checkpoint")
         self.staleness = gauge("staleness", "Mean staleness of admitted rows", ["unit"])
         self.learner = gauge("learner", "Numbers reported by the learner", ["name"])
+        self.state = gauge("state", "1 for the state of the training, 0 for all others", ["state"])
+        self.condition = gauge("condition", "1 for what keeps the training from learning", ["name", "level"])
 
     def updated(
         self, iteration: int, env_steps: int, seconds: float, report: Mapping[str, float], staleness: Staleness
@@ -49,6 +52,14 @@ class NodeMetrics:
             self.staleness.labels(unit).set(getattr(staleness, unit))
         for name, value in report.items():
             self.learner.labels(name).set(value)
+
+    def judged(self, health: Health) -> None:
+        """The judgement of the training now."""
+        for state in LABELS:
+            self.state.labels(state).set(state == health.state)
+        self.condition.clear()
+        for condition in health.conditions:
+            self.condition.labels(condition.name, condition.level).set(1)
 
     def count_rejected(self, client: str, reason: str, rows: int) -> None:
         """Count rejected rows."""

@@ -23,14 +23,19 @@ from soulsai_core.messages import (
     without_huge_numbers,
 )
 from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.health import judge
+from soulsai_core.node.health_log import HealthLog
 from soulsai_core.node.lease import Lease
 from soulsai_core.node.metrics import NodeMetrics
+from soulsai_core.node.node_status import NodeStatus
+from soulsai_core.node.problems import Problems
 from soulsai_core.node.publishing import PublishingThread
 from soulsai_core.node.requests import Request, RequestQueue
 from soulsai_core.node.roster import Roster
 from soulsai_core.node.state import RunState
 from soulsai_core.node.status import StatusReport
 from soulsai_core.observers import Observers
+from soulsai_core.run_folder import RunFolder, replace_bytes
 from soulsai_core.threads import BackgroundWorker, RetryingThread
 
 log = logging.getLogger(__name__)
@@ -40,6 +45,9 @@ _INTERVAL = 0.25
 
 _EPISODES = 1000
 """Episodes that are read from the server at a time."""
+
+_FILE_INTERVAL = 5.0
+"""Seconds between two statuses that are kept in the run's folder."""
 
 _MAX_NAME = 128
 _MAX_SENTENCE = 300
@@ -70,7 +78,10 @@ class Monitor(BackgroundWorker):
         announcement: what clients read before they start; written again if the server has lost it.
         publisher: publishes the model again if the server has lost it.
         events: are put here for the loop.
-        look_for_long_calls: called in each step; logs which call of a plugin takes long.
+        folder: of the run, in which the last status is kept.
+        problems: takes what cannot be done for now.
+        look_for_long_calls: called in each step; logs which call of a plugin takes long, and returns a sentence about
+            it, "" if none does.
         clock: monotonic seconds.
     """
 
@@ -88,7 +99,9 @@ class Monitor(BackgroundWorker):
         observers: Observers,
         metrics: NodeMetrics,
         events: queue.SimpleQueue[Event],
-        look_for_long_calls: Callable[[], object],
+        folder: RunFolder,
+        problems: Problems,
+        look_for_long_calls: Callable[[], str],
         clock: Callable[[], float],
         rng: random.Random,
     ) -> None:
@@ -104,7 +117,12 @@ class Monitor(BackgroundWorker):
         self._observers = observers
         self._metrics = metrics
         self._events = events
+        self._folder = folder
+        self._problems = problems
         self._look_for_long_calls = look_for_long_calls
+        self._clock = clock
+        self._health_log = HealthLog()
+        self._next_file = clock()
         self._requests = RequestQueue(clock)
         self._disk_failed = False
         self._leaving_out: frozenset[str] = frozenset()
@@ -120,12 +138,17 @@ class Monitor(BackgroundWorker):
         self.stop()
         self._thread.join(_INTERVAL + 2.0)
         if not self._state.replaced:
-            self._read_episodes()
-            self._write_status()
-            self._lease.release()
+            try:
+                self._read_episodes()
+                self._write_status(ended=True)
+                self._lease.release()
+            finally:
+                # Without a server the folder alone tells how the run ended.
+                self._keep_status(self._report.update(0, ended=True))
 
     def _step(self) -> None:
-        self._look_for_long_calls()  # first, so that it is done while the server is away, too
+        # First, so that it is done while the server is away, too.
+        self._problems.note("long_call", self._look_for_long_calls())
         if not self._lease.renew():
             self._publisher.abandon()
             self._stopped.wait(_INTERVAL)
@@ -148,10 +171,26 @@ class Monitor(BackgroundWorker):
         self._publisher.republish()
         self._events.put(ServerReset())
 
-    def _write_status(self) -> None:
+    def _write_status(self, *, ended: bool = False) -> None:
         backlog = self._transport.backlog()
         self._metrics.backlog.set(backlog)
-        self._transport.write_status(msgspec.json.encode(self._report.update(backlog)))
+        status = self._report.update(backlog, ended=ended)
+        self._transport.write_status(msgspec.json.encode(status))
+        now = self._clock()
+        health = judge(status, age=0.0, now=now)
+        self._metrics.judged(health)
+        self._health_log.note(health, now)
+        if now >= self._next_file:
+            self._next_file = now + _FILE_INTERVAL
+            self._keep_status(status)
+
+    def _keep_status(self, status: NodeStatus) -> None:
+        """Keep the status in the run's folder, for those who look at it when node or server are gone."""
+        try:
+            replace_bytes(self._folder.status, msgspec.json.encode(status))
+            self._problems.note("status_file", None)
+        except OSError as error:
+            self._problems.note("status_file", f"The status cannot be written into the run's folder: {error}")
 
     # -- commands
 
@@ -211,6 +250,7 @@ class Monitor(BackgroundWorker):
                 self._log_disk_failure(error)
                 return
             self._disk_failed = False
+            self._problems.note("disk", None)
             self._report_episodes(new)
 
     def _episode(self, payload: bytes) -> Episode | None:
@@ -233,6 +273,7 @@ class Monitor(BackgroundWorker):
         if not self._disk_failed:
             log.error("Episodes cannot be written: %s. Trying again until they can.", error)
         self._disk_failed = True
+        self._problems.note("disk", f"Episodes cannot be written: {error}.")
 
     def _report_episodes(self, episodes: list[Episode]) -> None:
         self._metrics.episodes.inc(len(episodes))

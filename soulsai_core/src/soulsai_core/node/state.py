@@ -14,14 +14,29 @@ class RunState:
         env_steps: environment steps that were admitted.
         stop_reason: why the training ends, None while it goes on.
         replaced: whether another node has taken over the run. Nothing more is written to the server then.
+        error: the sentence of the error that ended the training, "" without one.
+        updates, checkpoints: made since the node started.
+        updating_since: when the running update began, in monotonic seconds; None between updates.
+        waits_for: clients without whose rows no update is made.
     """
 
     iteration: int = 0
     env_steps: int = 0
     stop_reason: str | None = None
     replaced: bool = False
+    error: str = ""
+    updates: int = 0
+    checkpoints: int = 0
+    updating_since: float | None = None
+    waits_for: tuple[str, ...] = ()
 
     def stop(self, reason: str) -> None:
         """Ask the loop to end. The first reason counts."""
         # Without a lock: a signal handler runs in the thread that it interrupts, and would wait for it forever.
         self.stop_reason = self.stop_reason or reason
+
+    def fail(self, sentence: str) -> None:
+        """An error ends the training."""
+        self.error = sentence
+        self.updating_since = None
+        self.stop("error")

@@ -18,21 +18,24 @@ from soulsai_core import run_folder
 from soulsai_core.config import TrainingSettings
 from soulsai_core.contracts import Entry, Learner, Sync, Transport
 from soulsai_core.errors import CheckpointError, SoulsAIError
-from soulsai_core.messages import Announcement, Command, NodeStatus, Weights
+from soulsai_core.messages import Announcement, Command, Weights
 from soulsai_core.node.commands import CommandHandler
 from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.health import Health
 from soulsai_core.node.intake import Intake, announced_decoder
 from soulsai_core.node.lease import Lease
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.monitor import ClientsChanged, Event, Monitor, ServerReset
+from soulsai_core.node.node_status import NodeStatus
 from soulsai_core.node.pacing import UpdatePace
+from soulsai_core.node.problems import Problems
 from soulsai_core.node.publishing import Publishing, PublishingThread
 from soulsai_core.node.receiver import SampleReceiver
 from soulsai_core.node.requests import Request
 from soulsai_core.node.roster import Roster
 from soulsai_core.node.saving import CheckpointOptions, Counters, Saver, resume_on_server
 from soulsai_core.node.state import RunState
-from soulsai_core.node.status import StatusReport
+from soulsai_core.node.status import Description, StatusReport
 from soulsai_core.observers import Observers
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.threads import BackgroundWorker, close_all
@@ -61,7 +64,9 @@ class TrainingNode:
         metrics: are measured whether or not they are served.
         clock: monotonic seconds.
         rng: for the jitter of reconnects.
-        overdue: called several times a second in another thread, to log which call of a plugin takes long.
+        overdue: called several times a second in another thread, to log which call of a plugin takes long. Returns a
+            sentence about it, "" if none does.
+        join: the command that starts a client for this run, for people.
         threads: further workers of this node, such as the gate for contributors. They are prepared before the node
             writes anything to the server, then started, checked between messages, and closed first.
     """
@@ -80,7 +85,8 @@ class TrainingNode:
         metrics: NodeMetrics,
         clock: Callable[[], float],
         rng: random.Random,
-        overdue: Callable[[], object] = lambda: None,
+        overdue: Callable[[], str] = str,
+        join: str = "soulsai client",
         threads: Sequence[BackgroundWorker] = (),
     ) -> None:
         self.folder = folder
@@ -102,9 +108,10 @@ class TrainingNode:
         self._intake = Intake(folder.name, decoder, sync, metrics, observers)
         self._roster = Roster(settings.client_timeout_s)
         self._episodes = EpisodeLog(folder.episodes, settings.stop.episodes)
-        self._report = StatusReport(
-            self._state, settings.stop, folder, self._episodes, self._intake, self._roster, clock
-        )
+        self._problems = Problems(clock)
+        description = Description.of(announcement, sync, join)
+        parts = (self._state, settings.stop, folder, self._episodes, self._intake, self._roster, clock)
+        self._report = StatusReport(*parts, self._problems, description)
         self._saver = Saver(learner, announcement, observers, self._counters)
         self._commands = CommandHandler(transport, self._saver, folder, self._state, settings.max_requested_saves)
         self._receiver = SampleReceiver(transport, rng)
@@ -122,8 +129,10 @@ class TrainingNode:
         self._monitor = self._make_monitor(rng, overdue)
         self._threads = (self._publisher, self._receiver, self._monitor, *threads)
 
-    def _make_monitor(self, rng: random.Random, overdue: Callable[[], object]) -> Monitor:
+    def _make_monitor(self, rng: random.Random, overdue: Callable[[], str]) -> Monitor:
         return Monitor(
+            folder=self.folder,
+            problems=self._problems,
             transport=self._transport,
             lease=self._lease,
             announcement=self._announcement,
@@ -157,6 +166,10 @@ class TrainingNode:
         """The last status, None before the first."""
         return self._report.latest
 
+    def health(self, now: float) -> Health | None:
+        """The judgement of the training at `now`, in seconds since 1970; None before the first status."""
+        return self._report.health(now)
+
     def run(self) -> str:
         """Train, once, until something ends it. Returns the reason. Writes a last checkpoint, except after an error.
 
@@ -174,8 +187,8 @@ class TrainingNode:
                 raise CheckpointError(problem)
             if self._state.replaced:
                 raise SoulsAIError(f"The training was stopped: {self._state.stop_reason}. Its model is saved.")
-        except BaseException:
-            self._state.stop("error")
+        except BaseException as error:
+            self._state.fail(str(error) if isinstance(error, SoulsAIError) else f"{type(error).__name__}: {error}")
             raise
         finally:
             self._finish()
@@ -267,6 +280,7 @@ class TrainingNode:
         self._handle_events()
         entries = self._receiver.get(0)
         if not entries:
+            self._state.waits_for = self._learner.waits_for()
             # Nothing is left to process, so that clients may be waiting for an acknowledgment.
             self._publishing.publish_progress_if_due()
             if self._make_due_updates():  # a required client has joined, or the learner is always ready
@@ -334,9 +348,12 @@ class TrainingNode:
     def _update(self) -> None:
         state = self._state
         started = self._clock()
+        state.updating_since = started
         report = {name: float(value) for name, value in self._learner.update().items()}
         seconds = self._clock() - started
+        state.updating_since = None
         state.iteration += 1
+        state.updates += 1
         # Published first: clients wait for the model, and for nothing of what follows.
         self._publish()
         self._learner.updated(state.iteration)
@@ -362,7 +379,10 @@ class TrainingNode:
         """Write the checkpoint. Returns None, or the sentence that says why it could not be written."""
         with self.monitor_timing(self.metrics.checkpoint_seconds):
             options = CheckpointOptions(self._settings.checkpoint_buffer, kind)
-            return self._saver.try_write(self.folder.checkpoint, options)
+            problem = self._saver.try_write(self.folder.checkpoint, options)
+        self._problems.note("checkpoint", problem)
+        self._state.checkpoints += problem is None
+        return problem
 
     def _counters(self) -> Counters:
         return Counters(self._state.iteration, self._state.env_steps, self._report.elapsed, self._pace.rows)

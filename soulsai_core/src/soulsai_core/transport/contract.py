@@ -136,8 +136,8 @@ class Transport(ABC):
         """Send a command with this id and wait for the answer, None if none came in time."""
 
     @abstractmethod
-    def read_status(self) -> bytes | None:
-        """The node's last status, None if there is none."""
+    def read_status(self) -> tuple[float, bytes] | None:
+        """Seconds since the node wrote its last status, by the server's clock, and that status; None without one."""
 
     @abstractmethod
     def close(self) -> None:

@@ -56,7 +56,7 @@ class MemoryServer:
         self.model: tuple[int, bytes] | None = None
         self.config: bytes | None = None
         self.lease: tuple[bytes, float, float] | None = None
-        self.status: bytes | None = None
+        self.status: tuple[float, bytes] | None = None
         self.progress: bytes | None = None
         self.message = b""
         self.message_count = 0
@@ -170,7 +170,7 @@ class MemoryTransport(Transport):
 
     def write_status(self, payload: bytes) -> None:
         with self._access() as server:
-            server.status = payload
+            server.status = (server.clock(), payload)
 
     # -- the client's side
     def read_config(self) -> bytes | None:
@@ -225,9 +225,12 @@ class MemoryTransport(Transport):
                 del server.commands[min(server.commands)]
             return server.command_count
 
-    def read_status(self) -> bytes | None:
+    def read_status(self) -> tuple[float, bytes] | None:
         with self._access() as server:
-            return server.status
+            if server.status is None:
+                return None
+            written, payload = server.status
+            return server.clock() - written, payload
 
     def close(self) -> None:
         with self._server.changed:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 REPLY_LIFE = 60
 """Seconds after which the server forgets the answer to a command whose sender no longer waits for it."""
 
+_STATUS_LIFE = 365 * 86400
+"""Seconds after which the server forgets the last status of a node. How much of them is left tells the status's age."""
+
 FIELD = b"p"
 """Name of the one field, the payload, that each entry of the run's own streams has."""
 
@@ -198,7 +201,8 @@ class RedisTransport(Transport):
             pipe.expire(key, REPLY_LIFE)
 
     def write_status(self, payload: bytes) -> None:
-        self._set("status", payload)
+        with self.link.explaining_errors():
+            self._client.set(self._key("status"), payload, px=_STATUS_LIFE * 1000)
 
     # -- the client's side
     def read_config(self) -> bytes | None:
@@ -260,8 +264,14 @@ class RedisTransport(Transport):
                 self._client.xdel(key, entry)
         return answer
 
-    def read_status(self) -> bytes | None:
-        return self._get("status")
+    def read_status(self) -> tuple[float, bytes] | None:
+        key = self._key("status")
+        with self.link.explaining_errors():
+            pipe = self._client.pipeline(transaction=True)
+            pipe.get(key)
+            pipe.pttl(key)
+            payload, left = pipe.execute()
+        return None if payload is None else (max(_STATUS_LIFE - left / 1000, 0.0), payload)
 
     def close(self) -> None:
         self.link.close()

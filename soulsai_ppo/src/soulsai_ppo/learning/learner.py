@@ -104,6 +104,9 @@ class PPOLearner(Learner):
         self._warn_of_missing_clients()
         return self._rounds.complete or self._rounds.stalled
 
+    def waits_for(self) -> tuple[str, ...]:
+        return self._rounds.awaited
+
     def finished(self) -> str | None:
         if self._lost and self._config.on_lost_client == "stop":
             return "a client was lost, and algorithm.config.on_lost_client is stop"

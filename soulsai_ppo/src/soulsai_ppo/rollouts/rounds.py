@@ -123,6 +123,11 @@ class Rounds:
         return self.expected - self._complete.keys() - self._incomplete
 
     @property
+    def awaited(self) -> tuple[str, ...]:
+        """The clients whose rollouts are waited for."""
+        return tuple(sorted(self._playing))
+
+    @property
     def complete(self) -> bool:
         """Whether there are enough rollouts, and every expected client has completed its own or is silent."""
         if self._enough_at is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from soulsai_core import NodeStatus
+from soulsai_core.app import Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +96,20 @@ class TrainingStatus:
 
     Attributes:
         time: seconds since 1970.
-        alive: the training node runs, and reported within the last seconds.
+        health: the judgement of the training: whether it learns, and what keeps it from that.
         node: the last status that it reported.
         clients: those present, then those lost within the last hour.
         admitted_per_second, rejected_per_second: environment steps, averaged over the last seconds.
     """
 
     time: float
-    alive: bool
+    health: Health
     node: NodeStatus
     clients: list[ClientSummary]
     admitted_per_second: float
     rejected_per_second: float
+
+    @property
+    def alive(self) -> bool:
+        """Whether the training node runs and reports."""
+        return self.health.live

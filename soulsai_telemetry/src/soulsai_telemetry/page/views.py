@@ -47,6 +47,7 @@ def state(node: TelemetryNode, status: TrainingStatus | None) -> dict[str, Any]:
     return {
         "time": None if status is None else status.time,
         "alive": status is not None and status.alive,
+        "health": None if status is None else {**msgspec.to_builtins(status.health), "label": status.health.label},
         # The clients are below, with what the history knows of them.
         "status": None if status is None else {**msgspec.to_builtins(status.node), "clients": []},
         "rates": None if status is None else [status.admitted_per_second, status.rejected_per_second],

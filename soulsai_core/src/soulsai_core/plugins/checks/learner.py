@@ -98,6 +98,12 @@ class CheckedLearner(Learner):
     def clients_changed(self, clients: frozenset[str]) -> None:
         self._checker.call("Learner.clients_changed", self._learner.clients_changed, clients)
 
+    def waits_for(self) -> tuple[str, ...]:
+        names = self._checker.call("Learner.waits_for", self._learner.waits_for)
+        fits = isinstance(names, tuple) and all(isinstance(name, str) for name in names)
+        self._checker.expect("Learner.waits_for", names, fits, "a tuple of the names of clients")
+        return names
+
     def finished(self) -> str | None:
         reason = self._checker.call("Learner.finished", self._learner.finished)
         self._checker.expect("Learner.finished", reason, reason is None or isinstance(reason, str), "a reason or None")

@@ -1,0 +1,66 @@
+"""The goals that end a training, and how far it is from them."""
+
+from __future__ import annotations
+
+from soulsai_core.config import StopSettings
+from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.formatting import counted, duration, number
+from soulsai_core.node.state import RunState
+from soulsai_core.rates import Rate
+
+_WINDOW = 300.0
+"""Seconds over which the rates are measured that tell the time left."""
+
+
+class Goals:
+    """The goals of one run.
+
+    Args:
+        settings: each that is given ends the training.
+        state, episodes: of the same node.
+    """
+
+    def __init__(self, settings: StopSettings, state: RunState, episodes: EpisodeLog) -> None:
+        self._settings = settings
+        self._state = state
+        self._episodes = episodes
+        self._steps = Rate(_WINDOW)
+        self._iterations = Rate(_WINDOW)
+
+    def reached(self, elapsed: float) -> str | None:
+        """The sentence that says which goal was reached after `elapsed` seconds, None while there is none."""
+        goals = self._settings
+        if goals.env_steps is not None and self._state.env_steps >= goals.env_steps:
+            return f"the goal of {counted(goals.env_steps, 'environment step')} is reached"
+        if goals.iterations is not None and self._state.iteration >= goals.iterations:
+            return f"the goal of {counted(goals.iterations, 'iteration')} is reached"
+        if goals.seconds is not None and elapsed >= goals.seconds:
+            return f"the time of {duration(goals.seconds)} is over"
+        return self._return_reached()
+
+    def _return_reached(self) -> str | None:
+        goal = self._settings.mean_return
+        mean = self._episodes.mean_return
+        # The mean of a few episodes may be high by chance, so the window must be full.
+        if goal is None or mean is None or mean < goal or not self._episodes.window_is_full:
+            return None
+        return f"the mean return of the last {counted(self._settings.episodes, 'episode')} is {number(mean)}"
+
+    def distance(self, elapsed: float, now: float) -> tuple[float | None, float | None]:
+        """The share done of the goal that will be reached first, and the seconds until then; None for what is unknown.
+        To be called regularly, since it measures the rates. A goal in return has neither."""
+        state = self._state
+        goals = self._settings
+        rates = (self._steps.note(now, state.env_steps), self._iterations.note(now, state.iteration), 1.0)
+        done = (state.env_steps, state.iteration, elapsed)
+        wanted = (goals.env_steps, goals.iterations, goals.seconds)
+        found: list[tuple[float, float, float | None]] = []
+        for target, value, rate in zip(wanted, done, rates, strict=True):
+            if target is not None:
+                left = max(target - value, 0.0) / rate if rate > 0 else None
+                found.append((float("inf") if left is None else left, min(value / target, 1.0), left))
+        if not found:
+            return None, None
+        # The first to be reached; where no rate is known yet, the one of which most is done.
+        _, share, left = min(found, key=lambda goal: (goal[0], -goal[1]))
+        return share, left
