@@ -46,7 +46,8 @@ def test_snippet_of_the_documentation_trains(stack, snippets):
     lines = [line for line in snippets[0].splitlines() if line]
     assert len(lines) <= 12
     done = run_snippet(stack, snippets[0].replace("env_steps=50000", "env_steps=500"))
-    assert re.search(r"It ended because the goal of \d+ environment steps is reached - the model is in saves/", done.stdout)
+    ended = r"It ended because the goal of \d+ environment steps is reached - the model is in saves/"
+    assert re.search(ended, done.stdout)
     assert done.stderr == ""
     _, counters = checkpoint.read(stack.run_folder / "checkpoint")
     assert counters["env_steps"] >= 500
