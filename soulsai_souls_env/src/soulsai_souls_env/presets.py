@@ -45,7 +45,7 @@ def _real(environment: dict[str, Any]) -> dict[str, Any]:
             "max_group_rows": 16,  # a group must be packed while the game computes one step
             "step_timeout_s": 15,
             "start_timeout_s": 180,
-            "reset_timeout_s": 45,  # a dialog in the middle of a reset stops it without an error
+            "reset_timeout_s": 35,  # a dialog in the middle of a reset stops it without an error
             "late_step_s": 0.5,  # the game went on for longer than the step that the agent expects
             "discard_late_steps": True,
             "min_steps_per_minute": 60,

@@ -175,12 +175,12 @@ class ClientSettings(Settings):
     start_timeout_s: float = Field(
         default=180,
         gt=0,
-        description="Seconds for a start after which an isolated environment is restarted.",
+        description="Seconds for a start, and for its first reset, after which an isolated environment is restarted.",
     )
     reset_timeout_s: float | None = Field(
         default=None,
         gt=0,
-        description="Seconds for a reset after which an isolated environment is restarted; null: as for a start.",
+        description="Seconds for a later reset after which an isolated environment is restarted; null: as for a start.",
     )
     late_step_s: float | None = Field(
         default=None, gt=0, description="Seconds after which a step counts as late; null counts none."

@@ -90,8 +90,8 @@ def isolate(make):
     """A function: the environment in a process of its own."""
     environments = []
 
-    def start(what, at=0, step_timeout=PATIENCE, reset_timeout=None):
-        deadlines = {"step_timeout": step_timeout, "start_timeout": PATIENCE, "reset_timeout": reset_timeout}
+    def start(what, at=0, step_timeout=PATIENCE, start_timeout=PATIENCE, reset_timeout=None):
+        deadlines = {"step_timeout": step_timeout, "start_timeout": start_timeout, "reset_timeout": reset_timeout}
         environments.append(IsolatedEnvironment(make(what, at), **deadlines))
         return environments[-1]
 
@@ -142,7 +142,8 @@ def test_hanging_step_is_ended_at_its_deadline(isolate):
 
 
 def test_hanging_reset_is_ended_at_its_deadline_too(isolate):
-    environment = isolate("hang in reset", reset_timeout=0.3)
+    environment = isolate("hang in reset")
+    environment._next_reset_timeout = 0.3
     with pytest.raises(EnvironmentNotReady, match=r"hangs: it did not reset within 0\.3 s"):
         environment.reset()
 
@@ -172,8 +173,8 @@ def test_crash_or_error_is_raised_here_with_its_sentence_and_class(isolate, what
     assert type(raised.value) is kind
 
 
-def test_step_that_resets_after_an_end_may_take_as_long_as_a_reset(isolate):
-    environment = isolate("ends", at=2, step_timeout=20.0, reset_timeout=40.0)
+def test_first_reset_may_take_as_long_as_a_start_and_a_step_that_resets_as_any_other(isolate):
+    environment = isolate("ends", at=2, step_timeout=20.0, reset_timeout=40.0, start_timeout=60.0)
     deadlines = []
     receive = environment._receive
 
@@ -183,7 +184,9 @@ def test_step_that_resets_after_an_end_may_take_as_long_as_a_reset(isolate):
 
     environment._receive = noted
     play(environment, 4)
-    assert deadlines == [(40.0, "reset"), (20.0, "step"), (20.0, "step"), (40.0, "step"), (20.0, "step")]
+    environment.reset()
+    steps = [(20.0, "step"), (20.0, "step"), (40.0, "step"), (20.0, "step")]
+    assert deadlines == [(60.0, "reset"), *steps, (40.0, "reset")]
 
 
 def test_step_runs_there_while_the_client_does_other_work(isolate):

@@ -39,8 +39,8 @@ class IsolatedEnvironment(Environment):
     Args:
         make: makes the environment in the other process; it must be importable there, as `installed(...)` is.
         step_timeout: seconds for a step; for an environment that resets within a step, reset included.
-        start_timeout: seconds for the start.
-        reset_timeout: seconds for a reset, and for a step that resets; None: as for the start.
+        start_timeout: seconds for the start, and for the first reset, which loads what later ones find there.
+        reset_timeout: seconds for any other reset, and for a step that resets; None: as for the start.
     """
 
     overlapping = True
@@ -55,6 +55,7 @@ class IsolatedEnvironment(Environment):
     ) -> None:
         self._step_timeout = step_timeout
         self._reset_timeout = start_timeout if reset_timeout is None else reset_timeout
+        self._next_reset_timeout = start_timeout
         # Windows has "spawn" alone, and "fork" is not safe in a process with threads.
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
@@ -73,7 +74,9 @@ class IsolatedEnvironment(Environment):
     def reset(self) -> Step:
         """Start all episodes."""
         self._ask(RESET, "reset")
-        return self._answer(self._reset_timeout, "reset")
+        step = self._answer(self._next_reset_timeout, "reset")
+        self._next_reset_timeout = self._reset_timeout
+        return step
 
     def step(self, actions: np.ndarray) -> Step:
         """Step all environments. A step that resets one of them may take as long as a reset."""
