@@ -176,6 +176,11 @@ class Environment(ABC):
     def reset(self) -> Step:
         """Start all episodes. Rewards and flags of the returned step are zero."""
 
+    def reseed(self, seed: int) -> bool:
+        """Let the next `reset` begin as that of a new environment made with this seed. False, the default, if only
+        a new one can."""
+        return False
+
     @abstractmethod
     def step(self, actions: np.ndarray) -> Step:
         """Step all environments. Those that end start their next episode by themselves (see `Step`).

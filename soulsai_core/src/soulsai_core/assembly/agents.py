@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from soulsai_core.config import load_config, resolve
+from soulsai_core.config import Resolved, load_config, resolve
+from soulsai_core.messages import Weights
 from soulsai_core.node.saving import evaluation_weights
 from soulsai_core.playing.agent import Agent
 from soulsai_core.plugins.catalog import Catalog
@@ -15,24 +16,38 @@ from soulsai_core.run_folder import CONFIG, RunFolder
 
 
 def load_agent(
-    folder: Path | str, overrides: Sequence[str] = (), *, seed: int | None = None, catalog: Catalog | None = None
+    folder: Path | str,
+    overrides: Sequence[str] = (),
+    *,
+    explore: bool = False,
+    seed: int | None = None,
+    catalog: Catalog | None = None,
 ) -> Agent:
-    """A trained agent that acts without exploration. Its learner is not loaded, and torch only if the actor needs it.
+    """A trained agent. Its learner is not loaded, and torch only if the actor needs it.
 
     Args:
         folder: a run's folder, for its newest model; or a folder of one of its checkpoints, such as best_model.
         overrides: changes of the run's settings, as in --set, for example `environment.config.num_envs=4`.
+        explore: act as in training, at this point of its schedules. By default it plays its best.
         seed: seed of the actor's random choices.
         catalog: finds the plugins; None looks among the installed ones.
     """
     run, model = RunFolder.holding(Path(folder))
+    resolved = saved_settings(run, overrides, catalog)
+    return make_agent(resolved, evaluation_weights(model), explore=explore, seed=seed)
+
+
+def saved_settings(run: RunFolder, overrides: Sequence[str] = (), catalog: Catalog | None = None) -> Resolved:
+    """The settings with which a run was trained, and these changes."""
     catalog = catalog or Catalog()
     # The saved settings alone: SOULSAI_… variables are meant for another run.
-    config = load_config(run.path / CONFIG, ["telemetry.enabled=false", *overrides], {}, catalog)
-    resolved = resolve(config, catalog)
+    return resolve(load_config(run.path / CONFIG, ["telemetry.enabled=false", *overrides], {}, catalog), catalog)
+
+
+def make_agent(resolved: Resolved, weights: Weights, *, explore: bool = False, seed: int | None = None) -> Agent:
+    """An agent that acts with these weights; arguments as for `load_agent`."""
     spec = resolved.environment.spec(resolved.environment_config)
     rng = np.random.default_rng(seed)
-    weights = evaluation_weights(model)
-    actor = resolved.algorithm.actor(resolved.algorithm_config, spec, rng, False)
+    actor = resolved.algorithm.actor(resolved.algorithm_config, spec, rng, explore)
     actor.load(weights)
     return Agent(actor, spec, resolved.environment, resolved.environment_config, weights.iteration)

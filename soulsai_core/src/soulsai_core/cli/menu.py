@@ -37,6 +37,7 @@ COMMANDS = (
     _ours("train", "train", "train on this machine: server, training node, clients and telemetry"),
     _ours("training-node", "training_node", "run the training node alone, for clients on other machines"),
     _ours("client", "client", "run a client, which plays and sends its steps to a training node"),
+    _ours("eval", "eval", "play many episodes with fixed seeds, and tell how good an agent is"),
     _ours("status", "status", "show the state of a run"),
     _ours("quicksave", "control", "make a running training node save a checkpoint now"),
     _ours("shutdown", "control", "end a run: the node saves and stops, and its clients leave"),

@@ -36,15 +36,25 @@ class SingleEnvironment(Environment):
         seed: seed of the first reset; None: a random one.
         reset_at_once: False leaves the reset to the next step, for games whose resets take seconds: their time then
             counts neither to the last step of the episode nor against the deadline of a step.
+        reseeds: a reset with a seed makes all that follows the same as in a new environment, as gymnasium asks for.
     """
 
     num_envs = 1
 
-    def __init__(self, env: gymnasium.Env, name: str, seed: int | None, *, reset_at_once: bool = True) -> None:
+    def __init__(
+        self,
+        env: gymnasium.Env,
+        name: str,
+        seed: int | None,
+        *,
+        reset_at_once: bool = True,
+        reseeds: bool = False,
+    ) -> None:
         self._env = env
         self._name = name
         self._seed = seed
         self._reset_at_once = reset_at_once
+        self._reseeds = reseeds
         self._ended = False
         self._codec = action_codec(env.action_space)
         self._act = self._codec.one
@@ -60,6 +70,10 @@ class SingleEnvironment(Environment):
         self._ended = False
         observations, masks = self._begin()
         return Step(observations, np.zeros(1, np.float32), FALSE, FALSE, masks=masks)
+
+    def reseed(self, seed: int) -> bool:
+        self._seed = seed if self._reseeds else self._seed
+        return self._reseeds
 
     def step(self, actions: np.ndarray) -> Step:
         """Step with actions (1, *action shape)."""

@@ -48,6 +48,9 @@ class CheckedEnvironment(Environment):
             raise self._checker.broken(method, "a Step with an episode that has ended", "one where all begin")
         return step
 
+    def reseed(self, seed: int) -> bool:
+        return bool(self._checker.call("Environment.reseed", self._environment.reseed, seed))
+
     def step(self, actions: np.ndarray) -> Step:
         running = self.running
         running.now = ("Environment.step", running.clock())

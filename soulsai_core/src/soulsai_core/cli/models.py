@@ -1,0 +1,75 @@
+"""Options that choose a trained model: `RUN`, `--best` and `--checkpoint`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soulsai_core.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:
+    from soulsai_core.run_folder import RunFolder
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """RUN, --best, --checkpoint, --saves and --set."""
+    from soulsai_core.cli.options import add_set_argument
+
+    parser.add_argument(
+        "run",
+        nargs="?",
+        metavar="RUN",
+        help="folder of a run or of one of its checkpoints, or a run's name (default: the newest run)",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--best", action="store_true", help="its best model (default: its newest)")
+    which.add_argument(
+        "--checkpoint", metavar="FOLDER", help="one of its checkpoints, such as manual_save/iteration-00000100"
+    )
+    parser.add_argument(
+        "--saves", type=Path, default=Path("saves"), metavar="FOLDER", help="folder with the runs (default: saves)"
+    )
+    add_set_argument(parser)
+
+
+def chosen_model(args: argparse.Namespace) -> tuple[RunFolder, Path]:
+    """The run and the checkpoint that the options name."""
+    from soulsai_core.run_folder import RunFolder
+
+    run, newest = find_model(args.run, args.saves)
+    if args.best:
+        best = run.best_model
+        if not best.is_dir() and not best.with_name(f"{best.name}.old").is_dir():
+            raise CheckpointError(f"{run.path} has no best_model yet: leave out --best for its newest model.")
+        return run, best
+    if args.checkpoint:
+        named = (run.path / args.checkpoint, Path(args.checkpoint))
+        model = next((path for path in named if path.is_dir()), None)
+        if model is None:
+            raise CheckpointError(f"There is no folder {args.checkpoint} in {run.path}.")
+        return RunFolder.holding(model)
+    return run, newest
+
+
+def find_model(name: str | None, saves: Path) -> tuple[RunFolder, Path]:
+    """The run and the checkpoint of a folder, of a run's name below `saves`, or of the newest run there."""
+    from soulsai_core.run_folder import RunFolder
+
+    if name is None:
+        runs = [RunFolder(folder) for folder in saves.glob("*") if (folder / "config.json").is_file()]
+        models = [run for run in runs if run.checkpoint.is_dir()]
+        if not models:
+            raise ConfigError(f"There is no trained model under {saves}: name the folder of a run, or give --saves.")
+        run = max(models, key=lambda run: run.checkpoint.stat().st_mtime_ns)
+        return run, run.checkpoint
+    path = next((path for path in (Path(name), saves / name) if path.is_dir()), None)
+    if path is None:
+        raise CheckpointError(f"There is no folder {name}, and no run {name} under {saves}.")
+    return RunFolder.holding(path)
+
+
+def one_environment(resolved_config: object, overrides: list[str]) -> tuple[str, ...]:
+    """The overrides, and one that asks for a single environment if the plugin's settings have `num_envs`."""
+    single = ["environment.config.num_envs=1"] if hasattr(resolved_config, "num_envs") else []
+    return (*single, *overrides)
