@@ -70,6 +70,10 @@ def test_installed_wheels_train_in_an_empty_folder(built, programs, tmp_path):
     assert re.search(r"soulsai\.algorithms +dqn +soulsai-dqn +\S+ +yes", listed), listed
     assert re.search(r"soulsai\.environments +gymnasium +soulsai-core +\S+ +yes", listed), listed
     assert "--redis-address" in run(programs / "soulsai-client", "--help", folder=folder)
+    assert "soulsai train" in run(soulsai, "new", "algorithm", "my-learner", "--folder", tmp_path, folder=folder)
+    assert (tmp_path / "my-learner/.gitignore").is_file() and (
+        tmp_path / "my-learner/src/my_learner/py.typed"
+    ).is_file()
     refused = run(soulsai, "train", "--set", "algorithm.name=ppo", folder=folder, code=2)
     assert "dqn (soulsai-dqn" in refused and "pip install soulsai-ppo" in refused
     assert 'pip install "soulsai-core[box2d]"' in run(soulsai, "train", folder=folder, code=2)

@@ -45,6 +45,7 @@ COMMANDS = (
     _ours("invite", "invite", "invite a contributor: print the line to send to them"),
     _ours("revoke", "revoke", "end the access of a contributor"),
     _ours("contributors", "contributors", "list the contributors and what each has contributed"),
+    _ours("new", "new", "make the package of a new plugin, with tests"),
     _ours("plugins", "plugins", "list the installed plugins, and why one cannot be used"),
     _ours("config", "config", "show, check or explain the configuration"),
 )
