@@ -35,7 +35,7 @@ class Config(Settings):
     limit: int | Noise = Field(default=3, description="Either of two types.")
     api_key: SecretStr | None = Field(default=SecretStr("hush"), description="Something to hide.")
 
-plugin = AlgorithmPlugin(name={name!r}, config=Config, sync=None, learner=None, actor=None)
+plugin = AlgorithmPlugin(name={name!r}, config=Config, sync=print, learner=print, actor=print)
 """
 ENVIRONMENT = """
 from typing import Any
@@ -47,7 +47,7 @@ class Config(Settings):
     id: str = Field(default="LunarLander-v3", description="Id of the environment.")
     kwargs: dict[str, Any] = Field(default={{}}, description="Given to the constructor.")
 
-plugin = EnvironmentPlugin(name={name!r}, config=Config, spec=None, make=None)
+plugin = EnvironmentPlugin(name={name!r}, config=Config, spec=print, make=print)
 """
 CONNECTOR = """
 from soulsai_core.config import Settings
@@ -56,7 +56,7 @@ from soulsai_core.contracts import ConnectorPlugin
 class Config(Settings):
     port: int = 8000
 
-plugin = ConnectorPlugin(name={name!r}, config=Config, make=None)
+plugin = ConnectorPlugin(name={name!r}, config=Config, make=print)
 """
 SOURCES = {"algorithms": ALGORITHM, "environments": ENVIRONMENT, "connectors": CONNECTOR}
 

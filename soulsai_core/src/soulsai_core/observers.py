@@ -9,13 +9,16 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 import pluggy
 
-from soulsai_core.errors import PluginError
+from soulsai_core.errors import PluginError, SoulsAIError
 from soulsai_core.hookspecs import PROJECT, HookSpecs
+from soulsai_core.plugins.checks import CheckedConnector
 
 log = logging.getLogger(__name__)
 
@@ -40,21 +43,38 @@ class Observers:
         Raises PluginError for a class instead of an instance, for a method that fits no event, and for a hook wrapper:
         pluggy runs wrappers around all observers, which here run in different threads.
         """
+        owner = observer.owner if isinstance(observer, CheckedConnector) else f"The connector {name!r}"
         if inspect.isclass(observer):
-            raise PluginError(f"Connector {name} gave the class {observer.__name__}; it must return an instance of it.")
-        try:
-            # With a number, because pluggy refuses a name twice, and a connector may be configured twice.
-            self._manager.register(observer, f"{name} #{len(self._mailboxes) + 1}")
-            self._manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as error:
-            raise PluginError(f"Connector {name} does not fit the hooks: {error}") from error
+            raise PluginError(f"{owner} gave the class {observer.__name__}; it must return an instance of it.")
+        flaw = self._flaw(observer)
+        if flaw:
+            raise PluginError(f"{owner} does not fit the hooks: {flaw}.")
+        # With a number, because pluggy refuses a name twice, and a connector may be configured twice.
+        self._manager.register(observer, f"{name} #{len(self._mailboxes) + 1}")
         methods = self._methods(observer)
-        for event, method in methods.items():
-            if method.wrapper or method.hookwrapper:
-                raise PluginError(
-                    f"Connector {name} wants to wrap {event}; hooks only report, so there is nothing to wrap."
-                )
-        self._mailboxes.append(_Mailbox(name, observer, methods, self._capacity))
+        self._mailboxes.append(_Mailbox(name, owner, observer, methods, self._capacity))
+
+    def _flaw(self, observer: object) -> str | None:
+        """Why the marked methods of an observer cannot be called, with what it may have meant; None if they can."""
+        for name in dir(observer):
+            options = self._manager.parse_hookimpl_opts(observer, name)
+            if options is None:
+                continue
+            caller = getattr(self._manager.hook, name, None)
+            if caller is None:
+                known = [
+                    event for event, hook in vars(self._manager.hook).items() if isinstance(hook, pluggy.HookCaller)
+                ]
+                near = get_close_matches(name, known, n=1) or [", ".join(known)]
+                return f"there is no hook {name}; did you mean {near[0]}?"
+            if options["wrapper"] or options["hookwrapper"]:
+                return f"it wants to wrap {name}; hooks only report, so there is nothing to wrap"
+            offered = caller.spec.argnames
+            wanted = pluggy.HookImpl(observer, name, getattr(observer, name), options).argnames
+            unknown = [word for word in wanted if word not in offered]
+            if unknown:
+                return f"{name} wants {', '.join(unknown)}, and can have {', '.join(offered)}"
+        return None
 
     def _methods(self, observer: object) -> dict[str, pluggy.HookImpl]:
         """The observer's methods by event."""
@@ -84,8 +104,12 @@ class Observers:
 class _Mailbox:
     """One observer's queue and thread."""
 
-    def __init__(self, name: str, observer: object, methods: dict[str, pluggy.HookImpl], capacity: int) -> None:
+    def __init__(
+        self, name: str, owner: str, observer: object, methods: dict[str, pluggy.HookImpl], capacity: int
+    ) -> None:
         self.name = name
+        self._owner = owner
+        self._failures: Counter[str] = Counter()
         self.dropped = 0
         self._observer = observer
         self._methods = methods
@@ -102,7 +126,7 @@ class _Mailbox:
             self.dropped += 1
             # Logged at 1, 2, 4, 8, ... dropped events: an observer that hangs must not fill the log.
             if self.dropped.bit_count() == 1:
-                log.warning("Connector %s is too slow: %d events were dropped for it.", self.name, self.dropped)
+                log.warning("%s is too slow: %d events were dropped for it.", self._owner, self.dropped)
 
     def finish(self) -> None:
         """Close the observer after what waits. In a full queue the oldest event is dropped to make room for the end."""
@@ -121,7 +145,7 @@ class _Mailbox:
     def join(self, timeout: float) -> None:
         self._thread.join(timeout)
         if self._thread.is_alive():
-            log.warning("Connector %s did not finish in time and is left behind.", self.name)
+            log.warning("%s did not finish in time and is left behind.", self._owner)
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
@@ -137,5 +161,16 @@ class _Mailbox:
     def _guard(self, what: str, call: Callable[[], object]) -> None:
         try:
             call()
-        except BaseException:  # even SystemExit: it would end this thread, and with it all further events
-            log.exception("Connector %s raised in %s; training goes on.", self.name, what)
+        except BaseException as error:  # even SystemExit: it would end this thread, and with it all further events
+            self._log(what, error)
+
+    def _log(self, what: str, error: BaseException) -> None:
+        """Log an error at its 1st, 2nd, 4th, 8th, ... time; an unchecked observer's with the traceback once."""
+        checked = isinstance(error, SoulsAIError)
+        sentence = str(error) if checked else f"{self._owner} raised {type(error).__name__} in {what}: {error}"
+        kind = f"{type(error.__cause__ or error).__name__} in {what}"  # without its text, which may vary
+        self._failures[kind] += 1
+        times = self._failures[kind]
+        if times.bit_count() == 1:
+            often = f" ({times} times so far)" if times > 1 else ""
+            log.error("%s The training goes on.%s", sentence, often, exc_info=None if checked or times > 1 else error)

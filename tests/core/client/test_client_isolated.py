@@ -54,7 +54,7 @@ def test_hang_in_the_first_start_is_reported_and_tried_again(client_thread, node
     thread = client_thread(isolated("hang"), wait=wait, backpressure="drop")
     thread.start()
     assert reported.wait(60)
-    assert problems[0] == "The environment hangs: it did not start within 6 s."
+    assert problems[0] == "The environment hangs: make did not return within 6 s."
     [episode] = node.episodes(1)
     assert episode.complete
     thread.stop()
@@ -62,5 +62,5 @@ def test_hang_in_the_first_start_is_reported_and_tried_again(client_thread, node
 
 def test_crash_in_the_first_start_ends_the_client(client_thread, node, isolated):
     node.publish(0)
-    with pytest.raises(EnvironmentFailure, match="ended with code 3 while it should start"):
+    with pytest.raises(EnvironmentFailure, match="its process ended with code 3 in make"):
         client_thread(isolated("exit")).start().join()

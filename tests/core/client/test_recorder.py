@@ -365,7 +365,7 @@ def test_row_whose_reward_does_not_fit_is_left_out_and_the_row_before_keeps_its_
     assert column(batch) == [0, 2] and followed(batch) == [1, 3]
     assert sentences == [
         "Rows whose reward does not fit are not learned from: in environment 0 it has inf, where numbers from "
-        "-1000000.0 to 1000000.0 are accepted."
+        "-1000000.0 to 1000000.0 are accepted. The environment gave it in Environment.step or Environment.reset."
     ]
 
 
@@ -409,7 +409,10 @@ def test_array_of_another_form_than_declared_is_left_out_and_reported(value, sen
     recorder.record(actions(0), {} if value is None else {"value": value}, step(2))
     batch = recorder.take()
     assert column(batch) == [0] and recorder.left_out == 1
-    assert sentences == [f"Rows whose value does not fit are not learned from: in environment 0 {sentence}."]
+    assert sentences == [
+        f"Rows whose value does not fit are not learned from: in environment 0 {sentence}. "
+        "The algorithm gave it in Actor.act."
+    ]
 
 
 @pytest.mark.parametrize("rows", [1, 2])

@@ -24,7 +24,7 @@ from soulsai_core.contracts import ConnectorPlugin
 class Config(Settings):
     port: int = Field(default=8000, description="Port.")
 
-plugin = ConnectorPlugin(name="{name}", config=Config, make=None, home="{home}")
+plugin = ConnectorPlugin(name="{name}", config=Config, make=print, home="{home}")
 """
 
 

@@ -100,14 +100,21 @@ def test_an_object_of_another_kind_is_refused(shelf):
     [
         ("name='dqn', config=BaseModel, api_version=99", "made for api_version 99 and this soulsai-core has 1"),
         ("name='dnq', config=BaseModel", "calls itself 'dnq'"),
-        ("name='dqn', config={}", "config is no pydantic model class"),
+        ("name='dqn', config=BaseModel, columns=3", "its columns is 3, and must be a function (config, spec) ->"),
+        ("name='dqn', config=Size", "its config has no default for size, and every setting must have one"),
+        ("name='dqn', config=Odd", "its config has the setting what, which is no JSON"),
+        ("name='dqn', config={}", "its config is an object of type dict, which is no pydantic model class"),
     ],
 )
 def test_a_plugin_that_does_not_fit_the_contract_is_refused(shelf, arguments, flaw):
     code = f"""
     from pydantic import BaseModel
     from soulsai_core.contracts import AlgorithmPlugin
-    plugin = AlgorithmPlugin({arguments}, sync=None, learner=None, actor=None)
+    class Size(BaseModel):
+        size: int
+    class Odd(BaseModel):
+        what: object = object()
+    plugin = AlgorithmPlugin({arguments}, sync=print, learner=print, actor=print)
     """
     shelf.add("algorithms", "dqn", "acme", code=code)
     assert flaw in refusal(shelf.catalog())
@@ -123,12 +130,25 @@ def test_the_listing_shows_everything_installed_and_why_something_cannot_be_used
     assert (dqn.error, connector.error) == (None, None)
 
 
-def test_the_listing_shows_both_of_two_that_share_a_name_with_an_error(shelf):
+def test_the_listing_shows_both_of_two_that_share_a_name_and_how_to_choose_them(shelf):
     shelf.add("algorithms", "dqn", "acme")
     shelf.add("algorithms", "dqn", "zenith")
+    shelf.add("algorithms", "ppo", "zenith")
     rows = shelf.catalog().listing()
-    assert [row.distribution for row in rows] == ["acme", "zenith"]
-    assert all("more than once" in row.error for row in rows)
+    assert [row.choice for row in rows] == ["acme:dqn", "zenith:dqn", "ppo"]
+    assert not any(row.error for row in rows)
+    assert len(shelf.catalog().usable("algorithm")) == 3
+
+
+def test_one_of_two_that_share_a_name_is_chosen_by_its_distribution(shelf):
+    shelf.add("algorithms", "dqn", "acme-plugins")
+    other = shelf.add("algorithms", "dqn", "zenith")
+    catalog = shelf.catalog()
+    assert catalog.has("algorithm", "Acme_Plugins:dqn") and not catalog.has("algorithm", "nobody:dqn")
+    assert catalog.algorithm("Acme_Plugins:dqn").name == "dqn" and not shelf.imported(other)
+    assert catalog.owner("algorithm", "zenith:dqn") == "The algorithm 'zenith:dqn' of zenith 1.2"
+    assert "choose one by writing acme-plugins:dqn or zenith:dqn" in refusal(catalog)
+    assert refusal(catalog, "nobody:dqn").startswith("There is no algorithm 'nobody:dqn' installed.")
 
 
 def test_only_usable_plugins_count_as_usable(shelf):

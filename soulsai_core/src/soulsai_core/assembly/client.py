@@ -23,9 +23,9 @@ from soulsai_core.config import check_part
 from soulsai_core.config.models import ClientSettings
 from soulsai_core.contracts import API_VERSION, Actor, Environment, EnvironmentPlugin, Transport
 from soulsai_core.errors import ConfigError, PluginError, TransportError
-from soulsai_core.messages import Announcement
+from soulsai_core.messages import Announcement, EnvSpec
 from soulsai_core.plugins.catalog import Catalog
-from soulsai_core.plugins.checks import LongCalls
+from soulsai_core.plugins.checks import RunningCall
 
 log = logging.getLogger(__name__)
 
@@ -109,24 +109,29 @@ def make_client(
         revive: called when the environment keeps failing; see `Client`.
     """
     catalog = catalog or Catalog()
+    owners = {
+        "algorithm": catalog.owner("algorithm", announcement.algorithm["name"]),
+        "environment": catalog.owner("environment", announcement.environment["name"]),
+    }
     algorithm = catalog.algorithm(announcement.algorithm["name"])
     environment = catalog.environment(announcement.environment["name"])
     origin = "the training node"
     algorithm_config = check_part(algorithm, announcement.algorithm["config"], ("algorithm", "config"), origin)
     environment_config = check_part(environment, announcement.environment["config"], ("environment", "config"), origin)
-    spec = environment.spec(environment_config)
-    if spec != announcement.spec:
-        raise PluginError(
-            f"The environment here differs from the training node's: it is {spec} here and {announcement.spec} there. "
-            "Install the same versions of the environment's packages."
-        )
+    spec = _same_spec(environment.spec(environment_config), announcement, owners["environment"])
     host = platform.node() or "client"
     settings = _client_settings(announcement)
-    calls = LongCalls()
-    make_environment = _environment_maker(environment, environment_config, seed, settings)
+    make_environment = _environment_maker(
+        environment,
+        announcement.environment["name"],
+        environment_config,
+        seed,
+        settings,
+        catalog.calls.running(owners["environment"]),
+    )
 
     def make_actor(explore: bool) -> Actor:
-        return calls.watch(algorithm.actor(algorithm_config, spec, np.random.default_rng(seed), explore))
+        return algorithm.actor(algorithm_config, spec, np.random.default_rng(seed), explore)
 
     actor = make_actor(True)
     if settings.evaluation_share:
@@ -139,14 +144,25 @@ def make_client(
         spec=spec,
         columns=announcement.columns,
         actor=actor,
-        make_environment=lambda: calls.watch(make_environment()),
+        make_environment=make_environment,
         settings=settings,
         clock=time.perf_counter,  # steps are timed with it: on Windows, the monotonic clock has steps of 16 ms
         rng=random.Random(seed),
         on_finished=left,
-        overdue=calls.look,
+        overdue=catalog.calls.look,
+        owners=owners,
         revive=revive,
     )
+
+
+def _same_spec(spec: EnvSpec, announcement: Announcement, owner: str) -> EnvSpec:
+    """The spec of the environment here. Raises PluginError unless it is the announced one."""
+    if spec != announcement.spec:
+        raise PluginError(
+            f"{owner} here differs from the training node's: it is {spec} here and {announcement.spec} there. "
+            "Install the same versions of the environment's packages."
+        )
+    return spec
 
 
 def _client_id(prefix: str, host: str) -> str:
@@ -169,9 +185,18 @@ def _client_settings(announcement: Announcement) -> ClientSettings:
 
 
 def _environment_maker(
-    plugin: EnvironmentPlugin, config: BaseModel, seed: int | None, settings: ClientSettings
+    plugin: EnvironmentPlugin,
+    name: str,
+    config: BaseModel,
+    seed: int | None,
+    settings: ClientSettings,
+    running: RunningCall,
 ) -> Callable[[], Environment]:
     """A function that makes the environment, in this process or in one of its own.
+
+    Args:
+        name: of the plugin as it was chosen.
+        running: notes the calls of an environment in a process of its own.
 
     Each start takes another seed, so that a restarted environment does not repeat its episodes.
     """
@@ -181,8 +206,9 @@ def _environment_maker(
     from soulsai_core.environments.isolation import IsolatedEnvironment, installed
 
     return lambda: IsolatedEnvironment(
-        installed(plugin, config, next(seeds)),
+        installed(plugin, config, next(seeds), name),
         step_timeout=settings.step_timeout_s,
         start_timeout=settings.start_timeout_s,
         reset_timeout=settings.reset_timeout_s,
+        running=running,
     )

@@ -39,12 +39,11 @@ def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> d
     public = resolved.public()
     spec = resolved.environment.spec(resolved.environment_config)
     rng = np.random.default_rng(config.run.seed)
-    # Long updates are usual on slow machines: they are logged once, and not at each update.
-    calls = LongCalls(repeats=False)
+    calls = resolved.calls or LongCalls()
     observers = _observers(resolved, folder, public)
     metrics = NodeMetrics()
     return {
-        "learner": calls.watch(resolved.algorithm.learner(resolved.algorithm_config, spec, rng)),
+        "learner": resolved.algorithm.learner(resolved.algorithm_config, spec, rng),
         "sync": resolved.algorithm.sync(resolved.algorithm_config),
         "transport": transport,
         "folder": folder,

@@ -19,6 +19,8 @@ from soulsai_core.cli.waiting import wait_for_server, when_enter_is_pressed, whe
 from soulsai_core.client.client import Client
 from soulsai_core.client.downlink import NEW_TRAINING
 from soulsai_core.contracts import Transport
+from soulsai_core.messages import Announcement
+from soulsai_core.plugins.catalog import Catalog
 
 log = logging.getLogger("soulsai_core.client.client")
 
@@ -62,7 +64,12 @@ class ClientProcess:
         announcement = wait_for_announcement(transport, lambda: not self._left.is_set())
         if announcement is None:
             return "left before the training began"
-        self._client = make_client(announcement, transport, seed=self._args.seed, revive=self._reviver)
+        catalog = Catalog()
+        with catalog.calls.watched():
+            return self._play_announced(announcement, transport, catalog)
+
+    def _play_announced(self, announcement: Announcement, transport: Transport, catalog: Catalog) -> str:
+        self._client = make_client(announcement, transport, catalog=catalog, seed=self._args.seed, revive=self._reviver)
         # `leave` may have come while the client was made, and had none to stop.
         if self._left.is_set():
             return "left before the training began"

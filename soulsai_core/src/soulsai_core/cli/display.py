@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from soulsai_core.node.health import Health
     from soulsai_core.node.node_status import NodeStatus
 
+TRACEBACKS = "soulsai_core.tracebacks"
+"""The logger of `plugins.checks` that takes tracebacks."""
+
 # Seconds between two lines of progress. Plain lines stay, so there are fewer of them.
 _LIVE_INTERVAL = 0.25
 _PLAIN_INTERVAL = 5.0
@@ -55,13 +58,19 @@ class _Lines(logging.StreamHandler):
             super().handleError(record)
 
 
-def start_logging(console: Console) -> None:
-    """Log to this console, above the live line: warnings of all packages, and information of soulsai_core."""
+def start_logging(console: Console, *, tracebacks: bool = True) -> None:
+    """Log to this console, above the live line: warnings of all packages, and information of soulsai_core.
+
+    Args:
+        tracebacks: also log those of plugins' errors, unless the console is a terminal; False if a log file has them.
+    """
     handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="[%X]")
     plain = _Lines(console)
     plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     chosen = handler if console.is_terminal else plain
     chosen.addFilter(RepeatFilter())
+    if console.is_terminal or not tracebacks:
+        chosen.addFilter(lambda record: record.name != TRACEBACKS)
     logging.basicConfig(level=logging.WARNING, handlers=[chosen], force=True)
     logging.getLogger("soulsai_core").setLevel(logging.INFO)
 

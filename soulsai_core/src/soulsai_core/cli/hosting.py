@@ -50,12 +50,14 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
     if clients < 0:
         raise ConfigError(f"--clients is {clients}; it takes 0 or more.")
     console = QuietConsole(markup=False, emoji=False)  # reasons and paths are shown as they are
-    start_logging(console)
+    start_logging(console, tracebacks=False)  # the log file has them
     config, resumed = _config_and_folder(args)
-    resolved = resolve(config, Catalog())
-    if not alone:
-        _warn_of_missing_clients(resolved, clients)
     with ExitStack() as stack:
+        catalog = Catalog()
+        stack.enter_context(catalog.calls.watched())
+        resolved = resolve(config, catalog)
+        if not alone:
+            _warn_of_missing_clients(resolved, clients)
         if resumed is not None:
             stack.enter_context(resumed.held())
         settings = config.redis

@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from soulsai_core.plugins.catalog import Row
 
 _HEAD = ("Group", "Name", "Distribution", "Version", "Usable")
 
@@ -16,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:  # noqa: ARG001
     from soulsai_core.plugins.catalog import Catalog
 
-    rows = [(row.group, row.name, row.distribution, row.version, row.error or "yes") for row in Catalog().listing()]
+    rows = [(row.group, row.name, row.distribution, row.version, _usable(row)) for row in Catalog().listing()]
     if not rows:
         print("No plugin is installed. Try: pip install soulsai-dqn")
     elif sys.stdout.isatty():
@@ -24,6 +28,10 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001
     else:
         print("\n".join(plain_lines([_HEAD, *rows])))
     return 0
+
+
+def _usable(row: Row) -> str:
+    return row.error or ("yes" if row.choice == row.name else f"yes, as {row.choice}")
 
 
 def plain_lines(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -39,5 +47,5 @@ def _print_table(rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(*_HEAD)
     for row in rows:
-        table.add_row(*row[:-1], Text(row[-1], style="green" if row[-1] == "yes" else "red"))
+        table.add_row(*row[:-1], Text(row[-1], style="green" if row[-1].startswith("yes") else "red"))
     Console().print(table)

@@ -15,6 +15,7 @@ import numpy as np
 from soulsai_core.client.batching import Batcher
 from soulsai_core.client.downlink import Downlink
 from soulsai_core.client.evaluation import EvaluatingActor, with_return
+from soulsai_core.client.origins import UNNAMED
 from soulsai_core.client.recorder import Recorder
 from soulsai_core.client.tally import EpisodeTally
 from soulsai_core.client.uplink import Uplink
@@ -73,6 +74,7 @@ class Client:
             is gone. Returns whether it did something.
         overdue: gives a sentence on the call of a plugin that takes long just now, "" if none does; asked at each
             heartbeat.
+        owners: names of the "algorithm" and the "environment" with their distributions, for sentences about their rows.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Client:
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
         on_finished: Callable[[], object] | None = None,
         overdue: Callable[[], str] = lambda: "",
+        owners: Mapping[str, str] = UNNAMED,
         revive: Callable[[], bool] = lambda: False,
     ) -> None:
         self.client = client
@@ -117,7 +120,7 @@ class Client:
         self._watchdog = Watchdog(late_after=settings.late_step_s, min_per_minute=settings.min_steps_per_minute)
         self._downlink = Downlink(transport, run_id, client, self._window, rng)
         self._uplink = self._make_uplink(transport, run_id, rng)
-        self._recorder = Recorder(columns, spec.observations, on_unfit=self._note_unfit)
+        self._recorder = Recorder(columns, spec.observations, owners=owners, on_unfit=self._note_unfit)
         self._batcher = Batcher(self._recorder, self._window, settings, columns, self._uplink.send)
         self._loader = WeightsLoader(actor, self._recorder, self._downlink, self._batcher)
 

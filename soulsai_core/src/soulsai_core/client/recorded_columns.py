@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from soulsai_core.client.origins import UNNAMED, origin
 from soulsai_core.messages import Arrays, ArraySpec, Step
 from soulsai_core.steps import (
     ACTION,
@@ -36,10 +37,15 @@ class RecordedColumns:
         columns: of recorded rows. Actions, rewards and durations are cast to their dtypes; others must have them.
         observations: which of them are parts of the observation.
         on_unfit: takes a sentence about the first value of each column that does not fit.
+        owners: names of the "algorithm" and the "environment" for these sentences.
     """
 
     def __init__(
-        self, columns: Mapping[str, ArraySpec], observations: Collection[str], on_unfit: Callable[[str], object]
+        self,
+        columns: Mapping[str, ArraySpec],
+        observations: Collection[str],
+        on_unfit: Callable[[str], object],
+        owners: Mapping[str, str] = UNNAMED,
     ) -> None:
         self._parts = tuple(name for name in columns if name in observations)
         self._masked = MASK in columns
@@ -49,6 +55,7 @@ class RecordedColumns:
         self._timed = DURATION in columns
         self._checks = {name: ColumnCheck.of(name, spec) for name, spec in columns.items()}
         self._on_unfit = on_unfit
+        self._owners = owners
         self._reported = set[str]()
 
     def empty(self) -> StepBatch:
@@ -168,7 +175,8 @@ class RecordedColumns:
             error = _form_error(check, arrays[time], streams) or check.describe_unfit(column[row])
             environment = stream if stream_of is None else stream_of[row]
             self._on_unfit(
-                f"Rows whose {name} does not fit are not learned from: in environment {environment} {error}."
+                f"Rows whose {name} does not fit are not learned from: in environment {environment} {error}. "
+                f"{origin(name, self._parts, self._owners)}"
             )
         return column.astype(check.dtype, copy=False), unfit
 

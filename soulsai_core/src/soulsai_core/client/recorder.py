@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from soulsai_core.client.origins import UNNAMED
 from soulsai_core.client.recorded_columns import RecordedColumns, RecordedStep, kept_rows
 from soulsai_core.messages import Arrays, ArraySpec, Step
 from soulsai_core.steps import (
@@ -52,6 +53,7 @@ class Recorder:
         observations: names of the observation's parts.
         source: who chooses the actions.
         on_unfit: takes a sentence about the first value of each column that does not fit.
+        owners: names of the "algorithm" and the "environment" for these sentences.
 
     Attributes:
         rows: recorded and not yet taken.
@@ -67,12 +69,13 @@ class Recorder:
         *,
         source: Source = Source.AGENT,
         on_unfit: Callable[[str], object] = log.warning,
+        owners: Mapping[str, str] = UNNAMED,
     ) -> None:
         self.left_out = 0
         self.ended = False
         self.starts = np.zeros(0, np.bool_)
         self._source: int | np.ndarray = source
-        self._columns = RecordedColumns(columns, observations, on_unfit)
+        self._columns = RecordedColumns(columns, observations, on_unfit, owners)
         self._streams = 0
         self._next_position = np.zeros(0, np.int64)
         self._iteration = 0

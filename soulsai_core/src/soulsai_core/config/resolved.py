@@ -25,6 +25,7 @@ from soulsai_core.errors import PluginError
 
 if TYPE_CHECKING:
     from soulsai_core.plugins.catalog import Catalog
+    from soulsai_core.plugins.checks import LongCalls
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Resolved:
         algorithm_config, environment_config: settings as objects of the plugins' own models.
         connectors: each connector with its settings, in the order of the configuration.
         telemetry_config: settings of the telemetry node, None if it is not installed or disabled.
+        calls: finds out which call of the plugins takes long; None: nothing does.
     """
 
     config: Config
@@ -50,6 +52,7 @@ class Resolved:
     environment_config: BaseModel
     connectors: Connectors
     telemetry_config: BaseModel | None = None
+    calls: LongCalls | None = None
 
     def public(self) -> dict[str, Any]:
         """All settings as JSON-able values without secrets: announced to clients, saved in the run's folder, shown."""
@@ -76,9 +79,9 @@ def resolve(config: Config, catalog: Catalog) -> Resolved:
     of_connectors = others[: len(connectors)]
     of_telemetry = next(iter(others[len(connectors) :]), None)
     filled: dict[str, Any] = {
-        "algorithm": _filled(algorithm, of_algorithm),
-        "environment": _filled(environment, of_environment),
-        "connectors": tuple(_filled(c.plugin, checked) for c, checked in zip(connectors, of_connectors, strict=True)),
+        "algorithm": _filled(config.algorithm, of_algorithm),
+        "environment": _filled(config.environment, of_environment),
+        "connectors": tuple(_filled(c.part, checked) for c, checked in zip(connectors, of_connectors, strict=True)),
     }
     if of_telemetry is not None:
         filled["telemetry"] = config.telemetry.model_copy(update={"config": of_telemetry.model_dump()})
@@ -90,6 +93,7 @@ def resolve(config: Config, catalog: Catalog) -> Resolved:
         environment_config=of_environment,
         connectors=tuple((c.plugin, checked) for c, checked in zip(connectors, of_connectors, strict=True)),
         telemetry_config=of_telemetry,
+        calls=catalog.calls,
     )
 
 
@@ -171,8 +175,9 @@ def _check_all(chosen: Sequence[tuple[Plugin, Part, Path]], sources: Sources) ->
     return iter(checked)
 
 
-def _filled(plugin: Plugin, config: BaseModel) -> Part:
-    return Part(name=plugin.name, config=config.model_dump())
+def _filled(part: Part, config: BaseModel) -> Part:
+    # Its name as it was chosen, which may be distribution:name: a client finds the same plugin by it.
+    return Part(name=part.name, config=config.model_dump())
 
 
 def _without_secrets(value: Any) -> Any:

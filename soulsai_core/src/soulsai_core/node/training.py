@@ -17,7 +17,7 @@ from prometheus_client import Gauge, Histogram
 from soulsai_core import run_folder
 from soulsai_core.config import TrainingSettings
 from soulsai_core.contracts import Entry, Learner, Sync, Transport
-from soulsai_core.errors import CheckpointError, SoulsAIError
+from soulsai_core.errors import CheckpointError, PluginError, SoulsAIError
 from soulsai_core.messages import Announcement, Command, Weights
 from soulsai_core.node.commands import CommandHandler
 from soulsai_core.node.episode_log import EpisodeLog
@@ -371,6 +371,8 @@ class TrainingNode:
         try:
             weights = Weights(state.iteration, self._learner.weights(), state.env_steps, self._learner.quota())
             self._publishing.publish_model(weights)
+        except PluginError:  # a mistake that no setting mends
+            raise
         except SoulsAIError as error:
             advice = f"The last checkpoint is {self.folder.checkpoint}; resume from it with a lower learning rate."
             raise SoulsAIError(f"{error} {advice}") from None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError
 from stevedore.named import NamedExtensionManager
 
 from soulsai_core.contracts import (
@@ -22,7 +24,8 @@ from soulsai_core.contracts import (
     WrapperPlugin,
 )
 from soulsai_core.errors import PluginError
-from soulsai_core.plugins.checks import checked
+from soulsai_core.plugins.checks import LongCalls, checked
+from soulsai_core.plugins.checks.checker import described
 
 
 class _Kind(NamedTuple):
@@ -69,15 +72,34 @@ _HOMES = {
 """Our own distributions and the names of their plugins, to suggest one for a missing name. No others are suggested."""
 
 
+_FUNCTIONS = {
+    "sync": "(config) -> Sync",
+    "columns": "(config, spec) -> name -> ArraySpec",
+    "learner": "(config, spec, rng) -> Learner",
+    "actor": "(config, spec, rng, explore) -> Actor",
+    "spec": "(config) -> EnvSpec",
+    "make": "that makes an object from the config",
+    "build": "(config, shapes, generator) -> torch.nn.Module",
+    "wrap": "(env, config) -> gymnasium.Env",
+}
+"""Attributes of plugins that are functions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One installed entry point; `error` says why it cannot be used, None if it can."""
+    """One installed entry point.
+
+    Attributes:
+        error: why it cannot be used, None if it can.
+        choice: how the configuration names it: by its name, or as distribution:name where several have the name.
+    """
 
     group: str
     name: str
     distribution: str
     version: str
     error: str | None
+    choice: str
 
 
 class _Manager(NamedExtensionManager):
@@ -98,12 +120,23 @@ class _Manager(NamedExtensionManager):
 class Catalog:
     """Finds plugins by name, and imports only the one asked for. What plugins return is checked (see `checks`).
 
+    Where several distributions have a plugin of one name, `distribution:name` is the name of one of them.
+
     Args:
         source: group -> its entry points. By default those that are installed at the time of each call.
+        calls: finds out which call of a plugin takes long.
+
+    Attributes:
+        calls: of the plugins found here, and of what they make.
     """
 
-    def __init__(self, source: Callable[[str], Iterable[EntryPoint]] = lambda group: entry_points(group=group)) -> None:
+    def __init__(
+        self,
+        source: Callable[[str], Iterable[EntryPoint]] = lambda group: entry_points(group=group),
+        calls: LongCalls | None = None,
+    ) -> None:
         self._source = source
+        self.calls = calls or LongCalls()
 
     def algorithm(self, name: str) -> AlgorithmPlugin:
         """The algorithm with this name. Raises PluginError with the reason if it cannot be used, as the others do."""
@@ -129,11 +162,24 @@ class Catalog:
 
     def has(self, kind: str, name: str) -> bool:
         """Whether such a plugin is installed, usable or not. Imports nothing."""
-        return any(entry.name == name for entry in self._entries(kind))
+        return any(_is_called(entry, name) for entry in self._entries(kind))
+
+    def owner(self, kind: str, name: str) -> str:
+        """A plugin with its distribution, such as "The algorithm 'mine' of mine 1.2". Imports nothing."""
+        found = [entry for entry in self._entries(kind) if _is_called(entry, name)]
+        return f"The {kind} {name!r} of {_home(found[0])}" if found else f"The {kind} {name!r}"
+
+    def kinds(self, name: str) -> list[str]:
+        """The kinds of which there is such a plugin, usable or not. Imports nothing."""
+        return [kind for kind in _KINDS if self.has(kind, name)]
+
+    def chosen(self, kind: str, name: str) -> Any:
+        """The plugin of this kind and name."""
+        return self._chosen(kind, name)
 
     def usable(self, kind: str) -> list[Any]:
         """All plugins of a kind ("algorithm", "environment" ...) that can be used, by name. Imports them all."""
-        names = {row.name for row in self.listing() if row.group == _KINDS[kind].group and row.error is None}
+        names = {row.choice for row in self.listing() if row.group == _KINDS[kind].group and row.error is None}
         return [self._chosen(kind, name) for name in sorted(names)]
 
     def listing(self) -> list[Row]:
@@ -145,18 +191,20 @@ class Catalog:
         return sorted(self._source(_KINDS[kind].group), key=lambda entry: (entry.name, _home(entry)))
 
     def _row(self, kind: str, entry: EntryPoint) -> Row:
+        names = [other.name for other in self._entries(kind)]
+        distribution, version = (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
+        choice = entry.name if names.count(entry.name) == 1 else f"{distribution}:{entry.name}"
         try:
-            self._chosen(kind, entry.name)
+            self._chosen(kind, choice)
             error = None
         except PluginError as problem:
             error = str(problem)
-        distribution, version = (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
-        return Row(_KINDS[kind].group, entry.name, distribution, version, error)
+        return Row(_KINDS[kind].group, entry.name, distribution, version, error, choice)
 
     def _chosen(self, kind: str, name: str) -> Any:
         entries = self._entries(kind)
-        named = [entry for entry in entries if entry.name == name]
-        others = [entry for entry in entries if entry.name != name]
+        named = [entry for entry in entries if _is_called(entry, name)]
+        others = [entry for entry in entries if not _is_called(entry, name)]
         if not named:
             raise PluginError(
                 f"There is no {kind} {name!r} installed. {_alternatives(others)} {self._advice(kind, name)}".rstrip()
@@ -164,13 +212,19 @@ class Catalog:
         # Neither of two is chosen: which of them comes first depends on the installation.
         if len(named) > 1:
             homes = " and ".join(map(_home, named))
-            raise PluginError(f"The {kind} {name!r} is installed more than once, by {homes}: uninstall all but one.")
-        problem = f"The {kind} {name!r} of {_home(named[0])} cannot be used: "
-        plugin = _load(named[0], problem, _alternatives(others))
-        flaw = _flaw(plugin, kind, name)
+            choices = " or ".join(f"{entry.dist.name}:{entry.name}" for entry in named if entry.dist)
+            raise PluginError(
+                f"The {kind} {name!r} is installed more than once, by {homes}: choose one by writing {choices}, or "
+                "uninstall all but one."
+            )
+        [entry] = named
+        owner = f"The {kind} {entry.name!r} of {_home(entry)}"
+        with self.calls.running(owner).calling("its import"):
+            plugin = _load(entry, f"{owner} cannot be used: ", _alternatives(others))
+        flaw = _flaw(plugin, kind, entry.name)
         if flaw:
-            raise PluginError(f"{problem}{flaw}. {_alternatives(others)}")
-        return checked(plugin, _home(named[0]))
+            raise PluginError(f"{owner} cannot be used: {flaw}. {_alternatives(others)}")
+        return checked(plugin, _home(entry), self.calls)
 
     def _advice(self, kind: str, name: str) -> str:
         """What to do about a plugin that is not installed; empty if there is nothing near."""
@@ -210,9 +264,58 @@ def _flaw(plugin: Any, kind: str, name: str) -> str | None:
         return f"the plugin calls itself {plugin.name!r}, and the two names must be equal"
     if isinstance(plugin, PresetPlugin):
         return None if isinstance(plugin.values, Mapping) else "its values are no mapping"
-    if not (isinstance(plugin.config, type) and issubclass(plugin.config, BaseModel)):
-        return "its config is no pydantic model class"
+    return _function_flaw(plugin) or _config_flaw(plugin.config) or _choice_flaw(plugin)
+
+
+def _function_flaw(plugin: Any) -> str | None:
+    """Why an attribute that must be a function is none; None if all are."""
+    for name, promised in _FUNCTIONS.items():
+        if hasattr(plugin, name) and not callable(getattr(plugin, name)):
+            return f"its {name} is {described(getattr(plugin, name))}, and must be a function {promised}"
     return None
+
+
+def _config_flaw(config: Any) -> str | None:
+    """Why settings cannot be made of this model; None if they can."""
+    if not (isinstance(config, type) and issubclass(config, BaseModel)):
+        return f"its config is {described(config)}, which is no pydantic model class"
+    try:
+        defaults = config()
+    except ValidationError as error:
+        flaws = [(".".join(map(str, flaw["loc"])), flaw) for flaw in error.errors(include_url=False)]
+        names = [name for name, flaw in flaws if flaw["type"] == "missing"]
+        if names:
+            return f"its config has no default for {', '.join(names)}, and every setting must have one"
+        wrong = "; ".join(f"{name}: {flaw['msg']}" for name, flaw in flaws)
+        return f"the defaults of its config do not fit it: {wrong}"
+    for name in config.model_fields:
+        try:
+            defaults.model_dump(mode="json", include={name})
+        except (PydanticSerializationError, TypeError, ValueError) as error:
+            return f"its config has the setting {name}, which is no JSON ({error}), and clients get settings as JSON"
+    return None
+
+
+def _choice_flaw(plugin: Any) -> str | None:
+    """Why an attribute is none of those that there are; None if all are."""
+    if isinstance(plugin, ConnectorPlugin) and plugin.home not in ("training", "telemetry"):
+        return f'its home is {plugin.home!r}, and must be "training" or "telemetry", the node that runs it'
+    if isinstance(plugin, NetworkPlugin) and not isinstance(plugin.images, bool):
+        return f"its images is {plugin.images!r}, and must be True or False"
+    return None
+
+
+def _is_called(entry: EntryPoint, name: str) -> bool:
+    """Whether a configuration means this entry point: by its name, or as distribution:name."""
+    distribution, _, plain = name.rpartition(":")
+    if not distribution or entry.dist is None:
+        return entry.name == name
+    return entry.name == plain and _same(entry.dist.name, distribution)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names of distributions mean the same one: case and the kind of separators do not count."""
+    return re.sub(r"[-_.]+", "-", one).lower() == re.sub(r"[-_.]+", "-", other).lower()
 
 
 def _home(entry: EntryPoint) -> str:

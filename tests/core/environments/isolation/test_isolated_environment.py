@@ -134,7 +134,7 @@ def test_vector_without_a_seed_can_be_isolated():
 
 def test_hanging_step_is_ended_at_its_deadline(isolate):
     environment = isolate("hang", at=3, step_timeout=0.3)
-    with pytest.raises(EnvironmentFailure, match=r"hangs: it did not step within 0\.3 s"):
+    with pytest.raises(EnvironmentFailure, match=r"hangs: Environment\.step did not return within 0\.3 s"):
         play(environment, 3)
     assert not environment._process.is_alive()
     with pytest.raises(EnvironmentFailure):
@@ -144,12 +144,12 @@ def test_hanging_step_is_ended_at_its_deadline(isolate):
 def test_hanging_reset_is_ended_at_its_deadline_too(isolate):
     environment = isolate("hang in reset")
     environment._next_reset_timeout = 0.3
-    with pytest.raises(EnvironmentNotReady, match=r"hangs: it did not reset within 0\.3 s"):
+    with pytest.raises(EnvironmentNotReady, match=r"hangs: Environment\.reset did not return within 0\.3 s"):
         environment.reset()
 
 
 def test_hanging_start_is_ended_at_its_deadline(make):
-    with pytest.raises(EnvironmentNotReady, match=r"did not start within 0\.5 s"):
+    with pytest.raises(EnvironmentNotReady, match=r"hangs: make did not return within 0\.5 s"):
         IsolatedEnvironment(make("hang"), step_timeout=PATIENCE, start_timeout=0.5)
     assert not [child for child in multiprocessing.active_children() if child.name == "environment"]
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import gymnasium
 import numpy as np
 
-from soulsai_core.errors import EnvironmentFailure, SoulsAIError
+from soulsai_core.errors import EnvironmentFailure, PluginError, SoulsAIError
 
 BOX2D = "gymnasium[box2d]"
 """gymnasium's own error contains this if Box2D, or the package that draws its environments, is missing."""
@@ -40,10 +40,10 @@ def one_number(rewards: np.ndarray) -> np.ndarray:
     return rewards.reshape(1)
 
 
-def failed(env_id: str, action: str, error: Exception) -> EnvironmentFailure:
+def failed(env_id: str, action: str, error: Exception) -> EnvironmentFailure | PluginError:
     """The failure for an exception inside `action` ("step", "reset"); the caller chains the cause."""
-    # The environment may raise failures itself: their sentence and their class stay.
-    if isinstance(error, EnvironmentFailure):
+    # The environment may raise failures itself, and a wrapper may have a mistake: sentence and class stay.
+    if isinstance(error, EnvironmentFailure | PluginError):
         return type(error)(str(error))
     if _is_old_interface(action, error):
         return EnvironmentFailure(f"environment {env_id!r} failed in {action}: {OLD_INTERFACE}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -25,9 +26,12 @@ from soulsai_core.environments.isolation.codec import (
 )
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, PluginError, SoulsAIError
 from soulsai_core.messages import Step
+from soulsai_core.plugins.checks import RunningCall
 
 # Seconds for the process to close its environment and end, before it is killed.
 _CLOSE_TIMEOUT = 5.0
+
+_METHODS = {"start": "make", "reset": "Environment.reset", "step": "Environment.step"}
 
 
 class IsolatedEnvironment(Environment):
@@ -41,6 +45,7 @@ class IsolatedEnvironment(Environment):
         step_timeout: seconds for a step; for an environment that resets within a step, reset included.
         start_timeout: seconds for the start, and for the first reset, which loads what later ones find there.
         reset_timeout: seconds for any other reset, and for a step that resets; None: as for the start.
+        running: notes which call is running, for those who name calls that take long.
     """
 
     overlapping = True
@@ -52,7 +57,9 @@ class IsolatedEnvironment(Environment):
         step_timeout: float,
         start_timeout: float,
         reset_timeout: float | None = None,
+        running: RunningCall | None = None,
     ) -> None:
+        self._running = running or RunningCall("The environment", time.monotonic)
         self._step_timeout = step_timeout
         self._reset_timeout = start_timeout if reset_timeout is None else reset_timeout
         self._next_reset_timeout = start_timeout
@@ -131,9 +138,14 @@ class IsolatedEnvironment(Environment):
 
     def _receive(self, expected: bytes, timeout: float, what: str) -> memoryview:
         try:
-            if not self._connection.poll(timeout):
+            with self._running.calling(_METHODS[what]):
+                self._running.thread = 0  # this one only waits
+                has_answered = self._connection.poll(timeout)
+            if not has_answered:
                 self._end()
-                raise EnvironmentNotReady(f"The environment hangs: it did not {what} within {timeout:g} s.")
+                raise EnvironmentNotReady(
+                    f"{self._running.owner} hangs: {_METHODS[what]} did not return within {timeout:g} s."
+                )
             answer = self._connection.recv_bytes()
             self._awaits_answer = False
         except (EOFError, OSError):
@@ -150,7 +162,9 @@ class IsolatedEnvironment(Environment):
     def _died(self, what: str) -> EnvironmentFailure:
         self._process.join(_CLOSE_TIMEOUT)
         code = self._process.exitcode
-        return EnvironmentFailure(f"The environment's process ended with code {code} while it should {what}.")
+        return EnvironmentFailure(
+            f"{self._running.owner} failed: its process ended with code {code} in {_METHODS[what]}."
+        )
 
     def _end(self) -> None:
         if self._process.is_alive():
@@ -158,9 +172,12 @@ class IsolatedEnvironment(Environment):
             self._process.join(_CLOSE_TIMEOUT)
 
 
-def installed(plugin: EnvironmentPlugin, config: BaseModel, seed: int | None) -> Callable[[], Environment]:
-    """A function that makes the environment of an installed plugin, in this or in another process."""
-    return partial(_make_installed, plugin.name, config.model_dump_json(), seed)
+def installed(
+    plugin: EnvironmentPlugin, config: BaseModel, seed: int | None, name: str = ""
+) -> Callable[[], Environment]:
+    """A function that makes the environment of an installed plugin, in this or in another process. `name` is that by
+    which the plugin was chosen, if it is not the plugin's own."""
+    return partial(_make_installed, name or plugin.name, config.model_dump_json(), seed)
 
 
 def _make_installed(name: str, config: str, seed: int | None) -> Environment:

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from soulsai_core.contracts import Actor
-from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import Arrays, ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete, Weights
-from soulsai_core.plugins.checks.checker import Checker, Flaw, array_flaw, described, rows_flaw
+from soulsai_core.plugins.checks.checker import Checker, Flaw, array_flaw, described, rows_flaw, values_flaw
+from soulsai_core.plugins.checks.reuse import CLOSE_LOOKS, Kept
 
 _ACT = "Actor.act"
 
 
 class CheckedActor(Actor):
-    """An actor whose results are checked: in full after each `load`, by shape and dtype at each call.
+    """An actor whose results are checked: in full at first and after each `load`, by shape and dtype at each call.
 
     Args:
         own: the own columns that its plugin declares.
@@ -28,13 +28,16 @@ class CheckedActor(Actor):
         self._actor = actor
         self._checker = checker
         self._act = actor.act
-        self.running = checker.running
+        self._running = checker.running
         self._space = spec.action
         self._own = own
         self._row, self._dtype = _action_form(self._space)
         self._rows = -1  # of the last result that was checked in full
         self._shape: tuple[int, ...] = ()
         self._forms: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {}
+        self._close_looks = CLOSE_LOOKS
+        self._given = Kept()
+        self._result = Kept()
 
     def load(self, weights: Weights) -> None:
         self._rows = -1
@@ -44,18 +47,21 @@ class CheckedActor(Actor):
         self._checker.call("Actor.prepare", self._actor.prepare, weights)
 
     def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
-        running = self.running
+        if self._close_looks:
+            self._given.keep(observations)
+        running = self._running
         running.now = (_ACT, running.clock())
         try:
             result = self._act(observations, masks, starts)
-        except SoulsAIError:
-            raise
         except Exception as error:
-            raise self._checker.raised(_ACT, error) from error
+            problem = self._checker.problem(_ACT, error)
+            if problem is error:
+                raise
+            raise problem from error
         finally:
             running.now = None
-        if len(starts) != self._rows or not self._has_same_forms(result):
-            self._check(result, len(starts))
+        if self._close_looks or len(starts) != self._rows or not self._has_same_forms(result):
+            self._check(result, len(starts), masks)
         return result
 
     def _has_same_forms(self, result: Any) -> bool:
@@ -76,16 +82,33 @@ class CheckedActor(Actor):
             return False
         return True
 
-    def _check(self, result: Any, rows: int) -> None:
-        flaw = self._flaw(result, rows)
+    def _check(self, result: Any, rows: int, masks: np.ndarray | None) -> None:
+        flaw = self._flaw(result, rows, masks)
         if flaw is not None:
             raise self._checker.broken(_ACT, *flaw)
         self._rows = rows
         self._shape = (rows, *self._row)
         dense = {name: part for name, part in self._own.items() if not part.sparse}
         self._forms = {name: (np.dtype(part.dtype), (rows, *part.shape)) for name, part in dense.items()}
+        if self._close_looks:
+            self._look_closely(*result)
 
-    def _flaw(self, result: Any, rows: int) -> Flaw | None:
+    def _look_closely(self, actions: np.ndarray, own: Arrays) -> None:
+        """Find out whether anything was changed that others still need."""
+        name = self._given.changed()
+        if name is not None:
+            raise self._checker.broken(_ACT, f"a changed {name!r} back", "leaving its observations unchanged")
+        name = self._result.changed()
+        if name is not None:
+            raise self._checker.broken(_ACT, f"the array of an earlier call again, as {name!r}", "new arrays each time")
+        self._close_looks -= 1
+        if self._close_looks:
+            self._result.keep({**own, "action": actions})
+        else:
+            self._given.forget()
+            self._result.forget()
+
+    def _flaw(self, result: Any, rows: int, masks: np.ndarray | None) -> Flaw | None:
         if not isinstance(result, tuple) or len(result) != 2:
             return described(result), "a pair of actions and own columns"
         actions, own = result
@@ -94,9 +117,11 @@ class CheckedActor(Actor):
             return flaw
         if not _inside(actions, self._space):
             return f"actions {actions.tolist()}", f"ones of {self._space}"
+        if masks is not None and not _valid(actions, masks):
+            return f"actions {actions.tolist()}", f"valid ones by the masks {masks.astype(int).tolist()}"
         given = own if isinstance(own, Mapping) else {}
         expected = {name: part for name, part in self._own.items() if not part.sparse or name in given}
-        return rows_flaw(own, expected, (rows,), "own columns")
+        return rows_flaw(own, expected, (rows,), "own columns") or values_flaw(given, expected)
 
     def index_assigned(self, index: int) -> None:
         self._checker.call("Actor.index_assigned", self._actor.index_assigned, index)
@@ -114,6 +139,13 @@ def _action_form(action: Discrete | MultiDiscrete | Continuous) -> tuple[tuple[i
             return (len(nvec),), np.dtype(np.int64)
         case Continuous(shape=shape):
             return shape, np.dtype(np.float32)
+
+
+def _valid(actions: np.ndarray, masks: np.ndarray) -> bool:
+    """Whether all actions are valid; where no action is, all count as valid."""
+    if actions.ndim != 1:
+        return True
+    return bool((masks[np.arange(len(actions)), actions] | ~masks.any(axis=1)).all())
 
 
 def _inside(actions: np.ndarray, action: Discrete | MultiDiscrete | Continuous) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from soulsai_core.contracts import Environment
-from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import Discrete, EnvSpec, Step
-from soulsai_core.plugins.checks.checker import Checker, Flaw, array_flaw, described, rows_flaw
+from soulsai_core.plugins.checks.checker import Checker, Flaw, array_flaw, as_number, described, rows_flaw
+from soulsai_core.plugins.checks.reuse import CLOSE_LOOKS, Kept
 
 _BOOL = np.dtype(np.bool_)
 _FLOAT32 = np.dtype(np.float32)
@@ -22,16 +23,19 @@ class CheckedEnvironment(Environment):
     def __init__(self, environment: Environment, checker: Checker, spec: EnvSpec) -> None:
         self._environment = environment
         self._checker = checker
-        self.running = checker.running
+        self._running = checker.running
         self._step = environment.step
         self._step_wait = environment.step_wait
-        n = environment.num_envs
-        checker.expect("make", n, type(n) is int and n > 0, "an Environment whose num_envs is a whole number above 0")
+        n = checker.call("Environment.num_envs", lambda: environment.num_envs)
+        fits = isinstance(n, int | np.integer) and not isinstance(n, bool) and int(n) > 0
+        checker.expect("make", n, fits, "an Environment whose num_envs is a whole number above 0")
+        n = int(n)
         self.num_envs = n
         self.overlapping = environment.overlapping
         self._spec = spec
         self._row = (n,)
-        self._has_seen_metrics = False
+        self._close_looks = CLOSE_LOOKS
+        self._kept = Kept()
         self._forms = {name: (np.dtype(p.dtype), (n, *p.shape)) for name, p in spec.observations.items()}
         action = spec.action
         self._mask_row = (action.n,) if spec.masked and isinstance(action, Discrete) else ()
@@ -43,27 +47,31 @@ class CheckedEnvironment(Environment):
         method = "Environment.reset"
         step = self._checker.call(method, self._environment.reset)
         self._check(step, method)
-        ended = bool(step.terminated.any() or step.truncated.any())
-        if ended:
+        if step.terminated.any() or step.truncated.any():
             raise self._checker.broken(method, "a Step with an episode that has ended", "one where all begin")
+        if step.rewards.any():
+            raise self._checker.broken(method, f"the rewards {step.rewards.tolist()}", "zeros, since nothing was done")
         return step
 
     def reseed(self, seed: int) -> bool:
         return bool(self._checker.call("Environment.reseed", self._environment.reseed, seed))
 
     def step(self, actions: np.ndarray) -> Step:
-        running = self.running
+        running = self._running
         running.now = ("Environment.step", running.clock())
         try:
             step = self._step(actions)
-        except SoulsAIError:
-            raise
         except Exception as error:
-            raise self._checker.raised("Environment.step", error) from error
+            problem = self._checker.problem("Environment.step", error)
+            if problem is error:
+                raise
+            raise problem from error
         finally:
             running.now = None
-        if not self._is_usual(step):
+        if self._close_looks or not self._is_usual(step):
             self._check(step, "Environment.step")
+        elif step.metrics:
+            self._check_metrics(step, "Environment.step")
         return step
 
     def step_async(self, actions: np.ndarray) -> None:
@@ -71,8 +79,10 @@ class CheckedEnvironment(Environment):
 
     def step_wait(self) -> Step:
         step = self._checker.call("Environment.step_wait", self._step_wait)
-        if not self._is_usual(step):
+        if self._close_looks or not self._is_usual(step):
             self._check(step, "Environment.step_wait")
+        elif step.metrics:
+            self._check_metrics(step, "Environment.step_wait")
         return step
 
     def close(self) -> None:
@@ -81,7 +91,7 @@ class CheckedEnvironment(Environment):
     def _is_usual(self, step: Any) -> bool:
         """Whether no episode ended and all dtypes and shapes are right. True nearly always, and fast."""
         try:
-            if step.final or step.final_masks or (step.metrics and not self._has_seen_metrics):
+            if step.final or step.final_masks:
                 return False
             observations = step.observations
             row = self._row
@@ -111,7 +121,21 @@ class CheckedEnvironment(Environment):
         flaw = self._flaw(step)
         if flaw is not None:
             raise self._checker.broken(method, *flaw)
-        self._has_seen_metrics = self._has_seen_metrics or bool(step.metrics)
+        self._check_metrics(step, method)
+        if self._close_looks:
+            self._look_closely(step, method)
+
+    def _look_closely(self, step: Step, method: str) -> None:
+        """Find out whether the arrays of the step before have changed."""
+        name = self._kept.changed()
+        if name is not None:
+            came = f"the array of an earlier step again, as {name!r}"
+            raise self._checker.broken(method, came, "new arrays each time")
+        self._close_looks -= 1
+        if self._close_looks:
+            self._kept.keep({**step.observations, "rewards": step.rewards})
+        else:
+            self._kept.forget()
 
     def _flaw(self, step: Any) -> Flaw | None:
         if not isinstance(step, Step):
@@ -125,7 +149,6 @@ class CheckedEnvironment(Environment):
             or _given_flaw("masks", step.masks, _BOOL, self._mask_shape)
             or _given_flaw("durations", step.durations, _FLOAT32, self._duration_shape)
             or self._ends_flaw(step)
-            or self._metrics_flaw(step.metrics)
         )
 
     def _ends_flaw(self, step: Step) -> Flaw | None:
@@ -142,12 +165,21 @@ class CheckedEnvironment(Environment):
         )
         return next(filter(None, (*finals, *masks)), None)
 
+    def _check_metrics(self, step: Step, method: str) -> None:
+        """Let the metrics be finite plain floats: numpy's are common, and JSON does not take them."""
+        flaw = self._metrics_flaw(step.metrics)
+        if flaw is not None:
+            raise self._checker.broken(method, *flaw)
+        for row, numbers in step.metrics.items():
+            if not all(type(value) is float and math.isfinite(value) for value in numbers.values()):
+                step.metrics = {**step.metrics, row: self._checker.plain_numbers(method, numbers)}
+
     def _metrics_flaw(self, metrics: Any) -> Flaw | None:
         promised = "row -> {name: number}"
         if not isinstance(metrics, dict) or not all(isinstance(numbers, dict) for numbers in metrics.values()):
             return f"the metrics {metrics!r}", promised
         for row, numbers in metrics.items():
-            wrong = [name for name, value in numbers.items() if not isinstance(value, int | float)]
+            wrong = [name for name, value in numbers.items() if as_number(value) is None]
             if row not in range(self.num_envs) or wrong:
                 return f"the metrics {numbers!r} for row {row!r}", f"{promised} of the rows below {self.num_envs}"
         return None

@@ -8,26 +8,41 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_core.contracts import Learner
+from soulsai_core.contracts import Learner, Sync
+from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import Arrays, State
 from soulsai_core.plugins.checks.checker import Checker, described
+from soulsai_core.plugins.checks.reuse import Kept
+from soulsai_core.plugins.checks.standstill import Standstill
 from soulsai_core.steps import StepBatch
+
+_CLOSE_LOOKS = 4
+"""Calls of `weights` that are looked at closely, for which a copy of the model is kept."""
 
 
 class CheckedLearner(Learner):
-    """A learner whose results are checked in full at each call: calls are rare."""
+    """A learner whose results are checked in full at each call: calls are rare.
 
-    def __init__(self, learner: Learner, checker: Checker) -> None:
+    Args:
+        sync: of its algorithm.
+    """
+
+    def __init__(self, learner: Learner, checker: Checker, sync: Sync) -> None:
         self._learner = learner
         self._checker = checker
-        self.running = checker.running
         self._forms: dict[str, tuple[str, tuple[int, ...]]] | None = None
+        self._standstill = Standstill(checker, sync, checker.running.clock)
+        self._close_looks = _CLOSE_LOOKS
+        self._given = Kept()
 
     def add(self, steps: StepBatch, client: str) -> None:
         self._checker.call("Learner.add", self._learner.add, steps, client)
+        self._standstill.added(len(steps))
 
     def update(self) -> Mapping[str, float]:
-        return self._checker.numbers("Learner.update", self._learner.update)
+        report = self._checker.numbers("Learner.update", self._learner.update)
+        self._standstill.updated()
+        return report
 
     def weights(self) -> Arrays:
         return self._weights("Learner.weights", self._learner.weights)
@@ -46,7 +61,32 @@ class CheckedLearner(Learner):
             raise self._checker.broken(
                 method, f"other arrays than before ({', '.join(changed)})", "those of the same forms"
             )
+        self._refuse_infinite(method, weights)
+        if self._close_looks:
+            self._look_closely(method, weights)
         return weights
+
+    def _refuse_infinite(self, method: str, weights: Arrays) -> None:
+        for name, array in weights.items():
+            # A finite sum of squares shows in a fraction of the time that all numbers are finite.
+            if array.dtype.kind == "f" and not np.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
+                number = array[~np.isfinite(array)][0]
+                raise SoulsAIError(
+                    f"{self._checker.owner} has diverged: {method} gave {number} in {name!r} instead of finite numbers."
+                )
+
+    def _look_closely(self, method: str, weights: Arrays) -> None:
+        """Find out whether the arrays that were given before have changed since."""
+        name = self._given.changed()
+        if name is not None:
+            raise self._checker.broken(
+                method, f"the array of an earlier call again, as {name!r}, changed meanwhile", "a snapshot, a copy"
+            )
+        self._close_looks -= 1
+        if self._close_looks:
+            self._given.keep(weights)
+        else:
+            self._given.forget()
 
     def save(self, *, buffer: bool) -> State:
         method = "Learner.save"
@@ -68,17 +108,21 @@ class CheckedLearner(Learner):
                 raise self._checker.broken(method, f"{described(array)} as {name!r}", "an array of numbers")
 
     def load(self, state: State) -> None:
+        if self._forms is None:
+            self.weights()  # whose forms those of the loaded state must have
         self._checker.call("Learner.load", self._learner.load, state)
 
     def ready(self) -> bool | None:
         ready = self._checker.call("Learner.ready", self._learner.ready)
         self._checker.expect("Learner.ready", ready, ready is None or isinstance(ready, bool), "True, False or None")
+        self._standstill.answered(ready)
         return ready
 
     def quota(self) -> int | None:
         quota = self._checker.call("Learner.quota", self._learner.quota)
         fits = quota is None or (type(quota) is int and quota > 0)
         self._checker.expect("Learner.quota", quota, fits, "a whole number above 0, or None")
+        self._standstill.offered(quota)
         return quota
 
     def reach(self) -> int:
@@ -97,6 +141,7 @@ class CheckedLearner(Learner):
 
     def clients_changed(self, clients: frozenset[str]) -> None:
         self._checker.call("Learner.clients_changed", self._learner.clients_changed, clients)
+        self._standstill.clients_changed(len(clients))
 
     def waits_for(self) -> tuple[str, ...]:
         names = self._checker.call("Learner.waits_for", self._learner.waits_for)

@@ -1,17 +1,30 @@
-"""Logs calls of plugins that take long. They are never ended."""
+"""Names calls of plugins that take long, in the log and as a sentence. They are never ended."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any, TypeVar
+import sys
+import sysconfig
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from types import FrameType
 
 log = logging.getLogger(__name__)
 
-LONG = 30.0
-"""Seconds after which a call takes long."""
+FIRST = 5.0
+"""Seconds after which a call is named for the first time: a plugin that hangs usually does so from the beginning."""
 
-_Made = TypeVar("_Made")
+LONG = 30.0
+"""Seconds after which later calls of the same method are named: that it takes seconds is known by then."""
+
+_INNERMOST: ContextVar[RunningCall | None] = ContextVar("innermost call of a plugin", default=None)
+_LIBRARY = Path(sysconfig.get_path("stdlib"))
 
 
 class RunningCall:
@@ -26,59 +39,136 @@ class RunningCall:
     Attributes:
         now: the method and the time at which it was called; None between calls. Each call has a new pair, so that two
             calls are told apart by identity.
+        inner: the last call of another plugin that was made within a call of this one.
+        thread: the thread of the last call that was made with `calling`.
     """
 
-    __slots__ = ("clock", "now", "owner")
+    __slots__ = ("__weakref__", "clock", "inner", "now", "owner", "thread")
 
     def __init__(self, owner: str, clock: Callable[[], float]) -> None:
         self.owner = owner
         self.clock = clock
         self.now: tuple[str, float] | None = None
+        self.inner: RunningCall | None = None
+        self.thread = 0
+
+    @contextmanager
+    def calling(self, method: str) -> Iterator[None]:
+        """Note that the method runs while the block does."""
+        outer = _INNERMOST.get()
+        if outer is not None:
+            outer.inner = self
+        token = _INNERMOST.set(self)
+        self.inner = None
+        self.thread = threading.get_ident()
+        self.now = (method, self.clock())
+        try:
+            yield
+        finally:
+            self.now = None
+            _INNERMOST.reset(token)
 
 
 class LongCalls:
-    """Logs which call takes long and, once it has returned, how long it took.
+    """Finds out which call takes long and, once it has returned, how long it took.
 
     Args:
-        repeats: log each long call; False logs the first one of each method only, where long calls are usual.
+        clock: monotonic seconds, for the calls that are added here.
+        first, later: seconds after which the first long call of a method is named, and the others.
     """
 
-    def __init__(self, *, repeats: bool = True) -> None:
-        self._repeats = repeats
-        self._watched: dict[type[Any], RunningCall] = {}
-        self._logged: tuple[RunningCall, tuple[str, float]] | None = None
-        self._logged_methods: set[str] = set()
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, *, first: float = FIRST, later: float = LONG
+    ) -> None:
+        self._clock = clock
+        self._first = first
+        self._later = later
+        self._lock = threading.Lock()
+        # Weak: each start of an environment makes another one.
+        self._watched: weakref.WeakSet[RunningCall] = weakref.WeakSet()
+        self._named: dict[RunningCall, tuple[str, float]] = {}
+        self._times: Counter[tuple[str, str]] = Counter()
 
-    def watch(self, made: _Made) -> _Made:
-        """Watch a checked object in place of an earlier one of its type. Returns the object, whether checked or not."""
-        running = getattr(made, "running", None)
-        if isinstance(running, RunningCall):
-            self._watched[type(made)] = running
-        return made
+    def running(self, owner: str) -> RunningCall:
+        """What notes the calls of one object of this plugin. It is looked at from now on, as long as it is kept."""
+        running = RunningCall(owner, self._clock)
+        with self._lock:
+            self._watched.add(running)
+        return running
 
     def look(self) -> str:
-        """A sentence about the call that takes long now, "" if none does. Call this often, from one thread."""
-        if self._logged is not None:
-            self._log_if_over(*self._logged)
-        for running in tuple(self._watched.values()):
-            call = running.now
-            if call is not None and (seconds := running.clock() - call[1]) > LONG:
-                sentence = (
-                    f"{running.owner} is slow: {call[0]} has been running for {seconds:.0f} s. It is waited for; "
-                    "end the program if it hangs."
-                )
-                self._log_once(running, call, sentence)
-                return sentence
-        return ""
+        """A sentence about the call that takes long now, "" if none does. Call this often, from any thread.
 
-    def _log_once(self, running: RunningCall, call: tuple[str, float], sentence: str) -> None:
-        if self._logged is None and (self._repeats or call[0] not in self._logged_methods):
-            log.warning("%s", sentence)
-            self._logged = (running, call)
-            self._logged_methods.add(call[0])
+        The first long call of a method is logged, and then its 2nd, 4th, 8th, ... one.
+        """
+        with self._lock:
+            for running, call in list(self._named.items()):
+                self._log_if_over(running, call)
+            sentences = [sentence for running in list(self._watched) if (sentence := self._sentence(running))]
+        return sentences[0] if sentences else ""
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """While the block runs, a thread looks: a plugin may hang before there is anything that would look."""
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(min(self._first / 4, 0.5)):
+                self.look()
+
+        # A daemon: what hangs must not keep the process from ending.
+        threading.Thread(target=watch, name="long-calls", daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
+
+    def _sentence(self, running: RunningCall) -> str:
+        call = running.now
+        if call is None:
+            return ""
+        inner = running.inner
+        if inner is not None and inner.now is not None:  # a plugin within a plugin, such as a network, is named itself
+            return self._sentence(inner)
+        method, since = call
+        seconds = running.clock() - since
+        known = self._times[running.owner, method] > (self._named.get(running) is call)
+        if seconds <= (self._later if known else self._first):
+            return ""
+        sentence = (
+            f"{running.owner} is slow: {method} has been running for {seconds:.0f} s{_place(running.thread)}. It is "
+            "waited for; end the program if it hangs."
+        )
+        if self._named.get(running) is not call:
+            self._named[running] = call
+            self._times[running.owner, method] += 1
+            if self._is_logged(running, method):
+                log.warning("%s", sentence)
+        return sentence
+
+    def _is_logged(self, running: RunningCall, method: str) -> bool:
+        return self._times[running.owner, method].bit_count() == 1
 
     def _log_if_over(self, running: RunningCall, call: tuple[str, float]) -> None:
-        if running.now is not call:
-            method, since = call
-            log.warning("%s was slow: %s took %.0f s.", running.owner, method, running.clock() - since)
-            self._logged = None
+        if running.now is call:
+            return
+        method, since = call
+        del self._named[running]
+        if self._is_logged(running, method):
+            times = self._times[running.owner, method]
+            often = f" That was the {times}th long call of it." if times > 2 else ""
+            log.warning("%s was slow: %s took %.0f s.%s", running.owner, method, running.clock() - since, often)
+
+
+def _place(thread: int) -> str:
+    """Where a thread is, as part of a sentence: the innermost line that is not of Python's own library."""
+    frame: FrameType | None = sys._current_frames().get(thread)
+    while frame is not None and _is_library(frame.f_code.co_filename):
+        frame = frame.f_back
+    return "" if frame is None else f", now in {Path(frame.f_code.co_filename).name} line {frame.f_lineno}"
+
+
+def _is_library(file: str) -> bool:
+    path = Path(file)
+    in_library = _LIBRARY in path.parents and "site-packages" not in path.parts
+    return in_library or not path.is_absolute() or file == __file__

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,30 +17,34 @@ from soulsai_core.contracts import (
     Environment,
     EnvironmentPlugin,
     Learner,
+    NetworkPlugin,
     Sync,
+    WrapperPlugin,
 )
-from soulsai_core.hookspecs import PROJECT
-from soulsai_core.messages import ArraySpec, EnvSpec
+from soulsai_core.messages import ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete
 from soulsai_core.plugins.checks.actor import CheckedActor
 from soulsai_core.plugins.checks.checker import Checker, described
+from soulsai_core.plugins.checks.connector import CheckedConnector, expect_hooks
 from soulsai_core.plugins.checks.environment import CheckedEnvironment
 from soulsai_core.plugins.checks.learner import CheckedLearner
-from soulsai_core.plugins.checks.long_calls import RunningCall
+from soulsai_core.plugins.checks.long_calls import LongCalls
+from soulsai_core.plugins.checks.network import checked_network
+from soulsai_core.plugins.checks.wrapper import checked_wrapper
 from soulsai_core.steps import Source, step_columns
 
 
-def checked(plugin: Any, distribution: str, clock: Callable[[], float] = time.monotonic) -> Any:
+def checked(plugin: Any, distribution: str, calls: LongCalls | None = None) -> Any:
     """The same plugin with functions that check what they return and that make checked learners, actors and
     environments. Plugins of kinds without such functions are returned unchanged.
 
     Args:
         distribution: name and version of the distribution that the plugin is from.
-        clock: monotonic seconds, to notice calls that take long.
+        calls: finds out which call takes long.
     """
+    calls = calls or LongCalls()
 
     def checker_of(kind: str) -> Checker:
-        owner = f"The {kind} {plugin.name!r} of {distribution}"
-        return Checker(owner, kind, RunningCall(owner, clock))
+        return Checker.of(kind, plugin.name, distribution, calls)
 
     match plugin:
         case AlgorithmPlugin():
@@ -50,6 +53,10 @@ def checked(plugin: Any, distribution: str, clock: Callable[[], float] = time.mo
             return _environment(plugin, checker_of("environment"))
         case ConnectorPlugin():
             return _connector(plugin, checker_of("connector"))
+        case NetworkPlugin():
+            return checked_network(plugin, checker_of("network"))
+        case WrapperPlugin():
+            return checked_wrapper(plugin, checker_of("wrapper"))
     return plugin
 
 
@@ -60,7 +67,7 @@ def _algorithm(plugin: AlgorithmPlugin, checker: Checker) -> AlgorithmPlugin:
     def learner(config: Any, spec: EnvSpec, rng: np.random.Generator) -> Learner:
         made = checker.call("learner", plugin.learner, config, spec, rng)
         checker.expect("learner", made, isinstance(made, Learner), "a Learner")
-        return CheckedLearner(made, checker.for_one_object())
+        return CheckedLearner(made, checker.for_one_object(), sync(config))
 
     def actor(config: Any, spec: EnvSpec, rng: np.random.Generator, explore: bool) -> Actor:
         made = checker.call("actor", plugin.actor, config, spec, rng, explore)
@@ -80,9 +87,11 @@ def _environment(plugin: EnvironmentPlugin, checker: Checker) -> EnvironmentPlug
     def spec(config: Any) -> EnvSpec:
         made = checker.call("spec", plugin.spec, config)
         checker.expect("spec", made, isinstance(made, EnvSpec), "an EnvSpec")
-        problem = _unlike(made, EnvSpec) or _not_columns(made, {})
+        problem = _unlike(made, EnvSpec) or _impossible(made) or _not_columns(made, {})
         if problem:
-            raise checker.broken("spec", f"an EnvSpec that cannot be sent ({problem})", "one of the documented types")
+            raise checker.broken("spec", f"an EnvSpec that cannot be used ({problem})", "one of the documented types")
+        if newest and newest[0][0] == config and newest[0][1] != made:
+            raise checker.broken("spec", f"{made} after {newest[0][1]}", "the same each time")
         newest[:] = [(config, made)]
         return made
 
@@ -98,11 +107,8 @@ def _environment(plugin: EnvironmentPlugin, checker: Checker) -> EnvironmentPlug
 def _connector(plugin: ConnectorPlugin, checker: Checker) -> ConnectorPlugin:
     def make(*args: Any) -> object:
         made = checker.call("make", plugin.make, *args)
-        # Looked up in the class: properties of the object would be computed by a `getattr` on it.
-        methods = [] if isinstance(made, type) else [getattr(type(made), name, None) for name in dir(type(made))]
-        hooked = any(hasattr(method, f"{PROJECT}_impl") for method in methods)
-        checker.expect("make", made, hooked, "an object with a method that is marked @soulsai_core.hookimpl")
-        return made
+        expect_hooks(made, checker)
+        return CheckedConnector(made, checker.for_one_object())
 
     return replace(plugin, make=make)
 
@@ -136,13 +142,29 @@ def _unlike(value: Any, kind: Any) -> str | None:
     return None
 
 
+def _impossible(spec: EnvSpec) -> str | None:
+    """Why no environment can be like this; None if one can."""
+    if not spec.observations:
+        return "there are no observations"
+    match spec.action:
+        case Discrete(n=n) if n < 1:
+            return f"there are {n} actions"
+        case MultiDiscrete(nvec=nvec) if not nvec or min(nvec) < 1:
+            return f"the numbers of actions are {nvec}"
+        case Continuous(shape=shape, low=low, high=high) if not len(low) == len(high) == math.prod(shape):
+            return f"actions have the shape {shape}, {len(low)} lower and {len(high)} upper bounds"
+    if spec.masked and not isinstance(spec.action, Discrete):
+        return "masks are for Discrete actions"
+    return None
+
+
 def _not_columns(spec: EnvSpec, own: Mapping[str, ArraySpec]) -> str | None:
     """Why steps cannot be recorded in the columns of this spec and these own columns; None if they can."""
     try:
-        columns = step_columns(spec, own, math.inf)
-        not_numbers = [name for name, part in columns.items() if np.dtype(part.dtype).kind not in "biuf"]
+        for name, part in {**spec.observations, **own}.items():
+            if np.dtype(part.dtype).kind not in "biuf":
+                return f"{name} has dtype {part.dtype}, which is not one of numbers"
+        step_columns(spec, own, math.inf)
     except (TypeError, ValueError) as error:
         return str(error)
-    if not not_numbers:
-        return None
-    return f"{not_numbers[0]} has dtype {columns[not_numbers[0]].dtype}, which is not one of numbers"
+    return None
