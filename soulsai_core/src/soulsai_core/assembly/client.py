@@ -109,10 +109,7 @@ def make_client(
         revive: called when the environment keeps failing; see `Client`.
     """
     catalog = catalog or Catalog()
-    owners = {
-        "algorithm": catalog.owner("algorithm", announcement.algorithm["name"]),
-        "environment": catalog.owner("environment", announcement.environment["name"]),
-    }
+    owners = _owners(announcement, catalog)
     algorithm = catalog.algorithm(announcement.algorithm["name"])
     environment = catalog.environment(announcement.environment["name"])
     origin = "the training node"
@@ -153,6 +150,12 @@ def make_client(
         owners=owners,
         revive=revive,
     )
+
+
+def _owners(announcement: Announcement, catalog: Catalog) -> dict[str, str]:
+    """Names of the algorithm and the environment with their distributions, for sentences."""
+    parts = {"algorithm": announcement.algorithm, "environment": announcement.environment}
+    return {kind: catalog.owner(kind, part["name"]) for kind, part in parts.items()}
 
 
 def _same_spec(spec: EnvSpec, announcement: Announcement, owner: str) -> EnvSpec:
