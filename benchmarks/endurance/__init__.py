@@ -1,0 +1,1 @@
+"""What is kept of a training whose parts are killed, and whose links are cut."""

@@ -1,0 +1,50 @@
+"""`soulsai client`, which counts the rows and reports that the server has taken. Takes the same arguments."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from benchmarks.endurance.counts import KeptCounts, kept_counts
+from soulsai_core.cli import main
+from soulsai_core.messages import Episode, episode_number
+from soulsai_core.transport.redis import RedisTransport
+from soulsai_core.wire import open_message
+
+
+def count_what_arrives(kept: KeptCounts) -> None:
+    """Replace two methods of the transport by ones that count what they sent without an error."""
+    push_samples = RedisTransport.push_samples
+    push_episode = RedisTransport.push_episode
+    highest: dict[tuple[str, str], int] = {}
+
+    def counting_samples(self: RedisTransport, payloads: Sequence[bytes]) -> None:
+        push_samples(self, payloads)
+        for payload in payloads:
+            header, _ = open_message(payload, len(payload))
+            # A process has a new client for each training.
+            if header.number > highest.get(("message", header.client), 0):
+                highest["message", header.client] = header.number
+                kept.counts.reached += header.rows
+        kept.keep()
+
+    def counting_episode(self: RedisTransport, payload: bytes) -> None:
+        push_episode(self, payload)
+        episode = msgspec.json.decode(payload, type=Episode)
+        number = episode_number(episode.id)
+        if number > highest.get(("episode", episode.client), 0):
+            highest["episode", episode.client] = number
+            kept.counts.reported += 1
+        kept.keep()
+
+    RedisTransport.push_samples = counting_samples  # type: ignore[method-assign]
+    RedisTransport.push_episode = counting_episode  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    found = kept_counts()
+    if found is not None:
+        count_what_arrives(found)
+    sys.exit(main(["client", *sys.argv[1:]]))

@@ -1,0 +1,43 @@
+"""Environments at the pace of a game that count their steps: `benchmarks.endurance.played:CartPole100Hz-v0`, and
+LunarLander100Hz-v0."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gymnasium
+
+from benchmarks.endurance.counts import kept_counts
+
+
+class Played(gymnasium.Wrapper):
+    """An environment whose steps take at least `step_s` seconds and are counted."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any], step_s: float) -> None:
+        super().__init__(env)
+        self._step_s = step_s
+        self._kept = kept_counts()
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        time.sleep(self._step_s)
+        result = self.env.step(action)
+        if self._kept is not None:
+            self._kept.counts.played += 1
+            self._kept.counts.ended += result[2] or result[3]
+            self._kept.keep()
+        return result
+
+
+def make(id: str, step_s: float, **options: Any) -> gymnasium.Env[Any, Any]:
+    """The environment, for gymnasium's registry."""
+    return Played(gymnasium.make(id, **options), step_s)
+
+
+for name, version, longest in (("CartPole", "v1", 500), ("LunarLander", "v3", 1000)):
+    gymnasium.register(
+        f"{name}100Hz-v0",
+        entry_point=make,
+        max_episode_steps=longest,
+        kwargs={"id": f"{name}-{version}", "step_s": 0.01},
+    )
