@@ -183,13 +183,16 @@ class ClientInfo(msgspec.Struct, frozen=True):
 
     Attributes:
         restarts: how often the environment was started again, after a failure or as planned.
-        dropped: rows that were never sent, since the buffer was full while the server was away.
+        dropped: rows that were never taken in: the buffer was full while the server was away, or something kept them
+            from arriving.
         late_steps: steps that took longer than the setting `late_step_s`.
         step_seconds, slowest_step_seconds: mean and longest time of the steps since the last heartbeat.
         problem: a sentence on the call of a plugin that takes long just now, or on the environment's last failure; ""
             without one, and once an episode has ended since.
         left_out: rows that were not sent, since they did not fit their columns.
         unfit: a sentence on the newest column in which a row did not fit, "" if there was none.
+        backlog: rows that wait until they are taken in.
+        leaving: this is the client's last heartbeat.
     """
 
     id: str
@@ -205,6 +208,8 @@ class ClientInfo(msgspec.Struct, frozen=True):
     problem: str = ""
     left_out: int = 0
     unfit: str = ""
+    backlog: int = 0
+    leaving: bool = False
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -216,6 +221,9 @@ class Progress(msgspec.Struct, frozen=True):
         state: "running", or "stopping" when clients shall leave.
         window: rows that one client may have under way: sent and not yet taken in.
         acked: client -> number of its last message that was taken in.
+        refused: client -> the attempt of its last message that was refused, since one before it is missing.
+        busy: the loop has looked at no message since the last progress, since an update takes long.
+        number: counts what this node has published, so that a repetition is not taken for what was read before.
         client_indices: client -> the lowest index, from 0, that was free when it joined.
     """
 
@@ -227,6 +235,9 @@ class Progress(msgspec.Struct, frozen=True):
     window: int
     acked: dict[str, int] = {}
     client_indices: dict[str, int] = {}
+    refused: dict[str, int] = {}
+    busy: bool = False
+    number: int = 0
 
 
 class Command(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from soulsai_core.errors import SoulsAIError, TransportError
 log = logging.getLogger(__name__)
 
 
-def delays(rng: random.Random, first: float = 0.1, factor: float = 2.0, longest: float = 10.0) -> Iterator[float]:
+def delays(rng: random.Random, first: float = 0.1, factor: float = 2.0, longest: float = 3.0) -> Iterator[float]:
     """Endless waits in seconds between attempts: exponential up to `longest`, each shortened at random by up to half.
 
     The jitter keeps clients that lost the same server from reconnecting all at once.
@@ -32,6 +32,7 @@ class RetryingThread:
     Args:
         name: of the thread.
         step: does a bounded piece of work; where there is nothing to do it blocks with a time-out.
+        on_loss: called when the server is lost.
         on_reconnect: called after the server was lost and a step succeeded again.
 
     Attributes:
@@ -40,12 +41,19 @@ class RetryingThread:
     """
 
     def __init__(
-        self, name: str, step: Callable[[], None], rng: random.Random, on_reconnect: Callable[[], None] | None = None
+        self,
+        name: str,
+        step: Callable[[], None],
+        rng: random.Random,
+        *,
+        on_loss: Callable[[], object] = lambda: None,
+        on_reconnect: Callable[[], object] = lambda: None,
     ) -> None:
         self.failure: Exception | None = None
         self.losses = 0
         self._step = step
         self._rng = rng
+        self._on_loss = on_loss
         self._on_reconnect = on_reconnect
         self._stop = threading.Event()
         # A daemon: a thread that hangs in a call must not keep the process from ending.
@@ -92,13 +100,13 @@ class RetryingThread:
                 if not lost:
                     log.warning("%s Trying again until it is back.", error)
                     self.losses += 1
+                    self._on_loss()
                 lost = True
                 self._stop.wait(next(pauses))
                 continue
             if lost:
                 log.warning("The server is back.")
-                if self._on_reconnect is not None:
-                    self._on_reconnect()
+                self._on_reconnect()
             return
 
 

@@ -63,6 +63,9 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         number: of the message, among the client's; counted from 1.
+        first: number of the oldest message that may still come: those before it were taken in or given up. 0: this one.
+        attempt: how often the client has begun to send again.
+        waiting: rows that the client has already made and will send after this message and those sent with it.
         segments: the table of segments, row after row.
         columns: sorted by name.
         sparse: the sparse columns that the message has, sorted by name.
@@ -79,6 +82,9 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     sparse: tuple[Column, ...] = ()
     counts: tuple[Count, ...] = ()
     closed: tuple[Count, Count] | None = None
+    first: Count = 0
+    attempt: Count = 0
+    waiting: Count = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,10 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Header)
 
 
-def encode_steps(run_id: str, client: str, number: int, steps: StepBatch) -> bytes:
-    """The message with these steps; `number` counts the client's messages from 1."""
+def encode_steps(
+    run_id: str, client: str, number: int, steps: StepBatch, *, first: int = 0, attempt: int = 0, waiting: int = 0
+) -> bytes:
+    """The message with these steps; `number` counts the client's messages from 1. See `Header` for the others."""
     columns = [(name, _little_endian(steps.columns[name])) for name in sorted(steps.columns)]
     after = [_little_endian(steps.after[name]) for name in sorted(steps.after)]
     sparse = [(name, _little_endian(steps.sparse[name].values)) for name in sorted(steps.sparse)]
@@ -112,6 +120,9 @@ def encode_steps(run_id: str, client: str, number: int, steps: StepBatch) -> byt
             sparse=_layout(sparse),
             counts=tuple(len(values) for _, values in sparse),
             closed=steps.closed,
+            first=first,
+            attempt=attempt,
+            waiting=waiting,
         )
     )
     body = b"".join(part.data if part.size else b"" for part in parts)  # an empty array has no buffer to join
@@ -191,7 +202,14 @@ class StepDecoder:
 
     def decode(self, data: bytes) -> StepMessage:
         """The message in `data`. Raises WireError with one of REASONS, and with the sender if the header is valid."""
-        header, body = open_message(data, self._max_bytes)
+        return self.read(*self.open(data))
+
+    def open(self, data: bytes) -> tuple[Header, memoryview | bytes]:
+        """Header and body of a message, of which only size and checksum were looked at. Raises WireError."""
+        return open_message(data, self._max_bytes)
+
+    def read(self, header: Header, body: memoryview | bytes) -> StepMessage:
+        """The message of this header and body. Raises WireError."""
         try:
             return StepMessage(header, self._read(header, body))
         except WireError as error:

@@ -116,11 +116,10 @@ class Node:
         self.client_indices = {}
         self.decoder = StepDecoder(COLUMNS, SPEC.observations)
 
-    def progress(self, *, run_id="training", state="running", acked=None):
+    def progress(self, *, run_id="training", state="running", acked=None, number=0):
         acked = {} if acked is None else {"pc": acked}
-        return msgspec.msgpack.encode(
-            Progress(run_id, self.name, state, self.iteration, 0, self.window, acked, self.client_indices)
-        )
+        progress = Progress(run_id, self.name, state, self.iteration, 0, self.window, acked, self.client_indices)
+        return msgspec.msgpack.encode(msgspec.structs.replace(progress, number=number))
 
     def publish(self, iteration=None, **options):
         self.iteration = self.iteration if iteration is None else iteration
@@ -163,8 +162,15 @@ class Node:
         return [int(iteration) for message in messages for iteration in message.steps.per_row(ITERATION)]
 
     def all_steps(self):
-        """The steps of all messages in the order of their arrival, those that were not yet received last."""
-        return self.steps(self.messages) + self.steps([self.decoder.decode(entry.payload) for entry in self.waiting()])
+        """The steps of all messages in the order of their arrival, those that were not yet received last. Of messages
+        that were sent again only the first counts, as in a node."""
+        last = 0
+        steps = []
+        for message in [*self.messages, *(self.decoder.decode(entry.payload) for entry in self.waiting())]:
+            if message.header.number > last:
+                last = message.header.number
+                steps += self.steps([message])
+        return steps
 
 
 class ClientThread:
@@ -232,6 +238,7 @@ def _short_waits(monkeypatch):
     """The client's threads look more often whether they shall stop, so that tests end sooner."""
     monkeypatch.setattr("soulsai_core.client.downlink._WAIT_S", 0.05)
     monkeypatch.setattr("soulsai_core.client.client._WAIT_S", 0.02)
+    monkeypatch.setattr("soulsai_core.client.client._LAST_ROWS_TIMEOUT_S", 0.02)
 
 
 @pytest.fixture

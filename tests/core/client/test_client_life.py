@@ -218,7 +218,8 @@ def test_client_leaves_when_the_training_stops(client_thread, node, server):
     node.receive(1)
     node.send_progress(state="stopping")
     assert thread.join() == "the training has ended"
-    assert server.clients == {}, "it is removed from the list of clients"
+    last = msgspec.json.decode(server.clients["pc"][1], type=ClientInfo)
+    assert last.leaving and last.env_steps == thread.client.env_steps
 
 
 def test_client_leaves_when_another_training_has_begun(client_thread, node):
@@ -261,7 +262,7 @@ def test_client_leaves_no_thread_behind_though_the_server_is_away(client_thread,
     flaky.away = True
     assert flaky.refused.acquire(timeout=PATIENCE)
     thread.stop()
-    assert "While leaving: The server is away." in caplog.text
+    assert f"While leaving: The server is away. {thread.client._window.rows} steps were not sent." in caplog.text
     assert {thread.name for thread in set(threading.enumerate()) - before} <= {"uplink"}
 
 

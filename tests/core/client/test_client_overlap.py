@@ -90,8 +90,8 @@ def reached_after(steps):
 
 def record_sends(thread, events, monkeypatch):
     """Add to the events when a message is sent."""
-    send = thread.client._batcher._send_message
-    monkeypatch.setattr(thread.client._batcher, "_send_message", lambda batch: (events.append("send"), send(batch)))
+    send = thread.client._window.add
+    monkeypatch.setattr(thread.client._window, "add", lambda batch: (events.append("send"), send(batch)))
 
 
 def test_rows_are_sent_and_weights_prepared_while_a_step_is_under_way(
@@ -241,13 +241,17 @@ def test_buffer_is_kept_where_steps_overlap_while_the_server_is_away(client_thre
     node.window = 1_000_000
     node.publish(0)
     thread = client_thread(lambda: split(lengths=(5,)), max_group_rows=1, buffer_messages=5).start()
-    node.receive(20)
+    for _ in range(5):
+        node.receive(4)
+        node.acknowledge()
     flaky.away = True
     for _ in range(4):
         assert flaky.refused.acquire(timeout=PATIENCE)
-    assert len(thread.client._uplink._batches) <= 5
+    assert len(thread.client._window._messages) <= 5
     flaky.away = False
-    node.receive(20)
+    for _ in range(5):
+        node.acknowledge()
+        node.receive(4)
     thread.stop()
     assert node.all_steps() == list(range(1, thread.client.env_steps + 1))
 

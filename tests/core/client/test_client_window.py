@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from waiting import wait_for
 
 from soulsai_core.errors import AccessError
 from soulsai_core.steps import ROWS, Closed
@@ -113,15 +114,19 @@ def test_client_that_waits_drops_nothing_though_the_window_is_wider_than_its_buf
     node.window = 1_000_000
     node.publish(0)
     thread = client_thread(max_group_rows=2, buffer_messages=5).start()
-    node.receive(50)
+    for _ in range(5):
+        node.receive(10)
+        node.acknowledge()
     flaky.away = True
     for _ in range(4):
         assert flaky.refused.acquire(timeout=PATIENCE)
     flaky.away = False
-    node.receive(50)
+    for _ in range(5):
+        node.receive(2)
+        node.acknowledge()
     thread.stop()
-    assert node.steps(node.messages) == list(range(1, len(node.steps(node.messages)) + 1))
-    assert thread.client._uplink.dropped == 0
+    assert node.all_steps() == list(range(1, thread.client.env_steps + 1))
+    assert thread.client._window.dropped == 0
 
 
 def test_client_that_drops_counts_what_it_drops_while_the_server_is_away(client_thread, node, flaky, actor):
@@ -138,7 +143,7 @@ def test_client_that_drops_counts_what_it_drops_while_the_server_is_away(client_
     thread.stop()
     arrived = node.all_steps()
     assert arrived == sorted(set(arrived)), "none is repeated or out of order"
-    assert thread.client._uplink.dropped == thread.client.env_steps - len(arrived) > 0
+    assert thread.client._window.dropped == thread.client.env_steps - len(arrived) > 0
 
 
 def test_rows_are_grouped_by_size_at_most(client_thread, node):
@@ -174,7 +179,7 @@ def test_rows_do_not_wait_longer_than_the_settings_say(client_thread, node, acto
     node.window = 100_000
     node.publish(0)
     client_thread(max_group_age_s=0.5).start()
-    assert {len(message.steps) for message in node.receive(40)} == {4}
+    assert {len(message.steps) for message in node.receive(28)} == {4}, "before the node counts as away"
 
 
 def test_client_closes_its_quota_and_waits_for_newer_weights(client_thread, node):
@@ -246,41 +251,60 @@ def test_server_away_and_back_loses_nothing_and_keeps_the_order(client_thread, n
     thread = client_thread().start()
     node.receive(20)
     flaky.away = True
-    assert flaky.refused.acquire(timeout=PATIENCE)
-    node.acknowledge()
-    for _ in range(3):
+    for _ in range(4):
         assert flaky.refused.acquire(timeout=PATIENCE)
     flaky.away = False
     for _ in range(3):
-        node.receive(20)
         node.acknowledge()
+        node.receive(20)
     thread.stop()
-    node.receive(0)
-    steps = node.steps(node.messages)
-    numbers = [message.header.number for message in node.messages]
-    assert steps == list(range(1, len(steps) + 1)) and len(steps) >= 80
-    assert numbers == list(range(1, len(numbers) + 1))
-    assert thread.client._uplink.dropped == 0
+    assert node.all_steps() == list(range(1, thread.client.env_steps + 1)) and thread.client.env_steps >= 80
+    assert thread.client._window.dropped == 0
 
 
-def test_samples_lost_in_the_server_do_not_block_the_client_for_good(client_thread, node, clock):
+def test_client_plays_on_while_the_server_is_away_and_waits_once_it_keeps_as_much_as_it_may(
+    client_thread, node, flaky, caplog
+):
+    node.window = 8
+    node.publish(0)
+    thread = client_thread(max_group_rows=10, buffer_messages=6).start()
+    node.receive(8)
+    flaky.away = True
+    wait_for("a full backlog", lambda: thread.client._window.full)
+    wait_for("a sentence on it", lambda: "No more steps can be kept" in caplog.text)
+    assert thread.client._info().backlog == thread.client._window.rows >= 48
+    flaky.away = False
+    while thread.client._window.full:
+        node.acknowledge()
+        node.receive(1)
+    thread.stop()
+    assert node.all_steps() == list(range(1, thread.client.env_steps + 1))
+
+
+def test_messages_lost_in_the_server_are_sent_again(client_thread, node, clock):
     node.window = 8
     node.publish(0)
     client_thread().start()
-    node.receive(8)
-    clock.now += 11
-    node.send_progress()
-    assert len(node.steps(node.receive(8))) == 8
+    lost = node.receive(8)
+    clock.now += 5
+    node.send_progress(number=1)
+    clock.now += 6
+    node.send_progress(number=2)
+    again = node.receive(8)
+    assert [message.header.number for message in again] == [message.header.number for message in lost]
+    assert node.steps(again) == node.steps(lost)
 
 
-def test_client_does_not_wait_for_a_new_node_to_acknowledge_what_the_old_one_got(client_thread, node):
+def test_new_node_gets_what_the_old_one_did_not_acknowledge_and_makes_room(client_thread, node):
     node.window = 8
     node.publish(0)
     client_thread().start()
     node.receive(8)
     node.name = "node-2"
     node.publish(0)
-    node.receive(8)
+    assert node.steps(node.receive(8)) == list(range(1, 9))
+    node.acknowledge()
+    assert node.steps(node.receive(8)) == list(range(9, 17))
 
 
 def test_model_of_a_node_that_resumed_from_further_back_is_used(client_thread, node, actor):
@@ -289,7 +313,7 @@ def test_model_of_a_node_that_resumed_from_further_back_is_used(client_thread, n
     client_thread().start()
     node.receive(8)
     node.name = "node-2"
-    node.publish(101)
+    node.publish(101, acked=node.messages[-1].header.number)
     messages = node.receive(8)
     assert actor.loaded == [120, 101] and node.iterations(messages)[-1] == 101
 
@@ -308,7 +332,7 @@ def test_refusal_by_the_server_ends_the_client_with_its_sentence(
 
     monkeypatch.setattr(flaky._transport, method, refuse)
     clock.now += 10
-    node.send_progress()
+    node.acknowledge()
     with pytest.raises(AccessError, match="wrong password"):
         thread.join()
 

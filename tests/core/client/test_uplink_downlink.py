@@ -10,6 +10,7 @@ import pytest
 from soulsai_core.client.downlink import Downlink
 from soulsai_core.client.uplink import Uplink
 from soulsai_core.client.window import Window
+from soulsai_core.errors import TransportError
 from soulsai_core.messages import ClientInfo, Episode
 from soulsai_core.steps import End, StepBatch
 from soulsai_core.transport.memory import MemoryTransport
@@ -28,18 +29,19 @@ def batch(*steps):
 
 @pytest.fixture
 def window(clock):
-    return Window(limited=True, clock=clock)
+    window = Window(limited=True, capacity=100, clock=clock)
+    window.acknowledged("node", 0, 1000)
+    return window
 
 
 @pytest.fixture
 def uplink(flaky, window, clock, rng):
-    """A function: an uplink with this capacity that drops or does not."""
+    """A function: an uplink, not yet started."""
     made = []
 
-    def make(capacity=100, drops=False):
+    def make():
         info = lambda: ClientInfo("pc", "host")  # noqa: E731
-        options = {"capacity": capacity, "drops": drops, "interval": 2.0, "info": info}
-        made.append(Uplink(flaky, "training", "pc", window, rng, clock, **options))
+        made.append(Uplink(flaky, "training", "pc", window, rng, clock, interval=2.0, info=info))
         return made[-1]
 
     yield make
@@ -85,44 +87,17 @@ def logged():
 # -- uplink
 
 
-def test_messages_are_sent_in_order_and_numbered_from_one(uplink, node):
-    link = uplink()
-    link.start()
+def test_messages_are_sent_in_order_and_numbered_from_one(uplink, window, node):
+    uplink().start()
     for step in range(20):
-        link.send(batch(step))
+        window.add(batch(step))
     came = node.receive(20)
     assert node.steps(came) == list(range(20))
     assert [message.header.number for message in came] == list(range(1, 21))
     assert {(message.header.run_id, message.header.client) for message in came} == {("training", "pc")}
 
 
-def test_sent_rows_count_as_under_way(uplink, window):
-    window.acknowledged("node", 0, 5)
-    uplink().send(batch(1, 2, 3))
-    assert window.has_room(2) and not window.has_room(3)
-
-
-def test_oldest_message_beyond_the_capacity_is_dropped_and_counted_in_rows(uplink, node):
-    link = uplink(capacity=2, drops=True)
-    for steps in ((1, 2, 3), (4, 5), (6,), (7,)):
-        link.send(batch(*steps))
-    assert link.dropped == 5 and link.wait_for_room(0)
-    link.start()
-    assert node.steps(node.receive(2)) == [6, 7]
-
-
-def test_uplink_that_does_not_drop_says_when_there_is_room(uplink, node):
-    link = uplink(capacity=2)
-    link.send(batch(1))
-    assert link.wait_for_room(0)
-    link.send(batch(2))
-    assert not link.wait_for_room(0)
-    link.start()
-    assert link.wait_for_room(PATIENCE)
-    assert node.steps(node.receive(2)) == [1, 2] and link.dropped == 0
-
-
-def test_message_whose_sending_failed_halfway_is_sent_again_under_its_number(uplink, node, flaky, monkeypatch):
+def test_message_whose_sending_failed_halfway_is_sent_again_under_its_number(uplink, window, node, flaky, monkeypatch):
     push = flaky._transport.push_samples
 
     def push_and_lose(payloads):
@@ -132,12 +107,58 @@ def test_message_whose_sending_failed_halfway_is_sent_again_under_its_number(upl
         flaky.read_config()
 
     monkeypatch.setattr(flaky._transport, "push_samples", push_and_lose)
-    link = uplink()
-    link.start()
-    link.send(batch(1))
+    uplink().start()
+    window.add(batch(1))
     assert flaky.refused.acquire(timeout=PATIENCE)
     flaky.away = False
     assert [message.header.number for message in node.receive(2)] == [1, 1], "the node recognizes the second"
+
+
+def test_fewer_messages_are_sent_at_once_after_the_connection_broke(uplink, window, node, flaky, monkeypatch):
+    sizes = []
+    push = flaky._transport.push_samples
+
+    def push_few(payloads):
+        sizes.append(len(payloads))
+        if len(payloads) > 3:
+            raise TransportError("It takes too long.")
+        push(payloads)
+
+    monkeypatch.setattr(flaky._transport, "push_samples", push_few)
+    for step in range(20):
+        window.add(batch(step))
+    uplink().start()
+    assert node.steps(node.receive(20)) == list(range(20))
+    assert sizes[:4] == [20, 10, 5, 2]
+
+
+def test_what_was_sent_and_not_acknowledged_is_sent_again_after_the_server_was_away(uplink, window, node, flaky, clock):
+    uplink().start()
+    window.add(batch(1))
+    window.add(batch(2))
+    node.receive(2)
+    window.acknowledged("node", 1, 1000)
+    flaky.away = True
+    window.add(batch(3))
+    assert flaky.refused.acquire(timeout=PATIENCE)
+    flaky.away = False
+    came = node.receive(2)
+    assert [message.header.number for message in came] == [2, 3]
+    assert {(message.header.first, message.header.attempt) for message in came} == {(2, 1)}
+
+
+def test_reports_that_the_server_may_have_forgotten_are_sent_again_before_newer_ones(
+    uplink, window, node, flaky, clock
+):
+    link = uplink()
+    link.start()
+    link.report(Episode("pc-1", "pc", 1.0, 5, 0, 1.0))
+    node.episodes(1)
+    flaky.away = True
+    link.report(Episode("pc-2", "pc", 1.0, 5, 0, 1.0))
+    assert flaky.refused.acquire(timeout=PATIENCE)
+    flaky.away = False
+    assert [episode.id for episode in node.episodes(3)] == ["pc-1", "pc-1", "pc-2"]
 
 
 def test_episodes_wait_for_the_server_too(uplink, node, flaky):
@@ -151,26 +172,24 @@ def test_episodes_wait_for_the_server_too(uplink, node, flaky):
     assert [(e.id, e.run_id) for e in node.episodes(2)] == [("pc-1", "training"), ("pc-2", "training")]
 
 
-def test_heartbeat_comes_at_once_and_then_at_its_interval(uplink, server, clock):
-    link = uplink()
-    link.start()
+def test_heartbeat_comes_at_once_and_then_at_its_interval(uplink, window, server, clock):
+    uplink().start()
     with server.changed:
         assert server.changed.wait_for(lambda: "pc" in server.clients, PATIENCE)
         assert msgspec.json.decode(server.clients["pc"][1], type=ClientInfo) == ClientInfo("pc", "host")
     clock.now += 2.5
-    link.send(batch(1))
+    window.add(batch(1))
     with server.changed:
         assert server.changed.wait_for(lambda: server.clients["pc"][0] == clock.now, PATIENCE)
 
 
-def test_closing_sends_what_waits_and_removes_the_client(uplink, node, server):
+def test_closing_sends_what_waits_and_a_last_heartbeat(uplink, window, node, server):
     link = uplink()
-    server.clients["pc"] = (0.0, b"")
-    link.send(batch(1, 2))
+    window.add(batch(1, 2))
     link.report(Episode("pc-1", "pc", 1.0, 5, 0, 1.0))
     link.close(5.0)
     assert node.steps(node.receive(2)) == [1, 2] and len(node.episodes(1)) == 1
-    assert server.clients == {}
+    assert msgspec.json.decode(server.clients["pc"][1], type=ClientInfo).leaving
 
 
 # -- downlink
@@ -200,7 +219,7 @@ def test_progress_without_a_newer_model_keeps_the_weights(downlink, node, window
     assert downlink.wait_newer(2, PATIENCE)
     held = downlink.newest
     node.window = 70
-    window.sent(1, 1)
+    window.add(batch(1))
     node.send_progress()
     assert window.wait_for_room(50, PATIENCE)
     assert downlink.newest is held

@@ -1,102 +1,95 @@
-"""Back-pressure: rows under way against the node's window."""
+"""What the node has not acknowledged: room for more rows, and what is sent again."""
 
 import threading
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soulsai_core.client.window import Window
+from soulsai_core.steps import End, StepBatch
+
+CAPACITY = 100
 
 
-@pytest.fixture
-def window(clock):
-    window = Window(limited=True, clock=clock, patience=10.0)
+def batch(rows):
+    columns = {"reward": np.zeros(rows, np.float32)}
+    return StepBatch(np.array([[0, 0, rows, 0, 0, 0, End.TERMINATED]]), columns, {})
+
+
+def make_window(clock, **options):
+    window = Window(**{"limited": True, "capacity": CAPACITY, "clock": clock, **options})
     window.acknowledged("node", 0, window=10)
     return window
 
 
-def test_rows_may_be_under_way_up_to_the_window(window):
-    window.sent(1, 6)
+@pytest.fixture
+def window(clock):
+    return make_window(clock)
+
+
+def add(window, *sizes):
+    for rows in sizes:
+        window.add(batch(rows))
+
+
+def send(window, count=1000):
+    """Send what may be sent; returns the numbers of the messages."""
+    numbers = []
+    while chunk := window.next_chunk(count, 2**20):
+        numbers += [message.number for message in chunk.messages]
+        window.sent(chunk)
+    return numbers
+
+
+# -- room
+
+
+def test_rows_may_be_added_up_to_the_window(window):
+    add(window, 6)
     assert window.has_room(4) and not window.has_room(5)
 
 
 def test_step_larger_than_the_window_is_allowed_while_nothing_is_under_way(window):
     assert window.has_room(64)
-    window.sent(1, 64)
-    assert not window.has_room(1)
+    add(window, 64)
+    assert not window.has_room(1) and send(window) == [1]
 
 
 def test_acknowledged_messages_make_room(window):
-    for number in (1, 2, 3):
-        window.sent(number, 3)
+    add(window, 3, 3, 3)
     assert not window.has_room(4)
     window.acknowledged("node", 2, window=10)
     assert window.has_room(7) and not window.has_room(8)
 
 
 def test_window_has_the_size_that_the_node_sent(window):
-    window.sent(1, 5)
+    add(window, 5)
     window.acknowledged("node", 0, window=5)
     assert not window.has_room(1)
     window.acknowledged("node", 0, window=6)
     assert window.has_room(1)
 
 
-def test_new_node_forgets_what_was_sent_to_the_old_one(window):
-    window.sent(1, 10)
-    window.acknowledged("another", 0, window=10)
-    assert window.has_room(10)
-
-
-def test_reset_forgets_everything(window):
-    window.sent(1, 10)
-    window.reset()
-    assert window.has_room(10)
-
-
 def test_client_that_drops_always_has_room(clock):
-    window = Window(limited=False, clock=clock)
+    window = make_window(clock, limited=False)
     window.acknowledged("node", 0, window=1)
-    window.sent(1, 1000)
+    add(window, 1000)
     assert window.has_room(1000)
 
 
-def test_message_is_lost_if_the_node_sends_progress_and_never_acknowledges_it(window, clock):
-    window.sent(1, 10)
-    clock.now += 10
-    window.acknowledged("node", 0, window=10)
-    assert not window.has_room(1), "it may still be on its way"
-    clock.now += 1
-    window.acknowledged("node", 0, window=10)
-    assert window.has_room(10)
-
-
-def test_patience_is_counted_from_the_last_acknowledgement(window, clock):
-    window.sent(1, 5)
-    window.sent(2, 5)
-    clock.now += 8
-    window.acknowledged("node", 1, window=10)
-    clock.now += 8
-    window.acknowledged("node", 1, window=10)
-    assert not window.has_room(6)
-
-
-def test_no_message_counts_as_lost_while_the_node_is_silent(window, clock):
-    window.sent(1, 10)
-    clock.now += 3600
-    assert not window.has_room(1) and not window.wait_for_room(1, timeout=0)
-
-
-def test_old_message_is_not_lost_because_the_node_was_idle_before_it(window, clock):
-    clock.now += 3600
-    window.sent(1, 10)
-    window.acknowledged("node", 0, window=10)
-    assert not window.has_room(1)
+def test_client_that_drops_gives_up_its_oldest_messages_and_counts_only_those_that_were_never_sent(clock):
+    window = make_window(clock, limited=False, capacity=2)
+    add(window, 5)
+    send(window)
+    add(window, 1, 2, 3)
+    assert window.dropped == 1 and window.rows == 5
+    assert send(window) == [3, 4]
 
 
 def test_waiting_ends_when_there_is_room(window):
-    window.sent(1, 10)
+    add(window, 10)
     answers = []
     waiter = threading.Thread(target=lambda: answers.append(window.wait_for_room(1, timeout=30)))
     waiter.start()
@@ -105,15 +98,211 @@ def test_waiting_ends_when_there_is_room(window):
     assert answers == [True]
 
 
-@settings(max_examples=40)
-@given(st.lists(st.integers(1, 20), max_size=30), st.data())
-def test_rows_under_way_are_those_sent_and_not_acknowledged(sizes, data):
-    window = Window(limited=True, clock=lambda: 0.0)
-    acked = 0
-    for number, rows in enumerate(sizes, start=1):
-        window.sent(number, rows)
-        acked = data.draw(st.integers(acked, number))
-        window.acknowledged("", acked, window=50)
-        under_way = sum(sizes[acked:number])
-        room = max(50 - under_way, 0)
-        assert under_way == 0 or (window.has_room(room) == (under_way <= 50) and not window.has_room(room + 1))
+# -- outages
+
+
+def test_while_the_server_is_away_there_is_room_until_as_many_messages_wait_as_are_kept(clock):
+    window = make_window(clock, capacity=3)
+    window.connection_lost("uplink")
+    add(window, 10, 10)
+    assert window.away and window.has_room(1000) and not window.full
+    add(window, 10)
+    assert not window.has_room(1) and window.full
+    window.connection_back("uplink")
+    assert not window.away
+
+
+def test_node_that_is_silent_counts_as_away_and_one_that_is_heard_does_not(window, clock):
+    add(window, 10)
+    clock.now += 5
+    assert not window.has_room(1), "it may be busy"
+    clock.now += 5
+    assert window.has_room(1)
+    window.heard()
+    assert not window.has_room(1)
+
+
+def test_what_waits_after_an_outage_is_sent_within_the_window(window):
+    window.connection_lost("uplink")
+    add(window, 6, 4, 6, 4)
+    window.connection_back("uplink")
+    assert send(window) == [1, 2]
+    window.acknowledged("node", 1, window=10)
+    assert send(window) == [3]
+    window.acknowledged("node", 3, window=10)
+    assert send(window) == [4]
+
+
+def test_chunk_says_how_many_rows_wait_behind_it(window):
+    add(window, 2, 3, 4)
+    assert [window.next_chunk(count, 2**20).waiting for count in (1, 2, 3)] == [7, 4, 0]
+
+
+def test_chunks_have_a_bounded_number_of_messages_and_of_bytes(window):
+    add(window, 2, 2, 2)
+    assert len(window.next_chunk(2, 2**20).messages) == 2
+    assert len(window.next_chunk(9, 9).messages) == 1, "one at least"
+
+
+# -- sent again
+
+
+def test_after_the_connection_was_lost_everything_unacknowledged_is_sent_again_in_order(window):
+    add(window, 2, 2, 2)
+    assert send(window) == [1, 2, 3]
+    window.acknowledged("node", 1, window=10)
+    window.connection_lost("uplink")
+    add(window, 2)
+    chunk = window.next_chunk(9, 2**20)
+    assert ([m.number for m in chunk.messages], chunk.first, chunk.attempt) == ([2, 3, 4], 2, 1)
+
+
+def test_messages_that_were_under_way_when_the_connection_broke_are_sent_again_though_they_may_have_arrived(window):
+    add(window, 2)
+    chunk = window.next_chunk(9, 2**20)
+    window.connection_lost("uplink")  # before the first was ever sent: nothing to begin again
+    window.sent(chunk)
+    assert window.next_chunk(9, 2**20) is None
+    window.connection_lost("uplink")
+    window.sent(chunk)  # the answer of a call from before the loss
+    assert [m.number for m in window.next_chunk(9, 2**20).messages] == [1]
+
+
+def test_another_node_gets_what_the_old_one_had_not_acknowledged_and_no_more(window):
+    add(window, 5, 5)
+    send(window)
+    window.acknowledged("another", 1, window=10)
+    assert send(window) == [2] and window.has_room(5) and not window.has_room(6)
+
+
+def test_node_that_resumed_from_further_back_gets_what_is_still_there(window):
+    add(window, 3, 3, 3)
+    send(window)
+    window.acknowledged("node", 2, window=10)
+    window.acknowledged("another", 1, window=10)
+    chunk = window.next_chunk(9, 2**20)
+    assert [m.number for m in chunk.messages] == [3] and chunk.first == 3, "it says that 2 will never come"
+
+
+def test_refused_message_is_sent_again_once_for_each_refusal(window):
+    add(window, 3, 3)
+    send(window)
+    window.acknowledged("node", 0, window=10, refused=0)
+    assert send(window) == [1, 2]
+    window.acknowledged("node", 0, window=10, refused=0)
+    assert send(window) == [], "this is the refusal from before"
+
+
+def test_repeated_refusals_are_answered_more_and_more_slowly_and_then_the_oldest_message_is_given_up(window, clock):
+    add(window, 3, 4)
+    send(window)
+    waits = []
+    for attempt in range(6):
+        window.acknowledged("node", 0, window=10, refused=attempt)
+        waits.append(0.0)
+        while not (sent := send(window)):
+            clock.now += 0.5
+            waits[-1] += 0.5
+            window.heard()
+    assert waits == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0] and sent == [2]
+    assert window.dropped == 3 and window.rows == 4
+
+
+def test_messages_are_sent_again_if_the_node_sends_progress_and_never_acknowledges_them(window, clock):
+    add(window, 10)
+    send(window)
+    clock.now += 10
+    window.acknowledged("node", 0, window=10)
+    assert send(window) == [], "it may still be on its way"
+    clock.now += 1
+    window.acknowledged("node", 0, window=10, busy=True)
+    assert send(window) == [], "an update takes long"
+    window.acknowledged("node", 0, window=10)
+    assert send(window) == [1]
+
+
+def test_patience_is_counted_from_the_last_acknowledgment(window, clock):
+    add(window, 5, 5)
+    send(window)
+    clock.now += 8
+    window.acknowledged("node", 1, window=10)
+    clock.now += 8
+    window.acknowledged("node", 1, window=10)
+    assert send(window) == []
+
+
+def test_old_message_is_not_sent_again_because_the_node_was_idle_before_it(window, clock):
+    clock.now += 3600
+    window.heard()
+    add(window, 10)
+    send(window)
+    window.acknowledged("node", 0, window=10)
+    assert send(window) == []
+
+
+def test_leaving_client_waits_until_its_last_rows_are_taken_in_unless_the_node_is_away(window, clock):
+    add(window, 1)
+    assert not window.wait_until_acknowledged(0)
+    window.acknowledged("node", 1, window=10)
+    assert window.wait_until_acknowledged(0)
+    add(window, 1)
+    window.connection_lost("uplink")
+    assert not window.wait_until_acknowledged(30), "at once"
+
+
+class Receiver:
+    """A node that takes in messages in their order, each once, and may lose what it was sent."""
+
+    def __init__(self):
+        self.taken = []
+
+    def receive(self, chunk):
+        refused = None
+        for message in chunk.messages:
+            last = self.taken[-1] if self.taken else 0
+            if message.number <= last:
+                continue
+            if max(last + 1, chunk.first) < message.number:
+                refused = chunk.attempt
+            else:
+                self.taken.append(message.number)
+                refused = None
+        return refused
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_whatever_is_lost_on_its_way_each_message_is_taken_in_once_and_in_order(data):
+    now = [0.0]
+    window = Window(limited=True, capacity=CAPACITY, clock=lambda: now[0])
+    receiver = Receiver()
+    made = 0
+    refused = None
+    for event in data.draw(
+        st.lists(st.sampled_from(["make", "send", "lose", "break", "progress", "wait"]), max_size=40)
+    ):
+        now[0] += 0.1
+        if event == "make" and window.has_room(1):
+            window.add(batch(data.draw(st.integers(1, 3))))
+            made += 1
+        elif event in ("send", "lose") and (chunk := window.next_chunk(2, 2**20)):
+            window.sent(chunk)
+            if event == "send":
+                answer = receiver.receive(chunk)
+                refused = answer if answer is not None else refused
+        elif event == "break":
+            window.connection_lost("uplink")
+            window.connection_back("uplink")
+        elif event == "progress":
+            window.heard()
+            window.acknowledged("node", len(receiver.taken), window=5, refused=refused)
+        elif event == "wait":
+            now[0] += 11
+    for _ in range(100):
+        now[0] += 11
+        while chunk := window.next_chunk(2, 2**20):
+            window.sent(chunk)
+            receiver.receive(chunk)
+        window.heard()
+        window.acknowledged("node", len(receiver.taken), window=5)
+    assert receiver.taken == list(range(1, made + 1)) and window.rows == 0 and window.dropped == 0

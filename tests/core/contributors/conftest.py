@@ -57,8 +57,6 @@ class ListInboxes(Inboxes):
         self.samples += delivery.samples
         self.episodes += delivery.episodes
         self.clients |= delivery.heartbeats
-        for client in delivery.left:
-            self.clients.pop(client, None)
         for name, done in delivery.done.items():
             self.waiting[name] = [message for message in self.waiting[name] if message.id not in done]
 

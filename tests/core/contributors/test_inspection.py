@@ -6,16 +6,21 @@ import msgspec
 import pytest
 
 from soulsai_core.config import ContributorSettings
-from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, LEAVE, Delivery, Message
+from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, Delivery, Message
 from soulsai_core.contributors.inspection import Inspector
+from soulsai_core.messages import ClientInfo
 
 RUN_ID = "training-1"
 
 
 @pytest.fixture
-def inspected():
+def inspector():
+    return Inspector("bob", RUN_ID, ContributorSettings(max_message_mb=0.01), 15.0)
+
+
+@pytest.fixture
+def inspected(inspector):
     """(kind, bytes) -> (reason or None, what is delivered)."""
-    inspector = Inspector("bob", RUN_ID, ContributorSettings(max_message_mb=0.01), 15.0)
 
     def inspect(kind, payload, now=0.0):
         delivery = Delivery()
@@ -81,7 +86,8 @@ def test_good_episodes_are_delivered_unchanged_and_returns_of_complete_ones_coun
 
 
 @pytest.mark.parametrize(
-    "numbers", [{"env_steps": -1}, {"env_steps": 2**60}, {"steps_per_second": -0.5}, {"left_out": -1}]
+    "numbers",
+    [{"env_steps": -1}, {"env_steps": 2**60}, {"steps_per_second": -0.5}, {"left_out": -1}, {"backlog": 2**60}],
 )
 def test_implausible_heartbeats_are_rejected(inspected, heartbeat, numbers):
     assert inspected(*heartbeat(**numbers))[0] == "heartbeat"
@@ -99,11 +105,13 @@ def test_text_for_people_is_cut_and_cleaned(inspected, heartbeat):
     assert info["problem"].isprintable() and len(info["problem"]) == 300
 
 
-def test_only_a_contributors_own_clients_can_leave(inspected):
-    assert inspected(LEAVE, b"alice@pc-1")[0] == "sender"
-    assert inspected(LEAVE, b"\xff")[0] == "sender"
-    reason, delivery = inspected(LEAVE, b"bob@pc-1")
-    assert (reason, delivery.left) == (None, ["bob@pc-1"])
+def test_only_a_contributors_own_clients_can_leave_and_they_make_room_for_others(inspector, inspected):
+    def leave(client):
+        return inspected(HEARTBEAT, msgspec.json.encode(ClientInfo(client, "host", leaving=True)))
+
+    assert leave("alice@pc-1")[0] == "sender"
+    reason, delivery = leave("bob@pc-1")
+    assert reason is None and msgspec.json.decode(delivery.heartbeats["bob@pc-1"])["leaving"] and not inspector.clients
 
 
 def test_unknown_kinds_and_oversized_messages_are_rejected_unread(inspected, samples):

@@ -19,10 +19,11 @@ class Setting:
     def publish(self, window=10, acked=None, node="n1"):
         self.progress = msgspec.msgpack.encode(Progress("run", node, "running", 0, 0, window, acked or {}))
 
-    def send(self, *messages, client="bob@pc", delivered=True):
+    def send(self, *messages, client="bob@pc", delivered=True, attempt=0):
         """Read (number, rows) at once; the reasons for which they are rejected."""
         self.limit.begin()
-        reasons = [self.limit.reject(Header("run", client, number, rows, (), ())) for number, rows in messages]
+        headers = [Header("run", client, number, rows, (), (), attempt=attempt) for number, rows in messages]
+        reasons = [self.limit.reject(header) for header in headers]
         if delivered:
             self.limit.delivered()
         return reasons
@@ -83,3 +84,21 @@ def test_rows_that_were_lost_with_a_node_or_server_are_forgotten(there):
 
 def test_before_the_first_progress_nothing_is_rejected(clock):
     assert Setting(clock).send((1, 100)) == [None]
+
+
+def test_client_that_begins_again_may_send_what_was_delivered_before_and_takes_no_more_room(there):
+    assert there.send((1, 5), (2, 5)) == [None, None]
+    there.clock.now += 1
+    assert there.send((1, 5), (2, 5), attempt=1) == [None, None], "the server may have lost it"
+    assert there.send((3, 1), attempt=1) == ["window"]
+    there.publish(acked={"bob@pc": 1})
+    assert there.send((3, 5), (4, 1), attempt=1) == [None, "window"]
+
+
+def test_client_that_begins_again_all_the_time_is_held_to_the_window(there):
+    there.send((1, 5), (2, 5))
+    there.clock.now += 1
+    assert there.send((1, 5), attempt=1) == [None]
+    assert there.send((1, 5), attempt=2) == ["repeated"]
+    there.clock.now += 1
+    assert there.send((1, 5), attempt=3) == [None]

@@ -263,13 +263,13 @@ class Harness:
 
     # -- what a client does
 
-    def message(self, iterations, client="pc", *, number=None, run_id=None, **options):
+    def message(self, iterations, client="pc", *, number=None, run_id=None, order=None, **options):
         """A client's next message, with these iterations; the rows' first values are its number."""
         self.numbers[client] = number or self.numbers.get(client, 0) + 1
         position = self.positions.get(client, 0)
         self.positions[client] = position + len(iterations)
         steps = made_steps(iterations, self.numbers[client] % 10, position=position, **options)
-        return encode_steps(run_id or self.folder.name, client, self.numbers[client], steps)
+        return encode_steps(run_id or self.folder.name, client, self.numbers[client], steps, **(order or {}))
 
     def send(self, iterations, client="pc", **options):
         """Push a message, and return it."""

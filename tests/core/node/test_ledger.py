@@ -24,6 +24,17 @@ def test_message_with_a_number_that_was_received_is_a_repeat():
     assert not ledger.is_repeat("b", 3)
 
 
+def test_message_is_early_while_one_before_it_may_still_come():
+    ledger = Ledger()
+    assert not ledger.is_early("a", 7, first=3, attempt=0), "of an unknown client the first that comes is the first"
+    ledger.add("a", 7, 1, {})
+    assert ledger.is_early("a", 9, first=6, attempt=2) and ledger.refused() == {"a": 2}
+    assert not ledger.is_early("a", 9, first=9, attempt=2), "8 was given up"
+    assert not ledger.is_early("a", 9, first=0, attempt=2), "the sender keeps nothing"
+    ledger.add("a", 8, 1, {})
+    assert ledger.refused() == {} and not ledger.is_early("a", 9, first=6, attempt=2)
+
+
 def test_unreadable_messages_without_a_sender_are_counted_as_unknown():
     ledger = Ledger()
     ledger.add("", None, 0, {"checksum": 1})

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from waiting import wait_for
 
 from soulsai_core.contracts import Sync
 from soulsai_core.steps import Closed, Source
@@ -86,20 +87,43 @@ def test_text_from_outside_is_printable_in_the_log(harness, caplog):
 
 
 def test_message_that_arrives_twice_is_learned_from_once(harness):
-    data = harness.send([0, 0])
+    data = harness.send([0, 0], number=1)
     harness.outside.push_samples([data, data])
-    assert [a["rejected"] for a in harness.recorder.wait("samples_received", 3)] == [
-        {},
-        {"repeated": 2},
-        {"repeated": 2},
-    ]
-    assert len(harness.learner.rows) == 2 and harness.node.env_steps == 2
+    harness.send([0], number=2)
+    assert [a["admitted"] for a in harness.recorder.wait("samples_received", 2)] == [2, 1]
+    assert len(harness.learner.rows) == 3 and harness.node.env_steps == 3
+    assert wait_for("the status", harness.outside.read_status) and harness.status().acceptance == 1.0, (
+        "a repeat is no rejection"
+    )
+
+
+def test_message_after_a_missing_one_is_refused_until_that_has_come(harness):
+    harness.take_in([0], "pc", number=1)
+    harness.send([0], "pc", number=3, order={"first": 2, "attempt": 4})
+    progress = harness.wait_progress(lambda progress: progress.refused)
+    assert (progress.acked, progress.refused) == ({"pc": 1}, {"pc": 4})
+    assert harness.take_in([0], "pc", number=2, order={"first": 2}) == (1, {})
+    assert harness.take_in([0], "pc", number=3, order={"first": 2}) == (1, {})
+    harness.wait_progress(lambda progress: progress.acked == {"pc": 3} and not progress.refused)
+    assert (
+        harness.node.env_steps == 3
+        and wait_for("the status", harness.outside.read_status)
+        and harness.status().acceptance == 1.0
+    )
+
+
+def test_message_is_taken_in_if_those_before_it_will_never_come(harness):
+    harness.take_in([0], "pc", number=1)
+    assert harness.take_in([0], "pc", number=9, order={"first": 9}) == (1, {})
+    assert harness.take_in([0], "pc", number=12) == (1, {})
 
 
 def test_numbers_are_counted_by_client(harness):
     assert harness.take_in([0], "a", number=5) == (1, {})
     assert harness.take_in([0], "b", number=5) == (1, {})
-    assert harness.take_in([0], "a", number=4) == (0, {"repeated": 1})
+    harness.send([0], "a", number=4)
+    assert harness.take_in([0], "a", number=6) == (1, {})
+    assert harness.node.env_steps == 3
 
 
 def test_samples_of_another_training_are_rejected_and_not_acknowledged(harness):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from soulsai_core.client.window import Window
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import AccessError, SoulsAIError
 from soulsai_core.messages import Episode
@@ -119,23 +118,6 @@ def test_window_is_that_of_all_required_clients(make_harness):
 def synchronous(make_harness):
     """A node whose iterations wait for two clients, each with a rollout of 20 rows."""
     return make_harness(sync=Sync(max_staleness=1, rows_per_iteration=40, required_clients=2)).start()
-
-
-def test_client_that_iterations_wait_for_may_go_on_though_its_rollout_was_lost(synchronous, clock):
-    """What was lost is never acknowledged, except by the client's next message, which must fit into the window."""
-    window = Window(limited=True, clock=clock)
-
-    def acknowledge(progress):
-        window.acknowledged(progress.node, progress.acked.get("pc", 0), progress.window)
-
-    acknowledge(synchronous.progress())
-    window.sent(1, 20)  # and it is lost
-    assert window.has_room(20)
-    window.sent(2, 20)
-    assert not window.has_room(1), "two rollouts and no more"
-    synchronous.take_in([0] * 20, number=2)
-    acknowledge(synchronous.wait_progress(lambda progress: progress.acked))
-    assert window.has_room(40)
 
 
 def test_room_for_two_rollouts_is_that_of_each_client_and_stays_from_iteration_to_iteration(synchronous):

@@ -45,6 +45,21 @@ def test_node_waits_for_a_server_that_is_away_and_goes_on(harness, caplog):
     assert harness.outside.read_model(-1)[0] == 2
 
 
+def test_what_clients_kept_in_an_outage_is_taken_in_before_the_first_update(harness):
+    harness.heartbeat("pc")
+    harness.recorder.wait("client_joined")
+    harness.make_iterations(1)
+    lose_connection(harness)
+    harness.transport.away = False
+    wait_for("the node to notice", lambda: harness.node._recovery.lasts)
+    for waiting in (24, 20, 16, 12, 8, 4):
+        assert harness.take_in([1] * 4, order={"waiting": waiting}) == (4, {})
+    assert harness.node.iteration == 1
+    harness.send([1] * 4)
+    harness.recorder.wait("model_updated", where=lambda a: a["iteration"] == 8)
+    assert harness.node.env_steps == 32
+
+
 def test_update_does_not_wait_for_a_server_that_is_away(harness):
     harness.outside.push_samples([harness.message([0] * 4)])
     harness.recorder.wait("samples_received")

@@ -17,7 +17,7 @@ def outside(server):
 
 @pytest.fixture
 def receiver(server):
-    receiver = SampleReceiver(MemoryTransport(server), random.Random(0))
+    receiver = SampleReceiver(MemoryTransport(server), random.Random(0), lambda: None)
     yield receiver
     receiver.close()
 

@@ -10,9 +10,9 @@ import psutil
 import pytest
 from waiting import DEADLINE_S, wait_for
 
-from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, LEAVE, SAMPLES
+from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, SAMPLES
 from soulsai_core.errors import AccessError, SoulsAIError
-from soulsai_core.messages import Command, Reply
+from soulsai_core.messages import ClientInfo, Command, Reply
 
 pytestmark = pytest.mark.stack
 
@@ -84,7 +84,7 @@ def test_malformed_poisoned_oversized_and_repeated_messages_are_rejected_and_att
         mallory.do("XADD", OWN, "*", SAMPLES, make(mallory))
     for kind, make in BAD_MESSAGES.values():
         mallory.do("XADD", OWN, "*", kind, make(mallory))
-    mallory.do("XADD", OWN, "*", LEAVE, "alice@pc-1")
+    mallory.do("XADD", OWN, "*", HEARTBEAT, msgspec.json.encode(ClientInfo("alice@pc-1", "host", leaving=True)))
     good = mallory.message()
     for _ in range(3):
         mallory.do("XADD", OWN, "*", SAMPLES, good)

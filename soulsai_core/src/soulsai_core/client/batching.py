@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -11,13 +11,16 @@ from soulsai_core.client.recorder import Recorder
 from soulsai_core.client.window import Window
 from soulsai_core.config import ClientSettings
 from soulsai_core.messages import ArraySpec
-from soulsai_core.steps import SEGMENT_COLUMNS, StepBatch
+from soulsai_core.steps import SEGMENT_COLUMNS
 
 _SEGMENT_BYTES = 8 * SEGMENT_COLUMNS
 
 # In the worst case each row is a segment of its own. Segments travel in the header, whose size the node limits
 # (`wire`): this many rows always fit.
 _MOST_ROWS = 4096
+
+# While the server is away nothing can be sent, and messages are kept by number: they are made as many times longer.
+_AWAY_FACTOR = 20
 
 
 class Batcher:
@@ -27,11 +30,11 @@ class Batcher:
     environment nor the node waits for the other.
 
     Args:
+        window: takes each message.
         columns: of the rows; their sizes are known beforehand.
-        send: takes each message.
 
     Attributes:
-        check_at: rows waiting from which on a step needs a look at the quota, the window and the buffer first.
+        check_at: rows waiting from which on a step needs a look at the quota and the window first.
         group_rows: rows with which a message is due.
         send_at: time at which rows that wait are due, however few they are.
     """
@@ -42,11 +45,9 @@ class Batcher:
         window: Window,
         settings: ClientSettings,
         columns: Mapping[str, ArraySpec],
-        send: Callable[[StepBatch], None],
     ) -> None:
         self._recorder = recorder
         self._window = window
-        self._send_message = send
         rows_in_limit = int(settings.max_group_mb * 2**20) // row_bytes(columns)
         self._most = max(min(settings.max_group_rows, rows_in_limit, _MOST_ROWS), 1)
         self._age = settings.max_group_age_s
@@ -56,8 +57,9 @@ class Batcher:
 
     def begin_group(self, now: float) -> None:
         """The first rows of a message were recorded."""
-        self.send_at = now + self._age
-        self.group_rows = max(min(self._most, self._window.size // 2), 1)
+        away = self._window.away
+        self.send_at = now + (_AWAY_FACTOR * self._age if away else self._age)
+        self.group_rows = self._most if away else max(min(self._most, self._window.size // 2), 1)
 
     def due(self, now: float) -> bool:
         """Whether there are enough rows, or they have waited long enough."""
@@ -75,7 +77,7 @@ class Batcher:
         batch = self._recorder.take()
         if batch is not None:
             for part in batch.split(self._most):
-                self._send_message(part)
+                self._window.add(part)
 
 
 def row_bytes(columns: Mapping[str, ArraySpec]) -> int:

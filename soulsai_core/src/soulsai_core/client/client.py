@@ -34,8 +34,9 @@ log = logging.getLogger(__name__)
 # Seconds that one wait blocks, after which the loop looks whether it shall stop or a thread has failed.
 _WAIT_S = 0.5
 
-# Seconds that the uplink's thread gets to end when the client leaves.
+# Seconds that the uplink's thread gets to end when the client leaves, and that the node gets to take in the last rows.
 _LEAVE_TIMEOUT_S = 3.0
+_LAST_ROWS_TIMEOUT_S = 1.0
 
 # Seconds before an environment that failed is started again, at first and at most.
 _FIRST_PAUSE_S = 1.0
@@ -112,16 +113,17 @@ class Client:
         self._rate = Rate()
         self._stopped = threading.Event()
         self._reason: str | None = None
-        self._window = Window(limited=settings.backpressure == "wait", clock=clock)
+        self._window = Window(limited=settings.backpressure == "wait", capacity=settings.buffer_messages, clock=clock)
         self._tally = EpisodeTally(client, clock)
         self._finished_episodes: list[Episode] = []
         self._problem = ""
         self._unfit = ""
+        self._said_full = False
         self._watchdog = Watchdog(late_after=settings.late_step_s, min_per_minute=settings.min_steps_per_minute)
         self._downlink = Downlink(transport, run_id, client, self._window, rng)
         self._uplink = self._make_uplink(transport, run_id, rng)
         self._recorder = Recorder(columns, spec.observations, owners=owners, on_unfit=self._note_unfit)
-        self._batcher = Batcher(self._recorder, self._window, settings, columns, self._uplink.send)
+        self._batcher = Batcher(self._recorder, self._window, settings, columns)
         self._loader = WeightsLoader(actor, self._recorder, self._downlink, self._batcher)
 
     def _make_uplink(self, transport: Transport, run_id: str, rng: random.Random) -> Uplink:
@@ -132,8 +134,6 @@ class Client:
             self._window,
             rng,
             self._clock,
-            capacity=self._settings.buffer_messages,
-            drops=self._settings.backpressure == "drop",
             interval=self._settings.heartbeat_interval_s,
             info=self._info,
         )
@@ -326,10 +326,12 @@ class Client:
             return False
         room = window.room
         if recorder.rows + rows > room:
-            batcher.send()
+            if not window.full:
+                batcher.send()
+            elif not self._said_full:
+                log.warning("No more steps can be kept: waiting until the server takes some.")
+            self._said_full = window.full
             window.wait_for_room(rows, _WAIT_S)
-            return False
-        if not self._uplink.wait_for_room(_WAIT_S):
             return False
         batcher.check_at = min(recorder.row_limit, room - rows + 1)
         return True
@@ -354,13 +356,14 @@ class Client:
             episodes=self._tally.finished,
             steps_per_second=self._rate.note(self._clock(), self.env_steps),
             restarts=self.restarts,
-            dropped=self._uplink.dropped,
+            dropped=self._window.dropped,
             late_steps=self._watchdog.late_steps,
             step_seconds=mean,
             slowest_step_seconds=slowest,
             problem=self._overdue() or self._problem,
             left_out=self._recorder.left_out,
             unfit=self._unfit,
+            backlog=self._window.rows,
         )
 
     def _note_unfit(self, sentence: str) -> None:
@@ -372,9 +375,9 @@ class Client:
         try:
             self._report()
             self._batcher.send()
-            self._uplink.close(_LEAVE_TIMEOUT_S)
+            self._uplink.close(_LEAVE_TIMEOUT_S, 0.0 if self._downlink.ended else _LAST_ROWS_TIMEOUT_S)
         except SoulsAIError as error:
-            log.warning("While leaving: %s", error)
+            log.warning("While leaving: %s %d steps were not sent.", error, self._window.rows)
         finally:
             self._downlink.close()
             if self._on_finished is not None:

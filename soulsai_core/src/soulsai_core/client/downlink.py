@@ -49,8 +49,15 @@ class Downlink(BackgroundWorker):
         self._client = client
         self._window = window
         self._arrived = threading.Condition()
-        self._thread = RetryingThread("downlink", self._step, rng, on_reconnect=window.reset)
+        self._thread = RetryingThread(
+            "downlink",
+            self._step,
+            rng,
+            on_loss=lambda: window.connection_lost("downlink"),
+            on_reconnect=lambda: window.connection_back("downlink"),
+        )
         self._read_once = False
+        self._last = b""
         self._node = ""
 
     def wait_newer(self, iteration: int, timeout: float) -> bool:
@@ -71,12 +78,14 @@ class Downlink(BackgroundWorker):
         payload = self._transport.wait_progress(_WAIT_S) if self._read_once else None
         payload = payload or self._transport.read_progress()
         self._read_once = True
-        if payload is None:
-            return
+        if payload is None or payload == self._last:
+            return  # progress has a number: the same bytes were read twice
+        self._window.heard()
         try:
             self._handle(msgspec.msgpack.decode(payload, type=Progress))
         except msgspec.DecodeError as error:
             log.warning("The node's progress could not be read: %s", error)
+        self._last = payload  # only now: what failed on its way is tried again
 
     def _handle(self, progress: Progress) -> None:
         if progress.run_id != self._run_id:
@@ -90,7 +99,13 @@ class Downlink(BackgroundWorker):
             if progress.iteration > held and self._fetch(held):
                 self._node = progress.node
             # Last: when the client sees the new room, it also sees the weights that came with it.
-            self._window.acknowledged(progress.node, progress.acked.get(self._client, 0), progress.window)
+            self._window.acknowledged(
+                progress.node,
+                progress.acked.get(self._client, 0),
+                progress.window,
+                refused=progress.refused.get(self._client),
+                busy=progress.busy,
+            )
 
     def _fetch(self, held: int) -> bool:
         """Get a newer model than the one held; False if there is none."""

@@ -11,29 +11,31 @@ import msgspec
 
 from soulsai_core.client.window import Window
 from soulsai_core.contracts import Transport
+from soulsai_core.errors import TransportError
 from soulsai_core.messages import ClientInfo, Episode
-from soulsai_core.steps import StepBatch
 from soulsai_core.threads import RetryingThread
 from soulsai_core.wire import encode_steps
 
 # Episode reports kept while the server is away; beyond them the oldest are dropped.
 _MOST_EPISODES = 10_000
 
+# Reports are kept for so many seconds after they were sent: a server that is killed forgets its last second.
+_EPISODE_MEMORY_S = 60.0
+
+# Messages, and bytes of their arrays, that are sent in one go at most. Fewer over a connection that breaks meanwhile.
+_MOST_MESSAGES = 64
+_MOST_BYTES = 4 * 2**20
+
 
 class Uplink:
-    """Sends in order what it is given. While the server is away it keeps what fits.
+    """Sends the window's messages in order, and reports and heartbeats between them.
 
     A thread of its own keeps the network's delays out of the time between two steps of a game.
 
     Args:
-        capacity: sample messages that may wait.
-        drops: beyond the capacity the oldest message is dropped, which would be the first to be stale, and its rows
-            are counted. False: the sender calls `wait_for_room` before it sends.
+        window: what was recorded and not taken in yet.
         interval: seconds between heartbeats.
         info: gives the client's numbers for each heartbeat.
-
-    Attributes:
-        dropped: rows that were never sent.
     """
 
     def __init__(
@@ -45,27 +47,25 @@ class Uplink:
         rng: random.Random,
         clock: Callable[[], float],
         *,
-        capacity: int,
-        drops: bool,
         interval: float,
         info: Callable[[], ClientInfo],
     ) -> None:
-        self.dropped = 0
         self._transport = transport
         self._run_id = run_id
         self._client = client
         self._window = window
         self._clock = clock
-        self._capacity = capacity
-        self._drops = drops
         self._interval = interval
         self._info = info
-        self._changed = threading.Condition()
-        self._batches: deque[tuple[int, StepBatch]] = deque()
+        self._lock = threading.Lock()
         self._episodes: deque[Episode] = deque(maxlen=_MOST_EPISODES)
-        self._number = 0
+        # (time, report) of those that were sent a short time ago.
+        self._sent_episodes: deque[tuple[float, Episode]] = deque(maxlen=_MOST_EPISODES)
+        self._count = _MOST_MESSAGES
         self._next_heartbeat = 0.0
-        self._thread = RetryingThread("uplink", self._step, rng, on_reconnect=window.reset)
+        self._thread = RetryingThread(
+            "uplink", self._step, rng, on_loss=self._lose, on_reconnect=lambda: window.connection_back("uplink")
+        )
 
     def start(self) -> None:
         """Start sending."""
@@ -75,70 +75,74 @@ class Uplink:
         """Raise what ended the thread, if anything did."""
         self._thread.check()
 
-    def send(self, batch: StepBatch) -> None:
-        """Send these rows as one message. The arrays must not change afterwards: they are encoded in the thread."""
-        with self._changed:
-            self._number += 1
-            self._window.sent(self._number, len(batch))
-            self._batches.append((self._number, batch))
-            if self._drops and len(self._batches) > self._capacity:
-                _, oldest = self._batches.popleft()
-                self.dropped += len(oldest)
-            self._changed.notify_all()
-
-    def wait_for_room(self, timeout: float) -> bool:
-        """Block until a message may be sent; False after `timeout` seconds. Always true for an uplink that drops."""
-        # Asked before most messages, and nearly always true: a length is read without taking the lock.
-        if self._drops or len(self._batches) < self._capacity:
-            return True
-        with self._changed:
-            return self._changed.wait_for(lambda: len(self._batches) < self._capacity, timeout)
-
     def report(self, episode: Episode) -> None:
         """Send the result of an episode."""
-        with self._changed:
+        with self._lock:
             self._episodes.append(msgspec.structs.replace(episode, run_id=self._run_id))
-            self._changed.notify_all()
+        self._window.wake()
 
-    def close(self, timeout: float) -> None:
-        """Stop, send what waits, and leave the list of clients. The thread gets `timeout` seconds to end."""
+    def close(self, timeout: float, acknowledge: float = 0.0) -> None:
+        """Stop, send what waits, and leave with a last heartbeat. The thread gets `timeout` seconds to end, and the
+        node `acknowledge` seconds to take in what was sent."""
         self._thread.stop()
-        with self._changed:
-            self._changed.notify_all()
+        self._window.wake()
         self._thread.join(timeout)
-        self._send_waiting()
-        self._transport.remove_client(self._client)
+        self._send_messages(last=True)
+        self._send_episodes()
+        self._window.wait_until_acknowledged(acknowledge)
+        self._send_heartbeat(leaving=True)
 
     def _step(self) -> None:
-        with self._changed:
-            pause = max(self._next_heartbeat - self._clock(), 0.0)
-            self._changed.wait_for(lambda: self._batches or self._episodes or self._thread.stopping, pause)
-        self._send_waiting()
+        pause = max(self._next_heartbeat - self._clock(), 0.0)
+        self._window.wait_for_messages(lambda: bool(self._episodes) or self._thread.stopping, pause)
+        # Heartbeats come first: what waits after an outage may take long to send.
         if self._clock() >= self._next_heartbeat:
-            self._transport.heartbeat(self._client, msgspec.json.encode(self._info()))
-            self._next_heartbeat = self._clock() + self._interval
+            self._send_heartbeat()
+        self._send_messages(lambda: self._clock() >= self._next_heartbeat or self._thread.stopping)
+        self._send_episodes()
 
-    def _send_waiting(self) -> None:
-        """Send all that waits.
+    def _send_heartbeat(self, *, leaving: bool = False) -> None:
+        info = msgspec.structs.replace(self._info(), leaving=leaving)
+        self._transport.heartbeat(self._client, msgspec.json.encode(info))
+        self._next_heartbeat = self._clock() + self._interval
 
-        A message leaves the queue only after it was sent, so none is lost if the connection breaks meanwhile. It may
-        then be sent twice; the node recognizes its number.
-        """
-        # Copies, so that the lock is not held while bytes travel: `send` must never wait for the network.
-        with self._changed:
-            batches = tuple(self._batches)
-            episodes = tuple(self._episodes)
-        if batches:
-            self._transport.push_samples(
-                [encode_steps(self._run_id, self._client, number, batch) for number, batch in batches]
-            )
-            with self._changed:
-                # By number, not by count: `send` may have dropped some of them in the meantime.
-                while self._batches and self._batches[0][0] <= batches[-1][0]:
-                    self._batches.popleft()
-                self._changed.notify_all()
-        for episode in episodes:
+    def _send_messages(self, until: Callable[[], bool] = lambda: False, *, last: bool = False) -> None:
+        """Send all that waits, or stop between two chunks. No lock is held while bytes travel: whoever adds messages
+        must never wait for the network."""
+        while chunk := self._window.next_chunk(self._count, _MOST_BYTES, last=last):
+            order = {"first": chunk.first, "attempt": chunk.attempt, "waiting": chunk.waiting}
+            payloads = [
+                encode_steps(self._run_id, self._client, message.number, message.batch, **order)
+                for message in chunk.messages
+            ]
+            try:
+                self._transport.push_samples(payloads)
+            except TransportError:
+                # Over a slow connection many messages take too long to be answered in time.
+                self._count = max(len(payloads) // 2, 1)
+                raise
+            self._count = min(2 * self._count, _MOST_MESSAGES)
+            self._window.sent(chunk)
+            if until():
+                return
+
+    def _send_episodes(self) -> None:
+        while self._episodes:
+            episode = self._episodes[0]
             self._transport.push_episode(msgspec.json.encode(episode))
-            with self._changed:
+            now = self._clock()
+            with self._lock:
                 if self._episodes and self._episodes[0] is episode:
                     self._episodes.popleft()
+                    self._sent_episodes.append((now, episode))
+                while self._sent_episodes and now - self._sent_episodes[0][0] > _EPISODE_MEMORY_S:
+                    self._sent_episodes.popleft()
+
+    def _lose(self) -> None:
+        """The server was lost, and may have forgotten what it got last. All of that is sent again: the node recognizes
+        what it knows."""
+        self._window.connection_lost("uplink")
+        with self._lock:
+            sent = [episode for _, episode in self._sent_episodes]
+            self._sent_episodes.clear()
+            self._episodes = deque([*sent, *self._episodes], maxlen=_MOST_EPISODES)

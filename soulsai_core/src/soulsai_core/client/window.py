@@ -1,87 +1,138 @@
-"""Back-pressure: how many rows a client may have under way, so that it makes none that would be rejected as stale."""
+"""The messages that the node has not acknowledged: how many rows may be added to them, and which are sent next."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from soulsai_core.steps import StepBatch
 
 log = logging.getLogger(__name__)
 
+# Seconds without new progress after which the node counts as away. It repeats its progress every two seconds.
+_SILENCE_S = 7.0
+
+# Seconds after which messages that the node does not acknowledge are sent again, although it sends progress.
+_PATIENCE_S = 10.0
+
+# Seconds until a message is sent again that the node has refused, at first. They double until one is acknowledged.
+_FIRST_PAUSE_S = 0.5
+
+# How often messages are sent again before the oldest of them is given up: something keeps it from ever being taken in.
+_MOST_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A batch of rows and its number, counted from 1."""
+
+    number: int
+    batch: StepBatch
+
+
+class Chunk(NamedTuple):
+    """Messages to send now.
+
+    Attributes:
+        first: number of the oldest message that may still come.
+        attempt: how often the client has begun again with its oldest message.
+        waiting: rows of the messages that follow.
+    """
+
+    messages: tuple[Message, ...]
+    first: int
+    attempt: int
+    waiting: int
+
 
 class Window:
-    """Counts the rows that were sent and not yet taken in by the node, against the window that the node allows.
+    """Keeps each message until the node has taken it in, so that what is lost on its way can be sent again.
 
-    Lost messages never block a client for good. A new node knows nothing of what was sent to the old one, so that is
-    forgotten; `reset` forgets everything; and so does a node that sends progress but has acknowledged nothing for
-    `patience` seconds.
+    The node takes in a client's messages in the order of their numbers, each once: it recognizes repeats, and refuses a
+    message while one before it is missing. Whenever messages may be lost, they are sent again from the oldest one on:
+    after the connection broke, for another node, after a refusal, and when nothing was acknowledged for long.
 
-    Thread-safe: the client's thread adds rows, the downlink's thread acknowledges them, and each thread that finds the
-    server back after it was away calls `reset`.
+    The client waits once the node's window is full, so that it makes no rows that would be stale. While the server or
+    the node is away, no model is made either: the client then goes on until `capacity` messages wait.
+
+    Thread-safe: the client's thread adds messages, the uplink's sends them, the downlink's acknowledges them.
 
     Args:
-        limited: False lets the client go on whatever is under way (the setting "drop").
+        limited: False lets the client go on whatever waits (the setting "drop"): beyond the capacity the oldest message
+            is dropped, which would be the first to be stale.
+        capacity: messages that are kept.
         clock: monotonic seconds.
-        patience: seconds.
 
     Attributes:
         size: rows that the node allows under way.
+        rows: in all messages that are kept.
+        dropped: rows that were given up unsent, or that the node never took in.
     """
 
-    def __init__(self, *, limited: bool, clock: Callable[[], float], patience: float = 10.0) -> None:
-        self._limited = limited
-        self._clock = clock
-        self._patience = patience
-        self._changed = threading.Condition()
-        # (number, rows) of each message under way, in the order in which they were sent.
-        self._under_way: deque[tuple[int, int]] = deque()
-        self._rows = 0
-        self._last_progress = 0.0
-        self._node = ""
+    def __init__(self, *, limited: bool, capacity: int, clock: Callable[[], float]) -> None:
         self.size = 1
+        self.rows = 0
+        self.dropped = 0
+        self._limited = limited
+        self._capacity = capacity
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._messages: deque[Message] = deque()
+        self._number = 0
+        self._next = 1  # number of the message to send next
+        self._sent = 0  # largest number that was ever sent
+        self._attempt = 0
+        self._attempts_since_acknowledged = 0
+        self._node = ""
+        self._lost: set[str] = set()  # the threads that have lost the server
+        self._heard = clock()
+        self._last_progress = clock()
+        self._begin_again_at = math.inf
 
-    def sent(self, number: int, rows: int) -> None:
-        """Message `number` with this many rows is under way."""
+    # -- the client's thread
+
+    def add(self, batch: StepBatch) -> None:
+        """Keep these rows as one message until it is taken in. The arrays must not change afterwards."""
         with self._changed:
-            # Patience begins with the oldest message under way. Without one, the node has nothing to acknowledge.
-            if not self._under_way:
+            # Patience begins with the oldest message. Without one, the node has nothing to acknowledge.
+            if not self._messages:
                 self._last_progress = self._clock()
-            self._under_way.append((number, rows))
-            self._rows += rows
-
-    def acknowledged(self, node: str, number: int, window: int) -> None:
-        """The node has taken in this client's messages up to `number`, and allows `window` rows under way."""
-        with self._changed:
-            if node != self._node:
-                self._node = node
-                self._forget()
-            while self._under_way and self._under_way[0][0] <= number:
-                self._rows -= self._under_way.popleft()[1]
-                self._last_progress = self._clock()
-            # Judged only here, when the node has sent progress: a node that is silent may be busy with an update.
-            if self._under_way and self._clock() - self._last_progress > self._patience:
-                log.warning("%d rows on their way were lost; going on.", self._rows)
-                self._forget()
-            self.size = window
-            self._changed.notify_all()
-
-    def reset(self) -> None:
-        """The server was away: messages under way may be lost, and would never be acknowledged."""
-        with self._changed:
-            self._forget()
+            self._number += 1
+            self._messages.append(Message(self._number, batch))
+            self.rows += len(batch)
+            if not self._limited and len(self._messages) > self._capacity:
+                self._drop_oldest()
             self._changed.notify_all()
 
     @property
     def room(self) -> float:
-        """Rows that may be added; any number while nothing is under way, since a step of more environments than the
-        window has rows could never be sent otherwise.
+        """Rows that may be added; any number while there are none, since a step of more environments than the window
+        has rows could never be sent otherwise.
 
         Read without the lock: only the client's thread adds rows. What the other threads change meanwhile makes more
         room, or is a smaller window, which holds from the next look on.
         """
-        return self.size - self._rows if self._limited and self._rows else math.inf
+        if not self._limited or not self.rows:
+            return math.inf
+        if len(self._messages) >= self._capacity:
+            return 0
+        return math.inf if self.away else self.size - self.rows
+
+    @property
+    def away(self) -> bool:
+        """Whether the server or the node is away, so that nothing is taken in and no model is made."""
+        return bool(self._lost) or self._clock() - self._heard > _SILENCE_S
+
+    @property
+    def full(self) -> bool:
+        """Whether the client waits since as many messages are kept as may be."""
+        return self._limited and len(self._messages) >= self._capacity
 
     def has_room(self, rows: int) -> bool:
         """Whether this many rows may be added."""
@@ -92,6 +143,165 @@ class Window:
         with self._changed:
             return self._changed.wait_for(lambda: self.has_room(rows), timeout)
 
-    def _forget(self) -> None:
-        self._under_way.clear()
-        self._rows = 0
+    def wait_until_acknowledged(self, timeout: float) -> bool:
+        """Block until the node has taken in all messages; False after `timeout` seconds, or if the node is away."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._messages or self.away, timeout) and not self._messages
+
+    # -- the uplink's thread
+
+    def next_chunk(self, count: int, max_bytes: int, *, last: bool = False) -> Chunk | None:
+        """The next messages to send: at most `count`, and one or about `max_bytes` of arrays. None if all were sent.
+
+        Args:
+            last: the client leaves, so that nothing waits for room in the node's window.
+        """
+        with self._changed:
+            if self._clock() >= self._begin_again_at:
+                self._begin_again(blamed=True)
+            chosen: list[Message] = []
+            size = 0
+            under_way = self._under_way()
+            waiting = self.rows - under_way
+            for message in itertools.islice(self._messages, self._sent_and_kept(), None):
+                rows = len(message.batch)
+                size += _bytes(message.batch)
+                if (chosen and (len(chosen) == count or size > max_bytes)) or not (last or self._fits(under_way, rows)):
+                    break
+                under_way += rows
+                waiting -= rows
+                chosen.append(message)
+            return Chunk(tuple(chosen), self._messages[0].number, self._attempt, waiting) if chosen else None
+
+    def sent(self, chunk: Chunk) -> None:
+        """The server has these messages."""
+        with self._changed:
+            last = chunk.messages[-1].number
+            self._sent = max(self._sent, last)
+            # If it was decided meanwhile to begin again, these are sent again, too.
+            if chunk.attempt == self._attempt:
+                self._next = last + 1
+
+    def wait_for_messages(self, stopping: Callable[[], bool], timeout: float) -> None:
+        """Block until there is something to send, or `wake` is called; `timeout` seconds at most."""
+        with self._changed:
+            until = min(timeout, max(self._begin_again_at - self._clock(), 0.0))
+            self._changed.wait_for(lambda: self._may_send() or stopping(), until)
+
+    def wake(self) -> None:
+        """End all waits, to let them look at what they wait for."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def connection_lost(self, link: str) -> None:
+        """A thread has lost the server: what was sent may be lost, whether or not it arrived."""
+        with self._changed:
+            if not self._lost:
+                log.info("Playing on meanwhile: up to %d messages of steps are kept.", self._capacity)
+            self._lost.add(link)
+            self._begin_again()
+            self._changed.notify_all()
+
+    def connection_back(self, link: str) -> None:
+        """The thread has found the server again. The node's silence counts from now on."""
+        with self._changed:
+            self._lost.discard(link)
+            if not self._lost:
+                log.info("%d steps that waited are sent.", self.rows)
+            self._heard = self._last_progress = self._clock()
+            self._changed.notify_all()
+
+    # -- the downlink's thread
+
+    def heard(self) -> None:
+        """The node has published something, so it is there."""
+        self._heard = self._clock()
+
+    def acknowledged(
+        self, node: str, number: int, window: int, *, refused: int | None = None, busy: bool = False
+    ) -> None:
+        """The node has taken in this client's messages up to `number`, and allows `window` rows under way.
+
+        Args:
+            node: its id. Another node, or the same one after the server lost its memory, begins anew.
+            refused: the attempt with which a message came that was refused, since one before it is missing.
+            busy: the node has not looked at messages since the last time.
+        """
+        with self._changed:
+            before = len(self._messages)
+            while self._messages and self._messages[0].number <= number:
+                self.rows -= len(self._messages.popleft().batch)
+            self._next = max(self._next, min(number, self._number) + 1)
+            if len(self._messages) < before:
+                self._last_progress = self._clock()
+                self._attempts_since_acknowledged = 0
+            if node != self._node:
+                self._node = node
+                self._begin_again()
+            elif refused == self._attempt:
+                self._begin_again_soon()
+            elif not busy and self._waits_for_answer() and self._clock() - self._last_progress > _PATIENCE_S:
+                log.info("The node has acknowledged nothing for %g s; sending again what it lacks.", _PATIENCE_S)
+                self._begin_again(blamed=True)
+            self.size = window
+            self._changed.notify_all()
+
+    # -- with the lock
+
+    def _sent_and_kept(self) -> int:
+        """Number of messages that were sent and not acknowledged. They lie before those that were not sent."""
+        return max(self._next - self._messages[0].number, 0) if self._messages else 0
+
+    def _under_way(self) -> int:
+        return sum(len(message.batch) for message in itertools.islice(self._messages, self._sent_and_kept()))
+
+    def _fits(self, under_way: int, rows: int) -> bool:
+        """Whether a message may be sent: what waits after an outage goes out within the node's window, too."""
+        return not self._limited or not under_way or under_way + rows <= self.size
+
+    def _may_send(self) -> bool:
+        sent = self._sent_and_kept()
+        return sent < len(self._messages) and self._fits(self._under_way(), len(self._messages[sent].batch))
+
+    def _waits_for_answer(self) -> bool:
+        return bool(self._messages) and self._messages[0].number < self._next
+
+    def _begin_again_soon(self) -> None:
+        if self._begin_again_at == math.inf:
+            pause = _FIRST_PAUSE_S * 2**self._attempts_since_acknowledged
+            self._begin_again_at = self._clock() + (pause if self._attempts_since_acknowledged else 0.0)
+
+    def _begin_again(self, *, blamed: bool = False) -> None:
+        """Send again from the oldest message on, if it was sent.
+
+        Args:
+            blamed: that message itself may be the reason why it is not taken in.
+        """
+        self._begin_again_at = math.inf
+        self._last_progress = self._clock()
+        if not self._waits_for_answer():
+            return
+        self._attempt += 1
+        self._attempts_since_acknowledged += blamed
+        if self._attempts_since_acknowledged > _MOST_ATTEMPTS:
+            rows = len(self._messages[0].batch)
+            log.warning("%d rows were sent %d times and never taken in; they are left out.", rows, _MOST_ATTEMPTS)
+            self._attempts_since_acknowledged = 0
+            self.dropped += rows
+            self._remove_oldest()
+        self._next = self._messages[0].number if self._messages else self._number + 1
+
+    def _drop_oldest(self) -> None:
+        # One that was sent may still be taken in: it is only not sent again.
+        if self._messages[0].number > self._sent:
+            self.dropped += len(self._messages[0].batch)
+        self._remove_oldest()
+
+    def _remove_oldest(self) -> None:
+        message = self._messages.popleft()
+        self.rows -= len(message.batch)
+        self._next = max(self._next, message.number + 1)
+
+
+def _bytes(batch: StepBatch) -> int:
+    return sum(column.nbytes for column in (*batch.columns.values(), *batch.after.values()))

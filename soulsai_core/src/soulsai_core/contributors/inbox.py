@@ -13,7 +13,6 @@ from soulsai_core.transport.limits import StreamLimits
 SAMPLES = b"s"
 EPISODE = b"e"
 HEARTBEAT = b"h"
-LEAVE = b"q"
 """Kinds of messages: the name of the one field of an entry in a contributor's stream."""
 
 
@@ -21,7 +20,7 @@ class Message(NamedTuple):
     """One entry of a contributor's stream.
 
     Attributes:
-        kind: SAMPLES, EPISODE, HEARTBEAT or LEAVE if it is in order; the contributor may have sent anything.
+        kind: SAMPLES, EPISODE or HEARTBEAT if it is in order; the contributor may have sent anything.
         size: bytes of the whole entry.
         fields: of the entry; 1 if it is in order.
     """
@@ -48,7 +47,6 @@ class Delivery:
         samples: to be moved into the run's own stream, in order.
         episodes: likewise.
         heartbeats: client -> its info.
-        left: clients that left.
         returns: contributor -> returns of its complete episodes.
         done: contributor -> ids of its messages that were accepted or rejected; they leave its inbox.
     """
@@ -56,7 +54,6 @@ class Delivery:
     samples: list[bytes] = field(default_factory=list)
     episodes: list[bytes] = field(default_factory=list)
     heartbeats: dict[str, bytes] = field(default_factory=dict)
-    left: list[str] = field(default_factory=list)
     returns: dict[str, list[float]] = field(default_factory=dict)
     done: dict[str, list[str]] = field(default_factory=dict)
 

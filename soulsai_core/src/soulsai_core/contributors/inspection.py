@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from soulsai_core.config import ContributorSettings
-from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, LEAVE, SAMPLES, Delivery, Message
+from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, SAMPLES, Delivery, Message
 from soulsai_core.contributors.rules import client_prefix
 from soulsai_core.contributors.window import WindowLimit
 from soulsai_core.errors import WireError
@@ -79,7 +79,6 @@ class Inspector:
             SAMPLES: self._samples,
             EPISODE: self._episode,
             HEARTBEAT: self._heartbeat,
-            LEAVE: self._leave,
         }
 
     def accept(self, message: Message, now: float, delivery: Delivery) -> str | None:
@@ -158,21 +157,14 @@ class Inspector:
         counts = (info.env_steps, info.episodes, info.restarts, info.dropped, info.late_steps, info.left_out)
         times = (info.steps_per_second, info.step_seconds, info.slowest_step_seconds)
         # The node adds up some of them over all clients, and its status as JSON has no integers beyond 64 bits.
-        if not all(0 <= number < 2**53 for number in (*counts, *times)):
+        if not all(0 <= number < 2**53 for number in (*counts, info.backlog, *times)):
             return "heartbeat"
         reason = self._admit_client(info.id, now)
         if reason is None:
             delivery.heartbeats[info.id] = encoded
+            if info.leaving:
+                del self.clients[info.id]
         return reason
-
-    def _leave(self, payload: bytes, now: float, delivery: Delivery) -> str | None:
-        client = payload.decode(errors="replace")
-        if not self._is_own_client(client):
-            return "sender"
-        # An earlier heartbeat of the same delivery would bring the client back.
-        delivery.heartbeats.pop(client, None)
-        delivery.left.append(client)
-        return None
 
     def _admit_client(self, client: str, now: float) -> str | None:
         """Note that the client is present, or return the reason why it is rejected.

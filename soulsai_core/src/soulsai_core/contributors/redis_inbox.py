@@ -92,9 +92,6 @@ class RedisInboxes(Inboxes):
             for client, info in delivery.heartbeats.items():
                 pipe.zadd(self._key("clients"), {client: now})
                 pipe.hset(self._key("infos"), client, info)
-            for client in delivery.left:
-                pipe.zrem(self._key("clients"), client)
-                pipe.hdel(self._key("infos"), client)
             for name, identifiers in delivery.done.items():
                 pipe.xdel(stream_of(self._run, name), *identifiers)
 

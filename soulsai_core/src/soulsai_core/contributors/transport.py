@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import redis
 
-from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, LEAVE, SAMPLES
+from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, SAMPLES
 from soulsai_core.contributors.rules import client_prefix, stream_of, user_of
 from soulsai_core.errors import AccessError
 from soulsai_core.transport.address import parse_address
@@ -73,9 +73,6 @@ class ContributorTransport(RedisTransport):
 
     def heartbeat(self, client: str, info: bytes) -> None:
         self._append([{HEARTBEAT: info}])
-
-    def remove_client(self, client: str) -> None:
-        self._append([{LEAVE: client.encode()}])
 
     def command(self, command: str, payload: bytes, timeout: float) -> NoReturn:
         raise AccessError("A contributor may send no commands: ask the host of the training.")

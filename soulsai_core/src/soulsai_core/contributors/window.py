@@ -5,6 +5,7 @@ A client keeps the window by itself. One that does not would take the learner's 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -16,19 +17,33 @@ from soulsai_core.wire import Header
 _MEMORY = 5.0
 """Seconds for which the largest window counts: it shrinks when clients join, while rows are on their way."""
 
+_BEGIN_AGAIN_INTERVAL = 0.4
+"""Seconds from one time to the next that a client may send again what it has sent."""
+
 _MAX_CLIENTS = 10_000
 """Clients that are remembered. One that is forgotten may send its last message once more, which the node recognizes."""
 
 
 class _Client:
-    """What was delivered of one client: its last message, and (number, rows) of those that were not taken in yet."""
+    """What was delivered of one client: its last message, (number, rows) of those that were not taken in yet, and how
+    often and when it began again with its oldest message."""
 
-    __slots__ = ("last", "rows", "under_way")
+    __slots__ = ("attempt", "began_again", "last", "rows", "under_way")
 
     def __init__(self) -> None:
         self.last = 0
         self.rows = 0
         self.under_way: deque[tuple[int, int]] = deque()
+        self.attempt = 0
+        self.began_again = -math.inf
+
+    def begin_again(self, number: int, attempt: int, now: float) -> None:
+        """It sends again from this message on. What was delivered before is lost, or will be recognized by the node."""
+        self.attempt = attempt
+        self.began_again = now
+        self.last = min(self.last, number - 1)
+        while self.under_way and self.under_way[-1][0] >= number:
+            self.rows -= self.under_way.pop()[1]
 
 
 class WindowLimit:
@@ -75,6 +90,11 @@ class WindowLimit:
     def reject(self, header: Header) -> str | None:
         """The reason why a message is rejected, "repeated" or "window". One that is not is counted with `delivered`."""
         client = self._clients.get(header.client) or _Client()
+        now = self._clock()
+        # Not more often than a client does: it costs the node little, but not nothing.
+        if header.attempt > client.attempt and now - client.began_again >= _BEGIN_AGAIN_INTERVAL:
+            client.begin_again(header.number, header.attempt, now)
+            self._accepted = [item for item in self._accepted if item[0] != header.client]
         new = [(number, rows) for name, number, rows in self._accepted if name == header.client]
         if header.number <= max(client.last, max((number for number, _ in new), default=0)):
             return "repeated"

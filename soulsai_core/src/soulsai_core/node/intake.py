@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from soulsai_core.node.ledger import UNKNOWN, Ledger
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.observers import Observers
 from soulsai_core.steps import MASK, SOURCE, StepBatch
-from soulsai_core.wire import StepDecoder
+from soulsai_core.wire import Header, StepDecoder
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +35,17 @@ class Intake:
     Args:
         run_id: of the running training; messages of another one are rejected.
         sync: how old rows may be, and rows of which sources are learned from.
+        received: called with (client, rows that it has still to send) for each message of this run.
     """
 
     def __init__(
-        self, run_id: str, decoder: StepDecoder, sync: Sync, metrics: NodeMetrics, observers: Observers
+        self,
+        run_id: str,
+        decoder: StepDecoder,
+        sync: Sync,
+        metrics: NodeMetrics,
+        observers: Observers,
+        received: Callable[[str, int], object] = lambda *_: None,
     ) -> None:
         self.ledger = Ledger()
         # The iterations whose rows can be admitted, and a few to spare.
@@ -48,6 +56,7 @@ class Intake:
         self._freshness = Freshness(sync.max_staleness)
         self._metrics = metrics
         self._observers = observers
+        self._received = received
 
     def judge(self, payload: bytes, iteration: int, env_steps: int, now: float) -> tuple[str, StepBatch] | None:
         """The client and its admitted steps, while `iteration` is the newest model; None if there is nothing for the
@@ -56,20 +65,15 @@ class Intake:
         A message that closes a rollout is for the learner even without rows, unless all its rows were too old.
         """
         try:
-            message = self._decoder.decode(payload)
+            header, body = self._decoder.open(payload)
+            if self._is_out_of_turn(header):
+                return None
+            steps = self._decoder.read(header, body).steps
         except WireError as error:
             self._warn(error)
             # Acknowledged nevertheless: the client would wait for it, and must not send it again.
             self._count(error.client, error.number, 0, {error.reason: error.rows})
             return None
-        header = message.header
-        if header.run_id != self._run_id:
-            self._count(header.client, None, 0, {"run": header.rows or 1})
-            return None
-        if self.ledger.is_repeat(header.client, header.number):
-            self._count(header.client, None, 0, {"repeated": header.rows or 1})
-            return None
-        steps = message.steps
         wanted = [source in self._sources for source in steps.segments[:, SOURCE].tolist()]
         if not all(wanted):
             steps = steps.select(np.array(wanted))
@@ -82,6 +86,21 @@ class Intake:
         elif rejected or steps.closed is None:
             return None
         return header.client, steps
+
+    def _is_out_of_turn(self, header: Header) -> bool:
+        """Whether a message is not even read: of another run, repeated, or too early. The last two are no rejections,
+        since their rows were taken in already or will come again."""
+        if header.run_id != self._run_id:
+            self._count(header.client, None, 0, {"run": header.rows or 1})
+            return True
+        self._received(header.client, header.waiting)
+        if self.ledger.is_repeat(header.client, header.number):
+            self._metrics.repeated.labels("repeated").inc()
+            return True
+        if self.ledger.is_early(header.client, header.number, header.first, header.attempt):
+            self._metrics.repeated.labels("early").inc()
+            return True
+        return False
 
     def _warn(self, error: WireError) -> None:
         """Log the first message that is rejected for this reason, for each client whose counts are kept."""

@@ -15,11 +15,13 @@ class ClientCounts:
 
     Attributes:
         last_number: of its last message that was received, 0 before the first.
+        refused: the attempt of a message that was refused, since one before it is missing; None once that has come.
     """
 
     admitted: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     last_number: int = 0
+    refused: int | None = None
 
 
 class Ledger:
@@ -46,6 +48,20 @@ class Ledger:
         counts = self.counts.get(client)
         return counts is not None and number <= counts.last_number
 
+    def is_early(self, client: str, number: int, first: int, attempt: int) -> bool:
+        """Whether a message must be refused, since one before it is missing and may still come. The client is then
+        asked to send again. Of a client that is not known, the first message that comes is the first.
+
+        Args:
+            first: number of the oldest message that may still come, 0 for this one.
+            attempt: of the client.
+        """
+        counts = self.counts.get(client)
+        if counts is None or max(counts.last_number + 1, first or number) >= number:
+            return False
+        counts.refused = attempt
+        return True
+
     def add(self, client: str, number: int | None, admitted: int, rejected: dict[str, int]) -> str | None:
         """Count one message.
 
@@ -60,6 +76,7 @@ class Ledger:
         self.counts[client or UNKNOWN] = counts  # removed and added again, so that it is the last in the order
         if number is not None:
             counts.last_number = max(counts.last_number, number)
+            counts.refused = None
         self.messages += 1
         counts.admitted += admitted
         self.admitted += admitted
@@ -75,3 +92,7 @@ class Ledger:
     def acked(self) -> dict[str, int]:
         """client -> number of its last message that was received."""
         return {name: counts.last_number for name, counts in self.counts.items() if counts.last_number}
+
+    def refused(self) -> dict[str, int]:
+        """client -> attempt of its message that was refused, for those that have to send again."""
+        return {name: counts.refused for name, counts in self.counts.items() if counts.refused is not None}

@@ -27,6 +27,9 @@ class NodeMetrics:
         histogram = partial(Histogram, registry=self.registry, namespace="soulsai", buckets=_SECONDS)
         self.admitted = counter("samples_admitted", "Environment steps admitted", ["client"])
         self.rejected = counter("samples_rejected", "Environment steps rejected", ["client", "reason"])
+        self.repeated = counter(
+            "messages_repeated", "Messages sent twice, or refused to be sent again since one is missing", ["reason"]
+        )
         self.episodes = counter("episodes", "Episodes reported")
         self.episode_return = gauge("episode_return_mean", "Mean return of the last episodes")
         self.iteration = gauge("iteration", "Newest model iteration")

@@ -66,7 +66,12 @@ class ServerReset:
     """The server had lost its memory, and with it the messages that were on their way."""
 
 
-Event = Command | Request | ClientsChanged | ServerReset
+@dataclass(frozen=True, slots=True)
+class ServerBack:
+    """The server was away, and is back."""
+
+
+Event = Command | Request | ClientsChanged | ServerBack | ServerReset
 """What the monitor found that concerns the loop."""
 
 
@@ -224,6 +229,7 @@ class Monitor(BackgroundWorker):
             self._observers.emit("client_joined", client=info)
         for info in change.lost:
             self._metrics.forget_client(info.id)
+            self._report.client_lost(info)
             self._observers.emit("client_lost", client=info)
         self._events.put(ClientsChanged(present))
 

@@ -52,6 +52,8 @@ class PublishingThread(BackgroundWorker):
         self._model_waits = False
         self._progress_waits = False
         self._abandoned = False
+        self._number = 0
+        self._last_sent = clock()
         self._thread = RetryingThread("publisher", self._step, rng, on_reconnect=self.republish)
 
     def send_model(self, weights: Weights, progress: Progress) -> None:
@@ -98,7 +100,7 @@ class PublishingThread(BackgroundWorker):
             if not (self._model_waits or self._progress_waits or self._thread.stopping):
                 self._changed.wait(_WAIT)
             weights = self._weights if self._model_waits else None
-            progress = self._progress if self._model_waits or self._progress_waits else None
+            progress = self._progress if self._model_waits or self._progress_waits else self._repetition()
             given = self._given
             self._model_waits = False
             self._progress_waits = False
@@ -113,8 +115,17 @@ class PublishingThread(BackgroundWorker):
                 self._progress_waits = True
             raise
 
+    def _repetition(self) -> Progress | None:
+        """The last progress, once the loop has given none for a while, as in a long update: clients shall see that the
+        node is there."""
+        if self._progress is None or self._clock() - self._last_sent < _INTERVAL + 2 * _WAIT:
+            return None
+        return msgspec.structs.replace(self._progress, busy=True)
+
     def _send(self, weights: Weights | None, progress: Progress, given: float) -> None:
-        encoded = msgspec.msgpack.encode(progress)
+        self._number += 1
+        encoded = msgspec.msgpack.encode(msgspec.structs.replace(progress, number=self._number))
+        self._last_sent = self._clock()
         if weights is None:
             self._transport.publish_progress(encoded)
             return
@@ -220,6 +231,7 @@ class Publishing:
             window=max(self._rows_under_way() // self._clients, self._min_window),
             acked=self._ledger.acked(),
             client_indices=self._roster.indices,
+            refused=self._ledger.refused(),
         )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import random
+from collections.abc import Callable
 
 from soulsai_core.contracts import Entry, Transport
 from soulsai_core.threads import BackgroundWorker, RetryingThread
@@ -22,16 +23,22 @@ _BLOCK = 0.2
 
 
 class SampleReceiver(BackgroundWorker):
-    """Reads ahead by a few chunks of messages. A message stays in the server until the loop has processed it."""
+    """Reads ahead by a few chunks of messages. A message stays in the server until the loop has processed it.
 
-    def __init__(self, transport: Transport, rng: random.Random) -> None:
+    Args:
+        on_reconnect: called in its thread when the server is back.
+    """
+
+    def __init__(self, transport: Transport, rng: random.Random, on_reconnect: Callable[[], object]) -> None:
         self._transport = transport
         self._queue: queue.Queue[list[Entry]] = queue.Queue(_CHUNKS)
         self._last_read = ""
         self._processed = ""
         self._released = ""
         self._count = 16
-        self._thread = RetryingThread("sample-receiver", self._step, rng)
+        self._thread = RetryingThread(
+            "sample-receiver", self._step, rng, on_loss=self._begin_anew, on_reconnect=on_reconnect
+        )
 
     def get(self, timeout: float) -> list[Entry]:
         """The next messages in order, [] if none came in `timeout` seconds. Raises what ended the thread."""
@@ -63,6 +70,13 @@ class SampleReceiver(BackgroundWorker):
             self._adapt(entries)
             self._last_read = entries[-1].id
             self._enqueue(entries)
+
+    def _begin_anew(self) -> None:
+        """A server that comes back may have lost its memory, and its clock may be another: ids of before then tell
+        nothing. What is read twice is recognized as a repeat."""
+        self._last_read = ""
+        self._processed = ""
+        self._released = ""
 
     def _adapt(self, entries: list[Entry]) -> None:
         """Read as many messages next time as have about the right size, by the largest of these."""

@@ -35,10 +35,14 @@ class Roster:
         self.indices: dict[str, int] = {}
 
     def update(self, seen: Mapping[str, tuple[float, ClientInfo]]) -> RosterChange:
-        """Take client -> (seconds since its last heartbeat, info) from the server. A lost client may join again."""
-        now = {name: info for name, (age, info) in seen.items() if age <= self.timeout}
+        """Take client -> (seconds since its last heartbeat, info) from the server. A lost client may join again.
+
+        A client that leaves is lost at once, with its last info.
+        """
+        now = {name: info for name, (age, info) in seen.items() if age <= self.timeout and not info.leaving}
         joined = tuple(info for name, info in now.items() if name not in self.present)
-        lost = tuple(info for name, info in self.present.items() if name not in now)
+        gone = [name for name in self.present if name not in now]
+        lost = tuple(seen[name][1] if name in seen and seen[name][1].leaving else self.present[name] for name in gone)
         self.present = now
         if joined or lost:
             self.indices = assign_indices(self.indices, now)

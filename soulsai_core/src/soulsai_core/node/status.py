@@ -126,6 +126,10 @@ class StatusReport:
         self._report = {name: value for name, value in numbers.items() if math.isfinite(value)}
         self._not_finite = tuple(sorted(numbers.keys() - self._report.keys()))
 
+    def client_lost(self, info: ClientInfo) -> None:
+        """The last info of a client that is present no longer: it may have left out more rows since the last status."""
+        self._left_out_by_lost += max(info.left_out - self._left_out.get(info.id, 0), 0)
+
     def goal_reached(self) -> str | None:
         """The sentence that says which goal was reached, None while there is none."""
         return self._goals.reached(self.elapsed)

@@ -25,12 +25,13 @@ from soulsai_core.node.health import Health
 from soulsai_core.node.intake import Intake, announced_decoder
 from soulsai_core.node.lease import Lease
 from soulsai_core.node.metrics import NodeMetrics
-from soulsai_core.node.monitor import ClientsChanged, Event, Monitor, ServerReset
+from soulsai_core.node.monitor import ClientsChanged, Event, Monitor, ServerBack, ServerReset
 from soulsai_core.node.node_status import NodeStatus
 from soulsai_core.node.pacing import UpdatePace
 from soulsai_core.node.problems import Problems
 from soulsai_core.node.publishing import Publishing, PublishingThread
 from soulsai_core.node.receiver import SampleReceiver
+from soulsai_core.node.recovery import Recovery
 from soulsai_core.node.requests import Request
 from soulsai_core.node.roster import Roster
 from soulsai_core.node.saving import CheckpointOptions, Counters, Saver, resume_on_server
@@ -105,7 +106,8 @@ class TrainingNode:
         self._lease = Lease(transport, folder.name, self._state, clock)
         self._pace = UpdatePace(sync.rows_per_iteration)
         decoder = announced_decoder(announcement, int(settings.max_message_mb * 2**20))
-        self._intake = Intake(folder.name, decoder, sync, metrics, observers)
+        self._recovery = Recovery(clock)
+        self._intake = Intake(folder.name, decoder, sync, metrics, observers, self._recovery.received)
         self._roster = Roster(settings.client_timeout_s)
         self._episodes = EpisodeLog(folder.episodes, settings.stop.episodes)
         self._problems = Problems(clock)
@@ -114,7 +116,7 @@ class TrainingNode:
         self._report = StatusReport(*parts, self._problems, description)
         self._saver = Saver(learner, announcement, observers, self._counters)
         self._commands = CommandHandler(transport, self._saver, folder, self._state, settings.max_requested_saves)
-        self._receiver = SampleReceiver(transport, rng)
+        self._receiver = SampleReceiver(transport, rng, lambda: self._events.put(ServerBack()))
         self._publisher = PublishingThread(transport, observers, metrics, clock, rng)
         self._publishing = Publishing(
             self._publisher,
@@ -240,6 +242,8 @@ class TrainingNode:
             thread.prepare()
         if self._resumed:
             self._state.iteration = resume_on_server(self._transport, self.folder.name, self._state.iteration)
+            present = [name for name, (age, _) in self._transport.roster().items() if age <= self._roster.timeout]
+            self._recovery.begin(present)
         else:
             self._transport.clear()
         self._transport.announce(msgspec.json.encode(self._announcement))
@@ -309,6 +313,8 @@ class TrainingNode:
             case ClientsChanged(present):
                 self._publishing.clients_changed(present)
                 self._learner.clients_changed(present)
+            case ServerBack():
+                self._recovery.begin(self._roster.present)
             case ServerReset():
                 self._publishing.restart_acknowledgments()
 
@@ -333,6 +339,8 @@ class TrainingNode:
         A learner that says itself when it is ready gets one at most: if it were always ready, there would be no time
         to process messages.
         """
+        if self._recovery.lasts:
+            return False
         before = self._state.iteration
         while self._state.stop_reason is None and len(self._roster.present) >= self._sync.required_clients:
             ready = self._learner.ready()

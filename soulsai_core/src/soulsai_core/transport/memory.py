@@ -151,7 +151,7 @@ class MemoryTransport(Transport):
     def roster(self) -> dict[str, tuple[float, bytes]]:
         with self._access() as server:
             now = server.clock()
-            return {client: (max(0.0, now - seen), info) for client, (seen, info) in server.clients.items()}
+            return {client: (abs(now - seen), info) for client, (seen, info) in server.clients.items()}
 
     def remove_client(self, client: str) -> None:
         with self._access() as server:

@@ -168,7 +168,8 @@ class RedisTransport(Transport):
             pipe.zrange(self._key("clients"), 0, -1, withscores=True)
             pipe.hgetall(self._key("infos"))
             now, beats, infos = pipe.execute()
-        ages = {client: max(0.0, _seconds(now) - beat) for client, beat in beats}
+        # If the server's clock was set back, a heartbeat from before it is as old as it seems to be in the future.
+        ages = {client: abs(_seconds(now) - beat) for client, beat in beats}
         return {client.decode(): (age, infos[client]) for client, age in ages.items() if client in infos}
 
     def remove_client(self, client: str) -> None:
