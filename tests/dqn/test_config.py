@@ -29,6 +29,8 @@ PIXELS = Features(EnvSpec("p", {"observation": ArraySpec((84, 84), "uint8")}, Di
         ({"gamma": {"start": 0.9, "end": 1.5, "steps": 9}}, "less than or equal to 1"),
         ({"n_step": {"start": 5, "end": 0, "steps": 9}}, "greater than or equal to 1"),
         ({"n_step": {"start": 5, "end": 3, "steps": 9, "over": "episodes"}}, "gradient_steps_after_reset"),
+        ({"replay_ratio": {"least": 2, "most": 1}}, "must not be less than least"),
+        ({"replay_ratio": -1}, "greater than 0"),
         ({"device": "gpu"}, "must be cpu, cuda, cuda:N or auto"),
     ],
 )

@@ -81,6 +81,14 @@ class Learner(ABC):
         """
         return None
 
+    def use_spare_time(self) -> bool:
+        """Do a few milliseconds of work that nothing waits for, such as further gradient steps.
+
+        Called while no message waits and no update is due. Returns whether there was something to do; False, the
+        default, lets the node wait for messages. The model that it changes is published with the next update.
+        """
+        return False
+
     def quota(self) -> int | None:
         """Rows that each client may make with the newest model before it waits for the next; None: any number. Clients
         receive it with the weights."""

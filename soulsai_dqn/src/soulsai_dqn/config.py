@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, PositiveFloat, Tag, field_validator, model_validator
 
 from soulsai_core import Settings
 
@@ -29,6 +29,30 @@ class Schedule(Settings, Generic[N]):
 
 def _form(given: object) -> str:
     return "schedule" if isinstance(given, Mapping | Schedule) else "number"
+
+
+class AutomaticRatio(Settings):
+    """Gradient steps in the time in which the training node would wait for steps, so that slow environments are used
+    well and fast ones are not slowed down."""
+
+    least: float = Field(
+        default=0.5, gt=0, description="Gradient steps for each environment step, however fast those come."
+    )
+    most: float = Field(default=16.0, gt=0, description="Gradient steps for each environment step, at most.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.most < self.least:
+            raise ValueError(f"most ({self.most:g}) must not be less than least ({self.least:g})")
+        return self
+
+
+def _ratio_form(given: object) -> str:
+    return "number" if isinstance(given, int | float) and not isinstance(given, bool) else "automatic"
+
+
+def _automatic(given: object) -> object:
+    return {} if given == "auto" else given
 
 
 class NetworkChoice(Settings):
@@ -161,7 +185,14 @@ class DQNConfig(Settings):
     prioritized: PriorityConfig | None = Field(default=None, description="Prioritized replay; null: uniform.")
     learning_starts: int = Field(default=1_000, ge=1, description="Steps in the buffer before learning starts.")
     update_every: int = Field(default=64, ge=1, description="Environment steps between two model iterations.")
-    replay_ratio: float = Field(default=1.0, gt=0, description="Gradient steps for each environment step.")
+    replay_ratio: Annotated[
+        Annotated[PositiveFloat, Tag("number")] | Annotated[AutomaticRatio, Tag("automatic")],
+        Discriminator(_ratio_form),
+        BeforeValidator(_automatic),
+    ] = Field(
+        default=1.0,
+        description="Gradient steps for each environment step; auto, or {least, most}: as many as there is time for.",
+    )
     resets: ResetConfig = Field(default=ResetConfig(), description="Resets that keep a high replay ratio stable.")
     target_tau: float = Field(
         default=0.01, gt=0, le=1, description="Share of the way to the network that the target network moves at a time."
@@ -252,6 +283,11 @@ class DQNConfig(Settings):
                 "cannot train an LSTM",
             ),
         ]
+
+    @property
+    def least_replay_ratio(self) -> float:
+        """Gradient steps for each environment step that are made in any case."""
+        return self.replay_ratio.least if isinstance(self.replay_ratio, AutomaticRatio) else self.replay_ratio
 
     @property
     def longest_n(self) -> int:

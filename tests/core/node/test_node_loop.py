@@ -66,6 +66,23 @@ def test_learner_that_is_always_ready_gets_one_update_after_each_message_and_mor
     assert calls[first : first + 9] == ["add", "update"] * 4 + ["add"]
 
 
+def test_spare_time_is_used_until_there_is_nothing_more_to_do(make_harness, learner):
+    work = iter([True, True, False])
+    worked = threading.Event()
+
+    def use_spare_time():
+        more = next(work, False)
+        if not more:
+            worked.set()
+        return more
+
+    learner.use_spare_time = use_spare_time
+    harness = make_harness(learner).start()
+    assert worked.wait(60)
+    harness.take_in([0] * 4)
+    harness.recorder.wait("model_updated")
+
+
 def test_quota_travels_with_the_weights(make_harness, learner):
     learner.quota = lambda: 16 if learner.updates == 0 else None
     harness = make_harness(learner).start()

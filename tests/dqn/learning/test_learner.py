@@ -172,6 +172,30 @@ def test_each_iteration_makes_exactly_its_share_of_gradient_steps(update_every, 
         assert report["gradient_steps"] == len(generator.drawn)
 
 
+def test_spare_time_is_used_up_to_the_largest_ratio_and_counts_towards_the_least(spec, stream):
+    generator = RecordingGenerator(5)
+    ratio = {"least": 0.5, "most": 3.0}
+    learner = DQNLearner(settings(update_every=10, replay_ratio=ratio), spec, generator)
+    assert learner.use_spare_time() is False
+    learner.add(stream()(40), "client")
+    expected = 0
+    for used, ratios in ((0, 0.5), (1, 0.5), (2, 0.8), (10**6, 3.0), (0, 0.5)):
+        for _ in range(used):
+            if not learner.use_spare_time():
+                break
+        report = learner.update()
+        expected += round(ratios * 10)
+        assert report["replay_ratio"] == ratios
+        assert report["gradient_steps"] == expected == len(generator.drawn)
+
+
+def test_fixed_ratio_leaves_spare_time_alone(spec, rng, stream):
+    learner = DQNLearner(settings(replay_ratio=1.5), spec, rng)
+    learner.add(stream()(60), "client")
+    assert learner.use_spare_time() is False
+    assert "replay_ratio" not in learner.update()
+
+
 def test_more_steps_than_are_drawn_at_once_are_all_made(spec, stream):
     generator = RecordingGenerator(5)
     learner = DQNLearner(settings(update_every=50, replay_ratio=3.0), spec, generator)

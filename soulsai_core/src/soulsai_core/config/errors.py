@@ -50,7 +50,7 @@ def sentences_of(
     """
     sentences = []
     for details in error.errors(include_url=False):
-        path = _path(details["loc"], values)
+        path = _path(details["loc"], values, details["type"] == "missing")
         sentences.append(_sentence(details, path, model, sources, above))
     return sentences
 
@@ -63,12 +63,16 @@ def raise_if_any(sentences: Sequence[str]) -> None:
         raise ConfigError("\n  ".join((f"{len(sentences)} settings are wrong:", *sentences)))
 
 
-def _path(location: Path, values: Any) -> Path:
-    """The path of a setting from pydantic's location, which also holds the alternatives tried for a union."""
+def _path(location: Path, values: Any, missing: bool) -> Path:
+    """The path of a setting from pydantic's location, which also holds the alternatives tried for a union.
+
+    Args:
+        missing: whether the last key of the location is one that is not there, and must be.
+    """
     path: list[str | int] = []
-    # The alternatives are in no mapping and no list. A missing key is not there either, but always comes last.
+    # The alternatives are in no mapping and no list. A missing key is not there either, but comes last.
     for position, key in enumerate(location):
-        if isinstance(values, Mapping) and (key in values or position == len(location) - 1):
+        if isinstance(values, Mapping) and (key in values or (missing and position == len(location) - 1)):
             values = values.get(key)
         elif isinstance(values, list | tuple) and isinstance(key, int) and key < len(values):
             values = values[key]

@@ -289,6 +289,8 @@ class TrainingNode:
             self._publishing.publish_progress_if_due()
             if self._make_due_updates():  # a required client has joined, or the learner is always ready
                 return
+            if self._learner.use_spare_time():
+                return
             entries = self._receiver.get(_IDLE)
         for entry in entries:
             self._process(entry)

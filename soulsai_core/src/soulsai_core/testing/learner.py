@@ -33,6 +33,14 @@ class LearnerContract:
         """Without any row, it leaves the count to the node or returns False."""
         assert subject.learner().ready() in (None, False)
 
+    def test_spare_time_may_come_at_any_time_and_ends(self, subject: Subject) -> None:
+        """Before the first row there is nothing to do, and between two updates only so much."""
+        training = Training(subject)
+        assert training.learner.use_spare_time() is False
+        training.run(1)
+        assert any(not training.learner.use_spare_time() for _ in range(10_000)), "its work never ends"
+        training.run(1)
+
     def test_update_changes_the_model_and_reports_finite_numbers(self, subject: Subject) -> None:
         """For several iterations, with steps of actors that have its weights."""
         training = Training(subject, num_envs=2)

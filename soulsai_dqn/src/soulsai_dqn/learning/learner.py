@@ -22,7 +22,7 @@ from soulsai_core import (
     normalized,
 )
 from soulsai_core.replay import Draw
-from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.config import AutomaticRatio, DQNConfig
 from soulsai_dqn.learning.buffer import make_replay, prepared
 from soulsai_dqn.learning.gradients import Outcome
 from soulsai_dqn.learning.trainer import Trainer
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 # Minibatches drawn together share the cost of the calls. Priorities change between draws only, so that the last ones of
 # too many would be drawn by old priorities.
 _DRAWN_TOGETHER = 32  # minibatches
+_SPARE_STEPS = 4  # gradient steps at a time while nothing is due: a message that arrives meanwhile waits for them
 _DRAWN_BYTES = {"cpu": 2**26, "cuda": 2**29}  # at most, by the kind of device of the replay buffer
 
 
@@ -51,6 +52,8 @@ class DQNLearner(Learner):
         normalize = config.normalize and self._features.size
         self._moments = RunningMoments((self._features.size,)) if normalize else None
         self._steps_due = 0.0  # gradient steps, with the fraction that is carried over
+        self._spare_steps = 0  # gradient steps in spare time since the last update
+        self._outcome: Outcome | None = None  # of the newest minibatch of this iteration
         self._rows = 0  # environment steps of all clients
 
     def started(self, *, resumed: bool) -> None:
@@ -106,19 +109,40 @@ class DQNLearner(Learner):
         }
 
     def update(self) -> Mapping[str, float]:
-        self._steps_due += self._config.update_every * self._config.replay_ratio
-        steps = int(self._steps_due)
-        self._steps_due -= steps
-        outcome: Outcome | None = None
+        config = self._config
+        due = self._steps_due + config.update_every * config.least_replay_ratio - self._spare_steps
+        steps = max(int(due), 0)
+        self._steps_due = max(due - steps, 0.0)
+        self._make_steps(steps)
+        self._trainer.end_iteration()
+        report = self._report()
+        if isinstance(config.replay_ratio, AutomaticRatio):
+            report["replay_ratio"] = (steps + self._spare_steps) / config.update_every
+        self._spare_steps = 0
+        self._outcome = None
+        return report
+
+    def use_spare_time(self) -> bool:
+        ratio = self._config.replay_ratio
+        if not isinstance(ratio, AutomaticRatio) or self.ready() is False:
+            return False
+        # Counted from update to update: without new steps, the same ones are not learned from on and on.
+        steps = min(int(ratio.most * self._config.update_every) - self._spare_steps, _SPARE_STEPS)
+        if steps <= 0:
+            return False
+        self._make_steps(steps)
+        self._spare_steps += steps
+        return True
+
+    def _make_steps(self, steps: int) -> None:
+        """Make gradient steps, and the resets that become due, with their further steps."""
         while steps:
             count = min(self._drawn_together, steps, self._trainer.steps_until_reset)
-            outcome = self._train(count)
+            self._outcome = self._train(count)
             steps -= count
             if self._trainer.reset_due:
                 self._trainer.reset()
                 steps += self._config.resets.recovery
-        self._trainer.end_iteration()
-        return self._report(outcome)
 
     @property
     def _drawn_together(self) -> int:
@@ -151,8 +175,9 @@ class DQNLearner(Learner):
                 draw.columns[name] = normalized(draw.columns[name], *self._moments.scales(), CLIP)
         return draw
 
-    def _report(self, last: Outcome | None) -> dict[str, float]:
+    def _report(self) -> dict[str, float]:
         """Numbers of the iteration; loss and Q-value are those of its last minibatch."""
+        last = self._outcome
         report = {"gradient_steps": float(self._trainer.steps), "replay_size": float(len(self._replay))}
         if last is not None:
             head = self._trainer.head
@@ -181,6 +206,7 @@ class DQNLearner(Learner):
             arrays["replay"] = self._replay.save()
         values = {
             "owed": self._steps_due,
+            "spare": self._spare_steps,
             "rows": self._rows,
             "gradient_steps": self._trainer.steps,
             "averaged": self._trainer.averaged,
@@ -196,6 +222,7 @@ class DQNLearner(Learner):
             if self._moments is not None:
                 self._moments.load(state.arrays["moments"])
             self._steps_due = float(state.values["owed"])
+            self._spare_steps = int(state.values["spare"])
             self._rows = int(state.values["rows"])
             self._rng.bit_generator.state = state.values["rng"]
         except KeyError as error:

@@ -118,6 +118,11 @@ class CheckedLearner(Learner):
         self._standstill.answered(ready)
         return ready
 
+    def use_spare_time(self) -> bool:
+        worked = self._checker.call("Learner.use_spare_time", self._learner.use_spare_time)
+        self._checker.expect("Learner.use_spare_time", worked, isinstance(worked, bool), "True or False")
+        return worked
+
     def quota(self) -> int | None:
         quota = self._checker.call("Learner.quota", self._learner.quota)
         fits = quota is None or (type(quota) is int and quota > 0)
