@@ -122,9 +122,13 @@ def test_address_is_found_while_the_training_runs_and_not_afterwards(tmp_path):
     first.write_address("unix:///tmp/a.sock")
     second.write_address("unix:///tmp/b.sock")
     os.utime(first.path / "address", (1, 1))
-    assert running_address(tmp_path) == "unix:///tmp/b.sock"
-    second.write_address(None)
-    assert running_address(tmp_path) == "unix:///tmp/a.sock"
+    assert running_address(tmp_path) is None, "both were killed: nothing holds their folders"
+    with first.held():
+        assert running_address(tmp_path) == "unix:///tmp/a.sock"
+        with second.held():
+            assert running_address(tmp_path) == "unix:///tmp/b.sock"
+            second.write_address(None)
+            assert running_address(tmp_path) == "unix:///tmp/a.sock"
     first.write_address(None)
     first.write_address(None)
     assert running_address(tmp_path) is None

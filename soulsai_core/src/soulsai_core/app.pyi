@@ -9,9 +9,13 @@ from .cli.display import start_logging as start_logging
 from .cli.interrupts import on_interrupt as on_interrupt
 from .cli.options import add_config_arguments as add_config_arguments
 from .cli.options import config_from as config_from
+from .cli.tables import Column as Column
+from .cli.tables import Row as Row
+from .cli.tables import print_table as print_table
 from .cli.waiting import wait_for_server as wait_for_server
 from .cli.waiting import when_parent_ends as when_parent_ends
 from .config import RedisSettings as RedisSettings
+from .config import StopSettings as StopSettings
 from .config import resolve_telemetry as resolve_telemetry
 from .config.host_names import HostNames as HostNames
 from .config.host_names import KnownHosts as KnownHosts
@@ -25,6 +29,7 @@ from .node.conditions import Condition as Condition
 from .node.health import LABELS as LABELS
 from .node.health import Health as Health
 from .node.health import judge as judge
+from .node.last_status import last_status as last_status
 from .observers import Observers as Observers
 from .rates import Rate as Rate
 from .run_folder import RunFolder as RunFolder

@@ -102,11 +102,6 @@ class RunFolder:
         return self.path / CONFIG
 
     @property
-    def running(self) -> bool:
-        """Whether the folder has a server's address, as while the run goes on. One that was killed leaves it behind."""
-        return (self.path / ADDRESS).exists()
-
-    @property
     def checkpoint(self) -> Path:
         """The newest checkpoint."""
         return self.path / CHECKPOINT
@@ -252,6 +247,11 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def running_address(saves: Path) -> str | None:
-    """The server's address of the newest run under `saves` that is running; None if there is none."""
-    notes = sorted(saves.glob(f"*/{ADDRESS}"), key=lambda file: file.stat().st_mtime_ns)
-    return notes[-1].read_text(encoding="utf-8").strip() if notes else None
+    """The server's address of the newest run under `saves` that is running; None if there is none.
+
+    A run that was killed leaves its address behind, but no longer holds its folder.
+    """
+    notes = sorted(saves.glob(f"*/{ADDRESS}"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+    held = (note for note in notes if RunFolder(note.parent).is_held)
+    found = next(held, None)
+    return None if found is None else found.read_text(encoding="utf-8").strip()

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from soulsai_core.cli import client_main, main, menu
-from soulsai_core.cli.plugins import plain_lines
+from soulsai_core.cli.tables import plain_lines
 from soulsai_core.errors import SoulsAIError
 
 HEAVY = {"numpy", "torch", "redis", "pydantic", "gymnasium", "stevedore", "yaml", "rich", "msgspec", "pluggy"}

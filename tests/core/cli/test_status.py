@@ -25,7 +25,9 @@ def shown():
             clients=[ClientStatus(info, 1, {text: 2})], learner={text: 1.0},
         )  # fmt: skip
         terminal = io.StringIO()
-        Console(file=terminal, force_terminal=True, width=300).print(render(status, judge(status, age=0.0, now=0.0)))
+        Console(file=terminal, force_terminal=True, width=300).print(
+            render(status, judge(status, age=0.0, now=0.0), 300)
+        )
         return terminal.getvalue()
 
     return show

@@ -2,6 +2,10 @@
 
 import json
 
+import msgspec
+
+from soulsai_core.app import RunFolder
+
 
 def test_table_has_environment_algorithm_steps_and_returns(save, run):
     save("2026-01-01_lander", [1, 2, 3])
@@ -9,9 +13,9 @@ def test_table_has_environment_algorithm_steps_and_returns(save, run):
     code, out, _ = run("runs")
     head, first, second = out.strip().splitlines()
     assert code == 0
-    assert head.split() == ["Run", "Environment", "Algorithm", "Steps", "Episodes", "Best", "Last", "Started"]
-    assert first.split()[:7] == ["2026-01-01_lander", "Lander", "dqn", "30", "3", "2.0", "2.0"]
-    assert second.split()[:4] == ["2026-01-02_cart", "CartPole", "ppo", "10"]
+    assert head.split() == ["Run", "State", "Environment", "Algorithm", "Steps", "Episodes", "Best", "Last", "Started"]
+    assert first.split()[:8] == ["2026-01-01_lander", "unknown", "Lander", "dqn", "30", "3", "2.00", "2.00"]
+    assert second.split()[:5] == ["2026-01-02_cart", "unknown", "CartPole", "ppo", "10"]
 
 
 def test_programs_can_ask_for_json(save, run):
@@ -21,14 +25,21 @@ def test_programs_can_ask_for_json(save, run):
     assert (code, row["best"], row["steps"], row["running"]) == (0, 3.0, 20, False)
 
 
-def test_run_that_goes_on_is_marked(save, run):
-    (save("one", [1]) / "address").write_text("localhost")
-    assert "(running)" in run("runs")[1]
+def test_run_that_goes_on_is_told_from_one_that_was_killed(save, run, status):
+    folder = save("one", [1])
+    (folder / "status.json").write_bytes(msgspec.json.encode(status.node))
+    (folder / "lock").touch()
+    assert run("runs")[1].splitlines()[1].split()[:5] == ["one", "killed", "Lander", "dqn", "60"]
+    with RunFolder(folder).held():
+        assert run("runs")[1].splitlines()[1].split()[1] == "collecting"
+    ended = msgspec.structs.replace(status.node, state="ended", reason="the goal is reached")
+    (folder / "status.json").write_bytes(msgspec.json.encode(ended))
+    assert run("runs")[1].splitlines()[1].split()[1] == "finished"
 
 
 def test_run_without_an_episode_has_no_score(save, run):
     save("one", [])
-    assert run("runs")[1].splitlines()[1].split()[3:7] == ["0", "0", "-", "-"]
+    assert run("runs")[1].splitlines()[1].split()[4:8] == ["0", "0", "-", "-"]
 
 
 def test_missing_folder_is_explained(run):

@@ -10,7 +10,7 @@ from soulsai_telemetry.history.builder import EpisodeReport
 
 def test_run_has_the_environment_and_algorithm_of_its_configuration(save):
     [run] = find_runs([save("one", [1, 3])])
-    assert (run.name, run.environment, run.algorithm, run.folder.running) == ("one", "Lander", "dqn", False)
+    assert (run.name, run.environment, run.algorithm, run.folder.is_held) == ("one", "Lander", "dqn", False)
     assert [(point.steps, point.time) for point in run.points] == [(10, 1700000001.0), (20, 1700000002.0)]
 
 

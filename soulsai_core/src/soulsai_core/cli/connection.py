@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,17 +95,31 @@ def connection_of(args: argparse.Namespace) -> tuple[RedisSettings, str, bool]:
     return settings, args.run or config.run.name, given is not None
 
 
+def saves_without_server(args: argparse.Namespace) -> Path | None:
+    """The folder of runs of this machine, if the options name no server and no training runs there; else None."""
+    from soulsai_core.config import load_config
+    from soulsai_core.run_folder import running_address
+
+    config = load_config(args.config, args.set)
+    saves = args.saves or Path(config.run.saves)
+    return None if args.redis_address or config.redis.address or running_address(saves) else saves
+
+
 def _address_of_running(saves: Path) -> str:
     """The server's address of the training that runs on this machine."""
+    from soulsai_core.node.last_status import last_status, newest_folder
     from soulsai_core.run_folder import running_address
 
     address = running_address(saves)
-    if address is None:
-        raise ConfigError(
-            f"No training runs on this machine under {saves}. "
-            "Give --redis-address, or --saves if the training has another folder."
-        )
-    return address
+    if address is not None:
+        return address
+    folder = newest_folder(saves)
+    found = None if folder is None else last_status(folder, time.time())
+    last = "" if folder is None or found is None else f" The last one was {folder.path}. {found[1].sentence}"
+    raise ConfigError(
+        f"No training runs on this machine under {saves}.{last} "
+        "Give --redis-address, or --saves if the training has another folder."
+    )
 
 
 def _text_of(file: Path) -> str:

@@ -10,7 +10,7 @@ from soulsai_core.cli.connection import add_connection_arguments, connect_from
 from soulsai_core.errors import TransportError
 
 if TYPE_CHECKING:
-    from rich.live import Live
+    from rich.console import Console
 
     from soulsai_core.contracts import Transport
     from soulsai_core.node.health import Health
@@ -34,39 +34,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the status, once or every second."""
     from rich.console import Console
-    from rich.live import Live
 
     from soulsai_core.cli.status_table import render
 
+    console = Console()
+    found = _of_ended_run(args)
+    if found is not None:
+        print(_as_json(*found)) if args.json else console.print(render(*found, console.width))
+        return TROUBLED if found[1].troubled else 0
     transport = connect_from(args)
     try:
-        status, health = _read(transport)
+        status, health = read_status(transport, time.time())
         if args.json:
             print(_as_json(status, health))
         elif not args.watch:
-            Console().print(render(status, health))
+            console.print(render(status, health, console.width))
         else:
-            health = _watch(transport, Live(render(status, health), auto_refresh=False, screen=False))
+            health = _watch(transport, console)
     finally:
         transport.close()
     return TROUBLED if health.troubled else 0
 
 
-def _watch(transport: Transport, live: Live) -> Health:
+def _watch(transport: Transport, console: Console) -> Health:
+    from rich.live import Live
+
     from soulsai_core.cli.status_table import render
 
-    with live:
+    with Live(console=console, auto_refresh=False, screen=False) as live:
         while True:
-            status, health = _read(transport)
-            live.update(render(status, health), refresh=True)
+            status, health = read_status(transport, time.time())
+            live.update(render(status, health, console.width), refresh=True)
             # The last status, of a training that has ended, stays on the screen. A silent node may come back.
             if health.state in ("finished", "failed"):
                 return health
             time.sleep(1.0)
 
 
-def _read(transport: Transport) -> tuple[NodeStatus, Health]:
-    """The last status, and the judgement of it."""
+def _of_ended_run(args: argparse.Namespace) -> tuple[NodeStatus, Health] | None:
+    """Where no server is named and no training runs here: the last status of the newest run of this machine."""
+    from soulsai_core.cli.connection import saves_without_server
+    from soulsai_core.node.last_status import last_status, newest_folder
+
+    saves = saves_without_server(args)
+    folder = None if saves is None else newest_folder(saves)
+    return None if folder is None else last_status(folder, time.time())
+
+
+def read_status(transport: Transport, now: float) -> tuple[NodeStatus, Health]:
+    """The last status in the server, and the judgement of it at `now`, in seconds since 1970."""
     import msgspec
 
     from soulsai_core.node.health import judge
@@ -77,7 +93,7 @@ def _read(transport: Transport) -> tuple[NodeStatus, Health]:
         raise TransportError("The server answers, but no training node has reported to it yet.")
     age, payload = found
     status = msgspec.json.decode(payload, type=NodeStatus)
-    return status, judge(status, age=age, now=time.time())
+    return status, judge(status, age=age, now=now)
 
 
 def _as_json(status: NodeStatus, health: Health) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from soulsai_core.cli.tables import Column, Row, table
 from soulsai_core.node.formatting import count, counted, duration, number, rate, share
 from soulsai_core.node.health import Health
 from soulsai_core.node.node_status import ClientStatus, NodeStatus
@@ -14,8 +14,8 @@ from soulsai_core.node.node_status import ClientStatus, NodeStatus
 _STYLES = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
-def render(status: NodeStatus, health: Health) -> RenderableType:
-    """How the training is and what to do, a table of the node's numbers, and one of its clients.
+def render(status: NodeStatus, health: Health, width: int) -> RenderableType:
+    """How the training is and what to do, a table of the node's numbers, and one of its clients, in `width` columns.
 
     All cells are `Text`, which is shown as it is: a string would be read as rich's markup, and some of it comes from
     clients.
@@ -25,7 +25,7 @@ def render(status: NodeStatus, health: Health) -> RenderableType:
         parts.append(Text(f"{condition.sentence}", style=_STYLES[condition.level]))
         parts.append(Text(f"  {condition.advice}"))
     if status.clients and health.live:
-        parts.append(_clients_table(status.clients))
+        parts += [Text(), table(_COLUMNS, [_row(client) for client in status.clients], width)]
     return Group(*parts)
 
 
@@ -88,22 +88,22 @@ def _by_reason(rejected: dict[str, int], nothing: str) -> str:
     return ", ".join(f"{count(rows)} {reason}" for reason, rows in rejected.items()) or nothing
 
 
-def _clients_table(clients: list[ClientStatus]) -> Table:
-    table = Table(box=box.SIMPLE)
-    table.add_column("client", overflow="fold", min_width=8)
-    for name in ("steps", "steps/s", "episodes", "admitted", "rejected", "late", "restarts"):
-        table.add_column(name, justify="right", overflow="fold")
-    for client in clients:
-        info = client.info
-        cells = (
-            info.id,
-            count(info.env_steps),
-            number(info.steps_per_second),
-            count(info.episodes),
-            count(client.admitted),
-            _by_reason(client.rejected, "0"),
-            count(info.late_steps),
-            count(info.restarts),
-        )
-        table.add_row(*map(Text, cells))
-    return table
+_COLUMNS = (
+    Column("client"),
+    *(Column(name, True) for name in ("steps", "steps/s", "episodes", "admitted", "rejected", "late", "restarts")),
+)
+
+
+def _row(client: ClientStatus) -> Row:
+    info = client.info
+    cells = (
+        info.id,
+        count(info.env_steps),
+        number(info.steps_per_second),
+        count(info.episodes),
+        count(client.admitted),
+        _by_reason(client.rejected, "0"),
+        count(info.late_steps),
+        count(info.restarts),
+    )
+    return Row(cells)

@@ -105,7 +105,11 @@ class StopSettings(Settings):
     iterations: int | None = Field(default=None, ge=1, description="Stop after this many model iterations.")
     seconds: float | None = Field(default=None, gt=0, description="Stop after this many seconds.")
     mean_return: float | None = Field(default=None, description="Stop once the newest episodes have this mean return.")
-    episodes: int = Field(default=20, ge=1, description="Number of newest episodes that mean_return averages.")
+    episodes: int = Field(
+        default=50,
+        ge=1,
+        description="Number of newest episodes that the mean return averages: for this goal, and wherever it is shown.",
+    )
 
 
 class TrainingSettings(Settings):

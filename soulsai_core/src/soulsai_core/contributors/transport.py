@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 import redis
@@ -74,7 +74,9 @@ class ContributorTransport(RedisTransport):
     def heartbeat(self, client: str, info: bytes) -> None:
         self._append([{HEARTBEAT: info}])
 
-    def command(self, command: str, payload: bytes, timeout: float) -> NoReturn:
+    def command(
+        self, command: str, payload: bytes, timeout: float, give_up: Callable[[], bool] = lambda: False
+    ) -> NoReturn:
         raise AccessError("A contributor may send no commands: ask the host of the training.")
 
     def _append(self, entries: Sequence[Mapping[bytes, bytes]]) -> None:

@@ -25,10 +25,11 @@ LABELS = {
     "finished": "finished",
     "failed": "failed",
     "silent": "node silent",
+    "killed": "killed",
 }
 """State -> its words for people."""
 
-TROUBLED = frozenset({"rejecting", "stuck", "failed", "silent"})
+TROUBLED = frozenset({"rejecting", "stuck", "failed", "silent", "killed"})
 """States in which the training does not go on as it should."""
 
 
@@ -60,10 +61,10 @@ class Health(msgspec.Struct, frozen=True):
     @property
     def live(self) -> bool:
         """Whether the node reports: its rates, and the last sign of its clients, are those of now."""
-        return self.state not in ("silent", "finished", "failed")
+        return self.state not in ("silent", "finished", "failed", "killed")
 
 
-def judge(status: NodeStatus, *, age: float, now: float, reachable: bool = True) -> Health:
+def judge(status: NodeStatus, *, age: float, now: float, reachable: bool = True, killed: bool = False) -> Health:
     """The judgement of the training with this status.
 
     Args:
@@ -71,10 +72,13 @@ def judge(status: NodeStatus, *, age: float, now: float, reachable: bool = True)
         now: seconds since 1970, for the times in the result. It need not agree with the clock of the node.
         reachable: False if the server cannot be reached: then the status is the last one known, and the node may be
             well.
+        killed: its process is known to have ended.
     """
     written = now - age
     if status.state == "ended":
         return _ended(status, written, now)
+    if killed:
+        return _silent(_killed(status, age, written, now), written, now, "killed")
     if not reachable:
         return _silent(_server_lost(age), written, now)
     if age >= SILENT_AFTER:
@@ -99,9 +103,19 @@ def _ended(status: NodeStatus, written: float, now: float) -> Health:
     return Health("failed", written, finding.sentence, (finding.at(written),))
 
 
-def _silent(finding: Finding, written: float, now: float) -> Health:
+def _silent(finding: Finding, written: float, now: float, state: str = "silent") -> Health:
     condition = finding.at(now)
-    return Health("silent", written, condition.sentence, (condition,))
+    return Health(state, written, condition.sentence, (condition,))
+
+
+def _killed(status: NodeStatus, age: float, written: float, now: float) -> Finding:
+    return Finding(
+        "killed",
+        "error",
+        age,
+        f"The training was killed: its node was last heard of at {clock_time(written, now)}.",
+        f"Go on from the last checkpoint: soulsai train --resume {status.folder}",
+    )
 
 
 def _node_silent(age: float, written: float, now: float) -> Finding:

@@ -272,6 +272,7 @@ class TransportContract:
     def test_a_command_that_was_not_taken_in_time_is_withdrawn(self, node: Transport, client: Transport) -> None:
         assert client.command("id", b"shutdown", SHORT) is None
         assert client.command("id", b"shutdown", 0.0) is None
+        assert client.command("id", b"shutdown", 2 * LONG, give_up=lambda: True) is None
         assert node.read_commands(0.0) == []
 
     # -- bytes and closing

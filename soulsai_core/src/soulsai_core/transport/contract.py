@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 
@@ -132,8 +132,11 @@ class Transport(ABC):
 
     # -- the command line's side
     @abstractmethod
-    def command(self, command: str, payload: bytes, timeout: float) -> bytes | None:
-        """Send a command with this id and wait for the answer, None if none came in time."""
+    def command(
+        self, command: str, payload: bytes, timeout: float, give_up: Callable[[], bool] = lambda: False
+    ) -> bytes | None:
+        """Send a command with this id and wait for the answer; None, and the command is withdrawn, if none came in
+        time, or once `give_up()`, which is asked about once a second, is true."""
 
     @abstractmethod
     def read_status(self) -> tuple[float, bytes] | None:

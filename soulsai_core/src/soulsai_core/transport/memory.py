@@ -11,6 +11,7 @@ from typing import TypeVar
 from soulsai_core.contracts import Entry, Transport
 from soulsai_core.errors import TransportError
 from soulsai_core.transport.limits import COMMAND_LIMIT, EPISODE_LIMITS, StreamLimits
+from soulsai_core.transport.slices import slices
 
 T = TypeVar("T")
 
@@ -208,12 +209,19 @@ class MemoryTransport(Transport):
             server.clients[client] = (server.clock(), info)
 
     # -- the command line's side
-    def command(self, command: str, payload: bytes, timeout: float) -> bytes | None:
+    def command(
+        self, command: str, payload: bytes, timeout: float, give_up: Callable[[], bool] = lambda: False
+    ) -> bytes | None:
         with self._server.changed:
             ticket = self._send(payload)
-            replies = self._wait(timeout, lambda server: server.replies.get(command))
-            if replies:
-                return replies.pop()
+        for seconds in slices(timeout):
+            with self._server.changed:
+                replies = self._wait(seconds, lambda server: server.replies.get(command))
+                if replies:
+                    return replies.pop()
+            if give_up():
+                break
+        with self._server.changed:
             self._server.commands.pop(ticket, None)
             return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ResponseError
@@ -12,6 +12,7 @@ from soulsai_core.transport.address import parse_address
 from soulsai_core.transport.keys import TELEMETRY, prefix
 from soulsai_core.transport.limits import COMMAND_LIMIT, EPISODE_LIMITS, StreamLimits
 from soulsai_core.transport.redis_link import PASSWORD_ADVICE, Link, Subscription, Tls, make_client
+from soulsai_core.transport.slices import slices
 
 if TYPE_CHECKING:
     import redis
@@ -253,12 +254,18 @@ class RedisTransport(Transport):
             pipe.hset(self._key("infos"), client, info)
 
     # -- the command line's side
-    def command(self, command: str, payload: bytes, timeout: float) -> bytes | None:
+    def command(
+        self, command: str, payload: bytes, timeout: float, give_up: Callable[[], bool] = lambda: False
+    ) -> bytes | None:
         key = self._key(self._command_stream)
         reply = self._key(f"reply:{command}")
         with self.link.explaining_errors():
             entry = self._client.xadd(key, {FIELD: payload}, maxlen=COMMAND_LIMIT, approximate=False)
-        answer = self.link.wait(timeout, lambda seconds: self._pop(reply, seconds))
+        answer = None
+        for seconds in slices(timeout):
+            answer = self.link.wait(seconds, lambda left: self._pop(reply, left))
+            if answer is not None or give_up():
+                break
         if answer is None:
             # Withdrawn, so that no node obeys a command later whose sender has given up.
             with self.link.explaining_errors():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "list the runs: environment, algorithm, steps, best return, start"
+HELP = "list the runs: their state, environment, algorithm, steps and returns"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder that holds the runs (default: saves)",
     )
     parser.add_argument(
-        "--window", type=int, default=50, metavar="N", help="episodes in the moving average (default: 50)"
+        "--window",
+        type=int,
+        metavar="N",
+        help="episodes in the moving average of the return (default: training.stop.episodes of each run)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
@@ -27,9 +30,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the table, with the newest run last."""
     from soulsai_core import ConfigError
     from soulsai_telemetry.comparing.runs import find_runs
-    from soulsai_telemetry.comparing.table import print_table, rows
+    from soulsai_telemetry.comparing.table import rows, show
 
-    if args.window < 1:
+    if args.window is not None and args.window < 1:
         raise ConfigError(f"--window is {args.window}; it takes 1 or more.")
-    print_table(rows(find_runs([args.saves]), args.window), as_json=args.json)
+    show(rows(find_runs([args.saves]), args.window), as_json=args.json)
     return 0

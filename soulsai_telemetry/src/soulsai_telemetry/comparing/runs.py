@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from soulsai_core import ConfigError, Episode, EpisodeRow, JsonLines
-from soulsai_core.app import RunFolder
+from soulsai_core.app import RunFolder, StopSettings
 from soulsai_telemetry.comparing.curves import moving_average
 from soulsai_telemetry.config import MetricSettings
 from soulsai_telemetry.history.builder import EpisodeReport, entry_time
@@ -60,6 +60,12 @@ class Run:
     @property
     def algorithm(self) -> str:
         return self.config.get("algorithm", {}).get("name", "?")
+
+    @property
+    def window(self) -> int:
+        """Episodes that the run's own mean return averages."""
+        stop = self.config.get("training", {}).get("stop", {})
+        return int(stop.get("episodes") or StopSettings().episodes)
 
     @cached_property
     def points(self) -> list[Point]:

@@ -3,74 +3,83 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from soulsai_core.app import Column, Row, formatting, last_status, print_table
 from soulsai_telemetry.comparing.runs import Run
 
+_COLUMNS = (
+    Column("Run"),
+    Column("State"),
+    Column("Environment"),
+    Column("Algorithm"),
+    *(Column(name, True) for name in ("Steps", "Episodes", "Best", "Last")),
+    Column("Started"),
+)
 
-def rows(runs: Sequence[Run], window: int) -> list[dict[str, Any]]:
+_STYLES = {"learning": "green", "killed": "red", "failed": "red"}
+
+
+def rows(runs: Sequence[Run], window: int | None) -> list[dict[str, Any]]:
     """One row for each run, with values that can be written as JSON.
 
     Args:
-        window: episodes in the moving average of the return.
+        window: episodes in the moving average of the return; None: as the run itself averages.
     """
-    return [_row(run, window) for run in runs]
+    return [_row(run, run.window if window is None else window) for run in runs]
 
 
 def _row(run: Run, window: int) -> dict[str, Any]:
     points = run.points
     score = run.score(window)
+    last = last_status(run.folder, time.time())
+    # A run that was only watched from here has no status, and episodes that say how many steps there were.
+    steps = points[-1].steps if points else 0
     # Older runs, and those of a server other than Redis, do not say when an episode was reported.
     started = points[0].time if points and points[0].time else run.folder.path.stat().st_mtime
     return {
         "run": run.name,
+        "state": "unknown" if last is None else last[1].label,
         "environment": run.environment,
         "algorithm": run.algorithm,
         "episodes": len(points),
-        "steps": points[-1].steps if points else 0,
+        "steps": steps if last is None else last[0].env_steps,
         "best": None if score is None else score[0],
         "last": None if score is None else score[1],
+        "window": window,
         "started": started,
-        "running": run.folder.running,
+        "running": run.folder.is_held,
     }
 
 
-def print_table(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+def show(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     """Print a table for a terminal or a file, or JSON for programs."""
     if as_json:
         print(msgspec.json.encode(list(found)).decode())
         return
-    terminal = sys.stdout.isatty()
-    table = Table(box=box.SIMPLE if terminal else None, pad_edge=terminal)
-    for name in ("Run", "Environment", "Algorithm", "Steps", "Episodes", "Best", "Last", "Started"):
-        number = name in ("Steps", "Episodes", "Best", "Last")
-        table.add_column(name, justify="right" if number else "left", no_wrap=True)
-    for row in found:
-        table.add_row(*map(Text, _cells(row)), style="green" if row["running"] else "")
-    # In a file no row is cut off at the width of a terminal.
-    Console(width=None if terminal else 250).print(table)
+    console = Console(highlight=False)
+    print_table(console, _COLUMNS, [Row(_cells(row), _STYLES.get(row["state"], "")) for row in found])
+    if sys.stdout.isatty():
+        windows = sorted({row["window"] for row in found})
+        episodes = " or ".join(map(str, windows))
+        console.print(f"\nBest and Last: the highest and the last mean return of {episodes} episodes.")
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    def number(value: float | None) -> str:
-        return "-" if value is None else f"{value:.1f}"
-
-    started = f"{datetime.fromtimestamp(row['started']):%Y-%m-%d %H:%M}" + (" (running)" if row["running"] else "")
-    return [
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
         row["run"],
+        row["state"],
         row["environment"],
         row["algorithm"],
-        f"{row['steps']:,}",
-        f"{row['episodes']:,}",
-        number(row["best"]),
-        number(row["last"]),
-        started,
-    ]
+        formatting.count(row["steps"]),
+        formatting.count(row["episodes"]),
+        formatting.number(row["best"]),
+        formatting.number(row["last"]),
+        f"{datetime.fromtimestamp(row['started']):%Y-%m-%d %H:%M}",
+    )

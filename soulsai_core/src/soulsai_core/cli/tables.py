@@ -1,0 +1,75 @@
+"""Tables that lose nothing: as wide as a terminal allows, and as blocks of lines where it is too narrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+_GAP = 2
+"""Blanks between two columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: its head, and whether it has numbers, which are aligned to the right."""
+
+    name: str
+    number: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table: its cells, of which the first names it, and a style of rich for all of them."""
+
+    cells: tuple[str, ...]
+    style: str = ""
+
+
+def table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> RenderableType:
+    """A table if it fits `width` columns of a terminal, else each row as a block of lines."""
+    cells = [[Text(cell).cell_len for cell in row.cells] for row in rows]
+    heads = [len(column.name) for column in columns]
+    natural = sum(max(lengths) for lengths in zip(heads, *cells, strict=True)) + _GAP * (len(columns) - 1)
+    return _as_table(columns, rows) if natural <= width else _as_blocks(columns, rows)
+
+
+def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+    """Print a table that fits the console. Into a file or a pipe each row is one line, however long."""
+    if console.is_terminal:
+        console.print(table(columns, rows, console.width))
+        return
+    for line in plain_lines([[column.name for column in columns], *(row.cells for row in rows)]):
+        print(line, file=console.file)
+
+
+def plain_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns padded with blanks, for files and pipes."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
+    return [(" " * _GAP).join(cells).rstrip() for cells in padded]
+
+
+def _as_table(columns: Sequence[Column], rows: Sequence[Row]) -> Table:
+    made = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
+    for column in columns:
+        made.add_column(column.name, justify="right" if column.number else "left", no_wrap=True)
+    for row in rows:
+        # `Text` is shown as it is: a string would be read as rich's markup, and some comes from clients.
+        made.add_row(*map(Text, row.cells), style=row.style)
+    return made
+
+
+def _as_blocks(columns: Sequence[Column], rows: Sequence[Row]) -> Group:
+    blocks: list[RenderableType] = []
+    for row in rows:
+        blocks.append(Text(row.cells[0], style=f"bold {row.style}".strip()))
+        pairs = zip(columns[1:], row.cells[1:], strict=True)
+        # Blanks inside of a pair do not break, so that a value stays beside its name.
+        text = "  ".join(f"{column.name}: {cell}".replace(" ", "\N{NO-BREAK SPACE}") for column, cell in pairs if cell)
+        blocks.append(Padding(Text(text), (0, 0, 0, 2)))
+    return Group(*blocks)
