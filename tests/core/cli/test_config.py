@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from soulsai_core.cli import client_main, main, menu
-from soulsai_core.cli.tables import plain_lines
 from soulsai_core.errors import SoulsAIError
+from soulsai_core.node.formatting import plain_lines
 
 HEAVY = {"numpy", "torch", "redis", "pydantic", "gymnasium", "stevedore", "yaml", "rich", "msgspec", "pluggy"}
 
@@ -165,15 +165,22 @@ def test_the_schema_is_printed_as_json(installed, capsys):
 def test_plugins_are_listed_with_their_errors_in_a_pipe(installed, shelf, capsys):
     shelf.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
     code, out, _ = run(capsys, "plugins")
-    lines = {line.split()[1]: line for line in out.splitlines()}
+    lines = {line.split()[0]: line for line in out.splitlines()}
     assert code == 0
-    assert lines["dqn"].split() == ["soulsai.algorithms", "dqn", "soulsai-dqn", "1.2", "yes"]
+    assert lines["dqn"].split() == ["dqn", "soulsai.algorithms", "soulsai-dqn", "1.2", "yes"]
     assert "nothing_of_that_name" in lines["broken"]
 
 
-def test_plugins_are_listed_as_a_table_in_a_terminal(installed, capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    assert "┃" in run(capsys, "plugins")[1]
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_plugins_are_listed_whole_in_a_terminal_of_any_width(installed, shelf, capsys, monkeypatch, width):
+    shelf.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    shown = run(capsys, "plugins")[1]
+    assert all(
+        text in shown for text in ("dqn", "soulsai.algorithms", "soulsai-dqn", "1.2", "yes", "nothing_of_that_name")
+    )
+    assert "…" not in shown
 
 
 def test_without_plugins_the_list_says_what_to_install(shelf, capsys, monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 from soulsai_core.cli import main
 from soulsai_core.cli.connection import add_connection_arguments, connection_of, join_from
 from soulsai_core.errors import ConfigError
+from soulsai_core.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -61,7 +62,8 @@ def test_a_running_training_is_searched_in_the_configured_folder(options, tmp_pa
     (tmp_path / "kept" / "t").mkdir(parents=True)
     (tmp_path / "kept" / "t" / "address").write_text("unix:///run/socket\n")
     (tmp_path / "config.yaml").write_text("run: {saves: kept}")
-    assert connection_of(options(reads_config=True))[0].address == "unix:///run/socket"
+    with RunFolder(tmp_path / "kept" / "t").held():
+        assert connection_of(options(reads_config=True))[0].address == "unix:///run/socket"
     with pytest.raises(ConfigError, match="under elsewhere"):
         connection_of(options("--saves", "elsewhere", reads_config=True))
 
@@ -84,8 +86,11 @@ def test_commands_for_hosts_read_the_configuration_of_the_working_directory(comm
 def test_without_an_address_the_training_on_this_machine_is_used(options, tmp_path):
     (tmp_path / "saves" / "t").mkdir(parents=True)
     (tmp_path / "saves" / "t" / "address").write_text("unix:///run/socket\n")
-    settings, _, given = connection_of(options())
+    with RunFolder(tmp_path / "saves" / "t").held():
+        settings, _, given = connection_of(options())
     assert (settings.address, given) == ("unix:///run/socket", False)
+    with pytest.raises(ConfigError, match="No training runs on this machine"):
+        connection_of(options())
 
 
 @pytest.mark.parametrize(

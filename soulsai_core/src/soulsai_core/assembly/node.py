@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from soulsai_core.assembly.run_log import RunLog
 from soulsai_core.config import Config, Resolved
 from soulsai_core.config.differences import described, differences
 from soulsai_core.config.models import RunSettings
@@ -137,6 +138,7 @@ def _changed_settings(resolved: Resolved, folder: RunFolder) -> str:
 def _observers(resolved: Resolved, folder: RunFolder, public: dict[str, Any]) -> Observers:
     """The connectors that live in the training node."""
     observers = Observers()
+    observers.register("log", RunLog())
     for plugin, settings in resolved.connectors:
         if plugin.home != "training":
             continue

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from soulsai_core.cli.connection import add_connection_arguments, connect_from
-from soulsai_core.cli.tables import plain_lines
+from soulsai_core.node.formatting import plain_lines
 
 if TYPE_CHECKING:
     from soulsai_core.contributors.statistics import Contribution

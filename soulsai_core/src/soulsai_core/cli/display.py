@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.logging import RichHandler
 from rich.text import Text
 
+from soulsai_core.assembly.run_log import EVENTS
 from soulsai_core.cli.background import in_background
 from soulsai_core.cli.bounded_log import LOG_BYTES
 from soulsai_core.cli.progress import progress
@@ -65,12 +66,15 @@ def start_logging(console: Console, *, tracebacks: bool = True) -> None:
         tracebacks: also log those of plugins' errors, unless the console is a terminal; False if a log file has them.
     """
     handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="[%X]")
+    # Without one of its own it would get logging's, which repeats level and name of the logger.
+    handler.setFormatter(logging.Formatter("%(message)s"))
     plain = _Lines(console)
     plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     chosen = handler if console.is_terminal else plain
     chosen.addFilter(RepeatFilter())
     if console.is_terminal or not tracebacks:
         chosen.addFilter(lambda record: record.name != TRACEBACKS)
+    chosen.addFilter(lambda record: record.name != EVENTS)
     logging.basicConfig(level=logging.WARNING, handlers=[chosen], force=True)
     logging.getLogger("soulsai_core").setLevel(logging.INFO)
 

@@ -100,7 +100,7 @@ def _lines(
     summaries: Sequence[Summary],
     comparison: Comparison | None,
 ) -> list[str]:
-    from soulsai_core.cli.plugins import plain_lines
+    from soulsai_core.node.formatting import plain_lines
 
     names = [f"{checkpoint.name} of {run.name}" for run, checkpoint in models]
     iterations = [f"iteration {episodes[0].iteration}" for episodes in played]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,11 +24,13 @@ from soulsai_core.cli.children import (
     telemetry_command,
 )
 from soulsai_core.cli.display import QuietConsole, log_file, progress_line, start_logging
+from soulsai_core.cli.ending import ended_at_once, print_end, stopping
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
 from soulsai_core.config import Config, Resolved, TrainingSettings, resolve
 from soulsai_core.config.differences import described, differences
 from soulsai_core.config.layers import CONFIG_FILE, read_file
+from soulsai_core.config.seeding import seeded
 from soulsai_core.errors import ConfigError, SoulsAIError
 from soulsai_core.node.health import Health
 from soulsai_core.node.metrics_server import MetricsServer
@@ -52,6 +55,8 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
     console = QuietConsole(markup=False, emoji=False)  # reasons and paths are shown as they are
     start_logging(console, tracebacks=False)  # the log file has them
     config, resumed = _config_and_folder(args)
+    if resumed is None:
+        config = seeded(config, lambda: secrets.randbelow(2**31))
     with ExitStack() as stack:
         catalog = Catalog()
         stack.enter_context(catalog.calls.watched())
@@ -148,7 +153,12 @@ def _leave_before_start(reason: str, console: Console) -> None:
 def _run(node: TrainingNode, children: ChildProcesses, console: Console) -> str:
     console.print(f"Training {node.folder.name}; Ctrl-C saves and stops.", highlight=False, soft_wrap=True)
     progress = progress_line(console, lambda: _latest(node))
-    with on_interrupt(node.shutdown, children.kill), progress, stopped_without_clients(node, children):
+
+    def end_at_once() -> None:
+        ended_at_once(node)
+        children.kill()
+
+    with on_interrupt(stopping(node, console), end_at_once), progress, stopped_without_clients(node, children):
         return node.run()
 
 
@@ -159,8 +169,7 @@ def _latest(node: TrainingNode) -> tuple[NodeStatus, Health] | None:
 
 
 def _conclude(node: TrainingNode, reason: str, children: ChildProcesses, console: Console) -> int:
-    console.print(f"Training ended: {reason}.", highlight=False)
-    console.print(f"The model is in {node.folder.checkpoint}", highlight=False, soft_wrap=True)
+    print_end(node, reason, console)
     if reason == NO_CLIENT_LEFT:
         raise SoulsAIError(f"No client is left; the error of the last one: {children.client_error}")
     return 0

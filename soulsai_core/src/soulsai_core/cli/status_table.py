@@ -47,6 +47,7 @@ def _facts(status: NodeStatus, health: Health) -> list[tuple[str, str]]:
     learner = ", ".join(f"{name} {value:.4g}" for name, value in status.learner.items()) or "no update yet"
     facts = [
         ("run", f"{status.run_id}, trained for {duration(status.elapsed)}"),
+        ("seed", "" if status.seed is None else str(status.seed)),
         ("folder", status.folder),
         ("steps", _steps(status, live=health.live)),
         ("goal", _goal(status, live=health.live)),

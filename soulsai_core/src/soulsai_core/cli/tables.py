@@ -10,8 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-_GAP = 2
-"""Blanks between two columns."""
+from soulsai_core.node.formatting import GAP, plain_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ def table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Rendera
     """A table if it fits `width` columns of a terminal, else each row as a block of lines."""
     cells = [[Text(cell).cell_len for cell in row.cells] for row in rows]
     heads = [len(column.name) for column in columns]
-    natural = sum(max(lengths) for lengths in zip(heads, *cells, strict=True)) + _GAP * (len(columns) - 1)
+    natural = sum(max(lengths) for lengths in zip(heads, *cells, strict=True)) + GAP * (len(columns) - 1)
     return _as_table(columns, rows) if natural <= width else _as_blocks(columns, rows)
 
 
@@ -47,15 +46,8 @@ def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Row]
         print(line, file=console.file)
 
 
-def plain_lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns padded with blanks, for files and pipes."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
-    return [(" " * _GAP).join(cells).rstrip() for cells in padded]
-
-
 def _as_table(columns: Sequence[Column], rows: Sequence[Row]) -> Table:
-    made = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
+    made = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
     for column in columns:
         made.add_column(column.name, justify="right" if column.number else "left", no_wrap=True)
     for row in rows:

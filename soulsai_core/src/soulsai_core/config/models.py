@@ -27,7 +27,9 @@ class RunSettings(Settings):
     name: str = Field(default="main", description="Name of the run: the prefix of its keys in Redis.")
     saves: str = Field(default="saves", description="Folder with the folders of all runs.")
     seed: int | None = Field(
-        default=None, ge=0, description="Seed of all random numbers; null draws a new one at each start."
+        default=None,
+        ge=0,
+        description="Seed of all random numbers; null draws one for each new run, which is saved in its config.json.",
     )
 
     @field_validator("name")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+
+GAP = 2
+"""Blanks between two columns of a table."""
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -61,3 +65,10 @@ def clock_time(time: float, now: float) -> str:
     """A time in seconds since 1970 as "14:02", with its date if it is not of the last 20 hours."""
     local = datetime.fromtimestamp(time).astimezone()
     return f"{local:%H:%M}" if now - time < 20 * _HOUR else f"{local:%Y-%m-%d %H:%M}"
+
+
+def plain_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns padded with blanks, for files and pipes."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
+    return [(" " * GAP).join(cells).rstrip() for cells in padded]

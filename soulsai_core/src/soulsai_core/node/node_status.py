@@ -111,6 +111,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
         trend: of the returns, None until there are enough episodes.
         best_return: highest mean return of a full window so far, and the environment steps at which it was reached.
         not_finite: names of the learner's numbers that were not finite in the last update.
+        seed: of the run.
     """
 
     run_id: str
@@ -148,3 +149,4 @@ class NodeStatus(msgspec.Struct, frozen=True):
     trend: Trend | None = None
     best_return: tuple[float, int] | None = None
     not_finite: tuple[str, ...] = ()
+    seed: int | None = None

@@ -35,9 +35,10 @@ class Description(msgspec.Struct, frozen=True):
     max_staleness: int = 0
     patience: float = 210.0
     join: str = "soulsai client"
+    seed: int | None = None
 
     @classmethod
-    def of(cls, announcement: Announcement, sync: Sync, join: str) -> Description:
+    def of(cls, announcement: Announcement, sync: Sync, join: str, seed: int | None) -> Description:
         """The description of an announced run, which clients join with the command `join`."""
         client = ClientSettings(**announcement.client)
         return cls(
@@ -47,6 +48,7 @@ class Description(msgspec.Struct, frozen=True):
             max_staleness=sync.max_staleness,
             patience=client.start_timeout_s + client.step_timeout_s,
             join=join,
+            seed=seed,
         )
 
 

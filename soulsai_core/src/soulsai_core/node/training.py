@@ -111,7 +111,7 @@ class TrainingNode:
         self._roster = Roster(settings.client_timeout_s)
         self._episodes = EpisodeLog(folder.episodes, settings.stop.episodes)
         self._problems = Problems(clock)
-        description = Description.of(announcement, sync, join)
+        description = Description.of(announcement, sync, join, self._config.get("run", {}).get("seed"))
         parts = (self._state, settings.stop, folder, self._episodes, self._intake, self._roster, clock)
         self._report = StatusReport(*parts, self._problems, description)
         self._saver = Saver(learner, announcement, observers, self._counters)
