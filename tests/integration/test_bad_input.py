@@ -94,7 +94,7 @@ def test_command_without_a_training_says_so(refused, command):
 
 def test_command_to_a_server_without_a_node_is_not_answered(refused, server):
     said = refused("quicksave", "--redis-address", server.address, "--timeout", "0.5")
-    assert "No training node answered within 0.5 s" in said
+    assert "no training node has reported to it yet" in said
 
 
 def test_resuming_without_a_checkpoint_is_refused(refused, tmp_path):
@@ -134,7 +134,7 @@ def test_port_for_metrics_that_is_in_use_is_named_and_training_goes_on(stack):
         output = stack.train("--clients", "1", steps=300, algorithm=DQN, settings=settings).wait_for_end()
     said = rf"metrics of the training node are left out: training\.prometheus_port is {port}, but .* \(.*in use"
     assert re.search(said, " ".join(output.split())), output
-    assert "The model is in" in output
+    assert re.search(r"Model +saves", output)
 
 
 def test_configuration_file_that_is_missing_or_broken_is_named(refused, tmp_path):

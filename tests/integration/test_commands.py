@@ -29,9 +29,9 @@ def running(module_stack, training):
 def test_status_shows_clients_and_rates_as_text_and_json(running):
     wait_for("two heartbeats", lambda: [c.info.env_steps > 0 for c in running.status().clients] == [True, True])
     shown = running.run("status")
-    assert running.run_folder.name in shown and "running" in shown
-    assert re.search(r"env steps\s+[\d,]+ of 1,000,000,000, [\d,]+/s", shown)
-    assert re.search(r"iteration\s+\d+, [\d.]+/s", shown)
+    assert running.run_folder.name in shown and re.search(r"state\s+(learning|collecting)", shown)
+    assert re.search(r"steps\s+[\d,]+, [\d,.]+/s", shown)
+    assert re.search(r"iteration\s+[\d,]+, [\d.,]+/s", shown)
     assert re.search(r"clients\s+2\s", shown)
     status = json.loads(running.run("status", "--json"))
     assert status["run_id"] == running.run_folder.name

@@ -80,7 +80,7 @@ def test_installed_wheels_train_in_an_empty_folder(built, programs, tmp_path):
     settings = ["--set", "environment.config.id=CartPole-v1", "--set", "training.stop.env_steps=1500"]
     output = run(soulsai, "train", *settings, folder=folder)
     [checkpoint] = folder.glob("saves/*/checkpoint")
-    assert f"The model is in {checkpoint.relative_to(folder)}" in output
+    assert f"Model   {checkpoint.relative_to(folder)}" in output
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)

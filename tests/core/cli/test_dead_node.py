@@ -18,7 +18,8 @@ NODE = NodeStatus(
     run_id="2026-01-01_run", folder="saves/2026-01-01_run", state="running", iteration=700, env_steps=180_000,
     goal_env_steps=None, elapsed=3600.0, episodes=900, mean_return=120.0, window_episodes=50, steps_per_second=279.0,
     iterations_per_second=1.0, acceptance=0.99, rejected={},
-    staleness={"iterations": 0.5, "env_steps": 20, "seconds": 1}, backlog=0, clients=[], learner={}, averaged_episodes=50,
+    staleness={"iterations": 0.5, "env_steps": 20, "seconds": 1}, backlog=0, clients=[], learner={},
+    averaged_episodes=50,
 )  # fmt: skip
 
 
