@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BeforeValidator, Discriminator, Field, PositiveFloat, Tag, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PositiveFloat,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from soulsai_core import Settings
 
@@ -57,6 +66,9 @@ def _automatic(given: object) -> object:
 
 class NetworkChoice(Settings):
     """The encoder before the dense layers, by its name in the entry point group soulsai.networks."""
+
+    # The core's JSON schema of all settings has those of each installed network here.
+    model_config = ConfigDict(json_schema_extra={"soulsai.plugins": "network"})
 
     name: str = Field(
         default="auto", description="mlp for vectors, nature_cnn or impala_cnn for images; auto: mlp or nature_cnn."

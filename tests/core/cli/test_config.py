@@ -1,5 +1,6 @@
 """The command line: fast help, errors as sentences, and the two commands about settings and plugins."""
 
+import json
 import subprocess
 import sys
 import types
@@ -160,6 +161,45 @@ def test_the_schema_is_printed_as_json(installed, capsys):
     code, out, _ = run(capsys, "config", "schema")
     assert code == 0
     assert yaml.safe_load(out)["properties"]["algorithm"]["anyOf"]
+
+
+def test_the_schema_is_written_to_a_file_and_the_line_that_names_it_is_said(installed, here, capsys):
+    code, out, _ = run(capsys, "config", "schema", "-o", "mine.schema.json")
+    assert code == 0
+    assert json.loads((here / "mine.schema.json").read_text())["properties"]["algorithm"]
+    assert out.splitlines()[-1] == "# yaml-language-server: $schema=mine.schema.json"
+
+
+def test_a_schema_that_cannot_be_written_is_a_sentence(installed, here, capsys):
+    code, _, err = run(capsys, "config", "schema", "-o", "away/mine.schema.json")
+    assert (code, err) == (2, "soulsai: away/mine.schema.json cannot be written: No such file or directory.\n")
+
+
+def test_a_plugin_is_shown_with_its_settings(installed, capsys):
+    code, out, _ = run(capsys, "plugins", "show", "dqn")
+    assert code == 0
+    assert out.startswith("dqn: algorithm of soulsai-dqn 1.2, chosen with algorithm.name=dqn. Its settings, below")
+    assert "\n\nloss: huber    # huber or mse\n    Loss of the error.\n\n" in out
+    assert "\nnoise.scale: 0.5    # number" in out
+
+
+def test_a_plugin_is_shown_as_json(installed, capsys):
+    [shown] = json.loads(run(capsys, "plugins", "show", "dqn", "--json")[1])
+    assert (shown["kind"], shown["distribution"], shown["version"]) == ("algorithm", "soulsai-dqn", "1.2")
+    settings = {setting["name"]: setting for setting in shown["settings"]}
+    assert settings["loss"]["type"] == "huber or mse" and settings["noise.scale"]["default"] == 0.5
+
+
+def test_a_plugin_that_is_not_installed_gets_the_nearest_name(installed, capsys):
+    assert run(capsys, "plugins", "show", "dqm") == (
+        2, "", "soulsai: There is no plugin 'dqm' installed. Did you mean 'dqn'?\n",
+    )  # fmt: skip
+
+
+def test_a_plugin_that_cannot_be_used_is_shown_with_the_reason(installed, shelf, capsys):
+    shelf.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
+    code, _, err = run(capsys, "plugins", "show", "broken")
+    assert code == 2 and "nothing_of_that_name" in err
 
 
 def test_plugins_are_listed_with_their_errors_in_a_pipe(installed, shelf, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from soulsai_core.cli.options import add_config_arguments, add_set_argument, config_from
 
@@ -13,7 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_set_argument(default)
     add_config_arguments(actions.add_parser("show", help="print the settings in effect, without secrets"))
     add_config_arguments(actions.add_parser("check", help="check whether a run could start with these settings"))
-    actions.add_parser("schema", help="print a JSON schema for editors, to complete and check config.yaml")
+    schema = actions.add_parser("schema", help="print a JSON schema for editors, to complete and check config.yaml")
+    schema.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write it into this file, and say how an editor finds it"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,13 +51,25 @@ def _check(args: argparse.Namespace) -> str:
     return f"OK: {config.algorithm.name} on {config.environment.name}, {connectors}; from {origins}."
 
 
-def _schema(_: argparse.Namespace) -> str:
+def _schema(args: argparse.Namespace) -> str:
     import json
 
     from soulsai_core.config import config_schema
+    from soulsai_core.errors import ConfigError
     from soulsai_core.plugins.catalog import Catalog
+    from soulsai_core.run_folder import replace_text
 
-    return json.dumps(config_schema(Catalog()), indent=2)
+    text = json.dumps(config_schema(Catalog()), indent=2)
+    if args.output is None:
+        return text
+    try:
+        replace_text(args.output, f"{text}\n")
+    except OSError as error:
+        raise ConfigError(f"{args.output} cannot be written: {error.strerror}.") from None
+    return (
+        f"{args.output} has the settings of all installed plugins. An editor with a YAML extension uses it for files "
+        f"in its folder that begin with this line:\n# yaml-language-server: $schema={args.output.name}"
+    )
 
 
 _ACTIONS = {"default": _default, "show": _show, "check": _check, "schema": _schema}

@@ -1,18 +1,46 @@
-"""`soulsai plugins`: a table of the installed plugins, with the reason if one cannot be used."""
+"""`soulsai plugins`: a table of the installed plugins, and the settings of one."""
 
 from __future__ import annotations
 
 import argparse
+<<<<<<< HEAD
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from soulsai_core.plugins.catalog import Row as Listed
+=======
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from soulsai_core.config import Setting
+    from soulsai_core.plugins.catalog import Found, Row
+
+_HEAD = ("Group", "Name", "Distribution", "Version", "Usable")
+>>>>>>> 144519d (plugins show: the settings of a plugin; config schema -o, with settings of networks and wrappers, named in YAML files; the public API on record)
+
+_CHOSEN = {
+    "algorithm": ("algorithm.name", "algorithm.config"),
+    "environment": ("environment.name", "environment.config"),
+    "connector": ("connectors[].name", "connectors[].config"),
+    "network": ("algorithm.config.network.name", "algorithm.config.network.config"),
+    "wrapper": ("environment.config.wrappers[].name", "environment.config.wrappers[].config"),
+    "preset": ("preset", ""),
+    "telemetry": ("telemetry.enabled", "telemetry.config"),
+}
+"""Kind of plugin -> the setting that chooses it, and where its own settings are."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """There are none."""
+    """`show NAME`; without it all are listed."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    show = actions.add_parser("show", help="print the settings of a plugin: types, defaults, bounds and meaning")
+    show.add_argument("name", metavar="NAME", help="name of the plugin")
+    show.add_argument("--json", action="store_true", help="print them as JSON")
 
 
+<<<<<<< HEAD
 def run(args: argparse.Namespace) -> int:  # noqa: ARG001
     from rich.console import Console
 
@@ -26,6 +54,21 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001
     ]
     if rows:
         print_table(Console(), columns, rows)
+=======
+def run(args: argparse.Namespace) -> int:
+    """List the plugins, or show one."""
+    from soulsai_core.plugins.catalog import Catalog
+
+    if args.action == "show":
+        found = Catalog().find(args.name)
+        print(_json(found) if args.json else "\n\n".join(map(_text, found)))
+        return 0
+    rows = [(row.group, row.name, row.distribution, row.version, _usable(row)) for row in Catalog().listing()]
+    if not rows:
+        print("No plugin is installed. Try: pip install soulsai-dqn")
+    elif sys.stdout.isatty():
+        _print_table(rows)
+>>>>>>> 144519d (plugins show: the settings of a plugin; config schema -o, with settings of networks and wrappers, named in YAML files; the public API on record)
     else:
         print("No plugin is installed. Try: pip install soulsai-dqn soulsai-telemetry")
     return 0
@@ -33,3 +76,75 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001
 
 def _usable(row: Listed) -> str:
     return row.error or ("yes" if row.choice == row.name else f"yes, as {row.choice}")
+<<<<<<< HEAD
+=======
+
+
+def plain_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns padded with blanks, for files and pipes."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*_HEAD)
+    for row in rows:
+        table.add_row(*row[:-1], Text(row[-1], style="green" if row[-1].startswith("yes") else "red"))
+    Console().print(table)
+
+
+def _text(found: Found) -> str:
+    from soulsai_core.config.yaml_text import dump
+
+    home = f"{found.name}: {found.kind} of {found.distribution} {found.version}"
+    chosen, below = _CHOSEN[found.kind]
+    if found.kind == "preset":
+        return f"{home}, chosen with --preset {found.name}, sets:\n\n{dump(dict(found.plugin.values)).rstrip()}"
+    settings = _settings(found)
+    # The telemetry node is there or not; there is none to choose.
+    choice = f", chosen with {chosen}={found.name}" if found.kind != "telemetry" else ""
+    head = f"{home}{choice}. " + (f"Its settings, below {below}:" if settings else "It has no settings.")
+    return "\n\n".join((head, *map(_setting_text, settings)))
+
+
+def _setting_text(setting: Setting) -> str:
+    from textwrap import fill
+
+    from soulsai_core.config.yaml_text import dump_inline
+
+    kind = f"{setting.type}, {setting.bounds}" if setting.bounds else setting.type
+    # The defaults of a section are those of its settings, which follow.
+    default = "" if isinstance(setting.default, dict) and setting.default else f" {dump_inline(setting.default)}"
+    line = f"{setting.name}:{default}    # {kind}"
+    return f"{line}\n{fill(setting.help, 100, initial_indent='    ', subsequent_indent='    ')}"
+
+
+def _settings(found: Found) -> list[Setting]:
+    from soulsai_core.config import settings_of
+
+    return settings_of(found.plugin.config)
+
+
+def _json(found: Sequence[Found]) -> str:
+    import json
+
+    return json.dumps([_as_dict(plugin) for plugin in found], indent=2)
+
+
+def _as_dict(found: Found) -> dict[str, Any]:
+    chosen, below = _CHOSEN[found.kind]
+    described = {
+        "kind": found.kind,
+        "name": found.name,
+        "distribution": found.distribution,
+        "version": found.version,
+        "chosen_with": chosen,
+    }
+    if found.kind == "preset":
+        return {**described, "values": dict(found.plugin.values)}
+    return {**described, "below": below, "settings": [setting._asdict() for setting in _settings(found)]}
+>>>>>>> 144519d (plugins show: the settings of a plugin; config schema -o, with settings of networks and wrappers, named in YAML files; the public API on record)

@@ -2,6 +2,7 @@
 
 from soulsai_core.config.base import Settings
 from soulsai_core.config.contributors import ContributorSettings
+from soulsai_core.config.description import Setting, settings_of
 from soulsai_core.config.layers import load_config, load_environment
 from soulsai_core.config.models import (
     ClientSettings,
@@ -14,8 +15,9 @@ from soulsai_core.config.models import (
     TrainingSettings,
 )
 from soulsai_core.config.resolved import Resolved, check_part, resolve, resolve_telemetry
+from soulsai_core.config.schema import config_schema
 from soulsai_core.config.secret import read_secret
-from soulsai_core.config.text import config_schema, default_yaml
+from soulsai_core.config.text import default_yaml
 
 __all__ = [
     "ClientSettings",
@@ -25,6 +27,7 @@ __all__ = [
     "RedisSettings",
     "Resolved",
     "RunSettings",
+    "Setting",
     "Settings",
     "StopSettings",
     "TelemetrySettings",
@@ -37,4 +40,5 @@ __all__ = [
     "read_secret",
     "resolve",
     "resolve_telemetry",
+    "settings_of",
 ]

@@ -1,19 +1,18 @@
-"""Writes a default configuration file with comments, and a JSON schema for editors."""
+"""Writes a default configuration file with comments."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import models_json_schema
 from pydantic_core import to_jsonable_python
 
 from soulsai_core.config.layers import check, read_overrides
-from soulsai_core.config.models import Config
 from soulsai_core.config.resolved import resolve
+from soulsai_core.config.schema import SCHEMA_COMMENT, SCHEMA_FILE
 from soulsai_core.config.shape import choices
 from soulsai_core.config.yaml_text import dump_inline
 
@@ -21,8 +20,10 @@ if TYPE_CHECKING:
     from soulsai_core.plugins.catalog import Catalog
 
 _WIDTH = 110
-_KINDS = ("environment", "algorithm", "connector")
-_HEAD = "# Every setting with its default. Written by `soulsai config default`; put changes into config.yaml."
+_HEAD = f"""\
+{SCHEMA_COMMENT}
+# Every setting with its default. Written by `soulsai config default`; put changes into config.yaml. Editors complete
+# settings once `soulsai config schema -o {SCHEMA_FILE}` has written the file in the first line beside this one."""
 
 
 def default_yaml(catalog: Catalog, overrides: Sequence[str] = ()) -> str:
@@ -58,36 +59,3 @@ def _comment(field: FieldInfo) -> str:
     allowed = choices(field.annotation)
     one_of = f"One of: {', '.join(map(str, allowed))}." if allowed else ""
     return " ".join(text for text in (field.description, one_of) if text)
-
-
-def config_schema(catalog: Catalog) -> dict[str, Any]:
-    """JSON schema of config.yaml, with the settings of every installed plugin that can be used."""
-    plugins = {kind: catalog.usable(kind) for kind in _KINDS}
-    telemetry = [plugin.config for plugin in catalog.usable("telemetry")]
-    models = [Config, *(plugin.config for found in plugins.values() for plugin in found), *telemetry]
-    # One schema for all models: each is defined once, even if several plugins share it.
-    references, schema = models_json_schema([(model, "validation") for model in dict.fromkeys(models)])
-    definitions = schema["$defs"]
-    whole = definitions.pop(references[Config, "validation"]["$ref"].rpartition("/")[2])
-    for kind, found in plugins.items():
-        if not found:
-            continue
-        default = getattr(Config.model_fields.get(kind), "default", None)
-        parts = [_part(plugin.name, references[plugin.config, "validation"], default) for plugin in found]
-        if kind == "connector":
-            whole["properties"]["connectors"]["items"] = {"anyOf": parts}
-        else:
-            whole["properties"][kind] = {"description": Config.model_fields[kind].description, "anyOf": parts}
-    for settings in telemetry:
-        definitions["TelemetrySettings"]["properties"]["config"] = dict(references[settings, "validation"])
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole, "$defs": definitions}
-
-
-def _part(name: str, config: Mapping[str, Any], default: Any) -> dict[str, Any]:
-    """The schema of a part with this plugin. The name may be left out for the default plugin alone."""
-    return {
-        "type": "object",
-        "properties": {"name": {"const": name}, "config": dict(config)},
-        "required": [] if default is not None and default.name == name else ["name"],
-        "additionalProperties": False,
-    }

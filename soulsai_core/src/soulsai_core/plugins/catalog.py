@@ -90,16 +90,28 @@ class Row:
     """One installed entry point.
 
     Attributes:
+        kind: "algorithm", "environment" ...
         error: why it cannot be used, None if it can.
         choice: how the configuration names it: by its name, or as distribution:name where several have the name.
     """
 
+    kind: str
     group: str
     name: str
     distribution: str
     version: str
     error: str | None
     choice: str
+
+
+class Found(NamedTuple):
+    """A plugin that was found by its name alone, and where it comes from."""
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+    plugin: Any
 
 
 class _Manager(NamedExtensionManager):
@@ -177,6 +189,21 @@ class Catalog:
         """The plugin of this kind and name."""
         return self._chosen(kind, name)
 
+    def find(self, name: str) -> list[Found]:
+        """The plugins with this name, whatever their kinds. Raises PluginError if there is none, or if one cannot be
+        used."""
+        kinds = self.kinds(name)
+        if not kinds:
+            near = get_close_matches(name, {entry.name for kind in _KINDS for entry in self._entries(kind)}, n=1)
+            advice = f"Did you mean {near[0]!r}?" if near else "`soulsai plugins` lists what is installed."
+            raise PluginError(f"There is no plugin {name!r} installed. {advice}")
+        return [self._found(kind, name) for kind in kinds]
+
+    def _found(self, kind: str, name: str) -> Found:
+        plugin = self._chosen(kind, name)
+        entry = next(entry for entry in self._entries(kind) if _is_called(entry, name))
+        return Found(kind, name, *_source(entry), plugin)
+
     def usable(self, kind: str) -> list[Any]:
         """All plugins of a kind ("algorithm", "environment" ...) that can be used, by name. Imports them all."""
         names = {row.choice for row in self.listing() if row.group == _KINDS[kind].group and row.error is None}
@@ -192,14 +219,14 @@ class Catalog:
 
     def _row(self, kind: str, entry: EntryPoint) -> Row:
         names = [other.name for other in self._entries(kind)]
-        distribution, version = (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
+        distribution, version = _source(entry)
         choice = entry.name if names.count(entry.name) == 1 else f"{distribution}:{entry.name}"
         try:
             self._chosen(kind, choice)
             error = None
         except PluginError as problem:
             error = str(problem)
-        return Row(_KINDS[kind].group, entry.name, distribution, version, error, choice)
+        return Row(kind, _KINDS[kind].group, entry.name, distribution, version, error, choice)
 
     def _chosen(self, kind: str, name: str) -> Any:
         entries = self._entries(kind)
@@ -316,6 +343,11 @@ def _is_called(entry: EntryPoint, name: str) -> bool:
 def _same(one: str, other: str) -> bool:
     """Whether two names of distributions mean the same one: case and the kind of separators do not count."""
     return re.sub(r"[-_.]+", "-", one).lower() == re.sub(r"[-_.]+", "-", other).lower()
+
+
+def _source(entry: EntryPoint) -> tuple[str, str]:
+    """Distribution and version, empty for an entry point without a distribution."""
+    return (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
 
 
 def _home(entry: EntryPoint) -> str:

@@ -12,7 +12,7 @@ AutoresetName = Literal["next_step", "same_step", "disabled"]
 class WrapperChoice(BaseModel):
     """One wrapper, by the name of its entry point in the group `soulsai.wrappers`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"soulsai.plugins": "wrapper"})
 
     name: str = Field(description="Name of the wrapper; `soulsai plugins` lists them.")
     config: dict[str, Any] = Field(default={}, description="The wrapper's own settings.")
