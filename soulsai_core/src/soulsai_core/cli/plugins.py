@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import argparse
-<<<<<<< HEAD
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from soulsai_core.plugins.catalog import Row as Listed
-=======
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from soulsai_core.config import Setting
-    from soulsai_core.plugins.catalog import Found, Row
-
-_HEAD = ("Group", "Name", "Distribution", "Version", "Usable")
->>>>>>> 144519d (plugins show: the settings of a plugin; config schema -o, with settings of networks and wrappers, named in YAML files; the public API on record)
+    from soulsai_core.plugins.catalog import Found
+    from soulsai_core.plugins.catalog import Row as Listed
 
 _CHOSEN = {
     "algorithm": ("algorithm.name", "algorithm.config"),
@@ -40,21 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--json", action="store_true", help="print them as JSON")
 
 
-<<<<<<< HEAD
-def run(args: argparse.Namespace) -> int:  # noqa: ARG001
-    from rich.console import Console
-
-    from soulsai_core.cli.tables import Column, Row, print_table
-    from soulsai_core.plugins.catalog import Catalog
-
-    columns = [Column(name) for name in ("Name", "Kind", "Distribution", "Version", "Usable")]
-    rows = [
-        Row((row.name, row.group, row.distribution, row.version, _usable(row)), "red" if row.error else "")
-        for row in Catalog().listing()
-    ]
-    if rows:
-        print_table(Console(), columns, rows)
-=======
 def run(args: argparse.Namespace) -> int:
     """List the plugins, or show one."""
     from soulsai_core.plugins.catalog import Catalog
@@ -62,39 +38,29 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "show":
         found = Catalog().find(args.name)
         print(_json(found) if args.json else "\n\n".join(map(_text, found)))
-        return 0
-    rows = [(row.group, row.name, row.distribution, row.version, _usable(row)) for row in Catalog().listing()]
-    if not rows:
-        print("No plugin is installed. Try: pip install soulsai-dqn")
-    elif sys.stdout.isatty():
-        _print_table(rows)
->>>>>>> 144519d (plugins show: the settings of a plugin; config schema -o, with settings of networks and wrappers, named in YAML files; the public API on record)
+    else:
+        _list(Catalog().listing())
+    return 0
+
+
+def _list(plugins: Sequence[Listed]) -> None:
+    from rich.console import Console
+
+    from soulsai_core.cli.tables import Column, Row, print_table
+
+    columns = [Column(name) for name in ("Name", "Kind", "Distribution", "Version", "Usable")]
+    rows = [
+        Row((row.name, row.group, row.distribution, row.version, _usable(row)), "red" if row.error else "")
+        for row in plugins
+    ]
+    if rows:
+        print_table(Console(), columns, rows)
     else:
         print("No plugin is installed. Try: pip install soulsai-dqn soulsai-telemetry")
-    return 0
 
 
 def _usable(row: Listed) -> str:
     return row.error or ("yes" if row.choice == row.name else f"yes, as {row.choice}")
-<<<<<<< HEAD
-=======
-
-
-def plain_lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns padded with blanks, for files and pipes."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*_HEAD)
-    for row in rows:
-        table.add_row(*row[:-1], Text(row[-1], style="green" if row[-1].startswith("yes") else "red"))
-    Console().print(table)
 
 
 def _text(found: Found) -> str:
@@ -147,4 +113,3 @@ def _as_dict(found: Found) -> dict[str, Any]:
     if found.kind == "preset":
         return {**described, "values": dict(found.plugin.values)}
     return {**described, "below": below, "settings": [setting._asdict() for setting in _settings(found)]}
->>>>>>> 144519d (plugins show: the settings of a plugin; config schema -o, with settings of networks and wrappers, named in YAML files; the public API on record)
