@@ -27,7 +27,10 @@ _KINDS = ("environment", "algorithm", "connector", "network", "wrapper")
 def config_schema(catalog: Catalog) -> dict[str, Any]:
     """JSON schema of config.yaml, with the settings of every installed plugin that can be used."""
     found = _usable(catalog)
-    models = [Config, *dict.fromkeys(model for models in found.values() for model in models.values())]
+    models: list[type[BaseModel]] = [
+        Config,
+        *dict.fromkeys(model for models in found.values() for model in models.values()),
+    ]
     # One schema for all models: each is defined once, even if several plugins share it.
     references, schema = models_json_schema([(model, "validation") for model in models])
     definitions = schema["$defs"]
