@@ -142,6 +142,8 @@ class Episode(msgspec.Struct, frozen=True):
         complete: False if the environment failed before the episode ended.
         metrics: further numbers, from the environment's `info` and from the actor (for example epsilon).
         run_id: the run that it belongs to.
+        evaluation: number of episodes that evaluate the model with which this one was played, without exploration; 0
+            for an episode of training.
     """
 
     id: str
@@ -153,6 +155,7 @@ class Episode(msgspec.Struct, frozen=True):
     complete: bool = True
     metrics: dict[str, float] = {}
     run_id: str = ""
+    evaluation: int = 0
 
 
 def is_plain(text: str, limit: int) -> bool:
@@ -225,6 +228,8 @@ class Progress(msgspec.Struct, frozen=True):
         busy: the loop has looked at no message since the last progress, since an update takes long.
         number: counts what this node has published, so that a repetition is not taken for what was read before.
         client_indices: client -> the lowest index, from 0, that was free when it joined.
+        evaluation_turns: client -> number of episodes that this node has asked it to play as evaluations.
+        evaluation_episodes: number of episodes that evaluate one model.
     """
 
     run_id: str
@@ -238,6 +243,8 @@ class Progress(msgspec.Struct, frozen=True):
     refused: dict[str, int] = {}
     busy: bool = False
     number: int = 0
+    evaluation_turns: dict[str, int] = {}
+    evaluation_episodes: int = 0
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -264,6 +271,7 @@ class Announcement(msgspec.Struct, frozen=True):
         version: of the node's soulsai-core.
         columns: name -> spec of one row of the steps to send, with the bounds within which values are accepted.
             Clients check their rows against it before they send them.
+        evaluates: clients may be asked to play episodes as evaluations.
     """
 
     api: int
@@ -274,3 +282,4 @@ class Announcement(msgspec.Struct, frozen=True):
     client: dict[str, Any]
     spec: EnvSpec
     columns: dict[str, ArraySpec]
+    evaluates: bool = False

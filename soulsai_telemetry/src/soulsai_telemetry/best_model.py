@@ -13,7 +13,8 @@ from soulsai_core import replace_bytes
 from soulsai_telemetry.commands import SendCommand
 from soulsai_telemetry.config import BestSettings
 from soulsai_telemetry.history.averages import BestTracker
-from soulsai_telemetry.history.records import EpisodeRecord, SavedModel
+from soulsai_telemetry.history.metrics import EVALUATION
+from soulsai_telemetry.history.records import BestScore, Candidate, EpisodeRecord, SavedModel
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class BestModelSaver:
 
     Args:
         file: remembers the saved model over restarts.
-        best_so_far: best score of the history. Where the file is lost, no worse model may replace the saved one.
+        best_so_far: of the history. Where the file is lost, no worse model may replace the saved one.
         on_saved: called with the saved model and its iteration, from the thread.
         clock: monotonic seconds.
 
@@ -41,7 +42,7 @@ class BestModelSaver:
         send: SendCommand,
         settings: BestSettings,
         file: Path,
-        best_so_far: float | None,
+        best_so_far: BestScore | None,
         on_saved: Callable[[SavedModel, int], None],
         clock: Callable[[], float],
     ) -> None:
@@ -54,25 +55,30 @@ class BestModelSaver:
         self._last_attempt: float | None = None
         self._thread: threading.Thread | None = None
         self.saved = self._read()
-        self._score_to_beat = best_so_far if self.saved is None else self.saved.score
+        self._to_beat: SavedModel | BestScore | None = self.saved or best_so_far
 
-    def consider(self, score: float | None, record: EpisodeRecord) -> None:
-        """Ask for a save if `score`, that after this episode, is the best. Returns at once."""
-        if not self._settings.save or score is None or not self._tracker.beats(score, self._score_to_beat):
+    def consider(self, candidate: Candidate, record: EpisodeRecord) -> None:
+        """Ask for a save if this candidate, that after this episode, is the best. Returns at once."""
+        # An evaluation cannot be compared with what an exploring agent reached, and says more.
+        comparable = self._to_beat is not None and self._to_beat.metric == candidate.metric
+        score_to_beat = self._to_beat.score if self._to_beat is not None and comparable else None
+        if not self._settings.save or not self._tracker.beats(candidate.score, score_to_beat):
             return
         if self._thread is not None and self._thread.is_alive():
             return
         now = self._clock()
-        if self._last_attempt is not None and now - self._last_attempt < self._settings.interval_s:
+        # An evaluated model is a candidate once, and the node does not keep it for long.
+        can_wait = candidate.iteration is None
+        if can_wait and self._last_attempt is not None and now - self._last_attempt < self._settings.interval_s:
             return
         self._last_attempt = now
-        self._thread = threading.Thread(target=self._save, args=(score, record), name="best-model", daemon=True)
+        self._thread = threading.Thread(target=self._save, args=(candidate, record), name="best-model", daemon=True)
         self._thread.start()
 
     def reset(self) -> None:
         """Forget the score of the saved model: the next score is better."""
         self.saved = None
-        self._score_to_beat = None
+        self._to_beat = None
         self._file.unlink(missing_ok=True)
 
     def close(self, timeout: float) -> None:
@@ -80,15 +86,16 @@ class BestModelSaver:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def _save(self, score: float, record: EpisodeRecord) -> None:
-        reply = self._send("save_best")
+    def _save(self, candidate: Candidate, record: EpisodeRecord) -> None:
+        options = {} if candidate.iteration is None else {"iteration": candidate.iteration}
+        reply = self._send("save_best", options)
         if not reply.ok:
             log.warning("The best model could not be saved: %s", reply.detail)
             return
-        self._score_to_beat = score
         self.saved = SavedModel(
-            self._settings.metric, self._settings.mode, score, record.number, record.time, reply.detail
+            candidate.metric, self._settings.mode, candidate.score, record.number, record.time, reply.detail
         )
+        self._to_beat = self.saved
         self._write(self.saved)
         self._on_saved(self.saved, record.iteration)
 
@@ -101,7 +108,7 @@ class BestModelSaver:
             log.warning("%s cannot be read, so the best model is judged by the history: %s", self._file, error)
             return None
         # The score of another metric, or of the opposite direction, cannot be compared with ours.
-        comparable = (saved.metric, saved.mode) == (self._settings.metric, self._settings.mode)
+        comparable = (saved.metric.removeprefix(EVALUATION), saved.mode) == (self._settings.metric, self._settings.mode)
         return saved if comparable else None
 
     def _write(self, saved: SavedModel) -> None:

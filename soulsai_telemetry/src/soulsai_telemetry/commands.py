@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import msgspec
 
@@ -13,15 +14,18 @@ from soulsai_core.app import Command, Reply, Transport
 # Seconds to wait for the answer. The node takes commands between two updates, which may be long.
 _TIMEOUT = 60.0
 
-SendCommand = Callable[[str], Reply]
-"""Sends the command of this name to the training node and waits for its answer. A failure is an answer, too."""
+
+class SendCommand(Protocol):
+    """Sends a command to the training node and waits for its answer. A failure is an answer, too."""
+
+    def __call__(self, name: str, options: Mapping[str, Any] = {}) -> Reply: ...
 
 
 def command_sender(transport: Transport) -> SendCommand:
     """Sends commands over this transport."""
 
-    def send(name: str) -> Reply:
-        command = Command(uuid.uuid4().hex, name)
+    def send(name: str, options: Mapping[str, Any] = {}) -> Reply:
+        command = Command(uuid.uuid4().hex, name, dict(options))
         try:
             answer = transport.command(command.id, msgspec.json.encode(command), _TIMEOUT)
             if answer is None:

@@ -72,9 +72,8 @@ class EpisodeReader:
         self._cursor = ""  # id of the last entry read from the stream
         self._unsent: list[EpisodeRecord] = []
         self._recovered = tuple(self._recover())
-        best = self.builder.best
         self._saver = BestModelSaver(
-            send, config.best, view.state / "best.json", None if best is None else best.score, self._emit_saved, clock
+            send, config.best, view.state / "best.json", self.builder.best, self._emit_saved, clock
         )
 
     def update(self, records: tuple[EpisodeRecord, ...] = ()) -> HistoryUpdate:
@@ -156,9 +155,12 @@ class EpisodeReader:
         self._unsent.append(record)
         if self.builder.best is not before:
             self._observers.emit("best_found", best=self.builder.best)
-        if len(self._unsent) >= interval:
+        is_due = len(self._unsent) >= interval
+        if is_due:
             self._emit(interval)
-            self._saver.consider(self.builder.score, record)
+        candidate = self.builder.candidate
+        if candidate is not None and (is_due or candidate.iteration is not None):
+            self._saver.consider(candidate, record)
 
     def _emit(self, count: int) -> None:
         records = tuple(self._unsent[:count])

@@ -114,12 +114,17 @@ class Node:
         self.last_id = ""
         self.messages = []
         self.client_indices = {}
+        self.evaluation_turns = {}
         self.decoder = StepDecoder(COLUMNS, SPEC.observations)
 
     def progress(self, *, run_id="training", state="running", acked=None, number=0):
         acked = {} if acked is None else {"pc": acked}
         progress = Progress(run_id, self.name, state, self.iteration, 0, self.window, acked, self.client_indices)
-        return msgspec.msgpack.encode(msgspec.structs.replace(progress, number=number))
+        return msgspec.msgpack.encode(
+            msgspec.structs.replace(
+                progress, number=number, evaluation_turns=self.evaluation_turns, evaluation_episodes=5
+            )
+        )
 
     def publish(self, iteration=None, **options):
         self.iteration = self.iteration if iteration is None else iteration
@@ -286,7 +291,7 @@ def client_thread(flaky, actor, clock, rng, scripted):
     """A function: (make_environment, wait, settings by name) -> a ClientThread that is not yet started."""
     threads = []
 
-    def make(make_environment=None, wait=None, **settings):
+    def make(make_environment=None, wait=None, actor=actor, **settings):
         settings = {"max_group_age_s": 1e9, **settings}
         client = Client(
             transport=flaky,

@@ -1,15 +1,16 @@
 """Episodes that are held out from learning, planned restarts, and a game that is brought back."""
 
-import random
+from collections import Counter
 
 import numpy as np
 import pytest
 
-from soulsai_core.client.evaluation import EvaluatingActor
+from soulsai_core.client.evaluation import EvaluatingActor, EvaluationTurns
 from soulsai_core.contracts import Actor
 from soulsai_core.errors import EnvironmentNotReady
 from soulsai_core.messages import Weights
-from soulsai_core.steps import ROWS, SOURCE, START, Source
+from soulsai_core.steps import ITERATION, ROWS, SOURCE, Source
+from soulsai_core.wire import encode_weights
 
 
 class FixedActor(Actor):
@@ -26,56 +27,94 @@ class FixedActor(Actor):
         return np.full(rows, self.action), {"step": np.full(rows, 10 + self.action)}
 
 
-def evaluating(share=0.5, quota=None):
-    actor = EvaluatingActor(FixedActor(0), FixedActor(1), share, random.Random(0))
-    actor.load(Weights(0, {}, quota=quota))
-    return actor
+def evaluating(actions=(0, 1)):
+    return EvaluatingActor(FixedActor(actions[0]), FixedActor(actions[1]), EvaluationTurns())
 
 
-def test_each_environment_is_played_by_the_actor_of_its_episode():
+def flags(*values):
+    return np.array(values, np.bool_)
+
+
+def test_first_episode_that_begins_after_a_turn_is_played_by_the_other_actor():
     actor = evaluating()
-    starts = np.ones(200, np.bool_)
-    actions, own = actor.act({}, None, starts)
-    assert actor.changed and actions.tolist() == actor.sources.tolist()
-    assert 70 < actions.sum() < 130
+    assert actor.act({}, None, flags(1, 1, 1))[0].tolist() == [0, 0, 0]
+    actor.turns.ask(Weights(7, {}), 5)
+    assert actor.act({}, None, flags(0, 0, 0))[0].tolist() == [0, 0, 0] and not actor.changed
+    actions, own = actor.act({}, None, flags(0, 1, 1))
+    assert actions.tolist() == [0, 1, 0] and actor.changed
     assert set(own["step"].tolist()) == {10}, "own columns are those of the actor that is learned from"
-    before = actor.sources
-    assert actor.act({}, None, ~starts)[0].tolist() == before.tolist() and not actor.changed
-    starts[100:] = False
-    actor.act({}, None, starts)
-    assert actor.sources[100:].tolist() == before[100:].tolist() and actor.changed
+    assert (actor.iteration, actor.episodes) == (7, 5)
+    assert actor.act({}, None, flags(1, 0, 1))[0].tolist() == [0, 1, 0] and not actor.changed
+    assert actor.act({}, None, flags(0, 1, 0))[0].tolist() == [0, 0, 0] and actor.changed
 
 
-def test_with_a_quota_all_episodes_are_learned_from():
-    actor = evaluating(share=0.9, quota=64)
-    assert not actor.act({}, None, np.ones(50, np.bool_))[0].any()
+def test_another_model_waits_until_the_episode_with_the_first_has_ended():
+    actor = evaluating()
+    actor.turns.ask(Weights(1, {}), 5)
+    actor.act({}, None, flags(1, 1))
+    actor.turns.ask(Weights(2, {}), 5)
+    actor.act({}, None, flags(0, 1))
+    assert (actor.iteration, actor.sources.tolist()) == (1, [Source.EVALUATION, Source.AGENT])
+    actor.act({}, None, flags(1, 1))
+    assert (actor.iteration, actor.sources.tolist()) == (2, [Source.AGENT, Source.EVALUATION])
+
+
+def test_turns_that_add_up_leave_every_second_episode_to_learning():
+    actor = evaluating()
+    chosen = []
+    for _ in range(6):
+        actor.turns.ask(Weights(1, {}), 5)
+        actor.turns.ask(Weights(1, {}), 5)
+        chosen.append(actor.act({}, None, flags(1))[0].item())
+    assert chosen == [1, 0, 1, 0, 1, 0]
 
 
 @pytest.mark.parametrize("environments", [1, 3])
-def test_rows_of_held_out_episodes_are_marked_and_their_returns_reported(client_thread, node, scripted, environments):
+@pytest.mark.parametrize("quota", [None, 20])
+def test_rows_of_evaluations_are_marked_and_do_not_count_to_the_quota(
+    client_thread, node, scripted, environments, quota
+):
     node.window = 100_000
-    node.publish(0)
+    node.quota = quota
     thread = client_thread(
-        lambda: scripted(num_envs=environments, lengths=(5, 4, 3)[:environments]), evaluation_share=0.5,
-        max_group_rows=64, backpressure="drop",
+        lambda: scripted(num_envs=environments, lengths=(5, 4, 3)[:environments]), max_group_rows=64,
+        actor=evaluating(),
     )  # fmt: skip
-    thread.client._actor = actor = evaluating()
-    thread.client._loader._actor = actor
     thread.start()
-    episodes = node.episodes(20)
-    messages = node.receive(60)
+    closed = {}
+    counted = Counter()
+    for iteration in range(8):
+        node.transport.publish_evaluation(iteration, encode_weights(Weights(iteration, {"w": np.zeros(1)})))
+        node.evaluation_turns = {"pc": iteration + 1}
+        node.publish(iteration)
+        for message in node.receive(20):
+            steps = message.steps
+            if steps.closed is not None:
+                closed[steps.closed.iteration] = steps.closed.rows
+            parts = np.split(steps.columns["action"], np.cumsum(steps.segments[:, ROWS])[:-1])
+            for segment, rows in zip(steps.segments, parts, strict=True):
+                held_out = segment[SOURCE] == Source.EVALUATION
+                assert set(rows.tolist()) == {int(held_out)}
+                counted[int(segment[ITERATION])] += 0 if held_out else len(rows)
     thread.stop()
-    held_out = [episode for episode in episodes if "evaluation_return" in episode.metrics]
-    assert 2 <= len(held_out) <= 18
-    assert all(episode.metrics == {"evaluation_return": episode.total_reward} for episode in held_out)
-    sources = set()
-    for message in messages:
-        steps = message.steps
-        parts = np.split(steps.columns["action"], np.cumsum(steps.segments[:, ROWS])[:-1])
-        for segment, rows in zip(steps.segments, parts, strict=True):
-            assert set(rows.tolist()) == {int(segment[SOURCE] == Source.EVALUATION)}
-            sources.add((int(segment[SOURCE]), int(segment[START])))
-    assert {source for source, _ in sources} == {Source.AGENT, Source.EVALUATION}
+    episodes = node.episodes(1)
+    held_out = [episode for episode in episodes if episode.evaluation]
+    assert all(episode.evaluation == 5 and "epsilon" not in episode.metrics for episode in held_out)
+    if quota is not None:
+        assert len(closed) >= 7
+        assert all(20 <= counted[iteration] == rows < 20 + environments for iteration, rows in closed.items())
+
+
+def test_episode_of_an_evaluation_names_the_model_that_was_evaluated(client_thread, node, scripted):
+    thread = client_thread(lambda: scripted(lengths=(5,)), backpressure="drop", actor=evaluating())
+    node.transport.publish_evaluation(3, encode_weights(Weights(3, {"w": np.zeros(1)})))
+    node.evaluation_turns = {"pc": 1, "other": 9}
+    node.publish(8)
+    thread.start()
+    while not (found := [episode for episode in node.episodes(5) if episode.evaluation]):
+        pass
+    thread.stop()
+    assert [(episode.iteration, episode.evaluation, episode.complete) for episode in found] == [(3, 5, True)]
 
 
 def test_environment_is_restarted_as_planned_at_the_end_of_an_episode(client_thread, node, scripted, clock):

@@ -26,7 +26,7 @@ def test_file_as_a_server_saves_it_is_up_to_date_and_renewed_is_ours(server):
         (" +blpop", "", "telemetry"),
         ("%R~soulsai:*:status", "~soulsai:*:status", "telemetry"),
         (" +hget ", " +hget +hmget ", "main:local"),
-        (" %R~soulsai:main:model", "", "main:local"),
+        (" %R~soulsai:main:evaluation", "", "main:local"),
     ],
 )
 @pytest.mark.parametrize("text", [OURS, *SAVED.values()], ids=["ours", *sorted(SAVED)])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from soulsai_core import Episode
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.history.builder import EpisodeReport, HistoryBuilder, entry_time
+from soulsai_telemetry.history.records import Candidate
 
 
 def reports(returns, **changes):
@@ -111,3 +112,17 @@ def test_best_is_judged_anew_after_a_reset():
     for report in reports([9.0] * 6 + [5.0] * 4):
         again.add(report)
     assert again.best.score == 5.0
+
+
+def test_once_a_model_was_evaluated_evaluations_alone_judge_the_best():
+    builder, _ = build([100.0] * 3)
+    assert (builder.best.metric, builder.best.score) == ("return", 100.0)
+    for report in reports([5.0, 7.0], iteration=3, evaluation=2, id="b-1"):
+        record = builder.add(report)
+    assert record.values["evaluation_return"] == 7.0 and "return" not in record.values
+    assert (builder.best.metric, builder.best.score, builder.best.iteration) == ("evaluation_return", 6.0, 3)
+    assert builder.candidate == Candidate("evaluation_return", 6.0, 3)
+    builder.add(reports([900.0])[0])
+    assert builder.candidate is None and builder.best.score == 6.0
+    assert "evaluation_return" in builder.metric_names
+    assert builder.clients["a"].mean_return == pytest.approx((300 + 900) / 4), "returns of training"

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from soulsai_core.client.client import Client
-from soulsai_core.client.evaluation import EvaluatingActor
+from soulsai_core.client.evaluation import EvaluatingActor, EvaluationTurns
 from soulsai_core.config import check_part
 from soulsai_core.config.models import ClientSettings
 from soulsai_core.contracts import API_VERSION, Actor, Environment, EnvironmentPlugin, Transport
@@ -131,8 +131,8 @@ def make_client(
         return algorithm.actor(algorithm_config, spec, np.random.default_rng(seed), explore)
 
     actor = make_actor(True)
-    if settings.evaluation_share:
-        actor = EvaluatingActor(actor, make_actor(False), settings.evaluation_share, random.Random(seed))
+    if announcement.evaluates:
+        actor = EvaluatingActor(actor, make_actor(False), EvaluationTurns())
     return Client(
         transport=transport,
         run_id=announcement.run_id,

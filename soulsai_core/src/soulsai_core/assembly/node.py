@@ -57,6 +57,7 @@ def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> d
             client=public["client"],
             spec=spec,
             columns=_columns(resolved, spec),
+            evaluates=config.training.evaluation.every_s is not None,
         ),
         "config": public,
         "settings": config.training,

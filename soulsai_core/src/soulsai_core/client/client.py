@@ -9,12 +9,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-import msgspec
 import numpy as np
 
 from soulsai_core.client.batching import Batcher
 from soulsai_core.client.downlink import Downlink
-from soulsai_core.client.evaluation import EvaluatingActor, with_return
+from soulsai_core.client.evaluation import EvaluatingActor
 from soulsai_core.client.origins import UNNAMED
 from soulsai_core.client.recorder import Recorder
 from soulsai_core.client.tally import EpisodeTally
@@ -27,6 +26,7 @@ from soulsai_core.contracts import Actor, Environment, Transport
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, SoulsAIError
 from soulsai_core.messages import ArraySpec, ClientInfo, EnvSpec, Episode, Step
 from soulsai_core.rates import Rate
+from soulsai_core.steps import Source
 from soulsai_core.threads import delays
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,8 @@ class Client:
         self._unfit = ""
         self._said_full = False
         self._watchdog = Watchdog(late_after=settings.late_step_s, min_per_minute=settings.min_steps_per_minute)
-        self._downlink = Downlink(transport, run_id, client, self._window, rng)
+        turns = actor.turns if isinstance(actor, EvaluatingActor) else None
+        self._downlink = Downlink(transport, run_id, client, self._window, rng, turns)
         self._uplink = self._make_uplink(transport, run_id, rng)
         self._recorder = Recorder(columns, spec.observations, owners=owners, on_unfit=self._note_unfit)
         self._batcher = Batcher(self._recorder, self._window, settings, columns)
@@ -270,6 +271,7 @@ class Client:
             if evaluating is not None and evaluating.changed:
                 batcher.send()
                 recorder.set_sources(evaluating.sources)
+                tally.hold_out(evaluating.sources != Source.AGENT, evaluating.iteration, evaluating.episodes)
             asked = clock()
             step = play(actions)
             now = clock()
@@ -278,10 +280,8 @@ class Client:
             waiting = recorder.rows
             if waiting == made:
                 batcher.begin_group(now)
-            ended = recorder.ended
-            if ended and evaluating is not None:
-                evaluating.flag(step)
             add(step)
+            ended = recorder.ended
             if ended:
                 self._note_episodes(tally.ends(step, loader.iteration, actor.metrics))
                 if now >= restart_at:
@@ -290,9 +290,7 @@ class Client:
                 self._send_due(now)
 
     def _note_episodes(self, episodes: list[Episode]) -> None:
-        for episode in episodes:
-            metrics = with_return(episode.metrics, episode.total_reward)
-            self._finished_episodes.append(msgspec.structs.replace(episode, metrics=metrics))
+        self._finished_episodes += episodes
         if episodes:
             self._problem = ""
 

@@ -8,6 +8,7 @@ import threading
 
 import msgspec
 
+from soulsai_core.client.evaluation import EvaluationTurns
 from soulsai_core.client.window import Window
 from soulsai_core.contracts import Transport
 from soulsai_core.errors import WireError
@@ -32,6 +33,7 @@ class Downlink(BackgroundWorker):
     Args:
         run_id: the run that this client joined; `ended` is set when there is another one.
         client: this client's id, under which its messages are acknowledged.
+        turns: takes the models that this client is asked to evaluate; None: it cannot.
 
     Attributes:
         newest: the newest weights, None before the first. Replaced as a whole, never changed, so the client's thread
@@ -40,7 +42,15 @@ class Downlink(BackgroundWorker):
         ended: why the client has to leave, None while it may stay.
     """
 
-    def __init__(self, transport: Transport, run_id: str, client: str, window: Window, rng: random.Random) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        run_id: str,
+        client: str,
+        window: Window,
+        rng: random.Random,
+        turns: EvaluationTurns | None = None,
+    ) -> None:
         self.newest: Weights | None = None
         self.client_index: int | None = None
         self.ended: str | None = None
@@ -48,6 +58,9 @@ class Downlink(BackgroundWorker):
         self._run_id = run_id
         self._client = client
         self._window = window
+        self._turns = turns
+        self._asked = 0
+        self._asked_by = ""
         self._arrived = threading.Condition()
         self._thread = RetryingThread(
             "downlink",
@@ -98,6 +111,8 @@ class Downlink(BackgroundWorker):
             # The node is remembered only once its model is here: until then its model is still to be fetched.
             if progress.iteration > held and self._fetch(held):
                 self._node = progress.node
+            if self._turns is not None:
+                self._take_turn(progress, self._turns)
             # Last: when the client sees the new room, it also sees the weights that came with it.
             self._window.acknowledged(
                 progress.node,
@@ -106,6 +121,23 @@ class Downlink(BackgroundWorker):
                 refused=progress.refused.get(self._client),
                 busy=progress.busy,
             )
+
+    def _take_turn(self, progress: Progress, turns: EvaluationTurns) -> None:
+        """Fetch the model to evaluate if this client was asked once more."""
+        if progress.node != self._asked_by:
+            self._asked_by = progress.node
+            self._asked = 0  # a new node counts anew
+        asked = progress.evaluation_turns.get(self._client, 0)
+        if asked <= self._asked:
+            return
+        model = self._transport.read_evaluation(-1)
+        self._asked = asked
+        if model is None:
+            return
+        try:
+            turns.ask(decode_weights(*model), progress.evaluation_episodes)
+        except WireError as error:
+            log.warning("The model to evaluate could not be read: %s", error)
 
     def _fetch(self, held: int) -> bool:
         """Get a newer model than the one held; False if there is none."""

@@ -80,7 +80,9 @@ class Recorder:
         self._next_position = np.zeros(0, np.int64)
         self._iteration = 0
         self._taken = 0
-        # Rows made with the newest model and taken, and those of them that were sent, which lack unfit ones.
+        # Rows to learn from that wait, and that were made with the newest model and taken; and those of the latter that
+        # were sent, which lack unfit ones.
+        self._held_out: np.ndarray | None = None
         self._made = 0
         self._sent = 0
         self._quota: float = math.inf
@@ -90,6 +92,7 @@ class Recorder:
     def _clear(self) -> None:
         """No row waits. Each list but the first holds the numbers of waiting steps at which something is special."""
         self.rows = 0
+        self._counted = 0
         self._steps: list[RecordedStep] = []
         self._models = [(0, self._iteration)]
         self._begun: list[tuple[int, np.ndarray]] = []
@@ -119,13 +122,15 @@ class Recorder:
         """From now on, these choose the actions of the streams: `Source` (streams,). No row may wait."""
         assert not self._steps, "waiting rows would get the new sources"
         self._source = sources
+        held_out = sources == Source.EVALUATION
+        self._held_out = held_out if held_out.any() else None
 
     def load(self, iteration: int, quota: int | None) -> None:
         """The next actions are chosen by this model, with which `quota` rows may be made; None: any number."""
         self._iteration = iteration
         self._quota = math.inf if quota is None else quota
         # Rows of the older model that still wait will be added when they are taken: subtracted here, they cancel out.
-        self._made = -self.rows
+        self._made = -self._counted
         self._sent = 0
         self._said_closed = False
         # A model that was replaced before it chose an action has no rows, so its entry is dropped.
@@ -139,12 +144,16 @@ class Recorder:
     @property
     def quota_reached(self) -> bool:
         """Whether the client has to wait for newer weights."""
-        return self.rows >= self.row_limit
+        return self._counted >= self._quota - self._made
 
     @property
     def row_limit(self) -> float:
-        """Number of waiting rows with which the quota is reached."""
-        return self._quota - self._made
+        """Number of waiting rows with which the quota is reached. Rows that are held out do not count to it."""
+        missing = self._quota - self._made - self._counted
+        if self._held_out is None or missing <= 0 or missing == math.inf:
+            return self.rows + missing
+        counting = self._streams - int(np.count_nonzero(self._held_out[: self._streams]))
+        return self.rows + math.ceil(missing / counting) * self._streams if counting else math.inf
 
     def record(self, actions: np.ndarray, own: Arrays, after: Step, *, late: bool = False) -> int:
         """Record what the actions led to that `act` returned with these own columns. The arrays are kept, and must not
@@ -165,8 +174,15 @@ class Recorder:
         if rows:
             self._steps.append((self._before, actions, own, after))
             self.rows += rows
+            self._counted += rows if self._held_out is None else self._counting(after)
         self._before = after
         return rows
+
+    def _counting(self, after: Step) -> int:
+        """Rows of a step that count to the quota."""
+        assert self._held_out is not None
+        counting = ~self._held_out[: self._streams]
+        return int(np.count_nonzero(counting if after.valid is None else counting & after.valid))
 
     def _note_special(self, after: Step, late: bool) -> int:
         """Note what is special about a step that is about to be recorded. Returns the number of its rows."""
@@ -191,7 +207,7 @@ class Recorder:
         closes = self.quota_reached and not self._said_closed
         with np.errstate(all="ignore"):  # sums of values that do not fit may overflow
             batch = self._batch() if self._steps else None
-        self._made += self.rows
+        self._made += self._counted
         self._taken += self.rows
         self._clear()
         if closes:
@@ -217,7 +233,8 @@ class Recorder:
         if not len(table):
             return None
         if self._quota < math.inf:
-            self._sent += int(table[table[:, ITERATION] == self._iteration, ROWS].sum())
+            counted = (table[:, ITERATION] == self._iteration) & (table[:, SOURCE] != Source.EVALUATION)
+            self._sent += int(table[counted, ROWS].sum())
         # Before the rows are left out: a left-out row may be what followed the row before it.
         after = self._after(table, lasts)
         if kept is not None:

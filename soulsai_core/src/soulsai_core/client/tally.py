@@ -24,6 +24,8 @@ class EpisodeTally:
         self.finished = 0
         self._client = client
         self._clock = clock
+        self._held_out: np.ndarray | None = None
+        self._evaluated = (-1, 0)
         self.begin(0)
 
     def begin(self, environments: int) -> None:
@@ -38,6 +40,12 @@ class EpisodeTally:
         self._steps_before = np.zeros(environments, np.int64)
         self._started = [now] * environments
         self._metrics: list[dict[str, float]] = [{} for _ in range(environments)]
+
+    def hold_out(self, rows: np.ndarray, iteration: int, episodes: int) -> None:
+        """From now on the episodes of these rows, bool (n,), evaluate the model of this iteration, as do `episodes` in
+        all. To be called where episodes begin."""
+        self._held_out = rows if rows.any() else None
+        self._evaluated = (iteration, episodes)
 
     def add(self, step: Step) -> None:
         """Count one step of all environments."""
@@ -73,6 +81,10 @@ class EpisodeTally:
         # A single environment that only resets in a step is counted in the array, so both parts may be nonzero.
         total = float(self._returns[row]) + self._single_return
         fits = abs(total) <= MAX_NUMBER
+        evaluation = 0
+        if self._held_out is not None and row < len(self._held_out) and self._held_out[row]:
+            iteration, evaluation = self._evaluated
+            extra = {}  # of the actor that explores
         metrics = {**self._metrics[row], **extra}
         episode = Episode(
             id=f"{self._client}-{self.finished}",
@@ -83,6 +95,7 @@ class EpisodeTally:
             seconds=now - self._started[row],
             complete=complete and fits,
             metrics=without_huge_numbers(metrics),
+            evaluation=evaluation,
         )
         self._returns[row] = 0.0
         self._single_return = 0.0

@@ -114,6 +114,21 @@ class StopSettings(Settings):
     )
 
 
+class EvaluationSettings(Settings):
+    every_s: float | None = Field(
+        default=None,
+        gt=0,
+        description="Seconds between two episodes that a client plays without exploration, the clients by turns; they "
+        "are held out from learning. null: none.",
+    )
+    episodes: int = Field(
+        default=5,
+        ge=1,
+        le=1000,
+        description="Episodes that evaluate one model; their mean is its score. The next ones evaluate the newest.",
+    )
+
+
 class TrainingSettings(Settings):
     checkpoint_every: int = Field(default=100, ge=1, description="Model iterations between checkpoints.")
     checkpoint_buffer: bool = Field(default=True, description="Whether checkpoints include the replay buffer.")
@@ -146,6 +161,10 @@ class TrainingSettings(Settings):
     prometheus_hosts: HostNames = ()
     contributors: ContributorSettings = Field(
         default=ContributorSettings(), description="Limits for each contributor, who is a player that was invited."
+    )
+    evaluation: EvaluationSettings = Field(
+        default=EvaluationSettings(),
+        description="Evaluation beside training, by which the best model is judged once there is any.",
     )
     stop: StopSettings = Field(
         default=StopSettings(),
@@ -203,13 +222,6 @@ class ClientSettings(Settings):
         gt=0,
         description="Hours after which a client restarts its environment at the end of an episode, since games slow "
         "down over days; null: never.",
-    )
-    evaluation_share: float = Field(
-        default=0.0,
-        ge=0,
-        lt=1,
-        description="Share of the episodes that are played without exploration and held out from learning. Their "
-        "return is reported as `evaluation_return`. Algorithms that wait for complete rollouts ignore it.",
     )
 
 

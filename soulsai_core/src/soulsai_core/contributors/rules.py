@@ -19,7 +19,7 @@ AT = "@"
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
 _NOTHING = ("resetkeys", "resetchannels", "-@all")
-_READ_BY_CLIENTS = ("config", "progress", "model")
+_READ_BY_CLIENTS = ("config", "progress", "model", "evaluation")
 _READ_BY_TELEMETRY = ("config", "status", "episodes", "clients", "infos")
 
 

@@ -53,22 +53,22 @@ class ContributorTransport(RedisTransport):
     def push_episode(self, payload: bytes) -> None:
         self._append([{EPISODE: payload}])
 
-    def read_model(self, newer_than: int) -> tuple[int, bytes] | None:
+    def _read_newer(self, name: str, newer_than: int) -> tuple[int, bytes] | None:
         # HMGET would read both at once, but one command of it may name the payload thousands of times: contributors
         # have no right to it. Iterations only grow, so one that is the same before and after is the payload's.
         with self.link.explaining_errors():
-            before = self._iteration()
+            before = self._iteration(name)
             while before > newer_than:
-                payload = self._client.hget(self._key("model"), "payload")
-                after = self._iteration()
+                payload = self._client.hget(self._key(name), "payload")
+                after = self._iteration(name)
                 if after == before:
                     return None if payload is None else (before, payload)
                 before = after
         return None
 
-    def _iteration(self) -> int:
-        """That of the model in the server, -1 if there is none."""
-        stored = self._client.hget(self._key("model"), "iteration")
+    def _iteration(self, name: str) -> int:
+        """That of a model in the server, -1 if there is none."""
+        stored = self._client.hget(self._key(name), "iteration")
         return -1 if stored is None else int(stored)
 
     def heartbeat(self, client: str, info: bytes) -> None:

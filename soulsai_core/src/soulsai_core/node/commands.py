@@ -9,6 +9,7 @@ import msgspec
 from soulsai_core.contracts import Transport
 from soulsai_core.errors import TransportError
 from soulsai_core.messages import Command, Reply
+from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.requests import Request
 from soulsai_core.node.saving import CheckpointOptions, Saver
 from soulsai_core.node.state import RunState
@@ -18,20 +19,29 @@ log = logging.getLogger(__name__)
 
 
 class CommandHandler:
-    """Obeys "quicksave" (option `buffer`: with the replay buffer), "save_best" and "shutdown".
+    """Obeys "quicksave" (option `buffer`: with the replay buffer), "save_best" (option `iteration`: that of a model
+    that was evaluated) and "shutdown".
 
     Args:
+        evaluations: keep the models that were evaluated last.
         max_requested_saves: saves on command that the folder may hold before requests for further ones are refused.
     """
 
     def __init__(
-        self, transport: Transport, saver: Saver, folder: RunFolder, state: RunState, max_requested_saves: int
+        self,
+        transport: Transport,
+        saver: Saver,
+        folder: RunFolder,
+        state: RunState,
+        evaluations: Evaluations,
+        max_requested_saves: int,
     ) -> None:
         self._max_requested_saves = max_requested_saves
         self._transport = transport
         self._saver = saver
         self._folder = folder
         self._state = state
+        self._evaluations = evaluations
 
     def answer(self, command: Command) -> None:
         """Obey, and reply with the path of the checkpoint, or with the reason why there is none."""
@@ -50,7 +60,7 @@ class CommandHandler:
                 ),
             )
         else:
-            ok, detail = self._obey(Command(request.senders[0], request.name))
+            ok, detail = self._obey(Command(request.senders[0], request.name, {**request.options, "buffer": False}))
         for sender in request.senders:
             self._reply(sender, request.name, ok=ok, detail=detail)
 
@@ -67,7 +77,15 @@ class CommandHandler:
         if command.name not in ("quicksave", "save_best"):
             return False, f"There is no command {command.name!r}; there are quicksave, save_best and shutdown."
         best = command.name == "save_best"
+        evaluated = None
+        iteration = command.options.get("iteration") if best else None
+        if iteration is not None and (evaluated := self._evaluations.kept(iteration)) is None:
+            return (
+                False,
+                f"The model of iteration {iteration!r:.40} is not kept: only those that were evaluated last are.",
+            )
         path = self._folder.best_model if best else self._folder.manual_save(self._state.iteration)
-        options = CheckpointOptions(bool(command.options.get("buffer", False)), "best" if best else "quicksave")
+        kind = "best" if best else "quicksave"
+        options = CheckpointOptions(bool(command.options.get("buffer", False)), kind, evaluated)
         problem = self._saver.try_write(path, options)
         return problem is None, problem or str(path)

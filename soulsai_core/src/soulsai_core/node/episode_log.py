@@ -23,6 +23,7 @@ class EpisodeRow(msgspec.Struct, frozen=True):
         env_steps: environment steps admitted in the whole run when it was reported.
         entry: id of its entry in the episode stream.
         number: of the episode in the run, from 1; 0 in files of before.
+        evaluation: as in `Episode`.
     """
 
     id: str
@@ -36,6 +37,7 @@ class EpisodeRow(msgspec.Struct, frozen=True):
     metrics: dict[str, float] = {}
     entry: str = ""
     number: int = 0
+    evaluation: int = 0
 
     @classmethod
     def of(cls, episode: Episode, entry: str, env_steps: int, number: int) -> EpisodeRow:
@@ -52,6 +54,7 @@ class EpisodeRow(msgspec.Struct, frozen=True):
             metrics=episode.metrics,
             entry=entry,
             number=number,
+            evaluation=episode.evaluation,
         )
 
     @property
@@ -66,6 +69,7 @@ class EpisodeRow(msgspec.Struct, frozen=True):
             seconds=self.seconds,
             complete=self.complete,
             metrics=self.metrics,
+            evaluation=self.evaluation,
         )
 
 
@@ -98,7 +102,7 @@ class EpisodeLog:
 
     @property
     def mean_return(self) -> float | None:
-        """Mean total reward of the last complete episodes, None before the first."""
+        """Mean total reward of the last complete episodes of training, None before the first."""
         return sum(self._returns) / len(self._returns) if self._returns else None
 
     @property
@@ -136,7 +140,7 @@ class EpisodeLog:
         return [episode for _, episode in fresh.values()]
 
     def _count(self, row: EpisodeRow) -> None:
-        if row.complete:
+        if row.complete and not row.evaluation:
             self._returns.append(row.total_reward)
             self._trend.add(row.total_reward)
             mean = self.mean_return

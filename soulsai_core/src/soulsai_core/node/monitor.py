@@ -23,6 +23,7 @@ from soulsai_core.messages import (
     without_huge_numbers,
 )
 from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.health import judge
 from soulsai_core.node.health_log import HealthLog
 from soulsai_core.node.lease import Lease
@@ -99,6 +100,7 @@ class Monitor(BackgroundWorker):
         state: RunState,
         roster: Roster,
         episodes: EpisodeLog,
+        evaluations: Evaluations,
         report: StatusReport,
         publisher: PublishingThread,
         observers: Observers,
@@ -117,6 +119,7 @@ class Monitor(BackgroundWorker):
         self._state = state
         self._roster = roster
         self._episodes = episodes
+        self._evaluations = evaluations
         self._report = report
         self._publisher = publisher
         self._observers = observers
@@ -286,6 +289,7 @@ class Monitor(BackgroundWorker):
         if self._episodes.mean_return is not None:
             self._metrics.episode_return.set(self._episodes.mean_return)
         for episode in episodes:
+            self._evaluations.report(episode)
             self._observers.emit("episode_finished", episode=episode)
 
 

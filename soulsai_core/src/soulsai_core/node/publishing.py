@@ -13,6 +13,7 @@ import numpy as np
 from soulsai_core.contracts import Sync, Transport
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import Progress, Weights
+from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.freshness import Staleness
 from soulsai_core.node.ledger import Ledger
 from soulsai_core.node.metrics import NodeMetrics
@@ -47,9 +48,11 @@ class PublishingThread(BackgroundWorker):
         self._clock = clock
         self._changed = threading.Condition()
         self._weights: Weights | None = None
+        self._evaluation: Weights | None = None
         self._progress: Progress | None = None
         self._given = 0.0
         self._model_waits = False
+        self._evaluation_waits = False
         self._progress_waits = False
         self._abandoned = False
         self._number = 0
@@ -65,6 +68,15 @@ class PublishingThread(BackgroundWorker):
             self._model_waits = True
             self._changed.notify()
 
+    def send_evaluation(self, weights: Weights, progress: Progress) -> None:
+        """Send this model that is to be evaluated, and then the progress that asks for it."""
+        with self._changed:
+            self._evaluation_waits = self._evaluation_waits or weights is not self._evaluation
+            self._evaluation = weights
+            self._progress = progress
+            self._progress_waits = True
+            self._changed.notify()
+
     def send_progress(self, progress: Progress) -> None:
         """Send this progress next."""
         with self._changed:
@@ -77,6 +89,7 @@ class PublishingThread(BackgroundWorker):
         with self._changed:
             self._given = self._clock()
             self._model_waits = self._weights is not None
+            self._evaluation_waits = self._evaluation is not None
             self._changed.notify()
 
     def abandon(self) -> None:
@@ -101,17 +114,22 @@ class PublishingThread(BackgroundWorker):
                 self._changed.wait(_WAIT)
             weights = self._weights if self._model_waits else None
             progress = self._progress if self._model_waits or self._progress_waits else self._repetition()
+            evaluation = self._evaluation if self._evaluation_waits else None
             given = self._given
             self._model_waits = False
+            self._evaluation_waits = False
             self._progress_waits = False
         if progress is None or self._abandoned:
             return
         try:
+            if evaluation is not None:  # before the progress by which clients come to know of it
+                self._transport.publish_evaluation(evaluation.iteration, encode_weights(evaluation))
             self._send(weights, progress, given)
         except Exception:
             # Try again with what is newest then: the lock was not held while sending, so there may be a newer model.
             with self._changed:
                 self._model_waits = self._model_waits or weights is not None
+                self._evaluation_waits = self._evaluation_waits or evaluation is not None
                 self._progress_waits = True
             raise
 
@@ -143,6 +161,7 @@ class Publishing:
         thread: sends what is published.
         run_id: of the running training.
         ledger, staleness, roster: of the same node: what was received, how old it was, and which clients are present.
+        evaluations: whom it asks to evaluate which model.
         clock: monotonic seconds.
     """
 
@@ -155,6 +174,7 @@ class Publishing:
         ledger: Ledger,
         staleness: Staleness,
         roster: Roster,
+        evaluations: Evaluations,
         clock: Callable[[], float],
     ) -> None:
         self._thread = thread
@@ -164,6 +184,7 @@ class Publishing:
         self._ledger = ledger
         self._staleness = staleness
         self._roster = roster
+        self._evaluations = evaluations
         self._clock = clock
         self._node = _new_id()
         self._changed = False
@@ -177,6 +198,12 @@ class Publishing:
                 raise SoulsAIError(f"Learning diverged: {name} is no longer finite at iteration {weights.iteration}.")
         self._thread.send_model(weights, self._progress("running"))
         self._published()
+
+    def publish_evaluation_if_due(self) -> None:
+        """Ask a client for an evaluation if it is time, and publish the model that is evaluated."""
+        if self._evaluations.due(self._roster.present) and self._evaluations.model is not None:
+            self._thread.send_evaluation(self._evaluations.model, self._progress("running"))
+            self._published()
 
     def publish_progress_if_due(self) -> None:
         """Publish the progress if it has changed, or if the last one is two seconds old.
@@ -232,6 +259,8 @@ class Publishing:
             acked=self._ledger.acked(),
             client_indices=self._roster.indices,
             refused=self._ledger.refused(),
+            evaluation_turns=self._evaluations.turns,
+            evaluation_episodes=self._evaluations.episodes,
         )
 
     @property

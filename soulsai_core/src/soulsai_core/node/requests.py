@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from soulsai_core.messages import Command
 
@@ -24,10 +25,12 @@ class Request:
 
     Attributes:
         senders: the ids under which they are answered.
+        options: of the newest of them.
     """
 
     name: str
     senders: tuple[str, ...]
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 class RequestQueue:
@@ -40,12 +43,14 @@ class RequestQueue:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._waiting: dict[str, list[str]] = {name: [] for name in NAMES}
+        self._options: dict[str, dict[str, Any]] = {name: {} for name in NAMES}
         self._next = dict.fromkeys(NAMES, clock())
 
     def add(self, command: Command) -> bool:
         """Take in one request. False if it asks for anything but a save."""
         if command.name not in NAMES or len(command.id) > _MAX_ID:
             return False
+        self._options[command.name] = command.options
         senders = self._waiting[command.name]
         if len(senders) < _MAX_SENDERS and command.id not in senders:
             senders.append(command.id)
@@ -55,7 +60,7 @@ class RequestQueue:
         """The requests to be obeyed now. They are no longer waiting then."""
         now = self._clock()
         ready = [name for name in NAMES if self._waiting[name] and now >= self._next[name]]
-        requests = [Request(name, tuple(self._waiting[name])) for name in ready]
+        requests = [Request(name, tuple(self._waiting[name]), self._options[name]) for name in ready]
         for name in ready:
             self._waiting[name].clear()
             self._next[name] = now + _INTERVAL

@@ -30,10 +30,12 @@ class CheckpointOptions:
     Attributes:
         buffer: whether the replay buffer is a part of it.
         kind: "periodic", "final", "quicksave" or "best", for observers.
+        evaluated: the model to act with, in place of the learner's newest.
     """
 
     buffer: bool = True
     kind: str = "quicksave"
+    evaluated: Weights | None = None
 
 
 class Counters(msgspec.Struct, frozen=True):
@@ -44,12 +46,14 @@ class Counters(msgspec.Struct, frozen=True):
         env_steps: environment steps admitted.
         elapsed: seconds of training.
         due: admitted rows for which no update was made yet.
+        evaluated: iteration of the weights with which agents act, if it is not the newest.
     """
 
     iteration: int
     env_steps: int
     elapsed: float
     due: int
+    evaluated: int | None = None
 
 
 class Saver:
@@ -78,7 +82,10 @@ class Saver:
         state = self._learner.save(buffer=options.buffer)
         if EVALUATION in state.arrays:
             raise CheckpointError(f"The learner saved a part named {EVALUATION!r}, which the node adds: rename it.")
-        state = State({**state.arrays, EVALUATION: self._learner.evaluation_weights()}, state.values)
+        acting = self._learner.evaluation_weights() if options.evaluated is None else options.evaluated.arrays
+        state = State({**state.arrays, EVALUATION: acting}, state.values)
+        if options.evaluated is not None:
+            counters = msgspec.structs.replace(counters, evaluated=options.evaluated.iteration)
         checkpoint.write(path, state, msgspec.to_builtins(counters), self._identity)
         self._observers.emit("checkpoint_saved", path=path, iteration=counters.iteration, kind=options.kind)
 
@@ -110,7 +117,8 @@ def evaluation_weights(path: Path) -> Weights:
     """
     arrays, node = checkpoint.read_part(path, EVALUATION)
     counters = _counters(path, node)
-    return Weights(counters.iteration, arrays, counters.env_steps)
+    iteration = counters.iteration if counters.evaluated is None else counters.evaluated
+    return Weights(iteration, arrays, counters.env_steps)
 
 
 def resume_on_server(transport: Transport, run_id: str, iteration: int) -> int:

@@ -21,6 +21,7 @@ from soulsai_core.errors import CheckpointError, PluginError, SoulsAIError
 from soulsai_core.messages import Announcement, Command, Weights
 from soulsai_core.node.commands import CommandHandler
 from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.health import Health
 from soulsai_core.node.intake import Intake, announced_decoder
 from soulsai_core.node.lease import Lease
@@ -115,7 +116,10 @@ class TrainingNode:
         parts = (self._state, settings.stop, folder, self._episodes, self._intake, self._roster, clock)
         self._report = StatusReport(*parts, self._problems, description)
         self._saver = Saver(learner, announcement, observers, self._counters)
-        self._commands = CommandHandler(transport, self._saver, folder, self._state, settings.max_requested_saves)
+        self._evaluations = Evaluations(settings.evaluation, self._evaluation_weights, clock)
+        self._commands = CommandHandler(
+            transport, self._saver, folder, self._state, self._evaluations, settings.max_requested_saves
+        )
         self._receiver = SampleReceiver(transport, rng, lambda: self._events.put(ServerBack()))
         self._publisher = PublishingThread(transport, observers, metrics, clock, rng)
         self._publishing = Publishing(
@@ -126,6 +130,7 @@ class TrainingNode:
             self._intake.ledger,
             self._intake.staleness,
             self._roster,
+            self._evaluations,
             clock,
         )
         self._monitor = self._make_monitor(rng, overdue)
@@ -141,6 +146,7 @@ class TrainingNode:
             state=self._state,
             roster=self._roster,
             episodes=self._episodes,
+            evaluations=self._evaluations,
             report=self._report,
             publisher=self._publisher,
             observers=self._observers,
@@ -300,6 +306,7 @@ class TrainingNode:
         """Between two messages or updates: the monitor's events, failed threads, and goals."""
         while not self._events.empty():
             self._handle(self._events.get())
+        self._publishing.publish_evaluation_if_due()
         for thread in self._threads:
             thread.check()
         reason = self._report.goal_reached() or self._learner.finished()
@@ -386,6 +393,9 @@ class TrainingNode:
         except SoulsAIError as error:
             advice = f"The last checkpoint is {self.folder.checkpoint}; resume from it with a lower learning rate."
             raise SoulsAIError(f"{error} {advice}") from None
+
+    def _evaluation_weights(self) -> Weights:
+        return Weights(self._state.iteration, self._learner.evaluation_weights(), self._state.env_steps)
 
     def _save(self, kind: str) -> str | None:
         """Write the checkpoint. Returns None, or the sentence that says why it could not be written."""

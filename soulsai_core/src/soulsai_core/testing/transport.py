@@ -171,6 +171,14 @@ class TransportContract:
         node.publish(7, b"second", b"")
         assert client.read_model(0) == (7, b"second")
 
+    def test_model_to_evaluate_is_kept_beside_the_other(self, node: Transport, client: Transport) -> None:
+        assert client.read_evaluation(-1) is None
+        node.publish(5, b"model", b"")
+        node.publish_evaluation(3, b"evaluated")
+        assert client.read_evaluation(-1) == (3, b"evaluated")
+        assert client.read_evaluation(3) is None
+        assert client.read_model(-1) == (5, b"model")
+
     def test_publishing_a_model_stores_the_progress_too(self, node: Transport, client: Transport) -> None:
         assert client.read_progress() is None
         node.publish(1, b"model", b"with it")
@@ -215,9 +223,11 @@ class TransportContract:
         client.heartbeat("one", b"")
         seen = node.read_samples("", 1, LONG)[0].id
         node.publish(3, b"old", b"old")
+        node.publish_evaluation(3, b"old")
         node.announce(b"old")
         node.write_status(b"old")
         node.clear()
+        assert node.read_evaluation(-1) is None
         assert [node.read_model(-1), node.read_progress(), node.read_config(), node.read_status()] == [None] * 4
         assert (node.backlog(), node.read_episodes("", 1, 0.0), list(node.roster())) == (0, [], ["one"])
         client.push_samples([b"new"])

@@ -57,6 +57,10 @@ class Transport(ABC):
         """Store the model (iteration and payload together) and the progress, and wake all `wait_progress`."""
 
     @abstractmethod
+    def publish_evaluation(self, iteration: int, payload: bytes) -> None:
+        """Store the model that is evaluated, iteration and payload together."""
+
+    @abstractmethod
     def publish_progress(self, progress: bytes) -> None:
         """Store the progress and wake all `wait_progress`."""
 
@@ -117,6 +121,10 @@ class Transport(ABC):
     @abstractmethod
     def read_model(self, newer_than: int) -> tuple[int, bytes] | None:
         """Iteration and payload of the newest model, None if there is none newer."""
+
+    @abstractmethod
+    def read_evaluation(self, newer_than: int) -> tuple[int, bytes] | None:
+        """Iteration and payload of the model that is evaluated, None if there is none newer."""
 
     @abstractmethod
     def push_samples(self, payloads: Sequence[bytes]) -> None:

@@ -55,6 +55,7 @@ class MemoryServer:
         self.samples = _Stream()
         self.episodes = _Stream()
         self.model: tuple[int, bytes] | None = None
+        self.evaluation: tuple[int, bytes] | None = None
         self.config: bytes | None = None
         self.lease: tuple[bytes, float, float] | None = None
         self.status: tuple[float, bytes] | None = None
@@ -103,7 +104,7 @@ class MemoryTransport(Transport):
         with self._access() as server:
             for stream in (server.samples, server.episodes):
                 stream.drop_before(stream.end)
-            server.model = server.progress = server.config = server.status = None
+            server.model = server.evaluation = server.progress = server.config = server.status = None
             server.commands.clear()
 
     def take_lease(self, payload: bytes, seconds: float, *, force: bool = False) -> tuple[bytes, float] | None:
@@ -129,6 +130,10 @@ class MemoryTransport(Transport):
         with self._access() as server:
             server.model = (iteration, payload)
             self.publish_progress(progress)
+
+    def publish_evaluation(self, iteration: int, payload: bytes) -> None:
+        with self._access() as server:
+            server.evaluation = (iteration, payload)
 
     def publish_progress(self, progress: bytes) -> None:
         with self._access() as server:
@@ -194,6 +199,10 @@ class MemoryTransport(Transport):
     def read_model(self, newer_than: int) -> tuple[int, bytes] | None:
         with self._access() as server:
             return server.model if server.model is not None and server.model[0] > newer_than else None
+
+    def read_evaluation(self, newer_than: int) -> tuple[int, bytes] | None:
+        with self._access() as server:
+            return server.evaluation if server.evaluation is not None and server.evaluation[0] > newer_than else None
 
     def push_samples(self, payloads: Sequence[bytes]) -> None:
         with self._access() as server:

@@ -100,7 +100,7 @@ class RedisTransport(Transport):
                 # Emptied rather than deleted: the stream remembers its last id, so ids go on growing even if the
                 # server's clock is set back. Readers that hold an old id would else miss new entries.
                 pipe.xtrim(self._key(stream), maxlen=0, approximate=False)
-            pipe.delete(*(self._key(name) for name in ("model", "progress", "config", "status")))
+            pipe.delete(*(self._key(name) for name in ("model", "evaluation", "progress", "config", "status")))
 
     def take_lease(self, payload: bytes, seconds: float, *, force: bool = False) -> tuple[bytes, float] | None:
         key = self._key("lease")
@@ -130,6 +130,10 @@ class RedisTransport(Transport):
             pipe.hset(self._key("model"), mapping={"iteration": iteration, "payload": payload})
             pipe.set(self._key("progress"), progress)
             pipe.publish(self._key("wake"), progress)
+
+    def publish_evaluation(self, iteration: int, payload: bytes) -> None:
+        with self.link.explaining_errors():
+            self._client.hset(self._key("evaluation"), mapping={"iteration": iteration, "payload": payload})
 
     def publish_progress(self, progress: bytes) -> None:
         with self.link.transaction() as pipe:
@@ -217,7 +221,14 @@ class RedisTransport(Transport):
         return self.link.wait(timeout, self._wake.newest)
 
     def read_model(self, newer_than: int) -> tuple[int, bytes] | None:
-        key = self._key("model")
+        return self._read_newer("model", newer_than)
+
+    def read_evaluation(self, newer_than: int) -> tuple[int, bytes] | None:
+        return self._read_newer("evaluation", newer_than)
+
+    def _read_newer(self, name: str, newer_than: int) -> tuple[int, bytes] | None:
+        """Iteration and payload of a model, None if there is none newer."""
+        key = self._key(name)
         with self.link.explaining_errors():
             # The iteration alone first: most calls end here, and a payload may have megabytes.
             stored = self._client.hget(key, "iteration")

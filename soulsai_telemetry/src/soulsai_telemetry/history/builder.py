@@ -11,9 +11,10 @@ from soulsai_core import Episode
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.history.agreement import Agreement
 from soulsai_telemetry.history.averages import BestTracker, MovingAverage
+from soulsai_telemetry.history.evaluations import EvaluatedModels
 from soulsai_telemetry.history.history import History
-from soulsai_telemetry.history.metrics import MetricSet
-from soulsai_telemetry.history.records import BestScore, EpisodeRecord
+from soulsai_telemetry.history.metrics import EVALUATION, MetricSet
+from soulsai_telemetry.history.records import BestScore, Candidate, EpisodeRecord
 
 _MAX_CLIENTS = 1000
 # Episodes in the mean return that is shown of a client.
@@ -58,7 +59,9 @@ class HistoryBuilder:
 
     Attributes:
         history: of the whole run, in bounded memory.
-        best: None until the moving average covers its whole window for the first time.
+        best: None until the moving average covers its whole window for the first time. Once a model was evaluated,
+            evaluations alone decide.
+        candidate: the model that may be the best after the newest episode, if there is one.
         clients: client -> its history; the last thousand clients.
         incomplete: episodes that an environment's failure cut short.
     """
@@ -66,6 +69,7 @@ class HistoryBuilder:
     def __init__(self, config: TelemetryConfig, best_since: int = 0) -> None:
         self.history = History()
         self.best: BestScore | None = None
+        self.candidate: Candidate | None = None
         self.clients: dict[str, ClientHistory] = {}
         self.incomplete = 0
         self._config = config
@@ -73,6 +77,8 @@ class HistoryBuilder:
         self._averages: dict[str, MovingAverage] = {}
         self._tracker = BestTracker(config.best.mode)
         self._agreement = Agreement(config.moving_average, config.best.mode)
+        self._evaluations = EvaluatedModels(config.best.mode)
+        self._by_evaluation = False
         self._best_since = best_since
         self._steps = 0
         self._time = 0.0
@@ -88,7 +94,7 @@ class HistoryBuilder:
         return self._steps
 
     @property
-    def score(self) -> float | None:
+    def _score(self) -> float | None:
         """The score that decides which model is the best: what the contributors agree on (see `Agreement`); None
         before the moving average covers its window."""
         average = self._averages.get(self._config.best.metric)
@@ -99,6 +105,8 @@ class HistoryBuilder:
         self.best = None
         self._tracker = BestTracker(self._config.best.mode)
         self._agreement = Agreement(self._config.moving_average, self._config.best.mode)
+        self._evaluations = EvaluatedModels(self._config.best.mode)
+        self._by_evaluation = False
         self._best_since = self.history.episodes
         return self._best_since
 
@@ -119,32 +127,46 @@ class HistoryBuilder:
             client=episode.client,
             complete=episode.complete,
             values=values,
-            averages={name: self._average(name).add(value) for name, value in values.items()},
+            averages={name: self._average(name, episode).add(value) for name, value in values.items()},
         )
         self.history.add(record)
         self._update_client(record, episode)
-        self._update_best(record)
+        self.candidate = self._find_candidate(record, episode) if record.number > self._best_since else None
+        if self.candidate is not None and self._tracker.add(self.candidate.score):
+            found = self.candidate
+            self.best = BestScore(found.metric, found.score, record.number, record.steps, record.iteration, record.time)
         return record
 
-    def _average(self, name: str) -> MovingAverage:
+    def _average(self, name: str, episode: Episode) -> MovingAverage:
         if name not in self._averages:
-            self._averages[name] = MovingAverage(self._config.moving_average)
+            self._averages[name] = MovingAverage(episode.evaluation or self._config.moving_average)
         return self._averages[name]
 
-    def _update_best(self, record: EpisodeRecord) -> None:
-        metric = self._config.best.metric
-        if metric not in record.values or record.number <= self._best_since:
-            return
-        self._agreement.add(record.client, record.values[metric], record.time)
-        score = self.score
-        if score is not None and self._tracker.add(score):
-            self.best = BestScore(metric, score, record.number, record.steps, record.iteration, record.time)
+    def _find_candidate(self, record: EpisodeRecord, episode: Episode) -> Candidate | None:
+        metric = f"{EVALUATION if episode.evaluation else ''}{self._config.best.metric}"
+        value = record.values.get(metric)
+        if value is None:
+            return None
+        if not episode.evaluation:
+            self._agreement.add(record.client, value, record.time)
+            score = None if self._by_evaluation else self._score
+            return None if score is None else Candidate(metric, score)
+        score = self._evaluations.add(episode.iteration, episode.client, value, episode.evaluation)
+        if score is None:
+            return None
+        if not self._by_evaluation:
+            # What exploring agents reached cannot be compared with it.
+            self._by_evaluation = True
+            self._tracker = BestTracker(self._config.best.mode)
+        return Candidate(metric, score, episode.iteration)
 
     def _update_client(self, record: EpisodeRecord, episode: Episode) -> None:
         client = self.clients.pop(episode.client, None) or ClientHistory(record.time - episode.seconds)
         self.clients[episode.client] = client  # to the end: the first is then the one silent for longest
         if len(self.clients) > _MAX_CLIENTS:
             del self.clients[next(iter(self.clients))]
+        if episode.evaluation:
+            return
         if record.complete:
             client.returns.append(episode.total_reward)
         else:

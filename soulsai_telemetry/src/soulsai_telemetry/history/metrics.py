@@ -9,6 +9,9 @@ from typing import NamedTuple
 from soulsai_core import MAX_NUMBER, Episode
 from soulsai_telemetry.config import CONDITION, MetricSettings
 
+EVALUATION = "evaluation_"
+"""Begins the names of the metrics of episodes that evaluate a model."""
+
 MAX_METRICS = 64
 """Most metrics of one run. Further names are ignored, so that a client cannot fill the memory with invented ones."""
 
@@ -58,11 +61,12 @@ class MetricSet:
             for name, settings in {**_BASIC, **configured}.items()
         }
         self._discover = discover
+        self._evaluated: dict[str, None] = {}
 
     @property
     def names(self) -> list[str]:
         """All metrics known so far, in the order in which they are shown."""
-        return list(self._metrics)
+        return [*self._metrics, *self._evaluated]
 
     def measure(self, episode: Episode, seconds_between: float) -> dict[str, float]:
         """Name -> value; metrics that the episode does not report, or whose value is not finite, are left out.
@@ -82,7 +86,12 @@ class MetricSet:
         if self._discover:
             self._add_new(episode.metrics)
         values = {name: metric.measure(numbers) for name, metric in self._metrics.items()}
-        return {name: value for name, value in values.items() if value is not None}
+        known = {name: value for name, value in values.items() if value is not None}
+        if not episode.evaluation:
+            return known
+        evaluated = {f"{EVALUATION}{name}": value for name, value in known.items()}
+        self._evaluated |= dict.fromkeys(evaluated)
+        return evaluated
 
     def _add_new(self, reported: Mapping[str, float]) -> None:
         for name in reported:

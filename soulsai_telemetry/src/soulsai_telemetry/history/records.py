@@ -33,8 +33,18 @@ class EpisodeRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model that may be the best: its score, and its iteration if it was evaluated; None: it is the newest one."""
+
+    metric: str
+    score: float
+    iteration: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BestScore:
-    """The best moving average so far, and the episode, step, iteration and time at which it was reached."""
+    """The best moving average so far, or the best mean of evaluations once there are any, and the episode, step,
+    iteration and time at which it was reached."""
 
     metric: str
     score: float
