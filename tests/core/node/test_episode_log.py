@@ -41,6 +41,7 @@ def test_episode_becomes_one_line_with_the_steps_of_the_run(path):
             "metrics": {"epsilon": 0.5},
             "entry": "7-0",
             "number": 1,
+            "evaluation": 0,
         }
     ]
 

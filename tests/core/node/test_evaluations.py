@@ -1,12 +1,14 @@
 """Which client evaluates which model, and when."""
 
+from types import SimpleNamespace
+
 import msgspec
-import numpy as np
 
 from soulsai_core.config.models import EvaluationSettings
-from soulsai_core.messages import Episode, Weights
+from soulsai_core.messages import Episode
 from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.saving import evaluation_weights
+from soulsai_core.node.state import RunState
 from soulsai_core.wire import decode_weights
 
 
@@ -19,15 +21,16 @@ class Clock:
 
 def made(**settings):
     clock = Clock()
-    models = iter(Weights(iteration, {"w": np.full(1, iteration)}) for iteration in range(10, 100))
-    return Evaluations(
-        EvaluationSettings(**{"every_s": 60, "episodes": 2, **settings}), lambda: next(models), clock
-    ), clock
+    state = RunState(iteration=9)
+    learner = SimpleNamespace(evaluation_weights=lambda: {"w": state.iteration})
+    schedule = EvaluationSettings(**{"every_s": 60, "episodes": 2, **settings})
+    return Evaluations(schedule, learner, state, clock), clock, state
 
 
-def turn(evaluations, clock, clients):
-    """The client that is asked a minute later."""
+def turn(evaluations, clock, state, clients):
+    """The client that is asked a minute later, with a newer model."""
     clock.now += 60
+    state.iteration += 1
     before = evaluations.turns
     assert evaluations.due(clients)
     return next(name for name, count in evaluations.turns.items() if count > before.get(name, 0))
@@ -39,45 +42,45 @@ def report(evaluations, client, iteration, **changes):
 
 
 def test_clients_are_asked_by_turns_at_the_times_of_the_schedule():
-    evaluations, clock = made()
+    evaluations, clock, state = made()
     assert not evaluations.due(["a", "b"])
-    assert [turn(evaluations, clock, ["a", "b"]) for _ in range(4)] == ["a", "b", "a", "b"]
+    assert [turn(evaluations, clock, state, ["a", "b"]) for _ in range(4)] == ["a", "b", "a", "b"]
     assert not evaluations.due(["a", "b"])
-    assert turn(evaluations, clock, ["a", "b", "c"]) == "c"
+    assert turn(evaluations, clock, state, ["a", "b", "c"]) == "c"
     assert evaluations.turns == {"a": 2, "b": 2, "c": 1}
 
 
 def test_nobody_is_asked_without_a_schedule_or_without_clients():
-    evaluations, clock = made(every_s=None)
+    evaluations, clock, _ = made(every_s=None)
     clock.now = 1e9
     assert not evaluations.due(["a"])
-    evaluations, clock = made()
+    evaluations, clock, _ = made()
     clock.now = 1e9
     assert not evaluations.due([])
 
 
 def test_contributors_are_asked_only_if_the_host_has_no_client():
-    evaluations, clock = made()
-    assert [turn(evaluations, clock, ["alice@a", "b"]) for _ in range(2)] == ["b", "b"]
-    assert turn(evaluations, clock, ["alice@a"]) == "alice@a"
+    evaluations, clock, state = made()
+    assert [turn(evaluations, clock, state, ["alice@a", "b"]) for _ in range(2)] == ["b", "b"]
+    assert turn(evaluations, clock, state, ["alice@a"]) == "alice@a"
 
 
 def test_one_model_is_evaluated_until_all_its_episodes_are_there():
-    evaluations, clock = made()
-    turn(evaluations, clock, ["a"])
+    evaluations, clock, state = made()
+    turn(evaluations, clock, state, ["a"])
     assert evaluations.model.iteration == 10
     report(evaluations, "a", 10)
     report(evaluations, "a", 10)  # not asked for
     report(evaluations, "b", 10)
-    turn(evaluations, clock, ["a"])
+    turn(evaluations, clock, state, ["a"])
     report(evaluations, "a", 10, complete=False)
     report(evaluations, "a", 9)
     report(evaluations, "a", 10, evaluation=0)
-    turn(evaluations, clock, ["a"])
+    turn(evaluations, clock, state, ["a"])
     assert evaluations.model.iteration == 10, "only one of two episodes counts so far"
     report(evaluations, "a", 10)
-    turn(evaluations, clock, ["a"])
-    assert evaluations.model.iteration == 11
+    turn(evaluations, clock, state, ["a"])
+    assert evaluations.model.iteration == 13
     assert evaluations.kept(10).arrays == {"w": 10} and evaluations.kept(9) is None
 
 

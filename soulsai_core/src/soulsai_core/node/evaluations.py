@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable, Iterable
 
 from soulsai_core.config.models import EvaluationSettings
+from soulsai_core.contracts import Learner
 from soulsai_core.messages import Episode, Weights
+from soulsai_core.node.state import RunState
 
 _MOST_CLIENTS = 1000
 """Clients whose turns are remembered."""
@@ -20,7 +22,7 @@ class Evaluations:
 
     Args:
         settings: the schedule.
-        weights: makes a snapshot of the model to evaluate.
+        learner, state: of the same node; the newest model is evaluated.
         clock: monotonic seconds.
 
     Attributes:
@@ -29,11 +31,12 @@ class Evaluations:
     """
 
     def __init__(
-        self, settings: EvaluationSettings, weights: Callable[[], Weights], clock: Callable[[], float]
+        self, settings: EvaluationSettings, learner: Learner, state: RunState, clock: Callable[[], float]
     ) -> None:
         self.turns: dict[str, int] = {}
         self.model: Weights | None = None
-        self._weights = weights
+        self._learner = learner
+        self._state = state
         self._clock = clock
         self._before: Weights | None = None
         self._reported: list[str] = []
@@ -56,7 +59,8 @@ class Evaluations:
         self._next = self._clock() + self._every_s
         if self.model is None or len(self._reported) >= self.episodes:
             self._before = self.model
-            self.model = self._weights()
+            state = self._state
+            self.model = Weights(state.iteration, self._learner.evaluation_weights(), state.env_steps)
             self._reported = []
         client = self._choose(present)
         turns = {name: count for name, count in self.turns.items() if name != client}

@@ -14,8 +14,7 @@ from soulsai_core.contracts import Sync, Transport
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import Progress, Weights
 from soulsai_core.node.evaluations import Evaluations
-from soulsai_core.node.freshness import Staleness
-from soulsai_core.node.ledger import Ledger
+from soulsai_core.node.intake import Intake
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.roster import Roster
 from soulsai_core.node.state import RunState
@@ -160,7 +159,7 @@ class Publishing:
     Args:
         thread: sends what is published.
         run_id: of the running training.
-        ledger, staleness, roster: of the same node: what was received, how old it was, and which clients are present.
+        intake, roster: of the same node: what was received, and which clients are present.
         evaluations: whom it asks to evaluate which model.
         clock: monotonic seconds.
     """
@@ -171,8 +170,7 @@ class Publishing:
         run_id: str,
         sync: Sync,
         state: RunState,
-        ledger: Ledger,
-        staleness: Staleness,
+        intake: Intake,
         roster: Roster,
         evaluations: Evaluations,
         clock: Callable[[], float],
@@ -181,8 +179,8 @@ class Publishing:
         self._run_id = run_id
         self._sync = sync
         self._state = state
-        self._ledger = ledger
-        self._staleness = staleness
+        self._ledger = intake.ledger
+        self._staleness = intake.staleness
         self._roster = roster
         self._evaluations = evaluations
         self._clock = clock

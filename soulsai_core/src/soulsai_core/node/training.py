@@ -116,22 +116,14 @@ class TrainingNode:
         parts = (self._state, settings.stop, folder, self._episodes, self._intake, self._roster, clock)
         self._report = StatusReport(*parts, self._problems, description)
         self._saver = Saver(learner, announcement, observers, self._counters)
-        self._evaluations = Evaluations(settings.evaluation, self._evaluation_weights, clock)
+        self._evaluations = Evaluations(settings.evaluation, learner, self._state, clock)
         self._commands = CommandHandler(
             transport, self._saver, folder, self._state, self._evaluations, settings.max_requested_saves
         )
         self._receiver = SampleReceiver(transport, rng, lambda: self._events.put(ServerBack()))
         self._publisher = PublishingThread(transport, observers, metrics, clock, rng)
         self._publishing = Publishing(
-            self._publisher,
-            folder.name,
-            sync,
-            self._state,
-            self._intake.ledger,
-            self._intake.staleness,
-            self._roster,
-            self._evaluations,
-            clock,
+            self._publisher, folder.name, sync, self._state, self._intake, self._roster, self._evaluations, clock
         )
         self._monitor = self._make_monitor(rng, overdue)
         self._threads = (self._publisher, self._receiver, self._monitor, *threads)
@@ -393,9 +385,6 @@ class TrainingNode:
         except SoulsAIError as error:
             advice = f"The last checkpoint is {self.folder.checkpoint}; resume from it with a lower learning rate."
             raise SoulsAIError(f"{error} {advice}") from None
-
-    def _evaluation_weights(self) -> Weights:
-        return Weights(self._state.iteration, self._learner.evaluation_weights(), self._state.env_steps)
 
     def _save(self, kind: str) -> str | None:
         """Write the checkpoint. Returns None, or the sentence that says why it could not be written."""
