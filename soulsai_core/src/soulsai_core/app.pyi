@@ -4,6 +4,7 @@ from .assembly.client import wait_for_announcement as wait_for_announcement
 from .assembly.connecting import open_transport as open_transport
 from .cli.connection import add_connection_arguments as add_connection_arguments
 from .cli.connection import connect_from as connect_from
+from .cli.display import QuietConsole as QuietConsole
 from .cli.display import log_file as log_file
 from .cli.display import start_logging as start_logging
 from .cli.interrupts import on_interrupt as on_interrupt

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 from pydantic import BaseModel
-from rich.console import Console
 
 from soulsai_core import (
     Announcement,
@@ -28,6 +27,7 @@ from soulsai_core import (
 )
 from soulsai_core.app import (
     Observers,
+    QuietConsole,
     Transport,
     connect_from,
     on_interrupt,
@@ -61,7 +61,7 @@ class TelemetryProcess:
 
     def run(self) -> int:
         """Watch one training after the other until the process is asked to end."""
-        start_logging(Console(stderr=True))
+        start_logging(QuietConsole(stderr=True))
         log.setLevel(logging.INFO)
         config = load_config(self._args.config, self._args.set)
         settings, self._connectors = resolve_telemetry(config, Catalog())

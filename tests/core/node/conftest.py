@@ -44,6 +44,12 @@ COLUMNS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def no_wait_for_clients_that_leave(monkeypatch):
+    """The clients of these tests do not listen, and so never leave."""
+    monkeypatch.setattr("soulsai_core.node.monitor._LEAVING", 0.0)
+
+
 def made_steps(iterations, value=0.0, *, stream=0, position=0, source=0, closed=None, **changed):
     """Steps of one stream with these iterations. The first numbers of the observations are the value."""
     table = []

@@ -233,7 +233,7 @@ def test_second_page_on_a_machine_takes_the_next_port(training):
         for page in pages:
             page.listen()
         assert pages[0].url != pages[1].url
-        assert "Port 8081 is taken" in pages[1].note
+        assert "port 8081 is taken" in pages[1].note
     finally:
         for page in pages:
             page.close()

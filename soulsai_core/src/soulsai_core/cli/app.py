@@ -50,6 +50,11 @@ def _run(argv: Sequence[str] | None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except SystemExit as error:
+        # So does rich end a command whose reader has closed the pipe.
+        if isinstance(error.__context__, BrokenPipeError):
+            return 0
+        raise
     except BrokenPipeError:
         # The reader, such as `head`, has closed the pipe. Python flushes stdout once more at exit, and would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

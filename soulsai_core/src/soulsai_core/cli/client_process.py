@@ -7,11 +7,9 @@ import logging
 import sys
 import threading
 
-from rich.console import Console
-
 from soulsai_core.assembly.client import make_client, wait_for_announcement
 from soulsai_core.cli.connection import join_from
-from soulsai_core.cli.display import start_logging
+from soulsai_core.cli.display import QuietConsole, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.realtime import prepare_for_realtime
 from soulsai_core.cli.reviver import Reviver
@@ -36,7 +34,7 @@ class ClientProcess:
 
     def run(self) -> int:
         """Play until the training ends or someone asks the client to leave. Returns the exit code."""
-        start_logging(Console(stderr=True))
+        start_logging(QuietConsole(stderr=True))
         with on_interrupt(self.leave):
             if self._args.with_parent:
                 when_parent_ends(self.leave)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from soulsai_core.cli.connection import add_connection_arguments, connect_from
 from soulsai_core.errors import TransportError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from soulsai_core.contracts import Transport
     from soulsai_core.node.health import Health
@@ -59,16 +60,23 @@ def run(args: argparse.Namespace) -> int:
 def _watch(transport: Transport, console: Console) -> Health:
     from rich.live import Live
 
+    if not console.is_terminal:  # a file or a pipe: one table below the other
+        return _show_until_end(transport, console, console.print)
+    with Live(console=console, auto_refresh=False, screen=False) as live:
+        return _show_until_end(transport, console, lambda table: live.update(table, refresh=True))
+
+
+def _show_until_end(transport: Transport, console: Console, show: Callable[[RenderableType], object]) -> Health:
     from soulsai_core.cli.status_table import render
 
-    with Live(console=console, auto_refresh=False, screen=False) as live:
-        while True:
-            status, health = read_status(transport, time.time())
-            live.update(render(status, health, console.width), refresh=True)
-            # The last status, of a training that has ended, stays on the screen. A silent node may come back.
-            if health.state in ("finished", "failed"):
-                return health
-            time.sleep(1.0)
+    while True:
+        status, health = read_status(transport, time.time())
+        show(render(status, health, console.width))
+        console.file.flush()  # a reader that has closed the pipe is noticed now
+        # The last status, of a training that has ended, stays on the screen. A silent node may come back.
+        if health.state in ("finished", "failed"):
+            return health
+        time.sleep(1.0)
 
 
 def _of_ended_run(args: argparse.Namespace) -> tuple[NodeStatus, Health] | None:

@@ -367,6 +367,7 @@ class Client:
     def _note_unfit(self, sentence: str) -> None:
         log.warning("%s", sentence)
         self._unfit = sentence
+        self._uplink.hurry()  # a run of seconds shall know of it, too
 
     def _leave(self) -> None:
         """Send what waits, and close both threads whatever happens."""

@@ -63,6 +63,7 @@ class Uplink:
         self._sent_episodes: deque[tuple[float, Episode]] = deque(maxlen=_MOST_EPISODES)
         self._count = _MOST_MESSAGES
         self._next_heartbeat = 0.0
+        self._hurried = threading.Event()
         self._thread = RetryingThread(
             "uplink", self._step, rng, on_loss=self._lose, on_reconnect=lambda: window.connection_back("uplink")
         )
@@ -81,6 +82,11 @@ class Uplink:
             self._episodes.append(msgspec.structs.replace(episode, run_id=self._run_id))
         self._window.wake()
 
+    def hurry(self) -> None:
+        """Send the next heartbeat at once: it says something new."""
+        self._hurried.set()
+        self._window.wake()
+
     def close(self, timeout: float, acknowledge: float = 0.0) -> None:
         """Stop, send what waits, and leave with a last heartbeat. The thread gets `timeout` seconds to end, and the
         node `acknowledge` seconds to take in what was sent."""
@@ -94,12 +100,16 @@ class Uplink:
 
     def _step(self) -> None:
         pause = max(self._next_heartbeat - self._clock(), 0.0)
-        self._window.wait_for_messages(lambda: bool(self._episodes) or self._thread.stopping, pause)
+        self._window.wait_for_messages(self._has_other_work, pause)
         # Heartbeats come first: what waits after an outage may take long to send.
-        if self._clock() >= self._next_heartbeat:
+        if self._hurried.is_set() or self._clock() >= self._next_heartbeat:
+            self._hurried.clear()
             self._send_heartbeat()
         self._send_messages(lambda: self._clock() >= self._next_heartbeat or self._thread.stopping)
         self._send_episodes()
+
+    def _has_other_work(self) -> bool:
+        return bool(self._episodes) or self._thread.stopping or self._hurried.is_set()
 
     def _send_heartbeat(self, *, leaving: bool = False) -> None:
         info = msgspec.structs.replace(self._info(), leaving=leaving)

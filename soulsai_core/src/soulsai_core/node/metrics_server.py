@@ -84,6 +84,7 @@ class _Handler(WSGIRequestHandler):
 class _Server(ThreadingMixIn, WSGIServer):
     """One thread for each connection. The oldest is cut when there are too many, and each after some seconds."""
 
+    request_queue_size = 128
     daemon_threads = True
     block_on_close = False
 

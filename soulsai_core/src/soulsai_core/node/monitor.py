@@ -6,6 +6,7 @@ import logging
 import queue
 import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,6 +44,12 @@ log = logging.getLogger(__name__)
 
 _INTERVAL = 0.25
 """Seconds that the monitor waits for commands before it does the rest."""
+
+_LEAVING = 1.0
+"""Seconds in which clients that were told of the end may leave: only then all that they have counted is known."""
+
+_PAUSE = 0.02
+"""Seconds between two looks whether they have left."""
 
 _EPISODES = 1000
 """Episodes that are read from the server at a time."""
@@ -142,17 +149,26 @@ class Monitor(BackgroundWorker):
         self._stopped.set()
 
     def close(self) -> None:
-        """Stop, read the last episodes, write the last status, and release the lease."""
+        """Stop, read what the clients report last, write the last status, and release the lease."""
         self.stop()
         self._thread.join(_INTERVAL + 2.0)
         if not self._state.replaced:
             try:
+                self._await_last_heartbeats()
                 self._read_episodes()
                 self._write_status(ended=True)
                 self._lease.release()
             finally:
                 # Without a server the folder alone tells how the run ended.
                 self._keep_status(self._report.update(0, ended=True))
+
+    def _await_last_heartbeats(self) -> None:
+        self._read_heartbeats()
+        for _ in range(round(_LEAVING / _PAUSE)):
+            if not self._roster.present:
+                return
+            time.sleep(_PAUSE)
+            self._read_heartbeats()
 
     def _step(self) -> None:
         # First, so that it is done while the server is away, too.

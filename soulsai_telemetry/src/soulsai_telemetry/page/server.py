@@ -100,7 +100,7 @@ class Page:
                     raise
         assert self._service is not None
         if chosen is None and self._service.port not in (FIRST_PORT, preferred):
-            self.note = f"Port {FIRST_PORT} is taken, as by another training on this machine."
+            self.note = f"(port {FIRST_PORT} is taken, as by another training on this machine)"
         self._service.start()
 
     # -- events
