@@ -109,13 +109,25 @@ def test_an_interrupt_ends_quietly(monkeypatch, capsys):
     assert run(capsys, "client") == (130, "", "")
 
 
-def test_output_to_a_closed_pipe_is_no_error():
-    script = "import sys; from soulsai_core.cli import main; sys.exit(main(['config', 'default']))"
+@pytest.mark.parametrize("words", [["config", "default"], ["plugins"], ["--help"]], ids=" ".join)
+def test_output_to_a_closed_pipe_is_no_error(words):
+    script = f"import sys; from soulsai_core.cli import main; sys.exit(main({words!r}))"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     with process.stderr:
         assert process.stderr.read() == b""
     assert process.wait() == 0
+
+
+def test_command_that_rich_ends_for_a_closed_pipe_has_not_failed(capsys, monkeypatch):
+    def print_table(_):
+        try:
+            raise BrokenPipeError
+        except BrokenPipeError:
+            raise SystemExit(1)  # noqa: B904 - as rich does
+
+    fake_command(monkeypatch, print_table)
+    assert run(capsys, "client") == (0, "", "")
 
 
 def test_the_default_file_is_printed_and_accepted_back(installed, here, capsys):

@@ -163,11 +163,12 @@ class Monitor(BackgroundWorker):
                 self._keep_status(self._report.update(0, ended=True))
 
     def _await_last_heartbeats(self) -> None:
+        never = threading.Event()  # nothing is left that could wake this thread
         self._read_heartbeats()
         for _ in range(round(_LEAVING / _PAUSE)):
             if not self._roster.present:
                 return
-            time.sleep(_PAUSE)
+            never.wait(_PAUSE)
             self._read_heartbeats()
 
     def _step(self) -> None:
