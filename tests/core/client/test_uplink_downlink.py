@@ -183,6 +183,17 @@ def test_heartbeat_comes_at_once_and_then_at_its_interval(uplink, window, server
         assert server.changed.wait_for(lambda: server.clients["pc"][0] == clock.now, PATIENCE)
 
 
+def test_heartbeat_that_says_something_new_does_not_wait_for_its_interval(uplink, server, clock):
+    link = uplink()
+    link.start()
+    with server.changed:
+        assert server.changed.wait_for(lambda: "pc" in server.clients, PATIENCE)
+        del server.clients["pc"]
+    link.hurry()
+    with server.changed:
+        assert server.changed.wait_for(lambda: "pc" in server.clients, PATIENCE)
+
+
 def test_closing_sends_what_waits_and_a_last_heartbeat(uplink, window, node, server):
     link = uplink()
     window.add(batch(1, 2))

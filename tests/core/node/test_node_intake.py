@@ -215,3 +215,15 @@ def test_rows_that_a_client_left_out_are_logged_once_and_count_as_rejected(harne
         len(logged) == 1 and "'pc'" in logged[0] and "reward has" in logged[0] and "training.max_abs_value" in logged[0]
     )
     assert "\x1b" not in logged[0]
+
+
+
+def test_last_heartbeat_of_a_client_counts_in_a_run_of_a_moment(harness, caplog):
+    harness.take_in([0] * 5)
+    for client, rows in (("pc", 15), ("other", 5)):
+        harness.heartbeat(client, left_out=rows, unfit="reward has 1e7", leaving=True)
+    harness.stop()
+    status = harness.status()
+    assert status.rejected == {"unfit": 20} and status.acceptance == 0.2
+    said = [record.getMessage() for record in caplog.records if "leaves out rows" in record.getMessage()]
+    assert len(said) == 2

@@ -6,7 +6,7 @@ import logging
 import queue
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -237,7 +237,7 @@ class Monitor(BackgroundWorker):
             del roster[client]
         seen = {client: (age, _info(client, info)) for client, (age, info) in roster.items()}
         change = self._roster.update(seen)
-        self._warn_of_rows_left_out()
+        self._warn_of_rows_left_out(change.lost)
         present = frozenset(self._roster.present)
         for client in seen.keys() - present:
             self._transport.remove_client(client)
@@ -252,16 +252,18 @@ class Monitor(BackgroundWorker):
             self._observers.emit("client_lost", client=info)
         self._events.put(ClientsChanged(present))
 
-    def _warn_of_rows_left_out(self) -> None:
-        """Warn once for each client: it sends nothing of these rows, so that only its own log would say why."""
-        leaving_out = {name: info for name, info in self._roster.present.items() if info.left_out}
+    def _warn_of_rows_left_out(self, lost: Sequence[ClientInfo]) -> None:
+        """Warn once for each client, also of one that has just left: it sends nothing of these rows, so that only its
+        own log would say why."""
+        known = [*self._roster.present.values(), *lost]
+        leaving_out = {info.id: info for info in known if info.left_out}
         for name in leaving_out.keys() - self._leaving_out:
             log.warning(
                 "The client %.100r leaves out rows: %.300r. Where neither environment nor algorithm gives bounds, they "
                 "are those of training.max_abs_value.",
                 name, leaving_out[name].unfit,
             )  # fmt: skip
-        self._leaving_out = frozenset(leaving_out)
+        self._leaving_out = frozenset(leaving_out.keys() & self._roster.present.keys())
 
     # -- episodes
 

@@ -39,14 +39,18 @@ class Roster:
 
         A client that leaves is lost at once, with its last info.
         """
-        now = {name: info for name, (age, info) in seen.items() if age <= self.timeout and not info.leaving}
-        joined = tuple(info for name, info in now.items() if name not in self.present)
-        gone = [name for name in self.present if name not in now]
-        lost = tuple(seen[name][1] if name in seen and seen[name][1].leaving else self.present[name] for name in gone)
+        fresh = {name: info for name, (age, info) in seen.items() if age <= self.timeout}
+        now = {name: info for name, info in fresh.items() if not info.leaving}
+        joined = [info for name, info in now.items() if name not in self.present]
+        lost = [fresh.get(name, info) for name, info in self.present.items() if name not in now]
+        # A client may have come and left since the last update.
+        passed = [info for name, info in fresh.items() if info.leaving and name not in self.present]
+        joined += passed
+        lost += passed
         self.present = now
         if joined or lost:
             self.indices = assign_indices(self.indices, now)
-        return RosterChange(joined, lost)
+        return RosterChange(tuple(joined), tuple(lost))
 
 
 def assign_indices(indices: Mapping[str, int], present: Iterable[str]) -> dict[str, int]:
