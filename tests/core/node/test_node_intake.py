@@ -217,7 +217,6 @@ def test_rows_that_a_client_left_out_are_logged_once_and_count_as_rejected(harne
     assert "\x1b" not in logged[0]
 
 
-
 def test_last_heartbeat_of_a_client_counts_in_a_run_of_a_moment(harness, caplog):
     harness.take_in([0] * 5)
     for client, rows in (("pc", 15), ("other", 5)):
