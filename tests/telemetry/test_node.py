@@ -315,6 +315,32 @@ def test_saves_are_asked_for_at_most_once_an_interval(training, start):
     assert training.commands == ["save_best"]
 
 
+def test_best_model_is_saved_before_the_training_ends_however_soon_after_the_last_save(training, start):
+    training.answer_commands()
+    running = start(training.node(best={"interval_s": 1000}))
+    training.report_returns(1, 2, 3)
+    running.until(lambda: running.node.update().saved is not None)
+    training.report_returns(10, 11, 12, 13)
+    running.until_recorded(7)
+    training.write_status(state="stopping")
+    running.until(lambda: training.commands[-1:] == ["best_is_saved"])
+    assert training.commands == ["save_best", "save_best", "best_is_saved"]
+    update = running.node.update()
+    assert update.saved.score == update.best.score == 12.0
+
+
+def test_worse_model_at_the_end_replaces_no_better_one(training, start):
+    training.answer_commands()
+    running = start(training.node(best={"interval_s": 1000}))
+    training.report_returns(9, 9, 9)
+    running.until(lambda: running.node.update().saved is not None)
+    training.report_returns(1, 1, 1)
+    running.until_recorded(6)
+    training.write_status(state="stopping")
+    running.until(lambda: training.commands[-1:] == ["best_is_saved"])
+    assert training.commands == ["save_best", "best_is_saved"]
+
+
 def test_no_model_is_saved_if_the_settings_say_so(training, start):
     training.answer_commands()
     running = start(training.node(best={"save": False}))

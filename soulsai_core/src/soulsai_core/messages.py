@@ -248,7 +248,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A request to the training node: "quicksave", "save_best" or "shutdown"."""
+    """A request to the training node: "quicksave", "save_best", "best_is_saved" (none better is left) or "shutdown"."""
 
     id: str
     name: str

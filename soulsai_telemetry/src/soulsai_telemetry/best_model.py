@@ -35,6 +35,7 @@ class BestModelSaver:
 
     Attributes:
         saved: the model saved last, None before the first.
+        postponed: the last candidate that was better and came too soon after a save; None if there is none.
     """
 
     def __init__(
@@ -55,25 +56,56 @@ class BestModelSaver:
         self._last_attempt: float | None = None
         self._thread: threading.Thread | None = None
         self.saved = self._read()
+        self.postponed: tuple[Candidate, EpisodeRecord] | None = None
+        self._finished = False
         self._to_beat: SavedModel | BestScore | None = self.saved or best_so_far
 
     def consider(self, candidate: Candidate, record: EpisodeRecord) -> None:
         """Ask for a save if this candidate, that after this episode, is the best. Returns at once."""
-        # An evaluation cannot be compared with what an exploring agent reached, and says more.
-        comparable = self._to_beat is not None and self._to_beat.metric == candidate.metric
-        score_to_beat = self._to_beat.score if self._to_beat is not None and comparable else None
-        if not self._settings.save or not self._tracker.beats(candidate.score, score_to_beat):
-            return
-        if self._thread is not None and self._thread.is_alive():
+        if self._finished or not self._beats(candidate):
             return
         now = self._clock()
         # An evaluated model is a candidate once, and the node does not keep it for long.
         can_wait = candidate.iteration is None
-        if can_wait and self._last_attempt is not None and now - self._last_attempt < self._settings.interval_s:
+        too_soon = self._last_attempt is not None and now - self._last_attempt < self._settings.interval_s
+        if (can_wait and too_soon) or (self._thread is not None and self._thread.is_alive()):
+            self.postponed = (candidate, record)
             return
+        self.postponed = None
         self._last_attempt = now
         self._thread = threading.Thread(target=self._save, args=(candidate, record), name="best-model", daemon=True)
         self._thread.start()
+
+    def consider_postponed(self, current: Candidate | None, record: EpisodeRecord | None) -> None:
+        """Consider again what came too soon after a save, while `current` is the candidate after the newest episode."""
+        if self.postponed is not None and (found := self._of_now(current, record)) is not None:
+            self.consider(*found)
+
+    def finish(self, current: Candidate | None, record: EpisodeRecord | None, timeout: float) -> None:
+        """The training stops: have the model saved now if it is the best, and say that none better is left."""
+        if self._finished or not self._settings.save:
+            return
+        self.close(timeout)
+        found = self._of_now(current, record)
+        if found is not None and self._beats(found[0]):
+            self._save(*found)
+        self._finished = True
+        self._send("best_is_saved", {})
+
+    def _of_now(
+        self, current: Candidate | None, record: EpisodeRecord | None
+    ) -> tuple[Candidate, EpisodeRecord] | None:
+        """The candidate that would be saved now, with its episode."""
+        if self.postponed is not None and self.postponed[0].iteration is not None:
+            return self.postponed
+        # The model has changed since the postponed one: what counts is the score of the one that would be saved.
+        return None if current is None or record is None else (current, record)
+
+    def _beats(self, candidate: Candidate) -> bool:
+        # An evaluation cannot be compared with what an exploring agent reached, and says more.
+        comparable = self._to_beat is not None and self._to_beat.metric == candidate.metric
+        score_to_beat = self._to_beat.score if self._to_beat is not None and comparable else None
+        return self._settings.save and self._tracker.beats(candidate.score, score_to_beat)
 
     def reset(self) -> None:
         """Forget the score of the saved model: the next score is better."""

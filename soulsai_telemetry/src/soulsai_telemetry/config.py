@@ -59,7 +59,13 @@ class PageSettings(Settings):
 
 class TelemetryConfig(Settings):
     update_interval: int = Field(default=2, ge=1, description="Connectors are called once for this many episodes.")
-    moving_average: int = Field(default=50, ge=1, le=10_000, description="Episodes in a moving average.")
+    moving_average: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Episodes in a moving average; null: as many as the training node averages "
+        "(training.stop.episodes), so that all show the same mean return.",
+    )
     metrics: dict[str, MetricSettings] = Field(
         default={},
         description="Metrics besides return, length and seconds, by the name under which they are shown: {key, "

@@ -71,6 +71,8 @@ class EpisodeReader:
         self._file = BufferedJsonLines(view.episodes, EpisodeReport)
         self._cursor = ""  # id of the last entry read from the stream
         self._unsent: list[EpisodeRecord] = []
+        self._newest: EpisodeRecord | None = None
+        self._stopping = False
         self._recovered = tuple(self._recover())
         self._saver = BestModelSaver(
             send, config.best, view.state / "best.json", self.builder.best, self._emit_saved, clock
@@ -89,7 +91,16 @@ class EpisodeReader:
         """Wait shortly for reports and take them in."""
         if (self._state / RESET).exists():
             self._reset_best()
+        stopping = self._stopping  # before the read: what was reported until then must be in it
         self.take_in(self._transport.read_episodes(self._cursor, _READ, _WAIT))
+        if stopping:
+            self._saver.finish(self.builder.candidate, self._newest, _SAVE_TIMEOUT)
+        else:
+            self._saver.consider_postponed(self.builder.candidate, self._newest)
+
+    def training_stops(self) -> None:
+        """The training node takes nothing more in: the best model must be saved now. May be called from any thread."""
+        self._stopping = True
 
     def finish(self) -> None:
         """Take in what is left, and wait for a save of the best model that is under way."""
@@ -153,6 +164,7 @@ class EpisodeReader:
         before = self.builder.best
         record = self.builder.add(report)
         self._unsent.append(record)
+        self._newest = record
         if self.builder.best is not before:
             self._observers.emit("best_found", best=self.builder.best)
         is_due = len(self._unsent) >= interval

@@ -143,6 +143,8 @@ class TelemetryNode:
         elif status is not None:
             self._emit_clients(status)
             self.status = status
+            if status.health.state == "stopping":
+                self._episodes.training_stops()
             self._status_history.add(status)
             self._observers.emit("status_received", status=status)
             self._emit_checkpoints()

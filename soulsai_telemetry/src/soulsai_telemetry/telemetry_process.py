@@ -97,7 +97,10 @@ class TelemetryProcess:
         view = RunView.of(status, self._saves)
         _make_folder(view.state)
         observers = Observers(specs=TelemetrySpecs)
-        node = TelemetryNode(transport, announced, view, self._settings, observers)
+        settings = self._settings
+        if settings.moving_average is None:
+            settings = settings.model_copy(update={"moving_average": status.window_episodes})
+        node = TelemetryNode(transport, announced, view, settings, observers)
         self._node = node
         try:
             context = ConnectorContext(node.run_id, view.folder.path, view.config() or {})

@@ -342,6 +342,7 @@ def _short_waits(monkeypatch):
     monkeypatch.setattr("soulsai_core.node.receiver._BLOCK", 0.02)
     monkeypatch.setattr("soulsai_core.node.training._IDLE", 0.01)
     monkeypatch.setattr("soulsai_core.node.training._FIRST_READ", 0.2)
+    monkeypatch.setattr("soulsai_core.node.settling.TURNS", 3)
 
 
 @pytest.fixture

@@ -386,3 +386,27 @@ def test_request_for_anything_but_a_save_is_left_out(ask):
     send("r2")
     assert reply_to(harness, "r2").ok
     assert harness.server.replies.keys() == {"r2"}
+
+
+def test_node_that_stops_waits_for_the_last_save_of_the_best_model(harness, monkeypatch):
+    monkeypatch.setattr("soulsai_core.node.settling.TURNS", 10_000)
+    assert harness.command("save_best").ok
+    harness.make_iterations(2)
+    harness.node.shutdown("enough")
+    harness.wait_progress(lambda progress: progress.state == "stopping")
+    assert harness.command("save_best").ok
+    assert evaluation_weights(harness.folder.best_model).iteration == 2
+    assert harness.command("best_is_saved").ok
+    assert harness.join() == "enough"
+
+
+def test_episodes_of_clients_that_are_leaving_count(harness, monkeypatch):
+    monkeypatch.setattr("soulsai_core.node.settling.TURNS", 10_000)
+    harness.heartbeat()
+    harness.recorder.wait("client_joined")
+    harness.node.shutdown("enough")
+    harness.wait_progress(lambda progress: progress.state == "stopping")
+    harness.report(1)
+    harness.recorder.wait("episode_finished")
+    harness.outside.remove_client("pc")
+    assert harness.join() == "enough" and harness.status().episodes == 1

@@ -20,11 +20,14 @@ log = logging.getLogger(__name__)
 
 class CommandHandler:
     """Obeys "quicksave" (option `buffer`: with the replay buffer), "save_best" (option `iteration`: that of a model
-    that was evaluated) and "shutdown".
+    that was evaluated), "best_is_saved" and "shutdown".
 
     Args:
         evaluations: keep the models that were evaluated last.
         max_requested_saves: saves on command that the folder may hold before requests for further ones are refused.
+
+    Attributes:
+        best_is_awaited: who judges the best model has not yet said, since the training stopped, that it is saved.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class CommandHandler:
         self._folder = folder
         self._state = state
         self._evaluations = evaluations
+        self.best_is_awaited = False
 
     def answer(self, command: Command) -> None:
         """Obey, and reply with the path of the checkpoint, or with the reason why there is none."""
@@ -74,6 +78,9 @@ class CommandHandler:
         if command.name == "shutdown":
             self._state.stop("a shutdown was asked for")
             return True, f"The training stops; its last checkpoint will be {self._folder.checkpoint}"
+        if command.name == "best_is_saved":
+            self.best_is_awaited = False
+            return True, str(self._folder.best_model)
         if command.name not in ("quicksave", "save_best"):
             return False, f"There is no command {command.name!r}; there are quicksave, save_best and shutdown."
         best = command.name == "save_best"
@@ -84,6 +91,7 @@ class CommandHandler:
                 False,
                 f"The model of iteration {iteration!r:.40} is not kept: only those that were evaluated last are.",
             )
+        self.best_is_awaited = self.best_is_awaited or best
         path = self._folder.best_model if best else self._folder.manual_save(self._state.iteration)
         kind = "best" if best else "quicksave"
         options = CheckpointOptions(bool(command.options.get("buffer", False)), kind, evaluated)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -72,3 +73,14 @@ class NodeMetrics:
         """Drop a client's series, so that the memory stays bounded while clients come and go for days."""
         for metric in (self.admitted, self.rejected):
             metric.remove_by_labels({"client": client})
+
+
+@contextmanager
+def timed(gauge: Gauge | Histogram, clock: Callable[[], float]) -> Iterator[None]:
+    """Measure a block in seconds into a gauge or histogram, also if the block raises."""
+    started = clock()
+    try:
+        yield
+    finally:
+        seconds = clock() - started
+        gauge.set(seconds) if isinstance(gauge, Gauge) else gauge.observe(seconds)

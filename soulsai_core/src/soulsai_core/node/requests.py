@@ -8,7 +8,7 @@ from typing import Any
 
 from soulsai_core.messages import Command
 
-NAMES = ("quicksave", "save_best")
+NAMES = ("quicksave", "save_best", "best_is_saved")
 
 _INTERVAL = 5.0
 """Seconds between two saves of one kind. A save may take the training as long as many updates."""

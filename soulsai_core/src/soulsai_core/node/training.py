@@ -6,8 +6,8 @@ import logging
 import queue
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.health import Health
 from soulsai_core.node.intake import Intake, announced_decoder
 from soulsai_core.node.lease import Lease
-from soulsai_core.node.metrics import NodeMetrics
+from soulsai_core.node.metrics import NodeMetrics, timed
 from soulsai_core.node.monitor import ClientsChanged, Event, Monitor, ServerBack, ServerReset
 from soulsai_core.node.node_status import NodeStatus
 from soulsai_core.node.pacing import UpdatePace
@@ -36,6 +36,7 @@ from soulsai_core.node.recovery import Recovery
 from soulsai_core.node.requests import Request
 from soulsai_core.node.roster import Roster
 from soulsai_core.node.saving import CheckpointOptions, Counters, Saver, resume_on_server
+from soulsai_core.node.settling import settle
 from soulsai_core.node.state import RunState
 from soulsai_core.node.status import Description, StatusReport
 from soulsai_core.observers import Observers
@@ -182,6 +183,7 @@ class TrainingNode:
             while self._state.stop_reason is None:
                 self._turn()
             self._publish_end()
+            settle(self._events, self._handle, lambda: bool(self._roster.present) or self._commands.best_is_awaited)
             problem = self._save("final")
             if problem is not None:
                 raise CheckpointError(problem)
@@ -220,15 +222,9 @@ class TrainingNode:
         """The configuration saved at `path`."""
         return run_folder.read_config(path)
 
-    @contextmanager
-    def monitor_timing(self, gauge: Gauge | Histogram) -> Iterator[None]:
+    def monitor_timing(self, gauge: Gauge | Histogram) -> AbstractContextManager[None]:
         """Measure a block in seconds into a gauge or histogram, also if the block raises."""
-        started = self._clock()
-        try:
-            yield
-        finally:
-            seconds = self._clock() - started
-            gauge.set(seconds) if isinstance(gauge, Gauge) else gauge.observe(seconds)
+        return timed(gauge, self._clock)
 
     # -- start and end
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from soulsai_core import Episode
+from soulsai_core.app import StopSettings
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.history.agreement import Agreement
 from soulsai_telemetry.history.averages import BestTracker, MovingAverage
@@ -73,10 +74,11 @@ class HistoryBuilder:
         self.clients: dict[str, ClientHistory] = {}
         self.incomplete = 0
         self._config = config
+        self._window = config.moving_average or StopSettings().episodes
         self._metrics = MetricSet(config.metrics, config.info_metrics)
         self._averages: dict[str, MovingAverage] = {}
         self._tracker = BestTracker(config.best.mode)
-        self._agreement = Agreement(config.moving_average, config.best.mode)
+        self._agreement = Agreement(self._window, config.best.mode)
         self._evaluations = EvaluatedModels(config.best.mode)
         self._by_evaluation = False
         self._best_since = best_since
@@ -104,7 +106,7 @@ class HistoryBuilder:
         """Forget the best score, and all episodes that it could come from. Returns the number of the last one."""
         self.best = None
         self._tracker = BestTracker(self._config.best.mode)
-        self._agreement = Agreement(self._config.moving_average, self._config.best.mode)
+        self._agreement = Agreement(self._window, self._config.best.mode)
         self._evaluations = EvaluatedModels(self._config.best.mode)
         self._by_evaluation = False
         self._best_since = self.history.episodes
@@ -139,7 +141,7 @@ class HistoryBuilder:
 
     def _average(self, name: str, episode: Episode) -> MovingAverage:
         if name not in self._averages:
-            self._averages[name] = MovingAverage(episode.evaluation or self._config.moving_average)
+            self._averages[name] = MovingAverage(episode.evaluation or self._window)
         return self._averages[name]
 
     def _find_candidate(self, record: EpisodeRecord, episode: Episode) -> Candidate | None:
