@@ -1,4 +1,4 @@
-"""What tests of all distributions share: programs that pip does not install, and free ports."""
+"""What tests of all distributions share: programs that pip does not install, free ports, and real processes."""
 
 import os
 import shutil
@@ -37,3 +37,32 @@ def needs():
 def free_port():
     """A TCP port that nothing listens at."""
     return waiting.free_port()
+
+
+@pytest.fixture(scope="session")
+def linear_q(tmp_path_factory):
+    """A folder to import from, in which the core's example algorithm is installed as a plugin."""
+    from commands import add_entry_point  # not at the top: most tests start no processes
+
+    site = tmp_path_factory.mktemp("site")
+    add_entry_point(site, "linear-q", "linear_q", "soulsai_core.plugins.examples.linear_q:plugin")
+    return site
+
+
+@pytest.fixture
+def bare_stack(tmp_path):
+    """Commands in an empty folder, with the plugins that are installed."""
+    from commands import Stack
+
+    folder = tmp_path / "work"
+    folder.mkdir(exist_ok=True)
+    stack = Stack(folder, tmp_path)
+    yield stack
+    stack.close()
+
+
+@pytest.fixture
+def stack(bare_stack, linear_q):
+    """Commands in an empty folder, with the core's example algorithm among the plugins."""
+    bare_stack.add_to_path(linear_q)
+    return bare_stack

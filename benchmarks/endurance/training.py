@@ -19,7 +19,8 @@ from benchmarks.endurance.services import Service, Services, module
 from soulsai_core import checkpoint
 from soulsai_core.assembly.connecting import connect_to
 from soulsai_core.errors import SoulsAIError
-from soulsai_core.messages import NodeStatus, episode_number
+from soulsai_core.messages import episode_number
+from soulsai_core.node.node_status import NodeStatus
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.transport.embedded import find_server
 
@@ -139,12 +140,12 @@ class Training:
         except SoulsAIError:
             return None
         try:
-            payload = transport.read_status()
+            found = transport.read_status()
         except SoulsAIError:
             return None
         finally:
             transport.close()
-        return msgspec.json.decode(payload, type=NodeStatus) if payload else None
+        return msgspec.json.decode(found[1], type=NodeStatus) if found else None
 
     def finish(self, patience: float = 60.0) -> Result:
         """Stop the clients, let the node take in what waits, stop the rest, and count."""

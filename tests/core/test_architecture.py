@@ -40,6 +40,7 @@ ALLOWED = {
     "checkpoint": VALUES,
     "run_folder": {"errors", "checkpoint"},
     "threads": {"errors"},
+    "lifetime": set(),
     "observers": {"errors", "hookspecs", "plugins.checks"},
     # whole folders: their modules may import each other, and these
     "replay": STEPS,
@@ -50,7 +51,7 @@ ALLOWED = {
     "contributors": VALUES | {"config", "hookspecs", "threads", "transport", "wire"},
     "node": CONTRACTS | {"checkpoint", "config", "observers", "rates", "run_folder", "threads", "wire"},
     "client": CONTRACTS | {"config", "rates", "threads", "wire"},
-    "environments": CONTRACTS | {"config", "plugins"},
+    "environments": CONTRACTS | {"config", "lifetime", "plugins"},
     "testing": CONTRACTS | {"client.recorder", "hookspecs", "node.pacing", "observers", "transport"},
 }
 ANYTHING = {"__init__", "__main__", "app", "assembly", "cli"}
@@ -76,7 +77,7 @@ POSIX = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "posix", "s
 PUBLIC = {module.__name__: module for module in (soulsai_core, soulsai_core.app, soulsai_core.replay)}
 """The modules that plugins may import. Those who write commands also use `soulsai_core.app`."""
 
-MOST_ROOMS = {"soulsai_core": 26, "soulsai_dqn": 12}
+MOST_ROOMS = {"soulsai_core": 27, "soulsai_dqn": 12}
 """Distribution -> how many modules and folders may lie at its root."""
 
 

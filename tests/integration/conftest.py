@@ -6,36 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-from commands import Stack, add_entry_point
+from commands import Stack
 from servers import Server
 
 from soulsai_core.cli import main
 from soulsai_core.transport.embedded import EmbeddedServer
-
-
-@pytest.fixture(scope="session")
-def linear_q(tmp_path_factory):
-    """A folder to import from, in which the core's example algorithm is installed as a plugin."""
-    site = tmp_path_factory.mktemp("site")
-    add_entry_point(site, "linear-q", "linear_q", "soulsai_core.plugins.examples.linear_q:plugin")
-    return site
-
-
-@pytest.fixture
-def bare_stack(tmp_path):
-    """Commands in an empty folder, with the plugins that are installed."""
-    folder = tmp_path / "work"
-    folder.mkdir(exist_ok=True)
-    stack = Stack(folder, tmp_path)
-    yield stack
-    stack.close()
-
-
-@pytest.fixture
-def stack(bare_stack, linear_q):
-    """Commands in an empty folder, with the core's example algorithm among the plugins."""
-    bare_stack.add_to_path(linear_q)
-    return bare_stack
 
 
 @pytest.fixture(scope="module")

@@ -161,6 +161,38 @@ def test_server_whose_guard_was_killed_can_be_stopped():
     assert not Path(server.address.removeprefix("unix://")).parent.exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells a child of its parent's death on Linux")
+def test_server_whose_guard_was_killed_ends():
+    server = EmbeddedServer().start()
+    process = psutil.Process(server.pid)
+    process.parent().kill()
+    wait_for("the end of the process", lambda: ended(process))
+    server.stop()
+
+
+@pytest.mark.parametrize("victim", ["server", "guard"])
+def test_server_that_was_killed_is_started_again_at_the_same_address(victim):
+    with EmbeddedServer() as server:
+        transport = connect(server.address, "run")
+        transport.announce(b"config")
+        assert not server.restart_if_ended()
+        process = psutil.Process(server.pid)
+        (process if victim == "server" else process.parent()).kill()
+        wait_for("a new server", server.restart_if_ended)
+        assert server.pid != process.pid and not server.restart_if_ended()
+        wait_for("an answer", lambda: answer(transport) is None)
+        transport.close()
+    assert not Path(server.address.removeprefix("unix://")).parent.exists()
+
+
+def answer(transport):
+    """What the transport reads, or the error."""
+    try:
+        return transport.read_config()
+    except TransportError as error:
+        return error
+
+
 def test_server_that_was_killed_can_be_stopped_and_started_again():
     server = EmbeddedServer().start()
     psutil.Process(server.pid).kill()

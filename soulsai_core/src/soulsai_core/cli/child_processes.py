@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from soulsai_core.cli.bounded_log import BoundedLog
+from soulsai_core.lifetime import tie_to_this_process
 from soulsai_core.threads import delays
 
 log = logging.getLogger("soulsai_core.train")
@@ -105,8 +106,10 @@ class ChildProcesses:
             # `close` may have run between the check above and the start, and did not see this process.
             if self._closing.is_set() and process.stdin is not None:
                 process.stdin.close()
+            untie = tie_to_this_process(process.pid)
             output = _log_output(process, path)
             code = process.wait()
+            untie()
             error = output()
             if code == 0 or self._closing.is_set():
                 return

@@ -27,6 +27,7 @@ from soulsai_core.cli.display import QuietConsole, log_file, progress_line, star
 from soulsai_core.cli.ending import ended_at_once, print_end, stopping
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
+from soulsai_core.cli.server_watch import kept_running
 from soulsai_core.config import Config, Resolved, TrainingSettings, resolve
 from soulsai_core.config.differences import described, differences
 from soulsai_core.config.layers import CONFIG_FILE, read_file
@@ -69,6 +70,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
         # The embedded server is entered first, and so ends last: everything after it talks to it while it closes.
         if not alone and settings.address is None:
             server = stack.enter_context(EmbeddedServer())
+            stack.enter_context(kept_running(server))
             settings = settings.model_copy(update={"address": server.address})
         transport = open_transport(settings, config.run.name)
         stack.callback(transport.close)

@@ -17,6 +17,9 @@ from soulsai_core.threads import delays
 
 log = logging.getLogger(__name__)
 
+LEAVE_TIMEOUT_S = 10.0
+"""Seconds that a process may go on after the one that started it has ended. Longer than that one waits if it lives."""
+
 T = TypeVar("T")
 
 
@@ -42,8 +45,9 @@ def wait_for_server(connect: Callable[[], T], left: threading.Event, patience: f
     return None
 
 
-def when_parent_ends(leave: Callable[[str], None]) -> None:
-    """Call `leave(reason)` from a thread once the process that started this one has ended.
+def when_parent_ends(leave: Callable[[str], None], end: Callable[[int], object] = os._exit) -> None:
+    """Call `leave(reason)` from a thread once the process that started this one has ended, and `end(1)` if this process
+    is still there some seconds later, as one whose environment hangs.
 
     Standard input is a pipe from the parent, which closes even if the parent is killed.
     """
@@ -52,6 +56,8 @@ def when_parent_ends(leave: Callable[[str], None]) -> None:
         while _read_input():
             pass
         leave("the process that started this one is gone")
+        time.sleep(LEAVE_TIMEOUT_S)
+        end(1)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 

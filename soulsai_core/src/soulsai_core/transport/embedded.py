@@ -84,6 +84,7 @@ class EmbeddedServer:
         self._password = password
         self._guard: subprocess.Popen[bytes] | None = None
         self._folder = Path()
+        self._wanted = False
         self.address = ""
         self.pid = 0
 
@@ -100,20 +101,48 @@ class EmbeddedServer:
             ConfigError: there is no server program, or the port is taken.
             TransportError: the server did not start.
         """
-        program = find_server()
+        find_server()  # before anything is made
         self._folder = _private_folder()
         self.address = f"unix://{self._socket}"
+        self._launch()
+        self._wanted = True
+        return self
+
+    def restart_if_ended(self) -> bool:
+        """Start the server again if it was killed, empty and at the same address. Returns whether it was.
+
+        Raises what `start` raises.
+        """
+        if not self._wanted or self._lives():
+            return False
+        self._end()
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._launch()
+        return True
+
+    def _lives(self) -> bool:
+        guard = self._guard
+        if guard is None or guard.stdout is None or guard.poll() is not None:
+            return False
+        # The guard prints nothing more, and closes its output when the server ends.
+        return not select.select([guard.stdout], [], [], 0)[0]
+
+    def _launch(self) -> None:
+        program = find_server()
         config = _config(self._folder, self._socket, self._endpoint, self._password)
         self._guard = _start_guard(self._folder, [str(program), str(config)])
         try:
             self._await_answer(program)
         except BaseException:
-            self.stop()
+            self._end()
             raise
-        return self
 
     def stop(self) -> None:
         """End the server and remove its folder. May be called twice."""
+        self._wanted = False
+        self._end()
+
+    def _end(self) -> None:
         guard = self._guard
         self._guard = None
         if guard is None:

@@ -22,12 +22,11 @@ class Server:
 
     def __init__(self, folder: str, command: list[str]) -> None:
         log = os.path.join(folder, "log")  # noqa: PTH118 - pathlib takes as long to import as all the rest
-        files = [
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ]
-        self.pid = os.posix_spawn(command[0], command, os.environ, file_actions=files)
+        guard = os.getpid()
+        # Not posix_spawn, which cannot ask the kernel to end the server if this process is killed. There is one thread.
+        self.pid = os.fork()
+        if self.pid == 0:
+            become(command, log, guard)
         self.gone = False
 
     def reap(self, *_: object) -> None:
@@ -45,6 +44,32 @@ class Server:
             while not self.gone and time.monotonic() < deadline:
                 time.sleep(0.005)
                 self.reap()
+
+
+def become(command: list[str], log: str, guard: int) -> None:
+    """In the child process: run the command, whose output goes to the file `log`. Never returns."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 1)
+        os.dup2(1, 2)
+        end_with_guard(guard)
+        os.execv(command[0], command)
+    except OSError as error:
+        os.write(2, f"{error}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def end_with_guard(guard: int) -> None:
+    """On Linux the kernel kills the server if the guard is killed."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != guard:
+        os._exit(1)
 
 
 def leave(*_: object) -> None:

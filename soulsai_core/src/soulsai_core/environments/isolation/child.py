@@ -23,10 +23,18 @@ from soulsai_core.environments.isolation.codec import (
     encode,
 )
 from soulsai_core.errors import EnvironmentNotReady, PluginError, SoulsAIError
+from soulsai_core.lifetime import end_with_parent
 
 
-def serve(connection: Connection, make: Callable[[], Environment]) -> None:
-    """Make the environment, and answer requests until the one to close it."""
+def serve(connection: Connection, make: Callable[[], Environment], *, of_main_thread: bool) -> None:
+    """Make the environment, and answer requests until the one to close it.
+
+    Args:
+        of_main_thread: this process was started by the main thread of its parent, which ends together with the parent.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None and of_main_thread:
+        end_with_parent(parent.pid)
     # Ctrl-C in a terminal, and its end, reach both processes: the client finishes its step first, and then closes this
     # one.
     for name in ("SIGINT", "SIGHUP", "SIGBREAK"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +26,7 @@ from soulsai_core.environments.isolation.codec import (
     encode,
 )
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, PluginError, SoulsAIError
+from soulsai_core.lifetime import tie_to_this_process
 from soulsai_core.messages import Step
 from soulsai_core.plugins.checks import RunningCall
 
@@ -66,8 +68,13 @@ class IsolatedEnvironment(Environment):
         # Windows has "spawn" alone, and "fork" is not safe in a process with threads.
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, make), name="environment")
+        of_main_thread = threading.current_thread() is threading.main_thread()
+        self._process = context.Process(
+            target=serve, args=(theirs, make), kwargs={"of_main_thread": of_main_thread}, name="environment"
+        )
         self._process.start()
+        assert self._process.pid is not None
+        self._end_for_good = tie_to_this_process(self._process.pid)
         theirs.close()
         self._resets_next = True
         self._closed = False
@@ -170,6 +177,7 @@ class IsolatedEnvironment(Environment):
         if self._process.is_alive():
             self._process.kill()
             self._process.join(_CLOSE_TIMEOUT)
+        self._end_for_good()
 
 
 def installed(
