@@ -23,6 +23,7 @@ lint: $(VENV)/developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(foreach d,$(DISTRIBUTIONS),$(dir $(d))src) $(HELPERS)
+	$(BIN)/mypy benchmarks
 
 format: $(VENV)/developed
 	$(BIN)/ruff check --fix .

@@ -29,4 +29,6 @@ def make(step_s: float, **options: Any) -> gymnasium.Env[Any, Any]:
 
 
 for hertz in (100, 200):
-    gymnasium.register(f"CartPole{hertz}Hz-v0", entry_point=make, max_episode_steps=500, kwargs={"step_s": 1 / hertz})
+    gymnasium.register(
+        f"CartPole{hertz}Hz-v0", entry_point=f"{__name__}:make", max_episode_steps=500, kwargs={"step_s": 1 / hertz}
+    )

@@ -45,6 +45,7 @@ class BareQRDQN:
         delta = torch.zeros(n, actions, quantiles)
         delta[self.rows, self.action] = slope
         self._backward(delta.view(n, -1), x1[:n], x2[:n], w2, w3)
+        assert self.flat.grad is not None
         self.flat.grad.mul_((10 / (self.flat.grad.norm() + 1e-6)).clamp_(max=1))
         self.optimizer.step()
         self.target_flat.lerp_(self.flat.data, 0.005)

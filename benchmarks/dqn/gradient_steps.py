@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 
 from benchmarks.dqn.bare import BareQRDQN
-from soulsai_core import ArraySpec, Discrete, End, EnvSpec, StepBatch
+from soulsai_core import Arrays, ArraySpec, Discrete, End, EnvSpec, StepBatch
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.learner import DQNLearner
 
@@ -35,7 +36,7 @@ def main() -> None:
     torch.set_flush_denormal(True)
     contestants = {"soulsai": ours(), "bare arithmetic": bare(), "sb3-contrib": sb3()}
     there = {name: run for name, run in contestants.items() if run is not None}
-    seconds = {name: [] for name in there}
+    seconds: dict[str, list[float]] = {name: [] for name in there}
     for _ in range(rounds):
         for name, run in there.items():
             started = time.process_time()
@@ -54,7 +55,7 @@ def ours() -> Callable[[], object]:
     )
     rng = np.random.default_rng(0)
     learner = DQNLearner(config, SPEC, rng)
-    columns = {
+    columns: Arrays = {
         "observation": rng.normal(size=(ROWS, 8)).astype(np.float32),
         "action": rng.integers(4, size=ROWS).astype(np.uint8),
         "reward": 10 * rng.normal(size=ROWS).astype(np.float32),
@@ -79,7 +80,13 @@ def sb3() -> Callable[[], object] | None:
         return None
     net = {"net_arch": [128, 128], "n_quantiles": 32}
     env = gymnasium.make("LunarLander-v3")
-    options = {"batch_size": BATCH, "buffer_size": ROWS, "tau": 0.005, "target_update_interval": 1, "device": "cpu"}
+    options: dict[str, Any] = {
+        "batch_size": BATCH,
+        "buffer_size": ROWS,
+        "tau": 0.005,
+        "target_update_interval": 1,
+        "device": "cpu",
+    }
     model = QRDQN("MlpPolicy", env, policy_kwargs=net, max_grad_norm=10.0, learning_starts=ROWS, **options)
     model.learn(1000)  # fills the buffer with random steps
     return lambda: model.train(gradient_steps=STEPS, batch_size=BATCH)

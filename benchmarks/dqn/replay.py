@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from soulsai_core import ArraySpec, End, StepBatch
+from soulsai_core import Arrays, ArraySpec, End, StepBatch
 from soulsai_core.replay import PriorityOptions, Replay
 
 COLUMNS = {
@@ -69,7 +69,7 @@ def message(rng: np.random.Generator, number: int) -> StepBatch:
         [0, start, end - start, 0, 0, start % EPISODE == 0, 0 if end % EPISODE else End.TERMINATED]
         for start, end in zip([first, *ends], ends, strict=False)
     ]
-    columns = {
+    columns: Arrays = {
         "observation": rng.normal(size=(MESSAGE, 8)).astype(np.float32),
         "action": rng.integers(4, size=MESSAGE).astype(np.uint8),
         **{name: rng.normal(size=MESSAGE).astype(np.float32) for name in ("reward", "value", "best")},

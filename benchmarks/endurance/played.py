@@ -37,7 +37,7 @@ def make(id: str, step_s: float, **options: Any) -> gymnasium.Env[Any, Any]:
 for name, version, longest in (("CartPole", "v1", 500), ("LunarLander", "v3", 1000)):
     gymnasium.register(
         f"{name}100Hz-v0",
-        entry_point=make,
+        entry_point=f"{__name__}:make",
         max_episode_steps=longest,
         kwargs={"id": f"{name}-{version}", "step_s": 0.01},
     )

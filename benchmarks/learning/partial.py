@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 
@@ -11,6 +13,7 @@ class PartialCartPole(gymnasium.ObservationWrapper):
 
     def __init__(self, env: gymnasium.Env) -> None:
         super().__init__(env)
+        assert isinstance(env.observation_space, gymnasium.spaces.Box)
         high = env.observation_space.high[[0, 2]]
         self.observation_space = gymnasium.spaces.Box(-high, high, dtype=np.float32)
 
@@ -18,8 +21,8 @@ class PartialCartPole(gymnasium.ObservationWrapper):
         return observation[[0, 2]]
 
 
-def make(**kwargs: object) -> gymnasium.Env:
+def make(**kwargs: Any) -> gymnasium.Env:
     return PartialCartPole(gymnasium.make("CartPole-v1", **kwargs))
 
 
-gymnasium.register("PartialCartPole-v0", entry_point=make)
+gymnasium.register("PartialCartPole-v0", entry_point=f"{__name__}:make")

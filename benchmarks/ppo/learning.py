@@ -119,7 +119,8 @@ class Player:
             actions, own = self._actor.act(step.observations, step.masks, self._recorder.starts)
             self._step = self._environment.step(actions)
             self._recorder.record(actions, own, self._step)
-            returns += [episode.total_reward for episode in self._tally.add(self._step, weights.iteration, dict)]
+            self._tally.add(self._step)
+            returns += [episode.total_reward for episode in self._tally.ends(self._step, weights.iteration, dict)]
         batch = self._recorder.take()
         assert batch is not None
         return batch, returns

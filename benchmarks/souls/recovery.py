@@ -54,7 +54,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
         try:
             announcement = wait_for_announcement(transport, lambda: node.poll() is None)
             assert announcement is not None, "the training node has ended"
-            players = []
+            players: list[_Player] = []
             for kinds, simulation in _phases(args):
                 environment: dict[str, Any] = {"simulation": SimulationConfig.model_validate(simulation)}
                 if args.times is not None:

@@ -43,6 +43,7 @@ def _steps_per_second(environment: Environment, steps: int) -> tuple[float, floa
         wall = time.perf_counter()
         cpu = time.process_time()
         for _ in range(steps):
+            assert step.masks is not None
             valid = np.flatnonzero(step.masks[0])
             step = environment.step(valid[rng.integers(len(valid), size=1)])
         return steps / (time.perf_counter() - wall), steps / (time.process_time() - cpu)

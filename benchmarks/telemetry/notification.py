@@ -18,7 +18,7 @@ from soulsai_core import Announcement, ConnectorContext, Discrete, EnvSpec, Epis
 from soulsai_core.app import Observers, RunFolder
 from soulsai_core.messages import ArraySpec
 from soulsai_core.transport.memory import MemoryTransport
-from soulsai_telemetry.config import PageSettings, TelemetryConfig
+from soulsai_telemetry.config import BestSettings, PageSettings, TelemetryConfig
 from soulsai_telemetry.connectors import grafana, json_file, prometheus
 from soulsai_telemetry.history.builder import EpisodeReport
 from soulsai_telemetry.hookspecs import TelemetrySpecs
@@ -78,7 +78,7 @@ def _node(view: RunView) -> TelemetryNode:
     context = ConnectorContext("benchmark", view.folder.path, {})
     for plugin, settings in ((json_file.plugin, {}), (grafana.plugin, {"port": 0}), (prometheus.plugin, {"port": 0})):
         observers.register(plugin.name, plugin.make(plugin.config(**settings), context))
-    config = TelemetryConfig(update_interval=1, best={"save": False})
+    config = TelemetryConfig(update_interval=1, best=BestSettings(save=False))
     node = TelemetryNode(MemoryTransport(), announced, view, config, observers)
     observers.register("page", Page(node, PageSettings()))
     return node
