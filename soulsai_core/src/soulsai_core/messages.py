@@ -215,6 +215,16 @@ class ClientInfo(msgspec.Struct, frozen=True):
     leaving: bool = False
 
 
+AT = "@"
+"""Ends the contributor's name in the ids of its clients."""
+
+
+def contributor_of(client: str) -> str:
+    """The contributor that this client belongs to; "" for a client that uses the server's own password."""
+    name, at, _ = client.partition(AT)
+    return name if at else ""
+
+
 class Progress(msgspec.Struct, frozen=True):
     """The node's answer to its clients, sent with each model and whenever a client may be waiting for it.
 
@@ -222,7 +232,9 @@ class Progress(msgspec.Struct, frozen=True):
         run_id: name of the run's folder. It stays the same when the run is resumed; with a new one clients join anew.
         node: id of the node's process; with a new one acknowledgments start anew.
         state: "running", or "stopping" when clients shall leave.
-        window: rows that one client may have under way: sent and not yet taken in.
+        window: rows that one client may have under way: sent and not yet taken in. All clients of one contributor
+            share what one client alone would have.
+        windows: client -> its own share of them, for the clients of contributors with several.
         acked: client -> number of its last message that was taken in.
         refused: client -> the attempt of its last message that was refused, since one before it is missing.
         busy: the loop has looked at no message since the last progress, since an update takes long.
@@ -245,6 +257,11 @@ class Progress(msgspec.Struct, frozen=True):
     number: int = 0
     evaluation_turns: dict[str, int] = {}
     evaluation_episodes: int = 0
+    windows: dict[str, int] = {}
+
+    def window_of(self, client: str) -> int:
+        """Rows that this client may have under way."""
+        return self.windows.get(client, self.window)
 
 
 class Command(msgspec.Struct, frozen=True):

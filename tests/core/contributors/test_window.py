@@ -14,7 +14,7 @@ class Setting:
     def __init__(self, clock):
         self.clock = clock
         self.progress = None
-        self.limit = WindowLimit(4, lambda: self.progress, clock)
+        self.limit = WindowLimit(4, 2, lambda: self.progress, clock)
 
     def publish(self, window=10, acked=None, node="n1"):
         self.progress = msgspec.msgpack.encode(Progress("run", node, "running", 0, 0, window, acked or {}))
@@ -43,9 +43,29 @@ def test_rows_beyond_the_window_are_rejected_until_others_are_taken_in(there):
     assert there.send((5, 5), (6, 1)) == [None, "window"]
 
 
-def test_clients_have_a_window_each(there):
+def test_clients_of_one_contributor_share_a_window_and_those_of_others_do_not(there):
+    assert there.send((1, 6)) == [None]
+    assert there.send((1, 6), client="bob@other") == ["window"]
+    assert there.send((1, 4), client="bob@other") == [None]
+    assert there.send((1, 10), client="eve@pc") == [None]
+    there.publish(acked={"bob@pc": 1})
+    assert there.send((2, 6), client="bob@other") == [None]
+
+
+def test_many_names_give_no_more_than_the_time_steps_of_as_many_clients_as_are_allowed(there):
+    there.publish(window=1)
+    there.clock.now += 10
+    there.send()
+    reasons = [there.send((1, 4), client=f"bob@{number}")[0] for number in range(20)]
+    assert reasons == [None, None, *["window"] * 18]
+
+
+def test_rows_of_a_client_that_fell_silent_do_not_keep_its_contributor_out_for_ever(there):
     assert there.send((1, 10)) == [None]
-    assert there.send((1, 10), client="bob@other") == [None]
+    assert there.send((1, 10), client="bob@other") == ["window"]
+    there.clock.now += 31
+    there.publish(window=11)
+    assert there.send((2, 10), client="bob@other") == [None]
 
 
 def test_one_time_step_of_as_many_environments_as_are_allowed_fits_in_any_window(there):

@@ -113,6 +113,15 @@ def test_window_is_shared_by_the_clients_that_are_present(make_harness):
     harness.wait_progress(lambda progress: progress.window == 30)
 
 
+def test_window_is_shared_by_contributors_whatever_number_of_clients_they_have(make_harness):
+    harness = make_harness(sync=Sync(max_staleness=7, rows_per_iteration=20)).start()
+    for client in ("bob@a", "bob@b", "bob@c", "eve@pc", "own-1", "own-2"):
+        harness.heartbeat(client)
+    harness.wait_progress(lambda progress: progress.window == 15 and len(progress.windows) == 3)
+    progress = harness.progress()
+    assert [progress.window_of(client) for client in ("bob@a", "bob@c", "eve@pc", "own-1")] == [5, 5, 15, 15]
+
+
 def test_window_of_many_clients_is_two_rows_while_rows_arrive_young_and_one_otherwise(make_harness, learner):
     """With two rows no client has to wait for an acknowledgment after each step."""
     harness = make_harness(learner, sync=Sync(max_staleness=3, rows_per_iteration=4)).start()

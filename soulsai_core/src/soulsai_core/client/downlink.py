@@ -117,7 +117,7 @@ class Downlink(BackgroundWorker):
             self._window.acknowledged(
                 progress.node,
                 progress.acked.get(self._client, 0),
-                progress.window,
+                progress.window_of(self._client),
                 refused=progress.refused.get(self._client),
                 busy=progress.busy,
             )

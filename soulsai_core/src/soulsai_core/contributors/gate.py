@@ -75,7 +75,9 @@ class Gate(BackgroundWorker):
         self._statistics = statistics
         self._count_rejected = count_rejected
         self._clock = clock
-        self._window = None if max_environments is None else WindowLimit(max_environments, inboxes.read_progress, clock)
+        self._window: WindowLimit | None = None
+        if max_environments is not None:
+            self._window = WindowLimit(max_environments, self._limits.max_clients, inboxes.read_progress, clock)
         self._contributors: dict[str, Contributor] = {}
         self._next_update = clock()
         self._next_size = clock()

@@ -9,13 +9,11 @@ from __future__ import annotations
 import re
 
 from soulsai_core.errors import ConfigError
+from soulsai_core.messages import AT
 from soulsai_core.transport.keys import SERVER, TELEMETRY, prefix
 
 DEFAULT = "default"
 """The server's user for connections that name none."""
-
-AT = "@"
-"""Ends the contributor's name in the ids of its clients."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
 _NOTHING = ("resetkeys", "resetchannels", "-@all")
@@ -36,12 +34,6 @@ def user_of(run: str, name: str) -> str:
 def client_prefix(name: str) -> str:
     """The beginning of the ids of this contributor's clients."""
     return name + AT
-
-
-def contributor_of(client: str) -> str:
-    """The contributor that this client belongs to; "" for a client that uses the server's own password."""
-    name, at, _ = client.partition(AT)
-    return name if at else ""
 
 
 def checked_name(name: str) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from soulsai_core.contributors.rules import contributor_of
 from soulsai_core.hookspecs import hookimpl
+from soulsai_core.messages import contributor_of
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,7 @@
-"""The window, enforced: rows of a contributor's client that may be on their way in the run's own sample stream.
+"""The window, enforced: rows of a contributor's clients that may be on their way in the run's own sample stream.
 
 A client keeps the window by itself. One that does not would take the learner's time, and make the rows of others stale.
+All clients of one contributor together are held to one window, so that many names give no larger share.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from soulsai_core.messages import Progress
+from soulsai_core.messages import Progress, contributor_of
 from soulsai_core.wire import Header
 
 _MEMORY = 5.0
@@ -19,6 +20,9 @@ _MEMORY = 5.0
 
 _BEGIN_AGAIN_INTERVAL = 0.4
 """Seconds from one time to the next that a client may send again what it has sent."""
+
+_SILENCE = 30.0
+"""Seconds of silence after which the rows of a client do not count any more: its messages were lost."""
 
 _MAX_CLIENTS = 10_000
 """Clients that are remembered. One that is forgotten may send its last message once more, which the node recognizes."""
@@ -28,10 +32,11 @@ class _Client:
     """What was delivered of one client: its last message, (number, rows) of those that were not taken in yet, and how
     often and when it began again with its oldest message."""
 
-    __slots__ = ("attempt", "began_again", "last", "rows", "under_way")
+    __slots__ = ("attempt", "began_again", "heard", "last", "rows", "under_way")
 
     def __init__(self) -> None:
         self.last = 0
+        self.heard = 0.0
         self.rows = 0
         self.under_way: deque[tuple[int, int]] = deque()
         self.attempt = 0
@@ -51,19 +56,26 @@ class WindowLimit:
 
     Args:
         max_environments: rows that a client may always have on their way, since its time steps are never split.
+        max_clients: clients of one contributor for which that holds.
         read_progress: the newest progress that was published, as clients read it. It is asked for after messages were
             read, so it is as new as what their senders knew.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self, max_environments: int, read_progress: Callable[[], bytes | None], clock: Callable[[], float]
+        self,
+        max_environments: int,
+        max_clients: int,
+        read_progress: Callable[[], bytes | None],
+        clock: Callable[[], float],
     ) -> None:
         self._max_environments = max_environments
+        self._max_clients = max_clients
         self._read_progress = read_progress
         self._clock = clock
         self._clients: dict[str, _Client] = {}
         self._accepted: list[tuple[str, int, int]] = []
+        self._under_way: dict[str, tuple[int, int]] = {}
         self._windows: deque[tuple[float, int]] = deque()
         self._node = ""
         self._payload: bytes | None = None
@@ -85,7 +97,10 @@ class WindowLimit:
             self._windows.popleft()
         self._windows.append((now, progress.window))
         for name, client in self._clients.items():
-            _take_in(client, progress.acked.get(name, 0))
+            # All of them, once it is silent: the node may have forgotten it, and acknowledges nothing.
+            silent = now - client.heard > _SILENCE
+            _take_in(client, client.last if silent else progress.acked.get(name, 0))
+        self._sum_up()
 
     def reject(self, header: Header) -> str | None:
         """The reason why a message is rejected, "repeated" or "window". One that is not is counted with `delivered`."""
@@ -95,29 +110,50 @@ class WindowLimit:
         if header.attempt > client.attempt and now - client.began_again >= _BEGIN_AGAIN_INTERVAL:
             client.begin_again(header.number, header.attempt, now)
             self._accepted = [item for item in self._accepted if item[0] != header.client]
-        new = [(number, rows) for name, number, rows in self._accepted if name == header.client]
-        if header.number <= max(client.last, max((number for number, _ in new), default=0)):
+            self._sum_up()
+        new = [number for name, number, _ in self._accepted if name == header.client]
+        if header.number <= max(client.last, max(new, default=0)):
             return "repeated"
         # Before the first progress no client can have begun; its messages are judged by those who wrote them.
-        if self._payload is not None and header.rows + client.rows + sum(rows for _, rows in new) > self._allowed:
+        if self._payload is not None and not self._has_room(header, client):
             return "window"
         self._accepted.append((header.client, header.number, header.rows))
         return None
+
+    def _has_room(self, header: Header, client: _Client) -> bool:
+        """Whether the rows fit what this client may have on its way, and all of its contributor together."""
+        contributor = contributor_of(header.client)
+        new = [(name, rows) for name, _, rows in self._accepted if contributor_of(name) == contributor]
+        own = header.rows + client.rows + sum(rows for name, rows in new if name == header.client)
+        clients, rows = self._under_way.get(contributor, (0, 0))
+        clients = min(clients + 1, self._max_clients)
+        largest = max(window for _, window in self._windows)
+        return own <= max(self._max_environments, largest) and rows + header.rows + sum(rows for _, rows in new) <= max(
+            self._max_environments * clients, largest
+        )
 
     def delivered(self) -> None:
         """What was accepted is on its way now."""
         for name, number, rows in self._accepted:
             client = self._clients.setdefault(name, _Client())
             client.last = number
+            client.heard = self._clock()
             client.rows += rows
             client.under_way.append((number, rows))
         self._accepted.clear()
+        self._sum_up()
         while len(self._clients) > _MAX_CLIENTS:
             del self._clients[next(iter(self._clients))]
 
-    @property
-    def _allowed(self) -> int:
-        return max(self._max_environments, *(window for _, window in self._windows))
+    def _sum_up(self) -> None:
+        """Count the clients of each contributor that have rows on their way, and these rows."""
+        found: dict[str, tuple[int, int]] = {}
+        for name, client in self._clients.items():
+            if client.rows:
+                contributor = contributor_of(name)
+                clients, rows = found.get(contributor, (0, 0))
+                found[contributor] = (clients + 1, rows + client.rows)
+        self._under_way = found
 
 
 def _take_in(client: _Client, number: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from soulsai_core.config.models import EvaluationSettings
 from soulsai_core.contracts import Learner
-from soulsai_core.messages import Episode, Weights
+from soulsai_core.messages import Episode, Weights, contributor_of
 from soulsai_core.node.state import RunState
 
 _MOST_CLIENTS = 1000
@@ -92,4 +92,4 @@ class Evaluations:
 def _asked(clients: Iterable[str]) -> list[str]:
     """The host's own clients if there are any: what contributors report may be invented."""
     present = sorted(clients)
-    return [client for client in present if "@" not in client] or present
+    return [client for client in present if not contributor_of(client)] or present

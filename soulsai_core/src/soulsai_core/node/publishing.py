@@ -12,7 +12,7 @@ import numpy as np
 
 from soulsai_core.contracts import Sync, Transport
 from soulsai_core.errors import SoulsAIError
-from soulsai_core.messages import Progress, Weights
+from soulsai_core.messages import Progress, Weights, contributor_of
 from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.intake import Intake
 from soulsai_core.node.metrics import NodeMetrics
@@ -253,17 +253,48 @@ class Publishing:
             state=state,
             iteration=self._state.iteration,
             env_steps=self._state.env_steps,
-            window=max(self._rows_under_way() // self._clients, self._min_window),
+            window=max(self._share, self._min_window),
             acked=self._ledger.acked(),
             client_indices=self._roster.indices,
             refused=self._ledger.refused(),
             evaluation_turns=self._evaluations.turns,
             evaluation_episodes=self._evaluations.episodes,
+            windows=self._windows(),
         )
+
+    def _windows(self) -> dict[str, int]:
+        """client -> its window, for those that share one with others of the same contributor."""
+        if self._sync.required_clients:
+            return {}
+        groups = self._groups()
+        return {
+            client: max(self._share // len(group), self._min_window)
+            for group in groups
+            if len(group) > 1
+            for client in group
+        }
+
+    @property
+    def _share(self) -> int:
+        """Rows that one contributor, or one client of the host, may have under way.
+
+        Where iterations wait for clients, a contributor's clients are worth as much as others: each makes a rollout.
+        """
+        if self._sync.required_clients:
+            return self._rows_under_way() // self._clients
+        return self._rows_under_way() // max(len(self._groups()), 1)
+
+    def _groups(self) -> list[list[str]]:
+        """The clients that take part: those of each contributor together, those of the host each alone."""
+        groups: dict[tuple[str, str], list[str]] = {}
+        for client in self._senders | self._roster.present.keys():
+            contributor = contributor_of(client)
+            groups.setdefault((contributor, "" if contributor else client), []).append(client)
+        return list(groups.values())
 
     @property
     def _clients(self) -> int:
-        """Number of clients that share the window, at least 1."""
+        """Number of clients that take part, at least 1."""
         return max(len(self._senders | self._roster.present.keys()), self._sync.required_clients, 1)
 
     @property
