@@ -193,7 +193,7 @@ class _Learner(Learner):
     def weights(self) -> Arrays:
         return {"q": self._model.copy()}
 
-    def save(self, *, buffer: bool) -> State:
+    def save(self) -> State:
         return State({"model": self.weights()}, {})
 
     def load(self, state: State) -> None:

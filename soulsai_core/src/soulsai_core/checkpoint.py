@@ -1,15 +1,16 @@
 """Checkpoints: folders that are complete or missing, readable on any machine, and free of executable code.
 
 A checkpoint holds one safetensors file for each part of the learner's State, `values.json` for its values, `node.json`
-for the node's own counters, and `manifest.json` with the sizes and SHA-256 hashes of all files, written last.
+for the node's own counters, and `manifest.json` with the sizes and SHA-256 hashes of these files, written last. The
+rows of the replay buffer are not in it, but in the journal; a checkpoint that includes them has links to the journal's
+segments in its folder `journal`, each record of which has a checksum of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ import safetensors
 import safetensors.numpy
 
 from soulsai_core.errors import CheckpointError
+from soulsai_core.journal.disk import Disk
 from soulsai_core.messages import Arrays, State
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 VALUES = "values.json"
 NODE = "node.json"
+JOURNAL = "journal"
 _SUFFIX = ".safetensors"
 
 
@@ -35,15 +38,29 @@ class FileRecord(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class Manifest(msgspec.Struct, frozen=True):
-    """The training that a checkpoint belongs to, and the checkpoint's files."""
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The training that a checkpoint belongs to, and the checkpoint's files.
+
+    Attributes:
+        journal: segment of the journal in the checkpoint's folder -> its bytes that belong to the checkpoint.
+    """
 
     format: int
     identity: dict[str, Any]
     files: dict[str, FileRecord]
+    journal: dict[str, int]
 
 
-def write(path: Path, state: State, node: dict[str, Any], identity: dict[str, Any]) -> None:
+def write(
+    path: Path,
+    state: State,
+    node: dict[str, Any],
+    identity: dict[str, Any],
+    *,
+    link: Callable[[Path], dict[str, int]] | None = None,
+    keep: Callable[[Path], object] | None = None,
+    disk: Disk | None = None,
+) -> None:
     """Write a checkpoint to `path`, and replace the one that is there.
 
     If the process is killed at any time, a complete checkpoint remains: the new folder is written next to the old one,
@@ -52,31 +69,51 @@ def write(path: Path, state: State, node: dict[str, Any], identity: dict[str, An
     Args:
         node: JSON-able counters of the training node.
         identity: the training that the checkpoint belongs to (algorithm, environment, spaces), compared by `read`.
+        link: links segments of the journal into the given folder, and returns them as in `Manifest`; None:
+            it has none.
+        keep: moves the folder of the old checkpoint elsewhere; None: it is removed.
 
     Raises OSError if the disk fails or is full, CheckpointError if the state cannot be written at all.
     """
+    disk = disk or Disk()
     fresh = path.with_name(path.name + ".new")
     old = path.with_name(path.name + ".old")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    for part, arrays in state.arrays.items():
-        _write_arrays(fresh / (part + _SUFFIX), arrays)
-    _write_json(fresh / VALUES, state.values)
-    _write_json(fresh / NODE, node)
-    files = {file.name: FileRecord(file.stat().st_size, _sha256(file)) for file in sorted(fresh.iterdir())}
-    _write_json(fresh / MANIFEST, msgspec.to_builtins(Manifest(FORMAT, identity, files)))
+    disk.remove(fresh)
+    disk.make_folder(fresh)
+    files = {name: _write_file(fresh / name, content, disk) for name, content in _contents(state, node)}
+    manifest = Manifest(FORMAT, identity, files, {} if link is None else link(fresh / JOURNAL))
+    _write_file(fresh / MANIFEST, _json(MANIFEST, msgspec.to_builtins(manifest)), disk)
     # Files are synced before the folder, and the folder before its new name: after a power failure a name never leads
     # to a folder whose content is not on the disk.
-    for file in fresh.iterdir():
-        _sync(file)
-    _sync(fresh)
+    disk.sync_folder(fresh)
     if path.exists():
         # A folder cannot replace another in one step: between the two renames `read` finds the old one.
-        shutil.rmtree(old, ignore_errors=True)
-        path.rename(old)
-    fresh.rename(path)
-    _sync(path.parent)
-    shutil.rmtree(old, ignore_errors=True)
+        disk.remove(old)
+        disk.rename(path, old)
+    disk.rename(fresh, path)
+    disk.sync_folder(path.parent)
+    if keep is not None and old.exists():
+        keep(old)
+    disk.remove(old)
+
+
+def _contents(state: State, node: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file but the manifest, one after another, so that one at a time is in memory."""
+    for part, arrays in state.arrays.items():
+        contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+        yield part + _SUFFIX, safetensors.numpy.save(contiguous)
+    yield VALUES, _json(VALUES, state.values)
+    yield NODE, _json(NODE, node)
+
+
+def _write_file(path: Path, content: bytes, disk: Disk) -> FileRecord:
+    file = disk.create(path)
+    try:
+        file.write(content)
+        file.sync()
+    finally:
+        file.close()
+    return FileRecord(len(content), hashlib.sha256(content).hexdigest())
 
 
 def read(path: Path, identity: dict[str, Any] | None = None) -> tuple[State, dict[str, Any]]:
@@ -99,6 +136,12 @@ def read_part(path: Path, part: str) -> tuple[Arrays, dict[str, Any]]:
     return _read_arrays(folder, part), _read_json(folder, NODE)
 
 
+def journal_of(path: Path) -> Path | None:
+    """The folder with the segments of the journal in the checkpoint at `path`, None if it has none."""
+    folder, manifest = _find(path, NODE)
+    return folder / JOURNAL if manifest.journal else None
+
+
 def _find(path: Path, *names: str) -> tuple[Path, Manifest]:
     """The folder to read from, and its manifest. Verifies the named files, all of them if none is named."""
     old = path.with_name(path.name + ".old")
@@ -119,7 +162,10 @@ def _verify(folder: Path, names: tuple[str, ...]) -> Manifest:
     except (OSError, msgspec.DecodeError) as error:
         raise CheckpointError(f"{folder} is not a complete checkpoint: its {MANIFEST} cannot be read.") from error
     if manifest.format != FORMAT:
-        raise CheckpointError(f"{folder} has checkpoint format {manifest.format}; this version reads format {FORMAT}.")
+        raise CheckpointError(
+            f"{folder} has checkpoint format {manifest.format}; this version reads format {FORMAT}. Go on with the "
+            "version that wrote it, or start a new training."
+        )
     for name in names or manifest.files:
         file = folder / name
         written = manifest.files.get(name)
@@ -159,33 +205,13 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _write_arrays(path: Path, arrays: Arrays) -> None:
+def _json(name: str, value: object) -> bytes:
     try:
-        safetensors.numpy.save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, path)
-    except safetensors.SafetensorError as error:
-        # safetensors reports a full disk in this way, too.
-        raise OSError(f"{path.name}: {error}") from error
-
-
-def _write_json(path: Path, value: object) -> None:
-    try:
-        text = json.dumps(value, indent=1, allow_nan=False)
+        return json.dumps(value, indent=1, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{path.name} cannot be written: the learner's values are not JSON ({error}).") from error
-    path.write_text(text, encoding="utf-8")
+        raise CheckpointError(f"{name} cannot be written: the learner's values are not JSON ({error}).") from error
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Write a file or folder through to the disk. Does nothing on Windows, which cannot sync folders."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

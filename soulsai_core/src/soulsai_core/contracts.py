@@ -66,8 +66,9 @@ class Learner(ABC):
         return self.weights()
 
     @abstractmethod
-    def save(self, *, buffer: bool) -> State:
-        """Everything that is needed to continue exactly from here; the replay buffer only if `buffer`."""
+    def save(self) -> State:
+        """Everything that is needed to continue exactly from here, but for the rows that `restore` brings back. A
+        snapshot: it is written while the training goes on, so it must be made quickly, and not change afterwards."""
 
     @abstractmethod
     def load(self, state: State) -> None:
@@ -95,12 +96,22 @@ class Learner(ABC):
         return None
 
     def reach(self) -> int:
-        """Number of rows before a checkpoint that `restore` needs from the journal after a resume; 0: none."""
+        """Number of rows before now that `restore` would need after a `load` of the state now; after a `load`, the
+        number that it needs. 0, the default: none."""
         return 0
 
     def restore(self, steps: StepBatch, client: str) -> None:
-        """Take in rows again that were added before the checkpoint, without counting them. Called in their old order,
-        after `load` of a state without its buffer."""
+        """Take in rows again that were added before the checkpoint, without counting them.
+
+        Called after `load`, with the last `reach` rows of the journal in their old order, before any `add`.
+        """
+
+    def restored(self, *, complete: bool) -> None:
+        """Called once after `load` and the last `restore`.
+
+        Args:
+            complete: all `reach` rows were there. Otherwise some are missing, at the beginning or in between.
+        """
 
     def started(self, *, resumed: bool) -> None:
         """Called once before the loop."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from soulsai_core.checkpoint import MANIFEST
+from soulsai_core.checkpoint import JOURNAL, MANIFEST
 from soulsai_core.errors import CheckpointError, ConfigError
 
 CHECKPOINT = "checkpoint"
@@ -107,6 +107,11 @@ class RunFolder:
         return self.path / CHECKPOINT
 
     @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is one, or the one before it if a kill interrupted its replacement."""
+        return any((self.path / name).is_dir() for name in (CHECKPOINT, f"{CHECKPOINT}.old"))
+
+    @property
     def best_model(self) -> Path:
         """The checkpoint of the best model so far."""
         return self.path / "best_model"
@@ -120,6 +125,16 @@ class RunFolder:
     def status(self) -> Path:
         """The node's last status as JSON, written every few seconds and at the end."""
         return self.path / "status.json"
+
+    @property
+    def journal(self) -> Path:
+        """The journal: the steps that were admitted, in segments."""
+        return self.path / JOURNAL
+
+    @property
+    def earlier(self) -> Path:
+        """The checkpoints before the newest one that are kept."""
+        return self.path / "earlier"
 
     @property
     def contributors(self) -> Path:

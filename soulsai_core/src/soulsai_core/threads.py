@@ -72,10 +72,11 @@ class RetryingThread:
         """Ask the thread to end after its current step."""
         self._stop.set()
 
-    def join(self, timeout: float) -> None:
-        """Wait for the end of the thread, if it was started."""
+    def join(self, timeout: float) -> bool:
+        """Wait for the end of the thread, if it was started. Returns whether it is not running."""
         if self._thread.ident is not None:
             self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def check(self) -> None:
         """Raise what ended the thread, if anything did."""

@@ -78,9 +78,13 @@ class CountingLearner(Learner):
         self.report = {"loss": np.float32(0.5)}
         self.before_update = lambda: None
         self.diverges_at = None
+        self._wanted = None
 
     def add(self, steps, client):
         self.calls.append("add")
+        self._take(steps, client)
+
+    def _take(self, steps, client):
         first = steps.columns["observation"][:, 0].tolist()
         self.rows += [(client, int(i), x) for i, x in zip(steps.per_row(ITERATION), first, strict=True)]
         self.closed += [(client, steps.closed)] if steps.closed else []
@@ -97,17 +101,26 @@ class CountingLearner(Learner):
     def evaluation_weights(self):
         return {"w": np.full(2, -self.updates, np.float32)}
 
-    def save(self, *, buffer):
-        parts = {"network": self.weights()}
-        if buffer:
-            parts["replay"] = {"x": np.array([row[2] for row in self.rows])}
-        return State(parts, {"updates": self.updates})
+    def save(self):
+        return State({"network": self.weights()}, {"updates": self.updates, "rows": len(self.rows)})
 
     def load(self, state):
         if "network" not in state.arrays:
             raise CheckpointError("this is not a checkpoint of the counting learner")
         self.loaded, self.updates = state, state.values["updates"]
-        self.rows = [("resumed", 0, float(x)) for x in state.arrays.get("replay", {}).get("x", ())]
+        self.rows = []
+        self._wanted = state.values["rows"]
+
+    def reach(self):
+        return len(self.rows) if self._wanted is None else self._wanted
+
+    def restore(self, steps, client):
+        self.calls.append("restore")
+        self._take(steps, client)
+
+    def restored(self, *, complete):
+        self._wanted = None
+        self.calls.append(("restored", complete))
 
     def started(self, *, resumed):
         self.calls.append(("started", resumed))
@@ -127,6 +140,7 @@ class Recorder:
 
     def __init__(self):
         self.events = []
+        self.failed = lambda: None
         self._changed = threading.Condition()
 
     def note(self, event, **arguments):
@@ -141,7 +155,10 @@ class Recorder:
         """The arguments of the first `count` such events; fails if they do not come."""
         with self._changed:
             found = lambda: [a for a in self.all(event) if where(a)]  # noqa: E731
-            came = self._changed.wait_for(lambda: len(found()) >= count, PATIENCE)
+            came = self._changed.wait_for(lambda: len(found()) >= count or self.failed() is not None, PATIENCE)
+            came = came and len(found()) >= count
+            if not came and self.failed() is not None:
+                raise self.failed()
             assert came, f"{len(found())} of {count} {event}; recorded {[name for name, _ in self.events]}"
             return found()[:count]
 
@@ -219,6 +236,7 @@ class Harness:
         self.folder, self.server, self.clock, self.learner, self.sync = folder, server, clock, learner, sync
         self.outside, self.transport = MemoryTransport(server), Flaky(MemoryTransport(server))
         self.recorder = Recorder()
+        self.recorder.failed = lambda: self.error
         observers = Observers()
         observers.register("recorder", self.recorder)
         self.metrics = NodeMetrics()

@@ -24,8 +24,9 @@ def intake(events, steps):
 
 
 def test_client_and_admitted_rows_are_returned_and_all_rows_reported(intake, events, encoded):
-    client, steps = intake.judge(encoded(1, (4, 5, 9)), iteration=6, env_steps=0, now=0.0)
-    assert client == "pc" and steps.per_row(ITERATION).tolist() == [4, 5]
+    judged = intake.judge(encoded(1, (4, 5, 9)), iteration=6, env_steps=0, now=0.0)
+    steps = judged.steps
+    assert judged[:2] == ("pc", 1) and judged.kept and judged.rows == 2 and steps.per_row(ITERATION).tolist() == [4, 5]
     assert steps.has_after.tolist() == [False, True] and len(steps.after["observation"]) == 1
     assert events.emitted == [("samples_received", {"client": "pc", "admitted": 2, "rejected": {"future": 1}})]
 

@@ -42,12 +42,22 @@ def test_unreadable_messages_without_a_sender_are_counted_as_unknown():
     assert ledger.acked() == {}, "there is no client to acknowledge them to"
 
 
-def test_acknowledged_is_the_last_number_of_each_client():
+def test_acknowledged_is_what_was_received_and_is_in_the_journal():
     ledger = Ledger()
     ledger.add("a", 2, 1, {})
     ledger.add("b", 9, 0, {"stale": 1})
     ledger.add("a", None, 0, {"dtype": 1})
-    assert ledger.acked() == {"a": 2, "b": 9}
+    assert ledger.numbers() == {"a": 2, "b": 9} and ledger.acked() == {}
+    ledger.acknowledge("a", 1)
+    ledger.acknowledge("a", None)
+    ledger.acknowledge("gone", 5)
+    assert ledger.acked() == {"a": 1}
+
+
+def test_number_of_an_earlier_process_is_recognized_and_acknowledged():
+    ledger = Ledger()
+    ledger.restore("a", 4)
+    assert ledger.is_repeat("a", 4) and not ledger.is_repeat("a", 5) and ledger.acked() == {"a": 4}
 
 
 def test_counts_of_the_client_silent_for_longest_are_dropped_beyond_the_limit_and_the_totals_stay():

@@ -12,6 +12,7 @@ from waiting import wait_for
 from soulsai_core import checkpoint
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import CheckpointError
+from soulsai_core.journal.disk import OpenFile
 from soulsai_core.messages import Command, Reply, State
 from soulsai_core.node.saving import CheckpointOptions, evaluation_weights
 from soulsai_core.run_folder import RunFolder
@@ -20,31 +21,26 @@ from soulsai_core.run_folder import RunFolder
 @pytest.fixture
 def full_disk(monkeypatch):
     """A function: from now on no checkpoint can be written; called with False, it can again."""
-    original = Path.write_text
+    original = OpenFile.write
 
-    def write_text(self, *args, **options):
-        if ".new" in self.parent.name:
+    def write(self, data):
+        if ".new" in self.path.parent.name:
             raise OSError(28, "No space left on device")
-        return original(self, *args, **options)
+        original(self, data)
 
-    return lambda full=True: monkeypatch.setattr(Path, "write_text", write_text if full else original)
+    return lambda full=True: monkeypatch.setattr(OpenFile, "write", write if full else original)
 
 
 def test_checkpoint_is_written_every_so_many_iterations_and_at_the_end(make_harness):
     harness = make_harness(checkpoint_every=2).start()
-    harness.make_iterations(5)
+    for count in (1, 2):
+        harness.make_iterations(2)
+        harness.recorder.wait("checkpoint_saved", count)
+    harness.make_iterations(1)
     harness.stop()
     saved = [(event["iteration"], event["kind"]) for event in harness.recorder.all("checkpoint_saved")]
     assert saved == [(2, "periodic"), (4, "periodic"), (5, "final")]
     assert {event["path"] for event in harness.recorder.all("checkpoint_saved")} == {harness.folder.checkpoint}
-
-
-def test_replay_buffer_is_saved_only_if_the_settings_say_so(make_harness):
-    for wanted in (True, False):
-        harness = make_harness(checkpoint_buffer=wanted).start()
-        harness.make_iterations(1)
-        harness.stop()
-        assert (harness.folder.checkpoint / "replay.safetensors").exists() == wanted
 
 
 def test_configuration_is_saved_at_the_start_and_comes_back(harness):
@@ -61,12 +57,16 @@ def test_quicksave_is_answered_with_a_path_that_loads(harness, make_harness, new
     other = make_harness(new_learner())
     other.node.load_checkpoint(Path(reply.detail))
     assert (other.node.iteration, other.node.env_steps, other.learner.updates) == (2, 8, 2)
-    assert len(other.learner.rows) == 8
     assert harness.take_in([2]) == (1, {}), "and training went on"
+    harness.stop()
+    other.start()
+    assert other.learner.calls[1:4] == ["restore", "restore", ("restored", True)]
+    assert len(other.learner.rows) == 8, "the rows came with the checkpoint"
 
 
 def test_quicksave_without_the_buffer_is_the_default(harness):
-    assert not (Path(harness.command("quicksave").detail) / "replay.safetensors").exists()
+    harness.make_iterations(1)
+    assert not (Path(harness.command("quicksave").detail) / "journal").exists()
 
 
 def test_quicksaves_of_one_iteration_do_not_overwrite_each_other(harness):
@@ -116,10 +116,14 @@ def test_full_disk_at_a_checkpoint_does_not_stop_training(make_harness, full_dis
     full_disk()
     with caplog.at_level(logging.ERROR):
         harness.make_iterations(2)
+        wait_for("the failure", lambda: harness.status().problems)
+        [problem] = harness.status().problems
+        assert problem.name == "checkpoint" and "No space left on device" in problem.sentence
     assert "could not be written: [Errno 28] No space left on device" in caplog.text
     assert checkpoint.read(harness.folder.checkpoint)[1]["iteration"] == 1, "the old one is still there"
     full_disk(False)
     harness.make_iterations(1)
+    wait_for("the next checkpoint", lambda: not harness.status().problems)
     harness.stop()
     assert checkpoint.read(harness.folder.checkpoint)[1]["iteration"] == 4
 
@@ -246,8 +250,9 @@ def test_iterations_never_run_backwards_although_clients_saw_newer_ones_than_the
     again = resumed(make_harness, new_learner, harness)
     assert again.node.iteration == 2
     again.start()
+    assert again.node.env_steps == 5 * 4, "the journal has what came after the checkpoint"
     assert again.node.iteration == 6 == again.outside.read_model(-1)[0]
-    assert again.take_in([5, 6]) == (2, {}), "what the clients sampled meanwhile is fresh enough"
+    assert again.take_in([5, 6], "another") == (2, {}), "what the clients sampled meanwhile is fresh enough"
 
 
 def test_resumed_training_takes_in_what_waited_in_the_server(make_harness, new_learner):
@@ -279,7 +284,7 @@ def test_resume_after_another_training_used_the_server_does_not_mix_them(make_ha
     other = trained(make_harness, new_learner, iterations=8)
     harness = resumed(make_harness, new_learner, earlier).start()
     assert harness.node.iteration == 3
-    harness.take_in([3])
+    harness.take_in([3], "another")
     harness.stop()
     assert harness.status().episodes == 2 and other.folder.name != harness.folder.name
 

@@ -6,7 +6,7 @@ import msgspec
 from waiting import wait_for
 
 from soulsai_core.messages import ClientInfo
-from soulsai_core.node.saving import resume_on_server
+from soulsai_core.node.resuming import resume_on_server
 
 
 def lose_connection(harness):
@@ -136,22 +136,21 @@ def test_resuming_removes_what_another_training_left_and_keeps_our_own(harness):
     harness.stop()
     outside = harness.outside
     run_id = harness.folder.name
-    assert resume_on_server(outside, run_id, iteration=1) == 3, "newer than any model that a client has"
-    assert resume_on_server(outside, run_id, iteration=2) == 2, "that model is the checkpoint's own"
-    assert outside.read_model(-1) is not None
-    assert resume_on_server(outside, "another", iteration=1) == 1
+    newest = resume_on_server(outside, run_id)
+    assert newest == outside.read_model(-1) and newest[0] == 2
+    assert resume_on_server(outside, "another") is None
     assert outside.read_model(-1) is None
 
 
 def test_resuming_with_an_empty_server_begins_at_the_checkpoint(make_harness):
     outside = make_harness().outside
-    assert resume_on_server(outside, "a training", iteration=7) == 7
+    assert resume_on_server(outside, "a training") is None
 
 
 def test_resuming_clears_a_server_whose_progress_cannot_be_read(make_harness):
     outside = make_harness().outside
     outside.publish(9, b"model", b"\xff progress")
-    assert resume_on_server(outside, "a training", iteration=7) == 7
+    assert resume_on_server(outside, "a training") is None
     assert outside.read_model(-1) is None
 
 

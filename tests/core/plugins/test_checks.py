@@ -38,7 +38,7 @@ class Numbers(Learner):
     def weights(self):
         return {"q": np.zeros(3)}
 
-    def save(self, *, buffer):
+    def save(self):
         return State({"network": {"q": np.zeros(3)}}, {"updates": 1})
 
     def load(self, state):
@@ -216,15 +216,11 @@ MISTAKES = {
         "an array of object (1,) as 'q'",
     ),
     "no state": (
-        lambda: algorithm(learner=changed(Numbers, save={})).learner(None, SPEC, RNG).save(buffer=True),
+        lambda: algorithm(learner=changed(Numbers, save={})).learner(None, SPEC, RNG).save(),
         "Learner.save gave an object of type dict instead of a State",
     ),
     "numpy in the state": (
-        lambda: (
-            algorithm(learner=changed(Numbers, save=State({}, {"n": np.int64(1)})))
-            .learner(None, SPEC, RNG)
-            .save(buffer=True)
-        ),
+        lambda: algorithm(learner=changed(Numbers, save=State({}, {"n": np.int64(1)}))).learner(None, SPEC, RNG).save(),
         "Learner.save gave values that JSON does not have",
     ),
     "ready with a number": (learning("ready", ready=1), "Learner.ready gave 1 instead of True, False or None"),
@@ -325,7 +321,7 @@ def test_results_that_fit_are_returned_unchanged():
         assert len(actions) == len(own["value"]) == rows
     assert learner.update() == {"loss": 1.0, "rounds": 2.0}
     assert learner.ready() is None and learner.quota() is None and learner.reach() == 0
-    assert learner.save(buffer=True).values == {"updates": 1}
+    assert learner.save().values == {"updates": 1}
     assert (plugin.sync(None), plugin.columns(None, SPEC)) == (Sync(2, 8), OWN)
     game = environment(
         changed(Game, step=lambda self, actions: self.moved(**ENDED, final={0: LAST}, final_masks={0: ALL}))

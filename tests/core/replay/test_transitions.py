@@ -143,13 +143,21 @@ def test_message_without_rows_changes_nothing():
     assert both.replay.rows == 0 and len(both.replay) == 0 and not both.replay.drawable().size
 
 
-def test_replay_with_other_columns_is_refused():
+def test_rows_that_are_missing_leave_the_others_with_the_priorities_of_new_rows():
     saved = Both(FULL, 8)
-    saved.hear(Message("client", [], build([Made(0, 0, 1, 2)], FULL)))
-    other = dict(specs(FULL))
-    other["observation"] = other["observation"].__class__((3,), "float32")
+    rows = [Made(0, i, i + 1, i + 2, start=i == 0) for i in range(12)]
+    saved.hear(Message("client", rows, build(rows, FULL)))
+    other = saved._make(8)
+    other.load(saved.replay.save())
+    assert other.reach == 8
+    other.append(build(rows[8:], FULL), "client")
+    other.restored(complete=False)
+    assert other.reach == other.rows == len(other) == 4
+
+
+def test_state_of_something_else_is_refused():
     with pytest.raises(CheckpointError):
-        Replay(8, other, ["observation", "mask"]).load(saved.replay.save())
+        Replay(8, specs(FULL), ["observation", "mask"]).load({"rows": np.zeros(3)})
 
 
 def test_places_in_the_pools_are_reused():

@@ -20,6 +20,7 @@ class Both:
         self.options = options
         self._gamma = append_gamma
         self.oracle = Oracle(capacity)
+        self._heard: list[Message | Present] = []
         self.replay = self._make(capacity)
 
     def _make(self, capacity: int) -> Replay:
@@ -28,6 +29,7 @@ class Both:
 
     def hear(self, event: Message | Present) -> None:
         """Give an event to both."""
+        self._heard.append(event)
         if isinstance(event, Present):
             self.oracle.forget(event.clients)
             self.replay.forget(event.clients)
@@ -37,12 +39,24 @@ class Both:
             self.replay.append(event.steps, event.client, self._gamma)
 
     def move(self, capacity: int) -> None:
-        """Save the replay, and load it into another one of this capacity."""
+        """Save the replay, load it into another one of this capacity, and append the rows again that it asks for."""
         saved = self.replay.save()
         self.oracle.lost = self.oracle.oldest
         self.oracle.capacity = capacity
+        before = self.replay
         self.replay = self._make(capacity)
         self.replay.load(saved)
+        skipped = sum(len(event.steps) for event in self._heard if isinstance(event, Message)) - self.replay.reach
+        for event in self._heard:
+            if isinstance(event, Message):
+                # As the journal does: gamma may be another one by now.
+                self.replay.append(event.steps.part(skipped, len(event.steps)), event.client, self._gamma / 2)
+                skipped = max(skipped - len(event.steps), 0)
+            elif not skipped:
+                self.replay.forget(event.clients)
+        self.replay.restored(complete=True)
+        if capacity == before.capacity:
+            assert_identical(contents(before), contents(self.replay))
 
     @property
     def by_slot(self) -> dict[int, Row]:
@@ -61,6 +75,51 @@ class Both:
         assert sorted(slots.tolist()) == sorted(expected)
         assert len(self.replay) == len(expected)
         return {slot: expected[slot] for slot in slots.tolist()}
+
+
+def contents(replay: Replay) -> dict[str, Any]:
+    """All that a replay knows of its rows, the oldest first. Places in pools have no meaning of their own."""
+    store = replay._store
+    slots = store.slots_in_order()
+    numbers = store.numbers(slots)
+    ahead = store.ahead[slots]
+    back = store.back[slots]
+    found: dict[str, Any] = {
+        "count": (store.count, store.size, len(replay), replay.drawable().tolist()),
+        "streams": sorted((key, one.position, one.number, one.end) for key, one in store._streams.items()),
+        "reward": store.reward[slots],
+        "flags": store.flags[slots],
+        "ahead": np.maximum(ahead, -1),
+        "back": np.where(numbers - back >= store.oldest, back, 0),  # others lead to rows that are overwritten
+        "usable": replay._reader.usable[slots],
+    }
+    if store.duration is not None:
+        found["duration"] = store.duration[slots]
+    for name, column in store.gather(slots, store.names).items():
+        found[f"column {name}"] = np.asarray(column)
+    for name, column in store.after(slots[ahead < 0], store.observed).items():
+        found[f"after {name}"] = np.asarray(column)
+    for name, places in store.places.items():
+        there = places[slots] >= 0
+        found[f"sparse {name}"] = (there, np.asarray(store.sparse_column(name, slots[there])))
+    chains = getattr(replay._reader, "_chains", {})
+    found["chains"] = sorted((key, c.following, c.unstacked, c.rows, list(c.begun)) for key, c in chains.items())
+    stacks = getattr(replay._reader, "stacks", getattr(replay._reader, "_stacks", None))
+    if stacks is not None:
+        found["depth"] = stacks.depth[slots]
+    priorities = replay._priorities
+    if priorities is not None:
+        found["nodes"] = priorities.tree._nodes
+        found["errors"] = (priorities.errors[slots], priorities._values[slots])
+        found["largest"] = (priorities.largest, priorities._error_seen)
+    return found
+
+
+def assert_identical(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Bit for bit."""
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_equal(other[name], value, err_msg=name)
 
 
 def learnable(row: Row) -> bool:

@@ -119,8 +119,10 @@ class TinyLearner(Learner):
         self.momentum = np.zeros_like(self.q)
         self.memory, self.views, self.updates = {}, [], 0
         self.clients, self.waiting, self.missing = frozenset(), {}, {}
+        self.rows = 0
 
     def add(self, steps, client):
+        self.rows += len(steps)
         if self.mistake == "ignores messages without rows" and not len(steps):
             return
         if self.mistake == "no late steps":
@@ -133,14 +135,15 @@ class TinyLearner(Learner):
         if self.mistake != "keeps views":
             self.gather()
 
-    def restore(self, steps, client):
-        self.add(steps, client)
-        if self.mistake != "restored rows count":
-            self.waiting.clear()
-            self.missing.clear()
-
     def reach(self):
-        return 100
+        return 0 if self.mistake == "forgets replay" else self.rows
+
+    def restore(self, steps, client):
+        if self.mistake == "restored rows count":
+            self.add(steps, client)
+            return
+        self.views.append(steps)
+        self.gather()
 
     def gather(self):
         for steps in self.views:
@@ -190,26 +193,25 @@ class TinyLearner(Learner):
     def evaluation_weights(self):
         return {"q": self.q if self.mistake == "aliases evaluation weights" else self.q.copy()}
 
-    def save(self, *, buffer):
+    def save(self):
         self.gather()
         optimizer = {} if self.mistake == "forgets momentum" else {"momentum": self.momentum}
-        memory = dict(self.memory) if buffer and self.mistake != "forgets replay" else {}
         network = {"q": self.q if self.mistake == "aliases state" else self.q.copy()}
-        values = {"rng": self.rng.bit_generator.state, "waiting": list(self.waiting) if buffer else []}
+        values = {"rng": self.rng.bit_generator.state, "waiting": list(self.waiting), "rows": self.rows}
         if self.mistake == "forgets random state":
             del values["rng"]
         if self.mistake == "numpy values":
             values["updates"] = np.int64(self.updates)
         if self.mistake == "forgets who waits":
             values["waiting"] = []
-        return State({"network": network, "optimizer": optimizer, "replay": memory}, values)
+        return State({"network": network, "optimizer": optimizer}, values)
 
     def load(self, state):
         if "network" not in state.arrays and self.mistake != "trusts states":
             raise CheckpointError("this state is not one of tiny's")
         self.q = state.arrays["network"]["q"].copy()
         self.momentum = state.arrays["optimizer"].get("momentum", self.momentum).copy()
-        self.memory = {name: column.copy() for name, column in state.arrays["replay"].items()}
+        self.rows = state.values["rows"]
         self.waiting = dict.fromkeys(state.values["waiting"], True)
         if "rng" in state.values:
             self.rng.bit_generator.state = state.values["rng"]

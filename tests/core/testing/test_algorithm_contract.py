@@ -64,7 +64,7 @@ ARGUMENTS = {
     "next_step": True,
     "explore": True,
     "updates": 2,
-    "buffer": True,
+    "rows": True,
     "space": "continuous",
 }
 

@@ -97,9 +97,13 @@ def test_average_starts_again_after_a_reset(spec, stream):
 
 def test_average_goes_on_after_a_resume(spec, stream):
     made, _ = trained(CONFIG, spec, stream)
-    state = made.save(buffer=True)
     resumed = learner(CONFIG, spec)
-    resumed.load(state)
+    resumed.load(made.save())
+    messages = stream()
+    before = [messages(10) for _ in range(made.reach() // 10)]
+    for steps in before:
+        resumed.restore(steps, "client")
+    resumed.restored(complete=True)
     steps = stream(seed=5)(10)
     for one in (made, resumed):
         one.add(steps, "client")
@@ -110,7 +114,7 @@ def test_average_goes_on_after_a_resume(spec, stream):
 def test_checkpoint_of_a_training_without_average_begins_one_with_its_network(spec, stream):
     made, networks = trained(CONFIG.model_copy(update={"average": None}), spec, stream)
     loaded = learner(CONFIG, spec)
-    loaded.load(State(made.save(buffer=False).arrays, made.save(buffer=False).values))
+    loaded.load(State(made.save().arrays, made.save().values))
     assert_equal(loaded.evaluation_weights(), networks[-1])
 
 

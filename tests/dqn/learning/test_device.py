@@ -80,7 +80,7 @@ def test_gpu_gives_the_same_training(name, replay, host, spec, stream, monkeypat
 def test_state_of_a_gpu_loads_on_a_cpu(spec, stream):
     learner, _ = trained("prioritized quantile", spec, stream, device="cuda", replay_device="cuda")
     other = plugin.learner(plain(**{**BASE, **CONFIGS["prioritized quantile"]}), spec, np.random.default_rng(0))
-    other.load(learner.save(buffer=True))
+    other.load(learner.save())
     for name, array in learner.weights().items():
         np.testing.assert_array_equal(array, other.weights()[name])
 

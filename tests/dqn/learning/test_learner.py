@@ -124,7 +124,7 @@ def test_fifty_gradient_steps_equal_the_reference(changes, masked, spec, masked_
         drawn = {name: torch.cat([part[name] for part in rows])[generator.drawn[-1]] for name in rows[0]}
         assert report["loss"] == pytest.approx(reference.step(drawn), rel=1e-4, abs=1e-6)
     _assert_close(learner.weights(), dict(zip(names, reference.network, strict=True)))
-    _assert_close(learner.save(buffer=False).arrays["target"], dict(zip(names, reference.target, strict=True)))
+    _assert_close(learner.save().arrays["target"], dict(zip(names, reference.target, strict=True)))
 
 
 def _rows(transitions, config):
@@ -149,10 +149,10 @@ def _assert_close(arrays, tensors):
 def test_target_begins_as_the_network_and_follows_it_by_tau(spec, rng, stream):
     learner = DQNLearner(settings(target_tau=0.25), spec, rng)
     before = learner.weights()
-    _assert_equal(learner.save(buffer=False).arrays["target"], before)
+    _assert_equal(learner.save().arrays["target"], before)
     learner.add(stream()(41), "client")
     learner.update()
-    target = learner.save(buffer=False).arrays["target"]
+    target = learner.save().arrays["target"]
     for name, array in learner.weights().items():
         np.testing.assert_allclose(target[name], before[name] + 0.25 * (array - before[name]), rtol=1e-5, atol=1e-7)
 
@@ -216,17 +216,18 @@ def test_learning_starts_with_enough_rows(spec, rng, stream):
 
 def test_restored_rows_can_be_learned_from_and_are_not_counted(spec, rng, stream):
     learner = DQNLearner(settings(buffer_size=70), spec, rng)
-    before = learner.save(buffer=False).values
-    assert learner.reach() == 70
+    assert learner.reach() == 0
+    before = learner.save().values
     learner.restore(stream()(60), "client")
-    assert learner.ready() is None and learner.save(buffer=False).values == before
+    learner.restored(complete=True)
+    assert learner.ready() is None and learner.save().values == before and learner.reach() == 60
     assert learner.update()["replay_size"] == 60
 
 
 def test_message_without_rows_changes_nothing(spec, rng, stream):
     learner = DQNLearner(settings(normalize=True), spec, rng)
     learner.add(stream()(0), "client")
-    assert learner.ready() is False and learner.save(buffer=False).values["rows"] == 0
+    assert learner.ready() is False and learner.save().values["rows"] == 0
 
 
 def test_sync_follows_the_settings():
@@ -260,8 +261,8 @@ def test_clients_get_the_network_that_act_with_names(spec, stream):
     for name, learner in learners.items():
         learner.add(steps, "client")
         learner.update()
-        _assert_equal(learner.weights(), learner.save(buffer=False).arrays[name])
-    _assert_equal(learners["network"].save(buffer=False).arrays["target"], learners["target"].weights())
+        _assert_equal(learner.weights(), learner.save().arrays[name])
+    _assert_equal(learners["network"].save().arrays["target"], learners["target"].weights())
 
 
 def test_changing_the_snapshot_does_not_change_the_model(spec, rng):

@@ -59,14 +59,14 @@ def trained(spec, stream, **changes):
 
 
 def test_running_statistics_are_copied_into_the_target(spec, stream):
-    saved = trained(spec, stream, target_tau=1.0).save(buffer=False).arrays
+    saved = trained(spec, stream, target_tau=1.0).save().arrays
     assert np.abs(saved["network"][MEAN]).min() > 0
     np.testing.assert_array_equal(saved["target"][MEAN], saved["network"][MEAN])
     assert saved["target"][COUNT] == saved["network"][COUNT] > 0
 
 
 def test_slow_target_moves_its_running_statistics_slowly(spec, stream):
-    saved = trained(spec, stream, target_tau=0.01).save(buffer=False).arrays
+    saved = trained(spec, stream, target_tau=0.01).save().arrays
     target, network = (np.linalg.norm(saved[part][MEAN]) for part in ("target", "network"))
     assert 0 < target < 0.4 * network
 

@@ -325,12 +325,15 @@ def test_long_steps_are_discounted_more(learner_of, make_rollout, monkeypatch):
 
 
 @pytest.mark.parametrize("settings", [{}, {"lstm": 6, "sequence_length": 8}])
-def test_training_with_saved_rollouts_equals_one_without_interruption(learner_of, feed, settings):
+def test_training_with_restored_rollouts_equals_one_without_interruption(learner_of, feed, settings):
     """Of two clients one has played when the checkpoint is made."""
     learner = learner_of(**settings)
     other = learner_of(seed=9, **settings)
-    feed(learner, clients=("a",))
-    other.load(learner.save(buffer=True))
+    first = feed(learner, clients=("a",))
+    other.load(learner.save())
+    assert other.reach() == learner.reach() == len(first["a"])
+    other.restore(first["a"], "a")
+    other.restored(complete=True)
     sent = feed(learner, clients=("b",))
     other.add(sent["b"], "b")
     assert learner.ready() and other.ready()

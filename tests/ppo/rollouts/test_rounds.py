@@ -313,18 +313,17 @@ def test_time_waited_for_the_slowest_client_is_measured(rounds_of, play, clock):
     assert (rounds.seconds, rounds.waited_seconds) == (5, 2)
 
 
-def test_saved_rollouts_complete_the_round_after_a_restart(rounds_of, play, clock):
-    """The weights are the same; the iteration is another one, and the clients may be others."""
-    before = rounds_of()
-    play(before, "a", iteration=7)
-    play(before, "b", iteration=7, which=(0,))
-    after = rounds_of(present=())
-    after.load(before.save())
-    after.begin()
-    assert after.completed == 1 and not after.complete
-    after.clients_changed(frozenset({"b", "c"}))
-    play(after, "b", iteration=9)
-    assert after.complete and list(after.take()) == ["a", "b"]
+def test_clients_that_were_heard_before_a_restart_are_waited_for(rounds_of, play, clock):
+    rounds = rounds_of(present=())
+    play(rounds, "a", iteration=7)
+    play(rounds, "b", iteration=7, which=(0,))
+    rounds.wait_for_all_heard()
+    assert rounds.completed == 1 and not rounds.complete
+    rounds.clients_changed(frozenset({"a", "b", "c"}))
+    play(rounds, "c", iteration=7)
+    assert not rounds.complete
+    play(rounds, "b", iteration=7, which=(1,))
+    assert rounds.complete and list(rounds.take()) == ["a", "b", "c"]
 
 
 def test_client_that_sends_rows_and_never_completes_its_rollout_is_not_waited_for(rounds_of, play, clock, make_rollout):

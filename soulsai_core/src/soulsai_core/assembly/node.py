@@ -115,11 +115,11 @@ def _columns(resolved: Resolved, spec: EnvSpec) -> dict[str, ArraySpec]:
 
 
 def make_node(resolved: Resolved, transport: Transport, folder: RunFolder, *, resume: bool) -> TrainingNode:
-    """A training node that saves to `folder`. To resume, the checkpoint there is loaded."""
+    """A training node that saves to `folder`. To resume, it goes on with what is there."""
     node = TrainingNode(**node_parts(resolved, transport, folder))
     if resume:
         try:
-            node.load_checkpoint(folder.checkpoint)
+            node.resume()
         except CheckpointError as error:
             raise CheckpointError(f"{error}{_changed_settings(resolved, folder)}") from error
     return node

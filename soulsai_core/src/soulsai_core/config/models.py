@@ -130,8 +130,29 @@ class EvaluationSettings(Settings):
 
 
 class TrainingSettings(Settings):
-    checkpoint_every: int = Field(default=100, ge=1, description="Model iterations between checkpoints.")
-    checkpoint_buffer: bool = Field(default=True, description="Whether checkpoints include the replay buffer.")
+    checkpoint_every: int = Field(default=100, ge=1, description="Model iterations between checkpoints, at most.")
+    checkpoint_every_s: float = Field(
+        default=60, gt=0, description="Seconds between checkpoints, at most; the first is made within 10 seconds."
+    )
+    checkpoints_kept: int = Field(
+        default=1, ge=1, description="Newest checkpoints to keep; those before the last one are in the folder earlier."
+    )
+    journal: bool = Field(
+        default=True,
+        description="Whether all steps are written to the journal in the run's folder. Without it a crash loses what "
+        "was received since the last checkpoint, and a resumed training begins with an empty replay buffer.",
+    )
+    keep_steps: bool = Field(
+        default=False,
+        description="Whether the journal keeps all steps of the run, as a data set, instead of those that the replay "
+        "buffer needs.",
+    )
+    catch_up: float = Field(
+        default=1,
+        ge=0,
+        le=1000,
+        description="Updates owed after a crash that are made together with each new one; 0: none of them is made.",
+    )
     max_requested_saves: int = Field(
         default=50,
         ge=1,

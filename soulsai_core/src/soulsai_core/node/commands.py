@@ -1,8 +1,12 @@
-"""Commands to the training node. Each is obeyed between two messages or updates of the loop, and answered."""
+"""Commands to the training node. Each is obeyed between two messages or updates of the loop, and answered once it is
+carried out."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 import msgspec
 
@@ -11,7 +15,8 @@ from soulsai_core.errors import TransportError
 from soulsai_core.messages import Command, Reply
 from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.requests import Request
-from soulsai_core.node.saving import CheckpointOptions, Saver
+from soulsai_core.node.saving import CheckpointOptions
+from soulsai_core.node.saving_thread import SavingThread
 from soulsai_core.node.state import RunState
 from soulsai_core.run_folder import RunFolder
 
@@ -33,7 +38,7 @@ class CommandHandler:
     def __init__(
         self,
         transport: Transport,
-        saver: Saver,
+        saving: SavingThread,
         folder: RunFolder,
         state: RunState,
         evaluations: Evaluations,
@@ -41,59 +46,68 @@ class CommandHandler:
     ) -> None:
         self._max_requested_saves = max_requested_saves
         self._transport = transport
-        self._saver = saver
+        self._saving = saving
         self._folder = folder
         self._state = state
         self._evaluations = evaluations
         self.best_is_awaited = False
 
     def answer(self, command: Command) -> None:
-        """Obey, and reply with the path of the checkpoint, or with the reason why there is none."""
-        ok, detail = self._obey(command)
-        self._reply(command.id, command.name, ok=ok, detail=detail)
+        """Obey, and reply with the path of the checkpoint once it is written, or with the reason why there is none."""
+        self._obey(command, (command.id,))
 
     def answer_request(self, request: Request) -> None:
         """Save once, without the replay buffer, and reply to all who asked. Older saves are never removed for it."""
         saves = self._folder.manual_saves()
         if request.name == "quicksave" and saves >= self._max_requested_saves:
-            ok, detail = (
-                False,
-                (
-                    f"There are {saves} saves in {self._folder.path / 'manual_save'}: remove some, or raise "
-                    "training.max_requested_saves."
-                ),
+            detail = (
+                f"There are {saves} saves in {self._folder.path / 'manual_save'}: remove some, or raise "
+                "training.max_requested_saves."
             )
+            self._reply(request.senders, request.name, ok=False, detail=detail)
         else:
-            ok, detail = self._obey(Command(request.senders[0], request.name, {**request.options, "buffer": False}))
-        for sender in request.senders:
-            self._reply(sender, request.name, ok=ok, detail=detail)
+            own = Command(request.senders[0], request.name, {**request.options, "buffer": False})
+            self._obey(own, request.senders)
 
-    def _reply(self, sender: str, name: str, *, ok: bool, detail: str) -> None:
-        try:
-            self._transport.reply(sender, msgspec.json.encode(Reply(sender, ok, detail)))
-        except TransportError as error:
-            log.warning("The answer to %s could not be sent: %s", name, error)
+    def _reply(self, senders: Sequence[str], name: str, *, ok: bool, detail: str) -> None:
+        for sender in senders:
+            try:
+                self._transport.reply(sender, msgspec.json.encode(Reply(sender, ok, detail)))
+            except TransportError as error:
+                log.warning("The answer to %s could not be sent: %s", name, error)
 
-    def _obey(self, command: Command) -> tuple[bool, str]:
-        if command.name == "shutdown":
+    def _obey(self, command: Command, senders: Sequence[str]) -> None:
+        name = command.name
+        if name == "shutdown":
             self._state.stop("a shutdown was asked for")
-            return True, f"The training stops; its last checkpoint will be {self._folder.checkpoint}"
-        if command.name == "best_is_saved":
+            detail = f"The training stops; its last checkpoint will be {self._folder.checkpoint}"
+            self._reply(senders, name, ok=True, detail=detail)
+        elif name == "best_is_saved":
             self.best_is_awaited = False
-            return True, str(self._folder.best_model)
-        if command.name not in ("quicksave", "save_best"):
-            return False, f"There is no command {command.name!r}; there are quicksave, save_best and shutdown."
-        best = command.name == "save_best"
+            self._reply(senders, name, ok=True, detail=str(self._folder.best_model))
+        elif name in ("quicksave", "save_best"):
+            self._save(command, senders)
+        else:
+            detail = f"There is no command {name!r}; there are quicksave, save_best and shutdown."
+            self._reply(senders, name, ok=False, detail=detail)
+
+    def _save(self, command: Command, senders: Sequence[str]) -> None:
+        name = command.name
+        best = name == "save_best"
         evaluated = None
         iteration = command.options.get("iteration") if best else None
         if iteration is not None and (evaluated := self._evaluations.kept(iteration)) is None:
-            return (
-                False,
-                f"The model of iteration {iteration!r:.40} is not kept: only those that were evaluated last are.",
-            )
+            detail = f"The model of iteration {iteration!r:.40} is not kept: only those that were evaluated last are."
+            self._reply(senders, name, ok=False, detail=detail)
+            return
         self.best_is_awaited = self.best_is_awaited or best
-        path = self._folder.best_model if best else self._folder.manual_save(self._state.iteration)
         kind = "best" if best else "quicksave"
         options = CheckpointOptions(bool(command.options.get("buffer", False)), kind, evaluated)
-        problem = self._saver.try_write(path, options)
-        return problem is None, problem or str(path)
+        self._saving.request(self._place(best=best), options, partial(self._saved, senders, name))
+
+    def _place(self, *, best: bool) -> Callable[[], Path]:
+        # A place for a save is chosen only once those before it are there.
+        return lambda: self._folder.best_model if best else self._folder.manual_save(self._state.iteration)
+
+    def _saved(self, senders: Sequence[str], name: str, path: Path, problem: str | None) -> None:
+        self._reply(senders, name, ok=problem is None, detail=problem or str(path))

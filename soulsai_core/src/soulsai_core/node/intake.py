@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from soulsai_core.config.models import ClientSettings
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import WireError
+from soulsai_core.journal.records import Limits
 from soulsai_core.messages import Announcement
 from soulsai_core.node.freshness import Freshness, Staleness
 from soulsai_core.node.ledger import UNKNOWN, Ledger
@@ -27,6 +30,27 @@ def announced_decoder(announcement: Announcement, max_bytes: int) -> StepDecoder
     return StepDecoder(
         announcement.columns, observed, max_bytes, ClientSettings(**announcement.client).max_environments
     )
+
+
+class Judged(NamedTuple):
+    """What became of a message.
+
+    Attributes:
+        client: that sent it.
+        number: of the message, None if it cannot be read, or is not to be recognized again.
+        steps: what the learner gets, None for nothing.
+        kept: whether the message belongs into the journal: it has steps for the learner, or steps of other sources.
+    """
+
+    client: str
+    number: int | None
+    steps: StepBatch | None = None
+    kept: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Rows that are admitted."""
+        return 0 if self.steps is None else len(self.steps)
 
 
 class Intake:
@@ -53,39 +77,62 @@ class Intake:
         self._run_id = run_id
         self._decoder = decoder
         self._sources = frozenset(map(int, sync.sources))
+        self._max_staleness = sync.max_staleness
         self._freshness = Freshness(sync.max_staleness)
         self._metrics = metrics
         self._observers = observers
         self._received = received
 
-    def judge(self, payload: bytes, iteration: int, env_steps: int, now: float) -> tuple[str, StepBatch] | None:
-        """The client and its admitted steps, while `iteration` is the newest model; None if there is nothing for the
-        learner.
+    @property
+    def limits(self) -> Limits:
+        """By what messages are judged."""
+        return Limits(self._max_staleness, sum(1 << source for source in self._sources))
+
+    def judge(self, payload: bytes, iteration: int, env_steps: int, now: float) -> Judged:
+        """Judge a message while `iteration` is the newest model.
 
         A message that closes a rollout is for the learner even without rows, unless all its rows were too old.
         """
         try:
             header, body = self._decoder.open(payload)
             if self._is_out_of_turn(header):
-                return None
+                return Judged(header.client, None)
             steps = self._decoder.read(header, body).steps
         except WireError as error:
             self._warn(error)
             # Acknowledged nevertheless: the client would wait for it, and must not send it again.
             self._count(error.client, error.number, 0, {error.reason: error.rows})
-            return None
-        wanted = [source in self._sources for source in steps.segments[:, SOURCE].tolist()]
-        if not all(wanted):
-            steps = steps.select(np.array(wanted))
-        fresh, rejected = self._freshness.judge(steps.segments, iteration)
-        if fresh is not None:
-            steps = steps.select(fresh)
+            return Judged(error.client, error.number)
+        rows = len(steps)
+        steps, rejected = self._admitted(steps, self._sources, self._freshness, iteration)
         self._count(header.client, header.number, len(steps), rejected)
+        others = rows > len(steps) + sum(rejected.values())
         if len(steps):
             self.staleness.admitted(steps.segments, env_steps, now)
         elif rejected or steps.closed is None:
-            return None
-        return header.client, steps
+            return Judged(header.client, header.number, None, others)
+        return Judged(header.client, header.number, steps, kept=True)
+
+    def repeat(self, payload: bytes, iteration: int, limits: Limits) -> tuple[str, int, StepBatch]:
+        """The client, the number and the admitted steps of a message that was judged before, with what it was judged
+        by. Raises WireError if it does not fit the columns of this training."""
+        message = self._decoder.decode(payload)
+        sources = frozenset(source for source in range(64) if limits.sources >> source & 1)
+        steps, rejected = self._admitted(message.steps, sources, Freshness(limits.max_staleness), iteration)
+        if rejected and not len(steps):
+            steps = replace(steps, closed=None)
+        return message.header.client, message.header.number, steps
+
+    @staticmethod
+    def _admitted(
+        steps: StepBatch, sources: frozenset[int], freshness: Freshness, iteration: int
+    ) -> tuple[StepBatch, dict[str, int]]:
+        """The rows of wanted sources that are fresh enough, and the other rows of these sources by reason."""
+        wanted = [source in sources for source in steps.segments[:, SOURCE].tolist()]
+        if not all(wanted):
+            steps = steps.select(np.array(wanted))
+        fresh, rejected = freshness.judge(steps.segments, iteration)
+        return (steps if fresh is None else steps.select(fresh)), rejected
 
     def _is_out_of_turn(self, header: Header) -> bool:
         """Whether a message is not even read: of another run, repeated, or too early. The last two are no rejections,

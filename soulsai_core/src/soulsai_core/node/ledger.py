@@ -16,12 +16,14 @@ class ClientCounts:
     Attributes:
         last_number: of its last message that was received, 0 before the first.
         refused: the attempt of a message that was refused, since one before it is missing; None once that has come.
+        acknowledged: number of its last message that is in the journal.
     """
 
     admitted: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     last_number: int = 0
     refused: int | None = None
+    acknowledged: int = 0
 
 
 class Ledger:
@@ -66,7 +68,7 @@ class Ledger:
         """Count one message.
 
         Args:
-            number: of the message, None if it is not to be acknowledged.
+            number: of the message, None if it is not to be recognized again.
             admitted: rows.
             rejected: rows by reason; 1 for a message whose rows cannot be read.
 
@@ -89,10 +91,25 @@ class Ledger:
         del self.counts[silent]
         return silent
 
+    def acknowledge(self, client: str, number: int | None) -> None:
+        """This message is in the journal, or is not learned from; None: it has no number."""
+        counts = self.counts.get(client)
+        if counts is not None and number is not None:
+            counts.acknowledged = max(counts.acknowledged, number)
+
     def acked(self) -> dict[str, int]:
+        """client -> number of its last message that was acknowledged."""
+        return {name: counts.acknowledged for name, counts in self.counts.items() if counts.acknowledged}
+
+    def numbers(self) -> dict[str, int]:
         """client -> number of its last message that was received."""
         return {name: counts.last_number for name, counts in self.counts.items() if counts.last_number}
 
     def refused(self) -> dict[str, int]:
         """client -> attempt of its message that was refused, for those that have to send again."""
         return {name: counts.refused for name, counts in self.counts.items() if counts.refused is not None}
+
+    def restore(self, client: str, number: int) -> None:
+        """An earlier process received this message, and it is in the journal."""
+        self.add(client, number, 0, {})
+        self.acknowledge(client, number)

@@ -39,7 +39,7 @@ class NodeMetrics:
         self.backlog = gauge("backlog_messages", "Sample messages waiting in the server")
         self.update_seconds = histogram("update_seconds", "Time of one update")
         self.publish_seconds = histogram("publish_seconds", "Time to publish a model")
-        self.checkpoint_seconds = gauge("checkpoint_seconds", "Time of the last checkpoint")
+        self.checkpoint_seconds = gauge("checkpoint_seconds", "Time for which the last checkpoint has stopped learning")
         self.staleness = gauge("staleness", "Mean staleness of admitted rows", ["unit"])
         self.learner = gauge("learner", "Numbers reported by the learner", ["name"])
         self.state = gauge("state", "1 for the state of the training, 0 for all others", ["state"])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -92,8 +93,7 @@ class Monitor(BackgroundWorker):
         events: are put here for the loop.
         folder: of the run, in which the last status is kept.
         problems: takes what cannot be done for now.
-        look_for_long_calls: called in each step; logs which call of a plugin takes long, and returns a sentence about
-            it, "" if none does.
+        look_for: name of a problem -> called in each step; returns a sentence about it, "" if there is none now.
         clock: monotonic seconds.
     """
 
@@ -114,7 +114,7 @@ class Monitor(BackgroundWorker):
         events: queue.SimpleQueue[Event],
         folder: RunFolder,
         problems: Problems,
-        look_for_long_calls: Callable[[], str],
+        look_for: Mapping[str, Callable[[], str]],
         clock: Callable[[], float],
         rng: random.Random,
     ) -> None:
@@ -133,12 +133,13 @@ class Monitor(BackgroundWorker):
         self._events = events
         self._folder = folder
         self._problems = problems
-        self._look_for_long_calls = look_for_long_calls
+        self._look_for = look_for
         self._clock = clock
         self._health_log = HealthLog()
         self._next_file = clock()
         self._requests = RequestQueue(clock)
         self._disk_failed = False
+        self._gone_at = clock() + roster.timeout
         self._leaving_out: frozenset[str] = frozenset()
         self._stopped = threading.Event()
         self._thread = RetryingThread("monitor", self._step, rng)
@@ -172,7 +173,8 @@ class Monitor(BackgroundWorker):
 
     def _step(self) -> None:
         # First, so that it is done while the server is away, too.
-        self._problems.note("long_call", self._look_for_long_calls())
+        for name, look in self._look_for.items():
+            self._problems.note(name, look())
         if not self._lease.renew():
             self._publisher.abandon()
             self._stopped.wait(_INTERVAL)
@@ -241,8 +243,10 @@ class Monitor(BackgroundWorker):
         present = frozenset(self._roster.present)
         for client in seen.keys() - present:
             self._transport.remove_client(client)
-        if not change:
+        if not change and self._clock() < self._gone_at:
             return
+        # Once without a change: a learner that was resumed may still count on clients that are gone.
+        self._gone_at = math.inf
         self._metrics.clients.set(len(present))
         for info in change.joined:
             self._observers.emit("client_joined", client=info)

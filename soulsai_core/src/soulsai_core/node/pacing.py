@@ -6,13 +6,20 @@ from __future__ import annotations
 class UpdatePace:
     """Counts admitted rows: an update is due for every `rows_per_iteration` of them.
 
+    Args:
+        catch_up: updates that are owed from an earlier process and made together with each due one, on average.
+
     Attributes:
         rows: admitted, and not yet used for an update.
+        owed: rows that an earlier process had admitted and made no update for.
     """
 
-    def __init__(self, rows_per_iteration: int, rows: int = 0) -> None:
+    def __init__(self, rows_per_iteration: int, rows: int = 0, catch_up: float = 0.0) -> None:
         self.rows = rows
+        self.owed = 0
         self._rows_per_iteration = rows_per_iteration
+        self._catch_up = catch_up
+        self._credit = 0.0
 
     def admitted(self, rows: int) -> None:
         """Count rows that were given to the learner."""
@@ -29,4 +36,16 @@ class UpdatePace:
             return True
         if ready is not None:
             self.rows = 0
+            self.owed = 0
         return ready is True
+
+    def owed_updates(self) -> int:
+        """Updates to make together with the one that is due: the model keeps pace with the clients, whose rows would
+        be too old if all were made at once. Their rows are subtracted."""
+        if self.owed < self._rows_per_iteration:
+            return 0
+        self._credit += self._catch_up
+        updates = min(int(self._credit), self.owed // self._rows_per_iteration)
+        self._credit -= updates
+        self.owed -= updates * self._rows_per_iteration
+        return updates

@@ -12,15 +12,22 @@ from typing import Any
 import msgspec
 
 from soulsai_core import checkpoint
-from soulsai_core.contracts import Learner, Transport
+from soulsai_core.contracts import Learner
 from soulsai_core.errors import CheckpointError
-from soulsai_core.messages import Announcement, Progress, State, Weights
+from soulsai_core.journal import segments
+from soulsai_core.journal.disk import Disk
+from soulsai_core.journal.journal import Journal
+from soulsai_core.messages import Announcement, State, Weights
 from soulsai_core.observers import Observers
+from soulsai_core.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
 EVALUATION = "evaluation"
 """Name of the part of a checkpoint that the node adds to the learner's: the weights with which agents act."""
+
+_SYNC_TIMEOUT = 30.0
+"""Seconds that a checkpoint waits for the journal to be synced up to its position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,8 @@ class CheckpointOptions:
     """Options of one checkpoint.
 
     Attributes:
-        buffer: whether the replay buffer is a part of it.
+        buffer: whether it includes the rows of the replay buffer, so that it is complete wherever it is copied to. The
+            newest checkpoint of a run does not need it, since it lies beside the journal.
         kind: "periodic", "final", "quicksave" or "best", for observers.
         evaluated: the model to act with, in place of the learner's newest.
     """
@@ -46,6 +54,11 @@ class Counters(msgspec.Struct, frozen=True):
         env_steps: environment steps admitted.
         elapsed: seconds of training.
         due: admitted rows for which no update was made yet.
+        owed: those of an earlier process, for which updates are made beside new ones.
+        record: number of the journal's first record that is not a part of the checkpoint.
+        reach: admitted rows before it that the learner needs.
+        numbers: client -> number of its last message that was received.
+        clients: those that were connected.
         evaluated: iteration of the weights with which agents act, if it is not the newest.
     """
 
@@ -53,51 +66,110 @@ class Counters(msgspec.Struct, frozen=True):
     env_steps: int
     elapsed: float
     due: int
+    owed: int
+    record: int
+    reach: int
+    numbers: dict[str, int]
+    clients: list[str]
     evaluated: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a checkpoint is written from. It does not change while the training goes on."""
+
+    state: State
+    counters: Counters
+
+
 class Saver:
-    """Writes and reads the checkpoints of one training.
+    """Makes snapshots, writes them, and reads checkpoints of one training.
 
     Args:
         announcement: a checkpoint must have the same algorithm, environment and spaces.
         counters: gives the node's counters at each checkpoint.
+        journal: of the run, None without one.
+        kept: checkpoints of the run that are kept, the newest one included.
+        keep_steps: the journal keeps all steps, not only those that the newest checkpoint needs.
     """
 
     def __init__(
-        self, learner: Learner, announcement: Announcement, observers: Observers, counters: Callable[[], Counters]
+        self,
+        learner: Learner,
+        announcement: Announcement,
+        folder: RunFolder,
+        observers: Observers,
+        counters: Callable[[], Counters],
+        journal: Journal | None,
+        kept: int = 1,
+        *,
+        keep_steps: bool = False,
+        disk: Disk | None = None,
     ) -> None:
         self._learner = learner
+        self._folder = folder
         self._observers = observers
         self._counters = counters
+        self._journal = journal
+        self._kept = kept
+        self._keep_steps = keep_steps
+        self._disk = disk or Disk()
         self._identity = {
             "algorithm": announcement.algorithm["name"],
             "environment": announcement.spec.name,
             "spaces": msgspec.to_builtins(announcement.spec),
         }
 
-    def write(self, path: Path, options: CheckpointOptions) -> None:
-        """Write a checkpoint to `path`, completely or not at all."""
-        counters = self._counters()
-        state = self._learner.save(buffer=options.buffer)
+    def snapshot(self, evaluated: Weights | None = None) -> Snapshot:
+        """The state now, between two updates, with the model to act with if it is not the learner's newest. Raises
+        CheckpointError if it cannot be written."""
+        state = self._learner.save()
         if EVALUATION in state.arrays:
             raise CheckpointError(f"The learner saved a part named {EVALUATION!r}, which the node adds: rename it.")
-        acting = self._learner.evaluation_weights() if options.evaluated is None else options.evaluated.arrays
-        state = State({**state.arrays, EVALUATION: acting}, state.values)
-        if options.evaluated is not None:
-            counters = msgspec.structs.replace(counters, evaluated=options.evaluated.iteration)
-        checkpoint.write(path, state, msgspec.to_builtins(counters), self._identity)
+        counters = self._counters()
+        acting = self._learner.evaluation_weights() if evaluated is None else evaluated.arrays
+        if evaluated is not None:
+            counters = msgspec.structs.replace(counters, evaluated=evaluated.iteration)
+        return Snapshot(State({**state.arrays, EVALUATION: acting}, state.values), counters)
+
+    def write(self, path: Path, snapshot: Snapshot, options: CheckpointOptions) -> None:
+        """Write a checkpoint to `path`, completely or not at all. May be called in another thread than `snapshot`."""
+        counters = snapshot.counters
+        journal = self._journal
+        if journal is not None and not journal.wait_synced(counters.record, _SYNC_TIMEOUT):
+            raise OSError(f"the journal {journal.folder} does not get onto the disk")
+        newest = path == self._folder.checkpoint
+        checkpoint.write(
+            path,
+            snapshot.state,
+            msgspec.to_builtins(counters),
+            self._identity,
+            link=lambda folder: self._link(folder, counters, options),
+            keep=self._keep if newest and self._kept > 1 else None,
+            disk=self._disk,
+        )
+        if newest and journal is not None and not self._keep_steps:
+            segments.remove_before(journal.folder, counters.env_steps - counters.reach, self._disk)
         self._observers.emit("checkpoint_saved", path=path, iteration=counters.iteration, kind=options.kind)
 
-    def try_write(self, path: Path, options: CheckpointOptions) -> str | None:
-        """Write a checkpoint. Returns None, or the sentence, also logged, that says why it could not be written."""
-        try:
-            self.write(path, options)
-        except (OSError, CheckpointError) as error:
-            problem = f"The checkpoint at {path} could not be written: {error}"
-            log.error(problem)
-            return problem
-        return None
+    def _link(self, folder: Path, counters: Counters, options: CheckpointOptions) -> dict[str, int]:
+        """Put the rows that the learner needs beside a checkpoint. That of the run itself does not need them, so they
+        are not copied for it where the file system has no links."""
+        if self._journal is None or not options.buffer:
+            return {}
+        found = segments.needed(segments.find(self._journal.folder), counters.env_steps - counters.reach)
+        return segments.link(found, folder, counters.record, self._disk)
+
+    def _keep(self, old: Path) -> None:
+        """Keep a checkpoint that was replaced, and remove those that are too many."""
+        earlier = self._folder.earlier
+        self._disk.make_folder(earlier)
+        _, node = checkpoint.read_part(old, EVALUATION)
+        place = earlier / f"iteration-{_counters(old, node).iteration:08d}"
+        self._disk.remove(place)
+        self._disk.rename(old, place)
+        for path in sorted(earlier.iterdir())[: 1 - self._kept]:
+            self._disk.remove(path)
 
     def read(self, path: Path) -> Counters:
         """Load the learner's state from the checkpoint at `path`. Returns the node's counters.
@@ -119,30 +191,6 @@ def evaluation_weights(path: Path) -> Weights:
     counters = _counters(path, node)
     iteration = counters.iteration if counters.evaluated is None else counters.evaluated
     return Weights(iteration, arrays, counters.env_steps)
-
-
-def resume_on_server(transport: Transport, run_id: str, iteration: int) -> int:
-    """Prepare the server to go on with a training at a checkpoint's iteration. What another training left is removed.
-
-    Returns: the iteration to begin with. Clients may hold newer models than the checkpoint, and iterations must never
-    run backwards, so it is larger than that of any model in the server.
-    """
-    if _run_id_in(transport) not in (None, run_id):
-        transport.clear()
-        return iteration
-    newer = transport.read_model(iteration)
-    return iteration if newer is None else newer[0] + 1
-
-
-def _run_id_in(transport: Transport) -> str | None:
-    """The training that published the progress in the server, None without one."""
-    payload = transport.read_progress()
-    if payload is None:
-        return None
-    try:
-        return msgspec.msgpack.decode(payload, type=Progress).run_id
-    except msgspec.DecodeError:
-        return "unreadable"
 
 
 def _counters(path: Path, node: dict[str, Any]) -> Counters:

@@ -17,8 +17,8 @@ from prometheus_client import Gauge, Histogram
 from soulsai_core import run_folder
 from soulsai_core.config import TrainingSettings
 from soulsai_core.contracts import Entry, Learner, Sync, Transport
-from soulsai_core.errors import CheckpointError, PluginError, SoulsAIError
-from soulsai_core.messages import Announcement, Command, Weights
+from soulsai_core.errors import CheckpointError, SoulsAIError
+from soulsai_core.messages import Announcement, Command
 from soulsai_core.node.commands import CommandHandler
 from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.evaluations import Evaluations
@@ -34,11 +34,14 @@ from soulsai_core.node.publishing import Publishing, PublishingThread
 from soulsai_core.node.receiver import SampleReceiver
 from soulsai_core.node.recovery import Recovery
 from soulsai_core.node.requests import Request
+from soulsai_core.node.resuming import Resuming, resume_on_server
 from soulsai_core.node.roster import Roster
-from soulsai_core.node.saving import CheckpointOptions, Counters, Saver, resume_on_server
+from soulsai_core.node.saving import CheckpointOptions, Counters
 from soulsai_core.node.settling import settle
 from soulsai_core.node.state import RunState
 from soulsai_core.node.status import Description, StatusReport
+from soulsai_core.node.storage import Storage
+from soulsai_core.node.updating import Updating
 from soulsai_core.observers import Observers
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.threads import BackgroundWorker, close_all
@@ -47,6 +50,12 @@ log = logging.getLogger(__name__)
 
 _IDLE = 0.05
 """Seconds that the loop waits for messages before it looks at its other tasks."""
+
+_WRITE = 0.05
+"""Seconds that the loop waits for the journal before it answers clients that may be waiting."""
+
+_LAST_WRITE = 5.0
+"""Seconds that it waits for the journal at the end."""
 
 _FIRST_READ = 1.0
 """Seconds in which the first messages that waited in the server must arrive."""
@@ -102,11 +111,10 @@ class TrainingNode:
         self._settings = settings
         self._observers = observers
         self._clock = clock
-        self._resumed = False
         self._state = RunState()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._lease = Lease(transport, folder.name, self._state, clock)
-        self._pace = UpdatePace(sync.rows_per_iteration)
+        self._pace = UpdatePace(sync.rows_per_iteration, catch_up=settings.catch_up)
         decoder = announced_decoder(announcement, int(settings.max_message_mb * 2**20))
         self._recovery = Recovery(clock)
         self._intake = Intake(folder.name, decoder, sync, metrics, observers, self._recovery.received)
@@ -116,39 +124,40 @@ class TrainingNode:
         description = Description.of(announcement, sync, join, self._config.get("run", {}).get("seed"))
         parts = (self._state, settings.stop, folder, self._episodes, self._intake, self._roster, clock)
         self._report = StatusReport(*parts, self._problems, description)
-        self._saver = Saver(learner, announcement, observers, self._counters)
+        self._receiver = SampleReceiver(transport, rng, lambda: self._events.put(ServerBack()))
+        self._storage = self._make_storage(rng)
         self._evaluations = Evaluations(settings.evaluation, learner, self._state, clock)
         self._commands = CommandHandler(
-            transport, self._saver, folder, self._state, self._evaluations, settings.max_requested_saves
+            transport, self._storage.saving, folder, self._state, self._evaluations, settings.max_requested_saves
         )
-        self._receiver = SampleReceiver(transport, rng, lambda: self._events.put(ServerBack()))
+        self._resuming = Resuming(folder, learner, self._storage, self._intake, self._state, self._pace, self._report)
         self._publisher = PublishingThread(transport, observers, metrics, clock, rng)
         self._publishing = Publishing(
             self._publisher, folder.name, sync, self._state, self._intake, self._roster, self._evaluations, clock
         )
+        advice = f"The last checkpoint is {folder.checkpoint}; resume from it with a lower learning rate."
+        self._updating = Updating(
+            self._learner, self._state, self._pace, self._publishing, self._report, self._intake.staleness, advice,
+            metrics, observers, clock,
+        )  # fmt: skip
         self._monitor = self._make_monitor(rng, overdue)
-        self._threads = (self._publisher, self._receiver, self._monitor, *threads)
+        self._threads = (self._publisher, self._receiver, self._monitor, *threads, *self._storage.threads)
+
+    def _make_storage(self, rng: random.Random) -> Storage:
+        return Storage(
+            learner=self._learner, announcement=self._announcement, folder=self.folder, settings=self._settings,
+            state=self._state, intake=self._intake, release=self._receiver.processed, counters=self._counters,
+            observers=self._observers, metrics=self.metrics, problems=self._problems, clock=self._clock, rng=rng,
+        )  # fmt: skip
 
     def _make_monitor(self, rng: random.Random, overdue: Callable[[], str]) -> Monitor:
         return Monitor(
-            folder=self.folder,
-            problems=self._problems,
-            transport=self._transport,
-            lease=self._lease,
-            announcement=self._announcement,
-            state=self._state,
-            roster=self._roster,
-            episodes=self._episodes,
-            evaluations=self._evaluations,
-            report=self._report,
-            publisher=self._publisher,
-            observers=self._observers,
-            metrics=self.metrics,
-            events=self._events,
-            look_for_long_calls=overdue,
-            clock=self._clock,
-            rng=rng,
-        )
+            folder=self.folder, problems=self._problems, transport=self._transport, lease=self._lease,
+            announcement=self._announcement, state=self._state, roster=self._roster, episodes=self._episodes,
+            evaluations=self._evaluations, report=self._report, publisher=self._publisher, observers=self._observers,
+            metrics=self.metrics, events=self._events,
+            look_for={"long_call": overdue, "journal": self._storage.journal_problem}, clock=self._clock, rng=rng,
+        )  # fmt: skip
 
     # -- for users of the node
 
@@ -182,9 +191,10 @@ class TrainingNode:
             self._process_backlog()
             while self._state.stop_reason is None:
                 self._turn()
+            self._acknowledge(_LAST_WRITE)
             self._publish_end()
-            settle(self._events, self._handle, lambda: bool(self._roster.present) or self._commands.best_is_awaited)
-            problem = self._save("final")
+            settle(self._events, self._handle, self._others_are_awaited)
+            problem = self._storage.save_last()
             if problem is not None:
                 raise CheckpointError(problem)
             if self._state.replaced:
@@ -202,17 +212,20 @@ class TrainingNode:
 
     def checkpoint(self, path: Path, options: CheckpointOptions | None = None) -> None:
         """Write a checkpoint to `path`. To be called before or after `run`, or in its thread."""
-        with self.monitor_timing(self.metrics.checkpoint_seconds):
-            self._saver.write(path, options or CheckpointOptions())
+        saver = self._storage.saver
+        saver.write(path, saver.snapshot(), options or CheckpointOptions())
 
     def load_checkpoint(self, path: Path) -> None:
-        """Go on from the checkpoint at `path`. Raises CheckpointError if it does not fit this training."""
-        counters = self._saver.read(path)
-        self._state.iteration = counters.iteration
-        self._state.env_steps = counters.env_steps
-        self._pace.rows = counters.due
-        self._report.resume(counters.elapsed)
-        self._resumed = True
+        """Go on from the checkpoint at `path`. Raises CheckpointError if it does not fit this training.
+
+        If it is the newest one of this run, what was admitted after it is learned from again. Otherwise it is removed.
+        """
+        self._resuming.load(path)
+
+    def resume(self) -> None:
+        """Go on with the run in the folder: from its newest checkpoint, and without one, from its journal alone. Raises
+        CheckpointError if the checkpoint does not fit this training."""
+        self._resuming.load(self.folder.checkpoint if self.folder.has_checkpoint else None)
 
     def save_config(self, path: Path) -> None:
         """Write the resolved configuration, without secrets, as JSON."""
@@ -229,22 +242,25 @@ class TrainingNode:
     # -- start and end
 
     def _start(self) -> None:
+        resumed = self._resuming.resumed
+        self._learner.started(resumed=resumed)
+        # Before the lease is taken, which has to be renewed: it may take a while.
+        self._resuming.bring_back()
         # Before anything is written to the server, where another node may train.
         self._lease.take(time.sleep)
         self.save_config(self.folder.path / run_folder.CONFIG)
         for thread in self._threads:
             thread.prepare()
-        if self._resumed:
-            self._state.iteration = resume_on_server(self._transport, self.folder.name, self._state.iteration)
+        if resumed:
+            self._resuming.go_on_after(resume_on_server(self._transport, self.folder.name), self._updating.model)
             present = [name for name, (age, _) in self._transport.roster().items() if age <= self._roster.timeout]
             self._recovery.begin(present)
         else:
             self._transport.clear()
         self._transport.announce(msgspec.json.encode(self._announcement))
-        self._learner.started(resumed=self._resumed)
         self._report.start()
-        self._observers.emit("training_started", run=self.folder.name, folder=self.folder.path, resumed=self._resumed)
-        self._publish()
+        self._observers.emit("training_started", run=self.folder.name, folder=self.folder.path, resumed=resumed)
+        self._updating.publish()
         for thread in self._threads:
             thread.start()
 
@@ -280,6 +296,7 @@ class TrainingNode:
         if not entries:
             self._state.waits_for = self._learner.waits_for()
             # Nothing is left to process, so that clients may be waiting for an acknowledgment.
+            self._acknowledge(_WRITE)
             self._publishing.publish_progress_if_due()
             if self._make_due_updates():  # a required client has joined, or the learner is always ready
                 return
@@ -300,6 +317,16 @@ class TrainingNode:
         reason = self._report.goal_reached() or self._learner.finished()
         if reason is not None:
             self.shutdown(reason)
+        self._storage.save_if_due()
+
+    def _acknowledge(self, timeout: float) -> None:
+        """Acknowledge what is in the journal by now, or after a wait."""
+        if self._storage.keeping.wait(timeout):
+            self._publishing.message_received()
+
+    def _others_are_awaited(self) -> bool:
+        self._storage.saving.hand_over()  # what telemetry asks for now
+        return bool(self._roster.present) or self._commands.best_is_awaited
 
     def _handle(self, event: Event) -> None:
         match event:
@@ -309,6 +336,7 @@ class TrainingNode:
                 self._commands.answer_request(event)
             case ClientsChanged(present):
                 self._publishing.clients_changed(present)
+                self._storage.keeping.clients_changed(present, self._state.iteration)
                 self._learner.clients_changed(present)
             case ServerBack():
                 self._recovery.begin(self._roster.present)
@@ -319,15 +347,15 @@ class TrainingNode:
         # After a goal was reached the remaining messages stay in the server, for a node that resumes.
         if self._state.stop_reason is not None:
             return
-        judged = self._intake.judge(entry.payload, self._state.iteration, self._state.env_steps, self._clock())
+        state = self._state
+        judged = self._intake.judge(entry.payload, state.iteration, state.env_steps, self._clock())
+        self._storage.keeping.keep(entry.id, entry.payload, judged, state.iteration)
         self._publishing.message_received()
-        if judged is not None:
-            client, steps = judged
-            self._publishing.rows_received(client)
-            self._learner.add(steps, client)
-            self._pace.admitted(len(steps))
-            self._state.env_steps += len(steps)
-        self._receiver.processed(entry.id)
+        if judged.steps is not None:
+            self._publishing.rows_received(judged.client)
+            self._learner.add(judged.steps, judged.client)
+            self._pace.admitted(judged.rows)
+            state.env_steps += judged.rows
         self._handle_events()
 
     def _make_due_updates(self) -> bool:
@@ -343,53 +371,25 @@ class TrainingNode:
             ready = self._learner.ready()
             if not self._pace.due(ready):
                 break
+            self._acknowledge(0)
             self._publishing.publish_before_update()
-            self._update()
+            self._updating.update()
+            self._storage.schedule.updated(self._state.iteration, round_complete=ready is True)
             self._handle_events()
             if ready is not None:
                 break
         return self._state.iteration > before
 
-    def _update(self) -> None:
-        state = self._state
-        started = self._clock()
-        state.updating_since = started
-        report = {name: float(value) for name, value in self._learner.update().items()}
-        seconds = self._clock() - started
-        state.updating_since = None
-        state.iteration += 1
-        state.updates += 1
-        # Published first: clients wait for the model, and for nothing of what follows.
-        self._publish()
-        self._learner.updated(state.iteration)
-        self._report.updated(report, seconds)
-        self.metrics.updated(state.iteration, state.env_steps, seconds, report, self._intake.staleness)
-        self._observers.emit(
-            "model_updated", iteration=state.iteration, env_steps=state.env_steps, seconds=seconds, metrics=report
-        )
-        if state.iteration % self._settings.checkpoint_every == 0:
-            self._save("periodic")
-
-    def _publish(self) -> None:
-        state = self._state
-        self._intake.staleness.made(state.iteration, state.env_steps, self._clock())
-        try:
-            weights = Weights(state.iteration, self._learner.weights(), state.env_steps, self._learner.quota())
-            self._publishing.publish_model(weights)
-        except PluginError:  # a mistake that no setting mends
-            raise
-        except SoulsAIError as error:
-            advice = f"The last checkpoint is {self.folder.checkpoint}; resume from it with a lower learning rate."
-            raise SoulsAIError(f"{error} {advice}") from None
-
-    def _save(self, kind: str) -> str | None:
-        """Write the checkpoint. Returns None, or the sentence that says why it could not be written."""
-        with self.monitor_timing(self.metrics.checkpoint_seconds):
-            options = CheckpointOptions(self._settings.checkpoint_buffer, kind)
-            problem = self._saver.try_write(self.folder.checkpoint, options)
-        self._problems.note("checkpoint", problem)
-        self._state.checkpoints += problem is None
-        return problem
-
     def _counters(self) -> Counters:
-        return Counters(self._state.iteration, self._state.env_steps, self._report.elapsed, self._pace.rows)
+        state = self._state
+        return Counters(
+            iteration=state.iteration,
+            env_steps=state.env_steps,
+            elapsed=self._report.elapsed,
+            due=self._pace.rows,
+            owed=self._pace.owed,
+            record=self._storage.next_record,
+            reach=self._learner.reach(),
+            numbers=self._intake.ledger.numbers(),
+            clients=sorted(self._roster.present),
+        )

@@ -35,10 +35,6 @@ class Columns(ABC):
     def grow(self, slots: int) -> None:
         """Change the number of slots to a larger one; rows stay in their slots."""
 
-    @abstractmethod
-    def arrays(self, slots: np.ndarray) -> Arrays:
-        """name -> (n, *shape) of all columns: copies in main memory of the rows in these slots (n,)."""
-
 
 class HostColumns(Columns):
     """Numpy arrays in main memory."""
@@ -70,9 +66,6 @@ class HostColumns(Columns):
             grown = np.zeros((slots, *column.shape[1:]), column.dtype)
             grown[: len(column)] = column
             self._columns[name] = grown
-
-    def arrays(self, slots: np.ndarray) -> Arrays:
-        return {name: column.take(slots, axis=0) for name, column in self._columns.items()}
 
 
 def make_columns(slots: int, specs: Mapping[str, ArraySpec], device: str | None) -> Columns:

@@ -53,9 +53,6 @@ class DeviceColumns(Columns):
             grown[: len(column)] = column
             self._columns[name] = grown
 
-    def arrays(self, slots: np.ndarray) -> Arrays:
-        return {name: column.cpu().numpy()[slots] for name, column in self._columns.items()}
-
     def _index(self, slots: np.ndarray) -> torch.Tensor:
         return self._staged(slots, torch.int64).to(self._device, non_blocking=True)
 

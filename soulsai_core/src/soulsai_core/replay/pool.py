@@ -57,7 +57,3 @@ class Pool:
     def gather(self, places: np.ndarray, names: Collection[str]) -> dict[str, Any]:
         """name -> (n, *shape) of these columns, for places (n,), on the pool's device."""
         return self._columns.gather(places, names)
-
-    def arrays(self, places: np.ndarray) -> Arrays:
-        """name -> (n, *shape) of all columns, for places (n,), in main memory."""
-        return self._columns.arrays(places)

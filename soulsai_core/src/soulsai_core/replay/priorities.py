@@ -155,16 +155,19 @@ class Priorities:
         weights = (count / self.tree.total * self.tree[slots]) ** -beta
         return (weights / weights.max(-1, keepdims=True)).astype(np.float32)
 
-    def save(self, slots: np.ndarray) -> dict[str, np.ndarray]:
-        """What there is of these slots (n,)."""
-        kept = {"priority": self.tree[slots], "first_error": self.errors[slots], "value": self._values[slots]}
-        return {**kept, "largest": np.array([self.largest, float(self._error_seen)])}
+    def save(self, store: StepStore) -> dict[str, np.ndarray]:
+        """Priorities and first errors of all rows, the oldest first. First errors are not computed again, since gamma
+        may have changed."""
+        return {
+            "priority": store.in_order(self.tree.leaves),
+            "first_error": store.in_order(self.errors),
+            "largest": np.array([self.largest, float(self._error_seen)]),
+        }
 
-    def load(self, saved: dict[str, np.ndarray], slots: np.ndarray) -> None:
-        """Continue from what was saved of these slots (n,)."""
-        self.tree = SumTree(len(self.errors))
-        self.tree.set(slots, saved["priority"])
-        self.errors[slots] = saved["first_error"]
-        self._values[slots] = saved["value"]
+    def load(self, saved: dict[str, np.ndarray], slots: np.ndarray, usable: np.ndarray) -> None:
+        """Take over what was saved of the rows in these slots (n,); those that are not usable get no priority."""
+        newest = len(saved["priority"]) - len(slots)
+        self.tree.set(slots, np.where(usable, saved["priority"][newest:], 0.0))
+        self.errors[slots] = saved["first_error"][newest:]
         self.largest = float(saved["largest"][0])
         self._error_seen = bool(saved["largest"][1])

@@ -57,16 +57,17 @@ class Reader(ABC):
     def read(self, slots: np.ndarray, n_step: int, gamma: float) -> dict[str, Any]:
         """The columns that are learned from, name -> (*slots.shape, ...)."""
 
-    def save(self, slots: np.ndarray) -> Arrays:
-        """What the reader knows beyond the store and `usable`, of these slots (n,) and in general."""
+    def save(self) -> Arrays:
+        """What the reader knows beyond the store and `usable`, and the rows, appended again, do not tell."""
         return {}
 
-    def intact(self, saved: Arrays, left_out: int) -> np.ndarray:
-        """bool (n,), which of n saved rows can be read although the first `left_out` of them are not loaded."""
-        return np.ones(len(saved["usable"]), np.bool_)
+    def intact(self, slots: np.ndarray) -> np.ndarray:
+        """bool (n,), which of the rows in these slots (n,) lack nothing, although others may not have been brought
+        back."""
+        return np.ones(len(slots), np.bool_)
 
-    def load(self, saved: Arrays, slots: np.ndarray, left_out: int) -> None:  # noqa: B027 - there may be nothing
-        """Continue from what was saved, without the first `left_out` rows; the others lie in `slots`."""
+    def load(self, saved: Arrays) -> None:  # noqa: B027 - there may be nothing
+        """Take over what was saved, once the rows are there again."""
 
 
 class Reading(ABC):

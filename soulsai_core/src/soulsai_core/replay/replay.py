@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,9 +67,16 @@ class Replay:
     ) -> None:
         self.capacity = capacity
         self.device_type = "cpu" if device is None else device.partition(":")[0]
-        self._store = StepStore(capacity, columns, observed, device)
-        self._reader = (reading or Steps()).reader(self._store)
-        self._priorities = None if priorities is None else Priorities(capacity, priorities, first_error)
+        self._new_store = partial(StepStore, capacity, columns, observed, device)
+        self._reading = reading or Steps()
+        self._new_priorities = None if priorities is None else partial(Priorities, capacity, priorities, first_error)
+        self._saved: Arrays | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._store = self._new_store()
+        self._reader = self._reading.reader(self._store)
+        self._priorities = None if self._new_priorities is None else self._new_priorities()
         self._drawable = 0
 
     @property
@@ -226,39 +234,55 @@ class Replay:
     # -- saving and loading
 
     def save(self) -> Arrays:
-        """Everything in it, the oldest row first."""
-        slots = np.arange(self._store.oldest, self._store.count) % self.capacity
-        saved = self._store.save() | {"usable": self._reader.usable[slots]} | self._reader.save(slots)
-        if self._priorities is not None:
-            saved |= self._priorities.save(slots)
-        return saved
+        """What is needed to fill it again, but for the rows: they are appended again, after `load`."""
+        saved = self._store.save() | self._reader.save() | {"usable": self._store.in_order(self._reader.usable)}
+        return saved if self._priorities is None else saved | self._priorities.save(self._store)
 
     def load(self, saved: Arrays) -> None:
-        """Replace the content by what was saved; of more rows than the capacity the newest are loaded. Raises
-        CheckpointError if what was saved does not fit."""
+        """Begin to fill it again: `reach` rows are appended next, then `restored` is called. Raises CheckpointError if
+        what was saved is not of a replay."""
         try:
-            left_out = max(len(saved["usable"]) - self.capacity, 0)
-            self._store.load(saved)
-            slots = np.arange(self._store.oldest, self._store.count) % self.capacity
-            usable = saved["usable"] & self._reader.intact(saved, left_out)
-            self._reader.load(saved, slots, left_out)
-            self._reader.usable[:] = False
-            self._reader.usable[slots] = usable[left_out:]
-            self._drawable = int(np.count_nonzero(usable[left_out:]))
-            if self._priorities is not None:
-                self._load_priorities(saved, slots, left_out)
+            count, size = (int(number) for number in saved["count"])
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(f"The replay buffer of this checkpoint cannot be read: {error}") from error
+        if self._store.count:
+            self._clear()
+        # Rows keep their numbers, and with them their slots.
+        self._store.count = count - min(size, self.capacity)
+        self._saved = saved
+
+    @property
+    def reach(self) -> int:
+        """Rows that it needs to be filled again: those in it, or after `load` those that were."""
+        return self._store.size if self._saved is None else min(int(self._saved["count"][1]), self.capacity)
+
+    def restored(self, *, complete: bool) -> None:
+        """The rows are there again. Unless all of them are, the others keep the priorities of new rows.
+
+        Raises CheckpointError if what was saved does not fit this training.
+        """
+        saved = self._saved
+        self._saved = None
+        if saved is None or not complete:
+            return
+        try:
+            self._restore(saved)
         except (KeyError, ValueError, TypeError) as error:
             raise CheckpointError(
                 f"The replay buffer of this checkpoint does not fit this training: {error}"
             ) from error
 
-    def _load_priorities(self, saved: Arrays, slots: np.ndarray, left_out: int) -> None:
-        assert self._priorities is not None
-        names = ("priority", "first_error", "value")
+    def _restore(self, saved: Arrays) -> None:
+        self._store.load(saved)
+        self._reader.load(saved)
+        slots = self._store.slots_in_order()
+        usable = saved["usable"][len(saved["usable"]) - len(slots) :] & self._reader.intact(slots)
+        self._reader.usable[slots] = usable
+        self._drawable = int(np.count_nonzero(usable))
+        if self._priorities is None:
+            return
         if "priority" in saved:
-            kept = {name: saved[name][left_out:] for name in names} | {"largest": saved["largest"]}
-            kept["priority"] = np.where(self._reader.usable[slots], kept["priority"], 0.0)
-            self._priorities.load(kept, slots)
+            self._priorities.load(saved, slots, self._reader.usable[slots])
         else:  # saved by a replay with uniform draws: all rows are alike
             drawable = self.drawable()
             self._priorities.set(drawable, np.full(len(drawable), self._priorities.largest))

@@ -285,21 +285,18 @@ class SequenceReader(Reader):
 
     # -- saving and loading
 
-    def save(self, slots: np.ndarray) -> Arrays:
+    def intact(self, slots: np.ndarray) -> np.ndarray:
+        return super().intact(slots) if self._stacks is None else self._stacks.whole(slots)
+
+    def save(self) -> Arrays:
         # As JSON in an array of bytes: checkpoints hold arrays alone, and chains are few.
         chains = [
             (*key, chain.following, chain.unstacked, chain.rows, list(chain.begun))
             for key, chain in self._chains.items()
         ]
-        saved = {"chains": np.frombuffer(msgspec.json.encode(chains), np.uint8).copy()}
-        return saved if self._stacks is None else {**saved, "depth": self._stacks.depth[slots]}
+        return {"chains": np.frombuffer(msgspec.json.encode(chains), np.uint8).copy()}
 
-    def intact(self, saved: Arrays, left_out: int) -> np.ndarray:
-        return super().intact(saved, left_out) if self._stacks is None else self._stacks.intact(saved, left_out)
-
-    def load(self, saved: Arrays, slots: np.ndarray, left_out: int) -> None:
-        if self._stacks is not None:
-            self._stacks.load(saved, slots, left_out)
+    def load(self, saved: Arrays) -> None:
         self._chains = {
             (client, stream): _Chain(following, unstacked, rows, deque((number, index) for number, index in begun))
             for client, stream, following, unstacked, rows, begun in msgspec.json.decode(saved["chains"].tobytes())

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_core.messages import Arrays
 from soulsai_core.replay.reading import NONE, Reader, Reading
 from soulsai_core.replay.store import START_FLAG, StepStore, replace_rows
 from soulsai_core.replay.transitions import TransitionReader, row_bytes
@@ -98,20 +97,6 @@ class FrameStacks:
         stacks[:, -1] = frame
         return self._joined(stacks, 1)
 
-    def intact(self, saved: Arrays, left_out: int) -> np.ndarray:
-        """bool (n,), which of n saved rows have no frame among the first `left_out` rows."""
-        whole = np.ones(len(saved["usable"]), np.bool_)
-        rows = np.arange(left_out)
-        for _ in range(self.stack - 1):
-            rows = rows[saved["rows.ahead"][rows] > 0]
-            rows = rows + saved["rows.ahead"][rows]
-            whole[rows] = False
-        return whole
-
-    def load(self, saved: Arrays, slots: np.ndarray, left_out: int) -> None:
-        """Continue from what was saved, without the first `left_out` rows; the others lie in `slots`."""
-        self.depth[slots] = np.where(self.intact(saved, left_out), saved["depth"], 0)[left_out:]
-
     @staticmethod
     def _joined(frames: Any, dimensions: int) -> Any:
         """(*rows, stack, channels, height, width) becomes (*rows, stack * channels, height, width)."""
@@ -141,14 +126,8 @@ class StackReader(TransitionReader):
         slots = super().appended(slots, steps, client)
         return slots[self.stacks.whole(slots)]
 
-    def save(self, slots: np.ndarray) -> Arrays:
-        return {"depth": self.stacks.depth[slots]}
-
-    def intact(self, saved: Arrays, left_out: int) -> np.ndarray:
-        return self.stacks.intact(saved, left_out)
-
-    def load(self, saved: Arrays, slots: np.ndarray, left_out: int) -> None:
-        self.stacks.load(saved, slots, left_out)
+    def intact(self, slots: np.ndarray) -> np.ndarray:
+        return self.stacks.whole(slots)
 
     def _single(self, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in names if name != self.stacks.image)

@@ -67,7 +67,6 @@ class StepStore:
         observed: names of those that `StepBatch.after` has, too.
         device: where columns lie as tensors; None: in main memory. Rewards and durations are always in main memory,
             where returns are computed.
-
     Attributes:
         count: rows appended so far: the number of the next one.
         size: rows that are there.
@@ -106,7 +105,10 @@ class StepStore:
     @property
     def bytes(self) -> int:
         """Memory of the store once it is full."""
-        arrays = sum(array.nbytes for array in (*self._host_arrays().values(), *self.places.values()))
+        own: list[np.ndarray] = [self.reward, self.flags, self.ahead, self.back, *self.places.values()]
+        if self.duration is not None:
+            own.append(self.duration)
+        arrays = sum(array.nbytes for array in own)
         pools = self._after.bytes + sum(pool.bytes for pool in self._sparse.values())
         return self._columns.bytes + arrays + pools
 
@@ -260,63 +262,31 @@ class StepStore:
 
     # -- saving and loading
 
-    def save(self) -> Arrays:
-        """All rows, the oldest first, and what belongs to them."""
-        slots = np.arange(self.oldest, self.count) % self.capacity
-        saved = {f"rows.{name}": column for name, column in self._columns.arrays(slots).items()}
-        saved |= {f"rows.{name}": column[slots] for name, column in self._host_arrays().items()}
-        pooled = slots[self.ahead[slots] < 0]
-        saved |= {f"after.{n}": a for n, a in self._after.arrays(-self.ahead[pooled] - 1).items()}
-        for name, places in self.places.items():
-            there = np.flatnonzero(places[slots] >= 0)
-            saved[f"sparse.{name}"] = self._sparse[name].arrays(places[slots[there]])[name]
-            saved[f"sparse_rows.{name}"] = there
-        streams = [(*key, stream.position, stream.number, stream.end) for key, stream in self._streams.items()]
-        saved["streams"] = np.frombuffer(msgspec.json.encode(streams), np.uint8).copy()
-        saved["count"] = np.array([self.count])
-        return saved
+    def in_order(self, column: np.ndarray) -> np.ndarray:
+        """A copy of what there is for each row in an array by slot, the oldest row first."""
+        oldest = self.oldest % self.capacity
+        if oldest + self.size <= self.capacity:
+            return column[oldest : oldest + self.size].copy()
+        return np.concatenate([column[oldest : self.capacity], column[: oldest + self.size - self.capacity]])
 
-    def _host_arrays(self) -> Arrays:
-        """Name in checkpoints -> array (capacity,) of what is in main memory whatever the device."""
-        arrays: Arrays = {"flags": self.flags, "ahead": self.ahead, "back": self.back, REWARD: self.reward}
-        return arrays if self.duration is None else {**arrays, DURATION: self.duration}
+    def slots_in_order(self) -> np.ndarray:
+        """int64 (size,), the slots of all rows, the oldest first."""
+        return np.arange(self.oldest, self.count) % self.capacity
+
+    def save(self) -> Arrays:
+        """What the rows themselves, appended again, do not tell."""
+        streams = [(*key, stream.position, stream.number, stream.end) for key, stream in self._streams.items()]
+        return {
+            "streams": np.frombuffer(msgspec.json.encode(streams), np.uint8).copy(),
+            "count": np.array([self.count, self.size]),
+        }
 
     def load(self, saved: Arrays) -> None:
-        """Replace the content by what was saved; of more rows than the capacity the newest are loaded. Rows keep their
-        numbers. Raises KeyError or ValueError if what was saved does not fit."""
-        for name, spec in self.specs.items():
-            if saved[f"rows.{name}"].shape[1:] != spec.shape or saved[f"rows.{name}"].dtype != np.dtype(spec.dtype):
-                raise ValueError(f"{name} is stored with another shape or dtype")
-        rows = len(saved["rows.reward"])
-        left_out = max(rows - self.capacity, 0)
-        self.count = int(saved["count"][0])
-        self.size = rows - left_out
-        slots = np.arange(self.oldest, self.count) % self.capacity
-        self._columns.put(slots, {name: saved[f"rows.{name}"][left_out:] for name in self.names})
-        for name, column in self._host_arrays().items():
-            column[slots] = saved[f"rows.{name}"][left_out:]
-        self.has_discarded = bool(self.discarded(slots).any())
-        self._load_pools(saved, slots, left_out)
+        """Take over what was saved, once the rows are there again."""
         self._streams = {
             (client, stream): Stream(position, number, end)
             for client, stream, position, number, end in msgspec.json.decode(saved["streams"].tobytes())
         }
-
-    def _load_pools(self, saved: Arrays, slots: np.ndarray, left_out: int) -> None:
-        """Fill the pools, without what belongs to the first `left_out` rows. Places are given out anew, since those of
-        the saved store mean nothing here."""
-        ahead = saved["rows.ahead"]
-        pooled = slots[ahead[left_out:] < 0]
-        skipped = int((ahead[:left_out] < 0).sum())
-        after = {name: saved[f"after.{name}"][skipped:] for name in self.observed}
-        after_places = self._after.put(after, len(pooled))
-        self._after_places = dict(zip(self.numbers(pooled).tolist(), after_places, strict=True))
-        self.ahead[pooled] = -np.array(after_places, np.int32) - 1
-        for name, places in self.places.items():
-            places[:] = -1
-            loaded = saved[f"sparse_rows.{name}"] >= left_out
-            rows = saved[f"sparse_rows.{name}"][loaded] - left_out
-            places[slots[rows]] = self._sparse[name].put({name: saved[f"sparse.{name}"][loaded]}, len(rows))
 
 
 def replace_rows(column: Any, dimensions: int, places: np.ndarray, rows: Any) -> None:

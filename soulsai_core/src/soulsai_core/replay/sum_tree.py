@@ -34,6 +34,11 @@ class SumTree:
         """Sum of all priorities."""
         return float(self._nodes[1])
 
+    @property
+    def leaves(self) -> np.ndarray:
+        """The priorities of all slots, not a copy."""
+        return self._nodes[self._leaves :]
+
     def __getitem__(self, slots: np.ndarray) -> np.ndarray:
         """Priorities (n,) of slots (n,)."""
         return self._nodes.take(self._leaves + slots)

@@ -76,8 +76,7 @@ class LearnerContract:
         training.run(2)
         weights = training.learner.evaluation_weights()
         assert _forms(weights) == _forms(training.learner.weights())
-        # Without the buffer, as a checkpoint to play from is usually read.
-        _assert_equal(_reloaded(subject, training.learner, buffer=False).evaluation_weights(), weights)
+        _assert_equal(_reloaded(subject, training, rows=False).evaluation_weights(), weights)
         kept = copied(weights)
         training.run(1)
         _assert_equal(weights, kept)
@@ -125,13 +124,12 @@ class LearnerContract:
         """All randomness comes from the generator that the plugin's function was given."""
         _assert_equal(subject.learner(seed=3).weights(), subject.learner(seed=3).weights())
 
-    @pytest.mark.parametrize("buffer", [True, False])
     @pytest.mark.parametrize("updates", [0, 2])
-    def test_state_is_numpy_arrays_and_json(self, subject: Subject, updates: int, buffer: bool) -> None:
+    def test_state_is_numpy_arrays_and_json(self, subject: Subject, updates: int) -> None:
         """It is saved as safetensors and JSON."""
         training = Training(subject)
         training.run(updates)
-        state = training.learner.save(buffer=buffer)
+        state = training.learner.save()
         json.dumps(state.values, allow_nan=False)
         for part, arrays in state.arrays.items():
             for name, array in arrays.items():
@@ -142,7 +140,7 @@ class LearnerContract:
         """It may be written while the training goes on."""
         training = Training(subject)
         training.run(1)
-        state = training.learner.save(buffer=True)
+        state = training.learner.save()
         kept = {part: copied(arrays) for part, arrays in state.arrays.items()}
         values = json.dumps(state.values)
         training.run(2)
@@ -150,25 +148,25 @@ class LearnerContract:
         for part, arrays in kept.items():
             _assert_equal(state.arrays[part], arrays)
 
-    @pytest.mark.parametrize("buffer", [True, False])
+    @pytest.mark.parametrize("rows", [True, False])
     @pytest.mark.parametrize("updates", [0, 2])
     def test_loaded_learner_has_the_same_weights_and_learns_on(
-        self, subject: Subject, updates: int, buffer: bool
+        self, subject: Subject, updates: int, rows: bool
     ) -> None:
-        """With or without its buffer, before and after updates."""
+        """Whether or not its rows could be brought back, before and after updates."""
         training = Training(subject)
         training.run(updates)
-        loaded = _reloaded(subject, training.learner, buffer=buffer)
+        loaded = _reloaded(subject, training, rows=rows)
         _assert_equal(loaded.weights(), training.learner.weights())
         Training(subject, loaded).run(2)
 
     @pytest.mark.parametrize("updates", [0, 3])
     def test_loaded_learner_makes_the_same_next_updates(self, subject: Subject, updates: int) -> None:
-        """The state has the optimizer, counters, schedules, buffer, normalizers and random states."""
+        """The state has the optimizer, counters, schedules, normalizers and random states, and the rows that `reach`
+        asks for are enough."""
         training = Training(subject)
         training.run(updates)
-        loaded = _reloaded(subject, training.learner, buffer=True)
-        _start(loaded, training, resumed=True)
+        loaded = _reloaded(subject, training)
         for _ in range(2):
             training.feed(loaded)
             assert loaded.ready() == training.learner.ready()
@@ -182,22 +180,21 @@ class LearnerContract:
         training = Training(subject)
         training.run(1)
         training.feed()
-        loaded = _reloaded(subject, training.learner, buffer=True)
+        loaded = _reloaded(subject, training)
         assert loaded.ready() == training.learner.ready()
         training.update()
         loaded.update()
         _assert_equal(loaded.weights(), training.learner.weights(), tolerance=1e-6)
 
     def test_rows_before_a_checkpoint_can_be_brought_back(self, subject: Subject) -> None:
-        """They come from the journal after a checkpoint without its buffer, and do not count towards an update."""
+        """They come from the journal, and do not count towards an update."""
         training = Training(subject, num_envs=2)
         training.run(2)
-        loaded = _reloaded(subject, training.learner, buffer=False)
-        reach = loaded.reach()
-        assert type(reach) is int and reach >= 0
-        for client, steps in training.sent if reach else ():
-            loaded.restore(steps, client)
-        assert loaded.ready() in (None, False)
+        reach = training.learner.reach()
+        assert type(reach) is int and 0 <= reach <= training.env_steps
+        loaded = _reloaded(subject, training)
+        assert loaded.reach() == reach
+        assert loaded.ready() == training.learner.ready()
         _assert_equal(loaded.weights(), training.learner.weights())
         Training(subject, loaded).run(2)
 
@@ -222,14 +219,22 @@ def _start(learner: Learner, training: Training, *, resumed: bool = False) -> No
     learner.clients_changed(frozenset(training.clients))
 
 
-def _reloaded(subject: Subject, learner: Learner, *, buffer: bool) -> Learner:
-    """Another learner with another generator, and the state as it comes from the disk."""
-    state = learner.save(buffer=buffer)
+def _reloaded(subject: Subject, training: Training, *, rows: bool = True) -> Learner:
+    """Another learner with another generator, the state as it comes from the disk, and `rows` from the journal."""
+    state = training.learner.save()
     stored = State(
         {part: copied(arrays) for part, arrays in state.arrays.items()}, json.loads(json.dumps(state.values))
     )
     fresh = subject.learner(seed=99)
     fresh.load(stored)
+    _start(fresh, training, resumed=True)
+    reach = fresh.reach()
+    before = training.env_steps - reach
+    for client, steps in training.sent if rows else ():
+        if before <= 0 or len(steps) > before:
+            fresh.restore(steps.part(before, len(steps)), client)
+        before -= len(steps)
+    fresh.restored(complete=rows or not reach)
     return fresh
 
 

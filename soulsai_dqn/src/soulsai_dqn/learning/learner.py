@@ -77,11 +77,14 @@ class DQNLearner(Learner):
         if self._moments is not None:
             self._moments.update(kept.columns[VECTOR])
 
+    def reach(self) -> int:
+        return self._replay.reach
+
     def restore(self, steps: StepBatch, client: str) -> None:
         self._append(steps, client)
 
-    def reach(self) -> int:
-        return self._config.buffer_size
+    def restored(self, *, complete: bool) -> None:
+        self._replay.restored(complete=complete)
 
     def _append(self, steps: StepBatch, client: str) -> StepBatch:
         kept = prepared(steps, self._features, self._config)
@@ -198,12 +201,10 @@ class DQNLearner(Learner):
             return weights
         return weights | dict(zip((MEAN, SCALE), self._moments.scales(), strict=True))
 
-    def save(self, *, buffer: bool) -> State:
-        arrays = self._trainer.save()
+    def save(self) -> State:
+        arrays = self._trainer.save() | {"replay": self._replay.save()}
         if self._moments is not None:
             arrays["moments"] = self._moments.save()
-        if buffer:
-            arrays["replay"] = self._replay.save()
         values = {
             "owed": self._steps_due,
             "spare": self._spare_steps,
@@ -225,12 +226,11 @@ class DQNLearner(Learner):
             self._spare_steps = int(state.values["spare"])
             self._rows = int(state.values["rows"])
             self._rng.bit_generator.state = state.values["rng"]
+            self._replay.load(state.arrays["replay"])
         except KeyError as error:
             raise CheckpointError(f"This checkpoint is not one of DQN: it has no {error}.") from error
         except (ValueError, TypeError) as error:
             raise CheckpointError(f"This checkpoint is not one of DQN with these settings: {error}.") from error
-        if "replay" in state.arrays:
-            self._replay.load(state.arrays["replay"])
 
 
 def _minibatches(draw: Draw, device: torch.device) -> Iterator[dict[str, Tensor]]:

@@ -71,6 +71,9 @@ class PPOLearner(Learner):
         max_rows = config.rollout + _MAX_ENVIRONMENTS
         self._rounds = Rounds(config.required_clients, config.round_timeout_s, clock, max_rows)
         self._steps = 0  # rows learned from
+        self._waiting = 0  # rows taken in since then
+        self._learned = False
+        self._since = 0  # iteration of the model that was learned then
         self._restarts = 0
         self._players = config.clients  # clients that share the present round
         self._report: dict[str, float] = {}
@@ -95,7 +98,24 @@ class PPOLearner(Learner):
         self._rounds.clients_changed(clients)
 
     def add(self, steps: StepBatch, client: str) -> None:
+        self._waiting += len(steps)
         self._rounds.add(steps, client)
+
+    def reach(self) -> int:
+        return self._waiting
+
+    def restore(self, steps: StepBatch, client: str) -> None:
+        # A message that only closes a rollout of an earlier round has no rows by which the node could leave it out.
+        if len(steps) or steps.closed is None or steps.closed.iteration >= self._since:
+            self._rounds.add(steps, client)
+
+    def restored(self, *, complete: bool) -> None:
+        self._rounds.wait_for_all_heard()
+
+    def updated(self, iteration: int) -> None:
+        if self._learned:
+            self._since = iteration
+            self._learned = False
 
     def quota(self) -> int:
         return math.ceil(self._config.rollout / self._players)
@@ -161,6 +181,8 @@ class PPOLearner(Learner):
         if learned:  # a rollout may be empty, where none of its rows fitted the columns
             report |= self._train(experience)
         self._steps += learned
+        self._waiting = 0
+        self._learned = True
         return report | {"round_clients": float(len(rollouts)), "round_steps": float(learned)}
 
     def _train(self, experience: Experience) -> dict[str, float]:
@@ -192,7 +214,7 @@ class PPOLearner(Learner):
             arrays[MEAN], arrays[SCALE] = self._observed.scales()
         return arrays
 
-    def save(self, *, buffer: bool) -> State:
+    def save(self) -> State:
         moments, returns = self._rewards.save()
         arrays = {
             "network": self._model.parameters.copy(),
@@ -202,16 +224,14 @@ class PPOLearner(Learner):
         }
         values = {
             "steps": self._steps,
+            "waiting": self._waiting,
+            "since": self._since,
             "restarts": self._restarts,
             "players": self._players,
             "report": self._report,
             "returns": returns,
             "rng": self._rng.bit_generator.state,
         }
-        if buffer:
-            rollouts = self._rounds.save()
-            arrays |= {f"rollout-{index}": rows for index, rows in enumerate(rollouts.values())}
-            values["rollouts"] = list(rollouts)
         return State(arrays, values)
 
     def load(self, state: State) -> None:
@@ -221,12 +241,12 @@ class PPOLearner(Learner):
             self._observed.load(state.arrays["observations"])
             self._rewards.load(state.arrays["rewards"], state.values["returns"])
             self._steps = int(state.values["steps"])
+            self._waiting = int(state.values["waiting"])
+            self._since = int(state.values["since"])
             self._restarts = int(state.values["restarts"])
             self._players = int(state.values["players"])
             self._report = {str(name): float(value) for name, value in state.values["report"].items()}
             self._rng.bit_generator.state = state.values["rng"]
-            clients = state.values.get("rollouts", [])
-            self._rounds.load({client: state.arrays[f"rollout-{index}"] for index, client in enumerate(clients)})
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise CheckpointError(f"This checkpoint is not one of PPO with these settings: {error}") from error
 

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from soulsai_core import ITERATION, Arrays, StepBatch
 from soulsai_ppo.rollouts.assembly import Assembly
 
@@ -87,6 +85,10 @@ class Rounds:
         for client in self._growing.keys() - present:
             del self._growing[client]
         self._changed_at = self._clock()
+
+    def wait_for_all_heard(self) -> None:
+        """The round goes on after a resume: all clients with rows in it are about to complete their rollouts."""
+        self.expected |= frozenset(self._last_rows_at)
 
     def add(self, steps: StepBatch, client: str) -> None:
         """Take in rows of one client; those of older iterations are ignored."""
@@ -174,15 +176,3 @@ class Rounds:
         taken = dict(sorted(self._complete.items()))
         self._complete.clear()
         return taken
-
-    def save(self) -> dict[str, Arrays]:
-        """Copies of the complete rollouts. Growing ones are left out: their clients will start new ones after a
-        resume."""
-        return {name: {key: column.copy() for key, column in rows.items()} for name, rows in self._complete.items()}
-
-    def load(self, rollouts: dict[str, Arrays]) -> None:
-        """Go on with saved rollouts, which were made with the weights saved at the same time."""
-        self._growing.clear()
-        self._complete = {name: {k: np.array(c) for k, c in rows.items()} for name, rows in rollouts.items()}
-        if self._complete:
-            self._count(self._clock())

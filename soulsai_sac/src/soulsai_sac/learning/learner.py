@@ -61,8 +61,8 @@ class SACLearner(Learner):
     def weights(self) -> Arrays:
         return arrays_of(self._trainer.policy)
 
-    def save(self, *, buffer: bool) -> State:
-        arrays = {**self._trainer.save(), "replay": self._replay.save() if buffer else {}}
+    def save(self) -> State:
+        arrays = {**self._trainer.save(), "replay": self._replay.save()}
         return State(arrays, {"due": self._steps_due, "rng": self._rng.bit_generator.state})
 
     def load(self, state: State) -> None:
@@ -70,16 +70,18 @@ class SACLearner(Learner):
             self._trainer.load(state.arrays)
             self._steps_due = state.values["due"]
             self._rng.bit_generator.state = state.values["rng"]
+            self._replay.load(state.arrays["replay"])
         except (KeyError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"This checkpoint is not one of sac with these settings: {error}") from error
-        if state.arrays.get("replay"):
-            self._replay.load(state.arrays["replay"])
 
     def reach(self) -> int:
-        return self._config.buffer_size
+        return self._replay.reach
 
     def restore(self, steps: StepBatch, client: str) -> None:
         self.add(steps, client)
+
+    def restored(self, *, complete: bool) -> None:
+        self._replay.restored(complete=complete)
 
     def clients_changed(self, clients: frozenset[str]) -> None:
         self._replay.forget(clients)

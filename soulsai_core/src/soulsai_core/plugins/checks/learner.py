@@ -88,9 +88,9 @@ class CheckedLearner(Learner):
         else:
             self._given.forget()
 
-    def save(self, *, buffer: bool) -> State:
+    def save(self) -> State:
         method = "Learner.save"
-        state = self._checker.call(method, self._learner.save, buffer=buffer)
+        state = self._checker.call(method, self._learner.save)
         self._checker.expect(method, state, isinstance(state, State), "a State")
         for part, arrays in state.arrays.items():
             self._expect_arrays(f"{method}, for the part {part!r},", arrays)
@@ -137,6 +137,9 @@ class CheckedLearner(Learner):
 
     def restore(self, steps: StepBatch, client: str) -> None:
         self._checker.call("Learner.restore", self._learner.restore, steps, client)
+
+    def restored(self, *, complete: bool) -> None:
+        self._checker.call("Learner.restored", self._learner.restored, complete=complete)
 
     def started(self, *, resumed: bool) -> None:
         self._checker.call("Learner.started", self._learner.started, resumed=resumed)

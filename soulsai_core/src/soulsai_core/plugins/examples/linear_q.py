@@ -79,11 +79,13 @@ class LinearLearner(Learner):
         self._config = config
         self._rng = rng
         self._memory: Arrays = {}
+        self._rows = 0
         frequency = rng.normal(scale=config.width, size=(size, config.features))
         self._model: Arrays = {"frequency": frequency, "phase": rng.uniform(0, 2 * np.pi, config.features)}
         self._model |= {"mean": np.zeros(size), "spread": np.ones(size), "q": np.zeros((config.features, actions))}
 
     def add(self, steps: StepBatch, client: str) -> None:
+        self._rows += len(steps)
         t = steps.transitions()
         actions = self._model["q"].shape[1]
         valid = np.zeros((len(t), actions), bool) if t.next_masks is None else t.next_masks
@@ -92,6 +94,13 @@ class LinearLearner(Learner):
         rows |= {"next_x": t.next_observations["observation"], "going": ~t.terminated, "next_mask": valid}
         for name, new in rows.items():
             self._memory[name] = np.concatenate([self._memory.get(name, new[:0]), new])[-self._config.memory :]
+
+    def reach(self) -> int:
+        return min(self._rows, self._config.memory)  # the journal brings them back: checkpoints do not hold them
+
+    def restore(self, steps: StepBatch, client: str) -> None:
+        self.add(steps, client)
+        self._rows -= len(steps)
 
     def ready(self) -> bool | None:
         # None leaves the count to the node: one update for each `Sync.rows_per_iteration` rows.
@@ -119,19 +128,16 @@ class LinearLearner(Learner):
     def weights(self) -> Arrays:
         return {name: array.copy() for name, array in self._model.items()}
 
-    def save(self, *, buffer: bool) -> State:
-        memory = dict(self._memory) if buffer else {}
-        return State({"model": self.weights(), "memory": memory}, {"rng": self._rng.bit_generator.state})
+    def save(self) -> State:
+        return State({"model": self.weights()}, {"rng": self._rng.bit_generator.state, "rows": self._rows})
 
     def load(self, state: State) -> None:
         try:
             model = state.arrays["model"]
-            memory = state.arrays["memory"]
-            rng = state.values["rng"]
+            rng, self._rows = state.values["rng"], state.values["rows"]
         except KeyError as error:
             raise CheckpointError(f"This is not a checkpoint of linear_q: it has no {error}.") from error
         self._model = {name: array.copy() for name, array in model.items()}
-        self._memory = {name: rows.copy() for name, rows in memory.items()}
         self._rng.bit_generator.state = rng
 
 
