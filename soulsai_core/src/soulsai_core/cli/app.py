@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from soulsai_core.cli.menu import Command, menu
@@ -41,6 +42,10 @@ def _run(argv: Sequence[str] | None) -> int:
         if args.command is None:
             parser.print_help(sys.stderr)
             return 2
+        if args.command != "client":
+            # Environments of a person's own lie beside config.yaml. Last, so that they hide no installed module. Not
+            # for clients: a server names what they import.
+            sys.path.append(str(Path.cwd()))
         code = _find(commands, args.command).module().run(args)
         # Output to a pipe waits in a buffer. Flushed only at exit, a closed pipe would raise outside of this block.
         sys.stdout.flush()

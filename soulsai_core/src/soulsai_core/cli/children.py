@@ -43,6 +43,8 @@ def telemetry_command(
         unserved = [plugin.name for plugin, _ in resolved.connectors if plugin.home == "telemetry"]
         if unserved:
             log.warning("Without the telemetry node, these connectors receive nothing: %s.", ", ".join(unserved))
+        if resolved.config.telemetry.enabled is None:
+            log.info("There is no live page: it needs `pip install soulsai-telemetry`.")
         return {}
     file = args.config
     if file is None and resumed is not None and (resumed.path / CONFIG).is_file():

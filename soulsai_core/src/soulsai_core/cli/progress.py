@@ -34,5 +34,5 @@ def _goal(status: NodeStatus) -> list[str]:
     """The share done and the time left, [] without a goal."""
     if status.share_done is None:
         return []
-    left = "" if status.seconds_left is None else f", {duration(status.seconds_left)} left"
+    left = "" if status.seconds_left is None or status.state != "running" else f", {duration(status.seconds_left)} left"
     return [f"{share(status.share_done)} done{left}"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from soulsai_core.errors import EnvironmentFailure
+from soulsai_core.errors import ConfigError, EnvironmentFailure
 
 
 class Camera(gymnasium.Env):
@@ -74,3 +74,27 @@ def test_resize_gives_height_times_width(make):
 
 def test_episode_limit_of_the_config_replaces_the_environments_own(make):
     assert play(make, [], steps=3, max_episode_steps=3).truncated[0]
+
+
+@pytest.mark.parametrize("num_envs", [1, 2])
+def test_wrapper_of_gymnasium_takes_its_arguments_from_the_configuration(plugin, make, num_envs):
+    wrappers = [
+        {"gymnasium": "GrayscaleObservation"},
+        {"gymnasium": "ReshapeObservation", "arguments": {"shape": [30, 20]}},
+        {"gymnasium": "ClipReward", "arguments": {"max_reward": 7}},
+    ]
+    spec = plugin.spec(plugin.config(id="soulsai-test/Camera-v0", wrappers=wrappers))
+    assert spec.observations["observation"].shape == (30, 20)
+    assert play(make, wrappers, num_envs=num_envs).rewards == pytest.approx([7.0] * num_envs)
+
+
+def test_arguments_that_do_not_fit_are_named_with_those_that_there_are(make):
+    with pytest.raises(
+        ConfigError, match=r"arguments of ClipReward do not fit: .*'most'.*They are min_reward, max_reward"
+    ):
+        make("Camera-v0", wrappers=[{"gymnasium": "ClipReward", "arguments": {"most": 7}}])
+
+
+def test_wrapper_that_writes_files_cannot_be_named(plugin):
+    with pytest.raises(ValueError, match="RecordVideo"):
+        plugin.config(wrappers=[{"gymnasium": "RecordVideo", "arguments": {"video_folder": "anywhere"}}])

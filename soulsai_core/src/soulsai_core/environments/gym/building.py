@@ -16,8 +16,9 @@ from soulsai_core.config.errors import raise_if_any, sentences_of
 from soulsai_core.config.sources import Sources
 from soulsai_core.contracts import Environment
 from soulsai_core.environments.gym.actions import action_codec
-from soulsai_core.environments.gym.config import Config, WrapperChoice
+from soulsai_core.environments.gym.config import Config, GymnasiumWrapper, WrapperChoice
 from soulsai_core.environments.gym.failures import OLD_INTERFACE, construction, failed
+from soulsai_core.environments.gym.gymnasium_wrappers import wrap
 from soulsai_core.environments.gym.info_numbers import InfoNumbers
 from soulsai_core.environments.gym.infos import has_mask
 from soulsai_core.environments.gym.single import SingleEnvironment
@@ -96,8 +97,8 @@ def _first_info(config: Config, env: Any) -> Any:
 def _single(config: Config, *, checked: bool) -> gymnasium.Env:
     # gymnasium's checks of the interface take time at every step. `read_spec` has them on, which is enough.
     env = gymnasium.make(config.id, **{"disable_env_checker": not checked, **_arguments(config)})
-    for wrap in _wrappers(config):
-        env = wrap(env)
+    for wrapped in _wrappers(config):
+        env = wrapped(env)
     return env
 
 
@@ -135,7 +136,9 @@ def _wrappers(config: Config) -> list[Wrap]:
     return [_wrapper(index, choice) for index, choice in enumerate(config.wrappers)]
 
 
-def _wrapper(index: int, choice: WrapperChoice) -> Wrap:
+def _wrapper(index: int, choice: WrapperChoice | GymnasiumWrapper) -> Wrap:
+    if isinstance(choice, GymnasiumWrapper):
+        return partial(wrap, name=choice.gymnasium, arguments=choice.arguments)
     from soulsai_core.plugins.catalog import Catalog
 
     plugin = Catalog().wrapper(choice.name)

@@ -8,6 +8,31 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 AutoresetName = Literal["next_step", "same_step", "disabled"]
 
+WrapperName = Literal[
+    "AddWhiteNoise",
+    "AtariPreprocessing",
+    "ClipAction",
+    "ClipReward",
+    "DelayObservation",
+    "DiscretizeAction",
+    "DiscretizeObservation",
+    "FilterObservation",
+    "FlattenObservation",
+    "FrameStackObservation",
+    "GrayscaleObservation",
+    "MaxAndSkipObservation",
+    "NormalizeObservation",
+    "NormalizeReward",
+    "RescaleAction",
+    "RescaleObservation",
+    "ResizeObservation",
+    "ReshapeObservation",
+    "StickyAction",
+    "TimeAwareObservation",
+    "TimeLimit",
+]
+"""Those whose arguments are plain values, and that write no files: clients make what a server names."""
+
 
 class WrapperChoice(BaseModel):
     """One wrapper, by the name of its entry point in the group `soulsai.wrappers`."""
@@ -16,6 +41,15 @@ class WrapperChoice(BaseModel):
 
     name: str = Field(description="Name of the wrapper; `soulsai plugins` lists them.")
     config: dict[str, Any] = Field(default={}, description="The wrapper's own settings.")
+
+
+class GymnasiumWrapper(BaseModel):
+    """One of gymnasium's own wrappers, by the name of its class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gymnasium: WrapperName = Field(description="Name of the class in gymnasium.wrappers.")
+    arguments: dict[str, Any] = Field(default={}, description="Its arguments besides the environment.")
 
 
 class Config(BaseModel):
@@ -38,8 +72,10 @@ class Config(BaseModel):
         default="same_step",
         description="How sync and async environments continue after an end. A vector_entry_point decides that itself.",
     )
-    wrappers: tuple[WrapperChoice, ...] = Field(
-        default=(), description="Wrappers in the order in which they are applied, the innermost first."
+    wrappers: tuple[WrapperChoice | GymnasiumWrapper, ...] = Field(
+        default=(),
+        description="Wrappers in the order in which they are applied, the innermost first: {name, config} of a plugin, "
+        "or {gymnasium, arguments} of gymnasium's own.",
     )
 
     @model_validator(mode="after")

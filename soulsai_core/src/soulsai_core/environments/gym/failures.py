@@ -68,7 +68,10 @@ def _construction_sentence(env_id: str, error: Exception) -> str:
         return f"environment {env_id!r} cannot be used: {OLD_INTERFACE}"
     module, _, name = env_id.rpartition(":")
     if module and module == getattr(error.__cause__, "name", None):
-        return f"environment {env_id!r}: module {module!r} is not installed here, so it cannot register {name!r}"
+        return (
+            f"environment {env_id!r}: there is no module {module!r} here to register {name!r}; install it, or put "
+            f"{module}.py into the folder in which the training is started"
+        )
     if isinstance(error, gymnasium.error.Error) and _unregistered(name, error):
         return f"environment {env_id!r} is not registered with gymnasium; {_nearest(name)}"
     if isinstance(error, gymnasium.error.DependencyNotInstalled) and BOX2D in str(error):
