@@ -13,6 +13,7 @@ from .cli.options import config_from as config_from
 from .cli.tables import Column as Column
 from .cli.tables import Row as Row
 from .cli.tables import print_table as print_table
+from .cli.waiting import PARENT_GONE as PARENT_GONE
 from .cli.waiting import wait_for_server as wait_for_server
 from .cli.waiting import when_parent_ends as when_parent_ends
 from .config import RedisSettings as RedisSettings

@@ -22,6 +22,9 @@ LEAVE_TIMEOUT_S = 10.0
 
 T = TypeVar("T")
 
+PARENT_GONE = "the process that started this one is gone"
+"""The reason that `when_parent_ends` gives."""
+
 
 def wait_for_server(connect: Callable[[], T], left: threading.Event, patience: float = math.inf) -> T | None:
     """The result of `connect()` once the server answers; None if `left` is set before.
@@ -55,7 +58,7 @@ def when_parent_ends(leave: Callable[[str], None], end: Callable[[int], object] 
     def watch() -> None:
         while _read_input():
             pass
-        leave("the process that started this one is gone")
+        leave(PARENT_GONE)
         time.sleep(LEAVE_TIMEOUT_S)
         end(1)
 

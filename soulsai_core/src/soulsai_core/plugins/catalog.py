@@ -64,6 +64,7 @@ _HOMES = {
         "grafana",
         "json_file",
         "mlflow",
+        "notify",
         "prometheus",
         "tensorboard",
         "wandb",

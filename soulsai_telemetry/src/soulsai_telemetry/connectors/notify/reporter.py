@@ -1,0 +1,185 @@
+"""Decides what is told: each thing once, also if the telemetry node is started again meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from soulsai_core.app import Condition, formatting
+from soulsai_telemetry.connectors.notify.config import NotifyConfig
+from soulsai_telemetry.connectors.notify.messages import Counts, Message, Moment, result, summary
+from soulsai_telemetry.history.records import BestScore, TrainingStatus
+
+_CLIENTS_MISSING = frozenset({"no_client", "too_few_clients"})
+"""Conditions that are no trouble before the first client has come."""
+
+
+class Told(msgspec.Struct):
+    """What was told of a run. It is kept in a file, for the next start of the telemetry node.
+
+    Attributes:
+        running: whether the start was told, and no end since.
+        clients: whether there ever was a client.
+        troubles: name -> when it began, in seconds since 1970, of what was told as wrong and not yet as well again.
+        notes: names of what was told and needs no end.
+        best: the best score that was told.
+        best_time: when a best was told last, or the start.
+        last: the training at the last message.
+    """
+
+    running: bool = False
+    clients: bool = False
+    troubles: dict[str, float] = {}
+    notes: list[str] = []
+    best: float | None = None
+    best_time: float = 0.0
+    last: Moment | None = None
+
+
+class Reporter:
+    """Makes messages of what the telemetry node sees. To be used from one thread; time comes with the statuses.
+
+    Attributes:
+        told: what was told; to be saved after each message.
+    """
+
+    def __init__(self, run: str, config: NotifyConfig, told: Told) -> None:
+        self.told = told
+        self._run = run
+        self._config = config
+        self._counts = Counts()
+        self._status: TrainingStatus | None = None
+        self._best: BestScore | None = None
+        self._found: dict[str, float] = {}  # name of a condition -> when it was seen first
+        self._well_since: float | None = None
+
+    # -- what happened
+
+    def client_joined(self) -> None:
+        self._counts.joined += 1
+
+    def client_lost(self) -> None:
+        self._counts.lost += 1
+
+    def checkpoint_saved(self) -> None:
+        self._counts.checkpoints += 1
+
+    def best_found(self, best: BestScore) -> None:
+        self._best = best
+
+    def status_received(self, status: TrainingStatus) -> list[Message]:
+        """The messages that are due with this status, most often none."""
+        self._status = status
+        if status.health.state in ("finished", "failed"):
+            messages = list(self._ended(status))
+        else:
+            messages = [*self._started(status), *self._troubled(status), *self._well(status), *self._new_best(status)]
+        if messages:
+            self._counts = Counts()
+            self.told.last = Moment.of(status)
+        return [message for message in messages if message.event in self._config.events]
+
+    def parent_gone(self) -> list[Message]:
+        """The process that trains is gone. If its node has not said that it ends, it was killed."""
+        status = self._status
+        if status is None or not self.told.running:
+            return []
+        self.told.running = False
+        text = (
+            "The process of the training is gone and did not say why: it was killed, or its machine is going down. "
+            f"{result(status, self._best)}\n"
+            f"Go on from the last checkpoint: soulsai train --resume {status.node.folder}"
+        )
+        message = Message("failed", self._title("killed"), text, urgent=True, picture=True)
+        return [message] if message.event in self._config.events else []
+
+    # -- what is due
+
+    def _started(self, status: TrainingStatus) -> Iterator[Message]:
+        if self.told.running:
+            return
+        resumed = self.told.last is not None
+        self.told.running = True
+        self.told.best_time = status.time
+        self.told.troubles = {}
+        self.told.notes = []
+        self.told.last = self.told.last or Moment.of(status)
+        node = status.node
+        what = " on ".join(name for name in (node.algorithm, node.environment) if name) or "The training"
+        goal = "" if node.goal_env_steps is None else f" of {formatting.count(node.goal_env_steps)}"
+        at = f"{formatting.count(node.env_steps)}{goal} steps, {formatting.counted(len(node.clients), 'client')}"
+        verb = "goes on" if resumed else "has started"
+        yield Message("started", self._title(verb), f"{what} {verb}: {at}. {status.health.sentence}")
+
+    def _troubled(self, status: TrainingStatus) -> Iterator[Message]:
+        self.told.clients |= bool(status.node.clients)
+        found = {condition.name: condition for condition in status.health.conditions if self._matters(condition)}
+        self._found = {name: self._found.get(name, status.time) for name in found}
+        due = [
+            condition
+            for name, condition in found.items()
+            if name not in self.told.troubles
+            and name not in self.told.notes
+            and status.time - self._found[name] >= self._config.patience_s
+        ]
+        if not due:
+            return
+        for condition in due:
+            if condition.level == "note":
+                self.told.notes.append(condition.name)
+            else:
+                self.told.troubles[condition.name] = condition.since
+        urgent = any(condition.level == "error" for condition in due)
+        title = status.health.label if urgent else due[0].name.replace("_", " ")
+        lines = [f"{condition.sentence}\n{condition.advice}".strip() for condition in due]
+        yield Message("stuck", self._title(title), "\n".join([*lines, self._summary(status)]), urgent=urgent)
+
+    def _well(self, status: TrainingStatus) -> Iterator[Message]:
+        """What was told as wrong is over. It must be over for a while: what comes and goes is told once."""
+        if not self.told.troubles or self._found.keys() & self.told.troubles.keys():
+            self._well_since = None
+            return
+        self._well_since = status.time if self._well_since is None else self._well_since
+        if status.time - self._well_since < self._config.patience_s:
+            return
+        lasted = formatting.duration(self._well_since - min(self.told.troubles.values()))
+        names = ", ".join(name.replace("_", " ") for name in self.told.troubles)
+        self.told.troubles = {}
+        self._well_since = None
+        text = f"{status.health.sentence} Over after {lasted}: {names}.\n{self._summary(status)}"
+        yield Message("well", self._title("well again"), text)
+
+    def _new_best(self, status: TrainingStatus) -> Iterator[Message]:
+        best = self._best
+        if best is None or best.score == self.told.best:
+            return
+        if status.time - self.told.best_time < self._config.best_interval_s:
+            return
+        before = "" if self.told.best is None else f" (told before: {formatting.number(self.told.best)})"
+        self.told.best = best.score
+        self.told.best_time = status.time
+        where = f"the episodes up to {formatting.count(best.episode)}, after {formatting.counted(best.steps, 'step')}"
+        text = f"{best.metric} {formatting.number(best.score)}{before}, mean of {where}.\n{self._summary(status)}"
+        yield Message("best", self._title(f"new best, {formatting.number(best.score)}"), text, picture=True)
+
+    def _ended(self, status: TrainingStatus) -> Iterator[Message]:
+        if not self.told.running:
+            return
+        self.told.running = False
+        failed = status.health.state == "failed"
+        advice = [condition.advice for condition in status.health.conditions]
+        text = "\n".join([f"{status.health.sentence} {result(status, self._best)}", *advice])
+        yield Message(
+            "failed" if failed else "finished", self._title(status.health.label), text, urgent=failed, picture=True
+        )
+
+    def _matters(self, condition: Condition) -> bool:
+        return self.told.clients or condition.name not in _CLIENTS_MISSING
+
+    def _title(self, what: str) -> str:
+        return f"{self._run}: {what}"
+
+    def _summary(self, status: TrainingStatus) -> str:
+        before = self.told.last or Moment.of(status)
+        return summary(before, status, self._counts, self._best)
