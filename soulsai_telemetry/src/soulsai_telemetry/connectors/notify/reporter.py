@@ -99,7 +99,7 @@ class Reporter:
     def _started(self, status: TrainingStatus) -> Iterator[Message]:
         if self.told.running:
             return
-        resumed = self.told.last is not None
+        verb = "has started" if self.told.last is None else "goes on"
         self.told.running = True
         self.told.best_time = status.time
         self.told.troubles = {}
@@ -108,9 +108,9 @@ class Reporter:
         node = status.node
         what = " on ".join(name for name in (node.algorithm, node.environment) if name) or "The training"
         goal = "" if node.goal_env_steps is None else f" of {formatting.count(node.goal_env_steps)}"
-        at = f"{formatting.count(node.env_steps)}{goal} steps, {formatting.counted(len(node.clients), 'client')}"
-        verb = "goes on" if resumed else "has started"
-        yield Message("started", self._title(verb), f"{what} {verb}: {at}. {status.health.sentence}")
+        clients = f", {formatting.counted(len(node.clients), 'client')}" if node.clients else ""
+        text = f"{what} {verb}: {formatting.count(node.env_steps)}{goal} steps{clients}."
+        yield Message("started", self._title(verb), text)
 
     def _troubled(self, status: TrainingStatus) -> Iterator[Message]:
         self.told.clients |= bool(status.node.clients)
