@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -75,7 +76,8 @@ class Training:
     """The services of one training, and what they leave.
 
     Args:
-        client_address: where clients connect, for example a proxy; None: to the server itself.
+        port: of the server; None: a free one.
+        link: (port, number of clients) for clients that connect there, to a proxy. The others connect to the server.
     """
 
     def __init__(
@@ -87,9 +89,10 @@ class Training:
         clients: int,
         settings: Sequence[str] = (),
         telemetry: bool = True,
-        client_port: int | None = None,
+        port: int | None = None,
+        link: tuple[int, int] = (0, 0),
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self._folder = folder
         self._counts = folder / "counts"
         self._counts.mkdir()
@@ -105,13 +108,13 @@ class Training:
             *settings,
         ]
         self._options = [word for option in options for word in ("--set", option)]
-        self._client_address = f"127.0.0.1:{client_port or self.port}"
         self._services.add("redis", self._redis)
         self._services.add("node", self._node)
         if telemetry:
             self._services.add("telemetry", lambda: module("soulsai_core", "telemetry", *self._options))
         for number in range(clients):
-            self._services.add(f"client-{number + 1}", self._client)
+            at = link[0] if number < link[1] else self.port
+            self._services.add(f"client-{number + 1}", partial(self._client, at))
 
     @property
     def address(self) -> str:
@@ -220,8 +223,8 @@ class Training:
         resume = ["--resume"] if any((self._folder / "saves").glob("*/checkpoint*/manifest.json")) else []
         return module("soulsai_core", "training-node", *resume, *self._options)
 
-    def _client(self) -> list[str]:
-        options = ["--redis-address", self._client_address, "--run", "main", "--wait", "inf"]
+    def _client(self, port: int) -> list[str]:
+        options = ["--redis-address", f"127.0.0.1:{port}", "--run", "main", "--wait", "inf"]
         return module("benchmarks.endurance.counted_client", *options)
 
 

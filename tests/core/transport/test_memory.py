@@ -27,3 +27,13 @@ def test_transport_without_a_server_makes_its_own():
     first, second = MemoryTransport(), MemoryTransport()
     first.announce(b"mine")
     assert second.read_config() is None
+
+
+def test_heartbeat_from_before_the_servers_clock_was_set_back_grows_old(clock):
+    transport = MemoryTransport(MemoryServer(clock))
+    clock.now = 5000.0
+    transport.heartbeat("gone", b"")
+    clock.now = 1000.0
+    transport.heartbeat("here", b"")
+    ages = {client: age for client, (age, _) in transport.roster().items()}
+    assert ages == {"gone": 4000.0, "here": 0.0}, "not young until the clock is where it was"
