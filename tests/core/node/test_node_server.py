@@ -55,9 +55,12 @@ def test_what_clients_kept_in_an_outage_is_taken_in_before_the_first_update(harn
     for waiting in (24, 20, 16, 12, 8, 4):
         assert harness.take_in([1] * 4, order={"waiting": waiting}) == (4, {})
     assert harness.node.iteration == 1
-    harness.send([1] * 4)
-    harness.recorder.wait("model_updated", where=lambda a: a["iteration"] == 8)
-    assert harness.node.env_steps == 32
+    for iteration in range(1, 8):
+        harness.send([iteration] * 4)
+        harness.recorder.wait("model_updated", where=lambda a, made=iteration + 1: a["iteration"] == made)
+    assert harness.node.env_steps == 56 and harness.learner.updates == 14, (
+        "six were owed, one with each of the new ones"
+    )
 
 
 def test_update_does_not_wait_for_a_server_that_is_away(harness):

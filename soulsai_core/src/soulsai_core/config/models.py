@@ -151,7 +151,8 @@ class TrainingSettings(Settings):
         default=1,
         ge=0,
         le=1000,
-        description="Updates owed after a crash that are made together with each new one; 0: none of them is made.",
+        description="Updates owed after a crash or an outage that are made together with each new one; 0: none of them "
+        "is made.",
     )
     max_requested_saves: int = Field(
         default=50,

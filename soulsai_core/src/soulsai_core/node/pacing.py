@@ -7,11 +7,11 @@ class UpdatePace:
     """Counts admitted rows: an update is due for every `rows_per_iteration` of them.
 
     Args:
-        catch_up: updates that are owed from an earlier process and made together with each due one, on average.
+        catch_up: updates that are owed and made together with each due one, on average.
 
     Attributes:
         rows: admitted, and not yet used for an update.
-        owed: rows that an earlier process had admitted and made no update for.
+        owed: rows of before a crash, or from an outage, for which no update was made yet.
     """
 
     def __init__(self, rows_per_iteration: int, rows: int = 0, catch_up: float = 0.0) -> None:
@@ -21,9 +21,13 @@ class UpdatePace:
         self._catch_up = catch_up
         self._credit = 0.0
 
-    def admitted(self, rows: int) -> None:
-        """Count rows that were given to the learner."""
-        self.rows += rows
+    def admitted(self, rows: int, *, after_outage: bool = False) -> None:
+        """Count rows that were given to the learner. Those that waited elsewhere during an outage come all at once: if
+        all of their updates were made at once, too, what clients make meanwhile would be stale."""
+        if after_outage:
+            self.owed += rows
+        else:
+            self.rows += rows
 
     def due(self, ready: bool | None) -> bool:
         """Whether an update is due. If it is, it must be made: its rows are subtracted.

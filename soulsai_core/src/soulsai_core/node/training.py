@@ -354,7 +354,7 @@ class TrainingNode:
         if judged.steps is not None:
             self._publishing.rows_received(judged.client)
             self._learner.add(judged.steps, judged.client)
-            self._pace.admitted(judged.rows)
+            self._pace.admitted(judged.rows, after_outage=self._recovery.lasts)
             state.env_steps += judged.rows
         self._handle_events()
 
