@@ -1,8 +1,8 @@
 """A hostile contributor, or strangers, beside a peaceful contributor: at which share of its rate that one goes on.
 
 Server, training node and the peaceful client are real processes, as `soulsai init`, `training-node` and
-`soulsai-client join` make them; without TLS, which costs the attacker more than the server. Each attack is a process,
-and has a node of its own. Rates are rows admitted per second, before and during the attack, in one run.
+`soulsai-client join` make them; without TLS unless asked, since it costs attackers as much as the server. Each attack
+is a process, and has a node of its own. Rates are rows admitted per second, before and during the attack, in one run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import itertools
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -56,16 +57,17 @@ CROWD = 5000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=15.0, help="length of each of the two measurements")
     parser.add_argument("--only", choices=ATTACKS, nargs="+", default=list(ATTACKS), help="these attacks alone")
+    parser.add_argument("--tls", action="store_true", help="over TLS, with a server that speaks it")
     parser.add_argument("--attack", nargs=2, metavar=("NAME", "INVITATION"), help=argparse.SUPPRESS)
 
 
 def measure(args: argparse.Namespace) -> list[Row]:
-    return [row for name in args.only for row in _measure(name, args.seconds)]
+    return [row for name in args.only for row in _measure(name, args.seconds, tls=args.tls)]
 
 
-def _measure(name: str, seconds: float) -> list[Row]:
+def _measure(name: str, seconds: float, *, tls: bool) -> list[Row]:
     say(f"{name} ...")
-    with tempfile.TemporaryDirectory() as folder, _hosted(Path(folder)) as host:
+    with tempfile.TemporaryDirectory() as folder, _hosted(Path(folder), tls=tls) as host:
         before = host.rate(seconds)
         attacker = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.attacks", "--attack", name, host.invitation("mallory").line()]
@@ -90,11 +92,12 @@ class _Host:
     address: str
     transport: RedisTransport
     users: Users
+    authority: str | None = None
     highest: int = 0
 
     def invitation(self, name: str) -> Invitation:
         """Invite a contributor."""
-        return Invitation(self.address, "main", name, self.users.invite(name))
+        return Invitation(self.address, "main", name, self.users.invite(name), self.authority)
 
     def admitted(self) -> int:
         """Rows of the peaceful client."""
@@ -122,27 +125,35 @@ class _Host:
 
 
 @contextmanager
-def _hosted(folder: Path) -> Iterator[_Host]:
-    for _ in initialize(folder / "config", [], datetime.now(UTC)):
+def _hosted(folder: Path, *, tls: bool) -> Iterator[_Host]:
+    config = folder / "config"
+    for _ in initialize(config, [], datetime.now(UTC)):
         pass  # it writes while it is iterated
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    password = read_secret(folder / "config" / "redis.secret", {})
-    with EmbeddedServer(endpoint=Endpoint(port, users=folder / "config" / "acl" / "users.acl")):
-        transport = connect_to(f"redis://server@127.0.0.1:{port}", "main", password)
-        host = _Host(f"redis://127.0.0.1:{port}", transport, Users(transport))
+    password = read_secret(config / "redis.secret", {})
+    pair = (config / "tls" / "redis.crt", config / "tls" / "redis.key") if tls else None
+    with EmbeddedServer(endpoint=Endpoint(port, tls=pair, users=config / "acl" / "users.acl")):
+        authority = config / "tls" / "ca.crt" if tls else None
+        scheme = "rediss" if tls else "redis"
+        transport = connect_to(
+            f"{scheme}://server@127.0.0.1:{port}", "main", password, ca_file=str(authority) if authority else None
+        )
+        text = authority.read_text(encoding="ascii") if authority else None
+        host = _Host(f"{scheme}://127.0.0.1:{port}", transport, Users(transport), text)
         try:
-            with _processes(folder, port, host):
+            with _processes(folder, host):
                 yield host
         finally:
             transport.close()
 
 
 @contextmanager
-def _processes(folder: Path, port: int, host: _Host) -> Iterator[None]:
+def _processes(folder: Path, host: _Host) -> Iterator[None]:
     """A training node and a peaceful client, once its rows are learned from."""
-    os.environ["SOULSAI_REDIS__ADDRESS"] = f"redis://server@127.0.0.1:{port}"
+    os.environ["SOULSAI_REDIS__ADDRESS"] = host.address.replace("://", "://server@")
+    os.environ["SOULSAI_REDIS__CA_FILE"] = str(folder / "config" / "tls" / "ca.crt")
     os.environ["SOULSAI_REDIS__SECRET_FILE"] = str(folder / "config" / "redis.secret")
     settings = [*SETTINGS, f"run.saves={folder / 'saves'}"]
     children = [soulsai("training-node", *(word for setting in settings for word in ("--set", setting)))]
@@ -181,6 +192,9 @@ def _sockets(first: bytes, more: bytes) -> Callable[[Invitation], None]:
 def _authenticated(invitation: Invitation) -> socket.socket:
     address = parse_address(invitation.address)
     connection = socket.create_connection((address.host, address.port), 5)
+    if address.tls:
+        context = ssl.create_default_context(cadata=invitation.authority)
+        connection = context.wrap_socket(connection, server_hostname=address.host)
     connection.sendall(f"AUTH {invitation.run}:{invitation.name} {invitation.password}\r\n".encode())
     if not connection.recv(100).startswith(b"+OK"):
         raise ConnectionError

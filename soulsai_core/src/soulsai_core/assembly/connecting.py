@@ -65,9 +65,13 @@ def _check_patiently(transport: RedisTransport) -> None:
     while True:
         try:
             return transport.check()
-        except ServerFullError:
+        except ServerFullError as error:
             if time.monotonic() > deadline:
-                raise
+                raise ServerFullError(
+                    f"{error} All its places have been taken for {_PATIENCE:.0f} s. A training node would cut "
+                    "connections that give no password: start one, or let only this machine in for a while (in the "
+                    "stack with SOULSAI_REDIS_BIND=127.0.0.1 in .env and `docker compose up -d redis`)."
+                ) from None
             time.sleep(_PAUSE)
 
 

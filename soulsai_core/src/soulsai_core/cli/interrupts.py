@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from soulsai_core.cli.windows_console import on_console_end
+
 _ASKED = (signal.SIGINT, signal.SIGTERM)
 _CLOSED = tuple(
-    # SIGBREAK is how Python reports that the console window is closed on Windows, and Ctrl-Break.
+    # SIGBREAK is Ctrl-Break on Windows. A console that is closed there would be one, too: see windows_console.
     getattr(signal, name)
     for name in ("SIGHUP", "SIGBREAK")
     if hasattr(signal, name)
@@ -48,7 +50,8 @@ def on_interrupt(leave: Callable[[str], None], at_once: Callable[[], None] = lam
     wanted = (*_ASKED, *(number for number in _CLOSED if signal.getsignal(number) != signal.SIG_IGN))
     before = {number: signal.signal(number, handle) for number in wanted}
     try:
-        yield
+        with on_console_end(leave):
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

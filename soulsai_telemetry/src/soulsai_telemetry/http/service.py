@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -89,8 +90,10 @@ class HttpService:
 def _listen(host: str, port: int, section: str) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        # A port whose last connections are still being closed can be opened again.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # A port whose last connections are still being closed can be opened again. On Windows the option would let two
+        # servers share a port.
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         # Not left to uvicorn: two listeners share a port on some systems until one of them listens.
         listener.listen(_BACKLOG)
