@@ -238,10 +238,11 @@ def _announced(invitation: Invitation) -> tuple[RedisTransport, Announcement]:
 def _reports(invitation: Invitation) -> None:
     _, announced = _announced(invitation)
     metrics = {f"m{number:02}{'x' * 100}": 1.0 for number in range(32)}
+    client = f"{invitation.name}@pc"
 
     def entries() -> Iterator[tuple[bytes, bytes]]:
         for number in itertools.count(1):
-            episode = Episode(f"mallory@pc-{number}", "mallory@pc", 1.0, 3, 0, 1.0, True, metrics, announced.run_id)
+            episode = Episode(f"{client}-{number}", client, 1.0, 3, 0, 1.0, True, metrics, announced.run_id)
             yield b"e", msgspec.json.encode(episode)
 
     _entries(invitation, entries(), 50)
@@ -250,6 +251,7 @@ def _reports(invitation: Invitation) -> None:
 def _rows(invitation: Invitation) -> None:
     """Fresh, valid rows, far beyond the window."""
     transport, announced = _announced(invitation)
+    client = f"{invitation.name}@pc"
     rows = 64
     columns = {name: np.zeros((rows, *spec.shape), spec.dtype) for name, spec in announced.columns.items()}
     after = {name: columns[name][:1] for name in announced.spec.observations}
@@ -260,7 +262,7 @@ def _rows(invitation: Invitation) -> None:
                 with suppress(Exception):
                     iteration = msgspec.msgpack.decode(transport.read_progress() or b"", type=Progress).iteration
             steps = StepBatch(np.array([[0, number * rows, rows, iteration, 0, 1, 0]]), columns, after)
-            yield b"s", encode_steps(announced.run_id, "mallory@pc", number, steps)
+            yield b"s", encode_steps(announced.run_id, client, number, steps)
 
     _entries(invitation, entries(), 20)
 

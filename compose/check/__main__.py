@@ -77,6 +77,7 @@ def _checks(first: float) -> list[tuple[str, Callable[[Stack], str]]]:
         ("the training node is killed, and training goes on", steps.survives("training_node")),
         ("the telemetry node is killed, and training goes on", steps.survives("telemetry_node")),
         ("a contributor is invited, joins, and is revoked", steps.invites),
+        ("attackers are held off, and training goes on", steps.withstands),
         ("clients scale", steps.scales),
         ("every panel has data", steps.shows),
         ("alerts fire and clear", steps.alarms),

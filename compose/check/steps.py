@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from compose.check.workplace import PORTS
 
 CORE = ("redis", "training_node", "telemetry_node")
 CLIENTS = 3
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 def starts(stack: Stack) -> str:
@@ -106,6 +109,50 @@ def invites(stack: Stack) -> str:
         docker("rm", "--force", name, ok=(0, 1))
     docker(*joining, image, "client", *line[1:], "--wait", "1", ok=(2,))  # refused, with the reason
     return "invited, played, revoked"
+
+
+ATTACKS = ("replies", "commands", "reports", "rows", "fields", "crowd")
+_ATTACK_SECONDS = 10.0
+
+
+def withstands(stack: Stack) -> str:
+    """While a contributor or strangers attack, over TLS, training goes on. The attackers take processor time of the
+    same machine, so the rates say less than those of `python -m benchmarks.attacks`."""
+    place = f"127.0.0.1:{PORTS['SOULSAI_REDIS_PORT']}"
+    before = _rate(_ATTACK_SECONDS)
+    shares = {}
+    for name in ATTACKS:
+        line = stack.inside("training_node", "soulsai", "invite", f"mallory-{name}", "--host", place).strip()
+        with _attacking(stack, name, line):
+            shares[name] = _rate(_ATTACK_SECONDS) / before
+        stack.inside("training_node", "soulsai", "revoke", f"mallory-{name}")
+        if shares[name] < 0.1:
+            raise Failure(f"Training stands still during the attack {name}.")
+    said = stack.inside("training_node", "soulsai", "contributors", "--json")
+    suspended = [name for name, found in json.loads(said).items() if found["suspensions"]]
+    shown = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    return f"of {before:.0f} steps/s are left: {shown}; suspended: {', '.join(suspended)}"
+
+
+def _rate(seconds: float) -> float:
+    began, first = time.monotonic(), until("steps are counted", env_steps)
+    time.sleep(seconds)
+    return (until("steps are counted", env_steps) - first) / (time.monotonic() - began)
+
+
+@contextmanager
+def _attacking(stack: Stack, name: str, line: str) -> Iterator[None]:
+    """While the block runs, an attack of the benchmarks runs in a container of its own."""
+    container = f"{stack.environ['SOULSAI_PROJECT']}-mallory"
+    image = stack.environ.get("SOULSAI_SERVER_IMAGE", "soulsai-server")
+    program = ("--entrypoint", "python", "--volume", f"{BENCHMARKS}:/check/benchmarks:ro", "--workdir", "/check", image)
+    attack = ("-m", "benchmarks.attacks", "--attack", name, line)
+    start = ["docker", "run", "--detach", "--rm", "--name", container, "--network", "host", *program, *attack]
+    run(start, folder=stack.folder, environ=stack.environ)
+    try:
+        yield
+    finally:
+        run(["docker", "rm", "--force", container], folder=stack.folder, environ=stack.environ, ok=(0, 1))
 
 
 def scales(stack: Stack) -> str:

@@ -233,7 +233,7 @@ def test_announcement_is_awaited_while_the_server_is_away(announced, caplog):
 def test_node_of_another_api_version_is_an_error_with_both_versions():
     transport = MemoryTransport()
     transport.announce(b'{"api": 99, "whatever": "it says"}')
-    with pytest.raises(PluginError, match=f"has api version 99, this client {API_VERSION}"):
+    with pytest.raises(PluginError, match=f"has api version 99, and here is {API_VERSION}"):
         wait_for_announcement(transport, lambda: True)
 
 
@@ -245,7 +245,7 @@ def announce(version):
 
 
 def test_client_of_another_minor_version_says_which_to_install():
-    with pytest.raises(PluginError, match=r"has soulsai-core 77\.3\.1, this client .*install soulsai-core 77\.3 here"):
+    with pytest.raises(PluginError, match=r"has soulsai-core 77\.3\.1, and here is .*install soulsai-core 77\.3 here"):
         wait_for_announcement(announce("77.3.1"), lambda: True)
 
 
