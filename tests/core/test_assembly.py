@@ -257,7 +257,7 @@ def test_versions_that_differ_in_the_last_number_meet(announced, caplog):
     transport.announce(json.dumps({**msgspec.to_builtins(other), "newer": 1}).encode())
     with caplog.at_level(logging.INFO):
         assert wait_for_announcement(transport, lambda: True) == other
-    assert ".77 and this client" in caplog.text and "work together" in caplog.text
+    assert ".77, and here is" in caplog.text and "work together" in caplog.text
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff", b"[]", b'{"api": 1}', b'{"api": 1, "run_id": 3}'])
