@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from soulsai_core import replace_bytes
 from soulsai_telemetry.comparing.curves import Band
@@ -32,7 +32,6 @@ class RunFigure:
 
     Made once and filled again for each drawing: to make the axes takes longer than to fill them.
 
-
     Attributes:
         names: the metrics, in the order of their panels.
     """
@@ -47,9 +46,16 @@ class RunFigure:
         # Margins are computed here, in inches: a layout engine would measure all text at each drawing.
         self.figure = _figure(width, height)
         self.figure.subplots_adjust(
-            left=0.6 / width, right=1 - 0.15 / width, bottom=0.5 / height, top=1 - 0.7 / height, wspace=0.2, hspace=0.35
+            left=0.6 / width,
+            right=1 - 0.15 / width,
+            bottom=0.62 / height,
+            top=1 - 0.7 / height,
+            wspace=0.2,
+            hspace=0.35,
         )
         self.figure.suptitle(title, fontsize=11, y=1 - 0.1 / height, va="top")
+        note = "points: episodes (of many: their means, in a band of their range); line: moving average"
+        self.figure.text(1 - 0.15 / width, 0.06 / height, note, fontsize=7, color="#5b6570", ha="right")
         self._panels = [_Panel(self.figure.add_subplot(rows, columns, i + 1), name) for i, name in enumerate(names)]
         for panel in self._panels[-columns:]:
             panel.axes.set_xlabel(_LABELS[axis], fontsize=9)
@@ -85,21 +91,41 @@ class _Panel:
         self.axes.autoscale_view()
 
 
-def comparison(groups: Mapping[str, Band], ylabel: str, xlabel: str) -> Figure:
-    """A figure with each group's median over its runs and the band between the quartiles; a single run has no band."""
+def comparison(groups: Mapping[str, Band], title: str, ylabel: str, xlabel: str) -> Figure:
+    """A figure with the line and the band of each group, and its runs faint behind them.
+
+    A run that has ended before the others of the figure has a dot at its end: the line does not go on there because
+    there is nothing more, not because of a fault.
+    """
     figure = _figure(7.4, 4.4, layout="constrained")
     axes = figure.add_subplot()
     style(axes)
+    furthest = max(x[-1] for band in groups.values() for x, _ in band.curves)
     for i, (name, band) in enumerate(groups.items()):
         color = COLORS[i % len(COLORS)]
-        label = name if band.runs == 1 else f"{name} ({band.runs} runs)"
-        axes.plot(band.x, band.median, color=color, linewidth=1.8, label=label)
         if band.runs > 1:
-            axes.fill_between(band.x, band.low, band.high, color=color, alpha=0.18, linewidth=0)
-    axes.set_ylabel(ylabel)
-    axes.set_xlabel(xlabel)
-    axes.legend(frameon=False, fontsize=9)
+            for x, y in band.curves:
+                axes.plot(*_thinned(x, y), color=color, linewidth=0.6, alpha=0.3, zorder=1)
+            axes.fill_between(band.x, band.low, band.high, color=color, alpha=0.2, linewidth=0)
+            axes.plot(band.x, band.middle, color=color, linewidth=2, label=f"{name} ({band.meaning})")
+        else:
+            axes.plot(*_thinned(*band.curves[0]), color=color, linewidth=1.8, label=f"{name} ({band.meaning})")
+        ended = [(x[-1], y[-1]) for x, y in band.curves if x[-1] < 0.97 * furthest]
+        if ended:
+            axes.plot(*zip(*ended, strict=True), linestyle="", marker="o", markersize=4, color=color, zorder=3)
+    if any(x[-1] < 0.97 * furthest for band in groups.values() for x, _ in band.curves):
+        axes.plot([], [], linestyle="", marker="o", markersize=4, color="#5b6570", label="end of a run")
+    axes.set_title(title, fontsize=11, loc="left")
+    axes.set_ylabel(ylabel, fontsize=9)
+    axes.set_xlabel(xlabel, fontsize=9)
+    axes.legend(frameon=False, fontsize=8)
     return figure
+
+
+def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """About as many of the points as a figure has pixels, the last one among them."""
+    chosen = np.unique(np.linspace(0, len(x) - 1, min(len(x), _POINTS)).round().astype(int))
+    return x[chosen], y[chosen]
 
 
 def style(axes: Axes) -> None:
@@ -109,8 +135,15 @@ def style(axes: Axes) -> None:
     axes.grid(color="#e6eaee", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=8, color="#b6bec8")
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.tick_params(labelcolor="#39424c")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_formatter(FuncFormatter(tick))
+
+
+def tick(value: float, _position: int | None = None) -> str:
+    """The label of a tick: 20000 as "20,000", 0.25 as it is."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.6g}"
 
 
 def save(figure: Figure, path: Path) -> None:

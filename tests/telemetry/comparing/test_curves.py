@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soulsai_core import interquartile_mean
 from soulsai_telemetry.comparing.curves import band, moving_average
 
 NUMBERS = st.floats(-1e6, 1e6)
@@ -22,14 +23,26 @@ def curve(*points):
     return np.array(x, float), np.array(y, float)
 
 
-def test_median_of_one_run_is_the_run():
+def test_middle_of_one_run_is_the_run():
     found = band([curve((0, 1), (10, 2))], points=3)
-    assert (found.x.tolist(), found.median.tolist(), found.low.tolist()) == ([0, 5, 10], [1, 1, 2], [1, 1, 2])
+    assert (found.x.tolist(), found.middle.tolist(), found.low.tolist()) == ([0, 5, 10], [1, 1, 2], [1, 1, 2])
+    assert found.meaning == "1 seed"
 
 
-def test_median_and_quartiles_are_taken_over_the_runs():
-    found = band([curve((0, value), (10, value)) for value in (1, 2, 3, 4, 100)])
-    assert (found.low[0], found.median[0], found.high[0], found.runs) == (2, 3, 4, 5)
+def test_two_runs_have_a_mean_and_a_range():
+    found = band([curve((0, 1), (10, 1)), curve((0, 4), (10, 4))])
+    assert (found.low[0], found.middle[0], found.high[0]) == (1, 2.5, 4)
+    assert found.meaning == "mean and range of 2 seeds"
+
+
+def test_from_three_runs_on_the_interquartile_mean_and_its_interval_are_taken():
+    values = (1, 2, 3, 4, 100)
+    found = band([curve((0, value), (10, value)) for value in values], points=2)
+    assert found.middle[0] == interquartile_mean(values)
+    assert 1 <= found.low[0] < found.middle[0] < found.high[0] <= 100
+    assert found.meaning == "IQM of 5 seeds, 95 % interval"
+    again = band([curve((0, value), (10, value)) for value in values], points=2)
+    assert again.low.tolist() == found.low.tolist(), "the same runs give the same figure"
 
 
 def test_band_covers_the_part_that_all_runs_have():
@@ -44,7 +57,8 @@ def test_band_of_runs_without_a_common_part_is_one_point():
 
 @settings(max_examples=30)
 @given(st.lists(st.lists(NUMBERS, min_size=2, max_size=20), min_size=1, max_size=6))
-def test_median_lies_between_the_quartiles(runs):
+def test_middle_lies_within_the_band(runs):
     found = band([(np.arange(len(run), dtype=float), np.array(run)) for run in runs], points=20)
-    assert np.all(found.low <= found.median)
-    assert np.all(found.median <= found.high)
+    tolerance = 1e-9 * np.abs(found.middle) + 1e-9
+    assert np.all(found.low <= found.middle + tolerance)
+    assert np.all(found.middle <= found.high + tolerance)

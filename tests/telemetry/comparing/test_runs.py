@@ -1,10 +1,12 @@
 """Runs on disk."""
 
+import json
+
 import msgspec
 import pytest
 
 from soulsai_core import ConfigError
-from soulsai_telemetry.comparing.runs import find_runs, group
+from soulsai_telemetry.comparing.runs import Run, find_runs, group
 from soulsai_telemetry.history.builder import EpisodeReport
 
 
@@ -97,3 +99,12 @@ def test_several_environments_are_named(save, tmp_path):
     save("a", [1])
     save("b", [1], environment="CartPole")
     assert sorted(group(find_runs([tmp_path / "saves"]))) == ["CartPole dqn", "Lander dqn"]
+
+
+def test_episodes_that_are_reported_at_once_are_spread_over_the_steps_between(save):
+    folder = save("ppo", [])
+    row = {"client": "c", "total_reward": 1.0, "iteration": 0, "seconds": 1.0}
+    lengths = [(10, 100), (30, 100), (60, 100), (50, 200), (50, 200)]
+    rows = [{**row, "id": f"c-{i}", "length": n, "env_steps": at} for i, (n, at) in enumerate(lengths, start=1)]
+    (folder / "episodes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [point.steps for point in Run(folder).points] == [10, 40, 100, 150, 200]

@@ -1,4 +1,4 @@
-"""`soulsai multirun`: the same training with several seeds, and the median and quartiles over them."""
+"""`soulsai multirun`: the same training with several seeds, and what they have in common."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from soulsai_core import ConfigError
 
-HELP = "draw the curves of runs, with median and quartiles over seeds"
+HELP = "draw the curves of runs: the interquartile mean over seeds, with its interval"
 
 _ENDINGS = (".png", ".svg", ".pdf")
 
@@ -23,11 +23,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=".png, .svg or .pdf (default: plot.png)",
     )
+    parser.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="name in the legend, once for each group of runs with the same settings, in the order of the folders",
+    )
     add_drawing_arguments(parser)
 
 
 def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
-    """--metric, --axis and --window."""
+    """--metric, --axis, --window and --title."""
     parser.add_argument(
         "--metric", default="return", help="return, length, seconds, or a number of info (default: return)"
     )
@@ -35,22 +42,30 @@ def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
         "--axis", choices=("steps", "episodes", "hours"), default="steps", help="horizontal axis (default: steps)"
     )
     parser.add_argument(
-        "--window", type=int, default=50, metavar="N", help="episodes of the moving average (default: 50)"
+        "--window",
+        type=int,
+        metavar="N",
+        help="episodes of the moving average (default: training.stop.episodes of the first run)",
     )
+    parser.add_argument("--title", metavar="TEXT", help="title of the figure (default: the environment)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw the figure and print its path."""
-    from soulsai_telemetry.comparing.plotting import bands, draw
+    from soulsai_core.app import number
+    from soulsai_telemetry.comparing.plotting import bands, draw, labeled, title_of
     from soulsai_telemetry.comparing.runs import find_runs
 
-    if args.window < 1:
+    if args.window is not None and args.window < 1:
         raise ConfigError(f"--window is {args.window}; it takes 1 or more.")
     if args.output.suffix not in _ENDINGS:
         raise ConfigError(f"--output is {args.output}; its ending must be one of {', '.join(_ENDINGS)}.")
-    drawn = bands(find_runs(args.runs), args.metric, args.axis, args.window)
-    draw(drawn, args.output, args.metric, args.axis, args.window)
+    runs = find_runs(args.runs)
+    window = args.window or runs[0].window
+    drawn = labeled(bands(runs, args.metric, args.axis, window), args.label)
+    title = title_of(runs) if args.title is None else args.title
+    draw(drawn, args.output, title, args.metric, args.axis, window)
     for label, band in drawn.items():
-        print(f"{label}: {band.runs} run{'s' * (band.runs > 1)}, {args.metric} {band.median[-1]:.4g} at the end")
+        print(f"{label}: {args.metric} {number(band.middle[-1])} at the end ({band.meaning})")
     print(args.output)
     return 0

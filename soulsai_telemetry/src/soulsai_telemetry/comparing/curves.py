@@ -1,28 +1,46 @@
-"""Curves of several runs on one axis: moving average, common grid, median and quartiles. Pure functions."""
+"""Curves of several runs on one axis: moving average, common grid, and what they have in common. Pure functions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+from soulsai_core import bootstrap_interval, interquartile_mean
+
+SEEDS_FOR_AN_INTERVAL = 3
+"""Runs from which on the band is the interval of the interquartile mean: two have no middle half."""
+
+_RESAMPLES = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Median and quartiles over several runs.
+    """What several runs have in common.
 
     Attributes:
         x: (points,), positions on the axis.
-        median, low, high: (points,); low and high are the first and the third quartile.
+        middle: (points,), the interquartile mean over the runs that have not ended; the curve of a single run.
+        low, high: (points,), the 95 % bootstrap interval of the interquartile mean; the lowest and the highest of two
+            runs.
         runs: how many there are.
+        curves: positions and values of each run, for itself.
     """
 
     x: np.ndarray
-    median: np.ndarray
+    middle: np.ndarray
     low: np.ndarray
     high: np.ndarray
     runs: int
+    curves: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+
+    @property
+    def meaning(self) -> str:
+        """What line and band show, for a legend."""
+        if self.runs >= SEEDS_FOR_AN_INTERVAL:
+            return f"IQM of {self.runs} seeds, 95 % interval"
+        return "mean and range of 2 seeds" if self.runs == 2 else "1 seed"
 
 
 def moving_average(values: np.ndarray, window: int) -> np.ndarray:
@@ -33,8 +51,8 @@ def moving_average(values: np.ndarray, window: int) -> np.ndarray:
     return (sums[ends] - sums[starts]) / (ends - starts)
 
 
-def band(curves: Sequence[tuple[np.ndarray, np.ndarray]], points: int = 500) -> Band:
-    """Median and quartiles of (x, y) curves, at `points` positions on the part of the axis that all of them cover.
+def band(curves: Sequence[tuple[np.ndarray, np.ndarray]], points: int = 200) -> Band:
+    """What (x, y) curves have in common, at `points` positions on the part of the axis that all of them cover.
 
     Between two episodes a run keeps the value of the earlier one.
     """
@@ -43,5 +61,10 @@ def band(curves: Sequence[tuple[np.ndarray, np.ndarray]], points: int = 500) -> 
     # max: curves without a common part give a grid of one position
     grid = np.linspace(start, max(start, end), points)
     rows = np.stack([y[np.maximum(np.searchsorted(x, grid, side="right") - 1, 0)] for x, y in curves])
-    low, median, high = np.quantile(rows, (0.25, 0.5, 0.75), axis=0)
-    return Band(grid, median, low, high, len(curves))
+    if len(curves) < SEEDS_FOR_AN_INTERVAL:
+        return Band(grid, rows.mean(axis=0), rows.min(axis=0), rows.max(axis=0), len(curves), list(curves))
+    # Seeded: the same runs give the same figure.
+    rng = np.random.default_rng(0)
+    intervals = np.array([bootstrap_interval(column, rng, resamples=_RESAMPLES) for column in rows.T])
+    middle = np.array([interquartile_mean(column) for column in rows.T])
+    return Band(grid, middle, intervals[:, 0], intervals[:, 1], len(curves), list(curves))

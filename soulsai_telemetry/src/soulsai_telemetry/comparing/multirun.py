@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_core import ConfigError, load_config
-from soulsai_core.app import on_interrupt
+from soulsai_core import ConfigError, bootstrap_interval, interquartile_mean, load_config
+from soulsai_core.app import number, on_interrupt
 from soulsai_telemetry.comparing.curves import Band
-from soulsai_telemetry.comparing.plotting import bands, draw
+from soulsai_telemetry.comparing.plotting import bands, draw, title_of
 from soulsai_telemetry.comparing.runs import Run, find_runs
 from soulsai_telemetry.comparing.table import rows
 
@@ -48,7 +48,7 @@ class Multirun:
         return 130 if self._leaving else int(bool(failed))
 
     def _check(self) -> None:
-        if self._args.seeds < 1 or self._args.window < 1:
+        if self._args.seeds < 1 or (self._args.window is not None and self._args.window < 1):
             raise ConfigError("--seeds and --window take 1 or more.")
         reserved = [word for word in self._train if word.partition("=")[0] in _RESERVED]
         if reserved:
@@ -86,9 +86,11 @@ class Multirun:
     def _summarize(self, folder: Path) -> None:
         args = self._args
         runs = [run for run in find_runs([folder]) if run.points]
-        drawn = bands(runs, args.metric, args.axis, args.window)
-        draw(drawn, folder / "figure.png", args.metric, args.axis, args.window)
-        table = rows(runs, args.window)
+        window = args.window or runs[0].window
+        drawn = bands(runs, args.metric, args.axis, window)
+        title = title_of(runs) if args.title is None else args.title
+        draw(drawn, folder / "figure.png", title, args.metric, args.axis, window)
+        table = rows(runs, window)
         report = {
             "runs": table,
             "best": _spread(table, "best"),
@@ -100,15 +102,21 @@ class Multirun:
 
 
 def _spread(table: list[dict[str, Any]], name: str) -> dict[str, float]:
-    """Mean, median and quartiles over the runs."""
+    """Mean, median and interquartile mean over the runs, and the 95 % bootstrap interval of the last."""
     values = np.array([row[name] for row in table if row[name] is not None])
-    low, median, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
-    return {"mean": float(values.mean()), "median": median, "low_quartile": low, "high_quartile": high}
+    low, high = bootstrap_interval(values, np.random.default_rng(0))
+    return {
+        "mean": float(values.mean()),
+        "median": float(np.median(values)),
+        "interquartile_mean": interquartile_mean(values),
+        "interval_low": low,
+        "interval_high": high,
+    }
 
 
 def _curves(drawn: dict[str, Band]) -> dict[str, Any]:
     return {
-        label: {name: getattr(band, name).tolist() for name in ("x", "median", "low", "high")}
+        label: {name: getattr(band, name).tolist() for name in ("x", "middle", "low", "high")}
         for label, band in drawn.items()
     }
 
@@ -117,7 +125,8 @@ def _print(runs: list[Run], report: dict[str, Any], folder: Path) -> None:
     for name in ("best", "last"):
         spread = report[name]
         print(
-            f"{name} return of {len(runs)} runs: mean {spread['mean']:.1f}, median {spread['median']:.1f}, "
-            f"quartiles {spread['low_quartile']:.1f} to {spread['high_quartile']:.1f}"
+            f"{name} return of {len(runs)} runs: interquartile mean {number(spread['interquartile_mean'])} "
+            f"(95 % interval {number(spread['interval_low'])} to {number(spread['interval_high'])}), "
+            f"mean {number(spread['mean'])}, median {number(spread['median'])}"
         )
     print(f"{folder / 'figure.png'}\n{folder / 'averages.json'}")

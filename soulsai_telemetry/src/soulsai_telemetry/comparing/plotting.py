@@ -13,7 +13,7 @@ _LABELS: dict[RunAxis, str] = {"steps": "environment steps", "episodes": "episod
 
 
 def bands(runs: Sequence[Run], metric: str, axis: RunAxis, window: int) -> dict[str, Band]:
-    """Label -> median and quartiles over the runs of a group.
+    """Label -> what the runs of a group have in common.
 
     Args:
         window: episodes in the moving average.
@@ -30,9 +30,25 @@ def bands(runs: Sequence[Run], metric: str, axis: RunAxis, window: int) -> dict[
     return drawn
 
 
-def draw(drawn: dict[str, Band], path: Path, metric: str, axis: RunAxis, window: int) -> None:
+def labeled(drawn: dict[str, Band], labels: Sequence[str]) -> dict[str, Band]:
+    """The same with these labels, in the order of the groups. Raises ConfigError if there are not as many."""
+    if not labels:
+        return drawn
+    if len(labels) != len(drawn):
+        raise ConfigError(f"--label is given {len(labels)} times; there are {len(drawn)}: {', '.join(drawn)}.")
+    if len(set(labels)) < len(labels):
+        raise ConfigError("--label has one of the names twice.")
+    return dict(zip(labels, drawn.values(), strict=True))
+
+
+def title_of(runs: Sequence[Run]) -> str:
+    """The environments of the runs."""
+    return ", ".join(dict.fromkeys(run.environment for run in runs))
+
+
+def draw(drawn: dict[str, Band], path: Path, title: str, metric: str, axis: RunAxis, window: int) -> None:
     """Write the figure to `path`; its format follows from the ending."""
     from soulsai_telemetry.drawing import comparison, save
 
-    ylabel = f"{metric} (mean of {window} episodes)" if window > 1 else metric
-    save(comparison(drawn, ylabel, _LABELS[axis]), path)
+    ylabel = f"{metric}, mean of {window} episodes" if window > 1 else metric
+    save(comparison(drawn, title, ylabel, _LABELS[axis]), path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,9 +107,19 @@ class Run:
 
 
 def _read_rows(path: Path) -> Iterator[Point]:
-    """The training node's file."""
-    for row in JsonLines(path, EpisodeRow).read():
-        yield Point(row.episode, row.env_steps, entry_time(row.entry) or 0.0)
+    """The training node's file.
+
+    It has the steps that were admitted when an episode was reported. Where many episodes are reported at once, as with
+    PPO, they are spread over the steps since those before by their lengths, so that a curve is no staircase.
+    """
+    before = 0
+    for steps, group in itertools.groupby(JsonLines(path, EpisodeRow).read(), key=lambda row: row.env_steps):
+        rows = list(group)
+        done = list(itertools.accumulate(row.length for row in rows))
+        for row, length in zip(rows, done, strict=True):
+            at = before + (steps - before) * length / max(done[-1], 1)
+            yield Point(row.episode, round(at), entry_time(row.entry) or 0.0)
+        before = steps
 
 
 def _read_reports(path: Path) -> Iterator[Point]:

@@ -39,7 +39,8 @@ class FigureFile:
     def __init__(self, config: FigureConfig, context: ConnectorContext) -> None:
         self._config = config
         self._path = context.folder / config.file
-        self._title = context.run
+        environment = context.config.get("environment", {})
+        self._title = f"{environment.get('config', {}).get('id') or environment.get('name', '')}  {context.run}".strip()
         self._figure: RunFigure | None = None
         self._drawn = -math.inf
         self._undrawn: HistoryUpdate | None = None
