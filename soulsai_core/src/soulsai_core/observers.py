@@ -43,16 +43,21 @@ class Observers:
         Raises PluginError for a class instead of an instance, for a method that fits no event, and for a hook wrapper:
         pluggy runs wrappers around all observers, which here run in different threads.
         """
+        owner = self.check(name, observer)
+        # With a number, because pluggy refuses a name twice, and a connector may be configured twice.
+        self._manager.register(observer, f"{name} #{len(self._mailboxes) + 1}")
+        methods = self._methods(observer)
+        self._mailboxes.append(_Mailbox(name, owner, observer, methods, self._capacity))
+
+    def check(self, name: str, observer: object) -> str:
+        """The observer's name for sentences. Raises PluginError for what cannot be registered."""
         owner = observer.owner if isinstance(observer, CheckedConnector) else f"The connector {name!r}"
         if inspect.isclass(observer):
             raise PluginError(f"{owner} gave the class {observer.__name__}; it must return an instance of it.")
         flaw = self._flaw(observer)
         if flaw:
             raise PluginError(f"{owner} does not fit the hooks: {flaw}.")
-        # With a number, because pluggy refuses a name twice, and a connector may be configured twice.
-        self._manager.register(observer, f"{name} #{len(self._mailboxes) + 1}")
-        methods = self._methods(observer)
-        self._mailboxes.append(_Mailbox(name, owner, observer, methods, self._capacity))
+        return owner
 
     def _flaw(self, observer: object) -> str | None:
         """Why the marked methods of an observer cannot be called, with what it may have meant; None if they can."""

@@ -134,7 +134,7 @@ def test_the_default_file_is_printed_and_accepted_back(installed, here, capsys):
     code, out, _ = run(capsys, "config", "default")
     assert code == 0
     (here / "config_d.yaml").write_text(out)
-    assert run(capsys, "config", "check")[0] == 0
+    assert run(capsys, "config", "show")[0] == 0
 
 
 def test_the_default_file_ignores_the_settings_in_effect(installed, here, capsys):
@@ -149,24 +149,6 @@ def test_the_settings_in_effect_are_shown_without_secrets(installed, here, capsy
     assert (code, shown["run"]["name"], shown["run"]["seed"]) == (0, "mine", 3)
     assert shown["algorithm"]["config"]["lr"] == 0.25
     assert "hush" not in out
-
-
-def test_a_check_says_ok_in_one_line_with_where_the_settings_came_from(installed, here, capsys):
-    (here / "mine.yaml").write_text("connectors: [{name: json_file}]")
-    code, out, _ = run(capsys, "config", "check", "--config", "mine.yaml", "--set", "run.seed=1")
-    assert (code, out) == (0, "OK: dqn on gymnasium, json_file; from mine.yaml, --set.\n")
-
-
-def test_a_check_without_any_layer_says_so(installed, capsys):
-    assert run(capsys, "config", "check")[1] == "OK: dqn on gymnasium, no connectors; from the defaults alone.\n"
-
-
-@pytest.mark.parametrize("override", ["algorithm.config.lr=0", "run.sed=1", "algorithm.name=sac"])
-def test_a_check_of_wrong_settings_prints_the_errors_and_its_code_is_2(installed, capsys, override):
-    code, out, err = run(capsys, "config", "check", "--set", override)
-    assert (code, out) == (2, "")
-    assert err.startswith("soulsai: ")
-    assert len(err.splitlines()) == 1
 
 
 def test_the_schema_is_printed_as_json(installed, capsys):

@@ -13,7 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = actions.add_parser("default", help="print every setting with its default and a comment")
     add_set_argument(default)
     add_config_arguments(actions.add_parser("show", help="print the settings in effect, without secrets"))
-    add_config_arguments(actions.add_parser("check", help="check whether a run could start with these settings"))
+    check = actions.add_parser("check", help="check whether a run could start with these settings")
+    add_config_arguments(check)
+    check.add_argument("--json", action="store_true", help="print JSON, for programs")
     schema = actions.add_parser("schema", help="print a JSON schema for editors, to complete and check config.yaml")
     schema.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write it into this file, and say how an editor finds it"
@@ -21,6 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.action == "check":
+        from soulsai_core.cli.doctor.command import run_config_check
+
+        return run_config_check(args)
     print(_ACTIONS[args.action](args).rstrip("\n"), flush=True)
     return 0
 
@@ -38,17 +44,6 @@ def _show(args: argparse.Namespace) -> str:
     from soulsai_core.plugins.catalog import Catalog
 
     return dump(resolve(config_from(args), Catalog()).public())
-
-
-def _check(args: argparse.Namespace) -> str:
-    from soulsai_core.config import resolve
-    from soulsai_core.plugins.catalog import Catalog
-
-    config = config_from(args)
-    resolve(config, Catalog())
-    connectors = ", ".join(part.name for part in config.connectors) or "no connectors"
-    origins = ", ".join(config.sources.origins()) or "the defaults alone"
-    return f"OK: {config.algorithm.name} on {config.environment.name}, {connectors}; from {origins}."
 
 
 def _schema(args: argparse.Namespace) -> str:
@@ -72,4 +67,4 @@ def _schema(args: argparse.Namespace) -> str:
     )
 
 
-_ACTIONS = {"default": _default, "show": _show, "check": _check, "schema": _schema}
+_ACTIONS = {"default": _default, "show": _show, "schema": _schema}

@@ -47,6 +47,7 @@ COMMANDS = (
     _ours("contributors", "contributors", "list the contributors and what each has contributed"),
     _ours("new", "new", "make the package of a new plugin, with tests"),
     _ours("plugins", "plugins", "list the installed plugins, and why one cannot be used"),
+    _ours("doctor", "doctor", "look whether a run could start here: machine, packages, plugins, server, settings"),
     _ours("config", "config", "show, check or explain the configuration"),
 )
 

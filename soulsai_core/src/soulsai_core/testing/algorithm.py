@@ -24,37 +24,30 @@ import pytest
 
 from soulsai_core.contracts import AlgorithmPlugin
 from soulsai_core.errors import SpaceError
-from soulsai_core.messages import ActionSpec, ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete
+from soulsai_core.messages import EnvSpec
 from soulsai_core.testing.actor import ActorContract
+from soulsai_core.testing.essentials import EssentialContract
 from soulsai_core.testing.learner import LearnerContract
 from soulsai_core.testing.plugin import PluginContract
 from soulsai_core.testing.rollout import Subject, Training
-
-VECTOR = {"observation": ArraySpec((4,), "float32")}
-PARTS = {"observation.image": ArraySpec((8, 8), "uint8", 0, 255), "observation.health": ArraySpec((), "float32", 0, 1)}
-ACTIONS: dict[str, ActionSpec] = {
-    "discrete": Discrete(3),
-    "one action": Discrete(1),
-    "multi discrete": MultiDiscrete((2, 3)),
-    "continuous": Continuous((2,), (-1.0, 0.0), (1.0, 5.0)),
-    "unbounded": Continuous((1,), (None,), (None,)),
-}
-SPACES = {
-    **{name: EnvSpec(name, VECTOR, action) for name, action in ACTIONS.items()},
-    "image": EnvSpec("image", {"observation": ArraySpec((84, 84, 3), "uint8", 0, 255)}, Discrete(3)),
-    "scalar": EnvSpec("scalar", {"observation": ArraySpec((), "float32")}, Discrete(3)),
-    "several parts": EnvSpec("several parts", PARTS, Discrete(3)),
-    "masked and timed": EnvSpec("masked and timed", VECTOR, Discrete(3), masked=True, timed=True),
-}
+from soulsai_core.testing.spaces import SPACES as SPACES
+from soulsai_core.testing.spaces import VECTOR as VECTOR
 
 
-class AlgorithmContract(PluginContract, ActorContract, LearnerContract):
+class AlgorithmContract(PluginContract, ActorContract, LearnerContract, EssentialContract):
     """Needs the fixtures `plugin` and `config`."""
+
+    kind = "algorithm"
 
     @pytest.fixture
     def spec(self) -> EnvSpec:
         """Spaces that the algorithm supports. The tests play in an environment with them."""
         return SPACES["discrete"]
+
+    @pytest.fixture
+    def trial_arguments(self, spec: EnvSpec) -> tuple[Any, ...]:
+        """The spaces to try."""
+        return (spec,)
 
     @pytest.fixture
     def subject(self, plugin: AlgorithmPlugin, config: Any, spec: EnvSpec) -> Subject:

@@ -24,42 +24,16 @@ import pytest
 
 from soulsai_core.contracts import ConnectorContext, ConnectorPlugin
 from soulsai_core.hookspecs import PROJECT, HookSpecs
-from soulsai_core.messages import ClientInfo, Episode
+from soulsai_core.testing.essentials import EssentialContract
+from soulsai_core.testing.events import example_episode
+from soulsai_core.testing.events import example_events as example_events
 from soulsai_core.testing.plugin import PluginContract
 
-CLIENT = ClientInfo(id="client-1", host="here", env_steps=40, episodes=2, steps_per_second=9.5)
 
-
-def example_events(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The events of a short run: every hook, in an order that can occur."""
-    yield "training_started", {"run": "run-1", "folder": folder, "resumed": False}
-    yield "client_joined", {"client": CLIENT}
-    for number in range(1, 4):
-        yield "samples_received", {"client": CLIENT.id, "admitted": 20, "rejected": {"stale": number}}
-        yield "episode_finished", {"episode": _episode(number)}
-        metrics = {"loss": 1.0 / number}
-        yield "model_updated", {"iteration": number, "env_steps": 20 * number, "seconds": 0.01, "metrics": metrics}
-        yield "weights_published", {"iteration": number, "size": 1024, "seconds": 0.001}
-    yield "checkpoint_saved", {"path": folder / "checkpoint", "iteration": 3, "kind": "final"}
-    yield "client_lost", {"client": CLIENT}
-    yield "training_stopped", {"reason": "the goal is reached"}
-
-
-def _episode(number: int) -> Episode:
-    return Episode(
-        id=f"{CLIENT.id}-{number}",
-        client=CLIENT.id,
-        total_reward=1.5 * number,
-        length=20,
-        iteration=number,
-        seconds=0.5,
-        complete=number != 2,
-        metrics={"epsilon": 1.0 / number},
-    )
-
-
-class ConnectorContract(PluginContract):
+class ConnectorContract(PluginContract, EssentialContract):
     """Needs the fixtures `plugin` and `config`."""
+
+    kind = "connector"
 
     specs: type = HookSpecs
     """The hooks of the node that runs the connector."""
@@ -91,7 +65,7 @@ class ConnectorContract(PluginContract):
         """The training starts again in the same folder, and episodes may be reported again."""
         self._send_events(connector, tmp_path)
         _registered(connector, self.specs).hook.training_started(run="run-1", folder=tmp_path, resumed=True)
-        _registered(connector, self.specs).hook.episode_finished(episode=_episode(3))
+        _registered(connector, self.specs).hook.episode_finished(episode=example_episode(3))
 
     def test_closing_twice_is_harmless(self, connector: object, tmp_path: Path) -> None:
         """After all events."""

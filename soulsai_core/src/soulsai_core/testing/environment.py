@@ -28,15 +28,23 @@ import pytest
 from soulsai_core.contracts import Environment, EnvironmentPlugin
 from soulsai_core.messages import Arrays, Discrete, EnvSpec, Step
 from soulsai_core.testing.arrays import assert_bounds_hold, assert_rows_fit, draw_actions
+from soulsai_core.testing.essentials import EssentialContract
 from soulsai_core.testing.plugin import PluginContract
 
 Make = Callable[[int | None], Environment]
 
 
-class EnvironmentContract(PluginContract):
+class EnvironmentContract(PluginContract, EssentialContract):
     """Needs the fixtures `plugin` and `config`."""
 
+    kind = "environment"
+
     steps = 400
+
+    @pytest.fixture
+    def trial_arguments(self) -> tuple[Any, ...]:
+        """Seconds of the trial: the tests below play long enough for the ends of episodes."""
+        return (1.0,)
 
     @pytest.fixture
     def spec(self, plugin: EnvironmentPlugin, config: Any) -> EnvSpec:

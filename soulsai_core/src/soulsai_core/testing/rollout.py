@@ -168,7 +168,7 @@ class Training:
         self.learner.clients_changed(frozenset(names))
         self._publish()
 
-    def feed(self, *others: Learner, spoil: Learner | None = None, limit: int = 100_000) -> None:
+    def feed(self, *others: Learner, spoil: Learner | None = None, limit: int = 20_000) -> None:
         """Play until an update is due, which the caller must then make.
 
         Args:
@@ -176,10 +176,19 @@ class Training:
             spoil: another one, whose messages are overwritten once it has taken them in.
             limit: messages after which the test fails.
         """
+        if not self.feed_some(limit, *others, spoil=spoil):
+            raise AssertionError(
+                f"no update was due after {limit} messages with {self.env_steps} rows in all: Learner.ready gave "
+                f"{self.learner.ready()}, and Sync.rows_per_iteration is {self.sync.rows_per_iteration}"
+            )
+
+    def feed_some(self, messages: int, *others: Learner, spoil: Learner | None = None) -> bool:
+        """Play until an update is due, for this many messages at most. Returns whether one is, which the caller must
+        then make."""
         # The rule of the training node itself decides when an update is due.
-        for _ in range(limit):
+        for _ in range(messages):
             if self._pace.due(self.learner.ready()):
-                return
+                return True
             client, steps = self._next_message()
             self.env_steps += len(steps)
             self._pace.admitted(len(steps))
@@ -188,7 +197,7 @@ class Training:
                 learner.add(steps, client)
             if spoil is not None:
                 _spoiled(spoil, steps, client)
-        raise AssertionError(f"no update was due after {limit} messages")
+        return False
 
     def update(self) -> dict[str, float]:
         """Make one iteration, and load its weights into the clients."""

@@ -93,6 +93,13 @@ class RedisTransport(Transport):
         with self.link.explaining_errors():
             self._client.ping()
 
+    def server_facts(self) -> dict[str, Any]:
+        """What the server says of its version, its memory and its time (seconds since 1970), by the names of INFO."""
+        with self.link.explaining_errors():
+            facts = {**self._client.info("server"), **self._client.info("memory")}
+            seconds, microseconds = self._client.time()
+        return {**facts, "time": seconds + microseconds / 1e6}
+
     # -- the training node's side
     def clear(self) -> None:
         with self.link.transaction() as pipe:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from soulsai_core.contracts import WrapperPlugin
+from soulsai_core.errors import PluginError
 from soulsai_core.plugins.checks.checker import Checker, described
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def checked_wrapper(plugin: WrapperPlugin, checker: Checker) -> WrapperPlugin:
     def wrap(env: gymnasium.Env, config: Any) -> gymnasium.Env:
         import gymnasium
 
-        made = checker.call("wrap", plugin.wrap, env, config)
+        made = _wrapped(plugin, env, config, checker)
         checker.expect("wrap", made, isinstance(made, gymnasium.Env), "a gymnasium.Env")
         if made is not env:
             for method in ("reset", "step"):
@@ -29,6 +30,19 @@ def checked_wrapper(plugin: WrapperPlugin, checker: Checker) -> WrapperPlugin:
         return made
 
     return replace(plugin, wrap=wrap)
+
+
+def _wrapped(plugin: WrapperPlugin, env: gymnasium.Env, config: Any, checker: Checker) -> Any:
+    try:
+        return checker.call("wrap", plugin.wrap, env, config)
+    except PluginError as error:
+        cause = error.__cause__
+        if cause is None:
+            raise
+        raise PluginError(
+            f"{checker.owner} cannot wrap {env}: wrap raised {type(cause).__name__}: {cause}. Either it is not for "
+            "such environments, or it has a mistake."
+        ) from cause
 
 
 def _check_first(env: Any, method: str, checker: Checker) -> None:
