@@ -60,7 +60,7 @@ def test_child_that_fails_is_started_again_and_its_newest_error_is_logged(start,
 
 
 def test_client_with_a_wrong_setting_is_not_started_again_and_its_error_is_kept(start, caplog):
-    children = start(["child"], child=["config", "check", "--set", "trainig.x=1", "--set", "redis.adress=h"])
+    children = start(["child"], child=["config", "show", "--set", "trainig.x=1", "--set", "redis.adress=h"])
     wait_for("a client that gave up", lambda: children.client_error)
     assert "trainig" in children.client_error and "redis.adress" in children.client_error, "all of its lines"
     wait_for("the end of all threads", lambda: not alive())

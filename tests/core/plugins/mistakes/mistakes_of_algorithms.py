@@ -44,12 +44,11 @@ def acts(change):
 
 
 def later(right, wrong, after=2):
-    """A method that is right for some calls, and then wrong."""
-    calls = []
+    """A method that is right for some calls of each object, and then wrong."""
 
     def method(self, *given, **options):
-        calls.append(1)
-        return right(self, *given, **options) if len(calls) <= after else wrong(self, *given, **options)
+        self.calls_so_far = getattr(self, "calls_so_far", 0) + 1
+        return (right if self.calls_so_far <= after else wrong)(self, *given, **options)
 
     return method
 
