@@ -232,9 +232,8 @@ class Progress(msgspec.Struct, frozen=True):
         run_id: name of the run's folder. It stays the same when the run is resumed; with a new one clients join anew.
         node: id of the node's process; with a new one acknowledgments start anew.
         state: "running", or "stopping" when clients shall leave.
-        window: rows that one client may have under way: sent and not yet taken in. All clients of one contributor
-            share what one client alone would have.
-        windows: client -> its own share of them, for the clients of contributors with several.
+        window: rows that one client may have under way: sent and not yet taken in.
+        windows: client -> its own window, for the clients of contributors with several, who share one.
         acked: client -> number of its last message that was taken in.
         refused: client -> the attempt of its last message that was refused, since one before it is missing.
         busy: the loop has looked at no message since the last progress, since an update takes long.

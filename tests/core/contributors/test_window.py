@@ -16,8 +16,9 @@ class Setting:
         self.progress = None
         self.limit = WindowLimit(4, 2, lambda: self.progress, clock)
 
-    def publish(self, window=10, acked=None, node="n1"):
-        self.progress = msgspec.msgpack.encode(Progress("run", node, "running", 0, 0, window, acked or {}))
+    def publish(self, window=10, acked=None, node="n1", windows=None):
+        progress = Progress("run", node, "running", 0, 0, window, acked or {}, windows=windows or {})
+        self.progress = msgspec.msgpack.encode(progress)
 
     def send(self, *messages, client="bob@pc", delivered=True, attempt=0):
         """Read (number, rows) at once; the reasons for which they are rejected."""
@@ -50,6 +51,14 @@ def test_clients_of_one_contributor_share_a_window_and_those_of_others_do_not(th
     assert there.send((1, 10), client="eve@pc") == [None]
     there.publish(acked={"bob@pc": 1})
     assert there.send((2, 6), client="bob@other") == [None]
+
+
+def test_clients_that_need_a_window_each_have_it_once_the_node_knows_them(there):
+    """As in PPO, where each client makes its part of a round."""
+    there.publish(windows={"bob@pc": 10, "bob@other": 10})
+    assert there.send((1, 10)) == [None]
+    assert there.send((1, 10), client="bob@other") == [None]
+    assert there.send((1, 1), client="bob@third") == ["window"]
 
 
 def test_many_names_give_no_more_than_the_time_steps_of_as_many_clients_as_are_allowed(there):

@@ -122,6 +122,13 @@ def test_window_is_shared_by_contributors_whatever_number_of_clients_they_have(m
     assert [progress.window_of(client) for client in ("bob@a", "bob@c", "eve@pc", "own-1")] == [5, 5, 15, 15]
 
 
+def test_clients_of_a_contributor_have_a_window_each_where_each_makes_its_part_of_a_round(make_harness):
+    harness = make_harness(sync=Sync(max_staleness=1, rows_per_iteration=40, required_clients=2)).start()
+    for client in ("bob@a", "bob@b"):
+        harness.heartbeat(client)
+    assert harness.wait_progress(lambda progress: progress.windows).windows == {"bob@a": 40, "bob@b": 40}
+
+
 def test_window_of_many_clients_is_two_rows_while_rows_arrive_young_and_one_otherwise(make_harness, learner):
     """With two rows no client has to wait for an acknowledgment after each step."""
     harness = make_harness(learner, sync=Sync(max_staleness=3, rows_per_iteration=4)).start()

@@ -77,6 +77,7 @@ class WindowLimit:
         self._accepted: list[tuple[str, int, int]] = []
         self._under_way: dict[str, tuple[int, int]] = {}
         self._windows: deque[tuple[float, int]] = deque()
+        self._sums: dict[str, tuple[float, int]] = {}
         self._node = ""
         self._payload: bytes | None = None
 
@@ -96,6 +97,7 @@ class WindowLimit:
         while self._windows and (now - self._windows[0][0] > _MEMORY or self._windows[0][1] <= progress.window):
             self._windows.popleft()
         self._windows.append((now, progress.window))
+        self._note_sums(progress, now)
         for name, client in self._clients.items():
             # All of them, once it is silent: the node may have forgotten it, and acknowledges nothing.
             silent = now - client.heard > _SILENCE
@@ -128,9 +130,11 @@ class WindowLimit:
         clients, rows = self._under_way.get(contributor, (0, 0))
         clients = min(clients + 1, self._max_clients)
         largest = max(window for _, window in self._windows)
-        return own <= max(self._max_environments, largest) and rows + header.rows + sum(rows for _, rows in new) <= max(
-            self._max_environments * clients, largest
-        )
+        _, together = self._sums.get(contributor, (0.0, 0))
+        if own > max(self._max_environments, largest):
+            return False
+        all_rows = rows + header.rows + sum(rows for _, rows in new)
+        return all_rows <= max(self._max_environments * clients, largest, together)
 
     def delivered(self) -> None:
         """What was accepted is on its way now."""
@@ -144,6 +148,19 @@ class WindowLimit:
         self._sum_up()
         while len(self._clients) > _MAX_CLIENTS:
             del self._clients[next(iter(self._clients))]
+
+    def _note_sums(self, progress: Progress, now: float) -> None:
+        """What the clients of each contributor that the node knows may have on their way together. As for the window,
+        the largest of the last seconds counts."""
+        found: dict[str, int] = {}
+        for name, window in progress.windows.items():
+            contributor = contributor_of(name)
+            found[contributor] = found.get(contributor, 0) + window
+        kept = {name: (then, rows) for name, (then, rows) in self._sums.items() if now - then <= _MEMORY}
+        for name, rows in found.items():
+            if name not in kept or kept[name][1] <= rows:
+                kept[name] = (now, rows)
+        self._sums = kept
 
     def _sum_up(self) -> None:
         """Count the clients of each contributor that have rows on their way, and these rows."""

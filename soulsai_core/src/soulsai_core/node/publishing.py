@@ -263,16 +263,12 @@ class Publishing:
         )
 
     def _windows(self) -> dict[str, int]:
-        """client -> its window, for those that share one with others of the same contributor."""
-        if self._sync.required_clients:
-            return {}
-        groups = self._groups()
-        return {
-            client: max(self._share // len(group), self._min_window)
-            for group in groups
-            if len(group) > 1
-            for client in group
-        }
+        """client -> its window, for those of contributors with several clients."""
+        windows: dict[str, int] = {}
+        for group in self._groups():
+            share = self._share if self._sync.required_clients else self._share // len(group)
+            windows |= {client: max(share, self._min_window) for client in group if len(group) > 1}
+        return windows
 
     @property
     def _share(self) -> int:
