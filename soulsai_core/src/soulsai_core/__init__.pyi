@@ -10,6 +10,7 @@ from .client.client import Client as Client
 from .config import Config as Config
 from .config import Settings as Settings
 from .config import load_config as load_config
+from .config.live import LIVE as LIVE
 from .contracts import API_VERSION as API_VERSION
 from .contracts import Actor as Actor
 from .contracts import AlgorithmPlugin as AlgorithmPlugin
@@ -46,6 +47,7 @@ from .messages import Discrete as Discrete
 from .messages import EnvSpec as EnvSpec
 from .messages import Episode as Episode
 from .messages import MultiDiscrete as MultiDiscrete
+from .messages import SettingChange as SettingChange
 from .messages import State as State
 from .messages import Step as Step
 from .messages import Weights as Weights

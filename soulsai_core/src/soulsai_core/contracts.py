@@ -113,6 +113,11 @@ class Learner(ABC):
             complete: all `reach` rows were there. Otherwise some are missing, at the beginning or in between.
         """
 
+    def change(self, config: BaseModel) -> None:
+        """Use these settings from now on. They differ from those before only in fields that the plugin's model declares
+        with `json_schema_extra=LIVE`. Called between two updates."""
+        raise NotImplementedError("settings are declared as LIVE, so Learner.change must take them")
+
     def started(self, *, resumed: bool) -> None:
         """Called once before the loop."""
 
@@ -172,6 +177,9 @@ class Actor(ABC):
         With it, exploration may differ from client to client. Called between steps, also when the index changes; `load`
         follows.
         """
+
+    def change(self, config: BaseModel) -> None:
+        """Use these settings from now on, as in `Learner.change`. Called between two steps; `load` follows."""
 
     def metrics(self) -> dict[str, float]:
         """Numbers to report with each episode, such as epsilon."""

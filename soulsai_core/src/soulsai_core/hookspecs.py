@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pluggy
 
-from soulsai_core.messages import ClientInfo, Episode
+from soulsai_core.messages import ClientInfo, Episode, SettingChange
 
 PROJECT = "soulsai"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -51,6 +51,10 @@ class HookSpecs:
     @hookspec
     def checkpoint_saved(self, path: Path, iteration: int, kind: str) -> None:
         """A checkpoint is complete on disk; kind is "periodic", "final", "quicksave" or "best"."""
+
+    @hookspec
+    def setting_changed(self, change: SettingChange) -> None:
+        """A setting was changed by `soulsai set`, and is in force."""
 
     @hookspec
     def client_lost(self, client: ClientInfo) -> None:

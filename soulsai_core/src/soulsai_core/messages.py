@@ -239,6 +239,7 @@ class Progress(msgspec.Struct, frozen=True):
         busy: the loop has looked at no message since the last progress, since an update takes long.
         number: counts what this node has published, so that a repetition is not taken for what was read before.
         client_indices: client -> the lowest index, from 0, that was free when it joined.
+        settings: number of changes of the announced settings; with another number clients read them again.
         evaluation_turns: client -> number of episodes that this node has asked it to play as evaluations.
         evaluation_episodes: number of episodes that evaluate one model.
     """
@@ -254,6 +255,7 @@ class Progress(msgspec.Struct, frozen=True):
     refused: dict[str, int] = {}
     busy: bool = False
     number: int = 0
+    settings: int = 0
     evaluation_turns: dict[str, int] = {}
     evaluation_episodes: int = 0
     windows: dict[str, int] = {}
@@ -263,8 +265,31 @@ class Progress(msgspec.Struct, frozen=True):
         return self.windows.get(client, self.window)
 
 
+class SettingChange(msgspec.Struct, frozen=True):
+    """A setting that was changed while the run went on.
+
+    Attributes:
+        time: seconds since 1970.
+        name: as in `algorithm.config.learning_rate`.
+        before, after: JSON-able values.
+        origin: who changed it and where, for people.
+        iteration, env_steps: of the run at that time.
+        undoes: it undoes an earlier change.
+    """
+
+    time: float
+    name: str
+    before: Any
+    after: Any
+    origin: str
+    iteration: int
+    env_steps: int
+    undoes: bool = False
+
+
 class Command(msgspec.Struct, frozen=True):
-    """A request to the training node: "quicksave", "save_best", "best_is_saved" (none better is left) or "shutdown"."""
+    """A request to the training node: "quicksave", "save_best", "best_is_saved" (none better is left), "set", "set_back"
+    or "shutdown"."""
 
     id: str
     name: str

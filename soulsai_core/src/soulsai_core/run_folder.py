@@ -137,6 +137,11 @@ class RunFolder:
         return self.path / "earlier"
 
     @property
+    def changes(self) -> Path:
+        """Settings that were changed while the run went on, one JSON object a line."""
+        return self.path / "changes.jsonl"
+
+    @property
     def contributors(self) -> Path:
         """What each contributor has contributed, as JSON."""
         return self.path / "contributors.json"

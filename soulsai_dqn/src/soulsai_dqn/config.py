@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from soulsai_core import Settings
+from soulsai_core import LIVE, Settings
 
 N = TypeVar("N", int, float)
 Discount = Annotated[float, Field(gt=0, le=1)]
@@ -164,10 +164,18 @@ class DQNConfig(Settings):
     value_high: float = Field(default=10.0, description="Highest return of the categorical head, in scaled reward.")
     gamma: Annotated[
         Annotated[Discount, Tag("number")] | Annotated[Schedule[Discount], Tag("schedule")], Discriminator(_form)
-    ] = Field(default=0.99, description="Discount factor of one step, or a schedule {start, end, steps, over}.")
+    ] = Field(
+        default=0.99,
+        description="Discount factor of one step, or a schedule {start, end, steps, over}.",
+        json_schema_extra=LIVE,
+    )
     n_step: Annotated[
         Annotated[Steps, Tag("number")] | Annotated[Schedule[Steps], Tag("schedule")], Discriminator(_form)
-    ] = Field(default=3, description="Steps of reward before bootstrapping (Sutton 1988), or a schedule, rounded.")
+    ] = Field(
+        default=3,
+        description="Steps of reward before bootstrapping (Sutton 1988), or a schedule, rounded.",
+        json_schema_extra=LIVE,
+    )
     double: bool = Field(default=True, description="Double Q-learning (van Hasselt et al. 2016).")
     reward_scale: float = Field(
         default=0.1, gt=0, description="Rewards are multiplied by this for learning; reported returns are not."
@@ -185,10 +193,14 @@ class DQNConfig(Settings):
     )
     normalize: bool = Field(default=False, description="Normalize vectors by their running mean and deviation.")
     loss: Literal["huber", "mse"] = Field(default="huber", description="Loss of the scalar head's TD error.")
-    learning_rate: float = Field(default=1e-3, gt=0, description="Step size of AdamW.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Step size of AdamW.", json_schema_extra=LIVE)
     adam_epsilon: float = Field(default=1e-4, gt=0, description="Epsilon of AdamW.")
-    weight_decay: float = Field(default=0.1, ge=0, description="Decoupled weight decay of AdamW.")
-    max_grad_norm: float | None = Field(default=None, gt=0, description="Clip gradients to this norm; null: never.")
+    weight_decay: float = Field(
+        default=0.1, ge=0, description="Decoupled weight decay of AdamW.", json_schema_extra=LIVE
+    )
+    max_grad_norm: float | None = Field(
+        default=None, gt=0, description="Clip gradients to this norm; null: never.", json_schema_extra=LIVE
+    )
     batch_size: int = Field(default=64, ge=1, description="Transitions (recurrent: sequences) in one gradient step.")
     buffer_size: int = Field(default=100_000, ge=1, description="Steps in the replay buffer.")
     replay_device: str | None = Field(
@@ -204,15 +216,21 @@ class DQNConfig(Settings):
     ] = Field(
         default=1.0,
         description="Gradient steps for each environment step; auto, or {least, most}: as many as there is time for.",
+        json_schema_extra=LIVE,
     )
     resets: ResetConfig = Field(default=ResetConfig(), description="Resets that keep a high replay ratio stable.")
     target_tau: float = Field(
-        default=0.01, gt=0, le=1, description="Share of the way to the network that the target network moves at a time."
+        default=0.01,
+        gt=0,
+        le=1,
+        description="Share of the way to the network that the target network moves at a time.",
+        json_schema_extra=LIVE,
     )
     target_every: int = Field(
         default=1,
         ge=1,
         description="Gradient steps between two such moves; with target_tau 1 the target network is a copy.",
+        json_schema_extra=LIVE,
     )
     act_with: Literal["network", "target", "average"] = Field(
         default="network",
@@ -231,9 +249,15 @@ class DQNConfig(Settings):
         default="epsilon",
         description="How clients explore: epsilon by a schedule or a ladder, Boltzmann, noisy layers.",
     )
-    epsilon: EpsilonConfig = Field(default=EpsilonConfig(), description="Schedule of random actions.")
-    ladder: LadderConfig = Field(default=LadderConfig(), description="Ape-X's ladder of epsilons over environments.")
-    boltzmann: BoltzmannConfig = Field(default=BoltzmannConfig(), description="Schedule of the temperature.")
+    epsilon: EpsilonConfig = Field(
+        default=EpsilonConfig(), description="Schedule of random actions.", json_schema_extra=LIVE
+    )
+    ladder: LadderConfig = Field(
+        default=LadderConfig(), description="Ape-X's ladder of epsilons over environments.", json_schema_extra=LIVE
+    )
+    boltzmann: BoltzmannConfig = Field(
+        default=BoltzmannConfig(), description="Schedule of the temperature.", json_schema_extra=LIVE
+    )
     device: str = Field(default="cpu", description="Device of the gradient steps: cpu, cuda, cuda:1 or auto.")
     threads: int = Field(default=1, ge=1, description="Threads of torch; more threads than free cores make it slower.")
 

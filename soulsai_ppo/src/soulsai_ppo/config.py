@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from soulsai_core import Settings
+from soulsai_core import LIVE, Settings
 
 
 class PPOConfig(Settings):
@@ -23,34 +23,54 @@ class PPOConfig(Settings):
     )
     min_clients: int = Field(default=1, ge=1, description="Clients needed at least with on_lost_client: continue.")
     round_timeout_s: float = Field(
-        default=60, gt=0, description="A round is restarted after this time without new steps: messages were lost."
+        default=60,
+        gt=0,
+        description="A round is restarted after this time without new steps: messages were lost.",
     )
 
-    epochs: int = Field(default=10, ge=1, description="Passes over the steps of a round.")
+    epochs: int = Field(default=10, ge=1, description="Passes over the steps of a round.", json_schema_extra=LIVE)
     minibatch_size: int = Field(
-        default=128, ge=1, description="Rows in one gradient step; minibatches differ by one at most. [6]"
+        default=128,
+        ge=1,
+        description="Rows in one gradient step; minibatches differ by one at most. [6]",
+        json_schema_extra=LIVE,
     )
-    gamma: float = Field(default=0.999, gt=0, le=1, description="Discount factor of one step.")
+    gamma: float = Field(default=0.999, gt=0, le=1, description="Discount factor of one step.", json_schema_extra=LIVE)
     gae_lambda: float = Field(
-        default=0.98, ge=0, le=1, description="Generalized advantage estimation (Schulman et al. 2016). [5]"
+        default=0.98,
+        ge=0,
+        le=1,
+        description="Generalized advantage estimation (Schulman et al. 2016). [5]",
+        json_schema_extra=LIVE,
     )
-    clip: float = Field(default=0.2, gt=0, description="Bound of the probability ratio's distance from 1. [8]")
+    clip: float = Field(
+        default=0.2, gt=0, description="Bound of the probability ratio's distance from 1. [8]", json_schema_extra=LIVE
+    )
     value_clip: float | None = Field(
-        default=None, gt=0, description="Bound of the change of a value in one round; null: none. [9]"
+        default=None,
+        gt=0,
+        description="Bound of the change of a value in one round; null: none. [9]",
+        json_schema_extra=LIVE,
     )
-    value_coefficient: float = Field(default=0.5, ge=0, description="Weight of the value loss. [10]")
-    entropy_coefficient: float = Field(default=0.0, ge=0, description="Weight of the entropy bonus. [10]")
+    value_coefficient: float = Field(
+        default=0.5, ge=0, description="Weight of the value loss. [10]", json_schema_extra=LIVE
+    )
+    entropy_coefficient: float = Field(
+        default=0.0, ge=0, description="Weight of the entropy bonus. [10]", json_schema_extra=LIVE
+    )
     normalize_advantages: bool = Field(default=True, description="To mean 0 and deviation 1 in each minibatch. [7]")
     target_kl: float | None = Field(
         default=0.02,
         gt=0,
         description="A round ends after an epoch whose mean KL divergence is larger; null: never.",
+        json_schema_extra=LIVE,
     )
-    learning_rate: float = Field(default=1e-3, gt=0, description="Step size of Adam.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Step size of Adam.", json_schema_extra=LIVE)
     anneal_steps: int | None = Field(
         default=None,
         ge=1,
         description="Environment steps within which the learning rate falls to 0; null: never. [4]",
+        json_schema_extra=LIVE,
     )
     anneal_clip: bool = Field(default=False, description="The clip falls with the learning rate, as it did for Atari.")
     adam_epsilon: float = Field(default=1e-5, gt=0, description="Epsilon of Adam. [3]")

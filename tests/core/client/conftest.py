@@ -32,6 +32,7 @@ class NumberingActor(Actor):
     def __init__(self):
         self.step = 0
         self.loaded = []
+        self.configs = []
         self.indices = []
         self.started = []
         self.before_step = lambda actor: None
@@ -41,6 +42,9 @@ class NumberingActor(Actor):
 
     def load(self, weights):
         self.loaded.append(weights.iteration)
+
+    def change(self, config):
+        self.configs.append((config, len(self.loaded)))
 
     def act(self, observations, masks, starts):
         self.before_step(self)
@@ -115,6 +119,7 @@ class Node:
         self.messages = []
         self.client_indices = {}
         self.evaluation_turns = {}
+        self.settings = 0
         self.decoder = StepDecoder(COLUMNS, SPEC.observations)
 
     def progress(self, *, run_id="training", state="running", acked=None, number=0):
@@ -122,7 +127,11 @@ class Node:
         progress = Progress(run_id, self.name, state, self.iteration, 0, self.window, acked, self.client_indices)
         return msgspec.msgpack.encode(
             msgspec.structs.replace(
-                progress, number=number, evaluation_turns=self.evaluation_turns, evaluation_episodes=5
+                progress,
+                number=number,
+                settings=self.settings,
+                evaluation_turns=self.evaluation_turns,
+                evaluation_episodes=5,
             )
         )
 
@@ -305,6 +314,7 @@ def client_thread(flaky, actor, clock, rng, scripted):
             settings=ClientSettings(**settings),
             clock=clock,
             rng=rng,
+            check_settings=dict,
             **({} if wait is None else {"wait": wait}),
         )
         threads.append(ClientThread(client, actor, flaky))

@@ -191,6 +191,10 @@ class Recorder:
         self.note("checkpoint_saved", path=path, iteration=iteration, kind=kind)
 
     @hookimpl
+    def setting_changed(self, change):
+        self.note("setting_changed", change=change)
+
+    @hookimpl
     def client_lost(self, client):
         self.note("client_lost", client=client)
 
@@ -232,7 +236,7 @@ class Flaky:
 class Harness:
     """A node with its folder and server, and methods for what clients and commands do."""
 
-    def __init__(self, folder, server, clock, learner, sync, settings, threads):
+    def __init__(self, folder, server, clock, learner, sync, settings, threads, plugin=None, config=None):
         self.folder, self.server, self.clock, self.learner, self.sync = folder, server, clock, learner, sync
         self.outside, self.transport = MemoryTransport(server), Flaky(MemoryTransport(server))
         self.recorder = Recorder()
@@ -248,7 +252,8 @@ class Harness:
             transport=self.transport,
             folder=folder,
             announcement=self.announcement,
-            config={"algorithm": {"name": "counting"}},
+            config=config or {"algorithm": {"name": "counting"}},
+            plugin=plugin,
             settings=settings,
             observers=observers,
             metrics=self.metrics,
@@ -399,11 +404,13 @@ def make_harness(tmp_path, server, clock):
     """(learner, sync, folder of an earlier node, goals by name, threads, settings by name) -> a harness."""
     made = []
 
-    def make(learner=None, *, sync=SYNC, folder=None, stop=None, threads=(), **settings):
+    def make(learner=None, *, sync=SYNC, folder=None, stop=None, threads=(), plugin=None, config=None, **settings):
         folder = folder or RunFolder(tmp_path / f"training-{len(made)}")
         folder.path.mkdir(exist_ok=True)
         settings = TrainingSettings(stop=StopSettings(**(stop or {})), **settings)
-        made.append(Harness(folder, server, clock, learner or CountingLearner(), sync, settings, threads))
+        made.append(
+            Harness(folder, server, clock, learner or CountingLearner(), sync, settings, threads, plugin, config)
+        )
         return made[-1]
 
     yield make

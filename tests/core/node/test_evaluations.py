@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import msgspec
 
-from soulsai_core.config.models import EvaluationSettings
+from soulsai_core.config import TrainingSettings
 from soulsai_core.messages import Episode
 from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.saving import evaluation_weights
@@ -23,7 +23,7 @@ def made(**settings):
     clock = Clock()
     state = RunState(iteration=9)
     learner = SimpleNamespace(evaluation_weights=lambda: {"w": state.iteration})
-    schedule = EvaluationSettings(**{"every_s": 60, "episodes": 2, **settings})
+    schedule = TrainingSettings(evaluation={"every_s": 60, "episodes": 2, **settings})
     return Evaluations(schedule, learner, state, clock), clock, state
 
 

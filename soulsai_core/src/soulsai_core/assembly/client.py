@@ -9,7 +9,7 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -113,19 +113,18 @@ def make_client(
     algorithm = catalog.algorithm(announcement.algorithm["name"])
     environment = catalog.environment(announcement.environment["name"])
     origin = "the training node"
-    algorithm_config = check_part(algorithm, announcement.algorithm["config"], ("algorithm", "config"), origin)
+
+    def check_settings(values: Mapping[str, Any]) -> BaseModel:
+        return check_part(algorithm, values, ("algorithm", "config"), origin)
+
+    algorithm_config = check_settings(announcement.algorithm["config"])
     environment_config = check_part(environment, announcement.environment["config"], ("environment", "config"), origin)
     spec = _same_spec(environment.spec(environment_config), announcement, owners["environment"])
     host = platform.node() or "client"
     settings = _client_settings(announcement)
-    make_environment = _environment_maker(
-        environment,
-        announcement.environment["name"],
-        environment_config,
-        seed,
-        settings,
-        catalog.calls.running(owners["environment"]),
-    )
+    running = catalog.calls.running(owners["environment"])
+    name = announcement.environment["name"]
+    make_environment = _environment_maker(environment, name, environment_config, seed, settings, running)
 
     def make_actor(explore: bool) -> Actor:
         return algorithm.actor(algorithm_config, spec, np.random.default_rng(seed), explore)
@@ -133,7 +132,9 @@ def make_client(
     actor = make_actor(True)
     if announcement.evaluates:
         actor = EvaluatingActor(actor, make_actor(False), EvaluationTurns())
+
     return Client(
+        check_settings=check_settings,
         transport=transport,
         run_id=announcement.run_id,
         client=_client_id(transport.client_prefix, host),

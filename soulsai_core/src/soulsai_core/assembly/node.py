@@ -64,6 +64,7 @@ def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> d
         "observers": observers,
         "metrics": metrics,
         "clock": time.monotonic,
+        "plugin": resolved.algorithm,
         "rng": random.Random(),
         "overdue": calls.look,
         "join": _join_command(config),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from soulsai_core.cli.connection import add_connection_arguments, connect_from
 from soulsai_core.errors import TransportError
@@ -26,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Send the command and print the reply. The exit code is 2 if the node refused, or no node is there."""
+    options = {"buffer": args.save_buffer} if args.command == "quicksave" else {}
+    return send(args, args.command, options)
+
+
+def send(args: argparse.Namespace, name: str, options: dict[str, Any]) -> int:
+    """Send a command to the training node that the options name, and print its reply. Returns the exit code."""
     import sys
     import uuid
 
@@ -33,8 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
     from soulsai_core.messages import Command, Reply
 
-    options = {"buffer": args.save_buffer} if args.command == "quicksave" else {}
-    command = Command(uuid.uuid4().hex, args.command, options)
+    command = Command(uuid.uuid4().hex, name, options)
     transport = connect_from(args)
     try:
         _expect_node(transport)

@@ -40,6 +40,7 @@ COMMANDS = (
     _ours("eval", "eval", "play many episodes with fixed seeds, and tell how good an agent is"),
     _ours("status", "status", "show the state of a run"),
     _ours("quicksave", "control", "make a running training node save a checkpoint now"),
+    _ours("set", "set", "change settings of a running training, or undo the last change"),
     _ours("shutdown", "control", "end a run: the node saves and stops, and its clients leave"),
     _ours("init", "init", "create passwords, users and certificates for a public server"),
     _ours("invite", "invite", "invite a contributor: print the line to send to them"),

@@ -8,8 +8,10 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from soulsai_core.client.batching import Batcher
 from soulsai_core.client.downlink import Downlink
@@ -76,6 +78,7 @@ class Client:
         overdue: gives a sentence on the call of a plugin that takes long just now, "" if none does; asked at each
             heartbeat.
         owners: names of the "algorithm" and the "environment" with their distributions, for sentences about their rows.
+        check_settings: makes the algorithm's settings of announced ones that were changed while the run goes on.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Client:
         overdue: Callable[[], str] = lambda: "",
         owners: Mapping[str, str] = UNNAMED,
         revive: Callable[[], bool] = lambda: False,
+        check_settings: Callable[[Mapping[str, Any]], BaseModel] = lambda _: BaseModel(),
     ) -> None:
         self.client = client
         self.restarts = 0
@@ -125,7 +129,7 @@ class Client:
         self._uplink = self._make_uplink(transport, run_id, rng)
         self._recorder = Recorder(columns, spec.observations, owners=owners, on_unfit=self._note_unfit)
         self._batcher = Batcher(self._recorder, self._window, settings, columns)
-        self._loader = WeightsLoader(actor, self._recorder, self._downlink, self._batcher)
+        self._loader = WeightsLoader(actor, self._recorder, self._downlink, self._batcher, check_settings)
 
     def _make_uplink(self, transport: Transport, run_id: str, rng: random.Random) -> Uplink:
         return Uplink(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from typing import Any
 
 import msgspec
 
@@ -12,7 +13,7 @@ from soulsai_core.client.evaluation import EvaluationTurns
 from soulsai_core.client.window import Window
 from soulsai_core.contracts import Transport
 from soulsai_core.errors import WireError
-from soulsai_core.messages import Progress, Weights
+from soulsai_core.messages import Announcement, Progress, Weights
 from soulsai_core.threads import BackgroundWorker, RetryingThread
 from soulsai_core.wire import decode_weights
 
@@ -39,6 +40,7 @@ class Downlink(BackgroundWorker):
         newest: the newest weights, None before the first. Replaced as a whole, never changed, so the client's thread
             may read it without a lock.
         client_index: the index that the node gave this client, None before it is known.
+        settings: of the algorithm, as they were announced again, None if they were not. Replaced as a whole.
         ended: why the client has to leave, None while it may stay.
     """
 
@@ -53,12 +55,14 @@ class Downlink(BackgroundWorker):
     ) -> None:
         self.newest: Weights | None = None
         self.client_index: int | None = None
+        self.settings: dict[str, Any] | None = None
         self.ended: str | None = None
         self._transport = transport
         self._run_id = run_id
         self._client = client
         self._window = window
         self._turns = turns
+        self._settings_version = 0
         self._asked = 0
         self._asked_by = ""
         self._arrived = threading.Condition()
@@ -111,6 +115,8 @@ class Downlink(BackgroundWorker):
             # The node is remembered only once its model is here: until then its model is still to be fetched.
             if progress.iteration > held and self._fetch(held):
                 self._node = progress.node
+            if progress.settings != self._settings_version:
+                self._read_settings(progress.settings)
             if self._turns is not None:
                 self._take_turn(progress, self._turns)
             # Last: when the client sees the new room, it also sees the weights that came with it.
@@ -121,6 +127,12 @@ class Downlink(BackgroundWorker):
                 refused=progress.refused.get(self._client),
                 busy=progress.busy,
             )
+
+    def _read_settings(self, version: int) -> None:
+        payload = self._transport.read_config()
+        if payload is not None:
+            self.settings = msgspec.json.decode(payload, type=Announcement).algorithm["config"]
+            self._settings_version = version
 
     def _take_turn(self, progress: Progress, turns: EvaluationTurns) -> None:
         """Fetch the model to evaluate if this client was asked once more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from pydantic import BaseModel
 
 from soulsai_core.contracts import Actor
 from soulsai_core.messages import Arrays, Weights
@@ -89,6 +90,10 @@ class EvaluatingActor(Actor):
         changed = not np.array_equal(sources, self.sources)
         self.sources = sources
         return changed
+
+    def change(self, config: BaseModel) -> None:
+        for actor in (self._learning, self._evaluation):
+            actor.change(config)
 
     def index_assigned(self, index: int) -> None:
         self._learning.index_assigned(index)

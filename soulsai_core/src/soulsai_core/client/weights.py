@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
 from soulsai_core.client.batching import Batcher
 from soulsai_core.client.downlink import Downlink
 from soulsai_core.client.recorder import Recorder
@@ -10,20 +15,33 @@ from soulsai_core.messages import Weights
 
 
 class WeightsLoader:
-    """Loads the newest weights between two steps, and names to the recorder the model that chooses the next actions.
+    """Loads the newest weights between two steps, with changed settings before them, and names to the recorder the
+    model that chooses the next actions.
+
+    Args:
+        check_settings: makes the algorithm's settings from announced ones.
 
     Attributes:
         weights: the actor's, None before the first.
         iteration: of these weights, -1 before the first.
     """
 
-    def __init__(self, actor: Actor, recorder: Recorder, downlink: Downlink, batcher: Batcher) -> None:
+    def __init__(
+        self,
+        actor: Actor,
+        recorder: Recorder,
+        downlink: Downlink,
+        batcher: Batcher,
+        check_settings: Callable[[Mapping[str, Any]], BaseModel],
+    ) -> None:
         self.weights: Weights | None = None
         self.iteration = -1
         self._actor = actor
         self._recorder = recorder
         self._downlink = downlink
         self._batcher = batcher
+        self._check_settings = check_settings
+        self._settings: Mapping[str, Any] | None = None
         self._prepared: Weights | None = None
         self._client_index = -1
 
@@ -63,6 +81,10 @@ class WeightsLoader:
         if self._downlink.client_index is not None and self._downlink.client_index != self._client_index:
             self._client_index = self._downlink.client_index
             self._actor.index_assigned(self._client_index)
+        settings = self._downlink.settings
+        if settings is not None and settings is not self._settings:
+            self._settings = settings
+            self._actor.change(self._check_settings(settings))
         self._actor.load(weights)
         self._recorder.load(weights.iteration, weights.quota)
         self.weights = weights

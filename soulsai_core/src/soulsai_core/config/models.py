@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from soulsai_core.config.base import Settings
 from soulsai_core.config.contributors import ContributorSettings
 from soulsai_core.config.host_names import HostNames
+from soulsai_core.config.live import LIVE
 from soulsai_core.config.sources import Sources
 from soulsai_core.errors import ConfigError
 from soulsai_core.transport.address import parse_address
@@ -103,10 +104,18 @@ class TelemetrySettings(Settings):
 
 
 class StopSettings(Settings):
-    env_steps: int | None = Field(default=None, ge=1, description="Stop after this many environment steps.")
-    iterations: int | None = Field(default=None, ge=1, description="Stop after this many model iterations.")
-    seconds: float | None = Field(default=None, gt=0, description="Stop after this many seconds.")
-    mean_return: float | None = Field(default=None, description="Stop once the newest episodes have this mean return.")
+    env_steps: int | None = Field(
+        default=None, ge=1, description="Stop after this many environment steps.", json_schema_extra=LIVE
+    )
+    iterations: int | None = Field(
+        default=None, ge=1, description="Stop after this many model iterations.", json_schema_extra=LIVE
+    )
+    seconds: float | None = Field(
+        default=None, gt=0, description="Stop after this many seconds.", json_schema_extra=LIVE
+    )
+    mean_return: float | None = Field(
+        default=None, description="Stop once the newest episodes have this mean return.", json_schema_extra=LIVE
+    )
     episodes: int = Field(
         default=50,
         ge=1,
@@ -120,19 +129,26 @@ class EvaluationSettings(Settings):
         gt=0,
         description="Seconds between two episodes that a client plays without exploration, the clients by turns; they "
         "are held out from learning. null: none.",
+        json_schema_extra=LIVE,
     )
     episodes: int = Field(
         default=5,
         ge=1,
         le=1000,
         description="Episodes that evaluate one model; their mean is its score. The next ones evaluate the newest.",
+        json_schema_extra=LIVE,
     )
 
 
 class TrainingSettings(Settings):
-    checkpoint_every: int = Field(default=100, ge=1, description="Model iterations between checkpoints, at most.")
+    checkpoint_every: int = Field(
+        default=100, ge=1, description="Model iterations between checkpoints, at most.", json_schema_extra=LIVE
+    )
     checkpoint_every_s: float = Field(
-        default=60, gt=0, description="Seconds between checkpoints, at most; the first is made within 10 seconds."
+        default=60,
+        gt=0,
+        description="Seconds between checkpoints, at most; the first is made within 10 seconds.",
+        json_schema_extra=LIVE,
     )
     checkpoints_kept: int = Field(
         default=1, ge=1, description="Newest checkpoints to keep; those before the last one are in the folder earlier."

@@ -3,6 +3,7 @@ carried out."""
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 from soulsai_core.contracts import Transport
-from soulsai_core.errors import TransportError
-from soulsai_core.messages import Command, Reply
+from soulsai_core.errors import SoulsAIError, TransportError
+from soulsai_core.messages import Command, Reply, plain
+from soulsai_core.node.changes import SettingChanges
 from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.requests import Request
 from soulsai_core.node.saving import CheckpointOptions
@@ -22,14 +24,17 @@ from soulsai_core.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
+_MAX_ORIGIN = 100
+
 
 class CommandHandler:
     """Obeys "quicksave" (option `buffer`: with the replay buffer), "save_best" (option `iteration`: that of a model
-    that was evaluated), "best_is_saved" and "shutdown".
+    that was evaluated), "best_is_saved", "set" (option `settings`: a list of name=value, `origin`: who and where),
+    "set_back" and "shutdown".
 
     Args:
         evaluations: keep the models that were evaluated last.
-        max_requested_saves: saves on command that the folder may hold before requests for further ones are refused.
+        changes: of settings.
 
     Attributes:
         best_is_awaited: who judges the best model has not yet said, since the training stopped, that it is saved.
@@ -42,15 +47,15 @@ class CommandHandler:
         folder: RunFolder,
         state: RunState,
         evaluations: Evaluations,
-        max_requested_saves: int,
+        changes: SettingChanges,
     ) -> None:
-        self._max_requested_saves = max_requested_saves
         self._transport = transport
         self._saving = saving
         self._folder = folder
         self._state = state
         self._evaluations = evaluations
         self.best_is_awaited = False
+        self._changes = changes
 
     def answer(self, command: Command) -> None:
         """Obey, and reply with the path of the checkpoint once it is written, or with the reason why there is none."""
@@ -59,7 +64,7 @@ class CommandHandler:
     def answer_request(self, request: Request) -> None:
         """Save once, without the replay buffer, and reply to all who asked. Older saves are never removed for it."""
         saves = self._folder.manual_saves()
-        if request.name == "quicksave" and saves >= self._max_requested_saves:
+        if request.name == "quicksave" and saves >= self._changes.training.max_requested_saves:
             detail = (
                 f"There are {saves} saves in {self._folder.path / 'manual_save'}: remove some, or raise "
                 "training.max_requested_saves."
@@ -87,8 +92,11 @@ class CommandHandler:
             self._reply(senders, name, ok=True, detail=str(self._folder.best_model))
         elif name in ("quicksave", "save_best"):
             self._save(command, senders)
+        elif name in ("set", "set_back"):
+            ok, detail = self._change(command)
+            self._reply(senders, name, ok=ok, detail=detail)
         else:
-            detail = f"There is no command {name!r}; there are quicksave, save_best and shutdown."
+            detail = f"There is no command {name!r}; there are quicksave, save_best, set, set_back and shutdown."
             self._reply(senders, name, ok=False, detail=detail)
 
     def _save(self, command: Command, senders: Sequence[str]) -> None:
@@ -111,3 +119,18 @@ class CommandHandler:
 
     def _saved(self, senders: Sequence[str], name: str, path: Path, problem: str | None) -> None:
         self._reply(senders, name, ok=problem is None, detail=problem or str(path))
+
+    def _change(self, command: Command) -> tuple[bool, str]:
+        origin = plain(str(command.options.get("origin", "")), _MAX_ORIGIN) or "somebody"
+        settings = command.options.get("settings", [])
+        try:
+            if command.name == "set_back":
+                made = self._changes.back(origin)
+            elif isinstance(settings, list) and all(isinstance(setting, str) for setting in settings):
+                made = self._changes.change(settings, origin)
+            else:
+                return False, "The settings must be a list of name=value."
+        except SoulsAIError as error:
+            return False, str(error)
+        lines = [f"{change.name}: {json.dumps(change.before)} -> {json.dumps(change.after)}" for change in made]
+        return True, "\n".join([*lines, f"In force from iteration {self._state.iteration} on."])

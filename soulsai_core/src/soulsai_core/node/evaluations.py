@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
-from soulsai_core.config.models import EvaluationSettings
+from soulsai_core.config import TrainingSettings
 from soulsai_core.contracts import Learner
 from soulsai_core.messages import Episode, Weights, contributor_of
 from soulsai_core.node.state import RunState
@@ -21,7 +21,7 @@ class Evaluations:
     To be called in the loop's thread, but for `report`.
 
     Args:
-        settings: the schedule.
+        settings: of the node, with the schedule.
         learner, state: of the same node; the newest model is evaluated.
         clock: monotonic seconds.
 
@@ -31,7 +31,7 @@ class Evaluations:
     """
 
     def __init__(
-        self, settings: EvaluationSettings, learner: Learner, state: RunState, clock: Callable[[], float]
+        self, settings: TrainingSettings, learner: Learner, state: RunState, clock: Callable[[], float]
     ) -> None:
         self.turns: dict[str, int] = {}
         self.model: Weights | None = None
@@ -42,8 +42,9 @@ class Evaluations:
         self._reported: list[str] = []
         self.schedule(settings)
 
-    def schedule(self, settings: EvaluationSettings) -> None:
-        """Follow this schedule from now on."""
+    def schedule(self, training: TrainingSettings) -> None:
+        """Follow the schedule of these settings from now on."""
+        settings = training.evaluation
         self.episodes = settings.episodes
         self._every_s = math.inf if settings.every_s is None else settings.every_s
         self._next = self._clock() + self._every_s

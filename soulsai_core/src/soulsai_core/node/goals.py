@@ -16,12 +16,12 @@ class Goals:
     """The goals of one run.
 
     Args:
-        settings: each that is given ends the training.
+        settings: each that is given ends the training; may be replaced.
         state, episodes: of the same node.
     """
 
     def __init__(self, settings: StopSettings, state: RunState, episodes: EpisodeLog) -> None:
-        self._settings = settings
+        self.settings = settings
         self._state = state
         self._episodes = episodes
         self._steps = Rate(_WINDOW)
@@ -29,7 +29,7 @@ class Goals:
 
     def reached(self, elapsed: float) -> str | None:
         """The sentence that says which goal was reached after `elapsed` seconds, None while there is none."""
-        goals = self._settings
+        goals = self.settings
         if goals.env_steps is not None and self._state.env_steps >= goals.env_steps:
             return f"the goal of {counted(goals.env_steps, 'environment step')} is reached"
         if goals.iterations is not None and self._state.iteration >= goals.iterations:
@@ -39,18 +39,18 @@ class Goals:
         return self._return_reached()
 
     def _return_reached(self) -> str | None:
-        goal = self._settings.mean_return
+        goal = self.settings.mean_return
         mean = self._episodes.mean_return
         # The mean of a few episodes may be high by chance, so the window must be full.
         if goal is None or mean is None or mean < goal or not self._episodes.window_is_full:
             return None
-        return f"the mean return of the last {counted(self._settings.episodes, 'episode')} is {number(mean)}"
+        return f"the mean return of the last {counted(self.settings.episodes, 'episode')} is {number(mean)}"
 
     def distance(self, elapsed: float, now: float) -> tuple[float | None, float | None]:
         """The share done of the goal that will be reached first, and the seconds until then; None for what is unknown.
         To be called regularly, since it measures the rates. A goal in return has neither."""
         state = self._state
-        goals = self._settings
+        goals = self.settings
         rates = (self._steps.note(now, state.env_steps), self._iterations.note(now, state.iteration), 1.0)
         done = (state.env_steps, state.iteration, elapsed)
         wanted = (goals.env_steps, goals.iterations, goals.seconds)

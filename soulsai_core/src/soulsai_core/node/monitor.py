@@ -15,7 +15,6 @@ import msgspec
 from soulsai_core.contracts import Transport
 from soulsai_core.messages import (
     MAX_NUMBER,
-    Announcement,
     ClientInfo,
     Command,
     Episode,
@@ -23,6 +22,7 @@ from soulsai_core.messages import (
     plain,
     without_huge_numbers,
 )
+from soulsai_core.node.changes import SettingChanges
 from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.health import judge
@@ -88,7 +88,7 @@ class Monitor(BackgroundWorker):
 
     Args:
         lease: of the run; renewed in each step.
-        announcement: what clients read before they start; written again if the server has lost it.
+        changes: what clients read before they start, with all changes; written again if the server has lost it.
         publisher: publishes the model again if the server has lost it.
         events: are put here for the loop.
         folder: of the run, in which the last status is kept.
@@ -102,7 +102,7 @@ class Monitor(BackgroundWorker):
         *,
         transport: Transport,
         lease: Lease,
-        announcement: Announcement,
+        changes: SettingChanges,
         state: RunState,
         roster: Roster,
         episodes: EpisodeLog,
@@ -120,8 +120,8 @@ class Monitor(BackgroundWorker):
     ) -> None:
         self._transport = transport
         self._lease = lease
-        self._announcement = msgspec.json.encode(announcement)
-        self._run_id = announcement.run_id
+        self._changes = changes
+        self._run_id = changes.announcement.run_id
         self._state = state
         self._roster = roster
         self._episodes = episodes
@@ -192,7 +192,7 @@ class Monitor(BackgroundWorker):
         self._write_status()
 
     def _restore_server(self) -> None:
-        self._transport.announce(self._announcement)
+        self._transport.announce(msgspec.json.encode(self._changes.announcement))
         # Not through the loop: an update may take long, and clients wait for a model meanwhile.
         self._publisher.republish()
         self._events.put(ServerReset())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from soulsai_core.messages import ClientInfo
+from soulsai_core.messages import ClientInfo, SettingChange
 
 
 class ClientStatus(msgspec.Struct, frozen=True):
@@ -112,6 +112,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
         best_return: highest mean return of a full window so far, and the environment steps at which it was reached.
         not_finite: names of the learner's numbers that were not finite in the last update.
         seed: of the run.
+        changes: the newest settings that were changed while the run went on.
     """
 
     run_id: str
@@ -150,3 +151,4 @@ class NodeStatus(msgspec.Struct, frozen=True):
     best_return: tuple[float, int] | None = None
     not_finite: tuple[str, ...] = ()
     seed: int | None = None
+    changes: tuple[SettingChange, ...] = ()

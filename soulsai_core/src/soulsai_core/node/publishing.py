@@ -13,6 +13,7 @@ import numpy as np
 from soulsai_core.contracts import Sync, Transport
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import Progress, Weights, contributor_of
+from soulsai_core.node.changes import SettingChanges
 from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.intake import Intake
 from soulsai_core.node.metrics import NodeMetrics
@@ -161,6 +162,7 @@ class Publishing:
         run_id: of the running training.
         intake, roster: of the same node: what was received, and which clients are present.
         evaluations: whom it asks to evaluate which model.
+        changes: of settings.
         clock: monotonic seconds.
     """
 
@@ -173,6 +175,7 @@ class Publishing:
         intake: Intake,
         roster: Roster,
         evaluations: Evaluations,
+        changes: SettingChanges,
         clock: Callable[[], float],
     ) -> None:
         self._thread = thread
@@ -183,6 +186,7 @@ class Publishing:
         self._staleness = intake.staleness
         self._roster = roster
         self._evaluations = evaluations
+        self._changes = changes
         self._clock = clock
         self._node = _new_id()
         self._changed = False
@@ -257,6 +261,7 @@ class Publishing:
             acked=self._ledger.acked(),
             client_indices=self._roster.indices,
             refused=self._ledger.refused(),
+            settings=self._changes.version,
             evaluation_turns=self._evaluations.turns,
             evaluation_episodes=self._evaluations.episodes,
             windows=self._windows(),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from soulsai_core.config import TrainingSettings
+
 _FIRST = 10.0
 """Seconds until the first one, at most, and until another attempt after one that failed."""
 
@@ -28,6 +30,12 @@ class CheckpointSchedule:
         self._next = self._last + min(_FIRST, seconds)
         self._wanted = False
         self._made_at: tuple[int, int] | None = None
+
+    def follow(self, training: TrainingSettings) -> None:
+        """Follow these settings from now on."""
+        self._every = training.checkpoint_every
+        self._seconds = training.checkpoint_every_s
+        self._next = min(self._next, self._last + self._seconds)
 
     def updated(self, iteration: int, *, round_complete: bool) -> None:
         """The model has this iteration now.

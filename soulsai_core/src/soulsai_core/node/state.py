@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from soulsai_core.messages import SettingChange
+
 
 @dataclass(slots=True)
 class RunState:
@@ -14,6 +16,7 @@ class RunState:
         env_steps: environment steps that were admitted.
         stop_reason: why the training ends, None while it goes on.
         replaced: whether another node has taken over the run. Nothing more is written to the server then.
+        changes: the newest settings that were changed while the run went on.
         error: the sentence of the error that ended the training, "" without one.
         updates, checkpoints: made since the node started.
         updating_since: when the running update began, in monotonic seconds; None between updates.
@@ -24,6 +27,7 @@ class RunState:
     env_steps: int = 0
     stop_reason: str | None = None
     replaced: bool = False
+    changes: tuple[SettingChange, ...] = ()
     error: str = ""
     updates: int = 0
     checkpoints: int = 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from soulsai_core.config import StopSettings
+from soulsai_core.config import StopSettings, TrainingSettings
 from soulsai_core.config.models import ClientSettings
 from soulsai_core.contracts import Sync
 from soulsai_core.messages import Announcement, ClientInfo
@@ -103,6 +103,10 @@ class StatusReport:
         """Seconds of training, including those before a resume."""
         return self._elapsed_before + (0.0 if self._started is None else self._clock() - self._started)
 
+    def aim(self, training: TrainingSettings) -> None:
+        """End the training at the goals of these settings from now on."""
+        self._settings = self._goals.settings = training.stop
+
     def health(self, now: float) -> Health | None:
         """The judgement of the training at `now`, in seconds since 1970; None before the first status."""
         latest = self.latest
@@ -190,6 +194,7 @@ class StatusReport:
             trend=self._episodes.trend,
             best_return=self._episodes.best_return,
             not_finite=self._not_finite,
+            changes=state.changes,
             **self._description,
         )
 

@@ -11,14 +11,14 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from prometheus_client import Gauge, Histogram
 
 from soulsai_core import run_folder
 from soulsai_core.config import TrainingSettings
-from soulsai_core.contracts import Entry, Learner, Sync, Transport
+from soulsai_core.contracts import AlgorithmPlugin, Entry, Learner, Sync, Transport
 from soulsai_core.errors import CheckpointError, SoulsAIError
 from soulsai_core.messages import Announcement, Command
+from soulsai_core.node.changes import SettingChanges
 from soulsai_core.node.commands import CommandHandler
 from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.evaluations import Evaluations
@@ -74,11 +74,12 @@ class TrainingNode:
         settings: how the node runs.
         observers: receive the events; closed at the end.
         metrics: are measured whether or not they are served.
-        clock: monotonic seconds.
+        clock, wall: monotonic seconds, and seconds since 1970.
         rng: for the jitter of reconnects.
         overdue: called several times a second in another thread, to log which call of a plugin takes long. Returns a
             sentence about it, "" if none does.
         join: the command that starts a client for this run, for people.
+        plugin: of the algorithm, whose settings may be changed in the run; None: those of the core alone.
         threads: further workers of this node, such as the gate for contributors. They are prepared before the node
             writes anything to the server, then started, checked between messages, and closed first.
     """
@@ -99,6 +100,8 @@ class TrainingNode:
         rng: random.Random,
         overdue: Callable[[], str] = str,
         join: str = "soulsai client",
+        plugin: AlgorithmPlugin | None = None,
+        wall: Callable[[], float] = time.time,
         threads: Sequence[BackgroundWorker] = (),
     ) -> None:
         self.folder = folder
@@ -106,12 +109,12 @@ class TrainingNode:
         self._learner = learner
         self._sync = sync
         self._transport = transport
-        self._announcement = announcement
-        self._config = dict(config)
-        self._settings = settings
         self._observers = observers
         self._clock = clock
         self._state = RunState()
+        self._changes = SettingChanges(
+            plugin, config, settings, announcement, learner, folder, self._state, transport, observers, wall
+        )
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._lease = Lease(transport, folder.name, self._state, clock)
         self._pace = UpdatePace(sync.rows_per_iteration, catch_up=settings.catch_up)
@@ -121,20 +124,22 @@ class TrainingNode:
         self._roster = Roster(settings.client_timeout_s)
         self._episodes = EpisodeLog(folder.episodes, settings.stop.episodes)
         self._problems = Problems(clock)
-        description = Description.of(announcement, sync, join, self._config.get("run", {}).get("seed"))
+        description = Description.of(announcement, sync, join, config.get("run", {}).get("seed"))
         parts = (self._state, settings.stop, folder, self._episodes, self._intake, self._roster, clock)
         self._report = StatusReport(*parts, self._problems, description)
         self._receiver = SampleReceiver(transport, rng, lambda: self._events.put(ServerBack()))
         self._storage = self._make_storage(rng)
-        self._evaluations = Evaluations(settings.evaluation, learner, self._state, clock)
+        self._evaluations = Evaluations(settings, learner, self._state, clock)
         self._commands = CommandHandler(
-            transport, self._storage.saving, folder, self._state, self._evaluations, settings.max_requested_saves
+            transport, self._storage.saving, folder, self._state, self._evaluations, self._changes
         )
         self._resuming = Resuming(folder, learner, self._storage, self._intake, self._state, self._pace, self._report)
         self._publisher = PublishingThread(transport, observers, metrics, clock, rng)
         self._publishing = Publishing(
-            self._publisher, folder.name, sync, self._state, self._intake, self._roster, self._evaluations, clock
-        )
+            self._publisher, folder.name, sync, self._state, self._intake, self._roster, self._evaluations,
+            self._changes, clock,
+        )  # fmt: skip
+        self._changes.follow(self._evaluations.schedule, self._report.aim, self._storage.schedule.follow)
         advice = f"The last checkpoint is {folder.checkpoint}; resume from it with a lower learning rate."
         self._updating = Updating(
             self._learner, self._state, self._pace, self._publishing, self._report, self._intake.staleness, advice,
@@ -145,7 +150,7 @@ class TrainingNode:
 
     def _make_storage(self, rng: random.Random) -> Storage:
         return Storage(
-            learner=self._learner, announcement=self._announcement, folder=self.folder, settings=self._settings,
+            learner=self._learner, announcement=self._changes.announcement, folder=self.folder, settings=self._changes.training,
             state=self._state, intake=self._intake, release=self._receiver.processed, counters=self._counters,
             observers=self._observers, metrics=self.metrics, problems=self._problems, clock=self._clock, rng=rng,
         )  # fmt: skip
@@ -153,7 +158,7 @@ class TrainingNode:
     def _make_monitor(self, rng: random.Random, overdue: Callable[[], str]) -> Monitor:
         return Monitor(
             folder=self.folder, problems=self._problems, transport=self._transport, lease=self._lease,
-            announcement=self._announcement, state=self._state, roster=self._roster, episodes=self._episodes,
+            changes=self._changes, state=self._state, roster=self._roster, episodes=self._episodes,
             evaluations=self._evaluations, report=self._report, publisher=self._publisher, observers=self._observers,
             metrics=self.metrics, events=self._events,
             look_for={"long_call": overdue, "journal": self._storage.journal_problem}, clock=self._clock, rng=rng,
@@ -229,7 +234,7 @@ class TrainingNode:
 
     def save_config(self, path: Path) -> None:
         """Write the resolved configuration, without secrets, as JSON."""
-        run_folder.write_config(path, self._config)
+        run_folder.write_config(path, self._changes.config)
 
     def load_config(self, path: Path) -> dict[str, Any]:
         """The configuration saved at `path`."""
@@ -257,7 +262,7 @@ class TrainingNode:
             self._recovery.begin(present)
         else:
             self._transport.clear()
-        self._transport.announce(msgspec.json.encode(self._announcement))
+        self._changes.announce()
         self._report.start()
         self._observers.emit("training_started", run=self.folder.name, folder=self.folder.path, resumed=resumed)
         self._updating.publish()

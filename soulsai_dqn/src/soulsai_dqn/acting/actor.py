@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from soulsai_core import (
     IMAGE,
@@ -51,6 +52,11 @@ class DQNActor(Actor):
         self._policy: Any = None  # a Policy; a RecurrentPolicy with an LSTM
         self._scales: tuple[np.ndarray, np.ndarray] | None = None
         self._prepared: tuple[Arrays, Any] | None = None
+
+    def change(self, config: BaseModel) -> None:
+        assert isinstance(config, DQNConfig)
+        self._config = config
+        self._explorer.change(config)
 
     def index_assigned(self, index: int) -> None:
         self._explorer.index_assigned(index)

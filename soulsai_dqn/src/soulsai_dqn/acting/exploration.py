@@ -76,6 +76,10 @@ class Explorer:
         """The client has this index among all clients, from 0."""
         self._position = client_position(index)
 
+    def change(self, config: DQNConfig) -> None:
+        """Follow the schedules of these settings from the next `advance` on."""
+        self._config = config
+
     def advance(self, env_steps: int) -> None:
         """Move the schedules on to this many environment steps of all clients."""
         if self._kind == "epsilon":

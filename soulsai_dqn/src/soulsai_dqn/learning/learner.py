@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
+from pydantic import BaseModel
 from torch import Tensor
 
 from soulsai_core import (
@@ -65,6 +66,11 @@ class DQNLearner(Learner):
         rows = self._replay.capacity
         where = "main memory" if self._config.replay_device is None else f"the memory of {self._config.replay_device}"
         log.info("The replay buffer takes %.0f MB of %s once its %d steps are there.", size, where, rows)
+
+    def change(self, config: BaseModel) -> None:
+        assert isinstance(config, DQNConfig)
+        self._config = config
+        self._trainer.change(config)
 
     def stopped(self) -> None:
         torch.set_flush_denormal(False)

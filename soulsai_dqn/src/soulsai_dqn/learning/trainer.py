@@ -66,6 +66,11 @@ class Trainer:
         self._gradient = CudaGraphGradient(gradient, self._capture) if self.device.type == "cuda" else gradient
         self.steps = 0
 
+    def change(self, config: DQNConfig) -> None:
+        """Use these settings from the next gradient step on. Networks and optimizer stay."""
+        self._config = config
+        self._optimizer.param_groups[0].update(lr=config.learning_rate, weight_decay=config.weight_decay)
+
     def _new_network(self) -> QNetwork:
         # Initialized on the CPU, so that a seed gives the same network on every device.
         network = make_network(

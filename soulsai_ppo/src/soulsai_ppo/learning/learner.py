@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from pydantic import BaseModel
 from threadpoolctl import threadpool_limits
 
 from soulsai_core import (
@@ -81,6 +82,11 @@ class PPOLearner(Learner):
         self._lost = False
         self._late: frozenset[str] = frozenset()  # clients that were named as too slow
         self._incomplete_since: float | None = None  # since when clients are missing; inf once this was logged
+
+    def change(self, config: BaseModel) -> None:
+        assert isinstance(config, PPOConfig)
+        self._config = config
+        self._trainer.change(config)
 
     # -- rounds
 

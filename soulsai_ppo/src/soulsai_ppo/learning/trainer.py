@@ -40,6 +40,10 @@ class Trainer:
         self._config = config
         self._rng = rng
 
+    def change(self, config: PPOConfig) -> None:
+        """Use these settings from the next round on."""
+        self._config = config
+
     def train(self, experience: Experience, discount: np.ndarray, progress: float) -> dict[str, float]:
         """Train on one round, whose observations and rewards are normalized already.
 

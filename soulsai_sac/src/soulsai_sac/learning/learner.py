@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from pydantic import BaseModel
 
 from soulsai_core import Arrays, ArraySpec, CheckpointError, EnvSpec, Learner, State, StepBatch
 from soulsai_core.replay import Replay
@@ -34,6 +35,11 @@ class SACLearner(Learner):
             columns["duration"] = ArraySpec((), "float32")
         self._replay = Replay(config.buffer_size, columns, ["observation"])
         self._steps_due = 0.0  # gradient steps, with the fraction that is carried over
+
+    def change(self, config: BaseModel) -> None:
+        assert isinstance(config, SACConfig)
+        self._config = config
+        self._trainer.change(config)
 
     def add(self, steps: StepBatch, client: str) -> None:
         kept = {

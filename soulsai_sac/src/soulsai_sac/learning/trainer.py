@@ -37,10 +37,22 @@ class Trainer:
         self._critics = Critics(inputs, config.hidden, actions, config.layer_norm, self._generator)
         self._targets = copy.deepcopy(self._critics).requires_grad_(False)
         self._log_temperature = nn.Parameter(torch.tensor(math.log(config.temperature)))
-        self._target_entropy = -float(actions) if config.target_entropy is None else config.target_entropy
+        self._actions = actions
+        self._target_entropy = self._entropy_of(config)
         self._policy_optimizer = _adam(self.policy.parameters(), config.actor_learning_rate)
         self._critic_optimizer = _adam(self._critics.parameters(), config.critic_learning_rate)
         self._temperature_optimizer = _adam([self._log_temperature], config.temperature_learning_rate)
+
+    def _entropy_of(self, config: SACConfig) -> float:
+        return -float(self._actions) if config.target_entropy is None else config.target_entropy
+
+    def change(self, config: SACConfig) -> None:
+        """Use these settings from the next gradient step on. Networks and optimizers stay."""
+        self._config = config
+        self._target_entropy = self._entropy_of(config)
+        self._policy_optimizer.param_groups[0]["lr"] = config.actor_learning_rate
+        self._critic_optimizer.param_groups[0]["lr"] = config.critic_learning_rate
+        self._temperature_optimizer.param_groups[0]["lr"] = config.temperature_learning_rate
 
     def step(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Make a gradient step for critics, policy and temperature.

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
 from soulsai_core.app import HostNames
 from soulsai_telemetry.history.history import AXES, History
-from soulsai_telemetry.history.records import BestScore
+from soulsai_telemetry.history.records import BestScore, TrainingStatus
 from soulsai_telemetry.history.update import HistoryUpdate
 from soulsai_telemetry.http import BadRequest, HttpService, get_json, number, post_json
 
@@ -55,6 +55,7 @@ class Grafana:
     def __init__(self, config: GrafanaConfig, context: ConnectorContext) -> None:
         self._history = History(capacity=2)  # empty, until the first update brings the node's own
         self._stored: deque[dict[str, Any]] = deque(maxlen=config.annotations)
+        self._changed_until = 0.0
         self._service = HttpService(
             config.host,
             config.port,
@@ -78,6 +79,14 @@ class Grafana:
     def best_found(self, best: BestScore) -> None:
         self._annotate(best.time, f"Best {best.metric}: {best.score:.4g}", f"at episode {best.episode}", ["best"])
 
+    @hookimpl
+    def status_received(self, status: TrainingStatus) -> None:
+        for change in status.node.changes:
+            if change.time > self._changed_until:
+                text = f"{change.before!r} -> {change.after!r}, by {change.origin}"
+                self._annotate(change.time, f"Changed {change.name}", text, ["setting"])
+                self._changed_until = change.time
+
     def close(self) -> None:
         self._service.close()
 
@@ -93,7 +102,7 @@ class Grafana:
             "/annotations": self._annotations,
             "/variable": self._variable,
             "/tag-keys": lambda _: [{"type": "string", "text": "kind"}],
-            "/tag-values": lambda _: [{"text": "checkpoint"}, {"text": "best"}],
+            "/tag-values": lambda _: [{"text": "checkpoint"}, {"text": "best"}, {"text": "setting"}],
         }
         return [
             get_json("/", lambda _: {"status": "ok"}),

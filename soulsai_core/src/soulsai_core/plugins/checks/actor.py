@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from soulsai_core.contracts import Actor
 from soulsai_core.messages import Arrays, ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete, Weights
@@ -122,6 +123,9 @@ class CheckedActor(Actor):
         given = own if isinstance(own, Mapping) else {}
         expected = {name: part for name, part in self._own.items() if not part.sparse or name in given}
         return rows_flaw(own, expected, (rows,), "own columns") or values_flaw(given, expected)
+
+    def change(self, config: BaseModel) -> None:
+        self._checker.call("Actor.change", self._actor.change, config)
 
     def index_assigned(self, index: int) -> None:
         self._checker.call("Actor.index_assigned", self._actor.index_assigned, index)

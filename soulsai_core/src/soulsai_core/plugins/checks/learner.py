@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from soulsai_core.contracts import Learner, Sync
 from soulsai_core.errors import SoulsAIError
@@ -38,6 +39,9 @@ class CheckedLearner(Learner):
     def add(self, steps: StepBatch, client: str) -> None:
         self._checker.call("Learner.add", self._learner.add, steps, client)
         self._standstill.added(len(steps))
+
+    def change(self, config: BaseModel) -> None:
+        self._checker.call("Learner.change", self._learner.change, config)
 
     def update(self) -> Mapping[str, float]:
         report = self._checker.numbers("Learner.update", self._learner.update)
