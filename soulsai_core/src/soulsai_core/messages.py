@@ -288,8 +288,8 @@ class SettingChange(msgspec.Struct, frozen=True):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A request to the training node: "quicksave", "save_best", "best_is_saved" (none better is left), "set", "set_back"
-    or "shutdown"."""
+    """A request to the training node: "quicksave", "save_best", "best_is_saved" (none better is left), "set",
+    "set_back" or "shutdown"."""
 
     id: str
     name: str

@@ -41,6 +41,14 @@ def test_episode_finished(harness):
     assert harness.recorder.wait("episode_finished") == [{"episode": episode}]
 
 
+def test_setting_changed(harness):
+    assert harness.command("set", settings=["training.stop.seconds=1000"], origin="ann on pc").ok
+    [event] = harness.recorder.wait("setting_changed")
+    change = event["change"]
+    assert (change.name, change.before, change.after) == ("training.stop.seconds", None, 1000.0)
+    assert (change.origin, change.iteration, change.env_steps, change.undoes) == ("ann on pc", 0, 0, False)
+
+
 def test_model_updated(harness):
     harness.make_iterations(1)
     assert harness.recorder.all("model_updated") == [

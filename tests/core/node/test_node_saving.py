@@ -92,7 +92,9 @@ def test_shutdown_is_answered_and_obeyed(harness):
 def test_unknown_command_is_answered_with_the_known_ones(harness):
     reply = harness.command("make_coffee")
     assert not reply.ok
-    assert reply.detail == "There is no command 'make_coffee'; there are quicksave, save_best and shutdown."
+    assert (
+        reply.detail == "There is no command 'make_coffee'; there are quicksave, save_best, set, set_back and shutdown."
+    )
     assert harness.take_in([0]) == (1, {})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -60,7 +61,7 @@ class SettingChanges:
         state: RunState,
         transport: Transport,
         observers: Observers,
-        wall: Callable[[], float],
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.config = dict(config)
         self.training = training

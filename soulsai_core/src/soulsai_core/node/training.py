@@ -74,7 +74,7 @@ class TrainingNode:
         settings: how the node runs.
         observers: receive the events; closed at the end.
         metrics: are measured whether or not they are served.
-        clock, wall: monotonic seconds, and seconds since 1970.
+        clock: monotonic seconds.
         rng: for the jitter of reconnects.
         overdue: called several times a second in another thread, to log which call of a plugin takes long. Returns a
             sentence about it, "" if none does.
@@ -101,7 +101,6 @@ class TrainingNode:
         overdue: Callable[[], str] = str,
         join: str = "soulsai client",
         plugin: AlgorithmPlugin | None = None,
-        wall: Callable[[], float] = time.time,
         threads: Sequence[BackgroundWorker] = (),
     ) -> None:
         self.folder = folder
@@ -113,7 +112,7 @@ class TrainingNode:
         self._clock = clock
         self._state = RunState()
         self._changes = SettingChanges(
-            plugin, config, settings, announcement, learner, folder, self._state, transport, observers, wall
+            plugin, config, settings, announcement, learner, folder, self._state, transport, observers
         )
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._lease = Lease(transport, folder.name, self._state, clock)
@@ -140,19 +139,23 @@ class TrainingNode:
             self._changes, clock,
         )  # fmt: skip
         self._changes.follow(self._evaluations.schedule, self._report.aim, self._storage.schedule.follow)
-        advice = f"The last checkpoint is {folder.checkpoint}; resume from it with a lower learning rate."
-        self._updating = Updating(
-            self._learner, self._state, self._pace, self._publishing, self._report, self._intake.staleness, advice,
-            metrics, observers, clock,
-        )  # fmt: skip
+        self._updating = self._make_updating()
         self._monitor = self._make_monitor(rng, overdue)
         self._threads = (self._publisher, self._receiver, self._monitor, *threads, *self._storage.threads)
 
+    def _make_updating(self) -> Updating:
+        advice = f"The last checkpoint is {self.folder.checkpoint}; resume from it with a lower learning rate."
+        return Updating(
+            self._learner, self._state, self._pace, self._publishing, self._report, self._intake.staleness, advice,
+            self.metrics, self._observers, self._clock,
+        )  # fmt: skip
+
     def _make_storage(self, rng: random.Random) -> Storage:
         return Storage(
-            learner=self._learner, announcement=self._changes.announcement, folder=self.folder, settings=self._changes.training,
-            state=self._state, intake=self._intake, release=self._receiver.processed, counters=self._counters,
-            observers=self._observers, metrics=self.metrics, problems=self._problems, clock=self._clock, rng=rng,
+            learner=self._learner, announcement=self._changes.announcement, folder=self.folder,
+            settings=self._changes.training, state=self._state, intake=self._intake, counters=self._counters,
+            release=self._receiver.processed, observers=self._observers, metrics=self.metrics,
+            problems=self._problems, clock=self._clock, rng=rng,
         )  # fmt: skip
 
     def _make_monitor(self, rng: random.Random, overdue: Callable[[], str]) -> Monitor:
