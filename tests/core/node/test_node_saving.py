@@ -92,9 +92,8 @@ def test_shutdown_is_answered_and_obeyed(harness):
 def test_unknown_command_is_answered_with_the_known_ones(harness):
     reply = harness.command("make_coffee")
     assert not reply.ok
-    assert (
-        reply.detail == "There is no command 'make_coffee'; there are quicksave, save_best, set, set_back and shutdown."
-    )
+    known = "quicksave, save_best, set, set_back and shutdown"
+    assert reply.detail == f"There is no command 'make_coffee'; there are {known}."
     assert harness.take_in([0]) == (1, {})
 
 

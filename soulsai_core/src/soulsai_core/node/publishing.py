@@ -225,8 +225,9 @@ class Publishing:
             self.publish_progress_if_due()
 
     def publish_end(self) -> None:
-        """Tell the clients to leave."""
-        self._thread.send_progress(self._progress("stopping"))
+        """Tell the clients to leave, unless they are those of another node."""
+        if not self._state.replaced:
+            self._thread.send_progress(self._progress("stopping"))
 
     def message_received(self) -> None:
         """A message was judged, so that progress is due at the next opportunity."""

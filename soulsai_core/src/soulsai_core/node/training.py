@@ -200,7 +200,7 @@ class TrainingNode:
             while self._state.stop_reason is None:
                 self._turn()
             self._acknowledge(_LAST_WRITE)
-            self._publish_end()
+            self._publishing.publish_end()
             settle(self._events, self._handle, self._others_are_awaited)
             problem = self._storage.save_last()
             if problem is not None:
@@ -287,13 +287,8 @@ class TrainingNode:
             stack.callback(lambda: self._observers.emit("training_stopped", reason=self._state.stop_reason))
             # The publisher is the first of the threads and closed last, so that it sends the end to the clients.
             stack.callback(close_all, self._threads)
-            stack.callback(self._publish_end)
+            stack.callback(self._publishing.publish_end)
             stack.callback(self._learner.stopped)
-
-    def _publish_end(self) -> None:
-        """Tell the clients to leave, unless they are those of another node."""
-        if not self._state.replaced:
-            self._publishing.publish_end()
 
     # -- the loop
 
