@@ -61,18 +61,20 @@ def test_newest_is_the_folder_with_the_newest_checkpoint_not_the_newest_folder(t
     wanted = checkpointed(tmp_path, "b", age=5)
     checkpointed(tmp_path, "c", age=30)
     create(tmp_path, "z-without-a-checkpoint")
-    assert RunFolder.newest(tmp_path).path == wanted.path
+    assert RunFolder.resumable_under(tmp_path)[0].path == wanted.path
 
 
 def test_checkpoint_that_was_being_replaced_counts_too(tmp_path):
     wanted = checkpointed(tmp_path, "a", age=0, name="checkpoint.old")
-    assert RunFolder.newest(tmp_path).path == wanted.path
+    assert RunFolder.resumable_under(tmp_path)[0].path == wanted.path
 
 
-def test_saves_without_a_checkpoint_is_an_error_that_says_what_to_do(tmp_path):
-    create(tmp_path)
-    with pytest.raises(CheckpointError, match=r"no checkpoint under .* start without --resume"):
-        RunFolder.newest(tmp_path)
+def test_run_that_was_killed_before_its_first_checkpoint_has_a_journal(tmp_path):
+    folder = create(tmp_path)
+    assert RunFolder.resumable_under(tmp_path) == []
+    folder.journal.mkdir()
+    (folder.journal / "0000000000000000.steps").touch()
+    assert RunFolder.resumable_under(tmp_path)[0].path == RunFolder.resumable(folder.path).path == folder.path
 
 
 def test_manual_saves_of_one_iteration_do_not_overwrite_each_other(tmp_path):
@@ -168,17 +170,8 @@ def test_folder_that_another_process_holds_is_refused_with_its_holder_until_that
     holder = rf"is running \(process {process.pid} on .+ since \d{{4}}-.+\); stop it first"
     with pytest.raises(ConfigError, match=holder), folder.held():
         pass
-    with pytest.raises(CheckpointError, match=holder):
-        RunFolder.newest(tmp_path)
     process.kill()  # nothing is cleaned up
     process.wait()
-    assert RunFolder.newest(tmp_path).path == folder.path
     with folder.held():
         assert folder.is_held
     assert not folder.is_held and not (folder.path / "holder").exists()
-
-
-def test_newest_leaves_out_folders_that_are_running(tmp_path):
-    older = checkpointed(tmp_path, "a", age=60)
-    with checkpointed(tmp_path, "b", age=5).held():
-        assert RunFolder.newest(tmp_path).path == older.path

@@ -35,7 +35,7 @@ def run_here(tmp_path, monkeypatch, capfd):
         monkeypatch.delenv(name)
     # It would replace the log handlers of this process for good.
     for module in ("hosting", "client_process"):
-        monkeypatch.setattr(f"soulsai_core.cli.{module}.start_logging", lambda console: None)
+        monkeypatch.setattr(f"soulsai_core.cli.{module}.start_logging", lambda console, **_: None)
 
     def run(*arguments, settings=(), code=0):
         capfd.readouterr()

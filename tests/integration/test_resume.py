@@ -46,24 +46,20 @@ def test_training_that_is_running_is_not_resumed_by_another_process(run_here, tm
             assert "is running (process" in output and "stop it first" in output
 
 
-def test_edited_config_file_is_named_when_it_is_not_read_and_settings_that_do_not_fit_are_named(
-    run_here, tmp_path, caplog
-):
+def test_edited_config_file_applies_and_settings_that_do_not_fit_are_named(run_here, tmp_path, caplog):
     run_file = tmp_path / "work" / "config.yaml"
     run_file.write_text(
         "training: {stop: {seconds: 0.01}}\nenvironment: {config: {id: CartPole-v1}}\n"
         "algorithm: {config: {learning_starts: 300, hidden: [8]}}\n"
     )
-    run_here("train", "--no-telemetry", "--clients", "0")
-    run_here("train", "--no-telemetry", "--clients", "0", "--resume")
-    assert "is not read when resuming" not in caplog.text
-    run_file.write_text(run_file.read_text().replace("0.01", "0.02"))
-    run_here("train", "--no-telemetry", "--clients", "0", "--resume")
-    assert (
-        "differs from the settings in" in caplog.text
-        and "training.stop.seconds (0.02 now, 0.01 then). Give" in caplog.text
-    )
-    output = run_here(
-        "train", "--no-telemetry", "--clients", "0", "--resume", settings=["algorithm.config.head=scalar"], code=2
-    )
+    train = ("train", "--no-telemetry", "--clients", "0")
+    run_here(*train)
+    output = run_here(*train, "--resume")
+    assert "from step 0, iteration 0. " in output and "Finished at" in output
+    assert "has reached its goal" in output and "--set training.stop.seconds=0.02" in output
+    run_file.write_text(run_file.read_text().replace("0.01", "60"))
+    output = run_here(*train, "--resume", settings=["training.stop.seconds=0.03"])
+    assert "What was edited in config.yaml applies: training.stop.seconds (60 now, 0.01 then)" in caplog.text
+    assert "Training ended" in output
+    output = run_here(*train, "--resume", settings=["algorithm.config.head=scalar"], code=2)
     assert 'not those it was made with: algorithm.config.head ("scalar" now, "quantile" then)' in output

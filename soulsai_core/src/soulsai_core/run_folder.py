@@ -52,28 +52,28 @@ class RunFolder:
             ) from error
 
     @classmethod
-    def newest(cls, saves: Path) -> RunFolder:
-        """The folder with the newest checkpoint whose run is not running. Raises CheckpointError if there is none."""
-        # A training killed while it replaced its checkpoint has the old one alone.
-        manifests = [*saves.glob(f"*/{CHECKPOINT}/{MANIFEST}"), *saves.glob(f"*/{CHECKPOINT}.old/{MANIFEST}")]
-        if not manifests:
-            raise CheckpointError(f"There is no checkpoint under {saves} to resume from; start without --resume.")
-        manifests.sort(key=lambda file: file.stat().st_mtime_ns, reverse=True)
-        folders = [cls(file.parent.parent) for file in manifests]
-        found = next((folder for folder in folders if not folder.is_held), None)
-        if found is None:
-            raise CheckpointError(f"{folders[0].path} is running ({folders[0]._holder()}); stop it first.")
-        return found
+    def resumable_under(cls, saves: Path) -> list[RunFolder]:
+        """The runs under `saves` that have a checkpoint or a journal, the one with the newest of them first."""
+        # A training killed while it replaced its checkpoint has the old one alone; one killed earlier, its journal.
+        patterns = (f"{CHECKPOINT}/{MANIFEST}", f"{CHECKPOINT}.old/{MANIFEST}", f"{JOURNAL}/*")
+        newest: dict[Path, int] = {}
+        for pattern in patterns:
+            for file in saves.glob(f"*/{pattern}"):
+                folder = file.parents[1]
+                newest[folder] = max(newest.get(folder, 0), file.stat().st_mtime_ns)
+        return [cls(folder) for folder in sorted(newest, key=lambda folder: newest[folder], reverse=True)]
 
     @classmethod
     def resumable(cls, path: Path) -> RunFolder:
-        """The run whose folder, or newest checkpoint, is at `path`. Raises CheckpointError without a checkpoint."""
+        """The run whose folder, or newest checkpoint, is at `path`. Raises CheckpointError without a checkpoint and a
+        journal."""
         path = path.parent if path.name == CHECKPOINT and path.is_dir() else path
         if not path.is_dir():
             raise CheckpointError(f"There is no folder {path}; name the folder of a run, such as one under saves.")
-        if not any((path / name).is_dir() for name in (CHECKPOINT, f"{CHECKPOINT}.old")):
+        folder = cls(path)
+        if not folder.has_checkpoint and not any(folder.journal.glob("*")):
             raise CheckpointError(f"There is no checkpoint in {path}; name the folder of a run that has saved one.")
-        return cls(path)
+        return folder
 
     @classmethod
     def holding(cls, model: Path) -> tuple[RunFolder, Path]:
@@ -100,6 +100,11 @@ class RunFolder:
     def config(self) -> Path:
         """The resolved configuration as JSON, written when the training begins."""
         return self.path / CONFIG
+
+    @property
+    def config_file(self) -> Path:
+        """config.yaml as it was when the training was last started in the folder where that lies."""
+        return self.path / "config.yaml"
 
     @property
     def checkpoint(self) -> Path:
@@ -167,7 +172,7 @@ class RunFolder:
         try:
             lock.acquire()
         except Timeout:
-            raise ConfigError(f"{self.path} is running ({self._holder()}); stop it first.") from None
+            raise ConfigError(f"{self.path} is running ({self.holder}); stop it first.") from None
         except OSError as error:
             raise ConfigError(f"{self.path} cannot be locked ({error.strerror or error}).") from error
         # In a file of its own: on Windows other processes cannot read a locked one.
@@ -191,7 +196,8 @@ class RunFolder:
         except (Timeout, OSError):
             return True
 
-    def _holder(self) -> str:
+    @property
+    def holder(self) -> str:
         """Who holds the folder, for people."""
         note = self.path / HOLDER
         try:

@@ -27,10 +27,9 @@ from soulsai_core.cli.display import QuietConsole, log_file, progress_line, star
 from soulsai_core.cli.ending import ended_at_once, print_end, stopping
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
+from soulsai_core.cli.resume import announced, chosen_folder, how_to_go_on, keep_config_file, resumed_config
 from soulsai_core.cli.server_watch import kept_running
 from soulsai_core.config import Config, Resolved, TrainingSettings, resolve
-from soulsai_core.config.differences import described, differences
-from soulsai_core.config.layers import CONFIG_FILE, read_file
 from soulsai_core.config.seeding import seeded
 from soulsai_core.errors import ConfigError, SoulsAIError
 from soulsai_core.node.health import Health
@@ -38,7 +37,7 @@ from soulsai_core.node.metrics_server import MetricsServer
 from soulsai_core.node.node_status import NodeStatus
 from soulsai_core.node.training import TrainingNode
 from soulsai_core.plugins.catalog import Catalog
-from soulsai_core.run_folder import CONFIG, RunFolder, read_config
+from soulsai_core.run_folder import RunFolder
 from soulsai_core.transport.embedded import EmbeddedServer
 
 log = logging.getLogger(__name__)
@@ -89,6 +88,12 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             stack.callback(children.close)
             children.start()
             node = make_node(resolved, transport, folder, resume=resumed is not None)
+            if resumed is not None:
+                console.print(announced(resumed, node.iteration, node.env_steps, time.time()), highlight=False)
+                if (reason := node.goal_reached()) is not None:
+                    console.print(how_to_go_on(resumed, reason, config.training.stop), highlight=False, soft_wrap=True)
+                    return 0
+            keep_config_file(args, folder)
             _serve_metrics(node, config.training, stack)
             if "telemetry" in commands:
                 stack.enter_context(page_announced(folder, console))
@@ -97,16 +102,12 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
 
 
 def _config_and_folder(args: argparse.Namespace) -> tuple[Config, RunFolder | None]:
-    """The configuration, and the folder to resume in, None for a new training. A resumed training keeps the settings
-    saved in its folder, unless --config names others."""
+    """The configuration, and the folder to resume in, None for a new training."""
     config = config_from(args)
     if args.resume is None:
         return config, None
-    folder = RunFolder.resumable(Path(args.resume)) if args.resume else RunFolder.newest(Path(config.run.saves))
-    if args.config is None and (folder.path / CONFIG).is_file():
-        _warn_of_unread_file(folder)
-        config = config_from(argparse.Namespace(**{**vars(args), "config": folder.path / CONFIG}))
-    return config, folder
+    folder = chosen_folder(args.resume, Path(config.run.saves), time.time())
+    return resumed_config(args, folder), folder
 
 
 def _warn_of_missing_clients(resolved: Resolved, clients: int) -> None:
@@ -116,19 +117,6 @@ def _warn_of_missing_clients(resolved: Resolved, clients: int) -> None:
             "%s waits until it has %d clients, and --clients is %d: give --clients %d, start others with `soulsai "
             "client`, or let the settings of the algorithm need fewer.",
             resolved.algorithm.name, required, clients, required,
-        )  # fmt: skip
-
-
-def _warn_of_unread_file(folder: RunFolder) -> None:
-    """Say which settings of config.yaml do not count. It may be meant for another run, so it is not read silently."""
-    file = Path(CONFIG_FILE)
-    if not file.is_file():
-        return
-    found = differences(read_file(file).values, read_config(folder.config))
-    if found:
-        log.warning(
-            "%s is not read when resuming, and differs from the settings in %s: %s. Give --config %s to use it.",
-            file, folder.path, described(found), file,
         )  # fmt: skip
 
 

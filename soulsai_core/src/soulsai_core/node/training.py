@@ -184,6 +184,10 @@ class TrainingNode:
         """The last status, None before the first."""
         return self._report.latest
 
+    def goal_reached(self) -> str | None:
+        """The sentence that says which goal is reached already, None while there is none."""
+        return self._report.goal_reached()
+
     def health(self, now: float) -> Health | None:
         """The judgement of the training at `now`, in seconds since 1970; None before the first status."""
         return self._report.health(now)

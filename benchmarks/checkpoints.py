@@ -1,0 +1,134 @@
+"""The longest time without a gradient step while a checkpoint is written, with a full replay buffer.
+
+The real DQN learner, prioritized, makes one gradient step after another. A checkpoint is written by the node's own
+thread, beside the journal's files with as many bytes as the buffer has. Its cost is the longest gap between two
+gradient steps in that time less the median gap of the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from benchmarks.common import Row, run_alone, say
+from soulsai_core import ArraySpec, Discrete, EnvSpec, StepBatch, step_columns
+from soulsai_core.contracts import API_VERSION
+from soulsai_core.journal.journal import Journal
+from soulsai_core.journal.records import Limits, Record
+from soulsai_core.journal.segments import End
+from soulsai_core.messages import Announcement
+from soulsai_core.node.saving import CheckpointOptions, Counters, Saver
+from soulsai_core.node.saving_thread import SavingThread
+from soulsai_core.observers import Observers
+from soulsai_core.run_folder import RunFolder
+from soulsai_core.wire import encode_steps
+from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.learning.learner import DQNLearner
+
+COMMAND = "python -m benchmarks.checkpoints"
+MESSAGE = 512
+TARGET_MS = 50
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--vectors", type=int, default=1_000_000, help="rows of vectors; 0 leaves them out")
+    parser.add_argument("--images", type=int, default=100_000, help="rows of images; 0 leaves them out")
+    parser.add_argument("--rounds", type=int, default=5, help="checkpoints of each")
+
+
+def measure(args: argparse.Namespace) -> list[Row]:
+    rows = []
+    if args.vectors:
+        rows.append(
+            _measure("vectors", EnvSpec("vectors", {"observation": ArraySpec((8,), "float32")}, Discrete(4)), args)
+        )
+    if args.images:
+        image = EnvSpec("images", {"observation": ArraySpec((1, 84, 84), "uint8", 0, 255)}, Discrete(4))
+        rows.append(_measure("images", image, args))
+    return rows
+
+
+def _measure(name: str, spec: EnvSpec, args: argparse.Namespace) -> Row:
+    count = getattr(args, name)
+    own = {"frame_stack": 4, "batch_size": 32} if name == "images" else {"batch_size": 64}
+    config = DQNConfig.model_validate(
+        {"buffer_size": count, "prioritized": {}, "update_every": 1, "replay_ratio": 1, "learning_starts": 1, **own}
+    )
+    learner = DQNLearner(config, spec, np.random.default_rng(0))
+    learner.started(resumed=False)
+    with tempfile.TemporaryDirectory() as folder:
+        results = _gaps(learner, spec, RunFolder(Path(folder)), count, args.rounds)
+    longest, usual, seconds = (median(column) for column in zip(*results, strict=True))
+    note = f"median of {args.rounds} checkpoints; a gradient step takes {usual:.1f} ms, the checkpoint {seconds:.2f} s"
+    what = f"longest gap between gradient steps while a checkpoint is written, {count:,} {name}"
+    return Row(what, longest - usual, TARGET_MS, "ms", COMMAND, at_most=True, note=note)
+
+
+def _gaps(
+    learner: DQNLearner, spec: EnvSpec, folder: RunFolder, count: int, rounds: int
+) -> list[tuple[float, float, float]]:
+    """Longest gap and usual gap in ms, and seconds of each checkpoint."""
+    journal = Journal(folder.journal, End(), Limits(3, 1), time.monotonic, random.Random(0))
+    journal.start()
+    rng = np.random.default_rng(0)
+    say(f"filling {count:,} rows ...")
+    for first in range(0, count, MESSAGE):
+        steps = _message(spec, rng, first)
+        learner.add(steps, "client")
+        journal.append(Record(encode_steps("run", "client", first // MESSAGE + 1, steps), 0, len(steps)))
+        journal.wait_written(10)
+    announcement = Announcement(API_VERSION, "0", "run", {}, {"name": "dqn"}, {}, spec, {})
+    counters = lambda: Counters(0, count, 0.0, 0, 0, journal.end.record, learner.reach(), {}, [])  # noqa: E731
+    saver = Saver(learner, announcement, folder, Observers(), counters, journal)
+    thread = SavingThread(saver, random.Random(0))
+    thread.start()
+    results = [_round(learner, thread, folder) for _ in range(rounds + 1)]
+    thread.close()
+    journal.close()
+    return results[1:]  # the first one warms up
+
+
+def _round(learner: DQNLearner, thread: SavingThread, folder: RunFolder) -> tuple[float, float, float]:
+    usual = _steps(learner, lambda n: n < 200)
+    began = time.perf_counter()
+    thread.request(lambda: folder.checkpoint, CheckpointOptions(kind="periodic"), lambda *_: None)
+    gaps = _steps(learner, lambda n: thread.busy or n < 10, thread)
+    return 1e3 * max(gaps), 1e3 * median(usual), time.perf_counter() - began
+
+
+def _steps(learner: DQNLearner, goes_on: Callable[[int], bool], thread: SavingThread | None = None) -> list[float]:
+    """Seconds between the ends of gradient steps."""
+    gaps: list[float] = []
+    last = time.perf_counter()
+    while goes_on(len(gaps)):
+        if thread is not None:
+            thread.hand_over()
+        learner.update()
+        now = time.perf_counter()
+        gaps.append(now - last)
+        last = now
+    return gaps
+
+
+def _message(spec: EnvSpec, rng: np.random.Generator, first: int) -> StepBatch:
+    columns = {}
+    for name, column in step_columns(spec, {}, 1e6).items():
+        if np.dtype(column.dtype).kind == "f":
+            columns[name] = rng.random((MESSAGE, *column.shape), np.float32)
+        else:
+            columns[name] = rng.integers(0, int(column.high or 1) + 1, (MESSAGE, *column.shape)).astype(column.dtype)
+    columns["action"] %= 4
+    segments = np.array([[0, first, MESSAGE, 0, 0, int(first == 0), 0]], np.int64)
+    after = {name: columns[name][:1] for name in spec.observations}
+    return StepBatch(segments, columns, after)
+
+
+if __name__ == "__main__":
+    run_alone(measure, add_arguments, __doc__)
