@@ -65,16 +65,19 @@ def _measure(name: str, spec: EnvSpec, args: argparse.Namespace) -> Row:
     learner.started(resumed=False)
     with tempfile.TemporaryDirectory() as folder:
         results = _gaps(learner, spec, RunFolder(Path(folder)), count, args.rounds)
-    longest, usual, seconds = (median(column) for column in zip(*results, strict=True))
-    note = f"median of {args.rounds} checkpoints; a gradient step takes {usual:.1f} ms, the checkpoint {seconds:.2f} s"
+    longest, usual, snapshot, seconds = (median(column) for column in zip(*results, strict=True))
+    note = (
+        f"median of {args.rounds} checkpoints; a gradient step takes {usual:.1f} ms, the snapshot {snapshot:.1f} ms, the "
+        f"checkpoint {seconds:.2f} s"
+    )
     what = f"longest gap between gradient steps while a checkpoint is written, {count:,} {name}"
     return Row(what, longest - usual, TARGET_MS, "ms", COMMAND, at_most=True, note=note)
 
 
 def _gaps(
     learner: DQNLearner, spec: EnvSpec, folder: RunFolder, count: int, rounds: int
-) -> list[tuple[float, float, float]]:
-    """Longest gap and usual gap in ms, and seconds of each checkpoint."""
+) -> list[tuple[float, float, float, float]]:
+    """Longest gap, usual gap and snapshot in ms, and seconds of each checkpoint."""
     journal = Journal(folder.journal, End(), Limits(3, 1), time.monotonic, random.Random(0))
     journal.start()
     rng = np.random.default_rng(0)
@@ -95,21 +98,21 @@ def _gaps(
     return results[1:]  # the first one warms up
 
 
-def _round(learner: DQNLearner, thread: SavingThread, folder: RunFolder) -> tuple[float, float, float]:
+def _round(learner: DQNLearner, thread: SavingThread, folder: RunFolder) -> tuple[float, float, float, float]:
     usual = _steps(learner, lambda n: n < 200)
     began = time.perf_counter()
     thread.request(lambda: folder.checkpoint, CheckpointOptions(kind="periodic"), lambda *_: None)
-    gaps = _steps(learner, lambda n: thread.busy or n < 10, thread)
-    return 1e3 * max(gaps), 1e3 * median(usual), time.perf_counter() - began
+    thread.hand_over()
+    snapshot = time.perf_counter() - began
+    gaps = _steps(learner, lambda n: thread.busy or n < 10, began)
+    return 1e3 * max(gaps), 1e3 * median(usual), 1e3 * snapshot, time.perf_counter() - began
 
 
-def _steps(learner: DQNLearner, goes_on: Callable[[int], bool], thread: SavingThread | None = None) -> list[float]:
+def _steps(learner: DQNLearner, goes_on: Callable[[int], bool], began: float | None = None) -> list[float]:
     """Seconds between the ends of gradient steps."""
     gaps: list[float] = []
-    last = time.perf_counter()
+    last = time.perf_counter() if began is None else began
     while goes_on(len(gaps)):
-        if thread is not None:
-            thread.hand_over()
         learner.update()
         now = time.perf_counter()
         gaps.append(now - last)

@@ -58,7 +58,7 @@ def test_edited_config_file_applies_and_settings_that_do_not_fit_are_named(run_h
     assert "from step 0, iteration 0. " in output and "Finished at" in output
     assert "has reached its goal" in output and "--set training.stop.seconds=0.02" in output
     run_file.write_text(run_file.read_text().replace("0.01", "60"))
-    output = run_here(*train, "--resume", settings=["training.stop.seconds=0.03"])
+    output = run_here(*train, "--resume", settings=["training.stop.seconds=1"])
     assert "What was edited in config.yaml applies: training.stop.seconds (60 now, 0.01 then)" in caplog.text
     assert "Training ended" in output
     output = run_here(*train, "--resume", settings=["algorithm.config.head=scalar"], code=2)

@@ -28,7 +28,7 @@ def add_resume_argument(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="FOLDER",
-        help="resume the training in FOLDER (default: the one that was killed last; if none was, that which ended last)",
+        help="resume the training in FOLDER (default: the one that was killed last, or ended last)",
     )
 
 
