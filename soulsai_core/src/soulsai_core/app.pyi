@@ -25,11 +25,9 @@ from .contracts import Entry as Entry
 from .contracts import Transport as Transport
 from .messages import Command as Command
 from .messages import Reply as Reply
+from .node import formatting as formatting
 from .node.conditions import HELP_PAGE as HELP_PAGE
 from .node.conditions import Condition as Condition
-from .node.formatting import count as count
-from .node.formatting import duration as duration
-from .node.formatting import number as number
 from .node.health import LABELS as LABELS
 from .node.health import Health as Health
 from .node.health import judge as judge

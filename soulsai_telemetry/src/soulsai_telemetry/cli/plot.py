@@ -52,7 +52,7 @@ def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw the figure and print its path."""
-    from soulsai_core.app import number
+    from soulsai_core.app import formatting
     from soulsai_telemetry.comparing.plotting import bands, draw, labeled, title_of
     from soulsai_telemetry.comparing.runs import find_runs
 
@@ -66,6 +66,6 @@ def run(args: argparse.Namespace) -> int:
     title = title_of(runs) if args.title is None else args.title
     draw(drawn, args.output, title, args.metric, args.axis, window)
     for label, band in drawn.items():
-        print(f"{label}: {args.metric} {number(band.middle[-1])} at the end ({band.meaning})")
+        print(f"{label}: {args.metric} {formatting.number(band.middle[-1])} at the end ({band.meaning})")
     print(args.output)
     return 0

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from soulsai_core import ConfigError, bootstrap_interval, interquartile_mean, load_config
-from soulsai_core.app import number, on_interrupt
+from soulsai_core.app import formatting, on_interrupt
 from soulsai_telemetry.comparing.curves import Band
 from soulsai_telemetry.comparing.plotting import bands, draw, title_of
 from soulsai_telemetry.comparing.runs import Run, find_runs
@@ -122,6 +122,7 @@ def _curves(drawn: dict[str, Band]) -> dict[str, Any]:
 
 
 def _print(runs: list[Run], report: dict[str, Any], folder: Path) -> None:
+    number = formatting.number
     for name in ("best", "last"):
         spread = report[name]
         print(

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from soulsai_core.app import Column, Row, count, last_status, number, print_table
+from soulsai_core.app import Column, Row, formatting, last_status, print_table
 from soulsai_telemetry.comparing.runs import Run
 
 _COLUMNS = (
@@ -77,9 +77,9 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["state"],
         row["environment"],
         row["algorithm"],
-        count(row["steps"]),
-        count(row["episodes"]),
-        number(row["best"]),
-        number(row["last"]),
+        formatting.count(row["steps"]),
+        formatting.count(row["episodes"]),
+        formatting.number(row["best"]),
+        formatting.number(row["last"]),
         f"{datetime.fromtimestamp(row['started']):%Y-%m-%d %H:%M}",
     )

@@ -1,0 +1,25 @@
+"""How a player does, for its own terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One client, seen by itself.
+
+    Attributes:
+        steps, episodes: made so far.
+        mean_return: of its last complete episodes, None before the first.
+        averaged_episodes: number of episodes that mean_return averages.
+        place: among the clients that are connected, by admitted steps, and their number; None before it is known.
+        iteration: of the model that acts, -1 before the first.
+    """
+
+    steps: int
+    episodes: int
+    mean_return: float | None
+    averaged_episodes: int
+    place: tuple[int, int] | None
+    iteration: int
