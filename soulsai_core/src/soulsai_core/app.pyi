@@ -23,6 +23,7 @@ from .config.host_names import HostNames as HostNames
 from .config.host_names import KnownHosts as KnownHosts
 from .contracts import Entry as Entry
 from .contracts import Transport as Transport
+from .contributors.redis_inbox import contributions_of as contributions_of
 from .messages import Command as Command
 from .messages import Reply as Reply
 from .node import formatting as formatting

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import msgspec
 
-from soulsai_core import ClientStatus, NodeStatus
-from soulsai_core.app import Rate, Transport, judge
+from soulsai_core import AccessError, ClientStatus, NodeStatus
+from soulsai_core.app import Rate, Transport, contributions_of, judge
 from soulsai_telemetry.history.builder import ClientHistory
-from soulsai_telemetry.history.records import ClientSummary, TrainingStatus
+from soulsai_telemetry.history.records import ClientSummary, ContributorSummary, TrainingStatus
+
+log = logging.getLogger(__name__)
 
 # Seconds over which the rate of rejected steps is averaged.
 _RATE_WINDOW = 10.0
@@ -44,6 +48,7 @@ class StatusReader:
         self._clients: dict[str, ClientSummary] = {}
         self._rejected = 0
         self._rejected_rate = Rate(_RATE_WINDOW)
+        self._contributors_are_hidden = False
 
     def read(self) -> TrainingStatus | None:
         """The status now, None if no training node ever reported. Raises msgspec.DecodeError if it is unreadable."""
@@ -63,7 +68,35 @@ class StatusReader:
             clients=self._summaries(node.clients, ages, wall),
             admitted_per_second=node.steps_per_second if health.live else 0.0,
             rejected_per_second=self._rejected_per_second(now, sum(node.rejected.values())) if health.live else 0.0,
+            contributors=self._contributors(node.clients),
         )
+
+    def _contributors(self, present: list[ClientStatus]) -> tuple[ContributorSummary, ...]:
+        """The contributors, the one with the most samples first."""
+        try:
+            contributions = contributions_of(self._transport)
+        except (AccessError, msgspec.DecodeError) as error:
+            # An older file of users, to which everything else on the page does not matter.
+            if not self._contributors_are_hidden:
+                log.warning("What contributors have contributed cannot be shown: %s", error)
+            self._contributors_are_hidden = True
+            return ()
+        clients = Counter(client.info.id.partition("@")[0] for client in present if "@" in client.info.id)
+        summaries = [
+            ContributorSummary(
+                name=name,
+                since=found.since,
+                clients=clients[name],
+                samples=found.samples,
+                seconds=found.client_seconds,
+                episodes=found.episodes,
+                mean_return=found.mean_return,
+                best=found.best,
+                rejected=sum(found.rejected.values()),
+            )
+            for name, found in contributions.items()
+        ]
+        return tuple(sorted(summaries, key=lambda summary: (-summary.samples, summary.name)))
 
     def _rejected_per_second(self, now: float, count: int) -> float:
         if count < self._rejected:

@@ -82,8 +82,9 @@ class ListInboxes(Inboxes):
     def cut(self, connections):
         self.were_cut += connections
 
-    def write_statistics(self, payload):
+    def write_statistics(self, payload, own):
         self.statistics = payload
+        self.own_statistics = own
 
     def read_statistics(self):
         return self.statistics
@@ -102,7 +103,7 @@ def counted():
 
 @pytest.fixture
 def statistics(tmp_path):
-    return ContributorStatistics(tmp_path / "contributors.json")
+    return ContributorStatistics(tmp_path / "contributors.json", lambda: 1.7e9)
 
 
 @pytest.fixture

@@ -164,16 +164,18 @@ def test_statistics_outlive_the_process(inboxes, gate, statistics, clock, tmp_pa
     statistics.samples_received("another", 64, {})
     statistics.samples_received("revoked@pc-1", 64, {})
     statistics.close()
-    contributions = decode_statistics(ContributorStatistics(tmp_path / "contributors.json").encode())
+    contributions = decode_statistics(ContributorStatistics(tmp_path / "contributors.json", lambda: 1.7e9).encode())
     assert contributions.keys() == {"bob"} == msgspec.json.decode(inboxes.statistics).keys()
     bob = contributions["bob"]
     assert (bob.samples, bob.episodes, bob.returns, bob.best) == (64, 2, [1.0, 5.0], 5.0)
+    assert (bob.since, bob.mean_return) == (1.7e9, 3.0)
+    assert inboxes.own_statistics.keys() == {"bob"}
     assert (bob.client_seconds, bob.rejected) == (2.0, {"stale": 3})
 
 
 def test_statistics_that_cannot_be_read_begin_anew(tmp_path, caplog):
     (tmp_path / "contributors.json").write_text("{")
-    assert ContributorStatistics(tmp_path / "contributors.json").encode() == b"{}"
+    assert ContributorStatistics(tmp_path / "contributors.json", lambda: 1.7e9).encode() == b"{}"
     assert "the contributors' numbers begin anew" in caplog.text
 
 

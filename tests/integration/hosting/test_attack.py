@@ -11,6 +11,7 @@ import pytest
 from waiting import DEADLINE_S, wait_for
 
 from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, SAMPLES
+from soulsai_core.contributors.redis_inbox import contributions_of, own_contribution
 from soulsai_core.errors import AccessError, SoulsAIError
 from soulsai_core.messages import ClientInfo, Command, Reply
 
@@ -26,6 +27,7 @@ FORBIDDEN = [
     "CLIENT LIST", "CLIENT KILL TYPE normal", "CLIENT NO-EVICT on", "CLIENT PAUSE 1000", "CLIENT TRACKING on",
     "EVAL return 0", "EVALSHA 0 0", "SCRIPT LOAD x", "SCRIPT KILL", "FUNCTION LIST", "FCALL f 0",
     "GET soulsai:main:status", "GET soulsai:main:contributors", "GET soulsai:other:config", f"GET {OWN}",
+    "GET soulsai:main:contribution:alice",
     "HGETALL soulsai:main:infos", "ZRANGE soulsai:main:clients 0 -1", "HGETALL soulsai:main:model",
     "HMGET soulsai:main:model payload payload",
     f"XREAD STREAMS {OTHERS} 0", f"XRANGE {OTHERS} - +", f"XLEN {OWN}", f"XREAD STREAMS {OWN} 0",
@@ -98,6 +100,13 @@ def test_malformed_poisoned_oversized_and_repeated_messages_are_rejected_and_att
     contribution = wait_for("the rejected messages", rejected)
     assert contribution.rejected["repeated"] == 8 and contribution.rejected["sender"] == 2 and contribution.samples == 4
     assert contribution.episodes == 0
+    # It reads its own numbers, and telemetry those of all; nobody else's are for it.
+    wait_for("its own numbers", lambda: own_contribution(mallory.transport, "mallory").samples == 4)
+    with pytest.raises(AccessError):
+        own_contribution(mallory.transport, "alice")
+    telemetry = host.connect("telemetry", host.passwords["telemetry"])
+    assert contributions_of(telemetry)["mallory"].since == contribution.since is not None
+    telemetry.close()
 
 
 def test_telemetry_user_reads_and_may_ask_for_saves_but_not_for_a_shutdown(hosted):

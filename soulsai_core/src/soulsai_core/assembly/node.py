@@ -91,7 +91,7 @@ def _contributor_threads(
 
     if not isinstance(transport, RedisTransport):
         return []
-    statistics = ContributorStatistics(folder.contributors)
+    statistics = ContributorStatistics(folder.contributors, time.time)
     observers.register("contributors", statistics)
     inboxes = inboxes_of(transport)
     client = resolved.config.client

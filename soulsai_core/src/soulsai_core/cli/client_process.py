@@ -6,9 +6,11 @@ import argparse
 import logging
 import sys
 import threading
+import time
 
 from soulsai_core.assembly.client import make_client, wait_for_announcement
 from soulsai_core.cli.connection import join_from
+from soulsai_core.cli.contribution import log_contribution
 from soulsai_core.cli.display import QuietConsole, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.realtime import prepare_for_realtime
@@ -72,8 +74,10 @@ class ClientProcess:
         if self._left.is_set():
             return "left before the training began"
         log.info("Joined %s as %s.", announcement.run_id, self._client.client)
+        log_contribution(transport, self._client.client, time.time())
         if announcement.client["isolate"]:
             prepare_for_realtime()
         reason = self._client.run()
         log.info("Left after %d steps: %s.", self._client.env_steps, reason)
+        log_contribution(transport, self._client.client, time.time())
         return reason

@@ -280,7 +280,7 @@ class Gate(BackgroundWorker):
     def _write_statistics(self) -> None:
         self._statistics.save()
         if self._contributors:
-            self._inboxes.write_statistics(self._statistics.encode())
+            self._inboxes.write_statistics(self._statistics.encode(), self._statistics.encode_each(self._contributors))
 
 
 def _in_turn(messages: dict[str, list[Message]]) -> Iterable[tuple[str, Message]]:

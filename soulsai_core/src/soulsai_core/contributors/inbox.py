@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -113,8 +113,9 @@ class Inboxes(ABC):
         """Close all connections that have not authenticated."""
 
     @abstractmethod
-    def write_statistics(self, payload: bytes) -> None:
-        """Store the statistics of all contributors, for `soulsai contributors`."""
+    def write_statistics(self, payload: bytes, own: Mapping[str, bytes]) -> None:
+        """Store the statistics of all contributors, for `soulsai contributors` and telemetry, and for each of them its
+        own."""
 
     @abstractmethod
     def read_statistics(self) -> bytes | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from redis.exceptions import ResponseError
 
 from soulsai_core.contributors.connections import Connection, OpenConnections
 from soulsai_core.contributors.inbox import Delivery, Inboxes, InboxSize, Message
-from soulsai_core.contributors.rules import stream_of, user_of
+from soulsai_core.contributors.rules import contribution_of, stream_of, user_of
+from soulsai_core.contributors.statistics import Contribution, decode_statistics
+from soulsai_core.transport.contract import Transport
 from soulsai_core.transport.keys import SERVER, prefix
 from soulsai_core.transport.limits import EPISODE_LIMITS, StreamLimits
 from soulsai_core.transport.redis import FIELD, RedisTransport
@@ -35,6 +38,27 @@ _NOBODY = "default"
 def inboxes_of(transport: RedisTransport) -> RedisInboxes:
     """The inboxes of the transport's run, over its connection. Its user must see all keys of the run."""
     return RedisInboxes(transport.link, transport.run, transport.limits)
+
+
+def contributions_of(transport: Transport) -> dict[str, Contribution]:
+    """What each contributor has contributed to the transport's run, by name; empty if there are no contributors.
+
+    Raises TransportError if the server is away, AccessError if its file of users is older than this right.
+    """
+    payload = inboxes_of(transport).read_statistics() if isinstance(transport, RedisTransport) else None
+    return decode_statistics(payload) if payload else {}
+
+
+def own_contribution(transport: Transport, name: str) -> Contribution | None:
+    """What this contributor has contributed, by its own connection; None before the first look of the node.
+
+    Raises as `contributions_of` does.
+    """
+    if not isinstance(transport, RedisTransport):
+        return None
+    with transport.link.explaining_errors():
+        payload: bytes | None = transport.link.client.get(contribution_of(transport.run, name))
+    return msgspec.json.decode(payload, type=Contribution) if payload else None
 
 
 class RedisInboxes(Inboxes):
@@ -149,9 +173,10 @@ class RedisInboxes(Inboxes):
                 pipe.execute_command("CLIENT", "KILL", "ID", identifier)
             pipe.execute()
 
-    def write_statistics(self, payload: bytes) -> None:
+    def write_statistics(self, payload: bytes, own: Mapping[str, bytes]) -> None:
         with self._link.explaining_errors():
-            self._client.set(self._key("contributors"), payload)
+            keys = {contribution_of(self._run, name): numbers for name, numbers in own.items()}
+            self._client.mset({self._key("contributors"): payload, **keys})
 
     def read_statistics(self) -> bytes | None:
         with self._link.explaining_errors():

@@ -18,7 +18,7 @@ DEFAULT = "default"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
 _NOTHING = ("resetkeys", "resetchannels", "-@all")
 _READ_BY_CLIENTS = ("config", "progress", "model", "evaluation")
-_READ_BY_TELEMETRY = ("config", "status", "episodes", "clients", "infos")
+_READ_BY_TELEMETRY = ("config", "status", "episodes", "clients", "infos", "contributors")
 
 
 def stream_of(run: str, name: str) -> str:
@@ -29,6 +29,11 @@ def stream_of(run: str, name: str) -> str:
 def user_of(run: str, name: str) -> str:
     """A contributor's user name in the server."""
     return f"{run}:{name}"
+
+
+def contribution_of(run: str, name: str) -> str:
+    """The key of a contributor's own numbers, which it may read."""
+    return f"{prefix(run)}contribution:{name}"
 
 
 def client_prefix(name: str) -> str:
@@ -54,7 +59,7 @@ def contributor_rules(run: str, name: str, password_hash: str) -> list[str]:
     return [
         "reset", "on", f"#{password_hash}", *_NOTHING,
         f"%W~{stream_of(run, checked_name(name))}", "+xadd",
-        *(f"%R~{prefix(run)}{key}" for key in _READ_BY_CLIENTS), "+get", "+hget",
+        *(f"%R~{prefix(run)}{key}" for key in _READ_BY_CLIENTS), f"%R~{contribution_of(run, name)}", "+get", "+hget",
         f"&{prefix(run)}wake", "+subscribe", "+unsubscribe",
         "+ping",
     ]  # fmt: skip

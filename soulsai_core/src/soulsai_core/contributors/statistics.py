@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -26,6 +26,7 @@ class Contribution(msgspec.Struct):
     """One contributor's numbers in this run.
 
     Attributes:
+        since: when its first step was admitted, in seconds since 1970; None before that.
         samples: steps admitted.
         episodes: number of complete ones.
         returns: of the last complete episodes.
@@ -35,6 +36,7 @@ class Contribution(msgspec.Struct):
         suspensions: how often it was suspended.
     """
 
+    since: float | None = None
     samples: int = 0
     episodes: int = 0
     returns: list[float] = []
@@ -43,6 +45,11 @@ class Contribution(msgspec.Struct):
     rejected: dict[str, int] = {}
     suspensions: int = 0
 
+    @property
+    def mean_return(self) -> float | None:
+        """Of the last episodes, None before the first."""
+        return sum(self.returns) / len(self.returns) if self.returns else None
+
 
 class ContributorStatistics:
     """The contributions by name, in a file that outlives the process. An observer of the training node, and safe to use
@@ -50,10 +57,12 @@ class ContributorStatistics:
 
     Args:
         path: of the file; the numbers that are in it go on.
+        wall: seconds since 1970.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wall: Callable[[], float]) -> None:
         self._path = path
+        self._wall = wall
         # The gate writes in its thread while the node's events arrive in another one.
         self._lock = threading.Lock()
         self._contributions = _read(path)
@@ -64,7 +73,10 @@ class ContributorStatistics:
         name = contributor_of(client)
         with self._lock:
             if name in self._contributions:
-                self._contributions[name].samples += admitted
+                contribution = self._contributions[name]
+                contribution.samples += admitted
+                if admitted and contribution.since is None:
+                    contribution.since = self._wall()
                 self._count_rejected(name, rejected)
 
     def add(self, name: str) -> None:
@@ -99,6 +111,11 @@ class ContributorStatistics:
         """All contributions as JSON."""
         with self._lock:
             return msgspec.json.encode(self._contributions)
+
+    def encode_each(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The contribution of each of these as JSON."""
+        with self._lock:
+            return {name: msgspec.json.encode(self._of(name)) for name in names}
 
     def save(self) -> None:
         """Write the file, completely or not at all. An error of the disk is logged."""

@@ -8,7 +8,14 @@ from redis.exceptions import ResponseError
 
 from soulsai_core.contributors.passwords import new_password, password_hash
 from soulsai_core.contributors.redis_inbox import inboxes_of
-from soulsai_core.contributors.rules import checked_name, client_prefix, contributor_rules, stream_of, user_of
+from soulsai_core.contributors.rules import (
+    checked_name,
+    client_prefix,
+    contribution_of,
+    contributor_rules,
+    stream_of,
+    user_of,
+)
 from soulsai_core.errors import ConfigError
 from soulsai_core.transport.keys import prefix
 from soulsai_core.transport.redis import RedisTransport
@@ -39,7 +46,7 @@ class Users:
             rules = contributor_rules(self._run, name, password_hash(password))
             self._set_user(user_of(self._run, name), rules)
             # Someone who had this name before may have left messages, which would count as the new contributor's.
-            self._client.delete(stream_of(self._run, name))
+            self._client.delete(stream_of(self._run, name), contribution_of(self._run, name))
             try:
                 self._client.execute_command("ACL", "SAVE")
             except ResponseError as error:
@@ -63,7 +70,7 @@ class Users:
             pipe.execute_command("ACL", "SETUSER", user, "off")
             pipe.execute_command("CLIENT", "KILL", "USER", user)
             pipe.execute_command("ACL", "DELUSER", user)
-            pipe.unlink(stream_of(self._run, name))
+            pipe.unlink(stream_of(self._run, name), contribution_of(self._run, name))
         with self._link.explaining_errors():
             self._client.execute_command("ACL", "SAVE")
             self._remove_clients(name)

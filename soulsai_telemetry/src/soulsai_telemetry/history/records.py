@@ -101,6 +101,31 @@ class ClientSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class ContributorSummary:
+    """What a contributor has contributed to the run.
+
+    Attributes:
+        since: when its first step was admitted, in seconds since 1970; None before that.
+        clients: of them, present now.
+        samples: environment steps admitted.
+        seconds: for which its clients were present, added up over the clients.
+        episodes: complete ones.
+        mean_return: of its last episodes; None, like `best`, before the first.
+        rejected: environment steps, or messages, rejected for any reason.
+    """
+
+    name: str
+    since: float | None
+    clients: int
+    samples: int
+    seconds: float
+    episodes: int
+    mean_return: float | None
+    best: float | None
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingStatus:
     """The training at one moment.
 
@@ -110,6 +135,7 @@ class TrainingStatus:
         node: the last status that it reported.
         clients: those present, then those lost within the last hour.
         admitted_per_second, rejected_per_second: environment steps, averaged over the last seconds.
+        contributors: the one with the most samples first; empty without contributors.
     """
 
     time: float
@@ -118,6 +144,7 @@ class TrainingStatus:
     clients: list[ClientSummary]
     admitted_per_second: float
     rejected_per_second: float
+    contributors: tuple[ContributorSummary, ...] = ()
 
     @property
     def alive(self) -> bool:

@@ -52,6 +52,7 @@ def state(node: TelemetryNode, status: TrainingStatus | None) -> dict[str, Any]:
         "status": None if status is None else {**msgspec.to_builtins(status.node), "clients": []},
         "rates": None if status is None else [status.admitted_per_second, status.rejected_per_second],
         "clients": [] if status is None else [dataclasses.asdict(client) for client in status.clients],
+        "contributors": [] if status is None else [dataclasses.asdict(found) for found in status.contributors],
         "best": None if update.best is None else dataclasses.asdict(update.best),
         "saved": None if update.saved is None else dataclasses.asdict(update.saved),
         "reports": update.reports,
