@@ -260,7 +260,7 @@ class Monitor(BackgroundWorker):
         """Warn once for each client, also of one that has just left: it sends nothing of these rows, so that only its
         own log would say why."""
         known = [*self._roster.present.values(), *lost]
-        leaving_out = {info.id: info for info in known if info.left_out}
+        leaving_out = {info.id: info for info in known if info.unfit or info.left_out}
         for name in leaving_out.keys() - self._leaving_out:
             log.warning(
                 "The client %.100r leaves out rows: %.300r. Where neither environment nor algorithm gives bounds, they "
