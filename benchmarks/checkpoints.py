@@ -67,8 +67,8 @@ def _measure(name: str, spec: EnvSpec, args: argparse.Namespace) -> Row:
         results = _gaps(learner, spec, RunFolder(Path(folder)), count, args.rounds)
     longest, usual, snapshot, seconds = (median(column) for column in zip(*results, strict=True))
     note = (
-        f"median of {args.rounds} checkpoints; a gradient step takes {usual:.1f} ms, the snapshot {snapshot:.1f} ms, the "
-        f"checkpoint {seconds:.2f} s"
+        f"median of {args.rounds} checkpoints; a gradient step takes {usual:.1f} ms, the snapshot {snapshot:.1f} ms, "
+        f"the checkpoint {seconds:.2f} s"
     )
     what = f"longest gap between gradient steps while a checkpoint is written, {count:,} {name}"
     return Row(what, longest - usual, TARGET_MS, "ms", COMMAND, at_most=True, note=note)

@@ -72,10 +72,12 @@ class _DyingFile(OpenFile):
         self._disk = disk
 
     def write(self, data: bytes) -> None:
+        was_dead = self._disk.dead
         try:
             self._disk.step()
         except Killed:
-            super().write(data[: len(data) // 2])
+            if not was_dead:
+                super().write(data[: len(data) // 2])
             raise
         super().write(data)
 

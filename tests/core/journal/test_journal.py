@@ -239,6 +239,13 @@ def filled(make_journal, count=12):
     return journal
 
 
+@pytest.mark.parametrize(("first", "stop"), [(0, 1), (2, 7), (5, 5), (3, None), (0, 99)])
+def test_records_are_read_from_a_number_to_another_whatever_their_segments(make_journal, folder, first, stop):
+    filled(make_journal)
+    numbers = [entry.number for entry in segments.read(segments.find(folder), first, stop)]
+    assert numbers == list(range(first, min(12, 12 if stop is None else stop)))
+
+
 def test_segments_out_of_reach_are_removed(make_journal, folder):
     filled(make_journal)
     segments.remove_before(folder, rows=13, disk=Disk())

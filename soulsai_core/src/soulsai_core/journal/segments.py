@@ -88,6 +88,8 @@ def read(segments: Sequence[Segment], first: int = 0, stop: int | None = None) -
         end = None if following is None else following.header.first
         if end is not None and end <= first:
             continue
+        if stop is not None and segment.header.first >= stop:
+            return
         number = segment.header.first
         rows = segment.header.rows
         for _, record in read_records(segment.path.read_bytes()):
