@@ -26,6 +26,7 @@ from soulsai_core.cli.children import (
 from soulsai_core.cli.display import QuietConsole, log_file, progress_line, start_logging
 from soulsai_core.cli.ending import ended_at_once, print_end, stopping
 from soulsai_core.cli.interrupts import on_interrupt
+from soulsai_core.cli.models import starting_point
 from soulsai_core.cli.options import config_from
 from soulsai_core.cli.resume import announced, chosen_folder, how_to_go_on, keep_config_file, resumed_config
 from soulsai_core.cli.server_watch import kept_running
@@ -54,6 +55,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
         raise ConfigError(f"--clients is {clients}; it takes 0 or more.")
     console = QuietConsole(markup=False, emoji=False)  # reasons and paths are shown as they are
     start_logging(console, tracebacks=False)  # the log file has them
+    args, source = starting_point(args)
     config, resumed = _config_and_folder(args)
     if resumed is None:
         config = seeded(config, lambda: secrets.randbelow(2**31))
@@ -87,7 +89,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
         with on_interrupt(lambda reason: _leave_before_start(reason, console), children.kill):
             stack.callback(children.close)
             children.start()
-            node = make_node(resolved, transport, folder, resume=resumed is not None)
+            node = make_node(resolved, transport, folder, resume=resumed is not None, start_from=source)
             if resumed is not None:
                 console.print(announced(resumed, node.iteration, node.env_steps, time.time()), highlight=False)
                 if (reason := node.goal_reached()) is not None:

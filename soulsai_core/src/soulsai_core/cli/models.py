@@ -73,3 +73,14 @@ def one_environment(resolved_config: object, overrides: list[str]) -> tuple[str,
     """The overrides, and one that asks for a single environment if the plugin's settings have `num_envs`."""
     single = ["environment.config.num_envs=1"] if hasattr(resolved_config, "num_envs") else []
     return (*single, *overrides)
+
+
+def starting_point(args: argparse.Namespace) -> tuple[argparse.Namespace, Path | None]:
+    """The arguments of a training and the checkpoint to begin with, None without --from. The settings of that run count
+    where no --config names others."""
+    if args.source is None:
+        return args, None
+    if args.resume is not None:
+        raise ConfigError("--from begins a new run and --resume continues one: give one of them.")
+    run, model = find_model(args.source, Path("saves"))
+    return argparse.Namespace(**{**vars(args), "config": args.config or run.config}), model

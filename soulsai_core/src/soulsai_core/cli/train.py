@@ -22,13 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_resume_argument(parser: argparse.ArgumentParser) -> None:
-    """--resume [FOLDER]."""
+    """--resume [FOLDER] and --from RUN."""
     parser.add_argument(
         "--resume",
         nargs="?",
         const="",
         metavar="FOLDER",
         help="resume the training in FOLDER (default: the one that was killed last, or ended last)",
+    )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="RUN",
+        help="begin a new run with the weights and settings of this run, or of one of its checkpoints",
     )
 
 

@@ -251,8 +251,6 @@ class TrainingNode:
         """Measure a block in seconds into a gauge or histogram, also if the block raises."""
         return timed(gauge, self._clock)
 
-    # -- start and end
-
     def _start(self) -> None:
         resumed = self._resuming.resumed
         self._learner.started(resumed=resumed)

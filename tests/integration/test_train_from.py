@@ -1,0 +1,62 @@
+"""`soulsai train --from`: a run that begins with the weights of another one."""
+
+import logging
+
+import numpy as np
+import pytest
+from untrained import CARTPOLE, make_run
+
+from soulsai_core import Catalog, load_config
+from soulsai_core.assembly.inheriting import inherit
+from soulsai_core.config import resolve
+from soulsai_core.errors import CheckpointError
+
+
+def new_learner(*settings):
+    resolved = resolve(load_config(None, ["telemetry.enabled=false", *CARTPOLE, *settings], {}), Catalog())
+    spec = resolved.environment.spec(resolved.environment_config)
+    return resolved.algorithm.learner(resolved.algorithm_config, spec, np.random.default_rng(9))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("saves") / "first")
+
+
+def test_weights_are_those_of_the_other_run(run, caplog):
+    learner = new_learner("algorithm.config.learning_rate=0.5")
+    theirs = new_learner()
+    inherit(theirs, "dqn", run.path)
+    before = learner.weights()
+    with caplog.at_level(logging.INFO):
+        inherit(learner, "dqn", run.best_model)
+    assert "begins with" in caplog.text and "begins anew" not in caplog.text
+    weights = learner.weights()
+    assert any(not np.array_equal(before[name], array) for name, array in weights.items())
+    for name, array in theirs.weights().items():
+        np.testing.assert_array_equal(array, weights[name])
+    assert learner.save().values["gradient_steps"] == 0
+
+
+def test_what_does_not_fit_is_said_part_by_part_and_begins_anew(run, caplog):
+    learner = new_learner("algorithm.config.hidden=[8, 4]")
+    with caplog.at_level(logging.WARNING):
+        inherit(learner, "dqn", run.path)
+    lines = [line.split("begins anew")[0].split()[-1] for line in caplog.text.splitlines() if "begins anew" in line]
+    assert {"network", "target"} <= set(lines)
+    assert "(4, 8) here and not there" in caplog.text or "here and (" in caplog.text
+    assert all(np.isfinite(array).all() for array in learner.weights().values())
+
+
+def test_another_algorithm_gets_a_sentence(run):
+    with pytest.raises(CheckpointError, match="was trained with dqn, and its weights are of no use to ppo"):
+        inherit(new_learner("algorithm.name=ppo"), "ppo", run.path)
+
+
+def test_from_and_resume_exclude_each_other(run_here, run):
+    output = run_here("train", "--from", str(run.path), "--resume", code=2)
+    assert "--from begins a new run and --resume continues one" in output
+
+
+def test_missing_run_gets_a_sentence(run_here):
+    assert "There is no folder gone" in run_here("train", "--from", "gone", code=2)
