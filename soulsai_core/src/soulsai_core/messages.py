@@ -240,6 +240,7 @@ class Progress(msgspec.Struct, frozen=True):
         number: counts what this node has published, so that a repetition is not taken for what was read before.
         client_indices: client -> the lowest index, from 0, that was free when it joined.
         settings: number of changes of the announced settings; with another number clients read them again.
+        places: client -> its place among those that are connected, by admitted rows; from 1.
         evaluation_turns: client -> number of episodes that this node has asked it to play as evaluations.
         evaluation_episodes: number of episodes that evaluate one model.
     """
@@ -259,6 +260,7 @@ class Progress(msgspec.Struct, frozen=True):
     evaluation_turns: dict[str, int] = {}
     evaluation_episodes: int = 0
     windows: dict[str, int] = {}
+    places: dict[str, int] = {}
 
     def window_of(self, client: str) -> int:
         """Rows that this client may have under way."""

@@ -79,3 +79,10 @@ def test_number_of_clients_stays_bounded_and_nothing_is_lost_from_the_totals(mes
     assert len(ledger.counts) <= 3
     assert ledger.admitted == sum(m[1] for m in messages)
     assert ledger.rejected.total() == sum(m[2] for m in messages)
+
+
+def test_places_are_by_admitted_rows_of_those_that_are_present():
+    ledger = Ledger()
+    for client, rows in (("a", 3), ("b", 9), ("gone", 100)):
+        ledger.add(client, 1, rows, {})
+    assert ledger.places(["a", "b", "new"]) == {"b": 1, "a": 2, "new": 3}

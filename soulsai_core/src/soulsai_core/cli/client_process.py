@@ -7,12 +7,14 @@ import logging
 import sys
 import threading
 import time
+from contextlib import nullcontext
 
 from soulsai_core.assembly.client import make_client, wait_for_announcement
 from soulsai_core.cli.connection import join_from
 from soulsai_core.cli.contribution import log_contribution
-from soulsai_core.cli.display import QuietConsole, start_logging
+from soulsai_core.cli.display import QuietConsole, progress_line, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
+from soulsai_core.cli.player_line import PlayerLine
 from soulsai_core.cli.realtime import prepare_for_realtime
 from soulsai_core.cli.reviver import Reviver
 from soulsai_core.cli.waiting import wait_for_server, when_enter_is_pressed, when_parent_ends
@@ -33,10 +35,11 @@ class ClientProcess:
         self._left = threading.Event()
         self._client: Client | None = None
         self._reviver = Reviver(args.start_game)
+        self._console = QuietConsole(stderr=True)
 
     def run(self) -> int:
         """Play until the training ends or someone asks the client to leave. Returns the exit code."""
-        start_logging(QuietConsole(stderr=True))
+        start_logging(self._console)
         with on_interrupt(self.leave):
             if self._args.with_parent:
                 when_parent_ends(self.leave)
@@ -77,7 +80,11 @@ class ClientProcess:
         log_contribution(transport, self._client.client, time.time())
         if announcement.client["isolate"]:
             prepare_for_realtime()
-        reason = self._client.run()
+        client = self._client
+        # In a file or a pipe the lines of the log are enough.
+        line = progress_line(self._console, PlayerLine(lambda: client.standing, time.monotonic))
+        with line if self._console.is_terminal else nullcontext():
+            reason = client.run()
         log.info("Left after %d steps: %s.", self._client.env_steps, reason)
         log_contribution(transport, self._client.client, time.time())
         return reason

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
@@ -20,11 +19,6 @@ from rich.text import Text
 from soulsai_core.assembly.run_log import EVENTS
 from soulsai_core.cli.background import in_background
 from soulsai_core.cli.bounded_log import LOG_BYTES
-from soulsai_core.cli.progress import progress
-
-if TYPE_CHECKING:
-    from soulsai_core.node.health import Health
-    from soulsai_core.node.node_status import NodeStatus
 
 TRACEBACKS = "soulsai_core.tracebacks"
 """The logger of `plugins.checks` that takes tracebacks."""
@@ -116,39 +110,35 @@ def log_file(path: Path) -> Iterator[None]:
         handler.close()
 
 
-Latest = Callable[[], "tuple[NodeStatus, Health] | None"]
-"""Gives the last status and the judgement of it, None before the first."""
-
-
 @contextmanager
-def progress_line(console: Console, latest: Latest) -> Iterator[None]:
-    """While the block runs, show the status that `latest` returns."""
+def progress_line(console: Console, latest: Callable[[], str | None]) -> Iterator[None]:
+    """While the block runs, show the line that `latest` returns; None before there is one."""
     show = _show_live if console.is_terminal else _show_plain
     with in_background("progress-line", lambda ended: show(console, latest, ended)):
         yield
 
 
-def _show_live(console: Console, latest: Latest, ended: threading.Event) -> None:
+def _show_live(console: Console, latest: Callable[[], str | None], ended: threading.Event) -> None:
     with Live(Text("starting"), console=console, auto_refresh=False) as live:
         while not ended.wait(_LIVE_INTERVAL):
             live.update(_line(latest()), refresh=True)
         live.update(_line(latest()), refresh=True)
 
 
-def _show_plain(console: Console, latest: Latest, ended: threading.Event) -> None:
+def _show_plain(console: Console, latest: Callable[[], str | None], ended: threading.Event) -> None:
     while not ended.wait(_PLAIN_INTERVAL):
         _print_plain(console, latest())
     _print_plain(console, latest())
 
 
-def _print_plain(console: Console, found: tuple[NodeStatus, Health] | None) -> None:
-    if found is None:
+def _print_plain(console: Console, line: str | None) -> None:
+    if line is None:
         return
     try:
-        print(progress(*found), file=console.file, flush=True)
+        print(line, file=console.file, flush=True)
     except BrokenPipeError:
         console.on_broken_pipe()
 
 
-def _line(found: tuple[NodeStatus, Health] | None) -> Text:
-    return Text("starting" if found is None else progress(*found), overflow="ellipsis", no_wrap=True)
+def _line(line: str | None) -> Text:
+    return Text("starting" if line is None else line, overflow="ellipsis", no_wrap=True)

@@ -28,14 +28,13 @@ from soulsai_core.cli.ending import ended_at_once, print_end, stopping
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.models import starting_point
 from soulsai_core.cli.options import config_from
+from soulsai_core.cli.progress import progress
 from soulsai_core.cli.resume import announced, chosen_folder, how_to_go_on, keep_config_file, resumed_config
 from soulsai_core.cli.server_watch import kept_running
 from soulsai_core.config import Config, Resolved, TrainingSettings, resolve
 from soulsai_core.config.seeding import seeded
 from soulsai_core.errors import ConfigError, SoulsAIError
-from soulsai_core.node.health import Health
 from soulsai_core.node.metrics_server import MetricsServer
-from soulsai_core.node.node_status import NodeStatus
 from soulsai_core.node.training import TrainingNode
 from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.run_folder import RunFolder
@@ -144,20 +143,20 @@ def _leave_before_start(reason: str, console: Console) -> None:
 
 def _run(node: TrainingNode, children: ChildProcesses, console: Console) -> str:
     console.print(f"Training {node.folder.name}; Ctrl-C saves and stops.", highlight=False, soft_wrap=True)
-    progress = progress_line(console, lambda: _latest(node))
+    line = progress_line(console, lambda: _latest(node))
 
     def end_at_once() -> None:
         ended_at_once(node)
         children.kill()
 
-    with on_interrupt(stopping(node, console), end_at_once), progress, stopped_without_clients(node, children):
+    with on_interrupt(stopping(node, console), end_at_once), line, stopped_without_clients(node, children):
         return node.run()
 
 
-def _latest(node: TrainingNode) -> tuple[NodeStatus, Health] | None:
+def _latest(node: TrainingNode) -> str | None:
     status = node.latest
     health = node.health(time.time())
-    return None if status is None or health is None else (status, health)
+    return None if status is None or health is None else progress(status, health)
 
 
 def _conclude(node: TrainingNode, reason: str, children: ChildProcesses, console: Console) -> int:

@@ -18,6 +18,7 @@ from soulsai_core.client.downlink import Downlink
 from soulsai_core.client.evaluation import EvaluatingActor
 from soulsai_core.client.origins import UNNAMED
 from soulsai_core.client.recorder import Recorder
+from soulsai_core.client.standing import Standing
 from soulsai_core.client.tally import EpisodeTally
 from soulsai_core.client.uplink import Uplink
 from soulsai_core.client.watchdog import Watchdog
@@ -29,7 +30,7 @@ from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, SoulsAI
 from soulsai_core.messages import ArraySpec, ClientInfo, EnvSpec, Episode, Step
 from soulsai_core.rates import Rate
 from soulsai_core.steps import Source
-from soulsai_core.threads import delays
+from soulsai_core.threads import close_quietly, delays
 
 log = logging.getLogger(__name__)
 
@@ -148,6 +149,14 @@ class Client:
         """Steps recorded so far."""
         return self._recorder.recorded
 
+    @property
+    def standing(self) -> Standing:
+        """How the player does. May be read from any thread."""
+        returns = tuple(self._tally.returns)
+        mean = sum(returns) / len(returns) if returns else None
+        place = self._downlink.place
+        return Standing(self.env_steps, self._tally.finished, mean, len(returns), place, self._loader.iteration)
+
     def run(self) -> str:
         """Sample until the training ends or `stop` is called; returns the reason."""
         self._downlink.start()
@@ -198,7 +207,8 @@ class Client:
                     failures = 0
                 self._recover(error, next(pauses))
             finally:
-                _close(environment)
+                if environment is not None:
+                    close_quietly(environment.close)  # after a failure closing may fail, too
 
     def _pauses(self) -> Iterator[float]:
         return delays(self._rng, first=_FIRST_PAUSE_S, longest=_LONGEST_PAUSE_S)
@@ -385,12 +395,3 @@ class Client:
             self._downlink.close()
             if self._on_finished is not None:
                 self._on_finished()
-
-
-def _close(environment: Environment | None) -> None:
-    """Close the environment. After a failure closing may fail, too, which must not end the client."""
-    try:
-        if environment is not None:
-            environment.close()
-    except SoulsAIError as error:
-        log.warning("%s", error)

@@ -41,6 +41,7 @@ class Downlink(BackgroundWorker):
             may read it without a lock.
         client_index: the index that the node gave this client, None before it is known.
         settings: of the algorithm, as they were announced again, None if they were not. Replaced as a whole.
+        place: of this client among those that are connected, by admitted rows, and their number; None at first.
         ended: why the client has to leave, None while it may stay.
     """
 
@@ -56,6 +57,7 @@ class Downlink(BackgroundWorker):
         self.newest: Weights | None = None
         self.client_index: int | None = None
         self.settings: dict[str, Any] | None = None
+        self.place: tuple[int, int] | None = None
         self.ended: str | None = None
         self._transport = transport
         self._run_id = run_id
@@ -111,6 +113,8 @@ class Downlink(BackgroundWorker):
             self.ended = "the training has ended"
         else:
             self.client_index = progress.client_indices.get(self._client, self.client_index)
+            if self._client in progress.places:
+                self.place = progress.places[self._client], len(progress.places)
             held = -1 if self.newest is None or progress.node != self._node else self.newest.iteration
             # The node is remembered only once its model is here: until then its model is still to be fetched.
             if progress.iteration > held and self._fetch(held):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 
 from soulsai_core.messages import MAX_NUMBER, Episode, Step, without_huge_numbers
+
+_RETURNS = 50
+"""Returns of a client that are kept for its own terminal."""
 
 
 class EpisodeTally:
@@ -18,10 +22,12 @@ class EpisodeTally:
 
     Attributes:
         finished: episodes so far, complete or not.
+        returns: of the last complete ones.
     """
 
     def __init__(self, client: str, clock: Callable[[], float]) -> None:
         self.finished = 0
+        self.returns: deque[float] = deque(maxlen=_RETURNS)
         self._client = client
         self._clock = clock
         self._held_out: np.ndarray | None = None
@@ -97,6 +103,8 @@ class EpisodeTally:
             metrics=without_huge_numbers(metrics),
             evaluation=evaluation,
         )
+        if episode.complete:
+            self.returns.append(total)
         self._returns[row] = 0.0
         self._single_return = 0.0
         self._steps_before[row] = self._steps

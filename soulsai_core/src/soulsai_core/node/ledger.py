@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 UNKNOWN = "unknown"
@@ -96,6 +97,12 @@ class Ledger:
         counts = self.counts.get(client)
         if counts is not None and number is not None:
             counts.acknowledged = max(counts.acknowledged, number)
+
+    def places(self, present: Iterable[str]) -> dict[str, int]:
+        """client -> its place among those that are present, by admitted rows; from 1."""
+        admitted = {client: self.counts[client].admitted if client in self.counts else 0 for client in present}
+        ranked = sorted(admitted, key=lambda client: (-admitted[client], client))
+        return {client: place for place, client in enumerate(ranked, start=1)}
 
     def acked(self) -> dict[str, int]:
         """client -> number of its last message that was acknowledged."""

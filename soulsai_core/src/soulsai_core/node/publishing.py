@@ -192,6 +192,8 @@ class Publishing:
         self._changed = False
         self._senders: set[str] = set()
         self._next = clock()
+        self._next_places = clock()
+        self._places: dict[str, int] = {}
 
     def publish_model(self, weights: Weights) -> None:
         """Publish a model. Raises SoulsAIError if it is not finite, so that no client ever acts with it."""
@@ -249,7 +251,12 @@ class Publishing:
 
     def _published(self) -> None:
         self._changed = False
-        self._next = self._clock() + _INTERVAL
+        now = self._clock()
+        self._next = now + _INTERVAL
+        # For people: not at each of many progresses in a second.
+        if now >= self._next_places:
+            self._next_places = now + _INTERVAL
+            self._places = self._ledger.places(self._roster.present)
 
     def _progress(self, state: str) -> Progress:
         return Progress(
@@ -266,6 +273,7 @@ class Publishing:
             evaluation_turns=self._evaluations.turns,
             evaluation_episodes=self._evaluations.episodes,
             windows=self._windows(),
+            places=self._places,
         )
 
     def _windows(self) -> dict[str, int]:

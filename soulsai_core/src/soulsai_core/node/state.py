@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import SettingChange
 
 
@@ -39,8 +40,8 @@ class RunState:
         # Without a lock: a signal handler runs in the thread that it interrupts, and would wait for it forever.
         self.stop_reason = self.stop_reason or reason
 
-    def fail(self, sentence: str) -> None:
+    def fail(self, error: BaseException) -> None:
         """An error ends the training."""
-        self.error = sentence
+        self.error = str(error) if isinstance(error, SoulsAIError) else f"{type(error).__name__}: {error}"
         self.updating_since = None
         self.stop("error")

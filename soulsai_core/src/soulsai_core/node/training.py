@@ -76,8 +76,7 @@ class TrainingNode:
         metrics: are measured whether or not they are served.
         clock: monotonic seconds.
         rng: for the jitter of reconnects.
-        overdue: called several times a second in another thread, to log which call of a plugin takes long. Returns a
-            sentence about it, "" if none does.
+        overdue: called several times a second in another thread: logs, and says, which call of a plugin takes long.
         join: the command that starts a client for this run, for people.
         plugin: of the algorithm, whose settings may be changed in the run; None: those of the core alone.
         threads: further workers of this node, such as the gate for contributors. They are prepared before the node
@@ -123,9 +122,9 @@ class TrainingNode:
         self._roster = Roster(settings.client_timeout_s)
         self._episodes = EpisodeLog(folder.episodes, settings.stop.episodes)
         self._problems = Problems(clock)
-        description = Description.of(announcement, sync, join, config.get("run", {}).get("seed"))
         parts = (self._state, settings.stop, folder, self._episodes, self._intake, self._roster, clock)
-        self._report = StatusReport(*parts, self._problems, description)
+        seed = config.get("run", {}).get("seed")
+        self._report = StatusReport(*parts, self._problems, Description.of(announcement, sync, join, seed))
         self._receiver = SampleReceiver(transport, rng, lambda: self._events.put(ServerBack()))
         self._storage = self._make_storage(rng)
         self._evaluations = Evaluations(settings, learner, self._state, clock)
@@ -167,11 +166,9 @@ class TrainingNode:
             look_for={"long_call": overdue, "journal": self._storage.journal_problem}, clock=self._clock, rng=rng,
         )  # fmt: skip
 
-    # -- for users of the node
-
     @property
     def iteration(self) -> int:
-        """Iteration of the newest model."""
+        """Of the newest model."""
         return self._state.iteration
 
     @property
@@ -212,14 +209,14 @@ class TrainingNode:
             if self._state.replaced:
                 raise SoulsAIError(f"The training was stopped: {self._state.stop_reason}. Its model is saved.")
         except BaseException as error:
-            self._state.fail(str(error) if isinstance(error, SoulsAIError) else f"{type(error).__name__}: {error}")
+            self._state.fail(error)
             raise
         finally:
             self._finish()
         return self._state.stop_reason
 
     def shutdown(self, reason: str) -> None:
-        """Ask the loop to end after its current update. May be called from any thread and from signal handlers."""
+        """Ask the loop to end after its current update. For any thread and for signal handlers."""
         self._state.stop(reason)
 
     def checkpoint(self, path: Path, options: CheckpointOptions | None = None) -> None:
