@@ -1,4 +1,5 @@
 # `make demo` trains LunarLander until the agent lands; `make test` runs the tests. Both set up what they need.
+# `make chaos` kills the parts of trainings for two hours, cuts their links, and counts what is lost.
 # `make stack` runs the stack of compose.yaml on this machine's Docker engine and breaks it on purpose.
 # `make wheels` builds what is published into dist/ and checks it. `make test PYTEST=...` gives pytest more arguments.
 
@@ -11,7 +12,7 @@ EDITABLE := -e "soulsai_core[box2d]" $(foreach d,$(OTHERS),-e $(dir $(d)))
 HELPERS := $(shell find tests -name '*.py' ! -name 'test_*.py' ! -name conftest.py)
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint format bench stack wheels clean
+.PHONY: demo test lint format bench chaos stack wheels clean
 
 demo: $(VENV)/installed
 	$(BIN)/soulsai train --clients 2 --set training.stop.mean_return=200
@@ -32,6 +33,11 @@ format: $(VENV)/developed
 bench: $(VENV)/developed
 	$(INSTALL) --requirement benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks
+
+chaos: $(VENV)/developed
+	$(BIN)/python -m benchmarks.endurance
+	$(BIN)/python -m benchmarks.endurance.links
+	$(BIN)/python -m benchmarks.endurance.leaving
 
 stack:
 	$(PYTHON) -m compose.check

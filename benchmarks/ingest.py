@@ -115,13 +115,13 @@ def _node(transport: Transport, folder: Path, rows: int, messages: int) -> tuple
     assert isinstance(config, DQNConfig)
     learner = _TimedLearner(config, spec, np.random.default_rng(0))
     learner.transport = transport
-    source = _Messages(spec, rows)
+    source = Messages(spec, rows)
     learner.payloads = [encode_steps("run", "client", number + 1, source.batch(number)) for number in range(messages)]
     learner.batch = source.batch(0)
     return TrainingNode(**{**parts, "learner": learner}), learner
 
 
-class _Messages:
+class Messages:
     """Messages of one client that plays without a break. All have the same values."""
 
     def __init__(self, spec: EnvSpec, rows: int) -> None:

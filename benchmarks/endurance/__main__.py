@@ -42,25 +42,26 @@ def _measure(args: argparse.Namespace, algorithm: str, environment: str) -> list
         begun = time.monotonic()
         run.start()
         try:
-            carry_out(run, kills, seconds, say)
+            ended = carry_out(run, kills, seconds, say)
             say(f"{len(kills)} kills in {time.monotonic() - begun:.0f} s; stopping ...")
             result = run.finish()
         finally:
             if args.keep_logs:
                 run.copy_logs(args.keep_logs)
         say(str(result))
-    return _rows(result, f"{algorithm} on {environment}", len(kills), args)
+    return _rows(result, f"{algorithm} on {environment}", len(kills), len(ended), args)
 
 
-def _rows(result: Result, what: str, kills: int, args: argparse.Namespace) -> list[Row]:
+def _rows(result: Result, what: str, kills: int, ended: int, args: argparse.Namespace) -> list[Row]:
     command = f"{COMMAND} --minutes {args.minutes:g} --seed {args.seed}"
-    exact = result.repeated + result.missing
+    exact = result.repeated + result.missing + abs(result.reported - result.kept)
     note = f"{kills} kills, {result.learned:,} steps"
+    wrong = len(result.orphans) + len(result.tracebacks) + ended
     return [
         Row(f"{what}: learned of what reached Redis", result.learned_of_reached, 99.5, "%", command, note=note),
         Row(f"{what}: learned of all that was played", result.learned_of_played, 98.0, "%", command),
         Row(f"{what}: episodes repeated or missing", exact, 0, "", command, True, f"of {result.kept}"),
-        Row(f"{what}: processes left, services with a traceback", len(result.orphans) + len(result.tracebacks), 0, "",
+        Row(f"{what}: processes left, services with a traceback, services that ended by themselves", wrong, 0, "",
             command, True),
     ]  # fmt: skip
 

@@ -37,8 +37,9 @@ def schedule(services: Sequence[str], seconds: float, seed: int, pauses: tuple[f
 
 def carry_out(
     training: Training, kills: Sequence[Kill], seconds: float, note: Callable[[str], None], restart_after: float = 1.0
-) -> None:
-    """Kill as planned for as many seconds. What ends by itself is started again, too."""
+) -> list[str]:
+    """Kill as planned for as many seconds. What ends by itself is started again, too; returns the names of these."""
+    ended = []
     begun = time.monotonic()
     waiting = list(kills)
     due: dict[str, float] = {}
@@ -55,5 +56,7 @@ def carry_out(
         for name, service in training.services.items():
             if name not in due and service.exit_code is not None:
                 note(f"{now:6.1f} s: {name} ended by itself with code {service.exit_code}")
+                ended.append(name)
                 due[name] = now + restart_after
         time.sleep(0.02)
+    return ended

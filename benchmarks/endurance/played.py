@@ -1,5 +1,5 @@
-"""Environments at the pace of a game that count their steps: `benchmarks.endurance.played:CartPole100Hz-v0`, and
-LunarLander100Hz-v0."""
+"""Environments at the pace of a game that count their steps: `benchmarks.endurance.played:CartPole100Hz-v0`, with 10Hz
+and LunarLander likewise."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ def make(id: str, step_s: float, **options: Any) -> gymnasium.Env[Any, Any]:
     return Played(gymnasium.make(id, **options), step_s)
 
 
-for name, version, longest in (("CartPole", "v1", 500), ("LunarLander", "v3", 1000)):
-    gymnasium.register(
-        f"{name}100Hz-v0",
-        entry_point=f"{__name__}:make",
-        max_episode_steps=longest,
-        kwargs={"id": f"{name}-{version}", "step_s": 0.01},
-    )
+for hertz in (10, 100):
+    for name, version, longest in (("CartPole", "v1", 500), ("LunarLander", "v3", 1000)):
+        gymnasium.register(
+            f"{name}{hertz}Hz-v0",
+            entry_point=f"{__name__}:make",
+            max_episode_steps=longest,
+            kwargs={"id": f"{name}-{version}", "step_s": 1 / hertz},
+        )

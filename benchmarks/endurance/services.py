@@ -45,6 +45,12 @@ class Service:
         self.starts += 1
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def exit_code(self) -> int | None:
         """Of the process, None while it runs."""
         return None if self._process is None else self._process.poll()

@@ -76,6 +76,7 @@ class Training:
     """The services of one training, and what they leave.
 
     Args:
+        folder: empty.
         port: of the server; None: a free one.
         link: (port, number of clients) for clients that connect there, to a proxy. The others connect to the server.
     """
@@ -87,19 +88,20 @@ class Training:
         algorithm: str,
         environment: str,
         clients: int,
+        hertz: int = 100,
         settings: Sequence[str] = (),
         telemetry: bool = True,
         port: int | None = None,
         link: tuple[int, int] = (0, 0),
     ) -> None:
         self.port = port or free_port()
-        self._folder = folder
+        self.folder = folder
         self._counts = folder / "counts"
         self._counts.mkdir()
         (folder / "redis").mkdir()
         self._services = Services(folder, {counts.FOLDER: str(self._counts)})
         options = [
-            f"environment.config.id=benchmarks.endurance.played:{environment}100Hz-v0",
+            f"environment.config.id=benchmarks.endurance.played:{environment}{hertz}Hz-v0",
             *SETTINGS[algorithm],
             f"run.saves={folder / 'saves'}",
             f"redis.address={self.address}",
@@ -170,7 +172,7 @@ class Training:
     def copy_logs(self, target: str) -> None:
         """Copy the services' logs into a folder."""
         Path(target).mkdir(parents=True, exist_ok=True)
-        for path in self._folder.glob("*.log"):
+        for path in self.folder.glob("*.log"):
             shutil.copy(path, target)
 
     def close(self) -> None:
@@ -190,7 +192,7 @@ class Training:
     def _result(self, rejected: dict[str, int], stuck: list[str]) -> Result:
         sums = counts.total(self._counts)
         # A node that forgot its run has begun another one: what is in the older folders was not kept.
-        run = max(path for path in (self._folder / "saves").iterdir() if path.is_dir())
+        run = max(path for path in (self.folder / "saves").iterdir() if path.is_dir())
         learned = checkpoint.read(RunFolder(run).checkpoint)[1]["env_steps"]
         numbers = self._episodes(run)
         kept = sum(map(len, numbers.values()))
@@ -215,12 +217,12 @@ class Training:
     # -- command lines
 
     def _redis(self) -> list[str]:
-        options = {"port": self.port, "bind": "127.0.0.1", "dir": self._folder / "redis", "save": ""}
+        options = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder / "redis", "save": ""}
         options |= {"appendonly": "yes", "appendfsync": "everysec"}
         return [str(find_server()), *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
 
     def _node(self) -> list[str]:
-        resume = ["--resume"] if any((self._folder / "saves").glob("*/checkpoint*/manifest.json")) else []
+        resume = ["--resume"] if any((self.folder / "saves").glob("*/checkpoint*/manifest.json")) else []
         return module("soulsai_core", "training-node", *resume, *self._options)
 
     def _client(self, port: int) -> list[str]:

@@ -203,6 +203,20 @@ def test_closing_sends_what_waits_and_a_last_heartbeat(uplink, window, node, ser
     assert msgspec.json.decode(server.clients["pc"][1], type=ClientInfo).leaving
 
 
+def test_closing_does_not_wait_for_a_server_that_does_not_answer(uplink, window, flaky, monkeypatch):
+    asked, answer = threading.Event(), threading.Event()
+    monkeypatch.setattr(flaky._transport, "push_samples", lambda payloads: (asked.set(), answer.wait(PATIENCE)))
+    link = uplink()
+    link.start()
+    window.add(batch(1))
+    assert asked.wait(PATIENCE)
+    try:
+        with pytest.raises(TransportError, match="does not answer"):
+            link.close(0.1)
+    finally:
+        answer.set()
+
+
 # -- downlink
 
 

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -83,9 +84,10 @@ class ChildProcesses:
         for process in processes:
             if process.stdin is not None:
                 process.stdin.close()
+        deadline = time.monotonic() + _LEAVE_TIMEOUT
         for process in processes:
             try:
-                process.wait(_LEAVE_TIMEOUT)
+                process.wait(max(deadline - time.monotonic(), 0.0))
             except subprocess.TimeoutExpired:
                 process.kill()
         for thread in self._threads:

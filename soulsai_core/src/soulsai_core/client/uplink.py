@@ -89,10 +89,14 @@ class Uplink:
 
     def close(self, timeout: float, acknowledge: float = 0.0) -> None:
         """Stop, send what waits, and leave with a last heartbeat. The thread gets `timeout` seconds to end, and the
-        node `acknowledge` seconds to take in what was sent."""
+        node `acknowledge` seconds to take in what was sent.
+
+        Raises TransportError if the server is away.
+        """
         self._thread.stop()
         self._window.wake()
-        self._thread.join(timeout)
+        if not self._thread.join(timeout):
+            raise TransportError("The server does not answer.")
         self._send_messages(last=True)
         self._send_episodes()
         self._window.wait_until_acknowledged(acknowledge)

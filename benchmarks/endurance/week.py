@@ -1,0 +1,164 @@
+"""A week of steps, episodes and clients at full speed through node and telemetry: does anything grow without end?
+
+Eight clients of 10 steps/s play for a week: 48 million steps, a quarter of a million episodes. Each is replaced by
+another one every eight hours. They are played by this program, which sends what they would send as fast as the node
+takes it in; server, node, telemetry and page are the real ones. The node makes few updates, so that the rest is
+measured. The second half of the week is compared with the first, without its first quarter, in which buffers fill.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import mean
+
+import msgspec
+import psutil
+
+from benchmarks.common import Row, run_alone, say, wait_until
+from benchmarks.endurance.training import Training, training
+from benchmarks.ingest import Messages
+from soulsai_core import Announcement, ClientInfo, Episode
+from soulsai_core.assembly.connecting import connect_to
+from soulsai_core.errors import TransportError
+from soulsai_core.steps import ITERATION
+from soulsai_core.transport.redis import RedisTransport
+from soulsai_core.wire import encode_steps
+
+COMMAND = "python -m benchmarks.endurance.week"
+CLIENTS = 8
+STEPS_PER_DAY = 10 * 86_400
+LIFE = STEPS_PER_DAY // 3
+"""Steps of one client before another one takes its place."""
+ROWS, MESSAGES, EPISODE = 128, 16, 200
+SAMPLES = 40
+SETTINGS = ("algorithm.config.update_every=65536", "algorithm.config.max_staleness=1000")
+
+
+@dataclass(slots=True)
+class Process:
+    """What is measured of one process, as often as SAMPLES says."""
+
+    process: psutil.Process
+    memory: list[float] = field(default_factory=list)
+    handles: list[int] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
+
+    def measure(self) -> None:
+        """Once: MB, file handles and threads."""
+        self.memory.append(self.process.memory_info().rss / 2**20)
+        self.handles.append(self.process.num_fds())
+        self.threads.append(self.process.num_threads())
+
+
+@dataclass(slots=True)
+class Player:
+    """One client, as far as the server sees it."""
+
+    name: str
+    messages: int = 0
+    episodes: int = 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--days", type=float, default=7.0)
+
+
+def measure(args: argparse.Namespace) -> list[Row]:
+    with training(algorithm="dqn", environment="LunarLander", hertz=10, clients=0, settings=SETTINGS) as run:
+        run.start()
+        wait_until(lambda: run.status() is not None, 120.0, 0.5)
+        transport = connect_to(run.address, "main", None)
+        try:
+            return _play(args, run, transport)
+        finally:
+            transport.close()
+
+
+def _play(args: argparse.Namespace, run: Training, transport: RedisTransport) -> list[Row]:
+    payload = transport.read_config()
+    assert payload is not None
+    announced = msgspec.json.decode(payload, type=Announcement)
+    source = Messages(announced.spec, ROWS)
+    processes = {name: Process(psutil.Process(run.services[name].pid)) for name in ("node", "telemetry", "redis")}
+    rounds = int(args.days * STEPS_PER_DAY) // (ROWS * MESSAGES)
+    players = [Player(f"pc-{number}") for number in range(CLIENTS)]
+    made, begun = CLIENTS, time.monotonic()
+    for number in range(rounds):
+        for index, player in enumerate(players):
+            # Not all at once, as people do not.
+            if player.messages * ROWS >= LIFE * (1 + (index + 1) / CLIENTS if made < 2 * CLIENTS else 1):
+                _beat(transport, player, leaving=True)
+                players[index] = player = Player(f"pc-{made}")
+                made += 1
+            _send(transport, announced.run_id, player, source, _wait_for_room(run))
+        if (number + 1) * SAMPLES // rounds > number * SAMPLES // rounds:
+            for process in processes.values():
+                process.measure()
+            done = 100 * (number + 1) / rounds
+            say(f"{done:3.0f} %: " + ", ".join(f"{name} {one.memory[-1]:.0f} MB" for name, one in processes.items()))
+    seconds = time.monotonic() - begun
+    disk = sum(path.stat().st_size for path in Path(run.folder).rglob("*") if path.is_file()) / 2**20
+    result = run.finish()
+    note = (
+        f"{result.learned:,} steps, {result.kept:,} episodes kept, {made} clients, {seconds:.0f} s; disk {disk:.0f} MB"
+    )
+    command = f"{COMMAND} --days {args.days:g}"
+    rows = [Row("a week of events: repeated or missing episodes", result.repeated, 0, "", command, True, note)]
+    for name, process in processes.items():
+        rows += _rows(name, process, command)
+    return rows
+
+
+def _wait_for_room(run: Training) -> int:
+    """The newest iteration, once the node has taken in most of what waits."""
+    while True:
+        status = run.status()
+        if status is not None and status.backlog < 2000:
+            return status.iteration
+        time.sleep(0.05)
+
+
+def _send(transport: RedisTransport, run_id: str, player: Player, source: Messages, iteration: int) -> None:
+    payloads = []
+    for _ in range(MESSAGES):
+        steps = source.batch(player.messages)
+        steps.segments[:, ITERATION] = iteration
+        player.messages += 1
+        payloads.append(encode_steps(run_id, player.name, player.messages, steps))
+    try:
+        transport.push_samples(payloads)
+        while player.episodes < player.messages * ROWS // EPISODE:
+            player.episodes += 1
+            name = f"{player.name}-{player.episodes}"
+            episode = Episode(name, player.name, 1.0, EPISODE, iteration, 20.0, run_id=run_id)
+            transport.push_episode(msgspec.json.encode(episode))
+        _beat(transport, player)
+    except TransportError as error:
+        raise SystemExit(f"The server is full: {error}") from error
+
+
+def _beat(transport: RedisTransport, player: Player, *, leaving: bool = False) -> None:
+    steps = player.messages * ROWS
+    info = ClientInfo(player.name, "host", env_steps=steps, episodes=player.episodes, leaving=leaving)
+    transport.heartbeat(player.name, msgspec.json.encode(info))
+
+
+def _rows(name: str, process: Process, command: str) -> list[Row]:
+    quarter, half = SAMPLES // 4, SAMPLES // 2
+    first, second = mean(process.memory[quarter:half]), mean(process.memory[half:])
+    grown = 100 * (second / first - 1)
+    handles = max(process.handles[half:]) - max(process.handles[quarter:half])
+    threads = max(process.threads[half:]) - max(process.threads[quarter:half])
+    note = f"{first:.0f} and {second:.0f} MB"
+    return [
+        Row(f"{name}: memory of the second half, more than of the first", grown, 2, "%", command, True, note),
+        Row(f"{name}: more file handles and threads", max(handles, 0) + max(threads, 0), 0, "", command, True,
+            f"{max(process.handles)} and {max(process.threads)} at most"),
+    ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    run_alone(measure, add_arguments, __doc__)
