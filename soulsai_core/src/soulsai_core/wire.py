@@ -66,6 +66,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
         first: number of the oldest message that may still come: those before it were taken in or given up. 0: this one.
         attempt: how often the client has begun to send again.
         waiting: rows that the client has already made and will send after this message and those sent with it.
+        node: id of the node that the client has heard last.
         segments: the table of segments, row after row.
         columns: sorted by name.
         sparse: the sparse columns that the message has, sorted by name.
@@ -85,6 +86,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     first: Count = 0
     attempt: Count = 0
     waiting: Count = 0
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,15 @@ _decoder = msgspec.msgpack.Decoder(Header)
 
 
 def encode_steps(
-    run_id: str, client: str, number: int, steps: StepBatch, *, first: int = 0, attempt: int = 0, waiting: int = 0
+    run_id: str,
+    client: str,
+    number: int,
+    steps: StepBatch,
+    *,
+    first: int = 0,
+    attempt: int = 0,
+    waiting: int = 0,
+    node: str = "",
 ) -> bytes:
     """The message with these steps; `number` counts the client's messages from 1. See `Header` for the others."""
     columns = [(name, _little_endian(steps.columns[name])) for name in sorted(steps.columns)]
@@ -123,6 +133,7 @@ def encode_steps(
             first=first,
             attempt=attempt,
             waiting=waiting,
+            node=node,
         )
     )
     body = b"".join(part.data if part.size else b"" for part in parts)  # an empty array has no buffer to join

@@ -124,11 +124,13 @@ class Uplink:
         """Send all that waits, or stop between two chunks. No lock is held while bytes travel: whoever adds messages
         must never wait for the network."""
         while chunk := self._window.next_chunk(self._count, _MOST_BYTES, last=last):
-            order = {"first": chunk.first, "attempt": chunk.attempt, "waiting": chunk.waiting}
             payloads = [
-                encode_steps(self._run_id, self._client, message.number, message.batch, **order)
+                encode_steps(
+                    self._run_id, self._client, message.number, message.batch,
+                    first=chunk.first, attempt=chunk.attempt, waiting=chunk.waiting, node=chunk.node,
+                )
                 for message in chunk.messages
-            ]
+            ]  # fmt: skip
             try:
                 self._transport.push_samples(payloads)
             except TransportError:

@@ -43,12 +43,14 @@ class Chunk(NamedTuple):
         first: number of the oldest message that may still come.
         attempt: how often the client has begun again with its oldest message.
         waiting: rows of the messages that follow.
+        node: id of the node that was heard last.
     """
 
     messages: tuple[Message, ...]
     first: int
     attempt: int
     waiting: int
+    node: str
 
 
 class Window:
@@ -171,7 +173,9 @@ class Window:
                 under_way += rows
                 waiting -= rows
                 chosen.append(message)
-            return Chunk(tuple(chosen), self._messages[0].number, self._attempt, waiting) if chosen else None
+            return (
+                Chunk(tuple(chosen), self._messages[0].number, self._attempt, waiting, self._node) if chosen else None
+            )
 
     def sent(self, chunk: Chunk) -> None:
         """The server has these messages."""

@@ -59,7 +59,8 @@ class Intake:
     Args:
         run_id: of the running training; messages of another one are rejected.
         sync: how old rows may be, and rows of which sources are learned from.
-        received: called with (client, rows that it has still to send) for each message of this run.
+        received: called with (client, rows that it has still to send, node that it has heard) for each message of this
+            run.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Intake:
         sync: Sync,
         metrics: NodeMetrics,
         observers: Observers,
-        received: Callable[[str, int], object] = lambda *_: None,
+        received: Callable[[str, int, str], object] = lambda *_: None,
     ) -> None:
         self.ledger = Ledger()
         # The iterations whose rows can be admitted, and a few to spare.
@@ -140,7 +141,7 @@ class Intake:
         if header.run_id != self._run_id:
             self._count(header.client, None, 0, {"run": header.rows or 1})
             return True
-        self._received(header.client, header.waiting)
+        self._received(header.client, header.waiting, header.node)
         if self.ledger.is_repeat(header.client, header.number):
             self._metrics.repeated.labels("repeated").inc()
             return True

@@ -164,6 +164,9 @@ class Publishing:
         evaluations: whom it asks to evaluate which model.
         changes: of settings.
         clock: monotonic seconds.
+
+    Attributes:
+        node: the id under which it publishes.
     """
 
     def __init__(
@@ -188,7 +191,7 @@ class Publishing:
         self._evaluations = evaluations
         self._changes = changes
         self._clock = clock
-        self._node = _new_id()
+        self.node = _new_id()
         self._changed = False
         self._senders: set[str] = set()
         self._next = clock()
@@ -245,8 +248,9 @@ class Publishing:
         self._changed = True
 
     def restart_acknowledgments(self) -> None:
-        """Publish under a new id of the node: the server has lost messages that clients count as under way."""
-        self._node = _new_id()
+        """Publish under a new id of the node: the server was away, and may have lost messages that clients have sent.
+        They send again what was not acknowledged."""
+        self.node = _new_id()
         self._thread.send_progress(self._progress("running"))
 
     def _published(self) -> None:
@@ -261,7 +265,7 @@ class Publishing:
     def _progress(self, state: str) -> Progress:
         return Progress(
             run_id=self._run_id,
-            node=self._node,
+            node=self.node,
             state=state,
             iteration=self._state.iteration,
             env_steps=self._state.env_steps,

@@ -22,17 +22,27 @@ class Recovery:
         self._clock = clock
         self._awaited: set[str] = set()
         self._heard: set[str] = set()
+        self._node = ""
         self._begun = 0.0
 
-    def begin(self, clients: Collection[str]) -> None:
-        """An outage has ended, before which these clients were present."""
+    def begin(self, clients: Collection[str], node: str) -> None:
+        """An outage has ended, before which these clients were present.
+
+        Args:
+            node: the node's id since then. What clients sent before they heard of it tells nothing of what they keep.
+        """
         self._awaited = set(clients)
         self._heard = set()
+        self._node = node
         self._begun = self._clock()
 
-    def received(self, client: str, waiting: int) -> None:
-        """A message of a client was received, after which it has so many rows that waited."""
-        if client in self._awaited:
+    def received(self, client: str, waiting: int, node: str) -> None:
+        """A message of a client was received, after which it has so many rows that waited.
+
+        Args:
+            node: id of the node that the client had heard.
+        """
+        if client in self._awaited and node == self._node:
             self._heard.add(client)
             if waiting == 0:
                 self._awaited.discard(client)

@@ -261,7 +261,7 @@ class TrainingNode:
         if resumed:
             self._resuming.go_on_after(resume_on_server(self._transport, self.folder.name), self._updating.model)
             present = [name for name, (age, _) in self._transport.roster().items() if age <= self._roster.timeout]
-            self._recovery.begin(present)
+            self._recovery.begin(present, self._publishing.node)
         else:
             self._transport.clear()
         self._changes.announce()
@@ -341,7 +341,8 @@ class TrainingNode:
                 self._storage.keeping.clients_changed(present, self._state.iteration)
                 self._learner.clients_changed(present)
             case ServerBack():
-                self._recovery.begin(self._roster.present)
+                self._publishing.restart_acknowledgments()
+                self._recovery.begin(self._roster.present, self._publishing.node)
             case ServerReset():
                 self._publishing.restart_acknowledgments()
 
