@@ -51,6 +51,12 @@ def test_each_is_a_plugin_that_can_be_used_with_its_config(packages, catalog):
         assert name in json.dumps(resolved.public())
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_doctor_finds_nothing_wrong(catalog, kind, run_here):
+    found = run_here("doctor", "--plugin", f"outsiders_{kind}").splitlines()
+    assert {line.split()[0] for line in found if line[:1].islower()} == {"ok"}, found
+
+
 def test_its_own_tests_pass(packages, bare_stack, site):
     bare_stack.add_to_path(site)
     folders = [folder / "tests" for folder in packages.values()]
