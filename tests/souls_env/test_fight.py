@@ -14,7 +14,7 @@ from soulsai_core.cli import main
 from soulsai_souls_env import agents
 from soulsai_souls_env.agents import LIGHT_ATTACK, NO_OP, attack_agent, random_agent
 from soulsai_souls_env.config import SoulsConfig, boss_config
-from soulsai_souls_env.drawing import _HIT, FRAME_MS, draw, save_gif
+from soulsai_souls_env.drawing import _HIT, FRAME_MS, OUTCOME_MS, draw, save_gif
 from soulsai_souls_env.fight import FightRunner
 from soulsai_souls_env.plugin import plugin
 
@@ -59,21 +59,22 @@ def test_same_seed_gives_the_same_fight():
 
 def test_gif_lasts_as_long_as_the_fight(recorded, tmp_path):
     image = pytest.importorskip("PIL.Image")
-    save_gif(recorded.snapshots, tmp_path / "new" / "fight.gif")
+    save_gif(recorded, tmp_path / "new" / "fight.gif")
     milliseconds = 0
     with image.open(tmp_path / "new" / "fight.gif") as picture:
         for number in range(picture.n_frames):
             picture.seek(number)
             milliseconds += picture.info["duration"]
-    assert milliseconds == FRAME_MS * len(recorded.snapshots)
+    assert milliseconds == FRAME_MS * (len(recorded.snapshots) - 1) + OUTCOME_MS
 
 
 def test_active_hit_is_drawn_in_red(recorded):
     pytest.importorskip("PIL")
     attacking = replace(recorded.snapshots[0], boss_animation="Attack3001", boss_elapsed=0.8)
     idling = replace(recorded.snapshots[0], boss_animation="IdleBattle")
-    assert _HIT in {color for _, color in draw(attacking).getcolors(100_000)}
-    assert _HIT not in {color for _, color in draw(idling).getcolors(100_000)}
+    arena = (0, 50, 340, 350)  # the legend has the color, too
+    assert _HIT in {color for _, color in draw(attacking).crop(arena).getcolors(100_000)}
+    assert _HIT not in {color for _, color in draw(idling).crop(arena).getcolors(100_000)}
 
 
 def test_agent_of_another_environment_is_refused_with_the_reason(monkeypatch):
@@ -85,10 +86,10 @@ def test_agent_of_another_environment_is_refused_with_the_reason(monkeypatch):
 
 def test_drawing_nothing_or_without_pillow_is_refused_with_the_reason(recorded, tmp_path, monkeypatch):
     with pytest.raises(SoulsAIError, match="nothing to draw"):
-        save_gif((), tmp_path / "fight.gif")
+        save_gif(replace(recorded, snapshots=()), tmp_path / "fight.gif")
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(SoulsAIError, match=r"pip install soulsai-souls-env\[draw\]"):
-        save_gif(recorded.snapshots, tmp_path / "fight.gif")
+        save_gif(recorded, tmp_path / "fight.gif")
 
 
 def test_command_fights_and_draws(capsys, tmp_path):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import cos, degrees, pi, sin
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from soulsai_core import SoulsAIError
-from soulsai_souls_env.fight import Snapshot
+from soulsai_souls_env.fight import FightResult, Snapshot
 from soulsai_souls_env.simulated_game.bosses import BOSSES
 from soulsai_souls_env.simulated_game.floor import Disc, Floor, Rectangle
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from soulsai_souls_env.simulated_game.attacks import Attack
 
 # Pixels, and pixels in a meter of the arena.
-_WIDTH = 320
-_HEIGHT = 372
+_WIDTH = 340
+_HEIGHT = 420
 _SCALE = 13.0
 _BAR_MARGIN = 10
-_BAR_HEIGHT = 6
+_BAR_HEIGHT = 8
+_LINE_HEIGHT = 13
 
 _BACKGROUND = (24, 24, 28)
 _FLOOR = (52, 50, 48)
@@ -34,33 +35,45 @@ _BOSS = (220, 120, 60)
 _WIND_UP = (120, 70, 50)
 _HIT = (235, 50, 50)
 
+_NAMES = {"iudex": "Iudex Gundyr", "vordt": "Vordt"}
+
+_LEGEND = ((_PLAYER, "player"), (_BOSS, "boss"), (_WIND_UP, "attack begins"), (_HIT, "attack hits"))
+"""What the colors mean."""
+
 FRAME_MS = 100
 """Duration of a frame: that of an environment step in game time."""
+
+OUTCOME_MS = 2500
+"""Duration of the last frame, which shows the outcome."""
 
 Color = tuple[int, int, int]
 Pose = tuple[float, float, float]
 
 
-def save_gif(snapshots: Sequence[Snapshot], path: Path, boss: str = "iudex") -> None:
-    """Write one frame for each step, played at the speed of the game.
+def save_gif(fight: FightResult, path: Path, boss: str = "iudex") -> None:
+    """Write one frame for each step, played at the speed of the game. The outcome stands on the last one.
 
     Raises:
         SoulsAIError: if Pillow is missing or there are no snapshots.
     """
-    if not snapshots:
+    if not fight.snapshots:
         raise SoulsAIError("There is nothing to draw: the fight had no steps.")
     try:
         from PIL import Image
     except ImportError as error:
         raise SoulsAIError("Drawing needs Pillow: pip install soulsai-souls-env[draw]") from error
-    frames = [draw(snapshot, boss).convert("P", palette=Image.Palette.ADAPTIVE, colors=16) for snapshot in snapshots]
+    images = [draw(snapshot, boss, step=step) for step, snapshot in enumerate(fight.snapshots, start=1)]
+    _draw_outcome(images[-1], fight)
+    frames = [image.convert("P", palette=Image.Palette.ADAPTIVE, colors=48) for image in images]
+    durations = [FRAME_MS] * (len(frames) - 1) + [OUTCOME_MS]
     path.parent.mkdir(parents=True, exist_ok=True)
     # Without optimization: it would merge equal frames, and the file would not have one frame for each step.
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0, optimize=False)
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=False)
 
 
-def draw(snapshot: Snapshot, boss: str = "iudex") -> Image:
-    """One frame: the arena, both characters with their headings, the area of the boss' attack, and both health bars."""
+def draw(snapshot: Snapshot, boss: str = "iudex", *, step: int = 1) -> Image:
+    """One frame: the arena, both characters with their headings, the area of the boss' attack, both names with their
+    health, the time of the fight after this step, and what the colors mean."""
     from PIL import Image, ImageDraw
 
     image = Image.new("RGB", (_WIDTH, _HEIGHT), _BACKGROUND)
@@ -70,8 +83,12 @@ def draw(snapshot: Snapshot, boss: str = "iudex") -> Image:
     _draw_attack(pen, view, snapshot, BOSSES[boss].attacks)
     _draw_character(pen, view, snapshot.boss, 1.0, _BOSS)
     _draw_character(pen, view, snapshot.player, 0.5, _PLAYER)
-    _draw_health(pen, 8, snapshot.player_hp, _PLAYER, snapshot.player_animation)
-    _draw_health(pen, _HEIGHT - 30, snapshot.boss_hp, _BOSS, snapshot.boss_animation)
+    pen.rectangle((0, 0, _WIDTH, 46), fill=_BACKGROUND)
+    pen.rectangle((0, _HEIGHT - 62, _WIDTH, _HEIGHT), fill=_BACKGROUND)
+    _draw_health(pen, 8, ("Player", snapshot.player_animation), snapshot.player_hp, _PLAYER)
+    _draw_health(pen, _HEIGHT - 56, (_NAMES[boss], snapshot.boss_animation), snapshot.boss_hp, _BOSS)
+    _draw_text_right(pen, 8 + _BAR_HEIGHT + 3 + _LINE_HEIGHT, f"{step * FRAME_MS / 1000:.1f} s")
+    _draw_legend(pen, _HEIGHT - 16)
     return image
 
 
@@ -120,10 +137,41 @@ def _draw_character(pen: ImageDraw, view: _View, pose: Pose, radius_m: float, co
     pen.line((x, y, x - 2 * radius * sin(pose[2]), y + 2 * radius * cos(pose[2])), fill=_TEXT, width=2)
 
 
-def _draw_health(pen: ImageDraw, top: int, share: float, color: Color, text: str) -> None:
+def _draw_health(pen: ImageDraw, top: int, texts: tuple[str, str], share: float, color: Color) -> None:
+    """A bar with the health in percent, and below it a name and what it does."""
     left = _BAR_MARGIN
     right = _WIDTH - _BAR_MARGIN
     bottom = top + _BAR_HEIGHT
+    name, animation = texts
     pen.rectangle((left, top, right, bottom), outline=_LINE)
     pen.rectangle((left, top, left + (right - left) * share, bottom), fill=color)
-    pen.text((left, bottom + 3), text, fill=_TEXT)
+    pen.text((left, bottom + 3), f"{name}: {animation}", fill=_TEXT)
+    _draw_text_right(pen, bottom + 3, f"{share:.0%}")
+
+
+def _draw_text_right(pen: ImageDraw, top: int, text: str) -> None:
+    pen.text((_WIDTH - _BAR_MARGIN - pen.textlength(text), top), text, fill=_TEXT)
+
+
+def _draw_legend(pen: ImageDraw, top: int) -> None:
+    left: float = _BAR_MARGIN
+    for color, text in _LEGEND:
+        pen.rectangle((left, top + 2, left + 8, top + 10), fill=color)
+        pen.text((left + 12, top), text, fill=_TEXT)
+        left += 12 + pen.textlength(text) + 14
+
+
+def _draw_outcome(image: Image, fight: FightResult) -> None:
+    """Write over the middle of the image how the fight has ended."""
+    from PIL import ImageDraw
+
+    pen = ImageDraw.Draw(image)
+    if fight.won:
+        lines = ["Won", f"return {fight.total_reward:.2f}"]
+    else:
+        lines = ["Lost", f"{fight.boss_hp:.0%} of the boss' health left, return {fight.total_reward:.2f}"]
+    middle = _HEIGHT // 2
+    pen.rectangle((0, middle - 26, _WIDTH, middle + 26), fill=_BACKGROUND, outline=_LINE)
+    for line, (text, size) in enumerate(zip(lines, (20, 12), strict=True)):
+        left = (_WIDTH - pen.textlength(text, font_size=size)) / 2
+        pen.text((left, middle - 22 + 26 * line), text, fill=_TEXT, font_size=size)

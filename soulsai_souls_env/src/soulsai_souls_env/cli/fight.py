@@ -46,6 +46,6 @@ def run(args: argparse.Namespace) -> int:
         print(f"{outcome}; return {fight.total_reward:.2f}")
     print(f"{sum(fight.won for fight in fights)} of {len(fights)} fights won")
     if args.gif is not None:
-        save_gif(fights[-1].snapshots, args.gif, args.boss)
+        save_gif(fights[-1], args.gif, args.boss)
         print(f"The last fight is drawn in {args.gif}")
     return 0
