@@ -349,7 +349,7 @@ class NetworkPlugin:
 
 @dataclass(frozen=True, slots=True)
 class PresetPlugin:
-    """Entry point group `soulsai.presets`: settings that go well together, chosen with `--preset NAME`.
+    """Entry point group `soulsai.presets`: settings that belong together, chosen with `--preset NAME`.
 
     Attributes:
         values: nested settings as in config.yaml. They override config_d.yaml, and config.yaml overrides them.

@@ -204,7 +204,7 @@ class DQNConfig(Settings):
     batch_size: int = Field(default=64, ge=1, description="Transitions (recurrent: sequences) in one gradient step.")
     buffer_size: int = Field(default=100_000, ge=1, description="Steps in the replay buffer.")
     replay_device: str | None = Field(
-        default=None, description="Device of a replay buffer of tensors: cpu, cuda, cuda:1 or auto; null: of arrays."
+        default=None, description="Device of the replay buffer: cpu, cuda, cuda:1 or auto; null: main memory."
     )
     prioritized: PriorityConfig | None = Field(default=None, description="Prioritized replay; null: uniform.")
     learning_starts: int = Field(default=1_000, ge=1, description="Steps in the buffer before learning starts.")

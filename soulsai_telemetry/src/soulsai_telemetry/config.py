@@ -37,7 +37,7 @@ class MetricSettings(Settings):
 
 
 class BestSettings(Settings):
-    metric: str = Field(default="return", description="The best model is the one with the best moving average of this.")
+    metric: str = Field(default="return", description="Metric whose moving average tells which model is the best.")
     mode: Literal["max", "min"] = Field(default="max", description="Whether a higher or a lower value is better.")
     save: bool = Field(default=True, description="Ask the training node to save the best model to best_model/.")
     interval_s: float = Field(default=5, ge=0, description="Shortest time between two saves of the best model.")
@@ -58,7 +58,7 @@ class PageSettings(Settings):
 
 
 class TelemetryConfig(Settings):
-    update_interval: int = Field(default=2, ge=1, description="Connectors are called once for this many episodes.")
+    update_interval: int = Field(default=2, ge=1, description="Episodes after which connectors are called once.")
     moving_average: int | None = Field(
         default=None,
         ge=1,

@@ -182,7 +182,8 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"The telemetry's folder {folder} cannot be made ({error.strerror}); set run.saves to one that is ours."
+            f"The telemetry's folder {folder} cannot be made ({error.strerror}); set run.saves to a folder "
+            "that you may write to."
         ) from error
 
 

@@ -44,7 +44,7 @@ class ClientProcess:
             if self._args.with_parent:
                 when_parent_ends(self.leave)
             elif sys.stdin is not None and sys.stdin.isatty():
-                log.info("Press Enter to leave.")
+                log.info("Press Enter or Ctrl-C to leave.")
                 when_enter_is_pressed(self.leave)
             transport = wait_for_server(lambda: join_from(self._args), self._left, self._args.wait)
             if transport is None:

@@ -38,7 +38,7 @@ COMMANDS = (
     _ours("training-node", "training_node", "run the training node alone, for clients on other machines"),
     _ours("client", "client", "run a client, which plays and sends its steps to a training node"),
     _ours("eval", "eval", "play many episodes with fixed seeds, and tell how good an agent is"),
-    _ours("status", "status", "show the state of a run"),
+    _ours("status", "status", "show how a run is, what keeps it from learning, and its clients"),
     _ours("quicksave", "control", "make a running training node save a checkpoint now"),
     _ours("set", "set", "change settings of a running training, or undo the last change"),
     _ours("shutdown", "control", "end a run: the node saves and stops, and its clients leave"),
@@ -48,7 +48,7 @@ COMMANDS = (
     _ours("contributors", "contributors", "list the contributors and what each has contributed"),
     _ours("new", "new", "make the package of a new plugin, with tests"),
     _ours("plugins", "plugins", "list the installed plugins, and why one cannot be used"),
-    _ours("doctor", "doctor", "look whether a run could start here: machine, packages, plugins, server, settings"),
+    _ours("doctor", "doctor", "check whether a run could start here: machine, packages, plugins, server, settings"),
     _ours("config", "config", "show, check or explain the configuration"),
 )
 

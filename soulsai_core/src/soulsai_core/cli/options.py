@@ -21,7 +21,8 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="presets",
         metavar="NAME",
-        help="settings of an installed preset, which config.yaml and --set override; repeatable, later ones go first",
+        help="use an installed preset, whose settings config.yaml and --set override; repeatable, a later one "
+        "overrides earlier ones",
     )
     add_set_argument(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the run; the same as --set run.seed=N")

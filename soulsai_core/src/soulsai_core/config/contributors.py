@@ -25,10 +25,13 @@ class ContributorSettings(Settings):
     max_backlog_entries: int = Field(
         default=10_000,
         gt=5000,
-        description="Waiting messages. With more, all of them are deleted and the contributor is suspended.",
+        description="Largest number of waiting messages; with more, all are deleted and the contributor is suspended.",
     )
     max_backlog_mb: float = Field(
-        default=64, gt=32, description="Size of the waiting messages in MB; with more, the same happens."
+        default=64,
+        gt=32,
+        description="Largest size of the waiting messages in MB; with more, all are deleted and the contributor is "
+        "suspended.",
     )
     max_clients: int = Field(default=16, ge=1, description="Clients of one contributor at the same time.")
     max_connections: int = Field(

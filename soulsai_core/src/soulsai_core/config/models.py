@@ -173,7 +173,7 @@ class TrainingSettings(Settings):
     max_requested_saves: int = Field(
         default=50,
         ge=1,
-        description="Saves under manual_save beyond which the page gets no further one; `soulsai quicksave` does.",
+        description="Largest number of saves under manual_save the page may ask for; `soulsai quicksave` always may.",
     )
     max_message_mb: float = Field(
         default=64, gt=0, description="Largest size of a client's message in MB; larger ones are rejected."
@@ -271,7 +271,7 @@ class Config(Settings):
         description="Name of an installed preset, or a list of names, each overriding those before it. All settings "
         "given here override the presets'.",
     )
-    run: RunSettings = Field(default=RunSettings(), description="This run.")
+    run: RunSettings = Field(default=RunSettings(), description="The run: its name, seed, and the folder of all runs.")
     redis: RedisSettings = Field(
         default=RedisSettings(), description="The server that connects training node and clients."
     )

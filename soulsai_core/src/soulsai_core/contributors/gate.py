@@ -209,7 +209,7 @@ class Gate(BackgroundWorker):
             self._strangers_cut += len(strangers)
             # Logged whenever their number has doubled: someone may open them all day.
             if self._strangers_cut.bit_length() > (self._strangers_cut - len(strangers)).bit_length():
-                log.warning("%d connections that gave no password were cut up to now.", self._strangers_cut)
+                log.warning("%d connections that gave no password were cut so far.", self._strangers_cut)
 
     def _warn_of_hidden_connections(self) -> None:
         """Say once that connections are not limited. A server without users has no contributors."""

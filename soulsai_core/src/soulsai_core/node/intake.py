@@ -154,7 +154,7 @@ class Intake:
         """Log the first message that is rejected for this reason, for each client whose counts are kept."""
         counts = self.ledger.counts.get(error.client or UNKNOWN)
         if counts is None or error.reason not in counts.rejected:
-            log.warning("What %r sends is rejected, %s", error.client or UNKNOWN, error)
+            log.warning("Samples of %r are rejected, %s", error.client or UNKNOWN, error)
 
     def _count(self, client: str, number: int | None, admitted: int, rejected: dict[str, int]) -> None:
         client = client or UNKNOWN

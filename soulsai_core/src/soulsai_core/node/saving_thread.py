@@ -88,7 +88,7 @@ class SavingThread(BackgroundWorker):
             self.hand_over()
             with self._changed:
                 if not self._changed.wait_for(lambda: self._job is None, _FINISH_TIMEOUT):
-                    log.error("A checkpoint has been written for %g s and is not waited for.", _FINISH_TIMEOUT)
+                    log.error("Writing a checkpoint has taken %g s; it is not waited for any longer.", _FINISH_TIMEOUT)
                     return
 
     def stop(self) -> None:

@@ -86,7 +86,7 @@ def test_unwritable_folder_is_logged_and_messages_are_sent(service, status, tmp_
     connector.status_received(status)
     connector.close()
     assert len(service.requests) == 1
-    assert "What was told cannot be kept" in caplog.text
+    assert "The messages that were sent cannot be noted" in caplog.text
 
 
 # -- where address and token come from

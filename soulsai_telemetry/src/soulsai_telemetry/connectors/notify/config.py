@@ -72,7 +72,7 @@ def destination(config: NotifyConfig, environ: Mapping[str, str] = os.environ) -
     except ValueError:
         usable = False
     if not usable or not url.isascii() or any(character.isspace() for character in url):
-        raise PluginError("The address of notify is none: it must be one word that begins with https:// or http://.")
+        raise PluginError("The address of notify must be one word that begins with https:// or http://.")
     token = _secret("token", config.token, config.token_file, environ.get(_TOKEN_VARIABLE))
     if token is not None and (not token.isascii() or any(character.isspace() for character in token)):
         raise PluginError("The token of notify must be one word of ASCII characters.")

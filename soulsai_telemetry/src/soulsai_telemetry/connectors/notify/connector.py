@@ -85,7 +85,7 @@ class Notify:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             replace_bytes(self._file, content)
         except OSError as error:
-            log.warning("What was told cannot be kept in %s: %s.", self._file, error.strerror)
+            log.warning("The messages that were sent cannot be noted in %s: %s.", self._file, error.strerror)
 
     def _picture(self) -> bytes | None:
         """The figure of the run as PNG; None before the first episode."""
