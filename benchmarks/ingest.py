@@ -4,6 +4,8 @@ Messages of LunarLander steps wait in a real server. The real node reads, decode
 into the replay buffer of the real DQN learner, which makes no updates. They are those of one client that plays without
 a break, in episodes of 200 steps.
 
+Each round is also made with the journal switched off: what it costs is the share of the rate that is left with it.
+
 Without checks, one loop reads the same messages and copies their values into arrays. It reads neither headers nor
 numbers, because the positions of the values are known.
 """
@@ -20,7 +22,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.common import Row, columns_of, lunar_lander, run_alone, say, server
-from soulsai_core import EnvSpec, StepBatch
+from soulsai_core import Arrays, EnvSpec, StepBatch
 from soulsai_core.assembly.node import node_parts
 from soulsai_core.contracts import Transport
 from soulsai_core.node.training import TrainingNode
@@ -33,6 +35,7 @@ from soulsai_dqn.learning.learner import DQNLearner
 
 COMMAND = "python -m benchmarks.ingest"
 TARGETS = {128: (300_000, 50)}
+JOURNAL_TARGET = 80
 EPISODE = 200
 CHUNK = 256
 CAPACITY = 100_000
@@ -51,9 +54,10 @@ def measure(args: argparse.Namespace) -> list[Row]:
 
 def _measure(rows: int, messages: int, rounds: int) -> list[Row]:
     rates = [_round(rows, messages) for _ in range(rounds)]
-    ours, dropped, copied = (max(column) for column in zip(*rates, strict=True))
+    ours, _, dropped, copied = (max(column) for column in zip(*rates, strict=True))
     say(f"{rows} a message, without checks: dropped {dropped:,.0f} steps/s, copied into arrays {copied:,.0f}")
-    share = 100 * median(ours / copied for ours, _, copied in rates)
+    share = 100 * median(ours / copied for ours, _, _, copied in rates)
+    kept = 100 * median(ours / without for ours, without, _, _ in rates)
     rate_target, share_target = TARGETS.get(rows, (None, None))
     what = f"steps into the replay buffer, {rows} a message"
     command = f"{COMMAND} --rows {rows}"
@@ -68,33 +72,42 @@ def _measure(rows: int, messages: int, rounds: int) -> list[Row]:
             command,
             note=f"median of {rounds} rounds",
         ),
+        Row("the same, as a share of that without journal", kept, JOURNAL_TARGET, "%", command, note="median"),
     ]
 
 
-def _round(rows: int, messages: int) -> tuple[float, float, float]:
-    """Steps per second: received by the node, read and dropped, read and copied into arrays."""
+def _round(rows: int, messages: int) -> tuple[float, float, float, float]:
+    """Steps per second: received by the node, the same without journal, read and dropped, read and copied into
+    arrays."""
     steps = messages * rows
     with tempfile.TemporaryDirectory() as folder, server(LIMITS) as (transport, _):
-        node, learner = _node(transport, Path(folder), rows, messages)
-        node.run()
-        assert node.env_steps == steps, f"{node.env_steps} of {steps} rows were admitted"
+        seconds = []
+        for journal in (True, False):
+            node, learner = _node(transport, Path(folder) / str(journal), rows, messages, journal=journal)
+            node.run()
+            assert node.env_steps == steps, f"{node.env_steps} of {steps} rows were admitted"
+            seconds.append(learner.seconds)
         dropped = _read(transport, learner.payloads, len)
         copied = _read(transport, learner.payloads, _Unchecked(learner.batch).copy)
-    return steps / learner.seconds, steps / dropped, steps / copied
+    return steps / seconds[0], steps / seconds[1], steps / dropped, steps / copied
 
 
 class _TimedLearner(DQNLearner):
-    """Fills the server just before the node begins to read, and measures the time until the last row."""
+    """Fills the server just before the node begins to read, when its first model is asked for, and measures the time
+    until the last row."""
 
     transport: Transport
     payloads: Sequence[bytes]
     batch: StepBatch
 
-    def started(self, *, resumed: bool) -> None:
-        super().started(resumed=resumed)
-        _push(self.transport, self.payloads)
-        self._left = len(self.payloads) * len(self.batch)
-        self._began = time.perf_counter()
+    _left = 0
+
+    def weights(self) -> Arrays:
+        if not self._left:
+            _push(self.transport, self.payloads)
+            self._left = len(self.payloads) * len(self.batch)
+            self._began = time.perf_counter()
+        return super().weights()
 
     def add(self, steps: StepBatch, client: str) -> None:
         super().add(steps, client)
@@ -103,13 +116,15 @@ class _TimedLearner(DQNLearner):
             self.seconds = time.perf_counter() - self._began
 
 
-def _node(transport: Transport, folder: Path, rows: int, messages: int) -> tuple[TrainingNode, _TimedLearner]:
+def _node(
+    transport: Transport, folder: Path, rows: int, messages: int, *, journal: bool
+) -> tuple[TrainingNode, _TimedLearner]:
     """A node that stops when it has received all messages. Its last checkpoint is not measured."""
     goal = f"training.stop.env_steps={messages * rows}"
     never = f"algorithm.config.update_every={10**9}"
-    resolved = lunar_lander(f"run.saves={folder}", goal, never)
+    resolved = lunar_lander(f"run.saves={folder}", goal, never, f"training.journal={str(journal).lower()}")
     parts = node_parts(resolved, transport, RunFolder(folder / "run"))
-    (folder / "run").mkdir()
+    (folder / "run").mkdir(parents=True)
     spec = parts["announcement"].spec
     config = resolved.algorithm_config
     assert isinstance(config, DQNConfig)

@@ -18,6 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const="telemetry.enabled=false",
         help="do not run the telemetry node, which shows the training on a web page",
     )
+    parser.add_argument(
+        "--serial",
+        action="store_true",
+        help="train in one process with one environment: the same seed gives the same model, also after a resume",
+    )
     add_resume_argument(parser)
 
 
@@ -40,6 +45,10 @@ def add_resume_argument(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train until a goal is reached or the user stops it."""
+    if args.serial:
+        from soulsai_core.cli.serial import train_serially
+
+        return train_serially(args)
     from soulsai_core.cli.hosting import host
 
     return host(args, clients=args.clients, alone=False)

@@ -149,6 +149,15 @@ class Journal(BackgroundWorker):
         with self._changed:
             return self._changed.wait_for(lambda: self._synced >= record, timeout)
 
+    def flush(self) -> None:
+        """Write and sync everything in the calling thread, where the journal's own threads are not started. Raises
+        OSError."""
+        self._write_all()
+        self._sync_written()
+        failure = self._failure or self._sync_failure
+        if failure is not None:
+            raise failure
+
     @property
     def problem(self) -> str:
         """A sentence on what is not safe just now, "" if everything is."""
@@ -187,7 +196,7 @@ class Journal(BackgroundWorker):
         if self._syncing.join(_LATE) and ended:
             self._write_all()
             self._finish_file()
-            self._sync_step()
+            self._sync_written()
         if self.problem or not ended:
             log.error("%s They are lost.", self.problem or f"The journal {self.folder} is still being written.")
 
@@ -273,13 +282,16 @@ class Journal(BackgroundWorker):
     # -- the thread that syncs
 
     def _sync_step(self) -> None:
+        self._sync_written()
+        self._stopped.wait(SYNC_INTERVAL)
+
+    def _sync_written(self) -> None:
         with self._changed:
             written = self._written
             closing = list(self._to_close)
             current = self._file
         if written > self._synced or closing:
             self._sync(closing, current, written)
-        self._stopped.wait(SYNC_INTERVAL)
 
     def _sync(self, closing: list[OpenFile], current: OpenFile | None, written: int) -> None:
         try:

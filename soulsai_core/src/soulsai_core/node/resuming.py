@@ -22,7 +22,6 @@ from soulsai_core.node.intake import Intake
 from soulsai_core.node.pacing import UpdatePace
 from soulsai_core.node.saving import Counters
 from soulsai_core.node.state import RunState
-from soulsai_core.node.status import StatusReport
 from soulsai_core.node.storage import Storage
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.steps import StepBatch
@@ -39,10 +38,13 @@ class Resuming:
 
     Args:
         folder: of the run.
-        storage, intake, state, pace, report: of the same node.
+        storage, intake, state, pace: of the same node.
+        elapsed: takes the seconds that were trained before.
+        exact: what followed the checkpoint is removed, since it is played again.
 
     Attributes:
         resumed: whether the training is one that goes on.
+        counters: of the checkpoint that was loaded.
     """
 
     def __init__(
@@ -53,7 +55,9 @@ class Resuming:
         intake: Intake,
         state: RunState,
         pace: UpdatePace,
-        report: StatusReport,
+        elapsed: Callable[[float], object],
+        *,
+        exact: bool = False,
         disk: Disk | None = None,
     ) -> None:
         self.resumed = False
@@ -63,10 +67,11 @@ class Resuming:
         self._intake = intake
         self._state = state
         self._pace = pace
-        self._report = report
+        self._elapsed = elapsed
+        self._exact = exact
         self._disk = disk or Disk()
         self._path: Path | None = None
-        self._counters = NOTHING
+        self.counters = NOTHING
         self._unreadable = 0
 
     def load(self, path: Path | None) -> None:
@@ -77,19 +82,19 @@ class Resuming:
         counters = NOTHING if path is None else self._storage.saver.read(path)
         self.resumed = True
         self._path = path
-        self._counters = counters
+        self.counters = counters
         self._state.iteration = counters.iteration
         self._state.env_steps = counters.env_steps
         self._pace.rows = counters.due
         self._pace.owed = counters.owed
-        self._report.resume(counters.elapsed)
+        self._elapsed(counters.elapsed)
         self._storage.continue_at(End(counters.record, counters.env_steps))
 
     def bring_back(self) -> None:
         """Fill the learner again. To be called once at each start, before the first message is taken in."""
-        counters = self._counters
+        counters = self.counters
         folder = self._folder.journal
-        newest = self.resumed and self._path in (None, self._folder.checkpoint)
+        newest = self.resumed and not self._exact and self._path in (None, self._folder.checkpoint)
         if not newest:
             # The training goes on as if there had been nothing after the checkpoint.
             segments.cut(folder, counters.record, self._disk)
@@ -141,7 +146,7 @@ class Resuming:
         """Bring back the rows before the checkpoint."""
         if self._path is None:
             return
-        counters = self._counters
+        counters = self.counters
         reach = self._learner.reach()
         first = counters.env_steps - reach
         restored = 0

@@ -60,6 +60,7 @@ class Counters(msgspec.Struct, frozen=True):
         numbers: client -> number of its last message that was received.
         clients: those that were connected.
         evaluated: iteration of the weights with which agents act, if it is not the newest.
+        serial: where a serial training goes on with its episodes; None for others.
     """
 
     iteration: int
@@ -72,6 +73,7 @@ class Counters(msgspec.Struct, frozen=True):
     numbers: dict[str, int]
     clients: list[str]
     evaluated: int | None = None
+    serial: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,10 +52,8 @@ _IDLE = 0.05
 """Seconds that the loop waits for messages before it looks at its other tasks."""
 
 _WRITE = 0.05
-"""Seconds that the loop waits for the journal before it answers clients that may be waiting."""
-
 _LAST_WRITE = 5.0
-"""Seconds that it waits for the journal at the end."""
+"""Seconds that the loop waits for the journal: before it answers clients that may be waiting, and at the end."""
 
 _FIRST_READ = 1.0
 """Seconds in which the first messages that waited in the server must arrive."""
@@ -131,7 +129,8 @@ class TrainingNode:
         self._commands = CommandHandler(
             transport, self._storage.saving, folder, self._state, self._evaluations, self._changes
         )
-        self._resuming = Resuming(folder, learner, self._storage, self._intake, self._state, self._pace, self._report)
+        elapsed = self._report.resume
+        self._resuming = Resuming(folder, learner, self._storage, self._intake, self._state, self._pace, elapsed)
         self._publisher = PublishingThread(transport, observers, metrics, clock, rng)
         self._publishing = Publishing(
             self._publisher, folder.name, sync, self._state, self._intake, self._roster, self._evaluations,
