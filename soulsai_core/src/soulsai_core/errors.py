@@ -24,6 +24,11 @@ class EnvironmentFailure(SoulsAIError):
     """An environment could not be made, or failed while stepping."""
 
 
+class EnvironmentRaised(EnvironmentFailure):
+    """An environment raised an error that is none of ours. It may be gone after a restart; if it comes again and again,
+    it is a mistake in the environment, and the client gives up."""
+
+
 class EnvironmentNotReady(EnvironmentFailure):
     """An environment does not work yet, and may work later without a change of the settings: the game is not running
     yet, or hangs. The client logs the message and tries again."""

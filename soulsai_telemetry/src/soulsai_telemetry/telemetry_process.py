@@ -64,11 +64,12 @@ class TelemetryProcess:
         start_logging(QuietConsole(stderr=True))
         log.setLevel(logging.INFO)
         config = load_config(self._args.config, self._args.set)
-        settings, self._connectors = resolve_telemetry(config, Catalog())
+        catalog = Catalog()
+        settings, self._connectors = resolve_telemetry(config, catalog)
         assert isinstance(settings, TelemetryConfig)
         self._settings = settings
         self._saves = self._args.saves or Path(config.run.saves)
-        with on_interrupt(self.leave):
+        with catalog.calls.watched(), on_interrupt(self.leave):
             if self._args.with_parent:
                 _lower_priority()
                 when_parent_ends(self.leave)

@@ -173,6 +173,23 @@ def test_slow_disk_is_a_warning(tmp_path, monkeypatch):
     assert levels(machine.check_disk(tmp_path)) == [WARNING]
 
 
+def test_gpu_that_the_settings_ask_for_and_that_is_not_there_is_a_problem(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    found = list(machine.check_gpu([("algorithm.config.device", "cuda:1"), ("algorithm.config.replay_device", "cpu")]))
+    assert levels(found) == [PROBLEM, OK] and "algorithm.config.device is cuda:1" in found[0].sentence
+
+
+def test_gpus_are_listed_with_their_memory(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (2**30, 2**33))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "Some GPU")
+    found = list(machine.check_gpu([("algorithm.config.device", "cuda")]))
+    assert [f.sentence for f in found] == [f"cuda:{n} is Some GPU, 1.0 of 8.0 GB free." for n in range(2)]
+
+
 # -- the server
 
 FACTS = {"redis_version": "7.2.5", "used_memory": 2**20, "maxmemory": 2**30, "maxmemory_policy": "noeviction"}

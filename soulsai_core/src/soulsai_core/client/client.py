@@ -18,6 +18,7 @@ from soulsai_core.client.downlink import Downlink
 from soulsai_core.client.evaluation import EvaluatingActor
 from soulsai_core.client.origins import UNNAMED
 from soulsai_core.client.recorder import Recorder
+from soulsai_core.client.repeats import Repeats
 from soulsai_core.client.standing import Standing
 from soulsai_core.client.tally import EpisodeTally
 from soulsai_core.client.uplink import Uplink
@@ -182,6 +183,7 @@ class Client:
         pauses = self._pauses()
         first_failures = 0
         failures = 0  # since an episode ended
+        repeats = Repeats()
         while self._goes_on():
             episodes_before = self._tally.finished
             environment: Environment | None = None
@@ -198,6 +200,7 @@ class Client:
                         raise
                 if isinstance(error, _TooManyEnvironments):
                     raise
+                repeats.note(error, progress=self._tally.finished > episodes_before)
                 if self._tally.finished > episodes_before:
                     pauses = self._pauses()
                     failures = 0

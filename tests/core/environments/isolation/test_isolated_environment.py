@@ -15,7 +15,7 @@ from soulsai_core.environments.gym.config import Config
 from soulsai_core.environments.gym.plugin import plugin
 from soulsai_core.environments.isolation import IsolatedEnvironment, installed
 from soulsai_core.environments.isolation.codec import encode
-from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, PluginError
+from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, EnvironmentRaised, PluginError
 
 PATIENCE = 60
 MISBEHAVING = """
@@ -159,12 +159,12 @@ def test_hanging_start_is_ended_at_its_deadline(make):
     [
         ("exit", 0, EnvironmentFailure, "ended with code 3"),
         ("exit", 2, EnvironmentFailure, "ended with code 3"),
-        ("raise", 0, EnvironmentFailure, "RuntimeError: out of memory"),
-        ("raise", 2, EnvironmentFailure, "RuntimeError: out of memory"),
+        ("raise", 0, EnvironmentRaised, "RuntimeError: out of memory"),
+        ("raise", 2, EnvironmentRaised, "RuntimeError: out of memory"),
         ("fail", 2, EnvironmentFailure, "^The game is gone.$"),
         ("wait", 0, EnvironmentNotReady, "^The game is not running.$"),
         ("mistake", 2, PluginError, "^It gave no Step.$"),
-        ("mistake that was raised", 2, EnvironmentFailure, "^It raised KeyError.$"),
+        ("mistake that was raised", 2, EnvironmentRaised, "^It raised KeyError.$"),
     ],
 )
 def test_crash_or_error_is_raised_here_with_its_sentence_and_class(isolate, what, at, kind, sentence):

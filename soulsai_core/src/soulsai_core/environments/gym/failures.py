@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import gymnasium
 import numpy as np
 
-from soulsai_core.errors import EnvironmentFailure, PluginError, SoulsAIError
+from soulsai_core.errors import EnvironmentFailure, EnvironmentRaised, PluginError, SoulsAIError
 
 BOX2D = "gymnasium[box2d]"
 """gymnasium's own error contains this if Box2D, or the package that draws its environments, is missing."""
@@ -47,7 +47,7 @@ def failed(env_id: str, action: str, error: Exception) -> EnvironmentFailure | P
         return type(error)(str(error))
     if _is_old_interface(action, error):
         return EnvironmentFailure(f"environment {env_id!r} failed in {action}: {OLD_INTERFACE}")
-    return EnvironmentFailure(f"environment {env_id!r} failed in {action}: {_cause(error)}")
+    return EnvironmentRaised(f"environment {env_id!r} failed in {action}: {_cause(error)}")
 
 
 def _is_old_interface(action: str, error: Exception) -> bool:

@@ -16,13 +16,14 @@ from soulsai_core.environments.isolation.codec import (
     FAILURE,
     MISTAKE,
     NOT_READY,
+    RAISED,
     READY,
     RESET,
     STEP,
     decode_actions,
     encode,
 )
-from soulsai_core.errors import EnvironmentNotReady, PluginError, SoulsAIError
+from soulsai_core.errors import EnvironmentNotReady, EnvironmentRaised, PluginError, SoulsAIError
 from soulsai_core.lifetime import end_with_parent
 
 
@@ -70,10 +71,12 @@ def _answer(environment: Environment, request: bytes) -> bytes:
 
 def _failure(error: Exception) -> bytes:
     kind = NOT_READY if isinstance(error, EnvironmentNotReady) else FAILURE
-    # An exception of the environment may not come again after a restart. A result that breaks the contract will: such
-    # an error has no cause, and the client does not restart the environment after it.
-    if isinstance(error, PluginError) and error.__cause__ is None:
-        kind = MISTAKE
+    # What the environment raised may be gone after a restart. A result that breaks the contract comes again: such an
+    # error has no cause, and the client does not restart the environment after it.
+    if isinstance(error, PluginError):
+        kind = MISTAKE if error.__cause__ is None else RAISED
+    elif isinstance(error, EnvironmentRaised) or not isinstance(error, SoulsAIError):
+        kind = RAISED
     sentence = str(error) if isinstance(error, SoulsAIError) else f"{type(error).__name__}: {error}"
     return kind + sentence.encode()
 

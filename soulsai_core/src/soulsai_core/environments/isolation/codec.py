@@ -20,6 +20,7 @@ STEP = b"s"
 FAILURE = b"f"
 NOT_READY = b"w"
 MISTAKE = b"m"
+RAISED = b"x"
 
 
 def _plain(array: np.ndarray) -> tuple[str, tuple[int, ...], bytes]:

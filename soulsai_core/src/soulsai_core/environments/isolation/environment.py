@@ -19,13 +19,14 @@ from soulsai_core.environments.isolation.codec import (
     FAILURE,
     MISTAKE,
     NOT_READY,
+    RAISED,
     READY,
     RESET,
     STEP,
     decode_step,
     encode,
 )
-from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, PluginError, SoulsAIError
+from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, EnvironmentRaised, PluginError, SoulsAIError
 from soulsai_core.lifetime import tie_to_this_process
 from soulsai_core.messages import Step
 from soulsai_core.plugins.checks import RunningCall
@@ -159,6 +160,8 @@ class IsolatedEnvironment(Environment):
             raise self._died(what) from None
         if answer[:1] == NOT_READY:
             raise EnvironmentNotReady(answer[1:].decode())
+        if answer[:1] == RAISED:
+            raise EnvironmentRaised(answer[1:].decode())
         if answer[:1] == FAILURE:
             raise EnvironmentFailure(answer[1:].decode())
         if answer[:1] == MISTAKE:
