@@ -55,7 +55,7 @@ def _stand_ins(folder: Path, environ: dict[str, str]) -> list[str]:
 def _check(stack: Stack) -> int:
     try:
         _timed("it starts, healthy and not as root", lambda: steps.starts(stack))
-        first = watching.until("the first episodes end", watching.mean_return)
+        first = watching.until("the first episodes end", watching.mean_return, 180)
         for sentence, check in _checks(first):
             _timed(sentence, lambda check=check: check(stack))  # type: ignore[misc]
         return 0

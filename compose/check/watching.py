@@ -15,6 +15,8 @@ from compose.check.workplace import PORTS
 
 T = TypeVar("T")
 
+_EPISODES = 20
+
 PROMETHEUS = f"http://127.0.0.1:{PORTS['SOULSAI_PROMETHEUS_PORT']}"
 PAGE = f"http://127.0.0.1:{PORTS['SOULSAI_PAGE_PORT']}"
 
@@ -72,6 +74,6 @@ def targets() -> dict[str, str]:
 
 
 def mean_return() -> float | None:
-    """Mean return of the last episodes on the page."""
+    """Mean return of the last episodes on the page, once there are a few."""
     status = fetch(f"{PAGE}/api/state")["status"]
-    return status["mean_return"] if status and status["episodes"] >= status["window_episodes"] else None
+    return status["mean_return"] if status and status["episodes"] >= _EPISODES else None
