@@ -101,6 +101,30 @@ def test_waiting_ends_when_there_is_room(window):
 # -- outages
 
 
+def test_message_made_while_the_server_was_away_is_sent_in_pieces_that_fit_the_window(clock):
+    """The node holds contributors to the window, and would never take in a larger one."""
+    window = make_window(clock, step_rows=4)
+    add(window, 5)
+    assert send(window) == [1]
+    window.connection_lost("uplink")
+    add(window, 23, 3)
+    window.connection_back("uplink")
+    assert send(window) == [1]
+    sent = []
+    for number in range(1, 6):
+        window.acknowledged("node", number, window=10)
+        while chunk := window.next_chunk(1, 2**20):
+            sent += [(message.number, len(message.batch)) for message in chunk.messages]
+            window.sent(chunk)
+    assert sent == [(2, 10), (3, 10), (4, 3), (5, 3)] and window.rows == 0
+
+
+def test_time_step_of_many_environments_is_not_split(clock):
+    window = make_window(clock, step_rows=64)
+    add(window, 64)
+    assert send(window) == [1] and window.rows == 64
+
+
 def test_while_the_server_is_away_there_is_room_until_as_many_messages_wait_as_are_kept(clock):
     window = make_window(clock, capacity=3)
     window.connection_lost("uplink")

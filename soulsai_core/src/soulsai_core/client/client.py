@@ -119,7 +119,12 @@ class Client:
         self._rate = Rate()
         self._stopped = threading.Event()
         self._reason: str | None = None
-        self._window = Window(limited=settings.backpressure == "wait", capacity=settings.buffer_messages, clock=clock)
+        self._window = Window(
+            limited=settings.backpressure == "wait",
+            capacity=settings.buffer_messages,
+            step_rows=settings.max_environments,
+            clock=clock,
+        )
         self._tally = EpisodeTally(client, clock)
         self._finished_episodes: list[Episode] = []
         self._problem = ""

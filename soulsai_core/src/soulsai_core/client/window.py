@@ -69,6 +69,8 @@ class Window:
         limited: False lets the client go on whatever waits (the setting "drop"): beyond the capacity the oldest message
             is dropped, which would be the first to be stale.
         capacity: messages that are kept.
+        step_rows: rows that one time step may have. A message that was never sent, and has more rows than these and
+            than the node's window, is split: it was made while the server was away.
         clock: monotonic seconds.
 
     Attributes:
@@ -77,12 +79,13 @@ class Window:
         dropped: rows that were given up unsent, or that the node never took in.
     """
 
-    def __init__(self, *, limited: bool, capacity: int, clock: Callable[[], float]) -> None:
+    def __init__(self, *, limited: bool, capacity: int, clock: Callable[[], float], step_rows: int = 256) -> None:
         self.size = 1
         self.rows = 0
         self.dropped = 0
         self._limited = limited
         self._capacity = capacity
+        self._step_rows = step_rows
         self._clock = clock
         self._changed = threading.Condition()
         self._messages: deque[Message] = deque()
@@ -161,6 +164,7 @@ class Window:
         with self._changed:
             if self._clock() >= self._begin_again_at:
                 self._begin_again(blamed=True)
+            self._split_next()
             chosen: list[Message] = []
             size = 0
             under_way = self._under_way()
@@ -255,6 +259,21 @@ class Window:
     def _sent_and_kept(self) -> int:
         """Number of messages that were sent and not acknowledged. They lie before those that were not sent."""
         return max(self._next - self._messages[0].number, 0) if self._messages else 0
+
+    def _split_next(self) -> None:
+        """Split the message to send next if it is too large for the node's window, and number anew those behind it."""
+        index = self._sent_and_kept()
+        if not self._limited or index >= len(self._messages):
+            return
+        message = self._messages[index]
+        most = max(self.size, self._step_rows)
+        if message.number <= self._sent or len(message.batch) <= most:
+            return
+        behind = [self._messages.pop().batch for _ in range(len(self._messages) - index)][::-1]
+        self._number = message.number - 1
+        for batch in (*behind[0].split(most), *behind[1:]):
+            self._number += 1
+            self._messages.append(Message(self._number, batch))
 
     def _under_way(self) -> int:
         return sum(len(message.batch) for message in itertools.islice(self._messages, self._sent_and_kept()))
