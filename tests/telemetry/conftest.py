@@ -1,6 +1,8 @@
 """A training as the telemetry node sees it: a server in memory, a stand-in for the training node and its clients."""
 
 import json
+import math
+import random
 import sys
 import threading
 import time
@@ -23,6 +25,7 @@ from soulsai_core import (
 from soulsai_core.app import Observers, Reply, RunFolder
 from soulsai_core.cli import main
 from soulsai_core.messages import ArraySpec, Command
+from soulsai_core.node.node_status import Activity
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.hookspecs import TelemetrySpecs
@@ -98,7 +101,7 @@ class Training:
     def close(self):
         self._ended.set()
 
-    def node(self, *connectors, transport=None, **settings):
+    def node(self, *connectors, transport=None, clock=time.monotonic, **settings):
         """A telemetry node of this training, with these objects as its connectors."""
         observers = Observers(specs=TelemetrySpecs)
         for i, connector in enumerate(connectors):
@@ -108,7 +111,7 @@ class Training:
         best = {"save": self.answers}
         config = TelemetryConfig(**{"moving_average": 3, "update_interval": 1, "best": best, **settings})
         transport = transport or MemoryTransport(self.server)
-        return TelemetryNode(transport, self.announced, view, config, observers, wall=lambda: self.now)
+        return TelemetryNode(transport, self.announced, view, config, observers, wall=lambda: self.now, clock=clock)
 
 
 def make_episode(identifier="client-1-1", total_reward=1.0, **changes):
@@ -159,6 +162,63 @@ def training(tmp_path):
     made = Training(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def learned(tmp_path_factory):
+    """A training and its telemetry node that other tests only look at: 400 episodes that learned, two clients, a run
+    next to it, and an outage of two hours. Made once: it takes seconds."""
+    made = Training(tmp_path_factory.mktemp("learned"))
+    report_learning(made, range(200))
+    other = made.folder.with_name("run-0")
+    other.mkdir()
+    (other / "config.json").write_text((made.folder / "config.json").read_text())
+    row = {**msgspec.to_builtins(make_episode()), "env_steps": 10}
+    rows = [{**row, "id": f"c-{i}", "total_reward": float(i), "entry": f"{i}-0"} for i in range(90)]
+    (other / "episodes.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
+    made.answer_commands()
+    metrics = {"landed": {"condition": "> 100"}}
+    running = RunningNode(made.node(moving_average=50, metrics=metrics, best={"interval_s": 0}))
+    running.until_recorded(200)
+    made.now += 7200
+    report_learning(made, range(200, 400))
+    write_two_clients(made)
+    running.until(lambda: running.node.history.episodes == 400 and running.node.status.node.iteration == 1520)
+    running.until(lambda: running.node.update().saved is not None)
+    yield made, running.node
+    running.stop()
+    made.close()
+
+
+def report_learning(training, numbers):
+    """Report episodes of two clients that learn to land."""
+    (training.folder / "logs").mkdir(exist_ok=True)
+    (training.folder / "logs" / "client-1.log").write_text("12:00:00 INFO Joined run-1.\n")
+    for i in numbers:
+        rng = random.Random(i)
+        value = -250 + 480 / (1 + math.exp(-(i - 170) / 45)) + rng.gauss(0, 45)
+        length = int(90 + max(0, value) * 1.5 + rng.random() * 60)
+        metrics = {"fuel": rng.random(), "epsilon": max(0.05, 1 - i / 300)}
+        training.report_returns(value, length=length, seconds=length / 50, client=f"pc-{i % 2}", metrics=metrics)
+
+
+def write_two_clients(training, **changes):
+    """Write the status of a training with two clients, one of which sent some samples too late."""
+    infos = [ClientInfo(f"pc-{i}", f"gaming-pc-{i}", 50_000, 200, 25.0, restarts=i, version="0.1") for i in range(2)]
+    clients = [ClientStatus(infos[0], 49_000), ClientStatus(infos[1], 49_000, {"stale": 12})]
+    learns = Activity(up=3600.0, present=3600.0, message=0.1, admitted=0.1, update=0.5, episode=4.0, checkpoint=61.0)
+    values = {"clients": clients, "env_steps": 98_000, "goal_env_steps": 150_000, "iteration": 1520, "activity": learns}
+    training.write_status(**{**values, "share_done": 0.6533, "seconds_left": 1100.0, **changes})
+
+
+@pytest.fixture
+def two_clients():
+    return write_two_clients
+
+
+@pytest.fixture
+def learning():
+    return report_learning
 
 
 @pytest.fixture

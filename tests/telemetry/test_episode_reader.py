@@ -7,6 +7,7 @@ from soulsai_core.app import Entry, RunFolder
 from soulsai_core.transport.memory import MemoryTransport
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.episode_reader import EpisodeReader
+from soulsai_telemetry.history.run_events import RunEvents
 from soulsai_telemetry.run_view import RunView
 
 NOW = 1.8e9
@@ -24,7 +25,7 @@ class NoObservers:
 def test_redis_dates_its_entries_and_others_count_as_now(tmp_path, episode, identifier, time):
     view = RunView(RunFolder(tmp_path), shared=False)
     reader = EpisodeReader(
-        MemoryTransport(), "run-1", view, TelemetryConfig(), NoObservers(),
+        MemoryTransport(), "run-1", view, RunEvents(tmp_path / "events.jsonl"), TelemetryConfig(), NoObservers(),
         send=None, wall=lambda: NOW, clock=lambda: 0.0,
     )  # fmt: skip
     reader.take_in([Entry(identifier, msgspec.json.encode(episode()))])

@@ -4,9 +4,11 @@ import argparse
 import logging
 import threading
 
+import numpy as np
 import pytest
 
-from soulsai_core import ConfigError, TransportError, hookimpl
+from soulsai_core import ConfigError, TransportError, checkpoint, hookimpl
+from soulsai_core.messages import State
 from soulsai_core.transport.memory import MemoryTransport
 from soulsai_telemetry.cli import reset_best
 from soulsai_telemetry.node import NEW_TRAINING
@@ -67,6 +69,20 @@ class RecordingConnector:
         self.saved.append((path.name, iteration, kind))
 
 
+class Now:
+    """A clock that stands still unless it is moved."""
+
+    value = 1000.0
+
+    def __call__(self):
+        return self.value
+
+
+@pytest.fixture
+def now():
+    return Now()
+
+
 @pytest.fixture
 def connector():
     return RecordingConnector()
@@ -87,6 +103,27 @@ def test_connectors_get_every_second_episode_and_the_rest_at_the_end(training, s
         running.until_recorded(number)
     running.stop()
     assert [len(update.records) for update in connector.updates[1:]] == [2, 2, 1]
+
+
+def test_odd_last_episode_is_given_to_connectors_when_no_other_follows(training, start, connector, now):
+    running = start(training.node(connector, update_interval=2, clock=now))
+    training.report_returns(1, 2, 3)
+    running.until(lambda: connector.numbers == [1, 2])
+    now.value += 3
+    running.until(lambda: connector.numbers == [1, 2, 3])
+
+
+def test_server_that_does_not_answer_is_said_and_rates_are_not_those_of_now(training, start, connector):
+    transport = LostServer(training.server)
+    transport.back.set()
+    running = start(training.node(connector, transport=transport))
+    running.until(lambda: running.node.status is not None)
+    transport.back.clear()
+    running.until(lambda: running.node.status.health.state == "silent")
+    assert "server" in running.node.status.health.sentence
+    assert (running.node.status.admitted_per_second, running.node.live) == (0.0, True)
+    transport.back.set()
+    running.until(lambda: running.node.status.health.state != "silent")
 
 
 def test_backlog_comes_in_few_updates(training, start, connector):
@@ -203,6 +240,11 @@ class LostServer(MemoryTransport):
         super().__init__(server)
         self.back = threading.Event()
         self.failed = threading.Event()
+
+    def read_status(self):
+        if not self.back.is_set():
+            raise TransportError("No Redis server answers.")
+        return super().read_status()
 
     def read_episodes(self, *arguments):
         if not self.back.is_set():
@@ -356,6 +398,53 @@ def test_training_node_that_does_not_answer_delays_nothing(training, start, conn
     running.until(lambda: connector.best == [2.0])
     training.report_returns(4, 5, 6)
     running.until_recorded(6)
+
+
+def test_better_score_within_the_interval_is_saved_after_it(training, start, now):
+    training.answer_commands()
+    running = start(training.node(best={"interval_s": 10}, clock=now))
+    training.report_returns(1, 2, 3)
+    running.until(lambda: running.node.update().saved is not None)
+    training.report_returns(9, 9, 9)
+    running.until_recorded(6)
+    assert training.commands == ["save_best"]
+    now.value += 11
+    running.until(lambda: running.node.update().saved.score == 9.0)
+    assert running.node.update().saved.episode == 6
+
+
+def test_last_model_is_the_best_one_if_its_score_is_better_at_the_end(training, start):
+    training.answer_commands()
+    write_checkpoint(training.folder / "best_model", 1.0)
+    running = start(training.node(best={"interval_s": 1000}))
+    training.report_returns(1, 2, 3)
+    running.until(lambda: running.node.update().saved is not None)
+    training.report_returns(9, 9, 9)
+    running.until_recorded(6)
+    write_checkpoint(training.folder / "checkpoint", 2.0)
+    training.write_status(state="ended")
+    running.until(lambda: running.node.update().saved.score == 9.0)
+    saved, _ = checkpoint.read(training.folder / "best_model")
+    assert saved.arrays["network"]["w"].tolist() == [2.0]
+    assert running.node.events[-1].kind == "best"
+
+
+def test_last_model_is_not_taken_while_the_training_goes_on(training, start):
+    training.answer_commands()
+    for name in ("best_model", "checkpoint"):
+        write_checkpoint(training.folder / name, 1.0)
+    running = start(training.node(best={"interval_s": 1000}))
+    training.report_returns(1, 2, 3)
+    running.until(lambda: running.node.update().saved is not None)
+    training.report_returns(9, 9, 9)
+    running.until_recorded(6)
+    running.stop()
+    assert running.node.update().saved.score == 2.0
+
+
+def write_checkpoint(path, value):
+    state = State({"network": {"w": np.array([value])}}, {})
+    checkpoint.write(path, state, {"iteration": 7}, {"algorithm": "dqn"})
 
 
 # -- connectors that fail

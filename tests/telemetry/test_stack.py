@@ -98,7 +98,7 @@ def test_killed_and_started_again_it_has_one_unbroken_history(real, telemetry, p
     real.report_returns(*range(150, 200))
     # The second process serves its page at the port of the first.
     assert episodes_of(url, 200)["reports"]["repeated"] == 0
-    assert ask(url, "/api/history?points=5000")["metrics"]["return"]["mean"] == list(range(200))
+    assert ask(url, "/api/history?points=5000")["series"][0]["mean"] == list(range(200))
 
 
 def test_history_outlives_a_server_that_lost_its_memory(real, telemetry, page_of, episodes_of):

@@ -196,6 +196,8 @@ class ClientInfo(msgspec.Struct, frozen=True):
         unfit: a sentence on the newest column in which a row did not fit, "" if there was none.
         backlog: rows that wait until they are taken in.
         leaving: this is the client's last heartbeat.
+        version: of its soulsai-core.
+        latency: seconds that the server took to answer the last heartbeat, 0 before the first.
     """
 
     id: str
@@ -213,6 +215,8 @@ class ClientInfo(msgspec.Struct, frozen=True):
     unfit: str = ""
     backlog: int = 0
     leaving: bool = False
+    version: str = ""
+    latency: float = 0.0
 
 
 AT = "@"

@@ -30,7 +30,7 @@ class BestModelSaver:
     Args:
         file: remembers the saved model over restarts.
         best_so_far: of the history. Where the file is lost, no worse model may replace the saved one.
-        on_saved: called with the saved model and its iteration, from the thread.
+        on_saved: called with the saved model and the episode after which it was the best, from the thread.
         clock: monotonic seconds.
 
     Attributes:
@@ -44,7 +44,7 @@ class BestModelSaver:
         settings: BestSettings,
         file: Path,
         best_so_far: BestScore | None,
-        on_saved: Callable[[SavedModel, int], None],
+        on_saved: Callable[[SavedModel, EpisodeRecord], None],
         clock: Callable[[], float],
     ) -> None:
         self._send = send
@@ -55,7 +55,7 @@ class BestModelSaver:
         self._tracker = BestTracker(settings.mode)
         self._last_attempt: float | None = None
         self._thread: threading.Thread | None = None
-        self.saved = self._read()
+        self.saved = read_saved(file, settings)
         self.postponed: tuple[Candidate, EpisodeRecord] | None = None
         self._finished = False
         self._to_beat: SavedModel | BestScore | None = self.saved or best_so_far
@@ -91,6 +91,10 @@ class BestModelSaver:
             self._save(*found)
         self._finished = True
         self._send("best_is_saved", {})
+
+    def resume(self) -> None:
+        """The training goes on after its end: better models may come."""
+        self._finished = False
 
     def _of_now(
         self, current: Candidate | None, record: EpisodeRecord | None
@@ -129,22 +133,24 @@ class BestModelSaver:
         )
         self._to_beat = self.saved
         self._write(self.saved)
-        self._on_saved(self.saved, record.iteration)
-
-    def _read(self) -> SavedModel | None:
-        try:
-            saved = msgspec.json.decode(self._file.read_bytes(), type=SavedModel)
-        except FileNotFoundError:
-            return None
-        except (OSError, msgspec.DecodeError) as error:
-            log.warning("%s cannot be read, so the best model is judged by the history: %s", self._file, error)
-            return None
-        # The score of another metric, or of the opposite direction, cannot be compared with ours.
-        comparable = (saved.metric.removeprefix(EVALUATION), saved.mode) == (self._settings.metric, self._settings.mode)
-        return saved if comparable else None
+        self._on_saved(self.saved, record)
 
     def _write(self, saved: SavedModel) -> None:
         try:
             replace_bytes(self._file, msgspec.json.encode(saved))
         except OSError as error:
             log.error("%s cannot be written: %s", self._file, error)
+
+
+def read_saved(file: Path, settings: BestSettings) -> SavedModel | None:
+    """The saved model that the file remembers; None without one, or if it was judged by another metric."""
+    try:
+        saved = msgspec.json.decode(file.read_bytes(), type=SavedModel)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        log.warning("%s cannot be read, so the best model is judged by the history: %s", file, error)
+        return None
+    # The score of another metric, or of the opposite direction, cannot be compared with ours.
+    comparable = (saved.metric.removeprefix(EVALUATION), saved.mode) == (settings.metric, settings.mode)
+    return saved if comparable else None

@@ -52,6 +52,15 @@ class PageSettings(Settings):
         default=None, ge=1, le=65535, description="Port to listen at; null takes 8081, or the next one that is free."
     )
     hosts: HostNames = ()
+    runs: bool = Field(
+        default=True, description="List the other runs in run.saves on the page, and compare their curves with these."
+    )
+    stay_s: float = Field(
+        default=900,
+        ge=0,
+        description="Seconds that the page stays after a training that ended, if a browser has shown it; 0: it ends "
+        "with the training.",
+    )
     token: SecretStr | None = Field(
         default=None, description="Needed to save the model from the page; null: the page is read-only."
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from soulsai_core import replace_bytes
-from soulsai_core.app import Entry, Observers, Transport
+from soulsai_core.app import Entry, Observers, Transport, formatting
 from soulsai_telemetry.best_model import RESET, BestModelSaver
 from soulsai_telemetry.commands import SendCommand
 from soulsai_telemetry.config import TelemetryConfig
@@ -16,6 +16,7 @@ from soulsai_telemetry.history.buffered_json_lines import BufferedJsonLines
 from soulsai_telemetry.history.builder import EpisodeReport, HistoryBuilder, entry_time
 from soulsai_telemetry.history.records import EpisodeRecord, SavedModel
 from soulsai_telemetry.history.report_filter import ReportFilter
+from soulsai_telemetry.history.run_events import BEST, RunEvent, RunEvents
 from soulsai_telemetry.history.update import HistoryUpdate
 from soulsai_telemetry.run_view import RunView
 
@@ -29,9 +30,8 @@ _WAIT = 0.5
 _REPEATED = 1000
 # Seconds to wait at the end for a save of the best model.
 _SAVE_TIMEOUT = 2.0
-
-_BEST_SINCE = "best-since"
-"""File with the number of the last episode that does not count for the best score."""
+# Seconds after which connectors get the episodes that there are, though they are fewer than `update_interval`.
+_LONGEST_WAIT = 2.0
 
 
 class EpisodeReader:
@@ -40,6 +40,7 @@ class EpisodeReader:
     Args:
         run_id: the training whose episodes count.
         view: where the reports are kept.
+        events: get an event for each save of the best model.
         observers: the connectors.
         send: sends a command to the training node.
         wall: seconds since 1970.
@@ -54,6 +55,7 @@ class EpisodeReader:
         transport: Transport,
         run_id: str,
         view: RunView,
+        events: RunEvents,
         config: TelemetryConfig,
         observers: Observers,
         *,
@@ -61,22 +63,22 @@ class EpisodeReader:
         wall: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
-        self._state = view.state
-        self.builder = HistoryBuilder(config, self._read_best_since())
+        self._view = view
+        self._events = events
+        self.builder = HistoryBuilder(config, view.best_since())
         self._transport = transport
         self._interval = config.update_interval
         self._observers = observers
         self._wall = wall
+        self._clock = clock
         self._filter = ReportFilter(run_id)
         self._file = BufferedJsonLines(view.episodes, EpisodeReport)
         self._cursor = ""  # id of the last entry read from the stream
         self._unsent: list[EpisodeRecord] = []
-        self._newest: EpisodeRecord | None = None
+        self._unsent_since = 0.0
         self._stopping = False
         self._recovered = tuple(self._recover())
-        self._saver = BestModelSaver(
-            send, config.best, view.state / "best.json", self.builder.best, self._emit_saved, clock
-        )
+        self._saver = BestModelSaver(send, config.best, view.saved_model, self.builder.best, self._emit_saved, clock)
 
     def update(self, records: tuple[EpisodeRecord, ...] = ()) -> HistoryUpdate:
         """The history as it is now, with these records as the new ones."""
@@ -89,23 +91,34 @@ class EpisodeReader:
 
     def step(self) -> None:
         """Wait shortly for reports and take them in."""
-        if (self._state / RESET).exists():
+        if (self._view.state / RESET).exists():
             self._reset_best()
         stopping = self._stopping  # before the read: what was reported until then must be in it
         self.take_in(self._transport.read_episodes(self._cursor, _READ, _WAIT))
+        # The odd last episode must be seen, even if no other follows for hours.
+        if self._unsent and self._clock() - self._unsent_since >= _LONGEST_WAIT:
+            self._emit(len(self._unsent))
         if stopping:
-            self._saver.finish(self.builder.candidate, self._newest, _SAVE_TIMEOUT)
+            self._saver.finish(self.builder.candidate, self.builder.newest, _SAVE_TIMEOUT)
         else:
-            self._saver.consider_postponed(self.builder.candidate, self._newest)
+            self._saver.consider_postponed(self.builder.candidate, self.builder.newest)
 
     def training_stops(self) -> None:
         """The training node takes nothing more in: the best model must be saved now. May be called from any thread."""
         self._stopping = True
 
+    def training_goes_on(self) -> None:
+        """The training node runs, for example since it was resumed. May be called from any thread."""
+        if self._stopping:
+            self._stopping = False
+            self._saver.resume()
+
     def finish(self) -> None:
         """Take in what is left, and wait for a save of the best model that is under way."""
         try:
-            self.take_in(self._transport.read_episodes(self._cursor, _READ, 0))
+            # Until nothing came for a moment: clients that leave now report their last episodes.
+            while entries := self._transport.read_episodes(self._cursor, _READ, _WAIT):
+                self.take_in(entries)
         except Exception as error:
             # Whatever it is: connectors must still get the records and be closed.
             log.info("The last episodes could not be read: %s", error)
@@ -138,16 +151,10 @@ class EpisodeReader:
 
     def _reset_best(self) -> None:
         """Judge the best model by the episodes from now on. It is noted, and so outlives this process."""
-        replace_bytes(self._state / _BEST_SINCE, b"%d" % self.builder.reset_best())
+        replace_bytes(self._view.best_since_file, b"%d" % self.builder.reset_best())
         self._saver.reset()
-        (self._state / RESET).unlink(missing_ok=True)
+        (self._view.state / RESET).unlink(missing_ok=True)
         log.info("The best model is judged anew.")
-
-    def _read_best_since(self) -> int:
-        try:
-            return int((self._state / _BEST_SINCE).read_bytes())
-        except (OSError, ValueError):
-            return 0
 
     def _recover(self) -> deque[EpisodeRecord]:
         """Build the history from the reports on the disk; returns its last records."""
@@ -163,8 +170,9 @@ class EpisodeReader:
     def _record(self, report: EpisodeReport, interval: int) -> None:
         before = self.builder.best
         record = self.builder.add(report)
+        if not self._unsent:
+            self._unsent_since = self._clock()
         self._unsent.append(record)
-        self._newest = record
         if self.builder.best is not before:
             self._observers.emit("best_found", best=self.builder.best)
         is_due = len(self._unsent) >= interval
@@ -179,8 +187,10 @@ class EpisodeReader:
         self._unsent = self._unsent[count:]
         self._observers.emit("episodes_recorded", update=self.update(records))
 
-    def _emit_saved(self, saved: SavedModel, iteration: int) -> None:
-        self._observers.emit("checkpoint_saved", path=Path(saved.path), iteration=iteration, kind="best")
+    def _emit_saved(self, saved: SavedModel, record: EpisodeRecord) -> None:
+        self._observers.emit("checkpoint_saved", path=Path(saved.path), iteration=record.iteration, kind="best")
+        text = f"Best model saved, mean {saved.metric} {formatting.number(saved.score)}: {saved.path}"
+        self._events.add(RunEvent(BEST, text, record.time, record.number, record.steps, record.iteration))
 
 
 def _report_time(identifier: str, now: float) -> float:

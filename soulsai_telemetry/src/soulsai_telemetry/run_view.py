@@ -60,6 +60,38 @@ class RunView:
         """All episode reports that counted, one JSON object a line."""
         return self.state / "episodes.jsonl"
 
+    @property
+    def status_rows(self) -> Path:
+        """The history of rates and of the learner's numbers, one JSON object a line."""
+        return self.state / "status.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """The run in a few numbers, with its last status, as JSON."""
+        return self.state / "summary.json"
+
+    @property
+    def events(self) -> Path:
+        """What happened in the run, one JSON object a line."""
+        return self.state / "events.jsonl"
+
+    @property
+    def saved_model(self) -> Path:
+        """The score of the model in best_model/, as JSON."""
+        return self.state / "best.json"
+
+    @property
+    def best_since_file(self) -> Path:
+        """The number of the last episode that does not count for the best score."""
+        return self.state / "best-since"
+
+    def best_since(self) -> int:
+        """The number of the last episode that does not count for the best score, 0 if all count."""
+        try:
+            return int(self.best_since_file.read_bytes())
+        except (OSError, ValueError):
+            return 0
+
     def config(self) -> dict[str, Any] | None:
         """The run's resolved configuration, None if it cannot be seen from here."""
         try:

@@ -98,6 +98,12 @@ class StatusReader:
         ]
         return tuple(sorted(summaries, key=lambda summary: (-summary.samples, summary.name)))
 
+    def unreachable(self, last: TrainingStatus) -> TrainingStatus:
+        """The last status, judged as one of a server that does not answer."""
+        wall = self._wall()
+        health = judge(last.node, age=max(wall - last.time, 0.0), now=wall, reachable=False)
+        return replace(last, health=health, admitted_per_second=0.0, rejected_per_second=0.0)
+
     def _rejected_per_second(self, now: float, count: int) -> float:
         if count < self._rejected:
             # The training node was restarted, and counts from 0 again.
@@ -142,4 +148,6 @@ class StatusReader:
             rejected=client.rejected,
             restarts=info.restarts,
             dropped=info.dropped,
+            version=info.version,
+            latency=info.latency,
         )

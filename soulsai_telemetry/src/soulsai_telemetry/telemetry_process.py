@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,6 @@ from soulsai_core import (
     SoulsAIError,
     TransportError,
     load_config,
-    replace_text,
 )
 from soulsai_core.app import (
     Observers,
@@ -41,6 +40,7 @@ from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.hookspecs import TelemetrySpecs
 from soulsai_telemetry.node import NEW_TRAINING, TelemetryNode
 from soulsai_telemetry.page import Page
+from soulsai_telemetry.run_page import serve_later, served
 from soulsai_telemetry.run_view import RunView
 
 log = logging.getLogger("soulsai_telemetry")
@@ -106,39 +106,42 @@ class TelemetryProcess:
         try:
             context = ConnectorContext(node.run_id, view.folder.path, view.config() or {})
             register_connectors(observers, self._connectors, context)
-            with self._page(node, observers):
+            with self._page(node, observers) as page:
                 # Asked while the node was made, `leave` found none that it could stop.
                 if self._leaving.is_set():
                     node.stop("asked to leave")
                 log.info("Watching %s; its history is kept in %s.", node.run_id, view.state)
-                return node.run()
+                reason = node.run()
+            if self._args.with_parent and page is not None and page.was_read and not node.live:
+                self._leave_page(node)
+            return reason
         finally:
             observers.close()
 
     @contextmanager
-    def _page(self, node: TelemetryNode, observers: Observers) -> Iterator[None]:
-        """Serve the page while the block runs, with its URL in the run's folder. If its port is taken the page is left
-        out: history and best model must not depend on it."""
+    def _page(self, node: TelemetryNode, observers: Observers) -> Iterator[Page | None]:
+        """Serve the page while the block runs. None without one: if the settings say so, or if its port is taken, since
+        history and best model must not depend on it."""
         if not self._settings.page.enabled:
-            yield
+            yield None
             return
         page = Page(node, self._settings.page)
-        url_file = node.view.folder.page
-        port_file = node.view.state / "page_port"
-        try:
-            page.listen(_read_port(port_file))
-        except ConfigError as error:
-            log.error("The page is left out: %s", error)
-            yield
-            return
-        observers.register("page", page)
-        log.info("The page is at %s %s", page.url, page.note)
-        replace_text(port_file, page.url.rpartition(":")[2])
-        replace_text(url_file, f"{page.url} {page.note}".rstrip() + "\n")
-        try:
-            yield
-        finally:
-            url_file.unlink(missing_ok=True)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(served(page, node.view))
+            except ConfigError as error:
+                log.error("The page is left out: %s", error)
+                yield None
+                return
+            observers.register("page", page)
+            log.info("The page is at %s %s", page.url, page.note)
+            yield page
+
+    def _leave_page(self, node: TelemetryNode) -> None:
+        """Somebody looks at the page of a training that has ended: leave a process that goes on serving it."""
+        if self._settings.page.stay_s > 0:
+            serve_later(node.view.folder.path, self._settings.page)
+            log.info("The page stays for %.0f minutes.", self._settings.page.stay_s / 60)
 
     def _wait_for_training(self, transport: Transport) -> tuple[Announcement, NodeStatus] | None:
         """The announcement and the status of a training, waiting for both; None if asked to leave meanwhile."""
@@ -186,11 +189,3 @@ def _make_folder(folder: Path) -> None:
             f"The telemetry's folder {folder} cannot be made ({error.strerror}); set run.saves to a folder "
             "that you may write to."
         ) from error
-
-
-def _read_port(file: Path) -> int | None:
-    """The port of the page before, so that open browsers find it again."""
-    try:
-        return int(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None

@@ -116,3 +116,29 @@ def test_history_can_be_read_while_it_grows():
         sys.setswitchinterval(before)
     assert lengths
     assert all(len(found) == 1 for found in lengths)
+
+
+# -- smoothing that is chosen later
+
+
+@settings(max_examples=25)
+@given(VALUES, st.integers(1, 90))
+def test_moving_average_of_any_window_is_the_mean_of_its_last_values(values, window):
+    curve = fill(History(capacity=80), values).curve("return", window=window)
+    known = [value for value in values if value is not None]
+    expected = [np.mean(known[max(0, end - window) : end]) for end in range(1, len(known) + 1)]
+    assert np.allclose(curve.average, expected, atol=1e-6)
+
+
+def test_moving_average_of_merged_buckets_is_nearly_that_of_their_values():
+    values = list(np.linspace(0, 100, 1000))
+    history = fill(History(capacity=100), values)
+    curve = history.curve("return", window=200)
+    assert np.allclose(curve.average[-1], np.mean(values[-200:]), atol=1.0)
+    part = history.curve("return", start=900, window=200)
+    assert part.average[-1] == curve.average[-1]
+
+
+def test_values_of_a_metric_are_counted():
+    history = fill(History(capacity=4), [1.0, None, 3.0, 4.0, 5.0, None])
+    assert (history.values("return"), history.values("unknown")) == (4, 0)

@@ -83,27 +83,39 @@ def test_run_has_environment_algorithm_and_configuration(serve):
     assert run["config"]["algorithm"] == {"name": "dqn"}
 
 
+def series(answer):
+    """Metric -> the curve of the training in an answer about curves."""
+    return {one["metric"]: one for one in answer["series"] if one["source"] == "training"}
+
+
 def test_state_has_status_episodes_best_and_clients(serve):
     state = read(serve(), "/api/state")
-    assert (state["alive"], state["episodes"], state["status"]["iteration"]) == (True, 3, 7)
-    assert (state["best"]["score"], state["clients"][0]["id"]) == (2.0, "client-1")
+    assert (state["health"]["live"], state["episodes"], state["status"]["iteration"]) == (True, 3, 7)
+    assert (state["highest"]["score"], state["clients"][0]["id"]) == (2.0, "client-1")
+    assert (state["best"], state["lead"]) == (None, {"metric": "return", "value": 2.0, "values": 3})
     assert state["metrics"][0] == "return"
 
 
 def test_part_of_the_history_can_be_requested(serve):
     page = serve()
     whole = read(page, "/api/history?axis=step&points=10")
-    assert whole["metrics"]["return"]["mean"] == [1.0, 2.0, 3.0]
+    assert series(whole)["return"]["mean"] == [1.0, 2.0, 3.0]
     assert whole["extent"] == [10, 30]
     part = read(page, "/api/history?axis=step&start=15&end=25")
-    assert part["metrics"]["return"]["x"] == [20]
+    assert series(part)["return"]["x"] == [20]
+
+
+def test_smoothing_can_be_chosen_up_to_a_bound(serve):
+    page = serve()
+    assert series(read(page, "/api/history?window=2"))["return"]["average"] == [1.0, 1.5, 2.5]
+    assert series(read(page, "/api/history?window=1e300"))["return"]["average"] == [1.0, 1.5, 2.0]
 
 
 def test_history_of_the_status_can_be_requested(serve):
-    assert read(serve(), "/api/status-history?axis=time")["metrics"]["admitted"]["average"][0] == 50.0
+    assert series(read(serve(), "/api/status-history?axis=time"))["admitted"]["average"][0] == 50.0
 
 
-@pytest.mark.parametrize("query", ["axis=color", "points=many", "start=nan", "end=1e", "points=%ff"])
+@pytest.mark.parametrize("query", ["axis=color", "points=many", "start=nan", "end=1e", "points=%ff", "window=x"])
 def test_malformed_request_is_a_bad_request(serve, query):
     assert ask(serve(), f"/api/history?{query}")[0] == 400
 
@@ -179,6 +191,34 @@ def test_state_and_episodes_are_sent_as_they_come(serve, training, eventually):
 def test_events_are_not_sent_in_answer_to_a_head(serve):
     status, body, headers = ask(serve(), "/api/events", method="HEAD")
     assert (status, body, headers["Content-Type"].partition(";")[0]) == (200, b"", "text/event-stream")
+
+
+# -- other runs
+
+
+def test_other_runs_are_listed_and_their_curves_answered(serve, save):
+    save("run-0", [5, 7], saves=".", algorithm="ppo")
+    page = serve()
+    rows = {row["name"]: row for row in read(page, "/api/runs")["runs"]}
+    assert (rows["run-0"]["algorithm"], rows["run-0"]["shown"], rows["run-1"]["shown"]) == ("ppo", False, True)
+    assert series(read(page, "/api/history?run=run-0"))["return"]["mean"] == [5.0, 7.0]
+
+
+@pytest.mark.parametrize("name", ["run-7", "..", "../run-0", "%2fetc", "%00", "x" * 5000])
+def test_only_runs_that_are_listed_can_be_read(serve, name):
+    assert ask(serve(), f"/api/history?run={name}")[0] == 400
+
+
+def test_a_page_can_be_that_of_one_run_alone(serve, save):
+    save("run-0", [5, 7], saves=".")
+    page = serve(runs=False)
+    assert read(page, "/api/runs")["runs"] == []
+    assert ask(page, "/api/history?run=run-0")[0] == 400
+
+
+def test_what_happened_is_told(serve):
+    page = serve()
+    assert [event["kind"] for event in read(page, "/api/happened")["events"]] == ["start"]
 
 
 # -- saving
@@ -271,7 +311,7 @@ def test_page_answers_whatever_numbers_were_reported(serve, training):
     training.report("client-3-1", 1.0, client="client-3", length=2**62)
     wait_for("the reports", lambda: read(page, "/api/state")["episodes"] == 3 + 5 + 3)
     for points in (1, 3, 1000):
-        metrics = read(page, f"/api/history?axis=step&points={points}")["metrics"]
+        metrics = series(read(page, f"/api/history?axis=step&points={points}"))
         assert all(number is not None for columns in metrics.values() for number in columns["mean"])
     assert max(metrics["damage"]["high"]) == 1e15
 
@@ -279,5 +319,5 @@ def test_page_answers_whatever_numbers_were_reported(serve, training):
 def test_page_answers_for_a_history_with_infinite_numbers(serve):
     page = serve()
     values = {"return": math.inf, "old": -math.inf}
-    page._node.history.add(EpisodeRecord(4, 40, 1e9, 0, "client-1", True, values, values))
+    page._source.history.add(EpisodeRecord(4, 40, 1e9, 0, "client-1", True, values, values))
     assert read(page, "/api/history?axis=episode")["episodes"] == 4

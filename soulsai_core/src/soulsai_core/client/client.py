@@ -8,6 +8,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,7 @@ class Client:
     ) -> None:
         self.client = client
         self.restarts = 0
+        self._version = version("soulsai-core")
         self._host = host
         self._actor = actor
         self._make_environment = make_environment
@@ -384,6 +386,8 @@ class Client:
             left_out=self._recorder.left_out,
             unfit=self._unfit,
             backlog=self._window.rows,
+            version=self._version,
+            latency=self._uplink.latency,
         )
 
     def _note_unfit(self, sentence: str) -> None:

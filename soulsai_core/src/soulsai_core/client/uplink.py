@@ -36,6 +36,9 @@ class Uplink:
         window: what was recorded and not taken in yet.
         interval: seconds between heartbeats.
         info: gives the client's numbers for each heartbeat.
+
+    Attributes:
+        latency: seconds that the server took to answer the last heartbeat, 0 before the first.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Uplink:
         interval: float,
         info: Callable[[], ClientInfo],
     ) -> None:
+        self.latency = 0.0
         self._transport = transport
         self._run_id = run_id
         self._client = client
@@ -117,8 +121,12 @@ class Uplink:
 
     def _send_heartbeat(self, *, leaving: bool = False) -> None:
         info = msgspec.structs.replace(self._info(), leaving=leaving)
-        self._transport.heartbeat(self._client, msgspec.json.encode(info))
-        self._next_heartbeat = self._clock() + self._interval
+        payload = msgspec.json.encode(info)
+        started = self._clock()
+        self._transport.heartbeat(self._client, payload)
+        now = self._clock()
+        self.latency = now - started
+        self._next_heartbeat = now + self._interval
 
     def _send_messages(self, until: Callable[[], bool] = lambda: False, *, last: bool = False) -> None:
         """Send all that waits, or stop between two chunks. No lock is held while bytes travel: whoever adds messages

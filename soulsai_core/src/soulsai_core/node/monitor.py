@@ -59,6 +59,7 @@ _FILE_INTERVAL = 5.0
 
 _MAX_NAME = 128
 _MAX_SENTENCE = 300
+_MAX_VERSION = 30
 """Characters of a name, and of a sentence about a client's trouble. Longer names are left out, sentences are cut."""
 
 
@@ -333,4 +334,5 @@ def _info(client: str, payload: bytes) -> ClientInfo:
     if info.id != client:
         return ClientInfo(client, "?")
     texts = {"host": plain(info.host, _MAX_NAME), "problem": plain(info.problem, _MAX_SENTENCE)}
+    texts["version"] = plain(info.version, _MAX_VERSION)
     return msgspec.structs.replace(info, **texts, unfit=plain(info.unfit, _MAX_SENTENCE))

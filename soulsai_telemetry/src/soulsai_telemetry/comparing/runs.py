@@ -137,14 +137,14 @@ def find_runs(paths: Sequence[Path]) -> list[Run]:
     """
     found: dict[Path, Run] = {}
     for path in paths:
-        folders = _runs_in(path, depth=2)
+        folders = runs_in(path, depth=2)
         if not folders:
             raise ConfigError(f"There is no run at {path}: neither it nor a folder in it holds episodes.")
         found |= {folder.resolve(): Run(folder) for folder in folders}
     return list(found.values())
 
 
-def _runs_in(folder: Path, depth: int) -> list[Path]:
+def runs_in(folder: Path, depth: int) -> list[Path]:
     """The folder itself if it is a run's, else the runs in it, `depth` levels down.
 
     Two levels: `saves` may hold a multirun, which is a folder of runs.
@@ -153,7 +153,7 @@ def _runs_in(folder: Path, depth: int) -> list[Path]:
         return [folder]
     if depth == 0 or not folder.is_dir():
         return []
-    return [run for inner in sorted(folder.iterdir()) for run in _runs_in(inner, depth - 1)]
+    return [run for inner in sorted(folder.iterdir()) for run in runs_in(inner, depth - 1)]
 
 
 def _is_run(folder: Path) -> bool:

@@ -62,6 +62,7 @@ class HistoryBuilder:
         history: of the whole run, in bounded memory.
         best: None until the moving average covers its whole window for the first time. Once a model was evaluated,
             evaluations alone decide.
+        newest: the newest episode, None before the first.
         candidate: the model that may be the best after the newest episode, if there is one.
         clients: client -> its history; the last thousand clients.
         incomplete: episodes that an environment's failure cut short.
@@ -70,6 +71,7 @@ class HistoryBuilder:
     def __init__(self, config: TelemetryConfig, best_since: int = 0) -> None:
         self.history = History()
         self.best: BestScore | None = None
+        self.newest: EpisodeRecord | None = None
         self.candidate: Candidate | None = None
         self.clients: dict[str, ClientHistory] = {}
         self.incomplete = 0
@@ -132,6 +134,7 @@ class HistoryBuilder:
             averages={name: self._average(name, episode).add(value) for name, value in values.items()},
         )
         self.history.add(record)
+        self.newest = record
         self._update_client(record, episode)
         self.candidate = self._find_candidate(record, episode) if record.number > self._best_since else None
         if self.candidate is not None and self._tracker.add(self.candidate.score):

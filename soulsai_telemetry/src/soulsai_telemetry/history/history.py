@@ -68,6 +68,12 @@ class History:
             x = self._x[axis]
             return (float(x[0]), float(x[self._used - 1])) if self._used else (0.0, 0.0)
 
+    def values(self, name: str) -> int:
+        """Number of values that a metric has had."""
+        with self._lock:
+            columns = self._columns.get(name)
+            return 0 if columns is None else round(float(columns["count"][: self._used].sum()))
+
     def add(self, record: EpisodeRecord) -> None:
         """Append an episode."""
         with self._lock:
@@ -82,11 +88,22 @@ class History:
             self.episodes = record.number
 
     def curve(
-        self, name: str, axis: Axis = "episode", *, start: float = -np.inf, end: float = np.inf, points: int = 1000
+        self,
+        name: str,
+        axis: Axis = "episode",
+        *,
+        start: float = -np.inf,
+        end: float = np.inf,
+        points: int = 1000,
+        window: int | None = None,
     ) -> Curve:
         """At most `points` buckets of a metric, from `start` to `end` on the axis, both included.
 
         The curve of an unknown name is empty.
+
+        Args:
+            window: values in the moving average; None: those of the records. It is exact where buckets hold one
+                episode each, else the first bucket in the window counts in part.
         """
         with self._lock:
             columns = self._columns.get(name)
@@ -97,7 +114,10 @@ class History:
             part = slice(*np.searchsorted(x, (start, np.nextafter(end, np.inf))))
             # Copies: `add` changes the last bucket, and `_halve` all of them, once the lock is free.
             x = x[part].copy()
-            selected = {key: column[: self._used][part].copy() for key, column in columns.items()}
+            used = {key: column[: self._used] for key, column in columns.items()}
+            if window is not None:
+                used["average"] = _moving_average(used["count"], used["mean"], window)
+            selected = {key: column[part].copy() for key, column in used.items()}
         known = selected["count"] > 0
         x = x[known]
         selected = {key: column[known] for key, column in selected.items()}
@@ -160,6 +180,19 @@ def _merge(x: np.ndarray, columns: dict[str, np.ndarray], size: int) -> tuple[np
         "average": _last_known(columns["average"], starts, ends),
     }
     return x[ends], merged
+
+
+def _moving_average(count: np.ndarray, mean: np.ndarray, window: int) -> np.ndarray:
+    """Mean of the last `window` values up to the end of each bucket, NaN where a bucket has none; shape (buckets,)."""
+    counts = np.concatenate(([0.0], np.cumsum(count)))
+    sums = np.concatenate(([0.0], np.cumsum(np.nan_to_num(mean) * count)))
+    starts = np.maximum(counts[1:] - window, 0.0)
+    # Buckets without a value repeat a count, at which interpolation is not defined.
+    rising = np.concatenate(([True], count > 0))
+    before = np.interp(starts, counts[rising], sums[rising])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        averages = (sums[1:] - before) / (counts[1:] - starts)
+    return np.where(count > 0, averages, np.nan)
 
 
 def _last_known(values: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from soulsai_core import NodeStatus
 from soulsai_core.app import Health
 
+OVER = ("finished", "failed")
+"""States of a training whose node has ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class EpisodeRecord:
@@ -84,6 +87,8 @@ class ClientSummary:
         rejected: environment steps rejected, by reason.
         restarts: of its environment.
         dropped: environment steps that it never sent.
+        version: of its soulsai-core, "" if it does not say.
+        latency: seconds that the server took to answer its last heartbeat, 0 if it does not say.
     """
 
     id: str
@@ -98,6 +103,8 @@ class ClientSummary:
     rejected: dict[str, int]
     restarts: int
     dropped: int
+    version: str = ""
+    latency: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

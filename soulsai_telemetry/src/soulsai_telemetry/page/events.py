@@ -21,12 +21,17 @@ _KEEP_ALIVE = 15.0
 
 
 class EventStream:
-    """Messages for all connected readers. One that is too far behind is cut; its browser then connects again."""
+    """Messages for all connected readers. One that is too far behind is cut; its browser then connects again.
+
+    Attributes:
+        had_readers: True once a reader has connected.
+    """
 
     def __init__(self) -> None:
         # Replaced, never changed: the server's thread adds and removes readers while others send.
         self._readers: frozenset[_Reader] = frozenset()
         self._closed = False
+        self.had_readers = False
 
     @property
     def has_readers(self) -> bool:
@@ -55,6 +60,7 @@ class EventStream:
             reader.put(None)
 
     def _add(self, reader: _Reader) -> None:
+        self.had_readers = True
         self._readers |= {reader}
 
     def _remove(self, reader: _Reader) -> None:

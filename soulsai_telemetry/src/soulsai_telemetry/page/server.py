@@ -1,13 +1,10 @@
-"""Serves the page and its data; a connector of the telemetry node, as those of plugins are."""
+"""Serves the page and its data. For a live run it is a connector of the telemetry node, as those of plugins are."""
 
 from __future__ import annotations
 
 import hmac
-import logging
-import math
 import time
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,17 +13,14 @@ from starlette.routing import Route
 
 from soulsai_core import ConfigError, hookimpl
 from soulsai_telemetry.config import PageSettings
-from soulsai_telemetry.history.history import AXES, History
 from soulsai_telemetry.history.records import EpisodeRecord, TrainingStatus
 from soulsai_telemetry.history.update import HistoryUpdate
-from soulsai_telemetry.http import BadRequest, HttpService, get_json, json_response, number
+from soulsai_telemetry.http import HttpService, json_response
 from soulsai_telemetry.page import views
+from soulsai_telemetry.page.api import PageApi
 from soulsai_telemetry.page.events import EventStream
-
-if TYPE_CHECKING:
-    from soulsai_telemetry.node import TelemetryNode
-
-log = logging.getLogger(__name__)
+from soulsai_telemetry.page.library import RunLibrary
+from soulsai_telemetry.page.source import RunSource
 
 FIRST_PORT = 8081
 LAST_PORT = 8099
@@ -35,10 +29,6 @@ LAST_PORT = 8099
 _PAUSE = 0.5
 # Most episodes in one message; for more, the page loads the history again.
 _MAX_RECORDS = 500
-# Points of a curve, by default and at most. The page asks for about one a pixel.
-_POINTS = 800
-_MAX_POINTS = 5000
-_LOG_LINES = 200
 _KINDS = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 _KINDS |= {".js": "text/javascript; charset=utf-8", ".txt": "text/plain; charset=utf-8"}
 # Everything that the page loads comes from this server, and no other site may show it in a frame.
@@ -50,16 +40,19 @@ _HEADERS = {
 
 
 class Page:
-    """The live page of one telemetry node. `listen` opens its port.
+    """The page of one run. `listen` opens its port.
 
     Attributes:
         note: a sentence about the port, "" if it is the usual one.
     """
 
-    def __init__(self, node: TelemetryNode, settings: PageSettings) -> None:
-        self._node = node
+    def __init__(self, source: RunSource, settings: PageSettings) -> None:
+        self._source = source
         self._token = settings.token.get_secret_value().encode() if settings.token else b""
         self._settings = settings
+        saves = source.view.folder.path.parent if settings.runs else None
+        library = RunLibrary(saves, source.run_id)
+        self._api = PageApi(source, library, writable=bool(self._token))
         self._events = EventStream()
         self._unsent: list[EpisodeRecord] = []
         self._last_sent = 0.0
@@ -73,6 +66,11 @@ class Page:
         host = self._settings.host
         local = "localhost" if host in ("0.0.0.0", "::", "127.0.0.1", "") else host
         return f"http://{local}:{self._service.port if self._service else 0}"
+
+    @property
+    def was_read(self) -> bool:
+        """Whether a browser has shown the page."""
+        return self._events.had_readers
 
     def listen(self, preferred: int | None = None) -> None:
         """Open the port of the settings; without one, `preferred` if it is free, else the first free one.
@@ -116,7 +114,7 @@ class Page:
     @hookimpl
     def status_received(self, status: TrainingStatus) -> None:
         if self._events.has_readers:
-            self._events.send("state", views.state(self._node, status))
+            self._events.send("state", views.state(self._source, status))
             self._send_episodes()
 
     @hookimpl
@@ -147,12 +145,7 @@ class Page:
         return [
             Route("/", self._index),
             Route("/static/{name}", self._static_file),
-            get_json("/health", lambda _: {"ok": True, "run_id": self._node.run_id}),
-            get_json("/api/run", lambda _: views.run(self._node, writable=bool(self._token))),
-            get_json("/api/state", lambda _: views.state(self._node, self._node.status)),
-            get_json("/api/history", lambda query: _curves(self._node.history, query)),
-            get_json("/api/status-history", lambda query: _curves(self._node.status_history, query)),
-            get_json("/api/log", self._log),
+            *self._api.routes(),
             Route("/api/events", self._stream_events),
             Route("/api/quicksave", self._quicksave, methods=["POST"]),
         ]
@@ -169,14 +162,10 @@ class Page:
         kind = next((kind for suffix, kind in _KINDS.items() if name.endswith(suffix)), "application/octet-stream")
         return Response(self._static[name], media_type=kind, headers={"Cache-Control": "no-cache"})
 
-    def _log(self, query: dict[str, str]) -> dict[str, Any]:
-        lines = self._node.view.log_lines(query.get("name", ""), _LOG_LINES)
-        return {"names": self._node.view.logs(), "lines": lines}
-
     async def _stream_events(self, request: Request) -> Response:
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
-        return self._events.response(b'event: hello\ndata: {"run_id":"%s"}\n\n' % self._node.run_id.encode())
+        return self._events.response(b'event: hello\ndata: {"run_id":"%s"}\n\n' % self._source.run_id.encode())
 
     def _quicksave(self, request: Request) -> Response:
         # A header, not a cookie: a browser never adds it to the requests of another site.
@@ -184,18 +173,8 @@ class Page:
         if not self._token or not hmac.compare_digest(given, self._token):
             return json_response({"ok": False, "detail": "This needs the token in telemetry.config.page.token."}, 403)
         # This waits for the training node, in a worker thread: starlette runs functions that are not `async` in one.
-        reply = self._node.send_command("quicksave")
+        reply = self._source.send_command("quicksave")
         return json_response({"ok": reply.ok, "detail": reply.detail}, 200 if reply.ok else 503)
-
-
-def _curves(history: History, query: dict[str, str]) -> dict[str, Any]:
-    axis = query.get("axis", "episode")
-    if axis not in AXES:
-        raise BadRequest(f"axis must be one of {', '.join(AXES)}.")
-    points = int(min(max(number(query, "points", _POINTS), 2), _MAX_POINTS))
-    start = number(query, "start", -math.inf)
-    end = number(query, "end", math.inf)
-    return views.curves(history, axis, start, end, points)
 
 
 def _read_static() -> dict[str, bytes]:

@@ -1,6 +1,6 @@
 // The quicksave button, for those who have the token.
 
-const $ = (id) => document.getElementById(id);
+import { $ } from "./dom.js";
 
 export function offerSaving(writable) {
   $("quicksave").hidden = !writable;
@@ -14,7 +14,9 @@ function toast(text) {
 }
 
 async function save() {
-  $("quicksave").disabled = true;
+  // Not `disabled`, which would take the keyboard's focus away.
+  if ($("quicksave").getAttribute("aria-disabled") === "true") return;
+  $("quicksave").setAttribute("aria-disabled", "true");
   try {
     const headers = { Authorization: `Bearer ${sessionStorage.getItem("token")}` };
     const response = await fetch("api/quicksave", { method: "POST", headers });
@@ -24,7 +26,7 @@ async function save() {
   } catch {
     toast("The telemetry node did not answer.");
   } finally {
-    $("quicksave").disabled = false;
+    $("quicksave").setAttribute("aria-disabled", "false");
   }
 }
 
@@ -33,6 +35,8 @@ $("quicksave").addEventListener("click", () => {
   else $("token-box").showModal();
 });
 $("token-cancel").addEventListener("click", () => $("token-box").close());
+// However the dialog was closed, the keyboard goes on at the button that opened it.
+$("token-box").addEventListener("close", () => $("quicksave").focus());
 $("token-form").addEventListener("submit", () => {
   sessionStorage.setItem("token", $("token").value);
   $("token").value = "";

@@ -1,39 +1,57 @@
-// Numbers, times and durations as people read them.
+// Numbers, times and durations as people read them: the same digits as in the terminal (soulsai_core/node/formatting.py).
 
-const plain = new Intl.NumberFormat("en");
-const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
+const grouped = new Intl.NumberFormat("en");
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 
-export function count(value) {
-  return value == null ? "–" : plain.format(Math.round(value));
-}
-
-export function compact(value) {
-  return Math.abs(value) < 100000 ? count(value) : short.format(value);
-}
-
-/** About four significant digits, without an exponent where that is readable. */
-export function number(value) {
-  if (value == null || !Number.isFinite(value)) return "–";
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 0.001 || size >= 1e7)) return value.toExponential(1).replace("-", "−");
-  if (size >= 1000) return plain.format(Math.round(value)).replace("-", "−");
-  const text = Number.isInteger(value) ? String(value) : value.toFixed(size >= 100 ? 1 : size >= 1 ? 2 : 3);
+function signed(text) {
   return text.replace("-", "−");
 }
 
-/** As short as an axis wants it. */
-export function tick(value) {
-  const text = number(value);
-  return text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
+/** 1234567 as "1,234,567". */
+export function count(value) {
+  return value == null ? "–" : signed(grouped.format(Math.round(value)));
 }
 
+/** 1 and "client" as "1 client", 1200 as "1,200 clients". */
+export function counted(value, noun) {
+  return `${count(value)} ${noun}${Math.round(value) === 1 ? "" : "s"}`;
+}
+
+/** About three digits: 1234.5 as "1,234", 188.62 as "188.6", 9.5 as "9.50", 0.00123 as "0.0012". */
+export function number(value) {
+  if (value == null || !Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (size >= 1e7) return signed(value.toExponential(2));
+  if (size >= 1000) return count(value);
+  if (size >= 10) return signed(value.toFixed(1));
+  if (size >= 0.1 || size === 0) return signed(value.toFixed(2));
+  return signed(size >= 1e-4 ? String(Number(value.toPrecision(2))) : value.toExponential(1));
+}
+
+/** 0.9987 as "99.8%": rounded down, so that "100%" means all. */
+export function share(value) {
+  if (value == null) return "–";
+  return value >= 1 ? "100%" : `${(Math.floor(value * 1000) / 10).toFixed(1)}%`;
+}
+
+export function perSecond(value) {
+  return `${number(value)}/s`;
+}
+
+/** 45 as "45 s", 125 as "2 min 05 s", 3723 as "1 h 02 min", 190000 as "2 d 4 h". */
 export function duration(seconds) {
-  if (seconds == null || seconds < 0) return "–";
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  const hours = Math.floor(seconds / 3600);
-  if (hours < 48) return `${hours} h ${Math.floor((seconds % 3600) / 60)} min`;
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  if (seconds == null || !Number.isFinite(seconds)) return "–";
+  const whole = Math.max(Math.floor(seconds), 0);
+  const two = (value) => String(value).padStart(2, "0");
+  if (whole < MINUTE) return `${whole} s`;
+  if (whole < HOUR) {
+    const minutes = `${Math.floor(whole / MINUTE)} min`;
+    return whole < 10 * MINUTE ? `${minutes} ${two(whole % MINUTE)} s` : minutes;
+  }
+  if (whole < DAY) return `${Math.floor(whole / HOUR)} h ${two(Math.floor((whole % HOUR) / MINUTE))} min`;
+  return `${Math.floor(whole / DAY)} d ${Math.floor((whole % DAY) / HOUR)} h`;
 }
 
 export function milliseconds(seconds) {
@@ -41,29 +59,40 @@ export function milliseconds(seconds) {
   return seconds < 1 ? `${number(seconds * 1000)} ms` : `${number(seconds)} s`;
 }
 
+export function bytes(value) {
+  if (value == null) return "–";
+  return value < 2 ** 30 ? `${number(value / 2 ** 20)} MiB` : `${number(value / 2 ** 30)} GiB`;
+}
+
+/** A number at an axis: no zeros behind the point that say nothing, and millions in short. */
+export function tick(value) {
+  const size = Math.abs(value);
+  if (size >= 1e6) return signed(`${Number((value / 1e6).toPrecision(4))}M`);
+  if (size !== 0 && size < 1e-4) return signed(value.toExponential(0));
+  return signed(grouped.format(Number(value.toPrecision(4))));
+}
+
 export function millisecondTick(seconds) {
-  return `${tick(seconds * 1000)} ms`;
+  return tick(seconds * 1000);
+}
+
+export function shareTick(value) {
+  return `${tick(value * 100)}%`;
 }
 
 const minute = { hour: "2-digit", minute: "2-digit", hour12: false };
+const day = { month: "short", day: "numeric" };
 
 /** Labels of a time axis whose marks are `step` seconds apart. */
 export function timeTick(seconds, step) {
   const date = new Date(seconds * 1000);
-  if (step >= 86400) return date.toLocaleDateString("en", { month: "short", day: "numeric" });
-  return date.toLocaleTimeString("en", step < 60 ? { ...minute, second: "2-digit" } : minute);
+  if (step >= DAY) return date.toLocaleDateString("en", day);
+  return date.toLocaleTimeString("en", step < MINUTE ? { ...minute, second: "2-digit" } : minute);
 }
 
+/** A time as "14:02", with its date if it is not of the last 20 hours. */
 export function clock(seconds) {
-  return new Date(seconds * 1000).toLocaleString("en", { month: "short", day: "numeric", ...minute });
-}
-
-/** An element with text; `parts` may be strings and elements. */
-export function element(tag, attributes = {}, ...parts) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value != null && value !== false) made.setAttribute(name, value);
-  }
-  made.append(...parts);
-  return made;
+  const date = new Date(seconds * 1000);
+  const recent = Math.abs(Date.now() - date) < 20 * HOUR * 1000;
+  return recent ? date.toLocaleTimeString("en", minute) : date.toLocaleString("en", { ...day, ...minute });
 }

@@ -1,0 +1,70 @@
+"""What happened in the run: starts, resumes, checkpoints, best models, silences and the end. Kept on disk."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+
+import msgspec
+
+from soulsai_telemetry.history.buffered_json_lines import BufferedJsonLines
+
+# Events in memory, and so on the page. A run of days with a checkpoint every minute has more; the oldest go first,
+# except that of the first start.
+_MAX_EVENTS = 2000
+
+START = "start"
+RESUME = "resume"
+CHECKPOINT = "checkpoint"
+SAVE = "save"
+BEST = "best"
+SILENT = "silent"
+BACK = "back"
+END = "end"
+
+
+class RunEvent(msgspec.Struct, frozen=True):
+    """One event, and where in the run it happened.
+
+    Attributes:
+        kind: "start", "resume", "checkpoint", "save" (on command), "best" (saved), "silent" (the training node reports
+            nothing), "back" (it reports again) or "end".
+        text: what happened, as a sentence.
+        time: in seconds since 1970.
+        episode, step: of the newest episode then, as the axes of the curves count them.
+        iteration: of the model, None if unknown.
+    """
+
+    kind: str
+    text: str
+    time: float
+    episode: int
+    step: int
+    iteration: int | None = None
+
+
+class RunEvents:
+    """The events of one run, oldest first. May be read from any thread.
+
+    Args:
+        path: the file that keeps them over restarts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = BufferedJsonLines(path, RunEvent)
+        self._events: deque[RunEvent] = deque(self._file.read(), maxlen=_MAX_EVENTS)
+
+    def add(self, event: RunEvent) -> None:
+        """Append an event."""
+        self._events.append(event)
+        self._file.append([event])
+
+    def all(self) -> list[RunEvent]:
+        """All events in memory."""
+        return list(self._events)
+
+    @property
+    def last_kind(self) -> str:
+        """Kind of the newest event that says whether the training node runs, "" without one."""
+        running = (START, RESUME, SILENT, BACK, END)
+        return next((event.kind for event in reversed(self.all()) if event.kind in running), "")

@@ -1,0 +1,71 @@
+"""The page in a browser: opened in tabs, and looked at."""
+
+import os
+import time
+from pathlib import Path
+
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+class Tabs:
+    """Opens pages in tabs of their own, and collects what the browser reports as an error."""
+
+    def __init__(self, browser):
+        self._browser = browser
+        self._contexts = []
+        self.errors = []
+
+    def open(self, page, viewport=DESKTOP, scheme="light", path="/", *, filled=True, prepare=lambda tab: None):
+        """A tab with the page. `prepare` is called with the empty tab."""
+        context = self._browser.new_context(viewport=viewport, color_scheme=scheme, has_touch=viewport is PHONE)
+        self._contexts.append(context)
+        tab = context.new_page()
+        tab.on("pageerror", lambda error: self.errors.append(str(error)))
+        tab.on("console", self._note)
+        prepare(tab)
+        tab.goto(page.url + path)
+        if filled:
+            tab.wait_for_selector("[data-metric='return'] canvas")
+            tab.wait_for_selector("#facts dd")
+        return tab
+
+    def close(self):
+        for context in self._contexts:
+            context.close()
+
+    def _note(self, message):
+        # A server that is gone is no error of the page itself.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.errors.append(message.text)
+
+
+def until(tab, expression):
+    """Wait until a JavaScript expression is true. Playwright's own wait needs eval, which the page forbids."""
+    deadline = time.monotonic() + 120
+    while not tab.evaluate(expression):
+        assert time.monotonic() < deadline, f"not true in time: {expression}"
+        time.sleep(0.05)
+
+
+def until_text(tab, selector, text):
+    """Wait until the text of the element contains this."""
+    until(tab, f"document.querySelector({selector!r}).textContent.includes({text!r})")
+
+
+def curve(name="return"):
+    """JavaScript for the first and last position that a chart shows, as `from` and `to`."""
+    return f"document.querySelector(\"[data-metric='{name}'] .plot\").dataset"
+
+
+def shown(tab):
+    """First and last position that the chart of the return shows."""
+    return tab.evaluate(f"[Number({curve()}.from), Number({curve()}.to)]")
+
+
+def screenshot(tab, name):
+    """Keep a screenshot, if the variable SOULSAI_SCREENSHOTS names a folder."""
+    if folder := os.environ.get("SOULSAI_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        tab.wait_for_timeout(600)
+        tab.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
