@@ -4,11 +4,9 @@ import argparse
 import logging
 import threading
 
-import numpy as np
 import pytest
 
-from soulsai_core import ConfigError, TransportError, checkpoint, hookimpl
-from soulsai_core.messages import State
+from soulsai_core import ConfigError, TransportError, hookimpl
 from soulsai_core.transport.memory import MemoryTransport
 from soulsai_telemetry.cli import reset_best
 from soulsai_telemetry.node import NEW_TRAINING
@@ -413,38 +411,17 @@ def test_better_score_within_the_interval_is_saved_after_it(training, start, now
     assert running.node.update().saved.episode == 6
 
 
-def test_last_model_is_the_best_one_if_its_score_is_better_at_the_end(training, start):
+def test_better_model_is_saved_after_the_training_was_resumed(training, start):
     training.answer_commands()
-    write_checkpoint(training.folder / "best_model", 1.0)
-    running = start(training.node(best={"interval_s": 1000}))
+    running = start(training.node(best={"interval_s": 0}))
     training.report_returns(1, 2, 3)
     running.until(lambda: running.node.update().saved is not None)
+    training.write_status(state="stopping")
+    running.until(lambda: training.commands[-1:] == ["best_is_saved"])
+    training.write_status(state="running")
+    running.until(lambda: running.node.status.health.state != "stopping")
     training.report_returns(9, 9, 9)
-    running.until_recorded(6)
-    write_checkpoint(training.folder / "checkpoint", 2.0)
-    training.write_status(state="ended")
     running.until(lambda: running.node.update().saved.score == 9.0)
-    saved, _ = checkpoint.read(training.folder / "best_model")
-    assert saved.arrays["network"]["w"].tolist() == [2.0]
-    assert running.node.events[-1].kind == "best"
-
-
-def test_last_model_is_not_taken_while_the_training_goes_on(training, start):
-    training.answer_commands()
-    for name in ("best_model", "checkpoint"):
-        write_checkpoint(training.folder / name, 1.0)
-    running = start(training.node(best={"interval_s": 1000}))
-    training.report_returns(1, 2, 3)
-    running.until(lambda: running.node.update().saved is not None)
-    training.report_returns(9, 9, 9)
-    running.until_recorded(6)
-    running.stop()
-    assert running.node.update().saved.score == 2.0
-
-
-def write_checkpoint(path, value):
-    state = State({"network": {"w": np.array([value])}}, {})
-    checkpoint.write(path, state, {"iteration": 7}, {"algorithm": "dqn"})
 
 
 # -- connectors that fail

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from soulsai_core import Settings
-from soulsai_core.app import HostNames
+from soulsai_core.app import HostNames, StopSettings
 
 BUILT_IN = ("return", "length", "seconds")
 """Metrics of every run: the episode's return, its number of steps, and its wall time in seconds."""
@@ -85,6 +85,11 @@ class TelemetryConfig(Settings):
     )
     best: BestSettings = Field(default=BestSettings(), description="Which model is the best, and when it is saved.")
     page: PageSettings = Field(default=PageSettings(), description="The live page.")
+
+    @property
+    def window(self) -> int:
+        """Episodes in a moving average."""
+        return self.moving_average or StopSettings().episodes
 
     @model_validator(mode="after")
     def _best_metric_is_known(self) -> Self:

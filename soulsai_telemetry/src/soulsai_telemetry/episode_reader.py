@@ -101,6 +101,7 @@ class EpisodeReader:
         if stopping:
             self._saver.finish(self.builder.candidate, self.builder.newest, _SAVE_TIMEOUT)
         else:
+            self._saver.resume()
             self._saver.consider_postponed(self.builder.candidate, self.builder.newest)
 
     def training_stops(self) -> None:
@@ -109,9 +110,7 @@ class EpisodeReader:
 
     def training_goes_on(self) -> None:
         """The training node runs, for example since it was resumed. May be called from any thread."""
-        if self._stopping:
-            self._stopping = False
-            self._saver.resume()
+        self._stopping = False
 
     def finish(self) -> None:
         """Take in what is left, and wait for a save of the best model that is under way."""

@@ -25,9 +25,11 @@ def violations(tab, axe):
 
 
 def unfold(tab):
-    tab.evaluate("document.querySelectorAll('details').forEach((box) => { box.open = true; })")
+    unfolded = "document.querySelectorAll('details').forEach((box) => { box.open = true; })"
+    tab.evaluate(unfolded)
     tab.wait_for_selector("#runs input")
     tab.wait_for_selector("[data-metric='learner.loss'] canvas")
+    tab.evaluate(unfolded)  # the table of the chart that has just been made
 
 
 @pytest.mark.parametrize(("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark"), (DESKTOP, "dark")])

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import msgspec
 
 from soulsai_core import Episode
-from soulsai_core.app import StopSettings
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.history.agreement import Agreement
 from soulsai_telemetry.history.averages import BestTracker, MovingAverage
@@ -76,7 +75,7 @@ class HistoryBuilder:
         self.clients: dict[str, ClientHistory] = {}
         self.incomplete = 0
         self._config = config
-        self._window = config.moving_average or StopSettings().episodes
+        self._window = config.window
         self._metrics = MetricSet(config.metrics, config.info_metrics)
         self._averages: dict[str, MovingAverage] = {}
         self._tracker = BestTracker(config.best.mode)

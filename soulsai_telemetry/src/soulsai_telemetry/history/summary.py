@@ -46,7 +46,7 @@ def summarize(status: TrainingStatus, update: HistoryUpdate, config: TelemetryCo
         episodes=update.history.episodes,
         steps=round(update.history.extent("step")[1]),
         metric=config.best.metric,
-        window=config.moving_average,
+        window=config.window,
         average=float(averages[-1]) if len(averages) else None,
         best=update.best,
         saved=update.saved,

@@ -10,6 +10,7 @@ import numpy as np
 
 from soulsai_core import MAX_NUMBER
 from soulsai_telemetry.history.history import Axis, History
+from soulsai_telemetry.history.metrics import EVALUATION
 from soulsai_telemetry.history.records import EpisodeRecord, TrainingStatus
 from soulsai_telemetry.history.run_events import CHECKPOINT
 from soulsai_telemetry.page.gaps import gap_length, with_gaps
@@ -42,7 +43,7 @@ def run(source: RunSource, *, writable: bool) -> dict[str, Any]:
         "algorithm": config.get("algorithm", {}).get("name", ""),
         "seed": config.get("run", {}).get("seed"),
         "config": config,
-        "window": source.config.moving_average,
+        "window": source.config.window,
         "best": source.config.best.metric,
         "saves_best": source.config.best.save,
         "goal": _goal(source),
@@ -113,7 +114,8 @@ def curves(
             positions, rounded = with_gaps(x, rounded, gap)
         else:
             positions = x.tolist()
-        series.append({"metric": name, "source": TRAINING, "x": positions, **rounded})
+        origin = "evaluation" if name.startswith(EVALUATION) else TRAINING
+        series.append({"metric": name.removeprefix(EVALUATION), "source": origin, "x": positions, **rounded})
     return {"axis": axis, "extent": history.extent(axis), "episodes": history.episodes, "gap": gap, "series": series}
 
 
@@ -131,7 +133,7 @@ def _lead(source: RunSource) -> dict[str, Any] | None:
     averages = source.history.curve(name, points=1).average
     if not len(averages):
         return None
-    values = min(source.history.values(name), source.config.moving_average)
+    values = min(source.history.values(name), source.config.window)
     return {"metric": name, "value": _rounded(float(averages[-1])), "values": values}
 
 

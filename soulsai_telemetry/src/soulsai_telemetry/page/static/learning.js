@@ -17,6 +17,7 @@ const SCALES = { linear: "Linear", log: "Log" };
 const WINDOWS = [1, 10, 50, 200, 1000];
 const TITLES = { return: "Return", length: "Episode length", seconds: "Episode duration" };
 const TRAINING = "training";
+const EVALUATION = "evaluation_"; // begins the names of metrics of evaluations
 
 export class Learning {
   /** `drawn()` is called when the curves have changed. */
@@ -115,7 +116,7 @@ export class Learning {
   }
 
   draw() {
-    const all = this.names.length ? this.names : Object.keys(this.curves);
+    const all = (this.names.length ? this.names : Object.keys(this.curves)).filter((name) => !name.startsWith(EVALUATION));
     const sorted = [...all].sort((a, b) => (b === this.run.best) - (a === this.run.best));
     const drawn = Object.entries(this.curves).map(([name, curve]) => [name, this.describe(name).raw ? curve : withoutPoints(curve)]);
     this.group.draw(sorted, Object.fromEntries(drawn));
@@ -151,7 +152,8 @@ export class Learning {
   /** Take in new episodes. */
   add(records) {
     if (this.group.shown[1] != null) return; // a zoomed part stays as it is
-    if (this.window && this.window !== this.run.window) {
+    const evaluated = records.some(({ values }) => Object.keys(values).some((name) => name.startsWith(EVALUATION)));
+    if (evaluated || (this.window && this.window !== this.run.window)) {
       this.reload();
       return;
     }

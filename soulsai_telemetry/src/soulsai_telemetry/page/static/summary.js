@@ -107,13 +107,14 @@ function showBest(run, { best, highest, episodes }) {
   const format = run.conditions[run.best] ? share : number;
   const shown = run.saves_best ? best : highest;
   setText($("best-score"), shown ? format(shown.score) : "–");
-  const window = `mean ${run.best} of ${counted(run.window, "episode")}`;
+  const evaluated = shown?.metric.startsWith("evaluation_");
+  const window = evaluated ? `mean ${run.best} of an evaluation` : `mean ${run.best} of ${counted(run.window, "episode")}`;
   let note;
   if (!run.saves_best) note = `${window}; no model is saved, as telemetry.config.best.save says`;
   else if (best) {
     const folder = best.path.split(/[\\/]/).pop();
     note = `${window}, at episode ${count(best.episode)}. Saved in ${folder}/ at ${clock(best.time)}.`;
-    const other = highest && format(highest.score) !== format(best.score);
+    const other = highest?.metric === best.metric && format(highest.score) !== format(best.score);
     if (other) note += ` Between two saves the mean was ${format(highest.score)} (episode ${count(highest.episode)}).`;
   } else if (highest) note = `The ${window} was ${format(highest.score)} at best; that model is not saved yet.`;
   else note = `None yet: it needs ${counted(run.window, "episode")}, and ${count(episodes)} have ended.`;
