@@ -61,6 +61,13 @@ def test_node_that_never_said_that_it_ended_is_silent(watched, training):
     assert "silent" in health.sentence
 
 
+def test_run_whose_node_was_killed_says_so(watched, training):
+    folder = watched(1, 2, 3)
+    training.write_status(state="running")
+    (folder / "status.json").write_bytes(training.transport.read_status()[1])
+    assert EndedRun(folder).status.health.state == "killed"
+
+
 def test_nodes_own_last_status_counts_more_than_what_telemetry_saw(watched, training):
     folder = watched(1, 2, 3)
     payload = json.loads(training.transport.read_status()[1])

@@ -94,6 +94,8 @@ class EpisodeReader:
         if (self._view.state / RESET).exists():
             self._reset_best()
         stopping = self._stopping  # before the read: what was reported until then must be in it
+        if not stopping:
+            self._saver.resume()
         self.take_in(self._transport.read_episodes(self._cursor, _READ, _WAIT))
         # The odd last episode must be seen, even if no other follows for hours.
         if self._unsent and self._clock() - self._unsent_since >= _LONGEST_WAIT:
@@ -101,7 +103,6 @@ class EpisodeReader:
         if stopping:
             self._saver.finish(self.builder.candidate, self.builder.newest, _SAVE_TIMEOUT)
         else:
-            self._saver.resume()
             self._saver.consider_postponed(self.builder.candidate, self.builder.newest)
 
     def training_stops(self) -> None:

@@ -71,14 +71,17 @@ def status_on_disk(view: RunView, summary: RunSummary | None, now: float) -> Tra
         now: seconds since 1970.
     """
     node, time = _node_status(view.folder.status)
+    held = view.folder.is_held
+    killed = node is not None and not held  # its file says that the node ran on this machine
     clients = [] if summary is None else summary.status.clients
     if node is None:
         if summary is None:
             return None
         node, time = summary.status.node, summary.status.time
     # The file is written every few seconds, so that its age says nothing about a node that runs.
-    age = 0.0 if view.folder.is_held else max(now - time, 0.0)
-    return TrainingStatus(time, judge(node, age=age, now=now), node, clients, 0.0, 0.0)
+    age = 0.0 if held else max(now - time, 0.0)
+    health = judge(node, age=age, now=now, killed=killed)
+    return TrainingStatus(time, health, node, clients, 0.0, 0.0)
 
 
 def _node_status(file: Path) -> tuple[NodeStatus | None, float]:

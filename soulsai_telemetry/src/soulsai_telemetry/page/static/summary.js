@@ -4,8 +4,8 @@ import { lost } from "./clients.js";
 import { $, element, rich, setText } from "./dom.js";
 import { clock, count, counted, duration, milliseconds, number, perSecond, share } from "./text.js";
 
-const KINDS = { learning: "good", collecting: "good", waiting: "warn", rejecting: "warn", stuck: "bad", silent: "bad", failed: "bad", finished: "done" };
-const SINCE = ["silent", "finished", "failed"];
+const KINDS = { learning: "good", collecting: "good", waiting: "warn", rejecting: "warn", stuck: "bad", silent: "bad", killed: "bad", failed: "bad", finished: "done" };
+const SINCE = ["silent", "killed", "finished", "failed"];
 // Milliseconds between two announcements to a screen reader.
 const ANNOUNCE = 10_000;
 
