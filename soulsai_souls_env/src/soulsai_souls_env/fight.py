@@ -73,7 +73,7 @@ class FightRunner:
             total += float(reward)
             ended = terminated or truncated
             if self._record:
-                snapshots.append(_snapshot(self._env.unwrapped))
+                snapshots.append(snapshot(self._env.unwrapped))
         return FightResult(tuple(snapshots), total, bool(info["won"]), info["boss_hp"])
 
     def close(self) -> None:
@@ -81,7 +81,8 @@ class FightRunner:
         self._env.close()
 
 
-def _snapshot(soulsgym: Any) -> Snapshot:
+def snapshot(soulsgym: Any) -> Snapshot:
+    """The state of the fight in an environment of soulsgym with the simulated game."""
     # Health comes from soulsgym's state: the game's own health is refilled after each step.
     state = state_reader(soulsgym)(soulsgym)
     player = soulsgym.game.arena.player

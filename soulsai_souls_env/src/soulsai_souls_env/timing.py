@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -34,8 +35,16 @@ class StepTimes(gymnasium.Wrapper):
 class TimedEnvironment(SingleEnvironment):
     """An environment whose steps differ in length and report it, in usual steps."""
 
-    def __init__(self, env: gymnasium.Env, name: str, seed: int | None, *, reset_at_once: bool = True) -> None:
-        super().__init__(env, name, seed, reset_at_once=reset_at_once)
+    def __init__(
+        self,
+        env: gymnasium.Env,
+        name: str,
+        seed: int | None,
+        *,
+        reset_at_once: bool = True,
+        draw: Callable[[gymnasium.Env], np.ndarray] | None = None,
+    ) -> None:
+        super().__init__(env, name, seed, reset_at_once=reset_at_once, draw=draw)
         while not isinstance(env, StepTimes):
             assert isinstance(env, gymnasium.Wrapper), "its steps are not measured"
             env = env.env

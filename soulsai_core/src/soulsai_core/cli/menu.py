@@ -37,6 +37,7 @@ COMMANDS = (
     _ours("train", "train", "train on this machine: server, training node, clients and telemetry"),
     _ours("training-node", "training_node", "run the training node alone, for clients on other machines"),
     _ours("client", "client", "run a client, which plays and sends its steps to a training node"),
+    _ours("play", "play", "watch an agent play, in a window or as a video"),
     _ours("eval", "eval", "play many episodes with fixed seeds, and tell how good an agent is"),
     _ours("status", "status", "show how a run is, what keeps it from learning, and its clients"),
     _ours("quicksave", "control", "make a running training node save a checkpoint now"),

@@ -70,7 +70,11 @@ def build(config: Config, seed: int | None) -> Environment:
     """A single environment, or a vector for several and for every vector_entry_point."""
     with construction(config.id):
         if config.num_envs == 1 and config.vectorization != "vector_entry_point":
-            return SingleEnvironment(_single(config, checked=False), config.id, seed, reseeds=True)
+            # The last picture of an episode is there only until the reset.
+            shows = "render_mode" in config.kwargs
+            return SingleEnvironment(
+                _single(config, checked=False), config.id, seed, reseeds=True, reset_at_once=not shows
+            )
         vector = _vector(config)
         return VectorEnvironment(vector, config.id, seed, _mode(vector, config))
 

@@ -21,4 +21,9 @@ def make(config: Config, seed: int | None) -> Environment:
     return building.build(config, seed)
 
 
-plugin = EnvironmentPlugin(name="gymnasium", config=Config, spec=spec, make=make)
+def shown(config: Config) -> Config:
+    """The same environment, alone and with pictures."""
+    return config.model_copy(update={"num_envs": 1, "kwargs": {**config.kwargs, "render_mode": "rgb_array"}})
+
+
+plugin = EnvironmentPlugin(name="gymnasium", config=Config, spec=spec, make=make, shown=shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +37,7 @@ class SingleEnvironment(Environment):
         seed: seed of the first reset; None: a random one.
         reset_at_once: False leaves the reset to the next step, for games whose resets take seconds: their time then
             counts neither to the last step of the episode nor against the deadline of a step.
+        draw: makes the picture of the environment; None: its own `render`.
         reseeds: a reset with a seed makes all that follows the same as in a new environment, as gymnasium asks for.
     """
 
@@ -49,12 +51,15 @@ class SingleEnvironment(Environment):
         *,
         reset_at_once: bool = True,
         reseeds: bool = False,
+        draw: Callable[[gymnasium.Env], np.ndarray] | None = None,
     ) -> None:
         self._env = env
         self._name = name
         self._seed = seed
         self._reset_at_once = reset_at_once
         self._reseeds = reseeds
+        self._draw = draw
+        self.frames_per_second = float(env.metadata.get("render_fps") or 30)
         self._ended = False
         self._codec = action_codec(env.action_space)
         self._act = self._codec.one
@@ -74,6 +79,13 @@ class SingleEnvironment(Environment):
     def reseed(self, seed: int) -> bool:
         self._seed = seed if self._reseeds else self._seed
         return self._reseeds
+
+    def picture(self) -> np.ndarray | None:
+        try:
+            picture = self._env.render() if self._draw is None else self._draw(self._env)
+        except Exception as error:
+            raise failed(self._name, "render", error) from error
+        return picture if isinstance(picture, np.ndarray) and picture.ndim == 3 else None
 
     def step(self, actions: np.ndarray) -> Step:
         """Step with actions (1, *action shape)."""

@@ -32,6 +32,7 @@ class CheckedEnvironment(Environment):
         n = int(n)
         self.num_envs = n
         self.overlapping = environment.overlapping
+        self.frames_per_second = environment.frames_per_second
         self._spec = spec
         self._row = (n,)
         self._close_looks = CLOSE_LOOKS
@@ -84,6 +85,9 @@ class CheckedEnvironment(Environment):
         elif step.metrics:
             self._check_metrics(step, "Environment.step_wait")
         return step
+
+    def picture(self) -> np.ndarray | None:
+        return self._checker.call("Environment.picture", self._environment.picture)
 
     def close(self) -> None:
         self._checker.call("Environment.close", self._environment.close)

@@ -1,0 +1,78 @@
+"""`soulsai play`: as a video, in a window, and where neither is possible."""
+
+import re
+
+import numpy as np
+import pytest
+from untrained import make_run
+
+from soulsai_core.errors import ConfigError, SoulsAIError
+from soulsai_core.playing.video import VideoWriter
+
+imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+
+
+@pytest.fixture(scope="module")
+def saves(tmp_path_factory):
+    saves = tmp_path_factory.mktemp("saves")
+    make_run(saves / "cart")
+    return saves
+
+
+def frames_of(file):
+    frames = imageio_ffmpeg.read_frames(str(file))
+    size = next(frames)["size"]
+    return size, sum(1 for _ in frames)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "gif"])
+def test_video_has_a_picture_of_each_step(run_here, saves, tmp_path, ending):
+    file = tmp_path / "new" / f"cart.{ending}"
+    output = run_here("play", "cart", "--saves", str(saves), "--video", str(file), "--seed", "3")
+    length = int(re.search(r"Episode 1 returned [\d.]+ in (\d+) steps", output)[1])
+    size, frames = frames_of(file)
+    assert size == (600, 400) and frames == length + 1
+    assert run_here("eval", "cart", "--saves", str(saves), "--seed", "3", "--episodes", "1").count(f" {length}\n") >= 2
+
+
+def test_window_shows_each_step_and_may_be_closed(run_here, saves, monkeypatch):
+    pygame = pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    command = ("play", str(saves / "cart"), "--best", "--explore", "--set", "environment.config.max_episode_steps=8")
+    assert "in 8 steps." in run_here(*command)
+    monkeypatch.setattr(pygame.event, "get", lambda: [pygame.event.Event(pygame.QUIT)])
+    assert "The window was closed." in run_here(*command)
+
+
+def test_without_a_screen_a_video_is_advised(run_here, saves, monkeypatch):
+    pygame = pytest.importorskip("pygame")
+    monkeypatch.delenv("SDL_VIDEODRIVER", raising=False)
+    monkeypatch.setattr(pygame.display, "get_driver", lambda: "offscreen")
+    output = run_here("play", "cart", "--saves", str(saves), code=2)
+    assert "No window can be opened (there is no screen): film the agent with --video out.mp4." in output
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--video", "out.avi"), "out.avi must end in .mp4 or .gif"),
+        (("--episodes", "0"), "--episodes is 0"),
+        (("--seed", "-1"), "--seed is -1"),
+    ],
+)
+def test_wrong_options_get_a_sentence(run_here, saves, options, sentence):
+    assert sentence in run_here("play", "cart", "--saves", str(saves), *options, code=2)
+
+
+def test_picture_of_another_size_is_refused(tmp_path):
+    writer = VideoWriter(tmp_path / "a.mp4", 30)
+    writer.write(np.zeros((16, 32, 3), np.uint8))
+    with pytest.raises(SoulsAIError, match="and the first had"):
+        writer.write(np.zeros((32, 16, 3), np.uint8))
+    writer.close()
+    assert frames_of(tmp_path / "a.mp4") == ((32, 16), 1)
+
+
+def test_file_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="must end in"):
+        VideoWriter(tmp_path / "a.png", 30)
