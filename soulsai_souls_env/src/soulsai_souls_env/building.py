@@ -48,7 +48,8 @@ def _drawing(boss: str) -> Callable[[gymnasium.Env], np.ndarray]:
         from soulsai_souls_env.drawing import draw as picture
         from soulsai_souls_env.fight import snapshot
 
-        return np.asarray(picture(snapshot(env.unwrapped), boss))
+        step = env.get_wrapper_attr("_elapsed_steps") or 0  # of the time limit
+        return np.asarray(picture(snapshot(env.unwrapped), boss, step=step))
 
     return draw
 

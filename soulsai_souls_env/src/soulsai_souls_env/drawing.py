@@ -71,22 +71,14 @@ def save_gif(fight: FightResult, path: Path, boss: str = "iudex") -> None:
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=False)
 
 
-<<<<<<< HEAD
 def draw(snapshot: Snapshot, boss: str = "iudex", *, step: int = 1) -> Image:
     """One frame: the arena, both characters with their headings, the area of the boss' attack, both names with their
-    health, the time of the fight after this step, and what the colors mean."""
-    from PIL import Image, ImageDraw
-=======
-def draw(snapshot: Snapshot, boss: str = "iudex") -> Image:
-    """One frame: the arena, both characters with their headings, the area of the boss' attack, and both health bars.
-
-    Raises SoulsAIError if Pillow is missing.
-    """
+    health, the time of the fight after this step, and what the colors mean. Raises SoulsAIError if Pillow is
+    missing."""
     try:
         from PIL import Image, ImageDraw
     except ImportError as error:
         raise SoulsAIError("Drawing needs Pillow: pip install soulsai-souls-env[draw]") from error
->>>>>>> 59385be (soulsai play: watch an agent in a window or film it, for every environment that has pictures)
 
     image = Image.new("RGB", (_WIDTH, _HEIGHT), _BACKGROUND)
     pen = ImageDraw.Draw(image)
