@@ -77,6 +77,7 @@ class Training:
 
     Args:
         folder: empty.
+        remembers: the server writes a file, synced each second; False: it keeps nothing, as the embedded one.
         port: of the server; None: a free one.
         link: (port, number of clients) for clients that connect there, to a proxy. The others connect to the server.
     """
@@ -89,6 +90,7 @@ class Training:
         environment: str,
         clients: int,
         hertz: int = 100,
+        remembers: bool = True,
         settings: Sequence[str] = (),
         telemetry: bool = True,
         port: int | None = None,
@@ -96,6 +98,7 @@ class Training:
     ) -> None:
         self.port = port or free_port()
         self.folder = folder
+        self._remembers = remembers
         self._counts = folder / "counts"
         self._counts.mkdir()
         (folder / "redis").mkdir()
@@ -218,7 +221,7 @@ class Training:
 
     def _redis(self) -> list[str]:
         options = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder / "redis", "save": ""}
-        options |= {"appendonly": "yes", "appendfsync": "everysec"}
+        options |= {"appendonly": "yes" if self._remembers else "no", "appendfsync": "everysec"}
         return [str(find_server()), *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
 
     def _node(self) -> list[str]:

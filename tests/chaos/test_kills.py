@@ -9,20 +9,28 @@ from waiting import wait_for
 
 pytestmark = pytest.mark.stack
 
-SECONDS = 30.0
-SEED = 6
 
-
-def test_training_whose_processes_are_killed_loses_no_step_that_arrived_and_no_episode():
-    with training(algorithm="dqn", environment="CartPole", clients=2) as run:
-        kills = list(schedule(list(run.services), SECONDS, SEED, (2.0, 5.0)))
-        assert {kill.service for kill in kills} >= {"redis", "node", "client-1"}, "a seed that kills each kind"
+def killed(names, seconds, seed, pauses, **options):
+    """What is left of a training of which these are killed. Nothing ends by itself, and no process is left."""
+    with training(algorithm="dqn", environment="CartPole", clients=2, **options) as run:
+        kills = list(schedule(names or list(run.services), seconds, seed, pauses))
         run.start()
         wait_for("the first steps", lambda: (status := run.status()) is not None and status.env_steps > 0)
-        ended = carry_out(run, kills, SECONDS, print)
+        ended = carry_out(run, kills, seconds, print)
         result = run.finish()
-    assert ended == [], "a service that ended by itself"
+    assert ended == [] and {name for name, starts in result.starts.items() if starts > 1} == {k.service for k in kills}
     assert (result.orphans, result.tracebacks) == ([], [])
     assert (result.repeated, result.missing, result.reported - result.kept) == (0, 0, 0), "each episode exactly once"
     assert result.learned <= result.reached <= result.played, "no step twice"
+    return result
+
+
+def test_training_whose_processes_are_killed_loses_no_step_that_arrived_and_no_episode():
+    result = killed(None, 30.0, 6, (2.0, 5.0))
+    assert set(result.starts) - {"client-2"} == {name for name, starts in result.starts.items() if starts > 1}
     assert result.learned >= 0.95 * result.reached
+
+
+def test_server_that_forgets_everything_costs_no_step():
+    result = killed(["redis"], 8.0, 1, (2.0, 4.0), remembers=False, telemetry=False)
+    assert result.learned >= 0.99 * result.played
