@@ -17,7 +17,7 @@ from statistics import mean
 import msgspec
 import psutil
 
-from benchmarks.common import Row, run_alone, say, wait_until
+from benchmarks.common import Row, read_status, run_alone, say, wait_until
 from benchmarks.endurance.training import Training, training
 from benchmarks.ingest import Messages
 from soulsai_core import Announcement, ClientInfo, Episode
@@ -93,7 +93,7 @@ def _play(args: argparse.Namespace, run: Training, transport: RedisTransport) ->
                 _beat(transport, player, leaving=True)
                 players[index] = player = Player(f"pc-{made}")
                 made += 1
-            _send(transport, announced.run_id, player, source, _wait_for_room(run))
+            _send(transport, announced.run_id, player, source, _wait_for_room(transport))
         if (number + 1) * SAMPLES // rounds > number * SAMPLES // rounds:
             for process in processes.values():
                 process.measure()
@@ -112,13 +112,11 @@ def _play(args: argparse.Namespace, run: Training, transport: RedisTransport) ->
     return rows
 
 
-def _wait_for_room(run: Training) -> int:
+def _wait_for_room(transport: RedisTransport) -> int:
     """The newest iteration, once the node has taken in most of what waits."""
-    while True:
-        status = run.status()
-        if status is not None and status.backlog < 2000:
-            return status.iteration
+    while transport.backlog() > 2000:
         time.sleep(0.05)
+    return read_status(transport).iteration
 
 
 def _send(transport: RedisTransport, run_id: str, player: Player, source: Messages, iteration: int) -> None:

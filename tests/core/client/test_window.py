@@ -157,6 +157,25 @@ def test_what_waits_after_an_outage_is_sent_within_the_window(window):
     assert send(window) == [4]
 
 
+def test_what_is_made_while_the_node_is_away_waits_in_the_server_unless_the_node_holds_the_client_to_the_window(clock):
+    for direct, sent in ((True, [1, 2, 3]), (False, [1])):
+        window = make_window(clock, direct=direct)
+        add(window, 10)
+        clock.now += 10
+        add(window, 20, 20)
+        assert send(window) == sent
+
+
+def test_rows_kept_in_an_outage_that_are_no_message_yet_count_as_waiting_and_are_asked_for(window):
+    returned = []
+    window.connect(kept=lambda: 7, on_return=lambda: returned.append(True))
+    window.connection_lost("uplink")
+    add(window, 1)
+    assert window.next_chunk(9, 2**20).waiting == 7 and not returned
+    window.connection_back("uplink")
+    assert returned == [True]
+
+
 def test_chunk_says_how_many_rows_wait_behind_it(window):
     add(window, 2, 3, 4)
     assert [window.next_chunk(count, 2**20).waiting for count in (1, 2, 3)] == [7, 4, 0]

@@ -54,16 +54,21 @@ class Batcher:
         self.check_at: float = 0
         self.group_rows = 1
         self.send_at = 0.0
+        self._began_away = False
 
     def begin_group(self, now: float) -> None:
         """The first rows of a message were recorded."""
-        away = self._window.away
+        away = self._began_away = self._window.away
         self.send_at = now + (_AWAY_FACTOR * self._age if away else self._age)
         self.group_rows = self._most if away else max(min(self._most, self._window.size // 2), 1)
 
     def due(self, now: float) -> bool:
         """Whether there are enough rows, or they have waited long enough."""
         return self._recorder.rows >= self.group_rows or (self._recorder.rows > 0 and now >= self.send_at)
+
+    def kept(self) -> int:
+        """Rows that wait since the server or the node was away. May be called in any thread."""
+        return self._recorder.rows if self._began_away else 0
 
     def send_soon(self) -> None:
         """Rows that wait are due now: waiting for others would only make them staler."""
@@ -78,6 +83,7 @@ class Batcher:
         if batch is not None:
             for part in batch.split(self._most):
                 self._window.add(part)
+        self._began_away = False
 
 
 def row_bytes(columns: Mapping[str, ArraySpec]) -> int:

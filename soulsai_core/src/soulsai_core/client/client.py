@@ -126,6 +126,7 @@ class Client:
             capacity=settings.buffer_messages,
             step_rows=settings.max_environments,
             clock=clock,
+            direct=not transport.client_prefix,
         )
         self._tally = EpisodeTally(client, clock)
         self._finished_episodes: list[Episode] = []
@@ -138,6 +139,7 @@ class Client:
         self._uplink = self._make_uplink(transport, run_id, rng)
         self._recorder = Recorder(columns, spec.observations, owners=owners, on_unfit=self._note_unfit)
         self._batcher = Batcher(self._recorder, self._window, settings, columns)
+        self._window.connect(kept=self._batcher.kept, on_return=self._batcher.send_soon)
         self._loader = WeightsLoader(actor, self._recorder, self._downlink, self._batcher, check_settings)
 
     def _make_uplink(self, transport: Transport, run_id: str, rng: random.Random) -> Uplink:

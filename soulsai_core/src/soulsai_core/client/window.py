@@ -72,6 +72,8 @@ class Window:
         step_rows: rows that one time step may have. A message that was never sent, and has more rows than these and
             than the node's window, is split: it was made while the server was away.
         clock: monotonic seconds.
+        direct: the client appends to the run's own stream, so that what it sends waits in the server for a node that is
+            away. The messages of contributors are held to the window by the node.
 
     Attributes:
         size: rows that the node allows under way.
@@ -79,13 +81,24 @@ class Window:
         dropped: rows that were given up unsent, or that the node never took in.
     """
 
-    def __init__(self, *, limited: bool, capacity: int, clock: Callable[[], float], step_rows: int = 256) -> None:
+    def __init__(
+        self,
+        *,
+        limited: bool,
+        capacity: int,
+        clock: Callable[[], float],
+        step_rows: int = 256,
+        direct: bool = True,
+    ) -> None:
         self.size = 1
         self.rows = 0
         self.dropped = 0
         self._limited = limited
         self._capacity = capacity
         self._step_rows = step_rows
+        self._direct = direct
+        self._kept: Callable[[], int] = int
+        self._on_return: Callable[[], object] = int
         self._clock = clock
         self._changed = threading.Condition()
         self._messages: deque[Message] = deque()
@@ -99,6 +112,16 @@ class Window:
         self._heard = clock()
         self._last_progress = clock()
         self._begin_again_at = math.inf
+
+    def connect(self, kept: Callable[[], int], on_return: Callable[[], object]) -> None:
+        """To be called once.
+
+        Args:
+            kept: gives the rows that were recorded while the server was away, and are no message yet.
+            on_return: called when the server and the node are there again; in any thread.
+        """
+        self._kept = kept
+        self._on_return = on_return
 
     # -- the client's thread
 
@@ -132,7 +155,11 @@ class Window:
     @property
     def away(self) -> bool:
         """Whether the server or the node is away, so that nothing is taken in and no model is made."""
-        return bool(self._lost) or self._clock() - self._heard > _SILENCE_S
+        return bool(self._lost) or self._silent
+
+    @property
+    def _silent(self) -> bool:
+        return self._clock() - self._heard > _SILENCE_S
 
     @property
     def full(self) -> bool:
@@ -168,7 +195,7 @@ class Window:
             chosen: list[Message] = []
             size = 0
             under_way = self._under_way()
-            waiting = self.rows - under_way
+            waiting = self.rows - under_way + self._kept()
             for message in itertools.islice(self._messages, self._sent_and_kept(), None):
                 rows = len(message.batch)
                 size += _bytes(message.batch)
@@ -218,12 +245,17 @@ class Window:
                 log.info("%d steps that waited are sent.", self.rows)
             self._heard = self._last_progress = self._clock()
             self._changed.notify_all()
+        if not self._lost:
+            self._on_return()
 
     # -- the downlink's thread
 
     def heard(self) -> None:
         """The node has published something, so it is there."""
+        was_away = self.away
         self._heard = self._clock()
+        if was_away and not self.away:
+            self._on_return()
 
     def acknowledged(
         self, node: str, number: int, window: int, *, refused: int | None = None, busy: bool = False
@@ -280,7 +312,9 @@ class Window:
 
     def _fits(self, under_way: int, rows: int) -> bool:
         """Whether a message may be sent: what waits after an outage goes out within the node's window, too."""
-        return not self._limited or not under_way or under_way + rows <= self.size
+        if not self._limited or not under_way or (self._direct and self._silent):
+            return True
+        return under_way + rows <= self.size
 
     def _may_send(self) -> bool:
         sent = self._sent_and_kept()

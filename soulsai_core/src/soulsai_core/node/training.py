@@ -350,13 +350,14 @@ class TrainingNode:
         if self._state.stop_reason is not None:
             return
         state = self._state
+        after_outage = self._recovery.lasts  # before the message is looked at, which may be the last that was awaited
         judged = self._intake.judge(entry.payload, state.iteration, state.env_steps, self._clock())
         self._storage.keeping.keep(entry.id, entry.payload, judged, state.iteration)
         self._publishing.message_received()
         if judged.steps is not None:
             self._publishing.rows_received(judged.client)
             self._learner.add(judged.steps, judged.client)
-            self._pace.admitted(judged.rows, after_outage=self._recovery.lasts)
+            self._pace.admitted(judged.rows, after_outage=after_outage)
             state.env_steps += judged.rows
         self._handle_events()
 
