@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from soulsai_core import replace_bytes
-from soulsai_telemetry.comparing.curves import Band
+from soulsai_telemetry.comparing.curves import Band, with_gaps
 from soulsai_telemetry.history.history import Axis, Curve, History
 
 COLORS = ("#0b6e99", "#b3541e", "#1d7a4b", "#7a4fa3", "#b3261e", "#5f6b2d", "#2f4b9e", "#8a6d00")
@@ -91,11 +91,11 @@ class _Panel:
         self.axes.autoscale_view()
 
 
-def comparison(groups: Mapping[str, Band], title: str, ylabel: str, xlabel: str) -> Figure:
+def comparison(groups: Mapping[str, Band], title: str, ylabel: str, xlabel: str, gap: float = math.inf) -> Figure:
     """A figure with the line and the band of each group, and its runs faint behind them.
 
     A run that has ended before the others of the figure has a dot at its end: the line does not go on there because
-    there is nothing more, not because of a fault.
+    there is nothing more, not because of a fault. Lines of single runs are broken where nothing came for `gap` or more.
     """
     figure = _figure(7.4, 4.4, layout="constrained")
     axes = figure.add_subplot()
@@ -105,11 +105,12 @@ def comparison(groups: Mapping[str, Band], title: str, ylabel: str, xlabel: str)
         color = COLORS[i % len(COLORS)]
         if band.runs > 1:
             for x, y in band.curves:
-                axes.plot(*_thinned(x, y), color=color, linewidth=0.6, alpha=0.3, zorder=1)
+                axes.plot(*with_gaps(*_thinned(x, y), gap), color=color, linewidth=0.6, alpha=0.3, zorder=1)
             axes.fill_between(band.x, band.low, band.high, color=color, alpha=0.2, linewidth=0)
             axes.plot(band.x, band.middle, color=color, linewidth=2, label=f"{name} ({band.meaning})")
         else:
-            axes.plot(*_thinned(*band.curves[0]), color=color, linewidth=1.8, label=f"{name} ({band.meaning})")
+            line = with_gaps(*_thinned(*band.curves[0]), gap)
+            axes.plot(*line, color=color, linewidth=1.8, label=f"{name} ({band.meaning})")
         ended = [(x[-1], y[-1]) for x, y in band.curves if x[-1] < 0.97 * furthest]
         if ended:
             axes.plot(*zip(*ended, strict=True), linestyle="", marker="o", markersize=4, color=color, zorder=3)

@@ -3,6 +3,7 @@
 import json
 
 import msgspec
+import pytest
 
 from soulsai_core.app import RunFolder
 
@@ -45,3 +46,14 @@ def test_run_without_an_episode_has_no_score(save, run):
 def test_missing_folder_is_explained(run):
     code, _, err = run("runs", "--saves", "elsewhere")
     assert (code, "There is no run at elsewhere" in err) == (2, True)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_nothing_is_cut_off_in_a_terminal_of_any_width(save, run, monkeypatch, width):
+    save("2026-01-01_12-00-00_LunarLander-v3-dqn", range(60), environment="LunarLander-v3")
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    shown = run("runs")[1].replace("\N{NO-BREAK SPACE}", " ")
+    for text in ("2026-01-01_12-00-00_LunarLander-v3-dqn", "LunarLander-v3", "dqn", "600", "Best", "34.5", "Last"):
+        assert text in shown
+    assert "…" not in shown

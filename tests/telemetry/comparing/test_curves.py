@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soulsai_core import interquartile_mean
-from soulsai_telemetry.comparing.curves import band, moving_average
+from soulsai_telemetry.comparing.curves import band, moving_average, with_gaps
 
 NUMBERS = st.floats(-1e6, 1e6)
 
@@ -62,3 +62,11 @@ def test_middle_lies_within_the_band(runs):
     tolerance = 1e-9 * np.abs(found.middle) + 1e-9
     assert np.all(found.low <= found.middle + tolerance)
     assert np.all(found.middle <= found.high + tolerance)
+
+
+def test_curve_is_broken_in_an_outage():
+    x = np.array([0.0, 1.0, 2.0, 90.0, 91.0])
+    broken, y = with_gaps(x, np.arange(5.0), shortest=5.0)
+    assert broken.tolist() == [0, 1, 2, 46, 90, 91]
+    assert np.isnan(y[3]) and y[[0, 1, 2, 4, 5]].tolist() == [0, 1, 2, 3, 4]
+    assert with_gaps(x, x, shortest=100.0)[0].tolist() == x.tolist()

@@ -61,7 +61,9 @@ def test_each_client_has_its_own_numbers(served):
 
 def test_silent_training_node_is_down(served, status):
     served.status_received(replace(status, time=time.time(), health=judge(status.node, age=60, now=0)))
-    assert samples(served)["soulsai_run_up", "run-1"] == 0
+    found = samples(served)
+    assert found["soulsai_run_up", "run-1"] == 0
+    assert (found["soulsai_run_state", "silent"], found["soulsai_run_state", "learning"]) == (1, 0)
 
 
 def test_training_node_is_down_if_the_last_status_is_old(served, status):

@@ -57,7 +57,7 @@ def print_end(node: TrainingNode, reason: str, console: Console) -> None:
     lines += [
         "Next:",
         _step(f"soulsai eval {model}", "measure what it has learned"),
-        _step(f"soulsai play {model}", "watch it"),
+        _step(f"soulsai plot {folder}", "draw its curve"),
         _step(f"soulsai train --resume {folder}{_further(status)}", "go on"),
     ]
     console.print("\n".join(lines), highlight=False, soft_wrap=True)

@@ -51,6 +51,19 @@ def moving_average(values: np.ndarray, window: int) -> np.ndarray:
     return (sums[ends] - sums[starts]) / (ends - starts)
 
 
+def with_gaps(x: np.ndarray, y: np.ndarray, shortest: float) -> tuple[np.ndarray, np.ndarray]:
+    """A curve (n,) with a NaN in each gap of the axis, so that a line drawn through it is broken there.
+
+    Args:
+        shortest: a gap is at least so long, and 20 times as long as usual.
+    """
+    if len(x) < 3:
+        return x, y
+    steps = np.diff(x)
+    gaps = np.flatnonzero(steps > max(shortest, 20 * float(np.median(steps)))) + 1
+    return np.insert(x, gaps, (x[gaps - 1] + x[gaps]) / 2), np.insert(y, gaps, np.nan)
+
+
 def band(curves: Sequence[tuple[np.ndarray, np.ndarray]], points: int = 200) -> Band:
     """What (x, y) curves have in common, at `points` positions on the part of the axis that all of them cover.
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from soulsai_core import ConfigError
 from soulsai_telemetry.comparing.curves import Band, band
 from soulsai_telemetry.comparing.runs import Run, RunAxis, group
+
+_GAP_HOURS = 1 / 6
+"""Hours without an episode from which on a curve over time is broken: an outage is no straight line."""
 
 _LABELS: dict[RunAxis, str] = {"steps": "environment steps", "episodes": "episodes", "hours": "hours"}
 
@@ -51,4 +55,5 @@ def draw(drawn: dict[str, Band], path: Path, title: str, metric: str, axis: RunA
     from soulsai_telemetry.drawing import comparison, save
 
     ylabel = f"{metric}, mean of {window} episodes" if window > 1 else metric
-    save(comparison(drawn, title, ylabel, _LABELS[axis]), path)
+    gap = _GAP_HOURS if axis == "hours" else math.inf
+    save(comparison(drawn, title, ylabel, _LABELS[axis], gap), path)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
-from soulsai_core.app import HostNames
+from soulsai_core.app import LABELS, Health, HostNames
 from soulsai_telemetry.history.records import TrainingStatus
 from soulsai_telemetry.history.update import HistoryUpdate
 from soulsai_telemetry.http import HttpService
@@ -87,6 +87,7 @@ class RunCollector(Collector):
         alive = status is not None and status.alive and time.time() - status.time < _MAX_STATUS_AGE
         yield _gauge("up", "The training node runs and reported lately", [({"run": self._run}, float(alive))])
         if status is not None:
+            yield from _of_health(status.health)
             yield from _of_status(status)
             yield from _of_clients(status)
 
@@ -102,6 +103,13 @@ def _of_episodes(update: HistoryUpdate) -> Iterator[Family]:
         yield _gauge(
             "best_average", "Best moving average so far", [({"metric": update.best.metric}, update.best.score)]
         )
+
+
+def _of_health(health: Health) -> Iterator[Family]:
+    states = [({"state": state}, float(state == health.state)) for state in LABELS]
+    yield _gauge("state", "1 for the state of the training, 0 for all others", states)
+    found = [({"name": condition.name, "level": condition.level}, 1.0) for condition in health.conditions]
+    yield _gauge("condition", "1 for what keeps the training from learning", found)
 
 
 def _of_status(status: TrainingStatus) -> Iterator[Family]:
