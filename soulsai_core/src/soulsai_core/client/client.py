@@ -136,23 +136,12 @@ class Client:
         self._watchdog = Watchdog(late_after=settings.late_step_s, min_per_minute=settings.min_steps_per_minute)
         turns = actor.turns if isinstance(actor, EvaluatingActor) else None
         self._downlink = Downlink(transport, run_id, client, self._window, rng, turns)
-        self._uplink = self._make_uplink(transport, run_id, rng)
+        beat = settings.heartbeat_interval_s
+        self._uplink = Uplink(transport, run_id, client, self._window, rng, clock, interval=beat, info=self._info)
         self._recorder = Recorder(columns, spec.observations, owners=owners, on_unfit=self._note_unfit)
         self._batcher = Batcher(self._recorder, self._window, settings, columns)
         self._window.connect(kept=self._batcher.kept, on_return=self._batcher.send_soon)
         self._loader = WeightsLoader(actor, self._recorder, self._downlink, self._batcher, check_settings)
-
-    def _make_uplink(self, transport: Transport, run_id: str, rng: random.Random) -> Uplink:
-        return Uplink(
-            transport,
-            run_id,
-            self.client,
-            self._window,
-            rng,
-            self._clock,
-            interval=self._settings.heartbeat_interval_s,
-            info=self._info,
-        )
 
     @property
     def env_steps(self) -> int:
@@ -162,10 +151,9 @@ class Client:
     @property
     def standing(self) -> Standing:
         """How the player does. May be read from any thread."""
-        returns = tuple(self._tally.returns)
-        mean = sum(returns) / len(returns) if returns else None
         place = self._downlink.place
-        return Standing(self.env_steps, self._tally.finished, mean, len(returns), place, self._loader.iteration)
+        iteration = self._loader.iteration
+        return Standing.of(self.env_steps, self._tally.finished, tuple(self._tally.returns), place, iteration)
 
     def run(self) -> str:
         """Sample until the training ends or `stop` is called; returns the reason."""

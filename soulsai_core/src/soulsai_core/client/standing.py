@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -23,3 +24,11 @@ class Standing:
     averaged_episodes: int
     place: tuple[int, int] | None
     iteration: int
+
+    @classmethod
+    def of(
+        cls, steps: int, episodes: int, returns: Sequence[float], place: tuple[int, int] | None, iteration: int
+    ) -> Standing:
+        """The standing with these last returns."""
+        mean = sum(returns) / len(returns) if returns else None
+        return cls(steps, episodes, mean, len(returns), place, iteration)
