@@ -128,6 +128,7 @@ class SerialTraining:
             if not resumed:
                 self._learner.clients_changed(frozenset({CLIENT}))
             self._renew()
+            self._look_for_goal()
             while self.state.stop_reason is None:
                 self._play()
                 if self.state.iteration // self._every > self._saved_at // self._every:
@@ -256,10 +257,13 @@ class SerialTraining:
         self._learner.updated(self.state.iteration)
 
     def _report(self, step: Step, number: int) -> None:
-        """Note the episode's result, and whether a goal is reached."""
+        """Note the result of an episode."""
         found = self._tally.ends(step, self.state.iteration, self._actor.metrics)
         named = [(f"{number:020d}", msgspec.structs.replace(episode, run_id=self.folder.name)) for episode in found]
         self.episodes.append(named, self.state.env_steps, read_to=named[-1][0])
+        self._look_for_goal()
+
+    def _look_for_goal(self) -> None:
         goals = self._goals
         if goals.env_steps is not None and self.state.env_steps >= goals.env_steps:
             self.stop(f"{self.state.env_steps} environment steps were trained")

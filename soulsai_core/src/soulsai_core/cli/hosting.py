@@ -30,6 +30,7 @@ from soulsai_core.cli.models import starting_point
 from soulsai_core.cli.options import config_from
 from soulsai_core.cli.progress import progress
 from soulsai_core.cli.resume import announced, chosen_folder, how_to_go_on, keep_config_file, resumed_config
+from soulsai_core.cli.room import check_room
 from soulsai_core.cli.server_watch import kept_running
 from soulsai_core.config import Config, Resolved, TrainingSettings, resolve
 from soulsai_core.config.seeding import seeded
@@ -80,6 +81,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             stack.enter_context(folder.held())
         stack.enter_context(_address_noted(folder, settings.address))
         stack.enter_context(log_file(folder.logs / "training-node.log"))
+        check_room(resolved, folder.path)
         client_children = client_commands(config, settings.address, clients)
         others = {} if alone else telemetry_command(args, resolved, settings.address, resumed)
         commands = {**client_children, **others}

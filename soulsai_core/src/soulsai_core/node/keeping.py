@@ -63,6 +63,7 @@ class Keeping:
         """Acknowledge and release what is written by now. Returns whether there was something new."""
         if self._journal is None:
             return False
+        self._journal.wake()
         written = self._journal.written
         changed = False
         while self._unwritten and self._unwritten[0].records <= written:

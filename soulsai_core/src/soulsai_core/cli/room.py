@@ -1,0 +1,77 @@
+"""Before the start: do the journal and the replay buffer fit on this machine?"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from soulsai_core.config import Resolved
+from soulsai_core.errors import ConfigError
+from soulsai_core.journal.journal import SEGMENT_BYTES
+from soulsai_core.messages import ArraySpec
+from soulsai_core.steps import step_columns
+
+log = logging.getLogger(__name__)
+
+_MESSAGE = 1.1
+"""Bytes in the journal for each byte of a row: headers, checksums, and what followed the last row of a message."""
+
+
+def row_bytes(columns: Mapping[str, ArraySpec]) -> int:
+    """Bytes of one step as clients send it."""
+    return sum(int(np.prod(c.shape, dtype=np.int64)) * np.dtype(c.dtype).itemsize for c in columns.values())
+
+
+def check_room(resolved: Resolved, folder: Path) -> None:
+    """Log how much of the disk and of the memory the run will need in the end.
+
+    Estimated from the setting `buffer_size` of the algorithm; without one there is nothing to estimate. Raises
+    ConfigError if it is more than there is.
+    """
+    rows = getattr(resolved.algorithm_config, "buffer_size", None)
+    if not isinstance(rows, int):
+        return
+    spec = resolved.environment.spec(resolved.environment_config)
+    own = resolved.algorithm.columns(resolved.algorithm_config, spec)
+    bytes_needed = rows * row_bytes(step_columns(spec, own, resolved.config.training.max_abs_value))
+    disk = int(bytes_needed * _MESSAGE) + 2 * SEGMENT_BYTES if resolved.config.training.journal else 0
+    free = shutil.disk_usage(folder).free
+    memory = _memory()
+    log.info(
+        "%d steps will take about %s of memory, and the journal %s of the disk.",
+        rows, _size(bytes_needed), _size(disk),
+    )  # fmt: skip
+    advice = f"set algorithm.config.buffer_size ({rows}) lower"
+    if disk > free + _used(folder):
+        raise ConfigError(
+            f"The journal of {rows} steps will need {_size(disk)}, and {folder} has {_size(free)} left: make room, "
+            f"{advice}, or set training.journal to false."
+        )
+    on_device = getattr(resolved.algorithm_config, "replay_device", None)
+    if on_device is None and memory is not None and bytes_needed > memory:
+        raise ConfigError(
+            f"The replay buffer of {rows} steps will need {_size(bytes_needed)} of memory, and this machine has "
+            f"{_size(memory)}: {advice}."
+        )
+
+
+def _used(folder: Path) -> int:
+    """Bytes that the journal of a resumed run has already."""
+    return sum(file.stat().st_size for file in (folder / "journal").glob("*"))
+
+
+def _memory() -> int | None:
+    """Bytes of memory of this machine, None if it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return None
+
+
+def _size(number: int) -> str:
+    return f"{number / 2**30:.1f} GB" if number >= 2**30 else f"{number / 2**20:.0f} MB"
