@@ -362,8 +362,10 @@ class PresetPlugin:
 
     Attributes:
         values: nested settings as in config.yaml. They override config_d.yaml, and config.yaml overrides them.
+        description: what it is for and what was measured with it, for `soulsai presets`.
     """
 
     name: str
     values: Mapping[str, Any]
+    description: str = ""
     api_version: int = API_VERSION

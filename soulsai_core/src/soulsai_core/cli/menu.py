@@ -50,6 +50,7 @@ COMMANDS = (
     _ours("new", "new", "make the package of a new plugin, with tests"),
     _ours("plugins", "plugins", "list the installed plugins, and why one cannot be used"),
     _ours("doctor", "doctor", "check whether a run could start here: machine, packages, plugins, server, settings"),
+    _ours("presets", "presets", "list the installed presets, with what they are for"),
     _ours("config", "config", "show, check or explain the configuration"),
 )
 

@@ -1,0 +1,22 @@
+"""`soulsai presets`, and the presets themselves: each says what it is for, and its settings are valid."""
+
+import pytest
+
+from soulsai_core import Catalog, load_config
+from soulsai_core.config import resolve
+
+PRESETS = Catalog().usable("preset")
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_preset_has_a_purpose_and_valid_settings(preset):
+    assert preset.description and not preset.description.endswith(".")
+    resolve(load_config(None, [f"preset={preset.name}"], {}), Catalog())
+
+
+def test_presets_are_listed_with_what_they_are_for(run_here):
+    output = run_here("presets")
+    assert {"cartpole", "lunar-lander", "pendulum", "lunar-lander-continuous", "pong", "iudex-simulated"} <= {
+        line.split()[0] for line in output.splitlines() if line
+    }
+    assert all(preset.description in output for preset in PRESETS)
