@@ -53,6 +53,7 @@ class EvaluatingActor(Actor):
         self.iteration = -1
         self.episodes = 0
         self.turns = turns
+        self._evaluates = False
         self._learning = learning
         self._evaluation = evaluation
 
@@ -63,10 +64,12 @@ class EvaluatingActor(Actor):
         self._learning.prepare(weights)
 
     def act(self, observations: Arrays, masks: np.ndarray | None, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
-        self.changed = bool(starts.any()) and self._begin(starts)
-        held_out = self.sources != Source.AGENT
-        if not held_out.any():
+        # Between two steps of a fast environment: a look at one element takes a tenth of the time of a reduction.
+        begins = starts[0] if len(starts) == 1 else starts.any()
+        self.changed = bool(begins) and self._begin(starts)
+        if not self._evaluates:
             return self._learning.act(observations, masks, starts)
+        held_out = self.sources != Source.AGENT
         best, own = self._evaluation.act(observations, masks, starts)
         if held_out.all():
             return best, own
@@ -89,6 +92,7 @@ class EvaluatingActor(Actor):
             sources[free[0]] = Source.EVALUATION
         changed = not np.array_equal(sources, self.sources)
         self.sources = sources
+        self._evaluates = bool((sources != Source.AGENT).any())
         return changed
 
     def change(self, config: BaseModel) -> None:
