@@ -6,10 +6,16 @@ from soulsai_telemetry.page.gaps import gap_length, with_gaps
 
 
 def test_an_outage_is_a_point_without_values():
-    times = np.array([0.0, 10.0, 20.0, 500.0, 510.0])
-    x, columns = with_gaps(times, {"mean": [1.0, 2.0, 3.0, 4.0, 5.0]}, gap_length(times))
-    assert x == [0.0, 10.0, 20.0, 260.0, 500.0, 510.0]
-    assert columns["mean"] == [1.0, 2.0, 3.0, None, 4.0, 5.0]
+    times = np.array([*range(0, 400, 10), *range(1000, 1400, 10)], float)
+    x, columns = with_gaps(times, {"mean": times.tolist()}, gap_length(times))
+    assert x == [*times[:40], 695.0, *times[40:]]
+    assert columns["mean"] == [*times[:40], None, *times[40:]]
+
+
+def test_environments_that_all_end_at_once_leave_no_gaps():
+    times = np.sort(np.concatenate([np.arange(0.0, 3600.0, 60.0) + i / 100 for i in range(64)]))
+    x, _ = with_gaps(times, {"mean": times.tolist()}, gap_length(times, longest=60.0))
+    assert x == times.tolist()
 
 
 def test_points_at_their_usual_distance_have_no_gap():

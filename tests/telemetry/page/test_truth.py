@@ -130,6 +130,7 @@ def test_outage_is_a_gap_and_the_table_has_no_values_in_it(learned_page, tabs):
     until(tab, "document.querySelector(\"[data-metric='return'] .plot\").dataset.to > 1e9")
     card = tab.locator("[data-metric='return']")
     card.locator("details summary").click()
+    until(tab, "document.querySelectorAll(\"[data-metric='return'] .data tbody tr\").length > 0")
     rows = card.locator(".data tbody tr").all_inner_texts()
     assert 15 <= len(rows) <= 21
     assert all("–" not in row for row in rows)

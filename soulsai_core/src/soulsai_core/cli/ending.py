@@ -60,6 +60,8 @@ def print_end(node: TrainingNode, reason: str, console: Console) -> None:
         _step(f"soulsai plot {folder}", "draw its curve"),
         _step(f"soulsai train --resume {folder}{_further(status)}", "go on"),
     ]
+    if (node.folder.path / "telemetry").is_dir():
+        lines.append(_step(f"soulsai telemetry --run-folder {folder}", "open its page again"))
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
 
 

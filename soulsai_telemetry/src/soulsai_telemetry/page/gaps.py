@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-# A gap is so many times as long as the usual distance of two points, and at least so many seconds.
-_TIMES = 8.0
+# A gap is so many times as long as nearly all distances of two points, and at least so many seconds.
+_TIMES = 5.0
+_NEARLY_ALL = 0.95
 _LEAST = 15.0
+# And it is so many times as long as an episode may take: nothing is reported in between.
+_EPISODES = 3.0
 
 
-def gap_length(x: np.ndarray) -> float:
-    """Seconds between two points from which on there is a gap, for points at these times."""
-    if len(x) < 2:
-        return 4 * _LEAST
-    return max(_TIMES * float(np.median(np.diff(x))), _LEAST)
+def gap_length(x: np.ndarray, longest: float = 0.0) -> float:
+    """Seconds between two points from which on there is a gap.
+
+    Args:
+        x: times of the points, rising.
+        longest: seconds of the longest episode.
+    """
+    usual = float(np.quantile(np.diff(x), _NEARLY_ALL)) if len(x) > 1 else 0.0
+    return max(_TIMES * usual, _EPISODES * longest, _LEAST)
 
 
 def with_gaps(x: np.ndarray, columns: dict[str, list[float]], length: float) -> tuple[list[float], dict[str, list]]:

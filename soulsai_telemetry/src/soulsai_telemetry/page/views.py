@@ -110,13 +110,19 @@ def curves(
         x = np.round(curve.x, 1 if axis == "time" else 0)
         rounded = {key: _rounded_column(column) for key, column in columns.items()}
         if axis == "time":
-            gap = gap_length(x) if gap is None else gap
+            gap = gap_length(x, _longest_episode(history)) if gap is None else gap
             positions, rounded = with_gaps(x, rounded, gap)
         else:
             positions = x.tolist()
         origin = "evaluation" if name.startswith(EVALUATION) else TRAINING
         series.append({"metric": name.removeprefix(EVALUATION), "source": origin, "x": positions, **rounded})
     return {"axis": axis, "extent": history.extent(axis), "episodes": history.episodes, "gap": gap, "series": series}
+
+
+def _longest_episode(history: History) -> float:
+    """Seconds of the longest episode, 0 if that is not known."""
+    seconds = history.curve("seconds").high
+    return float(seconds.max()) if len(seconds) else 0.0
 
 
 def _goal(source: RunSource) -> dict[str, Any] | None:

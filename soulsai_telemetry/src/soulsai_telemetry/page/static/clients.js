@@ -22,6 +22,29 @@ export function showClients(state) {
   showInvitation(state);
 }
 
+/** What each contributor has contributed; nothing if nobody was invited. */
+export function showContributors({ contributors }) {
+  $("contributors-box").hidden = !contributors?.length;
+  if (!contributors?.length) return;
+  const samples = contributors.reduce((sum, found) => sum + found.samples, 0);
+  $("contributors").replaceChildren(...contributors.map((found) => {
+    const cells = [
+      [null, element("b", {}, found.name)],
+      ["Since", found.since == null ? "–" : clock(found.since)],
+      ["Clients now", count(found.clients)],
+      ["Samples", count(found.samples)],
+      ["Share", samples ? share(found.samples / samples) : "–"],
+      ["Time", duration(found.seconds)],
+      ["Episodes", count(found.episodes)],
+      ["Return", number(found.mean_return)],
+      ["Best", number(found.best)],
+      ["Rejected", count(found.rejected)],
+    ];
+    return element("tr", {}, ...cells.map(([label, ...parts], i) => element(i ? "td" : "th",
+      { "data-label": label, class: i > 1 ? "n" : null, scope: i ? null : "row" }, ...parts)));
+  }));
+}
+
 /** How to start another client, while the training goes on. */
 function showInvitation({ health, status }) {
   $("invite").hidden = !health?.live || !status.join;

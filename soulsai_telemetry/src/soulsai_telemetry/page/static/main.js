@@ -1,7 +1,7 @@
 // Builds the page: loads the run, then follows the server's events.
 
 import { get } from "./api.js";
-import { showClients } from "./clients.js";
+import { showClients, showContributors } from "./clients.js";
 import { offerColors } from "./colors.js";
 import { $, setText } from "./dom.js";
 import { showConfig, showLogNames } from "./files.js";
@@ -31,6 +31,7 @@ function show(next) {
   showSummary(run, state);
   showNewest();
   showClients(state);
+  showContributors(state);
   showMachine(state);
   showReports(state.reports);
   showLogNames(state.logs);

@@ -10,6 +10,8 @@ export const KINDS = {
   end: { sign: "┊", text: "end", color: "text" },
 };
 
+// Pixels between two marks of one kind.
+const CLOSE = 10;
 const POSITIONS = { episode: "episode", step: "step", time: "time" };
 
 /** Draw the marks of `events` on the axis, with these colors by name. */
@@ -18,10 +20,14 @@ export function drawMarks(plot, events, axis, colors) {
   const { left, top, width, height } = bbox;
   const ratio = devicePixelRatio;
   ctx.save();
-  for (const event of events) {
+  const drawn = {}; // kind -> where its last mark was drawn
+  for (const event of events.toReversed()) {
     const kind = KINDS[event.kind];
     const x = plot.valToPos(event[POSITIONS[axis]], "x", true);
     if (!kind || x < left || x > left + width) continue;
+    // Of marks that would cover each other the newest is drawn.
+    if (drawn[event.kind] - x < CLOSE * ratio) continue;
+    drawn[event.kind] = x;
     ctx.strokeStyle = ctx.fillStyle = colors[kind.color];
     ctx.lineWidth = ratio;
     ctx.beginPath();

@@ -38,7 +38,8 @@ export function showSummary(run, state) {
   showGoal(state);
 }
 
-function showHealth(run, { health, live, lead }) {
+function showHealth(run, state) {
+  const { health, live } = state;
   if (!health) {
     showPill(live ? "warn" : "", live ? "waiting for the training node" : "not running");
     showNotice([live ? [] : ["This run was not watched by telemetry, so that its curves are all there is."]]);
@@ -47,18 +48,24 @@ function showHealth(run, { health, live, lead }) {
   const when = SINCE.includes(health.state) ? ` ${health.state === "silent" ? "since" : "at"} ${clock(health.since)}` : "";
   showPill(KINDS[health.state] ?? "", `${health.label}${when}`);
   const said = health.conditions.map(({ sentence, advice }) => [element("strong", {}, sentence), " ", ...rich(advice)]);
-  if (health.state === "finished") said.push(...ending(run, health, lead));
+  if (health.state === "finished") said.push(...ending(run, health, state));
   else if (!said.length && health.state !== "learning") said.push([health.sentence]);
   showNotice(said, KINDS[health.state]);
 }
 
-function ending(run, health, lead) {
+function ending(run, health, { lead, best }) {
   const result = lead ? ` The mean ${lead.metric} of the last ${counted(lead.values, "episode")} is ${number(lead.value)}.` : "";
-  const next = [`soulsai train --resume ${run.folder}`, `soulsai plot ${run.folder}`, `soulsai telemetry --run-folder ${run.folder}`];
+  const model = `${run.folder}/${best ? "best_model" : "checkpoint"}`;
+  const next = [
+    ["Measure what it has learned", `soulsai eval ${model}`],
+    ["watch it", `soulsai play ${model}`],
+    ["go on", `soulsai train --resume ${run.folder}`],
+    ["open this page again", `soulsai telemetry --run-folder ${run.folder}`],
+  ];
   return [
     [element("strong", {}, health.sentence), result],
-    ["The model is in ", element("code", {}, `${run.folder}/checkpoint`), "."],
-    ["Go on with the training: ", element("code", {}, next[0]), ", draw it: ", element("code", {}, next[1]), ", open this page again: ", element("code", {}, next[2]), "."],
+    ["The last model is in ", element("code", {}, `${run.folder}/checkpoint`), ...(best ? [", the best one in ", element("code", {}, `${run.folder}/best_model`)] : []), "."],
+    next.flatMap(([what, command], i) => [i ? "; " : "", `${what}: `, element("code", {}, command)]),
   ];
 }
 
@@ -87,6 +94,7 @@ function showFacts(state) {
   const live = health.live;
   const here = state.clients.filter((client) => !lost(client)).length;
   const ago = status.activity?.checkpoint ?? (state.checkpoint && state.time - state.checkpoint.time);
+  const saved = state.checkpoint?.time ?? (ago == null ? null : health.since - ago);
   const facts = [
     ["Episodes", count(state.episodes)],
     ["Environment steps", count(status.env_steps)],
@@ -97,7 +105,7 @@ function showFacts(state) {
     ["Admitted", share(status.acceptance)],
     ["Staleness", number(status.staleness.iterations), "iterations"],
     [live ? "Trained for" : "Was trained for", duration(status.elapsed)],
-    ["Last checkpoint", state.checkpoint ? (live ? `${duration(ago)} ago` : clock(state.checkpoint.time)) : ago == null ? "–" : `${duration(ago)} ago`],
+    ["Last checkpoint", saved == null ? "–" : live ? `${duration(ago)} ago` : clock(saved)],
   ];
   $("facts").replaceChildren(...facts.map(([name, value, note]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, value, ...(note ? [" ", element("small", {}, note)] : [])))));
