@@ -48,7 +48,8 @@ def test_ended_run_is_opened_from_its_folder(served, tabs, training, two_clients
     page = served()
     two_clients(training, state="ended", reason="the goal is reached")
     page._source.stop("enough")
-    wait_for("the summary", lambda: b'"ended"' in page._source.view.summary.read_bytes())
+    summary = page._source.view.summary
+    wait_for("the summary", lambda: summary.is_file() and b'"ended"' in summary.read_bytes())
     again = Page(EndedRun(training.folder), PageSettings(token="hush"))
     again.listen()
     try:
