@@ -257,6 +257,19 @@ def test_waiting_for_newer_weights_ends_after_the_time_out(downlink, node):
     assert not downlink.wait_newer(3, 0)
 
 
+def test_older_model_of_a_server_that_was_killed_is_not_used(downlink, node):
+    node.publish(7)
+    downlink.start()
+    assert downlink.wait_newer(6, PATIENCE)
+    held = downlink.newest
+    node.publish(5)
+    node.name, node.iteration = "node-2", 7
+    node.send_progress()
+    assert not downlink.wait_newer(7, 0.3) and downlink.newest is held
+    node.publish(8)
+    assert downlink.wait_newer(7, PATIENCE)
+
+
 @pytest.mark.parametrize("spoil", ["progress", "model"])
 def test_garbage_is_logged_and_the_next_valid_model_is_used(downlink, node, logged, spoil):
     if spoil == "progress":

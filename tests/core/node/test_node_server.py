@@ -6,6 +6,7 @@ import msgspec
 from waiting import wait_for
 
 from soulsai_core.messages import ClientInfo
+from soulsai_core.node.monitor import ServerBack
 from soulsai_core.node.resuming import resume_on_server
 
 
@@ -42,6 +43,16 @@ def test_node_waits_for_a_server_that_is_away_and_goes_on(harness, caplog):
         harness.stop()
     assert "The server is away. Trying again until it is back." in caplog.text
     assert "The server is back." in caplog.text
+    assert harness.outside.read_model(-1)[0] == 2
+
+
+def test_model_is_published_again_after_an_outage_in_which_there_was_nothing_to_publish(harness):
+    harness.make_iterations(2)
+    harness.recorder.wait("weights_published", where=lambda a: a["iteration"] == 2)
+    harness.server.model = (1, b"that of a second ago")
+    published = len(harness.recorder.all("weights_published"))
+    harness.node._events.put(ServerBack())
+    harness.recorder.wait("weights_published", published + 1)
     assert harness.outside.read_model(-1)[0] == 2
 
 

@@ -117,7 +117,7 @@ class Downlink(BackgroundWorker):
                 self.place = progress.places[self._client], len(progress.places)
             held = -1 if self.newest is None or progress.node != self._node else self.newest.iteration
             # The node is remembered only once its model is here: until then its model is still to be fetched.
-            if progress.iteration > held and self._fetch(held):
+            if progress.iteration > held and self._fetch(held, progress.iteration):
                 self._node = progress.node
             if progress.settings != self._settings_version:
                 self._read_settings(progress.settings)
@@ -155,10 +155,14 @@ class Downlink(BackgroundWorker):
         except WireError as error:
             log.warning("The model to evaluate could not be read: %s", error)
 
-    def _fetch(self, held: int) -> bool:
-        """Get a newer model than the one held; False if there is none."""
+    def _fetch(self, held: int, announced: int) -> bool:
+        """Get a newer model than the one held; False if there is none.
+
+        Args:
+            announced: its iteration. A server that was killed may have an older one, until the node publishes again.
+        """
         model = self._transport.read_model(held)
-        if model is None:
+        if model is None or model[0] < announced:
             return False
         try:
             weights = decode_weights(*model)

@@ -340,6 +340,7 @@ class TrainingNode:
                 self._storage.keeping.clients_changed(present, self._state.iteration)
                 self._learner.clients_changed(present)
             case ServerBack():
+                self._publisher.republish()  # the server may have an older model, though it could always be written to
                 self._publishing.restart_acknowledgments()
                 self._recovery.begin(self._roster.present, self._publishing.node)
             case ServerReset():
