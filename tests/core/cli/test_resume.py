@@ -8,7 +8,14 @@ import os
 import msgspec
 import pytest
 
-from soulsai_core.cli.resume import announced, chosen_folder, how_to_go_on, keep_config_file, resumed_config
+from soulsai_core.cli.resume import (
+    announced,
+    chosen_folder,
+    how_it_ended,
+    how_to_go_on,
+    keep_config_file,
+    resumed_config,
+)
 from soulsai_core.config import StopSettings
 from soulsai_core.errors import CheckpointError
 from soulsai_core.node.node_status import NodeStatus
@@ -125,13 +132,14 @@ def test_file_that_is_named_takes_the_place_of_the_saved_settings(make_run, tmp_
     assert resumed_config(args, folder).training.checkpoint_every == 9
 
 
-def test_it_is_said_from_where_a_run_goes_on_and_why_it_had_ended(make_run):
+def test_it_is_said_from_where_a_run_goes_on_and_how_it_had_ended(make_run):
     killed = make_run("a", 500)
-    assert announced(killed, 12, 3400, NOW).startswith(
+    assert announced(killed, 12, 3400, how_it_ended(killed, NOW)).startswith(
         "Going on with a from step 3,400, iteration 12. The training was killed: its node was last heard of"
     )
-    ended = make_run("b", 500, "ended", "interrupted")
-    assert "interrupted" in announced(ended, 12, 3400, NOW)
+    assert "was killed" in how_it_ended(make_run("just-now", 1), NOW)
+    assert "interrupted" in how_it_ended(make_run("b", 500, "ended", "interrupted"), NOW)
+    assert announced(killed, 0, 0, "") == "Going on with a from step 0, iteration 0."
 
 
 def test_run_that_has_reached_its_goal_says_how_to_go_on(make_run):

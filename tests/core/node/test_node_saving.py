@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import threading
 from pathlib import Path
 
@@ -225,6 +226,45 @@ def test_resume_restores_counters_learner_episodes_and_mean_return(make_harness,
     status = harness.status()
     assert (status.episodes, status.mean_return, status.elapsed) == (2, 15.0, 110.0)
     assert status.run_id == earlier.folder.name
+
+
+def test_run_goes_on_in_a_folder_that_was_moved(make_harness, new_learner, tmp_path):
+    earlier = trained(make_harness, new_learner)
+    moved = tmp_path / "elsewhere" / earlier.folder.name
+    moved.parent.mkdir()
+    earlier.folder.path.rename(moved)
+    earlier.outside.clear()  # on another machine the server is another one
+    harness = make_harness(new_learner(), folder=RunFolder(moved))
+    harness.node.resume()
+    harness.start()
+    assert (harness.node.iteration, harness.node.env_steps, len(harness.learner.rows)) == (3, 12, 12)
+    assert harness.take_in([3], "another") == (1, {})
+    harness.stop()
+    assert checkpoint.read(moved / "checkpoint")[1]["env_steps"] == 13 and not earlier.folder.path.exists()
+
+
+def test_run_that_was_killed_before_its_first_checkpoint_goes_on_from_its_journal(make_harness, new_learner):
+    earlier = trained(make_harness, new_learner)
+    shutil.rmtree(earlier.folder.checkpoint)
+    harness = make_harness(new_learner(), folder=RunFolder(earlier.folder.path))
+    harness.node.resume()
+    harness.start()
+    assert harness.node.env_steps == 12 and len(harness.learner.rows) == 12
+    assert harness.node.iteration == 4, "newer than any model that a client has"
+
+
+def test_updates_that_are_owed_are_made_beside_new_ones(make_harness, new_learner):
+    earlier = trained(make_harness, new_learner)
+    shutil.rmtree(earlier.folder.checkpoint)
+    harness = make_harness(new_learner(), folder=RunFolder(earlier.folder.path), catch_up=2)
+    harness.node.resume()
+    harness.start()
+    assert harness.learner.updates == 0
+    for _ in range(2):
+        before = harness.node.iteration
+        harness.send([before] * 4, "another")
+        harness.recorder.wait("model_updated", where=lambda a, before=before: a["iteration"] == before + 1)
+    assert harness.learner.updates == 3 + 2 and harness.node.iteration == 6
 
 
 def test_resumed_node_does_not_read_old_episodes_again(make_harness, new_learner):

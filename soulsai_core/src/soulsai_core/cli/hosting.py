@@ -29,7 +29,14 @@ from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.models import starting_point
 from soulsai_core.cli.options import config_from
 from soulsai_core.cli.progress import progress
-from soulsai_core.cli.resume import announced, chosen_folder, how_to_go_on, keep_config_file, resumed_config
+from soulsai_core.cli.resume import (
+    announced,
+    chosen_folder,
+    how_it_ended,
+    how_to_go_on,
+    keep_config_file,
+    resumed_config,
+)
 from soulsai_core.cli.room import check_room
 from soulsai_core.cli.server_watch import kept_running
 from soulsai_core.config import Config, Resolved, TrainingSettings, resolve
@@ -57,6 +64,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
     start_logging(console, tracebacks=False)  # the log file has them
     args, source = starting_point(args)
     config, resumed = _config_and_folder(args)
+    ended = "" if resumed is None else how_it_ended(resumed, time.time())
     if resumed is None:
         config = seeded(config, lambda: secrets.randbelow(2**31))
     with ExitStack() as stack:
@@ -92,7 +100,8 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             children.start()
             node = make_node(resolved, transport, folder, resume=resumed is not None, start_from=source)
             if resumed is not None:
-                console.print(announced(resumed, node.iteration, node.env_steps, time.time()), highlight=False)
+                sentence = announced(resumed, node.iteration, node.env_steps, ended)
+                console.print(sentence, highlight=False, soft_wrap=True)
                 if (reason := node.goal_reached()) is not None:
                     console.print(how_to_go_on(resumed, reason, config.training.stop), highlight=False, soft_wrap=True)
                     return 0

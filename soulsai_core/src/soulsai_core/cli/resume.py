@@ -109,11 +109,16 @@ def keep_config_file(args: argparse.Namespace, folder: RunFolder) -> None:
         replace_bytes(folder.config_file, file.read_bytes())
 
 
-def announced(folder: RunFolder, iteration: int, env_steps: int, now: float) -> str:
-    """A sentence on the run that goes on: where, and why it had ended."""
+def how_it_ended(folder: RunFolder, now: float) -> str:
+    """A sentence on how the run ended, "" if that is not known. To be asked before the folder is held again, by which a
+    run that goes on is recognized."""
     found = last_status(folder, now)
-    why = "" if found is None else f" {found[1].sentence}"
-    return f"Going on with {folder.name} from step {env_steps:,}, iteration {iteration:,}.{why}"
+    return "" if found is None else found[1].sentence
+
+
+def announced(folder: RunFolder, iteration: int, env_steps: int, ended: str) -> str:
+    """A sentence on the run that goes on: where, and how it had ended."""
+    return f"Going on with {folder.name} from step {env_steps:,}, iteration {iteration:,}. {ended}".rstrip()
 
 
 def how_to_go_on(folder: RunFolder, reason: str, goals: StopSettings) -> str:

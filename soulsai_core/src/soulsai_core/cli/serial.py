@@ -13,7 +13,7 @@ from soulsai_core.assembly.serial import SerialTraining
 from soulsai_core.cli.display import QuietConsole, log_file, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
-from soulsai_core.cli.resume import announced, chosen_folder, keep_config_file, resumed_config
+from soulsai_core.cli.resume import announced, chosen_folder, how_it_ended, keep_config_file, resumed_config
 from soulsai_core.config import resolve
 from soulsai_core.config.seeding import seeded
 from soulsai_core.plugins.catalog import Catalog
@@ -25,8 +25,10 @@ def train_serially(args: argparse.Namespace) -> int:
     start_logging(console, tracebacks=False)
     config = config_from(args)
     resumed = None
+    ended = ""
     if args.resume is not None:
         resumed = chosen_folder(args.resume, Path(config.run.saves), time.time())
+        ended = how_it_ended(resumed, time.time())
         config = resumed_config(args, resumed)
     config = seeded(config, lambda: secrets.randbelow(2**31))
     with ExitStack() as stack:
@@ -40,7 +42,8 @@ def train_serially(args: argparse.Namespace) -> int:
         if resumed is not None:
             training.resume()
             before = training.state
-            console.print(announced(folder, before.iteration, before.env_steps, time.time()), highlight=False)
+            sentence = announced(folder, before.iteration, before.env_steps, ended)
+            console.print(sentence, highlight=False, soft_wrap=True)
         keep_config_file(args, folder)
         console.print(
             f"Training {folder.name} serially with the seed {config.run.seed}; Ctrl-C ends it after the episode.",

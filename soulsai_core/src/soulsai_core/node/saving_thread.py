@@ -65,10 +65,15 @@ class SavingThread(BackgroundWorker):
         """Whether a checkpoint is asked for or being written."""
         return bool(self._requests) or self._job is not None
 
+    @property
+    def can_begin(self) -> bool:
+        """Whether a checkpoint is asked for and none is being written."""
+        return bool(self._requests) and self._job is None
+
     def hand_over(self) -> bool:
         """Make a snapshot for the next request, if there is one and nothing is being written. Returns whether it
         did."""
-        if not self._requests or self._job is not None:
+        if not self.can_begin:
             return False
         request = self._requests.popleft()
         path = request.path()

@@ -102,6 +102,8 @@ class Storage:
             self.schedule.made(state.iteration, state.env_steps)
             options = CheckpointOptions(kind="periodic")
             self.saving.request(lambda: self._folder.checkpoint, options, self._periodic_written)
+        if not self.saving.can_begin:  # asked for each message: nearly always there is nothing to do
+            return
         began = self._clock()
         if self.saving.hand_over():
             self._metrics.checkpoint_seconds.set(self._clock() - began)
