@@ -225,7 +225,7 @@ class Training:
         return [str(find_server()), *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
 
     def _node(self) -> list[str]:
-        resume = ["--resume"] if any((self.folder / "saves").glob("*/checkpoint*/manifest.json")) else []
+        resume = ["--resume"] if RunFolder.resumable_under(self.folder / "saves") else []
         return module("soulsai_core", "training-node", *resume, *self._options)
 
     def _client(self, port: int) -> list[str]:

@@ -3,8 +3,8 @@
 # Starts a new training if there is none.
 set -eu
 saves="${SOULSAI_RUN__SAVES:-saves}"
-for manifest in "$saves"/*/checkpoint/manifest.json "$saves"/*/checkpoint.old/manifest.json; do
-    if [ -e "$manifest" ]; then
+for kept in "$saves"/*/checkpoint/manifest.json "$saves"/*/checkpoint.old/manifest.json "$saves"/*/journal/*; do
+    if [ -e "$kept" ]; then
         exec soulsai training-node --resume "$@"
     fi
 done

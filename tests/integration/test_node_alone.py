@@ -60,6 +60,17 @@ def test_client_waits_for_the_node(server, start_node, start_client, wait_for_st
     assert "the training has ended" in client.wait_for_end()
 
 
+def test_node_waits_for_its_server(make_server, start_node):
+    server = make_server()
+    server.kill()
+    node = start_node(server.address)
+    node.wait_for_output("No Redis server answers .* Waiting for it")
+    server.start()
+    node.wait_for_output("Training ")
+    node.interrupt()
+    node.wait_for_end()
+
+
 def test_killed_node_resumes_with_the_clients_that_stayed(stack, server, start_node, start_client, wait_for_steps):
     client = start_client(server.address)
     killed = start_node(server.address)

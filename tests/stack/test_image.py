@@ -75,9 +75,9 @@ class TestTrainingNodeScript:
     def test_new_training_is_started_where_there_is_none(self, start):
         assert start() == ["training-node", "--config", "config.yaml"]
 
-    @pytest.mark.parametrize("name", ["checkpoint", "checkpoint.old"])
-    def test_training_with_a_checkpoint_is_resumed(self, start, tmp_path, name):
-        folder = tmp_path / "saves/run-1" / name
-        folder.mkdir(parents=True)
-        (folder / "manifest.json").touch()
+    @pytest.mark.parametrize("name", ["checkpoint/manifest.json", "checkpoint.old/manifest.json", "journal/0.steps"])
+    def test_training_with_a_checkpoint_or_a_journal_is_resumed(self, start, tmp_path, name):
+        kept = tmp_path / "saves/run-1" / name
+        kept.parent.mkdir(parents=True)
+        kept.touch()
         assert start() == ["training-node", "--resume", "--config", "config.yaml"]

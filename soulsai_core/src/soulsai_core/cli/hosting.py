@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,8 +40,11 @@ from soulsai_core.cli.resume import (
 )
 from soulsai_core.cli.room import check_room
 from soulsai_core.cli.server_watch import kept_running
+from soulsai_core.cli.waiting import wait_for_server
 from soulsai_core.config import Config, Resolved, TrainingSettings, resolve
+from soulsai_core.config.models import RedisSettings
 from soulsai_core.config.seeding import seeded
+from soulsai_core.contracts import Transport
 from soulsai_core.errors import ConfigError, SoulsAIError
 from soulsai_core.node.metrics_server import MetricsServer
 from soulsai_core.node.training import TrainingNode
@@ -49,6 +53,9 @@ from soulsai_core.run_folder import RunFolder
 from soulsai_core.transport.embedded import EmbeddedServer
 
 log = logging.getLogger(__name__)
+
+_PATIENCE_S = 10.0
+"""Seconds that a training node waits for its server."""
 
 
 def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
@@ -81,7 +88,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             server = stack.enter_context(EmbeddedServer())
             stack.enter_context(kept_running(server))
             settings = settings.model_copy(update={"address": server.address})
-        transport = open_transport(settings, config.run.name)
+        transport = _connected(settings, config.run.name, _PATIENCE_S if alone else 0.0)
         stack.callback(transport.close)
         folder = resumed or create_folder(resolved)
         if resumed is None:
@@ -175,6 +182,16 @@ def _conclude(node: TrainingNode, reason: str, children: ChildProcesses, console
     if reason == NO_CLIENT_LEFT:
         raise SoulsAIError(f"No client is left; the error of the last one: {children.client_error}")
     return 0
+
+
+def _connected(settings: RedisSettings, run: str, patience: float) -> Transport:
+    """A transport to the server, which may be about to start, too.
+
+    Raises TransportError if none answers after `patience` seconds.
+    """
+    transport = wait_for_server(lambda: open_transport(settings, run), threading.Event(), patience)
+    assert transport is not None, "nobody leaves meanwhile"
+    return transport
 
 
 @contextmanager
