@@ -21,6 +21,7 @@ from .config import StopSettings as StopSettings
 from .config import resolve_telemetry as resolve_telemetry
 from .config.host_names import HostNames as HostNames
 from .config.host_names import KnownHosts as KnownHosts
+from .config.yaml_text import read_yaml as read_yaml
 from .contracts import Entry as Entry
 from .contracts import Transport as Transport
 from .contributors.redis_inbox import contributions_of as contributions_of

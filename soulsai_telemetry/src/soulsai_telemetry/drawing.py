@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -127,6 +127,33 @@ def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """About as many of the points as a figure has pixels, the last one among them."""
     chosen = np.unique(np.linspace(0, len(x) - 1, min(len(x), _POINTS)).round().astype(int))
     return x[chosen], y[chosen]
+
+
+def scatter(panels: Mapping[str, tuple[Sequence[tuple[Any, float, bool]], bool]], title: str) -> Figure:
+    """A figure with a panel for each setting: scores over its values, those of whole trainings strong.
+
+    Args:
+        panels: setting -> (value, score, whether it was a whole training) of each, and whether the axis is logarithmic.
+    """
+    columns = min(len(panels), 3)
+    lines = math.ceil(len(panels) / columns)
+    figure = _figure(4.2 * columns, 0.5 + 3.0 * lines, layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    for number, (name, (points, logarithmic)) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(lines, columns, number)
+        style(axes)
+        axes.set_xlabel(name, fontsize=9)
+        numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value, *_ in points)
+        if logarithmic and numeric:
+            axes.set_xscale("log")
+        labels = [] if numeric else list(dict.fromkeys(str(value) for value, *_ in points))
+        if labels:
+            axes.set_xticks(range(len(labels)), labels)
+        for whole, color in ((False, "#b6bec8"), (True, COLORS[0])):
+            drawn = [(value, score) for value, score, is_whole in points if is_whole == whole]
+            x = [value if numeric else labels.index(str(value)) for value, _ in drawn]
+            axes.plot(x, [score for _, score in drawn], linestyle="", marker="o", markersize=4, color=color)
+    return figure
 
 
 def style(axes: Axes) -> None:

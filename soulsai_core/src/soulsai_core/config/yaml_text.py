@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from soulsai_core.config.text_file import read_text
 from soulsai_core.errors import ConfigError
 
 _TEXT = "tag:yaml.org,2002:str"
@@ -63,6 +65,16 @@ def load(text: str, origin: str) -> Any:
         raise ConfigError(f"{origin}{position}: this is not valid YAML: {error.problem or error.context}.") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{origin}: this is not valid YAML: {str(error).splitlines()[0]}.") from None
+
+
+def read_yaml(file: Path) -> Any:
+    """The value of a YAML file that a person wrote. Raises ConfigError with a sentence if it cannot be read."""
+    try:
+        return load(read_text(file), str(file))
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise ConfigError(f"{file} cannot be read: {error}.") from None
 
 
 def dump(value: Any) -> str:

@@ -6,13 +6,14 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from soulsai_core import ConfigError, bootstrap_interval, interquartile_mean, load_config
+from soulsai_core import Config, ConfigError, bootstrap_interval, interquartile_mean, load_config
 from soulsai_core.app import formatting, on_interrupt
 from soulsai_telemetry.comparing.curves import Band
 from soulsai_telemetry.comparing.plotting import bands, draw, title_of
@@ -60,12 +61,7 @@ class Multirun:
             )
 
     def _config(self) -> Any:
-        """The configuration that the trainings will have; other options of `soulsai train` do not change it."""
-        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        parser.add_argument("--config", type=Path)
-        parser.add_argument("--set", action="append", default=[])
-        known, _ = parser.parse_known_args(self._train)
-        return load_config(known.config, known.set)
+        return config_of(self._train)
 
     def _saves(self) -> Path:
         return Path(self._config().run.saves)
@@ -99,6 +95,16 @@ class Multirun:
         }
         (folder / "averages.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
         _print(runs, report, folder)
+
+
+def config_of(arguments: Sequence[str]) -> Config:
+    """The configuration that a training with these arguments will have. Options other than --config and --set do not
+    change it."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--set", action="append", default=[])
+    known, _ = parser.parse_known_args(arguments)
+    return load_config(known.config, known.set)
 
 
 def _spread(table: list[dict[str, Any]], name: str) -> dict[str, float]:

@@ -137,7 +137,7 @@ def find_runs(paths: Sequence[Path]) -> list[Run]:
     """
     found: dict[Path, Run] = {}
     for path in paths:
-        folders = runs_in(path, depth=2)
+        folders = runs_in(path, depth=3)
         if not folders:
             raise ConfigError(f"There is no run at {path}: neither it nor a folder in it holds episodes.")
         found |= {folder.resolve(): Run(folder) for folder in folders}
@@ -147,7 +147,7 @@ def find_runs(paths: Sequence[Path]) -> list[Run]:
 def runs_in(folder: Path, depth: int) -> list[Path]:
     """The folder itself if it is a run's, else the runs in it, `depth` levels down.
 
-    Two levels: `saves` may hold a multirun, which is a folder of runs.
+    Three levels: `saves` may hold a sweep, which is a folder of trials, each with its run.
     """
     if _is_run(folder):
         return [folder]

@@ -1,0 +1,1 @@
+"""Trainings with many settings, chosen by Optuna."""
