@@ -1,14 +1,17 @@
 """What happens in a run is noted once, also over restarts of telemetry."""
 
-import pytest
+from dataclasses import replace
 
-from soulsai_core import NodeStatus
+import pytest
+from msgspec import structs
+
+from soulsai_core import NodeStatus, SettingChange
 from soulsai_core.app import judge
 from soulsai_telemetry.chronicle import Chronicle
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.history.builder import HistoryBuilder
-from soulsai_telemetry.history.records import TrainingStatus
-from soulsai_telemetry.history.run_events import RunEvents
+from soulsai_telemetry.history.records import EpisodeRecord, TrainingStatus
+from soulsai_telemetry.history.run_events import RunEvent, RunEvents
 from soulsai_telemetry.testing import example_status
 
 
@@ -54,6 +57,48 @@ def test_node_that_begins_again_at_its_checkpoint_was_resumed(seen):
 def test_training_that_goes_on_after_its_end_was_resumed(seen):
     seen(RUNS, ENDED)
     assert seen(RUNS, RUNS, anew=True) == ["start", "end", "resume"]
+
+
+def change(after, time=1e9 - 5, *, undoes=False):
+    return SettingChange(time, "algorithm.config.learning_rate", 1e-3, after, "ann on pc", 7, 900, undoes)
+
+
+def test_each_changed_setting_is_noted_once_also_over_restarts_of_telemetry(tmp_path, builder):
+    history(builder, (1, 40, 1e9 - 10), (2, 90, 1e9 - 2))
+    with_changes(tmp_path, builder, change(1e-4))
+    events = with_changes(tmp_path, builder, change(1e-4), change(1e-3, time=1e9 - 1, undoes=True))
+    noted = [event for event in events.all() if event.kind == "change"]
+    assert [event.text for event in noted] == [
+        "Setting algorithm.config.learning_rate from 0.001 to 0.0001, by ann on pc.",
+        "Setting undone: algorithm.config.learning_rate from 0.001 to 0.001, by ann on pc.",
+    ]
+    assert [(event.episode, event.step) for event in noted] == [(1, 40), (2, 90)]
+
+
+def test_changed_setting_is_not_noted_again_after_thousands_of_other_events(tmp_path, builder):
+    events = with_changes(tmp_path, builder, change(1e-4))
+    for number in range(2000):
+        events.add(RunEvent("checkpoint", "", 1e9, 1, 1, number))
+    events = with_changes(tmp_path, builder, change(1e-4))
+    assert "change" not in [event.kind for event in events.all()]
+
+
+@pytest.fixture
+def builder():
+    return HistoryBuilder(TelemetryConfig())
+
+
+def history(builder, *episodes):
+    for number, steps, time in episodes:
+        builder.history.add(EpisodeRecord(number, steps, time, 0, "a", True, {}, {}))
+
+
+def with_changes(folder, builder, *changes):
+    """The events after a telemetry has started and seen these changes in the status."""
+    events = RunEvents(folder / "events.jsonl")
+    seen = status(folder, *RUNS)
+    Chronicle(events, builder, lambda: 1e9).status(replace(seen, node=structs.replace(seen.node, changes=changes)))
+    return events
 
 
 def test_restart_of_telemetry_is_no_event(seen):

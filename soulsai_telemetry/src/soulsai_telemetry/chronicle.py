@@ -1,12 +1,26 @@
-"""Notes what happens to the training node: that it starts, resumes, falls silent, saves and ends."""
+"""Notes what happens to the training node: that it starts, resumes, falls silent, saves and ends, and its settings
+change."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 
+from soulsai_core import SettingChange
 from soulsai_telemetry.history.builder import HistoryBuilder
 from soulsai_telemetry.history.records import OVER, TrainingStatus
-from soulsai_telemetry.history.run_events import BACK, CHECKPOINT, END, RESUME, SAVE, SILENT, START, RunEvent, RunEvents
+from soulsai_telemetry.history.run_events import (
+    BACK,
+    CHANGE,
+    CHECKPOINT,
+    END,
+    RESUME,
+    SAVE,
+    SILENT,
+    START,
+    RunEvent,
+    RunEvents,
+)
 from soulsai_telemetry.run_view import Checkpoint
 
 
@@ -28,6 +42,7 @@ class Chronicle:
     def status(self, status: TrainingStatus) -> None:
         """Take in the newest status."""
         node = status.node
+        self._note_changes(node.changes)
         last = self._events.last_kind
         if status.health.state in OVER:
             if last != END:
@@ -49,8 +64,24 @@ class Chronicle:
         said = "Checkpoint written" if found.kind == "periodic" else "Model saved on command"
         self._add(kind, f"{said} at iteration {found.iteration:,}: {found.path}", found.iteration, found.time)
 
+    def _note_changes(self, changes: Sequence[SettingChange]) -> None:
+        """The status has the newest changes: those that were not noted yet are new, or were made without telemetry."""
+        for change in changes:
+            text = _changed(change)
+            if (change.time, text) not in self._events.changes:
+                self._add(CHANGE, text, change.iteration, change.time)
+
     def _add(self, kind: str, text: str, iteration: int | None, time: float | None = None) -> None:
-        newest = self._builder.newest
-        episode = 0 if newest is None else newest.number
-        at = self._wall() if time is None else time
-        self._events.add(RunEvent(kind, text, at, episode, self._builder.steps, iteration))
+        """Add an event of now, or of an earlier time."""
+        if time is None:
+            newest = self._builder.newest
+            episode, step = (0 if newest is None else newest.number), self._builder.steps
+        else:
+            episode, step = self._builder.history.position(time)
+        self._events.add(RunEvent(kind, text, self._wall() if time is None else time, episode, step, iteration))
+
+
+def _changed(change: SettingChange) -> str:
+    before, after = json.dumps(change.before), json.dumps(change.after)
+    undone = "undone: " if change.undoes else ""
+    return f"Setting {undone}{change.name} from {before} to {after}, by {change.origin}."

@@ -74,6 +74,15 @@ class History:
             columns = self._columns.get(name)
             return 0 if columns is None else round(float(columns["count"][: self._used].sum()))
 
+    def position(self, time: float) -> tuple[int, int]:
+        """Number and environment step of the newest episode at this time (seconds since 1970), of the bucket where
+        several share one; (0, 0) before the first."""
+        with self._lock:
+            before = int(np.searchsorted(self._x["time"][: self._used], time, side="right"))
+            if before == 0:
+                return 0, 0
+            return int(self._x["episode"][before - 1]), int(self._x["step"][before - 1])
+
     def add(self, record: EpisodeRecord) -> None:
         """Append an episode."""
         with self._lock:

@@ -1,4 +1,5 @@
-"""What happened in the run: starts, resumes, checkpoints, best models, silences and the end. Kept on disk."""
+"""What happened in the run: starts, resumes, changed settings, checkpoints, best models, silences and the end. Kept on
+disk."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ RESUME = "resume"
 CHECKPOINT = "checkpoint"
 SAVE = "save"
 BEST = "best"
+CHANGE = "change"
 SILENT = "silent"
 BACK = "back"
 END = "end"
@@ -27,8 +29,8 @@ class RunEvent(msgspec.Struct, frozen=True):
     """One event, and where in the run it happened.
 
     Attributes:
-        kind: "start", "resume", "checkpoint", "save" (on command), "best" (saved), "silent" (the training node reports
-            nothing), "back" (it reports again) or "end".
+        kind: "start", "resume", "checkpoint", "save" (on command), "best" (saved), "change" (of a setting), "silent"
+            (the training node reports nothing), "back" (it reports again) or "end".
         text: what happened, as a sentence.
         time: in seconds since 1970.
         episode, step: of the newest episode then, as the axes of the curves count them.
@@ -48,20 +50,31 @@ class RunEvents:
 
     Args:
         path: the file that keeps them over restarts.
+
+    Attributes:
+        changes: time and text of each changed setting, also of those that are no longer in memory.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = BufferedJsonLines(path, RunEvent)
-        self._events: deque[RunEvent] = deque(self._file.read(), maxlen=_MAX_EVENTS)
+        self._events: deque[RunEvent] = deque(maxlen=_MAX_EVENTS)
+        self.changes: set[tuple[float, str]] = set()
+        for event in self._file.read():
+            self._keep(event)
 
     def add(self, event: RunEvent) -> None:
         """Append an event."""
-        self._events.append(event)
+        self._keep(event)
         self._file.append([event])
 
     def all(self) -> list[RunEvent]:
         """All events in memory."""
         return list(self._events)
+
+    def _keep(self, event: RunEvent) -> None:
+        self._events.append(event)
+        if event.kind == CHANGE:
+            self.changes.add((event.time, event.text))
 
     @property
     def last_kind(self) -> str:

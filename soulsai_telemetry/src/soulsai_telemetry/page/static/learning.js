@@ -4,7 +4,7 @@ import { curvePath, get, unlessGone } from "./api.js";
 import { Group } from "./charts.js";
 import { addPoint, emptyCurve, isSchedule, lastOf } from "./columns.js";
 import { $, choice, mark } from "./dom.js";
-import { number, share, shareTick } from "./text.js";
+import { counted, number, share, shareTick } from "./text.js";
 
 // Points of a curve that are loaded; with more than MAX_POINTS after new episodes, the history is loaded again.
 const POINTS = 800;
@@ -93,7 +93,7 @@ export class Learning {
   async loadCompared(axis, window, own) {
     const lines = new Map();
     const add = (metric, line) => lines.set(metric, [...(lines.get(metric) ?? []), line]);
-    own.series.filter((one) => one.source !== TRAINING).forEach(({ metric, source, x, average }) => add(metric, { label: source, x, y: average, color: 6 }));
+    own.series.filter((one) => one.source !== TRAINING).forEach(({ metric, source, x, average }) => add(metric, { label: this.sourceLabel(source), x, y: average, color: 6 }));
     for (const [i, name] of this.compared.entries()) {
       const other = await get(curvePath("history", { axis, points: POINTS, part: [null, null], window, run: name })).catch(() => null);
       // At the axis of time both runs begin at the beginning of this one.
@@ -103,6 +103,12 @@ export class Learning {
       }
     }
     return lines;
+  }
+
+  sourceLabel(source) {
+    if (source !== "evaluation") return source;
+    const episodes = this.run.config.training?.evaluation?.episodes;
+    return episodes ? `evaluation without exploration, mean of ${counted(episodes, "episode")}` : "evaluation without exploration";
   }
 
   withOverlays([low, high], overlays) {

@@ -1,9 +1,10 @@
-// Marks in the charts for what happened: starts, resumes, checkpoints, best models, silences and the end.
+// Marks in the charts for what happened: starts, resumes, changed settings, checkpoints, best models, silences and the end.
 
 export const KINDS = {
   best: { sign: "▲", text: "best model saved", color: "good" },
   checkpoint: { sign: "╷", text: "checkpoint", color: "muted" },
   save: { sign: "╷", text: "saved on command", color: "accent" },
+  change: { sign: "◆", text: "setting changed", color: "second" },
   resume: { sign: "┊", text: "resumed", color: "text" },
   silent: { sign: "┊", text: "node silent", color: "bad" },
   back: { sign: "┊", text: "node reports again", color: "good" },
@@ -35,6 +36,12 @@ export function drawMarks(plot, events, axis, colors) {
       ctx.moveTo(x - 4 * ratio, top + 8 * ratio);
       ctx.lineTo(x + 4 * ratio, top + 8 * ratio);
       ctx.lineTo(x, top + ratio);
+      ctx.fill();
+    } else if (kind.sign === "◆") {
+      ctx.moveTo(x, top);
+      ctx.lineTo(x + 4 * ratio, top + 5 * ratio);
+      ctx.lineTo(x, top + 10 * ratio);
+      ctx.lineTo(x - 4 * ratio, top + 5 * ratio);
       ctx.fill();
     } else if (kind.sign === "╷") {
       ctx.moveTo(x, top + height);
