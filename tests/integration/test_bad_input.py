@@ -98,7 +98,7 @@ def test_command_to_a_server_without_a_node_is_not_answered(refused, server):
 
 
 def test_resuming_without_a_checkpoint_is_refused(refused, tmp_path):
-    assert "no checkpoint under saves to resume" in refused("train", "--resume")
+    assert "There is no run under saves to resume" in refused("train", "--resume")
     assert str(tmp_path / "nowhere") in refused("train", "--resume", str(tmp_path / "nowhere"))
     assert not (tmp_path / "nowhere").exists()
 
@@ -111,17 +111,21 @@ def test_checkpoint_that_does_not_fit_is_refused_and_left_as_it_was(stack, refus
     def resume(*settings, where=()):
         return refused("train", "--clients", "0", "--no-telemetry", "--resume", *where, settings=settings)
 
-    kept = {file: file.read_bytes() for file in (folder / "checkpoint").iterdir()}
+    def contents():
+        return {file: file.read_bytes() for file in (folder / "checkpoint").rglob("*") if file.is_file()}
+
+    kept = contents()
     said = resume("environment.config.id=Acrobot-v1")
     assert "its environment is" in said and "CartPole-v1" in said and "Acrobot-v1" in said
     (folder / "config.json").unlink()
     said = resume("environment.config.id=CartPole-v1")
     assert "layers.0.bias has shape (32,) in it and (128,) here" in said
-    assert {file: file.read_bytes() for file in (folder / "checkpoint").iterdir()} == kept
+    assert contents() == kept
     network = folder / "checkpoint" / "network.safetensors"
     network.write_bytes(network.read_bytes()[:-1] + b"\0")
     assert "damaged: network.safetensors" in resume(*DQN)
     shutil.rmtree(folder / "checkpoint")
+    shutil.rmtree(folder / "journal")
     assert "checkpoint" in resume(where=[str(folder)])
 
 

@@ -40,7 +40,7 @@ def resolving_error(catalog, overrides):
         ("training.checkpoint_every=0", "training.checkpoint_every: must be at least 1, but --set says 0."),
         ("training.checkpoint_every=1.5", "training.checkpoint_every: must be a whole number, but --set says 1.5."),
         ("training.checkpoint_every=x", 'training.checkpoint_every: must be a whole number, but --set says "x".'),
-        ("training.checkpoint_buffer=x", 'training.checkpoint_buffer: must be true or false, but --set says "x".'),
+        ("training.journal=x", 'training.journal: must be true or false, but --set says "x".'),
         ("training.client_timeout_s=x", 'training.client_timeout_s: must be a number, but --set says "x".'),
         (
             "training.client_timeout_s=.inf",

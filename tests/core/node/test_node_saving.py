@@ -253,6 +253,18 @@ def test_run_that_was_killed_before_its_first_checkpoint_goes_on_from_its_journa
     assert harness.node.iteration == 4, "newer than any model that a client has"
 
 
+def test_learner_that_is_not_ready_any_more_gets_no_update_for_what_the_journal_has(make_harness, new_learner):
+    """For example with a setting that lets it begin later."""
+    earlier = trained(make_harness, new_learner)
+    shutil.rmtree(earlier.folder.checkpoint)
+    learner = new_learner()
+    learner.ready = lambda: False
+    harness = make_harness(learner, folder=RunFolder(earlier.folder.path))
+    harness.node.resume()
+    harness.start()
+    assert len(learner.rows) == 12 and learner.updates == 0
+
+
 def test_updates_that_are_owed_are_made_beside_new_ones(make_harness, new_learner):
     earlier = trained(make_harness, new_learner)
     shutil.rmtree(earlier.folder.checkpoint)

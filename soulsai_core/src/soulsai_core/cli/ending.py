@@ -20,9 +20,8 @@ def stopping(node: TrainingNode, console: Console) -> Callable[[str], None]:
 
     def stop(reason: str) -> None:
         node.shutdown(reason)
-        since = _since_checkpoint(node.latest)
         console.print(
-            f"Saving the checkpoint, then stopping. Ctrl-C again ends at once, and loses what was learned {since}.",
+            f"Saving the checkpoint, then stopping. Ctrl-C again ends at once; {_consequence(node)}.",
             highlight=False,
             soft_wrap=True,
         )
@@ -32,9 +31,17 @@ def stopping(node: TrainingNode, console: Console) -> Callable[[str], None]:
 
 def ended_at_once(node: TrainingNode) -> None:
     """Say at the second interrupt what is lost. Written past all buffers: the process ends now."""
-    text = f"\nEnded at once: what was learned {_since_checkpoint(node.latest)} is lost.\n"
+    text = f"\nEnded at once; {_consequence(node)}.\n"
     with contextlib.suppress(OSError, ValueError, AttributeError):  # there may be no terminal any more
         os.write(sys.stderr.fileno(), text.encode())
+
+
+def _consequence(node: TrainingNode) -> str:
+    """What an end without a last checkpoint means. With a journal no step is lost, only time."""
+    since = _since_checkpoint(node.latest)
+    if node.folder.journal.is_dir():
+        return f"what was learned {since} is learned again at a resume"
+    return f"what was learned {since} is lost"
 
 
 def _since_checkpoint(status: NodeStatus | None) -> str:

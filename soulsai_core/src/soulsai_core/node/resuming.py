@@ -195,7 +195,7 @@ class Resuming:
         A learner that decides itself makes them now: the rows that follow were made with the model of its rounds.
         Another one makes up for them beside new updates, and gets only their number.
         """
-        while self._state.iteration < iteration and self._learner.ready() is not None:
+        while self._state.iteration < iteration and self._learner.ready():
             self._update()
         self._state.iteration = max(self._state.iteration, iteration)
 

@@ -6,9 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from soulsai_core.messages import ClientInfo, Episode
+from soulsai_core.messages import ClientInfo, Episode, SettingChange
 
 CLIENT = ClientInfo(id="client-1", host="here", env_steps=40, episodes=2, steps_per_second=9.5)
+
+CHANGE = SettingChange(
+    time=1.7e9,
+    name="algorithm.config.learning_rate",
+    before=1e-3,
+    after=1e-4,
+    origin="somebody on here",
+    iteration=3,
+    env_steps=60,
+)
 
 
 def example_events(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -21,6 +31,7 @@ def example_events(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         metrics = {"loss": 1.0 / number}
         yield "model_updated", {"iteration": number, "env_steps": 20 * number, "seconds": 0.01, "metrics": metrics}
         yield "weights_published", {"iteration": number, "size": 1024, "seconds": 0.001}
+    yield "setting_changed", {"change": CHANGE}
     yield "checkpoint_saved", {"path": folder / "checkpoint", "iteration": 3, "kind": "final"}
     yield "client_lost", {"client": CLIENT}
     yield "training_stopped", {"reason": "the goal is reached"}
