@@ -104,7 +104,7 @@ def test_node_that_reports_is_waited_for(server, capsys):
     ("changes", "code", "words"),
     [
         ({}, 1, ["killed", "last heard of at", "soulsai train --resume saves/2026-01-01_run"]),
-        ({"state": "ended", "reason": "the goal is reached"}, 0, ["finished", "180,000"]),
+        ({"state": "ended", "reason": "the goal is reached"}, 0, ["Finished at", "the goal is reached", "180,000"]),
         ({"state": "ended", "reason": "no space left", "failed": True}, 1, ["failed", "no space left"]),
     ],
 )

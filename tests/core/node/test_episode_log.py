@@ -4,6 +4,7 @@ import io
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from soulsai_core.messages import Episode
@@ -44,6 +45,14 @@ def test_episode_becomes_one_line_with_the_steps_of_the_run(path):
             "evaluation": 0,
         }
     ]
+
+
+def test_metrics_of_the_newest_complete_episode_of_training_are_known_also_after_opening(path):
+    log = EpisodeLog(path, 3)
+    first = msgspec.structs.replace(episode(1), metrics={"epsilon": 0.5})
+    other = msgspec.structs.replace(episode(2), metrics={"epsilon": 0.0}, evaluation=5)
+    log.append([("1", first), ("2", other)], 1, "2")
+    assert log.newest_metrics == EpisodeLog(path, 3).newest_metrics == {"epsilon": 0.5}
 
 
 def test_mean_return_is_that_of_the_last_complete_episodes(path):

@@ -21,13 +21,17 @@ def progress(status: NodeStatus, health: Health) -> str:
         *_goal(status),
         f"steps {count(status.env_steps)}",
         f"return {number(status.mean_return)} (mean of {count(status.averaged_episodes)})",
-        rate(status.steps_per_second).replace("/s", " steps/s"),
-        counted(len(status.clients), "client"),
+        *(_now(status) if health.live else []),
         f"iteration {count(status.iteration)}",
         f"admitted {share(status.acceptance)}",
         f"staleness {number(status.staleness['iterations'])}",
     ]
     return "  ".join(parts)
+
+
+def _now(status: NodeStatus) -> list[str]:
+    """What is true only while the node runs."""
+    return [rate(status.steps_per_second).replace("/s", " steps/s"), counted(len(status.clients), "client")]
 
 
 def _goal(status: NodeStatus) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -34,7 +36,8 @@ def _facts_table(status: NodeStatus, health: Health) -> Table:
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     style = "red" if health.troubled else "green" if health.state in ("learning", "finished") else "yellow"
-    facts.add_row("state", Text(health.label, style=style))
+    over = health.state == "finished"
+    facts.add_row("state", Text(health.sentence if over else health.label, style=style))
     for name, value in _facts(status, health):
         facts.add_row(name, Text(value))
     return facts
@@ -44,7 +47,7 @@ def _facts(status: NodeStatus, health: Health) -> list[tuple[str, str]]:
     mean = status.staleness
     iterations = number(mean["iterations"])
     staleness = f"{iterations} iterations, {count(mean['env_steps'])} steps, {number(mean['seconds'])} s"
-    learner = ", ".join(f"{name} {value:.4g}" for name, value in status.learner.items()) or "no update yet"
+    learner = _numbers(status.learner) or "no update yet"
     facts = [
         ("run", f"{status.run_id}, trained for {duration(status.elapsed)}"),
         ("seed", "" if status.seed is None else str(status.seed)),
@@ -57,10 +60,21 @@ def _facts(status: NodeStatus, health: Health) -> list[tuple[str, str]]:
         ("staleness", staleness),
         ("queue", counted(status.backlog, "message")),
         ("learner", learner),
-        ("clients", count(len(status.clients)) if health.live else "unknown"),
+        ("actors", _numbers(status.acting) and f"{_numbers(status.acting)}, in the newest episode"),
+        ("clients", _clients(status, health)),
         *(("left out", f"{client.info.id}: {client.info.unfit}") for client in status.clients if client.info.unfit),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _numbers(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {number(value)}" for name, value in values.items())
+
+
+def _clients(status: NodeStatus, health: Health) -> str:
+    if health.state in ("finished", "failed", "killed"):
+        return ""
+    return count(len(status.clients)) if health.live else "unknown"
 
 
 def _steps(status: NodeStatus, *, live: bool) -> str:
@@ -68,7 +82,7 @@ def _steps(status: NodeStatus, *, live: bool) -> str:
 
 
 def _goal(status: NodeStatus, *, live: bool) -> str:
-    if status.share_done is None:
+    if status.share_done is None or status.state == "ended":
         return ""
     left = "" if status.seconds_left is None or not live else f", about {duration(status.seconds_left)} left"
     of = "" if status.goal_env_steps is None else f" of {counted(status.goal_env_steps, 'step')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,8 @@ from soulsai_core.node.returns import ReturnTrend
 
 # Clients whose last episode number is remembered. A report of a client forgotten since could count twice.
 _MAX_CLIENTS = 1000
+# Metrics of the newest episode that are shown.
+_MAX_METRICS = 12
 
 
 class EpisodeRow(msgspec.Struct, frozen=True):
@@ -83,6 +86,7 @@ class EpisodeLog:
         max_bytes: of the file, before a new one begins (see `JsonLines`).
 
     Attributes:
+        newest_metrics: metrics of the newest complete episode of training, the first ones.
         count: episodes of the run, with those that are no longer in the file.
         best_return: highest mean return of a full window, and the environment steps at which it was reached; None
             before the first.
@@ -95,6 +99,7 @@ class EpisodeLog:
         self._last_numbers: dict[str, int] = {}
         self._trend = ReturnTrend()
         self.best_return: tuple[float, int] | None = None
+        self.newest_metrics: dict[str, float] = {}
         self.count = 0
         self.cursor = ""
         for row in self._file.read():
@@ -143,6 +148,7 @@ class EpisodeLog:
         if row.complete and not row.evaluation:
             self._returns.append(row.total_reward)
             self._trend.add(row.total_reward)
+            self.newest_metrics = dict(islice(row.metrics.items(), _MAX_METRICS))
             mean = self.mean_return
             if mean is not None and self.window_is_full and (self.best_return is None or mean > self.best_return[0]):
                 self.best_return = (mean, row.env_steps)

@@ -96,6 +96,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
         staleness: of admitted rows, the mean, in "iterations", "env_steps" and "seconds".
         backlog: sample messages waiting in the server.
         learner: numbers reported by the last update.
+        acting: metrics that the client of the newest complete episode of training reported with it, such as epsilon.
         environment, algorithm: their names.
         reason: why the training ends or has ended, "" while it goes on.
         failed: whether an error ended it.
@@ -134,6 +135,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
     clients: list[ClientStatus]
     learner: dict[str, float]
     averaged_episodes: int = 0
+    acting: dict[str, float] = {}
     environment: str = ""
     algorithm: str = ""
     reason: str = ""

@@ -184,6 +184,7 @@ class StatusReport:
             backlog=backlog,
             clients=[self._client(info, ledger.counts.get(info.id), now) for info in present],
             learner=self._report,
+            acting=self._episodes.newest_metrics,
             reason=state.error or state.stop_reason or "",
             failed=bool(state.error),
             share_done=share_done,

@@ -187,7 +187,11 @@ class DQNLearner(Learner):
     def _report(self) -> dict[str, float]:
         """Numbers of the iteration; loss and Q-value are those of its last minibatch."""
         last = self._outcome
-        report = {"gradient_steps": float(self._trainer.steps), "replay_size": float(len(self._replay))}
+        report = {
+            "gradient_steps": float(self._trainer.steps),
+            "replay_size": float(len(self._replay)),
+            "learning_rate": self._config.learning_rate,
+        }
         if last is not None:
             head = self._trainer.head
             report["loss"] = float(head.loss(last.chosen.flatten(0, -2), last.target.flatten(0, -2)).mean())
