@@ -38,7 +38,7 @@ def sentence_of(output):
         ("training.checkpoint_every=0", r"training\.checkpoint_every: must be at least 1, but --set says 0\."),
         ("algorithm.config.learning_starts=200000", r"algorithm\.config: learning_starts \(200000\) must not be more"),
         ("algorithm.name=dreamer", r"no algorithm 'dreamer' installed\. Installed: .*\bdqn \(soulsai-dqn [\d.]+\)"),
-        ("algorithm.name=dnq", r"no algorithm 'dnq' installed.*Did you mean 'dqn'\?"),
+        ("algorithm.name=dnq", r"no algorithm 'dnq' installed\. Did you mean 'dqn'\?"),
         ("environment.config.id=CartPol-v1", r"'CartPol-v1' is not registered.*CartPole-v1"),
         ("environment.config.id=Pendulum-v1", r"Pendulum-v1 has Continuous actions.*Discrete.*PPO"),
         ("redis.address=127.0.0.1:1", r"127\.0\.0\.1:1"),

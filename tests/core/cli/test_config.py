@@ -201,7 +201,7 @@ def test_plugins_are_listed_with_their_errors_in_a_pipe(installed, shelf, capsys
     code, out, _ = run(capsys, "plugins")
     lines = {line.split()[0]: line for line in out.splitlines()}
     assert code == 0
-    assert lines["dqn"].split() == ["dqn", "soulsai.algorithms", "soulsai-dqn", "1.2", "yes"]
+    assert lines["dqn"].split() == ["dqn", "algorithm", "soulsai-dqn", "1.2", "yes"]
     assert "nothing_of_that_name" in lines["broken"]
 
 
@@ -211,9 +211,7 @@ def test_plugins_are_listed_whole_in_a_terminal_of_any_width(installed, shelf, c
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("FORCE_COLOR", "1")
     shown = run(capsys, "plugins")[1]
-    assert all(
-        text in shown for text in ("dqn", "soulsai.algorithms", "soulsai-dqn", "1.2", "yes", "nothing_of_that_name")
-    )
+    assert all(text in shown for text in ("dqn", "algorithm", "soulsai-dqn", "1.2", "yes", "nothing_of_that_name"))
     assert "…" not in shown
 
 

@@ -42,7 +42,7 @@ def test_a_missing_plugin_of_ours_is_an_error_with_what_is_installed_and_what_to
 def test_a_typing_error_suggests_the_nearest_plugin_and_no_download(shelf):
     shelf.add("algorithms", "rainbow", "soulsai-rainbow")
     message = refusal(shelf.catalog(), "ranbow")
-    assert message.endswith("Did you mean 'rainbow'?")
+    assert message.startswith("There is no algorithm 'ranbow' installed. Did you mean 'rainbow'?")
     assert "pip" not in message
 
 

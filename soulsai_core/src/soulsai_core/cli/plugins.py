@@ -50,7 +50,7 @@ def _list(plugins: Sequence[Listed]) -> None:
 
     columns = [Column(name) for name in ("Name", "Kind", "Distribution", "Version", "Usable")]
     rows = [
-        Row((row.name, row.group, row.distribution, row.version, _usable(row)), "red" if row.error else "")
+        Row((row.name, row.kind, row.distribution, row.version, _usable(row)), "red" if row.error else "")
         for row in plugins
     ]
     if rows:

@@ -12,6 +12,9 @@ from rich.text import Text
 
 from soulsai_core.node.formatting import GAP, plain_lines
 
+_INDENT = 2
+"""Blanks before the lines of a block."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -34,7 +37,7 @@ def table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Rendera
     cells = [[Text(cell).cell_len for cell in row.cells] for row in rows]
     heads = [len(column.name) for column in columns]
     natural = sum(max(lengths) for lengths in zip(heads, *cells, strict=True)) + GAP * (len(columns) - 1)
-    return _as_table(columns, rows) if natural <= width else _as_blocks(columns, rows)
+    return _as_table(columns, rows) if natural <= width else _as_blocks(columns, rows, width)
 
 
 def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Row]) -> None:
@@ -56,12 +59,23 @@ def _as_table(columns: Sequence[Column], rows: Sequence[Row]) -> Table:
     return made
 
 
-def _as_blocks(columns: Sequence[Column], rows: Sequence[Row]) -> Group:
+def _as_blocks(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Group:
     blocks: list[RenderableType] = []
     for row in rows:
         blocks.append(Text(row.cells[0], style=f"bold {row.style}".strip()))
         pairs = zip(columns[1:], row.cells[1:], strict=True)
-        # Blanks inside of a pair do not break, so that a value stays beside its name.
-        text = "  ".join(f"{column.name}: {cell}".replace(" ", "\N{NO-BREAK SPACE}") for column, cell in pairs if cell)
-        blocks.append(Padding(Text(text), (0, 0, 0, 2)))
+        lines = _filled([f"{column.name}: {cell}" for column, cell in pairs if cell], width - _INDENT)
+        blocks.append(Padding(Text("\n".join(lines)), (0, 0, 0, _INDENT)))
     return Group(*blocks)
+
+
+def _filled(pairs: Sequence[str], width: int) -> list[str]:
+    """Lines of at most `width` columns, in which a value stays beside its name; a longer pair is a line of its own."""
+    lines: list[str] = []
+    for pair in pairs:
+        together = f"{lines[-1]}{' ' * GAP}{pair}" if lines else pair
+        if lines and Text(together).cell_len <= width:
+            lines[-1] = together
+        else:
+            lines.append(pair)
+    return lines

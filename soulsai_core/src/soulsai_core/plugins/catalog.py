@@ -237,9 +237,10 @@ class Catalog:
         named = [entry for entry in entries if _is_called(entry, name)]
         others = [entry for entry in entries if not _is_called(entry, name)]
         if not named:
-            raise PluginError(
-                f"There is no {kind} {name!r} installed. {_alternatives(others)} {self._advice(kind, name)}".rstrip()
-            )
+            advice = self._advice(kind, name)
+            near = "" if advice else self._nearest(kind, name)  # first: the list after it is long
+            parts = (f"There is no {kind} {name!r} installed.", near, _alternatives(others), advice)
+            raise PluginError(" ".join(filter(None, parts)))
         # Neither of two is chosen: which of them comes first depends on the installation.
         if len(named) > 1:
             homes = " and ".join(map(_home, named))
@@ -258,12 +259,14 @@ class Catalog:
         return checked(plugin, _home(entry), self.calls)
 
     def _advice(self, kind: str, name: str) -> str:
-        """What to do about a plugin that is not installed; empty if there is nothing near."""
+        """What to do about a plugin that is not installed; empty if that is not known."""
         if kind != "preset" and self.has("preset", name):
             return f"It is a preset: --preset {name}"
         home = next((home for home, names in _HOMES.items() if name in names), None)
-        if home:
-            return f"Try: pip install {home}"
+        return f"Try: pip install {home}" if home else ""
+
+    def _nearest(self, kind: str, name: str) -> str:
+        """The installed plugin with the most similar name, as a question; empty without one."""
         near = get_close_matches(name, [entry.name for entry in self._entries(kind)], n=1)
         return f"Did you mean {near[0]!r}?" if near else ""
 
