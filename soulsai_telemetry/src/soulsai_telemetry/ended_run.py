@@ -14,7 +14,7 @@ from soulsai_core import EpisodeRow, JsonLines
 from soulsai_core.app import Reply, RunFolder, StopSettings
 from soulsai_telemetry.best_model import read_saved
 from soulsai_telemetry.config import TelemetryConfig
-from soulsai_telemetry.history.builder import EpisodeReport, HistoryBuilder, entry_time
+from soulsai_telemetry.history.builder import EpisodeReport, HistoryBuilder, entry_time, trained_steps
 from soulsai_telemetry.history.history import History
 from soulsai_telemetry.history.records import TrainingStatus
 from soulsai_telemetry.history.run_events import RunEvent, RunEvents
@@ -105,12 +105,12 @@ def _reports(view: RunView) -> Iterator[EpisodeReport]:
     steps = 0
     for report in JsonLines(view.episodes, EpisodeReport).read():
         last = max(last, _position(report.entry))
-        steps = max(steps, report.steps) + report.episode.length
+        steps = max(steps, report.steps) + trained_steps(report.episode)
         yield report
     for row in JsonLines(view.folder.episodes, EpisodeRow).read():
         if _position(row.entry) > last or last == (0, 0):
             yield EpisodeReport(row.entry, entry_time(row.entry) or 0.0, row.episode, row.number, steps)
-            steps += row.length
+            steps += trained_steps(row.episode)
 
 
 def _position(entry: str) -> tuple[int, int]:

@@ -28,7 +28,7 @@ class EpisodeReport(msgspec.Struct, frozen=True):
         entry: id of its entry in the episode stream.
         time: when it was reported, in seconds since 1970.
         number: of the episode in the run, from 1; 0 in files of before.
-        steps: environment steps of all episodes before it.
+        steps: environment steps of all episodes of training before it.
     """
 
     entry: str
@@ -93,7 +93,7 @@ class HistoryBuilder:
 
     @property
     def steps(self) -> int:
-        """Environment steps of all episodes."""
+        """Environment steps of all episodes of training."""
         return self._steps
 
     @property
@@ -120,7 +120,7 @@ class HistoryBuilder:
         # Never backwards, even if the server's clock was set back: the history needs a rising time axis.
         self._time = max(self._time, report.time)
         # The file may begin in the middle of the run: its oldest reports are dropped when it becomes too large.
-        self._steps = max(self._steps, report.steps) + episode.length
+        self._steps = max(self._steps, report.steps) + trained_steps(episode)
         values = self._metrics.measure(episode, between) if episode.complete else {}
         record = EpisodeRecord(
             number=max(self.history.episodes + 1, report.number),
@@ -175,6 +175,11 @@ class HistoryBuilder:
             client.returns.append(episode.total_reward)
         else:
             self.incomplete += 1
+
+
+def trained_steps(episode: Episode) -> int:
+    """Environment steps from which was learned: none of an evaluation."""
+    return 0 if episode.evaluation else episode.length
 
 
 def entry_time(identifier: str) -> float | None:

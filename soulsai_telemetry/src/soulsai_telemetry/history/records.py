@@ -17,7 +17,7 @@ class EpisodeRecord:
 
     Attributes:
         number: of the episode in the run, from 1.
-        steps: environment steps of all episodes up to this one.
+        steps: environment steps of all episodes of training up to this one.
         time: when it was reported, in seconds since 1970.
         iteration: model iteration at its end.
         complete: False if the environment failed in the middle of it.

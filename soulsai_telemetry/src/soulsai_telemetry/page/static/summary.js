@@ -53,13 +53,13 @@ function showHealth(run, state) {
   showNotice(said, KINDS[health.state]);
 }
 
-function ending(run, health, { lead, best }) {
+function ending(run, health, { lead, best, status }) {
   const result = lead ? ` The mean ${lead.metric} of the last ${counted(lead.values, "episode")} is ${number(lead.value)}.` : "";
   const model = `${run.folder}/${best ? "best_model" : "checkpoint"}`;
   const next = [
     ["Measure what it has learned", `soulsai eval ${model}`],
     ["watch it", `soulsai play ${model}`],
-    ["go on", `soulsai train --resume ${run.folder}`],
+    ["resume", `soulsai train --resume ${run.folder}${further(status)}`],
     ["open this page again", `soulsai telemetry --run-folder ${run.folder}`],
   ];
   return [
@@ -67,6 +67,11 @@ function ending(run, health, { lead, best }) {
     ["The last model is in ", element("code", {}, `${run.folder}/checkpoint`), ...(best ? [", the best one in ", element("code", {}, `${run.folder}/best_model`)] : []), "."],
     next.flatMap(([what, command], i) => [i ? "; " : "", `${what}: `, element("code", {}, command)]),
   ];
+}
+
+/** The option without which a resumed training would end at once, since its goal in steps is reached. */
+function further({ goal_env_steps: goal, env_steps: steps }) {
+  return goal != null && steps >= goal ? ` --set training.stop.env_steps=${2 * goal}` : "";
 }
 
 /** Show sentences below the title, each a list of texts and elements; nothing if there are none. */
@@ -104,7 +109,7 @@ function showFacts(state) {
     ["Update time", milliseconds(status.learner.update_seconds)],
     ["Admitted", share(status.acceptance)],
     ["Staleness", number(status.staleness.iterations), "iterations"],
-    [live ? "Trained for" : "Was trained for", duration(status.elapsed)],
+    ["Trained for", duration(status.elapsed)],
     ["Last checkpoint", saved == null ? "–" : live ? `${duration(ago)} ago` : clock(saved)],
   ];
   $("facts").replaceChildren(...facts.map(([name, value, note]) =>
