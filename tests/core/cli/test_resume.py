@@ -135,7 +135,7 @@ def test_file_that_is_named_takes_the_place_of_the_saved_settings(make_run, tmp_
 def test_it_is_said_from_where_a_run_goes_on_and_how_it_had_ended(make_run):
     killed = make_run("a", 500)
     assert announced(killed, 12, 3400, how_it_ended(killed, NOW)).startswith(
-        "Going on with a from step 3,400, iteration 12. The training was killed: its node was last heard of"
+        "Going on with a from step 3,400, iteration 12. Before: the training was killed: its node was last heard of"
     )
     assert "was killed" in how_it_ended(make_run("just-now", 1), NOW)
     assert "interrupted" in how_it_ended(make_run("b", 500, "ended", "interrupted"), NOW)

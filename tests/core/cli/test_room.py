@@ -26,12 +26,12 @@ def resolved():
 def test_run_that_fits_is_estimated(resolved, tmp_path, caplog):
     with caplog.at_level("INFO"):
         check_room(resolved("algorithm.config.buffer_size=100000"), tmp_path)
-    assert "100000 steps will take about" in caplog.text
+    assert "100,000 steps will take about" in caplog.text
 
 
 def test_journal_that_does_not_fit_on_the_disk_is_refused_unless_it_is_off(resolved, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(10**9, 0, 50 * 2**20))
-    with pytest.raises(ConfigError, match=r"The journal of 1000000 steps will need \d+ MB, and .* has 50 MB left"):
+    with pytest.raises(ConfigError, match=r"The journal of 1,000,000 steps will need \d+ MB, and .* has 50 MB left"):
         check_room(resolved("algorithm.config.buffer_size=1000000"), tmp_path)
     check_room(resolved("algorithm.config.buffer_size=1000000", "training.journal=false"), tmp_path)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from soulsai_core.hookspecs import hookimpl
 from soulsai_core.messages import ClientInfo
+from soulsai_core.node.formatting import counted
 
 EVENTS = "soulsai_core.events"
 """Name of the logger, whose lines go to the file alone: the terminal shows the same in another form."""
@@ -27,7 +28,7 @@ class RunLog:
 
     @hookimpl
     def client_lost(self, client: ClientInfo) -> None:
-        log.info("The client %s is gone, after %d steps.", client.id, client.env_steps)
+        log.info("The client %s is gone, after %s.", client.id, counted(client.env_steps, "step"))
 
     @hookimpl
     def checkpoint_saved(self, path: Path, iteration: int, kind: str) -> None:

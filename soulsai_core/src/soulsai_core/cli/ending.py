@@ -63,12 +63,13 @@ def print_end(node: TrainingNode, reason: str, console: Console) -> None:
         lines.append(_line("Best", model))
     lines += [
         "Next:",
-        _step(f"soulsai eval {model}", "measure what it has learned"),
-        _step(f"soulsai plot {folder}", "draw its curve"),
-        _step(f"soulsai train --resume {folder}{_further(status)}", "go on"),
+        _line("Measure", f"soulsai eval {model}"),
+        _line("Watch", f"soulsai play {model}"),
+        _line("Draw", f"soulsai plot {folder}"),
+        _line("Resume", f"soulsai train --resume {folder}{_further(status)}"),
     ]
     if (node.folder.path / "telemetry").is_dir():
-        lines.append(_step(f"soulsai telemetry --run-folder {folder}", "open its page again"))
+        lines.append(_line("Page", f"soulsai telemetry --run-folder {folder}"))
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
@@ -82,10 +83,6 @@ def _further(status: NodeStatus | None) -> str:
 
 def _line(name: str, value: str) -> str:
     return f"  {name:<8}{value}"
-
-
-def _step(command: str, purpose: str) -> str:
-    return f"  {command}    # {purpose}"
 
 
 def _result(status: NodeStatus) -> str:

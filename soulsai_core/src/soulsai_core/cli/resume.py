@@ -118,7 +118,8 @@ def how_it_ended(folder: RunFolder, now: float) -> str:
 
 def announced(folder: RunFolder, iteration: int, env_steps: int, ended: str) -> str:
     """A sentence on the run that goes on: where, and how it had ended."""
-    return f"Going on with {folder.name} from step {env_steps:,}, iteration {iteration:,}. {ended}".rstrip()
+    before = f" Before: {ended[:1].lower()}{ended[1:]}" if ended else ""
+    return f"Going on with {folder.name} from step {env_steps:,}, iteration {iteration:,}.{before}"
 
 
 def how_to_go_on(folder: RunFolder, reason: str, goals: StopSettings) -> str:

@@ -14,6 +14,7 @@ from soulsai_core.config import Resolved
 from soulsai_core.errors import ConfigError
 from soulsai_core.journal.journal import SEGMENT_BYTES
 from soulsai_core.messages import ArraySpec
+from soulsai_core.node.formatting import counted
 from soulsai_core.steps import step_columns
 
 log = logging.getLogger(__name__)
@@ -43,19 +44,19 @@ def check_room(resolved: Resolved, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     memory = _memory()
     log.info(
-        "%d steps will take about %s of memory, and the journal %s of the disk.",
-        rows, _size(bytes_needed), _size(disk),
+        "%s will take about %s of memory, and the journal %s of the disk.",
+        counted(rows, "step"), _size(bytes_needed), _size(disk),
     )  # fmt: skip
     advice = f"set algorithm.config.buffer_size ({rows}) lower"
     if disk > free + _used(folder):
         raise ConfigError(
-            f"The journal of {rows} steps will need {_size(disk)}, and {folder} has {_size(free)} left: make room, "
+            f"The journal of {rows:,} steps will need {_size(disk)}, and {folder} has {_size(free)} left: make room, "
             f"{advice}, or set training.journal to false."
         )
     on_device = getattr(resolved.algorithm_config, "replay_device", None)
     if on_device is None and memory is not None and bytes_needed > memory:
         raise ConfigError(
-            f"The replay buffer of {rows} steps will need {_size(bytes_needed)} of memory, and this machine has "
+            f"The replay buffer of {rows:,} steps will need {_size(bytes_needed)} of memory, and this machine has "
             f"{_size(memory)}: {advice}."
         )
 

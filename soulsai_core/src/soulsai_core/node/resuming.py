@@ -18,6 +18,7 @@ from soulsai_core.journal.disk import Disk
 from soulsai_core.journal.records import CLIENTS, MESSAGE, RESUMED, Record
 from soulsai_core.journal.segments import End, Entry, Segment
 from soulsai_core.messages import Progress, Weights
+from soulsai_core.node.formatting import count, counted
 from soulsai_core.node.intake import Intake
 from soulsai_core.node.pacing import UpdatePace
 from soulsai_core.node.saving import Counters
@@ -153,7 +154,7 @@ class Resuming:
         if reach:
             for entry in segments.read(segments.needed(found, first), stop=counters.record):
                 restored += self._restore_one(entry, first)
-            log.info("%d of %d rows of the learner were brought back from the journal.", restored, reach)
+            log.info("%s of %s were read back from the journal.", count(restored), counted(reach, "step"))
         self._learner.restored(complete=restored == reach)
 
     def _restore_one(self, entry: Entry, first: int) -> int:
