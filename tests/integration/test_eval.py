@@ -83,7 +83,7 @@ def test_statistics_are_those_of_the_episodes(run_here, saves):
     assert agent["returns"]["deviation"] == pytest.approx(np.std(returns, ddof=1))
     assert result["comparison"] is None
     table = run_here(*command)
-    assert "8 episodes at its best, seeds 3 to 10" in table
+    assert "8 episodes without exploration, seeds 3 to 10" in table
     assert re.search(rf"median +{np.median(returns):.4g}\n", table)
 
 

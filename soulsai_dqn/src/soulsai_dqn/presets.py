@@ -28,12 +28,12 @@ def _preset(name: str, description: str, settings: dict[str, Any]) -> PresetPlug
 
 
 # Double DQN with n-step returns (Mnih et al. 2015; van Hasselt et al. 2016): the least arithmetic.
-double_dqn = _preset("double_dqn", "an agent: double DQN with n-step returns, the least arithmetic", {})
+double_dqn = _preset("double_dqn", "algorithm alone: double DQN with n-step returns, the fastest to compute", {})
 
 # Rainbow (Hessel et al. 2018), with layer norm (Ba et al. 2016), which it needs to learn from few samples.
 rainbow = _preset(
     "rainbow",
-    "an agent: Rainbow, with layer norm",
+    "algorithm alone: Rainbow, with layer norm",
     {
         "head": "categorical",
         "atoms": 51,
@@ -50,7 +50,7 @@ rainbow = _preset(
 # Ape-X (Horgan et al. 2018): many clients on a ladder of epsilons, prioritized replay.
 apex = _preset(
     "apex",
-    "an agent: Ape-X, for many clients and fast environments",
+    "algorithm alone: Ape-X, for many clients and fast environments",
     {
         "dueling": True,
         "exploration": "ladder",
@@ -68,7 +68,7 @@ apex = _preset(
 # R2D2 (Kapturowski et al. 2019): an LSTM, replay of sequences, stored state and burn-in.
 r2d2 = _preset(
     "r2d2",
-    "an agent: R2D2, with an LSTM for what one observation does not show",
+    "algorithm alone: R2D2, with an LSTM that remembers what one observation does not show",
     {
         "recurrent": {},
         "dueling": True,
@@ -82,7 +82,7 @@ r2d2 = _preset(
 # A high replay ratio with layer norm and resets (D'Oro et al. 2023, SR-SPR; Schwarzer et al. 2023, BBF).
 high_replay = _preset(
     "high_replay",
-    "an agent for slow environments: four gradient steps a step, with resets",
+    "algorithm alone, for slow environments: four gradient steps for each environment step, with resets",
     {
         "head": "quantile",
         "dueling": True,
@@ -102,7 +102,7 @@ lunar_lander = PresetPlugin(
         "algorithm": {"name": "dqn"},
         "training": {"stop": {"env_steps": 100_000}},
     },
-    "LunarLander-v3 with DQN; measured: 251 greedy after 100,000 steps, the mean of 10 seeds",
+    "LunarLander-v3 with DQN; return 251 without exploration after 100,000 steps, mean of 10 seeds",
 )
 cartpole = PresetPlugin(
     "cartpole",
@@ -111,7 +111,7 @@ cartpole = PresetPlugin(
         "algorithm": {"name": "dqn", "config": {"reward_scale": 0.1, "act_with": "target"}},
         "training": {"stop": {"env_steps": 50_000}},
     },
-    "CartPole-v1 with DQN; measured: 498 of 500 greedy after 50,000 steps, the mean of 5 seeds",
+    "CartPole-v1 with DQN; return 498 of 500 without exploration after 50,000 steps, mean of 5 seeds",
 )
 pong = PresetPlugin(
     "pong",

@@ -11,7 +11,7 @@ pendulum = PresetPlugin(
         "algorithm": {"name": "sac"},
         "training": {"stop": {"env_steps": 15_000}},
     },
-    "Pendulum-v1 with SAC; measured: -143 greedy after 15,000 steps, the mean of 5 seeds",
+    "Pendulum-v1 with SAC; return -143 without exploration after 15,000 steps, mean of 5 seeds",
 )
 lunar_lander_continuous = PresetPlugin(
     "lunar-lander-continuous",
@@ -23,5 +23,5 @@ lunar_lander_continuous = PresetPlugin(
         },
         "training": {"stop": {"env_steps": 100_000}},
     },
-    "LunarLander-v3 with continuous actions and SAC; measured: 208 greedy after 100,000 steps, one seed",
+    "LunarLander-v3 with continuous actions and SAC; return 208 without exploration after 100,000 steps, one seed",
 )

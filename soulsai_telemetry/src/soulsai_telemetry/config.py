@@ -81,7 +81,7 @@ class TelemetryConfig(Settings):
         'condition}, such as win: {key: total_reward, condition: "> 200"}.',
     )
     info_metrics: bool = Field(
-        default=True, description="Make a metric of every number that the environment or the actor reports."
+        default=True, description="Show every number that the environment or the actor reports as a metric."
     )
     best: BestSettings = Field(default=BestSettings(), description="Which model is the best, and when it is saved.")
     page: PageSettings = Field(default=PageSettings(), description="The live page.")

@@ -46,7 +46,7 @@ def train(monkeypatch, here):
 def test_each_seed_is_trained_and_all_are_summarized(train, run, here):
     code, out, _ = run("multirun", "--seeds", 3, "--output", "many", "--window", 5, "--", "--clients", "1", *STOP)
     assert code == 0
-    assert "best return of 3 runs: interquartile mean 28.0 (95 % interval 27.0 to 29.0), mean 28.0, median 28.0" in out
+    assert "best return of 3 runs: interquartile mean 28.0 (95% interval 27.0 to 29.0), mean 28.0, median 28.0" in out
     report = json.loads((here / "many" / "averages.json").read_text())
     assert [row["run"] for row in report["runs"]] == ["run-0", "run-1", "run-2"]
     assert (report["last"]["median"], len(report["curves"]["dqn"]["middle"])) == (28.0, 200)

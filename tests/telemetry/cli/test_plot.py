@@ -7,7 +7,7 @@ def test_several_runs_are_drawn_in_one_figure(save, run, here):
     for seed in range(3):
         save(f"r{seed}", range(seed, 60 + seed))
     code, out, _ = run("plot", "saves", "-o", "curves.svg", "--window", 10)
-    assert (code, out) == (0, "dqn: return 55.5 at the end (IQM of 3 seeds, 95 % interval)\ncurves.svg\n")
+    assert (code, out) == (0, "dqn: return 55.5 at the end (IQM of 3 seeds, 95% interval)\ncurves.svg\n")
     assert (here / "curves.svg").read_bytes().startswith(b"<?xml")
 
 

@@ -40,7 +40,7 @@ def test_from_three_runs_on_the_interquartile_mean_and_its_interval_are_taken():
     found = band([curve((0, value), (10, value)) for value in values], points=2)
     assert found.middle[0] == interquartile_mean(values)
     assert 1 <= found.low[0] < found.middle[0] < found.high[0] <= 100
-    assert found.meaning == "IQM of 5 seeds, 95 % interval"
+    assert found.meaning == "IQM of 5 seeds, 95% interval"
     again = band([curve((0, value), (10, value)) for value in values], points=2)
     assert again.low.tolist() == found.low.tolist(), "the same runs give the same figure"
 

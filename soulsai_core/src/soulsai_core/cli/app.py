@@ -77,7 +77,7 @@ def _parser(commands: Sequence[Command], chosen: str | None) -> argparse.Argumen
     )
     parser.add_argument("--version", action=_Version, help="print the version of soulsai-core")
     parser.set_defaults(refuse=parser.error)
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for command in commands:
         subparser = subparsers.add_parser(
             command.name, help=command.help.replace("%", "%%"), description=_sentence(command.help)

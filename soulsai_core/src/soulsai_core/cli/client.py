@@ -27,8 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=argparse.REMAINDER,
         default=[],
         metavar="PROGRAM ARGUMENT",
-        help="run this program, without a shell, when the environment keeps failing, to start a game again that is "
-        "gone or hangs. It has to end what is left of the game, and to load the character. Must be the last option",
+        help=(
+            "program to run when the environment keeps failing, to restart a game that has crashed or hangs. It is "
+            "run without a shell, and must end the old game and load the character. Must be the last option"
+        ),
     )
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--json", action="store_true", help="print JSON, for programs")
     schema = actions.add_parser("schema", help="print a JSON schema for editors, to complete and check config.yaml")
     schema.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write it into this file, and say how an editor finds it"
+        "-o", "--output", type=Path, metavar="FILE", help="file to write it to; prints how an editor finds it"
     )
 
 

@@ -103,12 +103,12 @@ def _lines(
     from soulsai_core.node.formatting import plain_lines
 
     names = [f"{checkpoint.name} of {run.name}" for run, checkpoint in models]
-    iterations = [f"iteration {episodes[0].iteration}" for episodes in played]
+    iterations = [f"iteration {episodes[0].iteration:,}" for episodes in played]
     labels = ["A", "B"] if comparison is not None else [""]
     parts = zip(labels, names, iterations, strict=True)
     head = [f"{label}  {name}, {iteration}".strip() for label, name, iteration in parts]
     last = args.seed + args.episodes - 1
-    head.append(f"{args.episodes} episodes at its best, seeds {args.seed} to {last}")
+    head.append(f"{args.episodes} episodes without exploration, seeds {args.seed} to {last}")
     columns = [_column(summary) for summary in summaries]
     title = ["return", *labels] if comparison is not None else ["return", ""]
     if comparison is not None:
@@ -128,7 +128,7 @@ def _column(summary: Summary) -> dict[str, str]:
         "standard deviation": f"{summary.deviation:.4g}",
         "median": f"{summary.median:.4g}",
         "interquartile mean": f"{summary.interquartile_mean:.4g}",
-        "95 % interval of it": f"{low:.4g} to {high:.4g}",
+        "its 95% interval": f"{low:.4g} to {high:.4g}",
         "lowest and highest": f"{summary.lowest:.4g} and {summary.highest:.4g}",
     }
 

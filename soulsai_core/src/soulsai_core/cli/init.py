@@ -26,7 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--renew-users",
         action="store_true",
-        help="give the users in the server's file the rights of this version; passwords and invitations stay",
+        help=(
+            "update the rights of the users in the server's file to those of this version; passwords and invitations "
+            "stay valid"
+        ),
     )
 
 

@@ -31,8 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-ca",
         action="store_true",
-        help="leave our certificate authority out: contributors reach the server through a certificate that their "
-        "systems trust, such as a proxy's",
+        help=(
+            "leave the certificate authority out of the invitation: the server, or the proxy before it, has a "
+            "certificate that the contributors' systems trust"
+        ),
     )
     add_connection_arguments(parser, reads_config=True)
 

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The model, where to show it, and how it acts."""
     add_model_arguments(parser)
-    parser.add_argument("--video", type=Path, metavar="FILE", help="film it into a .mp4 or .gif (default: a window)")
+    parser.add_argument(
+        "--video", type=Path, metavar="FILE", help="record a video to this .mp4 or .gif file (default: show a window)"
+    )
     parser.add_argument("--episodes", type=int, default=1, metavar="N", help="episodes to play (default: 1)")
-    parser.add_argument("--explore", action="store_true", help="act as in training (default: at its best)")
+    parser.add_argument("--explore", action="store_true", help="explore as in training (default: without exploration)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of environment and agent (default: 0)")
 
 

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "settings", nargs="*", metavar="NAME=VALUE", help="for example algorithm.config.learning_rate=1e-4"
     )
-    parser.add_argument("--back", action="store_true", help="undo the last change that is not undone")
+    parser.add_argument("--back", action="store_true", help="undo the last change; given again, the one before it")
     add_connection_arguments(parser, reads_config=True)
     parser.add_argument(
         "--timeout", type=float, default=60.0, metavar="S", help="seconds to wait for a busy node (default: 60)"

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     parser.epilog = (
         "The exit code is 0 if the training goes on, waits for clients or has finished; 1 if the node is silent, or "
-        "the training is stuck, has failed or rejects much; 2 if nothing can be said."
+        "the training is stuck, has failed or rejects much; 2 if the status cannot be read."
     )
 
 

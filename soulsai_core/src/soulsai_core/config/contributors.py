@@ -35,13 +35,15 @@ class ContributorSettings(Settings):
     )
     max_clients: int = Field(default=16, ge=1, description="Clients of one contributor at the same time.")
     max_connections: int = Field(
-        default=96, ge=8, description="Connections of one contributor; the newest beyond are cut. A client has 4 or 5."
+        default=96, ge=8, description="Connections of one contributor; further ones are closed. A client needs 4 or 5."
     )
     max_connections_mb: float = Field(
         default=96,
         gt=0,
-        description="Memory in MB that the server may hold for one contributor's connections, such as replies that "
-        "are not read; beyond, the largest are cut.",
+        description=(
+            "Memory in MB that the server may hold for one contributor's connections, such as replies that are not "
+            "read; above this, the largest connections are closed."
+        ),
     )
     max_abs_return: float = Field(
         default=1e6, gt=0, description="Episodes with a return of larger magnitude are rejected."

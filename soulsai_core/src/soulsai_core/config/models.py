@@ -63,12 +63,12 @@ class RedisSettings(Settings):
         "besides this machine and those of RFC 1918 and RFC 4193.",
     )
     max_backlog_entries: int = Field(
-        default=10_000, ge=1, description="Sample messages that may wait in Redis; beyond, the oldest are deleted."
+        default=10_000, ge=1, description="Sample messages that may wait in Redis; above this, the oldest are deleted."
     )
     max_backlog_mb: float = Field(
         default=512,
         gt=0,
-        description="Size in MB of the samples that may wait in Redis; beyond, the oldest are deleted.",
+        description="Size in MB of the samples that may wait in Redis; above this, the oldest are deleted.",
     )
 
     @field_validator("private_networks")
@@ -127,8 +127,10 @@ class EvaluationSettings(Settings):
     every_s: float | None = Field(
         default=None,
         gt=0,
-        description="Seconds between two episodes that a client plays without exploration, the clients by turns; they "
-        "are held out from learning. null: none.",
+        description=(
+            "Seconds between two evaluation episodes. Clients play them in turn and without exploration, and nothing "
+            "is learned from them. null: no evaluation."
+        ),
         json_schema_extra=LIVE,
     )
     episodes: int = Field(
@@ -167,8 +169,10 @@ class TrainingSettings(Settings):
         default=1,
         ge=0,
         le=1000,
-        description="Updates owed after a crash or an outage that are made together with each new one; 0: none of them "
-        "is made.",
+        description=(
+            "Updates missed in a crash or an outage that are made up together with each new one; 0: they are never "
+            "made."
+        ),
     )
     max_requested_saves: int = Field(
         default=50,
@@ -202,11 +206,11 @@ class TrainingSettings(Settings):
     )
     evaluation: EvaluationSettings = Field(
         default=EvaluationSettings(),
-        description="Evaluation beside training, by which the best model is judged once there is any.",
+        description="Evaluation during training. The best model is chosen by it once there is one.",
     )
     stop: StopSettings = Field(
         default=StopSettings(),
-        description="When training ends by itself, at the first reason that is met; null: never for this.",
+        description="Goals at which training ends by itself, whichever is reached first; null: no such goal.",
     )
 
 

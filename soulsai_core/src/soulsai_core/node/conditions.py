@@ -299,10 +299,14 @@ def _episodes(status: NodeStatus) -> Iterator[Finding]:
 
 
 _ADVICE = {
-    "disk": "Make room on the disk, or mend the rights of the folder. Nothing is lost meanwhile: it is tried again.",
-    "status_file": "Make room on the disk, or mend the rights of the folder. It is tried again.",
-    "journal": "Make room on the disk, or mend the rights of the folder. It is tried again.",
-    "checkpoint": "Make room on the disk, or mend the rights of the folder. The next checkpoint is tried as usual.",
+    "disk": (
+        "Make room on the disk, or correct the permissions of the folder. Nothing is lost meanwhile: it is tried again."
+    ),
+    "status_file": "Make room on the disk, or correct the permissions of the folder. It is tried again.",
+    "journal": "Make room on the disk, or correct the permissions of the folder. It is tried again.",
+    "checkpoint": (
+        "Make room on the disk, or correct the permissions of the folder. The next checkpoint is tried as usual."
+    ),
     "long_call": "Wait, or look at the load of the node's machine; end the node if it hangs.",
 }
 

@@ -98,7 +98,7 @@ def _ended(status: NodeStatus, written: float, now: float) -> Health:
         "error",
         0.0,
         f"The training failed at {when}: {reason.rstrip('.')}.",
-        f"Mend the cause, then go on from the last checkpoint: soulsai train --resume {status.folder}",
+        f"Correct the cause, then resume from the last checkpoint: soulsai train --resume {status.folder}",
     )
     return Health("failed", written, finding.sentence, (finding.at(written),))
 
@@ -114,7 +114,7 @@ def _killed(status: NodeStatus, age: float, written: float, now: float) -> Findi
         "error",
         age,
         f"The training was killed: its node was last heard of at {clock_time(written, now)}.",
-        f"Go on from the last checkpoint: soulsai train --resume {status.folder}",
+        f"Resume from the last checkpoint: soulsai train --resume {status.folder}",
     )
 
 

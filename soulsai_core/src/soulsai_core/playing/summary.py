@@ -15,7 +15,7 @@ class Summary(msgspec.Struct, frozen=True):
 
     Attributes:
         deviation: standard deviation of the returns, 0 for a single one.
-        interval: 95 % bootstrap interval of the interquartile mean.
+        interval: 95% bootstrap interval of the interquartile mean.
     """
 
     episodes: int

@@ -22,5 +22,5 @@ def run(args: argparse.Namespace) -> int:
     if not state.is_dir():
         raise ConfigError(f"There is no folder {state}: name the folder of a run that telemetry has seen.")
     (state / RESET).touch()
-    print("The best score is forgotten. The model in best_model stays until a better one than from now on is found.")
+    print("The best score is forgotten. The model in best_model stays until the next best one is saved.")
     return 0

@@ -22,7 +22,7 @@ class Band:
     Attributes:
         x: (points,), positions on the axis.
         middle: (points,), the interquartile mean over the runs that have not ended; the curve of a single run.
-        low, high: (points,), the 95 % bootstrap interval of the interquartile mean; the lowest and the highest of two
+        low, high: (points,), the 95% bootstrap interval of the interquartile mean; the lowest and the highest of two
             runs.
         runs: how many there are.
         curves: positions and values of each run, for itself.
@@ -39,7 +39,7 @@ class Band:
     def meaning(self) -> str:
         """What line and band show, for a legend."""
         if self.runs >= SEEDS_FOR_AN_INTERVAL:
-            return f"IQM of {self.runs} seeds, 95 % interval"
+            return f"IQM of {self.runs} seeds, 95% interval"
         return "mean and range of 2 seeds" if self.runs == 2 else "1 seed"
 
 

@@ -108,7 +108,7 @@ def config_of(arguments: Sequence[str]) -> Config:
 
 
 def _spread(table: list[dict[str, Any]], name: str) -> dict[str, float]:
-    """Mean, median and interquartile mean over the runs, and the 95 % bootstrap interval of the last."""
+    """Mean, median and interquartile mean over the runs, and the 95% bootstrap interval of the last."""
     values = np.array([row[name] for row in table if row[name] is not None])
     low, high = bootstrap_interval(values, np.random.default_rng(0))
     return {
@@ -133,7 +133,7 @@ def _print(runs: list[Run], report: dict[str, Any], folder: Path) -> None:
         spread = report[name]
         print(
             f"{name} return of {len(runs)} runs: interquartile mean {number(spread['interquartile_mean'])} "
-            f"(95 % interval {number(spread['interval_low'])} to {number(spread['interval_high'])}), "
+            f"(95% interval {number(spread['interval_low'])} to {number(spread['interval_high'])}), "
             f"mean {number(spread['mean'])}, median {number(spread['median'])}"
         )
     print(f"{folder / 'figure.png'}\n{folder / 'averages.json'}")

@@ -92,7 +92,7 @@ def test_too_many_in_an_hour_are_left_out_and_counted_but_never_the_end(sink):
         delivering.put(message(number))
     delivering.put(message(5, "failed"))
     assert sink.titles(3) == ["message 0", "message 1", "message 5"]
-    assert "(Not sent before this one, as too many: 3 messages.)" in sink.sent[2][0].text
+    assert "(Left out by the limit per hour: 3 messages.)" in sink.sent[2][0].text
     sink.now = 3601.0
     delivering.put(message(6))
     assert sink.titles(4)[3] == "message 6"

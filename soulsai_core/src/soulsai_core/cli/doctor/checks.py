@@ -116,4 +116,4 @@ def _findings_in_time(check: Check, slow_call: Callable[[], str]) -> Iterator[Fi
         if finding is None:
             return
         yield finding
-    yield Finding(check.topic, PROBLEM, slow or f"It was not done after {check.seconds:g} s and is left behind.")
+    yield Finding(check.topic, PROBLEM, slow or f"It has not ended after {check.seconds:g} s; the other checks go on.")

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plugin",
         metavar="NAME",
-        help="try one installed plugin in this process: what its contract asks first of all, and 100 steps",
+        help="check one installed plugin in this process: the first requirements of its contract, and 100 steps",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 

@@ -55,7 +55,7 @@ def check_packages() -> Iterator[Finding]:
     listed = ", ".join(f"{name} {part.version}" for name, part in sorted(ours.items()))
     if len(versions) > 1:
         yield Finding(
-            "packages", PROBLEM, f"These versions do not belong together: {listed}. Install one version of all."
+            "packages", PROBLEM, f"These versions do not belong together: {listed}. Install the same version of all."
         )
     else:
         yield Finding("packages", OK, f"{listed}.")
@@ -98,7 +98,9 @@ def check_machine() -> Iterator[Finding]:
     free = _free_memory()
     words = f"{cores} {'core' if cores == 1 else 'cores'}" + ("" if free is None else f", {free:.1f} GB of memory free")
     if free is not None and free < _LITTLE_MEMORY:
-        yield Finding("machine", WARNING, f"{words}: a training may be ended for want of memory; close other programs.")
+        yield Finding(
+            "machine", WARNING, f"{words}: that is little, and the system may kill a training; close other programs."
+        )
     else:
         yield Finding("machine", OK, f"{words}.")
 

@@ -60,7 +60,11 @@ def _checked(config: Config, address: str, *, private: bool = False) -> Iterator
 def _latency(seconds: float) -> Finding:
     words = f"It answers in {seconds * 1e3:.2f} ms"
     if seconds > _SLOW_S:
-        return Finding("redis", WARNING, f"{words}: rows grow stale on such a way; use a server nearer to the clients.")
+        return Finding(
+            "redis",
+            WARNING,
+            f"{words}: a slow connection, on which steps are old when they arrive; use a server nearer to the clients.",
+        )
     return Finding("redis", OK, f"{words}.")
 
 

@@ -72,10 +72,12 @@ def check_algorithm(chosen: Chosen) -> Iterator[Finding]:
     observations = {name: draw(part, 1, rng) for name, part in spec.observations.items()}
     actor.act(observations, None, np.ones(1, np.bool_))
     numbers = sum(array.size for array in weights.values())
-    columns = f", with the columns {', '.join(own)}" if own else ""
-    yield Finding("algorithm", OK, f"{plugin.name} takes these spaces: {numbers:,} numbers in its model{columns}.")
+    columns = f"; its actor adds the columns {', '.join(own)}" if own else ""
+    yield Finding(
+        "algorithm", OK, f"{plugin.name} can learn in these spaces; its model has {numbers:,} parameters{columns}."
+    )
     if sync.required_clients > 1:
-        yield Finding("algorithm", OK, f"It waits until {sync.required_clients} clients are there.")
+        yield Finding("algorithm", OK, f"It waits for {sync.required_clients} clients.")
 
 
 def check_ports(chosen: Chosen) -> Iterator[Finding]:
@@ -98,9 +100,9 @@ def check_ports(chosen: Chosen) -> Iterator[Finding]:
     if free:
         yield Finding("ports", OK, f"Free: {', '.join(free)}.")
     if chosen.resolved.telemetry_config is not None and _taken("127.0.0.1", _PAGE_PORT):
-        yield Finding("ports", OK, f"{_PAGE_PORT} is taken, so that the page takes the next one that is free.")
+        yield Finding("ports", OK, f"{_PAGE_PORT} is in use, so the page takes the next free one.")
     elif not wanted:
-        yield Finding("ports", OK, "No setting asks for a certain port.")
+        yield Finding("ports", OK, "No setting needs a fixed port.")
 
 
 def _ports(resolved: Resolved) -> list[tuple[str, str, int]]:
@@ -170,7 +172,7 @@ def check_episode(chosen: Chosen) -> Iterator[Finding]:
         seconds = (time.perf_counter() - began) / max(steps, 1)
     finally:
         environment.close()
-    words = f"a step takes {seconds * 1e3:.3g} ms, a reset {reset:.2g} s"
+    words = f"a step takes {seconds * 1e3:.3g} ms, a reset {reset * 1e3:.3g} ms"
     if ended:
         yield Finding("episode", OK, f"An episode of {steps} random actions, return {total:.4g}; {words}.")
     else:

@@ -35,18 +35,18 @@ class NotifyConfig(Settings):
     token_file: str | None = Field(default=None, description="File with the token.")
     events: tuple[Event, ...] = Field(default=EVENTS, description="What is told.")
     patience_s: float = Field(
-        default=60.0, ge=0, description="Seconds for which something must be wrong, or well again, before it is told."
+        default=60.0, ge=0, description="Seconds that a problem, or its end, must last before a message is sent."
     )
     best_interval_s: float = Field(
-        default=1800.0, ge=0, description="Shortest time between two new bests that are told; the newest one counts."
+        default=1800.0, ge=0, description="Shortest time between two messages about a new best; the newest is sent."
     )
     max_per_hour: int = Field(
         default=20,
         ge=1,
-        description="Most messages in an hour; further ones are counted in the next. The end is told always.",
+        description="Most messages in an hour; further ones are counted in the next. That of the end is always sent.",
     )
     picture: bool = Field(
-        default=True, description="Whether the figure of the run comes with a new best and with the end."
+        default=True, description="Attach the figure of the run to the messages about a new best and about the end."
     )
     link: str | None = Field(default=None, description="Address that a message opens, such as that of the page.")
 

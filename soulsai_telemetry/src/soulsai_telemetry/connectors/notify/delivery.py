@@ -94,7 +94,7 @@ class Delivery:
                 return
             self._accepted.append(now)
             if self._left_out:
-                note = f"(Not sent before this one, as too many: {formatting.counted(self._left_out, 'message')}.)"
+                note = f"(Left out by the limit per hour: {formatting.counted(self._left_out, 'message')}.)"
                 message = replace(message, text=f"{message.text}\n{note}")
                 self._left_out = 0
             self._waiting.append(_Item(message, picture))
