@@ -20,7 +20,7 @@ from soulsai_core.app import EmbeddedServer
 from soulsai_core.assembly.connecting import connect_to
 from soulsai_core.config import Resolved, load_config, resolve
 from soulsai_core.contracts import Transport
-from soulsai_core.node.node_status import NodeStatus
+from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.redis import RedisTransport

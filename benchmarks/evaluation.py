@@ -47,7 +47,7 @@ def plain_loop(folder: Path, episodes: int) -> list[float]:
 def in_parallel(folder: Path, episodes: int) -> list[float]:
     """What `soulsai eval` does."""
     from soulsai_core.assembly.evaluating import Evaluation, evaluate, usable_cores
-    from soulsai_core.node.saving import evaluation_weights
+    from soulsai_core.node.saving.saver import evaluation_weights
 
     evaluation = Evaluation(folder, evaluation_weights(folder / "checkpoint"), range(episodes))
     played = sorted(evaluate(evaluation, usable_cores()), key=lambda episode: episode.seed)

@@ -8,7 +8,7 @@ import time
 from statistics import median
 
 from benchmarks.common import RUN, Row, read_status, run_alone, say, server, soulsai
-from soulsai_core.node.node_status import NodeStatus
+from soulsai_core.node.status.node_status import NodeStatus
 
 SHARE_COMMAND = "python -m benchmarks.training --only share"
 SOLVE_COMMAND = "python -m benchmarks.training --only solve"

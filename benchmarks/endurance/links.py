@@ -12,7 +12,7 @@ import time
 from benchmarks.common import Row, run_alone, say
 from benchmarks.endurance.proxy import Fault, Proxy, proxy_to
 from benchmarks.endurance.training import Training, free_port, training
-from soulsai_core.node.node_status import ClientStatus
+from soulsai_core.node.status.node_status import ClientStatus
 
 COMMAND = "python -m benchmarks.endurance.links"
 FAULTS = {

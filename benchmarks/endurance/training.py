@@ -21,7 +21,7 @@ from soulsai_core import checkpoint
 from soulsai_core.assembly.connecting import connect_to
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import episode_number
-from soulsai_core.node.node_status import NodeStatus
+from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.transport.embedded import find_server
 

@@ -249,7 +249,7 @@ class Missing:
 for name in {POSIX!r} - {{"posix"}}:
     sys.modules.pop(name, None)
 sys.meta_path.insert(0, Missing())
-import soulsai_core.client.client, soulsai_core.cli.client_process, soulsai_core.environments.gym
+import soulsai_core.client.client, soulsai_core.cli.playing.client_process, soulsai_core.environments.gym
 assert "torch" not in sys.modules, "torch was imported"
 print("imported")
 """

@@ -18,7 +18,7 @@ from waiting import DEADLINE_S, wait_for
 
 from soulsai_core import checkpoint
 from soulsai_core.config import read_secret
-from soulsai_core.node.node_status import NodeStatus
+from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.redis import connect
 

@@ -14,7 +14,7 @@ from soulsai_core import load_agent
 from soulsai_core.assembly import evaluating
 from soulsai_core.assembly.evaluating import Evaluation, evaluate
 from soulsai_core.errors import SoulsAIError
-from soulsai_core.node.saving import evaluation_weights
+from soulsai_core.node.saving.saver import evaluation_weights
 
 
 @pytest.fixture(scope="module")

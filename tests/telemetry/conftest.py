@@ -25,7 +25,7 @@ from soulsai_core import (
 from soulsai_core.app import Observers, Reply, RunFolder
 from soulsai_core.cli import main
 from soulsai_core.messages import ArraySpec, Command
-from soulsai_core.node.node_status import Activity
+from soulsai_core.node.status.node_status import Activity
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.hookspecs import TelemetrySpecs

@@ -54,11 +54,11 @@ from .messages import Weights as Weights
 from .messages import episode_number as episode_number
 from .node.episode_log import EpisodeRow as EpisodeRow
 from .node.json_lines import JsonLines as JsonLines
-from .node.node_status import Activity as Activity
-from .node.node_status import ClientStatus as ClientStatus
-from .node.node_status import NodeStatus as NodeStatus
-from .node.node_status import Problem as Problem
-from .node.node_status import Trend as Trend
+from .node.status.node_status import Activity as Activity
+from .node.status.node_status import ClientStatus as ClientStatus
+from .node.status.node_status import NodeStatus as NodeStatus
+from .node.status.node_status import Problem as Problem
+from .node.status.node_status import Trend as Trend
 from .node.training import TrainingNode as TrainingNode
 from .observations.bounds import tolerated_bounds as tolerated_bounds
 from .observations.features import IMAGE as IMAGE

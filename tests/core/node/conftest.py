@@ -24,7 +24,7 @@ from soulsai_core.messages import (
     State,
 )
 from soulsai_core.node.metrics import NodeMetrics
-from soulsai_core.node.node_status import NodeStatus
+from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.node.training import TrainingNode
 from soulsai_core.observers import Observers
 from soulsai_core.run_folder import RunFolder

@@ -7,7 +7,7 @@ import msgspec
 from soulsai_core.config import TrainingSettings
 from soulsai_core.messages import Episode
 from soulsai_core.node.evaluations import Evaluations
-from soulsai_core.node.saving import evaluation_weights
+from soulsai_core.node.saving.saver import evaluation_weights
 from soulsai_core.node.state import RunState
 from soulsai_core.wire import decode_weights
 

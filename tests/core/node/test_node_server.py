@@ -7,7 +7,7 @@ from waiting import wait_for
 
 from soulsai_core.messages import ClientInfo
 from soulsai_core.node.monitor import ServerBack
-from soulsai_core.node.resuming import resume_on_server
+from soulsai_core.node.saving.resuming import resume_on_server
 
 
 def lose_connection(harness):

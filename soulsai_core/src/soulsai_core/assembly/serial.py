@@ -25,13 +25,13 @@ from soulsai_core.errors import CheckpointError, ConfigError
 from soulsai_core.journal.records import Record
 from soulsai_core.messages import Step, Weights
 from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.health.problems import Problems
 from soulsai_core.node.intake import Intake, announced_decoder
 from soulsai_core.node.pacing import UpdatePace
-from soulsai_core.node.problems import Problems
-from soulsai_core.node.resuming import Resuming
-from soulsai_core.node.saving import CheckpointOptions, Counters
+from soulsai_core.node.saving.resuming import Resuming
+from soulsai_core.node.saving.saver import CheckpointOptions, Counters
+from soulsai_core.node.saving.storage import Storage
 from soulsai_core.node.state import RunState
-from soulsai_core.node.storage import Storage
 from soulsai_core.run_folder import CONFIG, RunFolder, write_config
 from soulsai_core.steps import POSITION, Closed, StepBatch
 from soulsai_core.transport.memory import MemoryTransport

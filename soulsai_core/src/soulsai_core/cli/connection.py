@@ -107,7 +107,7 @@ def saves_without_server(args: argparse.Namespace) -> Path | None:
 
 def _address_of_running(saves: Path) -> str:
     """The server's address of the training that runs on this machine."""
-    from soulsai_core.node.last_status import last_status, newest_folder
+    from soulsai_core.node.status.last_status import last_status, newest_folder
     from soulsai_core.run_folder import running_address
 
     address = running_address(saves)

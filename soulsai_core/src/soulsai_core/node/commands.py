@@ -17,8 +17,8 @@ from soulsai_core.messages import Command, Reply, plain
 from soulsai_core.node.changes import SettingChanges
 from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.requests import Request
-from soulsai_core.node.saving import CheckpointOptions
-from soulsai_core.node.saving_thread import SavingThread
+from soulsai_core.node.saving.saver import CheckpointOptions
+from soulsai_core.node.saving.saving_thread import SavingThread
 from soulsai_core.node.state import RunState
 from soulsai_core.run_folder import RunFolder
 

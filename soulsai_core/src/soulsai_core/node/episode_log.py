@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from soulsai_core.messages import Episode, episode_number
+from soulsai_core.node.health.returns import ReturnTrend
 from soulsai_core.node.json_lines import MAX_BYTES, JsonLines
-from soulsai_core.node.node_status import Trend
-from soulsai_core.node.returns import ReturnTrend
+from soulsai_core.node.status.node_status import Trend
 
 # Clients whose last episode number is remembered. A report of a client forgotten since could count twice.
 _MAX_CLIENTS = 1000

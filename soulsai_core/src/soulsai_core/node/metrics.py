@@ -9,7 +9,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from soulsai_core.node.freshness import Staleness
-from soulsai_core.node.health import LABELS, Health
+from soulsai_core.node.health.judging import LABELS, Health
 
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 

@@ -25,17 +25,17 @@ from soulsai_core.messages import (
 from soulsai_core.node.changes import SettingChanges
 from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.evaluations import Evaluations
-from soulsai_core.node.health import judge
-from soulsai_core.node.health_log import HealthLog
+from soulsai_core.node.health.health_log import HealthLog
+from soulsai_core.node.health.judging import judge
+from soulsai_core.node.health.problems import Problems
 from soulsai_core.node.lease import Lease
 from soulsai_core.node.metrics import NodeMetrics
-from soulsai_core.node.node_status import NodeStatus
-from soulsai_core.node.problems import Problems
 from soulsai_core.node.publishing import PublishingThread
 from soulsai_core.node.requests import Request, RequestQueue
 from soulsai_core.node.roster import Roster
 from soulsai_core.node.state import RunState
-from soulsai_core.node.status import StatusReport
+from soulsai_core.node.status.node_status import NodeStatus
+from soulsai_core.node.status.report import StatusReport
 from soulsai_core.observers import Observers
 from soulsai_core.run_folder import RunFolder, replace_bytes
 from soulsai_core.threads import BackgroundWorker, RetryingThread

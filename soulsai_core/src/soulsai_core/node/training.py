@@ -22,25 +22,25 @@ from soulsai_core.node.changes import SettingChanges
 from soulsai_core.node.commands import CommandHandler
 from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.evaluations import Evaluations
-from soulsai_core.node.health import Health
+from soulsai_core.node.health.judging import Health
+from soulsai_core.node.health.problems import Problems
 from soulsai_core.node.intake import Intake, announced_decoder
 from soulsai_core.node.lease import Lease
 from soulsai_core.node.metrics import NodeMetrics, timed
 from soulsai_core.node.monitor import ClientsChanged, Event, Monitor, ServerBack, ServerReset
-from soulsai_core.node.node_status import NodeStatus
 from soulsai_core.node.pacing import UpdatePace
-from soulsai_core.node.problems import Problems
 from soulsai_core.node.publishing import Publishing, PublishingThread
 from soulsai_core.node.receiver import SampleReceiver
 from soulsai_core.node.recovery import Recovery
 from soulsai_core.node.requests import Request
-from soulsai_core.node.resuming import Resuming, resume_on_server
 from soulsai_core.node.roster import Roster
-from soulsai_core.node.saving import CheckpointOptions, Counters
+from soulsai_core.node.saving.resuming import Resuming, resume_on_server
+from soulsai_core.node.saving.saver import CheckpointOptions, Counters
+from soulsai_core.node.saving.storage import Storage
 from soulsai_core.node.settling import settle
 from soulsai_core.node.state import RunState
-from soulsai_core.node.status import Description, StatusReport
-from soulsai_core.node.storage import Storage
+from soulsai_core.node.status.node_status import NodeStatus
+from soulsai_core.node.status.report import Description, StatusReport
 from soulsai_core.node.updating import Updating
 from soulsai_core.observers import Observers
 from soulsai_core.run_folder import RunFolder

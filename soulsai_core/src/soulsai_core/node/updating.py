@@ -12,7 +12,7 @@ from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.pacing import UpdatePace
 from soulsai_core.node.publishing import Publishing
 from soulsai_core.node.state import RunState
-from soulsai_core.node.status import StatusReport
+from soulsai_core.node.status.report import StatusReport
 from soulsai_core.observers import Observers
 
 

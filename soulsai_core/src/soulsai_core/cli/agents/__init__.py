@@ -1,0 +1,1 @@
+"""`soulsai eval` and `soulsai play`."""

@@ -1,0 +1,99 @@
+"""`soulsai play`: watch an agent play, in a window or as a video."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soulsai_core.cli.agents.models import add_model_arguments, chosen_model, one_environment
+from soulsai_core.errors import ConfigError, SoulsAIError
+
+if TYPE_CHECKING:
+    from soulsai_core.contracts import Environment
+    from soulsai_core.messages import Step
+    from soulsai_core.playing.agent import Agent
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The model, where to show it, and how it acts."""
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--video", type=Path, metavar="FILE", help="record a video to this .mp4 or .gif file (default: show a window)"
+    )
+    parser.add_argument("--episodes", type=int, default=1, metavar="N", help="episodes to play (default: 1)")
+    parser.add_argument("--explore", action="store_true", help="explore as in training (default: without exploration)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of environment and agent (default: 0)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play the episodes, and print what each returned."""
+    from soulsai_core.assembly.agents import load_agent, saved_settings
+
+    if args.episodes < 1:
+        raise ConfigError(f"--episodes is {args.episodes}; it takes 1 or more.")
+    if args.seed < 0:
+        raise ConfigError(f"--seed is {args.seed}; it takes 0 or more.")
+    run, model = chosen_model(args)
+    overrides = one_environment(saved_settings(run, args.set).environment_config, args.set)
+    agent = load_agent(model, overrides, explore=args.explore, seed=args.seed)
+    shown = agent.environment.shown
+    config = agent.environment_config if shown is None else shown(agent.environment_config)
+    environment = agent.environment.make(config, args.seed)
+    try:
+        _play(args, agent, environment)
+    finally:
+        environment.close()
+    return 0
+
+
+def _play(args: argparse.Namespace, agent: Agent, environment: Environment) -> None:
+    screen = _Screen(args, agent, environment)
+    try:
+        for number, episode in enumerate(
+            agent.play(args.episodes, environment=environment, watch=screen.show), start=1
+        ):
+            print(f"Episode {number} returned {episode.total_reward:.4g} in {episode.length} steps.")
+    except _Closed:
+        print("The window was closed.")
+    finally:
+        screen.close()
+    if args.video is not None:
+        print(f"The video is in {args.video}")
+
+
+class _Closed(Exception):
+    """The user has closed the window."""
+
+
+class _Screen:
+    """A video or a window. An environment without pictures, such as a game that shows itself, needs no window."""
+
+    def __init__(self, args: argparse.Namespace, agent: Agent, environment: Environment) -> None:
+        from soulsai_core.playing.video import VideoWriter
+        from soulsai_core.playing.window import Window
+
+        self._environment = environment
+        self._name = agent.spec.name
+        self._films = args.video is not None
+        fps = environment.frames_per_second
+        title = f"{agent.spec.name}, iteration {agent.iteration}"
+        self._output: Any = VideoWriter(args.video, fps) if self._films else Window(title, fps)
+        self._said = False
+
+    def show(self, step: Step) -> None:
+        picture = self._environment.picture()
+        if picture is not None and self._films:
+            self._output.write(picture)
+        elif picture is not None:
+            self._output.show(picture)
+            if self._output.closed:
+                raise _Closed
+        elif self._films:
+            raise SoulsAIError(f"{self._name} gives no pictures, so it cannot be filmed.")
+        elif not self._said:
+            self._said = True
+            print(f"{self._name} gives no pictures, so no window opens.")
+
+    def close(self) -> None:
+        self._output.close()

@@ -1,0 +1,1 @@
+"""`soulsai init`, `invite`, `revoke` and `contributors`."""

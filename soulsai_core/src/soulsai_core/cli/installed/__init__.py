@@ -1,0 +1,1 @@
+"""`soulsai plugins`, `presets` and `new`."""

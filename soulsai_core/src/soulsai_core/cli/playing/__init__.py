@@ -1,0 +1,1 @@
+"""`soulsai client`."""

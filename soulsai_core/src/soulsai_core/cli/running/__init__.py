@@ -1,0 +1,1 @@
+"""`soulsai status`, `quicksave`, `set` and `shutdown`."""

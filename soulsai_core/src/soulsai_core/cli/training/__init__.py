@@ -1,0 +1,1 @@
+"""`soulsai train` and `soulsai training-node`."""

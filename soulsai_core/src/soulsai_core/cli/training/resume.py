@@ -1,0 +1,135 @@
+"""What `--resume` goes on with: which run, and with which settings."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from soulsai_core.cli.options import config_from
+from soulsai_core.config import Config, StopSettings
+from soulsai_core.config.differences import described, differences
+from soulsai_core.config.layers import CONFIG_FILE, read_file
+from soulsai_core.errors import CheckpointError
+from soulsai_core.node.status.last_status import last_status
+from soulsai_core.run_folder import CONFIG, RunFolder, read_config, replace_bytes
+
+log = logging.getLogger(__name__)
+
+_OTHER_RUN = ("algorithm.name", "environment.name", "environment.config.id")
+"""Settings without which a run is another one."""
+
+_HERE = ("run.saves",)
+"""Settings that only say where the run is."""
+
+
+def chosen_folder(path: str, saves: Path, now: float) -> RunFolder:
+    """The run to resume.
+
+    Args:
+        path: its folder, or newest checkpoint; "": of those under `saves` that are not running the one that was killed
+            last, and if none was, the one that ended last.
+        now: seconds since 1970.
+
+    Raises CheckpointError with a sentence if there is none.
+    """
+    if path:
+        return RunFolder.resumable(Path(path))
+    folders = RunFolder.resumable_under(saves)
+    free = [folder for folder in folders if not folder.is_held]
+    if not folders:
+        raise CheckpointError(f"There is no run under {saves} to resume; start without --resume.")
+    if not free:
+        raise CheckpointError(f"{folders[0].path} is running ({folders[0].holder}); stop it first.")
+    killed = [folder for folder in free if not _has_ended(folder, now)]
+    chosen = (killed or free)[0]
+    if chosen is not free[0]:
+        log.warning(
+            "%s was killed and goes on; the newer run %s has ended. To go on with that one: --resume %s",
+            chosen.name, free[0].name, free[0].path,
+        )  # fmt: skip
+    return chosen
+
+
+def _has_ended(folder: RunFolder, now: float) -> bool:
+    found = last_status(folder, now)
+    return found is not None and found[0].state == "ended"
+
+
+def resumed_config(args: argparse.Namespace, folder: RunFolder) -> Config:
+    """The settings of a resumed run: those saved in its folder, what was edited in config.yaml since the run began, and
+    above them SOULSAI_… and --set. With --config, that file in the place of the first two."""
+    if args.config is not None or not folder.config.is_file():
+        return config_from(args)
+    edits = _edits(folder)
+    # Below --set, which comes later in the list.
+    overrides = [f"{path}={json.dumps(value)}" for path, value in edits.items()]
+    return config_from(
+        argparse.Namespace(**{**vars(args), "config": folder.path / CONFIG, "set": overrides + args.set})
+    )
+
+
+def _edits(folder: RunFolder) -> dict[str, object]:
+    """Path -> value of the settings in config.yaml that were changed since the run began; they are logged."""
+    file = Path(CONFIG_FILE)
+    if not file.is_file():
+        return {}
+    values = read_file(file).values
+    saved = read_config(folder.config)
+    kept = folder.config_file.is_file()
+    began_with = read_file(folder.config_file).values if kept else saved
+    found = [one for one in differences(values, began_with) if one[0] not in _HERE]
+    if not found:
+        return {}
+    if not kept or any(_at(values, path) not in (None, _at(saved, path)) for path in _OTHER_RUN):
+        log.warning(
+            "%s is not read, since it is meant for another run than %s: it differs in %s. Give --config %s to use it.",
+            file, folder.name, described(found), file,
+        )  # fmt: skip
+        return {}
+    log.warning("What was edited in %s applies: %s.", file, described(found))
+    return {path: value for path, value, _ in found}
+
+
+def _at(values: Mapping[str, Any], path: str) -> Any:
+    """The value of the setting with this dotted path, None if it is not there."""
+    found: Any = values
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def keep_config_file(args: argparse.Namespace, folder: RunFolder) -> None:
+    """Keep config.yaml as it is now in the run's folder, so that a later resume knows what was edited since."""
+    file = Path(CONFIG_FILE)
+    if args.config is None and file.is_file():
+        replace_bytes(folder.config_file, file.read_bytes())
+
+
+def how_it_ended(folder: RunFolder, now: float) -> str:
+    """A sentence on how the run ended, "" if that is not known. To be asked before the folder is held again, by which a
+    run that goes on is recognized."""
+    found = last_status(folder, now)
+    return "" if found is None else found[1].sentence
+
+
+def announced(folder: RunFolder, iteration: int, env_steps: int, ended: str) -> str:
+    """A sentence on the run that goes on: where, and how it had ended."""
+    before = f" Before: {ended[:1].lower()}{ended[1:]}" if ended else ""
+    return f"Going on with {folder.name} from step {env_steps:,}, iteration {iteration:,}.{before}"
+
+
+def how_to_go_on(folder: RunFolder, reason: str, goals: StopSettings) -> str:
+    """What to do about a run that has nothing left to do."""
+    goal, value = next(
+        (name, value)
+        for name in ("env_steps", "iterations", "seconds", "mean_return")
+        if (value := getattr(goals, name)) is not None
+    )
+    return (
+        f"{folder.name} has reached its goal: {reason}. To go on, raise training.stop.{goal} ({value:g}) in "
+        f"{CONFIG_FILE}, or: soulsai train --resume {folder.path} --set training.stop.{goal}={2 * value:g}"
+    )

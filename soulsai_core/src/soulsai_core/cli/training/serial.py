@@ -1,0 +1,62 @@
+"""`soulsai train --serial`: one process and one environment, the same from run to run."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from soulsai_core.assembly.node import create_folder
+from soulsai_core.assembly.serial import SerialTraining
+from soulsai_core.cli.display import QuietConsole, log_file, start_logging
+from soulsai_core.cli.interrupts import on_interrupt
+from soulsai_core.cli.options import config_from
+from soulsai_core.cli.training.resume import announced, chosen_folder, how_it_ended, keep_config_file, resumed_config
+from soulsai_core.config import resolve
+from soulsai_core.config.seeding import seeded
+from soulsai_core.plugins.catalog import Catalog
+
+
+def train_serially(args: argparse.Namespace) -> int:
+    """Train in this process, and print where the model is. Returns the exit code."""
+    console = QuietConsole(markup=False, emoji=False)
+    start_logging(console, tracebacks=False)
+    config = config_from(args)
+    resumed = None
+    ended = ""
+    if args.resume is not None:
+        resumed = chosen_folder(args.resume, Path(config.run.saves), time.time())
+        ended = how_it_ended(resumed, time.time())
+        config = resumed_config(args, resumed)
+    config = seeded(config, lambda: secrets.randbelow(2**31))
+    with ExitStack() as stack:
+        resolved = resolve(config, Catalog())
+        folder = resumed or create_folder(resolved)
+        if resumed is None:
+            stack.callback(folder.discard_unused)
+        stack.enter_context(folder.held())
+        stack.enter_context(log_file(folder.logs / "training-node.log"))
+        training = SerialTraining(resolved, folder)
+        if resumed is not None:
+            training.resume()
+            before = training.state
+            sentence = announced(folder, before.iteration, before.env_steps, ended)
+            console.print(sentence, highlight=False, soft_wrap=True)
+        keep_config_file(args, folder)
+        console.print(
+            f"Training {folder.name} serially with the seed {config.run.seed}; Ctrl-C ends it after the episode.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        with on_interrupt(training.stop, lambda: None):
+            reason = training.run()
+    mean = training.episodes.mean_return
+    returns = "" if mean is None else f"; return {mean:.1f}"
+    console.print(f"Training ended: {reason}.", highlight=False)
+    console.print(
+        f"{training.state.env_steps:,} steps, {training.state.iteration:,} iterations{returns}", highlight=False
+    )
+    console.print(f"The model is in {folder.checkpoint}", highlight=False, soft_wrap=True)
+    return 0

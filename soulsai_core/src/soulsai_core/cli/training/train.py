@@ -1,0 +1,54 @@
+"""`soulsai train`: server, training node, clients and telemetry on this machine."""
+
+from __future__ import annotations
+
+import argparse
+
+from soulsai_core.cli.options import add_config_arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the configuration, the number of clients, and the training to resume."""
+    add_config_arguments(parser)
+    parser.add_argument("--clients", type=int, default=2, metavar="N", help="clients to start here (default: 2)")
+    parser.add_argument(
+        "--no-telemetry",
+        action="append_const",
+        dest="set",
+        const="telemetry.enabled=false",
+        help="do not run the telemetry node, which shows the training on a web page",
+    )
+    parser.add_argument(
+        "--serial",
+        action="store_true",
+        help="train in one process with one environment: the same seed gives the same model, also after a resume",
+    )
+    add_resume_argument(parser)
+
+
+def add_resume_argument(parser: argparse.ArgumentParser) -> None:
+    """--resume [FOLDER] and --from RUN."""
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="FOLDER",
+        help="resume the training in FOLDER (default: the one that was killed last, or ended last)",
+    )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="RUN",
+        help="begin a new run with the weights and settings of this run, or of one of its checkpoints",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train until a goal is reached or the user stops it."""
+    if args.serial:
+        from soulsai_core.cli.training.serial import train_serially
+
+        return train_serially(args)
+    from soulsai_core.cli.training.hosting import host
+
+    return host(args, clients=args.clients, alone=False)

@@ -1,0 +1,1 @@
+"""How a training is: one judgment from its status, shared by terminal, page, metrics and messages."""

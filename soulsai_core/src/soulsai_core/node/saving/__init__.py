@@ -1,0 +1,1 @@
+"""Checkpoints beside learning, and what a resume brings back."""

@@ -1,0 +1,33 @@
+"""The last status in the folder of a run, and the judgement of it: all that is left of a node that has ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from soulsai_core.node.health.judging import Health, judge
+from soulsai_core.node.status.node_status import NodeStatus
+from soulsai_core.run_folder import RunFolder
+
+_KEPT_EVERY = 15.0
+"""Seconds after which the status in the folder of a node that runs is older than it should be."""
+
+
+def last_status(folder: RunFolder, now: float) -> tuple[NodeStatus, Health] | None:
+    """The status in the folder and the judgement of it at `now`, in seconds since 1970. None if there is none."""
+    try:
+        written = folder.status.stat().st_mtime
+        status = msgspec.json.decode(folder.status.read_bytes(), type=NodeStatus)
+    except (OSError, msgspec.DecodeError):
+        return None
+    held = folder.is_held
+    # It is written every few seconds only: as old as that, it is that of a node that is well.
+    age = max(now - written, 0.0)
+    return status, judge(status, age=0.0 if held and age < _KEPT_EVERY else age, now=now, killed=not held)
+
+
+def newest_folder(saves: Path) -> RunFolder | None:
+    """The folder under `saves` whose node reported last; None if none has."""
+    files = sorted(saves.glob("*/status.json"), key=lambda file: file.stat().st_mtime_ns)
+    return RunFolder(files[-1].parent) if files else None

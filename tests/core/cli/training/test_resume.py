@@ -1,0 +1,152 @@
+"""Which run goes on, with which settings, and what is said about it."""
+
+import argparse
+import json
+import logging
+import os
+
+import msgspec
+import pytest
+
+from soulsai_core.cli.training.resume import (
+    announced,
+    chosen_folder,
+    how_it_ended,
+    how_to_go_on,
+    keep_config_file,
+    resumed_config,
+)
+from soulsai_core.config import StopSettings
+from soulsai_core.errors import CheckpointError
+from soulsai_core.node.status.node_status import NodeStatus
+from soulsai_core.run_folder import RunFolder
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def saves(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "saves"
+
+
+@pytest.fixture
+def make_run(saves):
+    """(name, age in seconds, state of its last status) -> the folder of a run."""
+
+    def make(name, age, state="running", reason="", **config):
+        folder = RunFolder(saves / name)
+        (folder.path / "checkpoint").mkdir(parents=True)
+        manifest = folder.path / "checkpoint" / "manifest.json"
+        manifest.write_text("{}")
+        folder.config.write_text(json.dumps(config))
+        counts = (1, 5, None, 9.0, 0, None, 20, 0.0, 0.0, 1.0, {}, {}, 0, [], {})
+        status = NodeStatus(name, str(folder.path), state, *counts, reason=reason)
+        folder.status.write_bytes(msgspec.json.encode(status))
+        for file in (manifest, folder.status):
+            os.utime(file, (NOW - age, NOW - age))
+        return folder
+
+    return make
+
+
+def test_killed_run_goes_before_one_that_ended_later(make_run, saves, caplog):
+    killed = make_run("killed", 500)
+    make_run("killed-earlier", 900)
+    ended = make_run("ended", 100, "ended", "600 environment steps were trained")
+    with caplog.at_level(logging.WARNING):
+        assert chosen_folder("", saves, NOW).path == killed.path
+    assert "killed was killed and goes on; the newer run ended has ended" in caplog.text
+    assert chosen_folder(str(ended.path), saves, NOW).path == ended.path
+
+
+def test_of_ended_runs_the_newest_goes_on(make_run, saves, caplog):
+    make_run("a", 500, "ended")
+    wanted = make_run("b", 100, "ended")
+    assert chosen_folder("", saves, NOW).path == wanted.path and not caplog.text
+
+
+def test_running_ones_are_left_out_or_refused(make_run, saves):
+    older = make_run("a", 500)
+    newer = make_run("b", 100)
+    with newer.held():
+        assert chosen_folder("", saves, NOW).path == older.path
+        with older.held(), pytest.raises(CheckpointError, match=r"b is running \(process .*stop it first"):
+            chosen_folder("", saves, NOW)
+
+
+def test_no_run_is_an_error_that_says_what_to_do(saves):
+    with pytest.raises(CheckpointError, match=r"no run under .*saves to resume; start without --resume"):
+        chosen_folder("", saves, NOW)
+
+
+def arguments(*settings):
+    return argparse.Namespace(config=None, set=list(settings), seed=None)
+
+
+SAVED = {
+    "training": {"stop": {"env_steps": 600}, "checkpoint_every": 50},
+    "algorithm": {"name": "dqn"},
+    "environment": {"name": "gymnasium", "config": {"id": "CartPole-v1"}},
+}
+OTHER = "environment: {config: {id: LunarLander-v3}}\ntraining: {checkpoint_every: 9}"
+
+
+def began_with(folder, text):
+    folder.path.parent.parent.joinpath("config.yaml").write_text(text)
+    keep_config_file(arguments(), folder)
+
+
+def test_what_was_edited_in_the_file_applies_and_is_said_and_the_rest_stays(make_run, tmp_path, caplog):
+    folder = make_run("a", 5, **SAVED)
+    began_with(folder, "training: {stop: {env_steps: 500}}\nalgorithm: {name: dqn}\n")
+    assert resumed_config(arguments(), folder).training.stop.env_steps == 600, "--set had said so"
+    assert not caplog.text
+    (tmp_path / "config.yaml").write_text("training: {stop: {env_steps: 1500}, client_timeout_s: 20}")
+    config = resumed_config(arguments(), folder)
+    assert (config.training.stop.env_steps, config.training.client_timeout_s) == (1500, 20)
+    assert config.training.checkpoint_every == 50
+    assert "What was edited in config.yaml applies: training.stop.env_steps (1500 now, 500 then)" in caplog.text
+    config = resumed_config(arguments("training.stop.env_steps=1400"), folder)
+    assert config.training.stop.env_steps == 1400
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_file_for_another_run_is_not_read_and_named(make_run, tmp_path, caplog, kept):
+    folder = make_run("a", 5, **SAVED)
+    if kept:
+        began_with(folder, "training: {stop: {env_steps: 500}}")
+    (tmp_path / "config.yaml").write_text(
+        "environment: {config: {id: LunarLander-v3}}\ntraining: {checkpoint_every: 9}"
+    )
+    assert resumed_config(arguments(), folder).training.checkpoint_every == 50
+    assert "config.yaml is not read, since it is meant for another run than a" in caplog.text
+    assert "Give --config config.yaml to use it" in caplog.text
+
+
+def test_file_that_is_named_takes_the_place_of_the_saved_settings(make_run, tmp_path):
+    folder = make_run("a", 5, **SAVED)
+    (tmp_path / "mine.yaml").write_text("training: {checkpoint_every: 9}")
+    args = arguments()
+    args.config = tmp_path / "mine.yaml"
+    assert resumed_config(args, folder).training.checkpoint_every == 9
+
+
+def test_it_is_said_from_where_a_run_goes_on_and_how_it_had_ended(make_run):
+    killed = make_run("a", 500)
+    assert announced(killed, 12, 3400, how_it_ended(killed, NOW)).startswith(
+        "Going on with a from step 3,400, iteration 12. Before: the training was killed: its node was last heard of"
+    )
+    assert "was killed" in how_it_ended(make_run("just-now", 1), NOW)
+    assert "interrupted" in how_it_ended(make_run("b", 500, "ended", "interrupted"), NOW)
+    assert announced(killed, 0, 0, "") == "Going on with a from step 0, iteration 0."
+
+
+def test_run_that_has_reached_its_goal_says_how_to_go_on(make_run):
+    folder = make_run("a", 5, "ended")
+    sentence = how_to_go_on(folder, "600 environment steps were trained", StopSettings(env_steps=600))
+    assert (
+        "a has reached its goal: 600 environment steps were trained. To go on, raise training.stop.env_steps"
+        in sentence
+    )
+    assert f"soulsai train --resume {folder.path} --set training.stop.env_steps=1200" in sentence

@@ -1,0 +1,45 @@
+"""A run that cannot fit on the machine is refused before it starts."""
+
+from collections import namedtuple
+
+import pytest
+
+from soulsai_core.cli.training.room import check_room
+from soulsai_core.config import load_config, resolve
+from soulsai_core.errors import ConfigError
+from soulsai_core.plugins.catalog import Catalog
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def resolved():
+    pytest.importorskip("soulsai_dqn")
+
+    def resolved(*settings):
+        always = ["algorithm.name=dqn", "environment.config.id=CartPole-v1"]
+        return resolve(load_config(None, [*always, *settings], {}), Catalog())
+
+    return resolved
+
+
+def test_run_that_fits_is_estimated(resolved, tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        check_room(resolved("algorithm.config.buffer_size=100000"), tmp_path)
+    assert "100,000 steps will take about" in caplog.text
+
+
+def test_journal_that_does_not_fit_on_the_disk_is_refused_unless_it_is_off(resolved, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(10**9, 0, 50 * 2**20))
+    with pytest.raises(ConfigError, match=r"The journal of 1,000,000 steps will need \d+ MB, and .* has 50 MB left"):
+        check_room(resolved("algorithm.config.buffer_size=1000000"), tmp_path)
+    check_room(resolved("algorithm.config.buffer_size=1000000", "training.journal=false"), tmp_path)
+
+
+def test_buffer_that_does_not_fit_into_memory_is_refused(resolved, tmp_path):
+    with pytest.raises(ConfigError, match=r"will need .* GB of memory.*buffer_size \(\d+\) lower"):
+        check_room(resolved("algorithm.config.buffer_size=100000000000", "training.journal=false"), tmp_path)
+
+
+def test_algorithm_without_a_buffer_is_not_estimated(resolved, tmp_path):
+    check_room(resolved("algorithm.name=ppo"), tmp_path)

@@ -1,0 +1,115 @@
+"""A node that is killed at any moment loses nothing and repeats nothing: neither of what it acknowledged, nor of what
+reached the server."""
+
+import random
+
+import pytest
+from disks import DyingDisk, Killed
+from waiting import wait_for
+
+from soulsai_core.contracts import Sync
+from soulsai_core.run_folder import RunFolder
+from soulsai_core.wire import encode_steps
+
+ROWS = 3
+SYNC = Sync(max_staleness=10_000, rows_per_iteration=4)
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
+
+class MortalTransport:
+    """The process's connection to the server, which outlives it."""
+
+    def __init__(self, transport, disk):
+        self._transport = transport
+        self._disk = disk
+
+    def __getattr__(self, name):
+        if self._disk.dead:
+            raise Killed
+        return getattr(self._transport, name)
+
+
+@pytest.fixture(autouse=True)
+def _short_ends(monkeypatch):
+    """Threads that died with their process are not waited for."""
+    monkeypatch.setattr("soulsai_core.node.training._LAST_WRITE", 0.05)
+    monkeypatch.setattr("soulsai_core.node.saving.saving_thread._FINISH_TIMEOUT", 0.05)
+    monkeypatch.setattr("soulsai_core.node.saving.saver._SYNC_TIMEOUT", 0.5)
+    monkeypatch.setattr("soulsai_core.journal.journal.SYNC_INTERVAL", 0.01)
+    monkeypatch.setattr("soulsai_core.journal.journal._LATE", 0.1)
+    monkeypatch.setattr("soulsai_core.journal.journal.SEGMENT_BYTES", 2000)
+
+
+class Lives:
+    """One run, whose node is killed again and again."""
+
+    def __init__(self, make_harness, new_learner, steps, monkeypatch, folder):
+        self._make_harness = make_harness
+        self._new_learner = new_learner
+        self._steps = steps
+        self._monkeypatch = monkeypatch
+        self._folder = folder
+        self.sent = 0
+
+    def begin(self, disk):
+        for module in ("journal.journal", "node.saving.saver", "node.saving.resuming"):
+            self._monkeypatch.setattr(f"soulsai_core.{module}.Disk", lambda: disk)
+        folder = RunFolder(self._folder)
+        harness = self._make_harness(self._new_learner(), folder=folder, sync=SYNC, checkpoint_every=2)
+        self._outside = harness.outside
+        harness.node._transport = MortalTransport(harness.node._transport, disk)
+        for part in (harness.node._receiver, harness.node._publisher, harness.node._monitor, harness.node._lease):
+            part._transport = harness.node._transport
+        if self.sent:
+            try:
+                harness.node.resume()
+            except Killed:
+                return harness
+        harness._thread.start()
+        return harness
+
+    def live(self, disk, messages):
+        """Send messages to a node until it dies, or has taken in all of them."""
+        harness = self.begin(disk)
+        for _ in range(messages):
+            if self._server_is_ready(harness, disk):
+                self.send(harness)
+        wait_for("the end of this life", lambda: disk.dead or len(harness.learner.rows) >= ROWS * self.sent)
+        disk.dead = True
+        harness.node._state.stop("killed")
+        if harness._thread.ident is not None:
+            harness._thread.join(60)
+
+    @staticmethod
+    def _server_is_ready(harness, disk):
+        wait_for("the start", lambda: disk.dead or harness.error or harness.recorder.all("weights_published"))
+        return not disk.dead
+
+    def send(self, harness):
+        self.sent += 1
+        steps = self._steps([0] * ROWS, self.sent / 100, position=ROWS * (self.sent - 1))
+        harness.outside.push_samples([encode_steps(self._folder.name, "pc", self.sent, steps)])
+
+    def check(self):
+        """A node that lives has each row once, in order."""
+        harness = self.begin(DyingDisk(None))
+        wait_for("all rows", lambda: harness.error or len(harness.learner.rows) >= ROWS * self.sent)
+        assert harness.error is None
+        harness.node.shutdown("the test is over")
+        harness.join()
+        values = [round(row[2] * 100) for row in harness.learner.rows]
+        assert values == [number for number in range(1, self.sent + 1) for _ in range(ROWS)]
+        assert harness.node.env_steps == ROWS * self.sent
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_row_is_learned_from_once_whenever_the_node_is_killed(
+    make_harness, new_learner, steps, monkeypatch, tmp_path, seed
+):
+    (tmp_path / "run").mkdir()
+    lives = Lives(make_harness, new_learner, steps, monkeypatch, tmp_path / "run")
+    rng = random.Random(seed)
+    for _ in range(12):
+        lives.live(DyingDisk(rng.randint(0, 80)), messages=rng.randint(1, 6))
+    lives.check()

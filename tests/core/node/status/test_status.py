@@ -1,0 +1,91 @@
+"""The node's status: rates, times, clients, and the goals that end a training."""
+
+import pytest
+
+from soulsai_core.config import StopSettings
+from soulsai_core.contracts import Sync
+from soulsai_core.messages import ClientInfo
+from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.health.problems import Problems
+from soulsai_core.node.intake import Intake
+from soulsai_core.node.metrics import NodeMetrics
+from soulsai_core.node.roster import Roster
+from soulsai_core.node.state import RunState
+from soulsai_core.node.status.report import Description, StatusReport
+from soulsai_core.run_folder import RunFolder
+from soulsai_core.wire import StepDecoder
+
+GOALS = StopSettings(env_steps=50, iterations=7, seconds=100)
+
+
+@pytest.fixture
+def state():
+    return RunState()
+
+
+@pytest.fixture
+def roster():
+    return Roster(15)
+
+
+@pytest.fixture
+def report(tmp_path, clock, events, state, roster):
+    intake = Intake("training", StepDecoder({}, set()), Sync(3, 4), NodeMetrics(), events)
+    episodes = EpisodeLog(tmp_path / "episodes.jsonl", 3)
+    return StatusReport(
+        state, GOALS, RunFolder(tmp_path), episodes, intake, roster, clock, Problems(clock), Description()
+    )
+
+
+def test_status_has_rates_and_the_elapsed_time_including_that_before_a_resume(report, state, clock):
+    report.resume(60.0)
+    report.start()
+    state.env_steps = 1000
+    report.update(0)
+    clock.now += 2
+    state.env_steps = 1400
+    state.iteration = 10
+    status = report.update(3)
+    assert status == report.latest
+    assert (status.elapsed, status.steps_per_second, status.iterations_per_second) == (62.0, 200.0, 5.0)
+    assert (status.state, status.backlog, status.goal_env_steps, status.mean_return) == ("running", 3, 50, None)
+    state.stop("enough")
+    assert report.update(3).state == "stopping"
+
+
+def test_status_lists_a_client_that_sent_nothing_yet(report, roster):
+    roster.update({"pc": (0.0, ClientInfo("pc", "host"))})
+    assert [(client.admitted, client.rejected) for client in report.update(0).clients] == [(0, {})]
+
+
+def test_rows_that_a_client_left_out_stay_counted_when_it_has_gone(report, roster):
+    roster.update({"a": (0.0, ClientInfo("a", "host", left_out=30)), "b": (0.0, ClientInfo("b", "host", left_out=2))})
+    assert report.update(0).rejected == {"unfit": 32}
+    roster.update({"b": (0.0, ClientInfo("b", "host", left_out=5))})
+    assert report.update(0).rejected == {"unfit": 35}
+    roster.update({})
+    status = report.update(0)
+    assert (status.rejected, status.acceptance) == ({"unfit": 35}, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("iteration", "env_steps", "seconds", "reason"),
+    [
+        (6, 49, 99, None),
+        (6, 50, 99, "the goal of 50 environment steps is reached"),
+        (7, 49, 99, "the goal of 7 iterations is reached"),
+        (6, 49, 100, "the time of 1 min 40 s is over"),
+    ],
+)
+def test_goal_is_reached_at_its_value(report, state, clock, iteration, env_steps, seconds, reason):
+    report.start()
+    clock.now += seconds
+    state.iteration = iteration
+    state.env_steps = env_steps
+    assert report.goal_reached() == reason
+
+
+def test_first_reason_to_stop_counts(state):
+    state.stop("a shutdown was asked for")
+    state.stop("another reason")
+    assert state.stop_reason == "a shutdown was asked for"
