@@ -173,8 +173,8 @@ class ForgetfulDisk(DyingDisk):
         for change in self._changes[: self._rng.randint(0, len(self._changes))]:
             _apply(names, *change)
         kept = {}
-        for inode, (synced, written) in self._contents.items():
-            kept[inode] = (
+        for file, (synced, written) in self._contents.items():
+            kept[file] = (
                 written[: self._rng.randint(len(synced), len(written))] if len(written) > len(synced) else synced
             )
         shutil.rmtree(self._root, ignore_errors=True)
@@ -186,7 +186,7 @@ class ForgetfulDisk(DyingDisk):
             else:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(kept[inode])
-        self._contents = {inode: (data, data) for inode, data in kept.items()}
+        self._contents = {file: (data, data) for file, data in kept.items()}
         self._names = dict(names)
         self._durable = dict(names)
         self._changes.clear()

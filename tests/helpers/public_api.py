@@ -22,10 +22,10 @@ LISTED = ("soulsai_core", "soulsai_core.replay", "soulsai_core.app")
 
 def lines() -> Iterator[str]:
     """A line for each public name, and for each attribute and method of a class."""
-    for module in LISTED:
-        names = importlib.import_module(module)
+    for listed in LISTED:
+        names = importlib.import_module(listed)
         for name in sorted(names.__all__):
-            yield from _described(f"{module}.{name}", getattr(names, name))
+            yield from _described(f"{listed}.{name}", getattr(names, name))
     for found in pkgutil.iter_modules(soulsai_core.testing.__path__, "soulsai_core.testing."):
         module = importlib.import_module(found.name)
         for name, value in sorted(vars(module).items()):
