@@ -38,7 +38,7 @@ def test_long_call_is_logged_once_and_again_when_it_has_returned(calls, clock, s
     assert named.startswith(
         f"{OWNER} is slow: Environment.step has been running for 6 s, now in test_long_calls.py line"
     )
-    assert named.endswith(". It is waited for; end the program if it hangs.")
+    assert named.endswith(". Waiting for it; end the program if it hangs.")
     assert calls.look() == calls.look() == ""
     assert said() == [named, f"{OWNER} was slow: Environment.step took 95 s."]
 

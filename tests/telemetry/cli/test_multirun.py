@@ -53,6 +53,12 @@ def test_each_seed_is_trained_and_all_are_summarized(train, run, here):
     assert (here / "many" / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_two_runs_have_a_mean_and_a_range_and_no_interval(train, run, here):
+    _, out, _ = run("multirun", "--seeds", 2, "--output", "many", "--window", 5, "--", "--clients", "1", *STOP)
+    assert "best return of 2 runs: mean 27.5 (27.0 to 28.0)" in out and "interval" not in out
+    assert json.loads((here / "many" / "averages.json").read_text())["best"]["interval_low"] is None
+
+
 def test_arguments_after_two_dashes_are_those_of_train(train, run, here):
     run("multirun", "--seeds", 1, "--first-seed", 7, "--output", "many", "--", "--clients", "1", *STOP)
     given = json.loads((here / "many" / "run-7" / "args.json").read_text())

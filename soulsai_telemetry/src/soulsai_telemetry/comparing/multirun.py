@@ -23,6 +23,9 @@ from soulsai_telemetry.comparing.table import rows
 # Options of `soulsai train` that only multirun may give.
 _RESERVED = ("--seed", "--resume")
 
+_FEWEST_FOR_INTERVAL = 3
+"""Runs from which on a bootstrap interval of their mean is given."""
+
 
 class Multirun:
     """Runs `soulsai multirun` with its arguments."""
@@ -107,11 +110,15 @@ def config_of(arguments: Sequence[str]) -> Config:
     return load_config(known.config, known.set)
 
 
-def _spread(table: list[dict[str, Any]], name: str) -> dict[str, float]:
-    """Mean, median and interquartile mean over the runs, and the 95% bootstrap interval of the last."""
+def _spread(table: list[dict[str, Any]], name: str) -> dict[str, float | None]:
+    """Mean, median, extremes and interquartile mean over the runs, and the 95% bootstrap interval of the last; no
+    interval of fewer than three runs, whose resamples say nothing."""
     values = np.array([row[name] for row in table if row[name] is not None])
-    low, high = bootstrap_interval(values, np.random.default_rng(0))
+    few = len(values) < _FEWEST_FOR_INTERVAL
+    low, high = (None, None) if few else bootstrap_interval(values, np.random.default_rng(0))
     return {
+        "lowest": float(values.min()),
+        "highest": float(values.max()),
         "mean": float(values.mean()),
         "median": float(np.median(values)),
         "interquartile_mean": interquartile_mean(values),
@@ -131,8 +138,15 @@ def _print(runs: list[Run], report: dict[str, Any], folder: Path) -> None:
     number = formatting.number
     for name in ("best", "last"):
         spread = report[name]
+        runs_counted = formatting.counted(len(runs), "run")
+        if spread["interval_low"] is None:
+            print(
+                f"{name} return of {runs_counted}: mean {number(spread['mean'])} "
+                f"({number(spread['lowest'])} to {number(spread['highest'])})"
+            )
+            continue
         print(
-            f"{name} return of {len(runs)} runs: interquartile mean {number(spread['interquartile_mean'])} "
+            f"{name} return of {runs_counted}: interquartile mean {number(spread['interquartile_mean'])} "
             f"(95% interval {number(spread['interval_low'])} to {number(spread['interval_high'])}), "
             f"mean {number(spread['mean'])}, median {number(spread['median'])}"
         )

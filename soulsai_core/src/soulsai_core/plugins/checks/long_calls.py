@@ -136,8 +136,8 @@ class LongCalls:
         if seconds <= (self._later if known else self._first):
             return ""
         sentence = (
-            f"{running.owner} is slow: {method} has been running for {seconds:.0f} s{_place(running.thread)}. It is "
-            "waited for; end the program if it hangs."
+            f"{running.owner} is slow: {method} has been running for {seconds:.0f} s{_place(running.thread)}. Waiting "
+            "for it; end the program if it hangs."
         )
         if self._named.get(running) is not call:
             self._named[running] = call
