@@ -14,6 +14,7 @@ from soulsai_telemetry.commands import SendCommand
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.history.buffered_json_lines import BufferedJsonLines
 from soulsai_telemetry.history.builder import EpisodeReport, HistoryBuilder, entry_time
+from soulsai_telemetry.history.metrics import EVALUATION
 from soulsai_telemetry.history.records import EpisodeRecord, SavedModel
 from soulsai_telemetry.history.report_filter import ReportFilter
 from soulsai_telemetry.history.run_events import BEST, RunEvent, RunEvents
@@ -189,7 +190,9 @@ class EpisodeReader:
 
     def _emit_saved(self, saved: SavedModel, record: EpisodeRecord) -> None:
         self._observers.emit("checkpoint_saved", path=Path(saved.path), iteration=record.iteration, kind="best")
-        text = f"Best model saved, mean {saved.metric} {formatting.number(saved.score)}: {saved.path}"
+        evaluated = saved.metric.startswith(EVALUATION)
+        metric = f"{saved.metric.removeprefix(EVALUATION)} of an evaluation" if evaluated else saved.metric
+        text = f"Best model saved, mean {metric} {formatting.number(saved.score)}: {saved.path}"
         self._events.add(RunEvent(BEST, text, record.time, record.number, record.steps, record.iteration))
 
 

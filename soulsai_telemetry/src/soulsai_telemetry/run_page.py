@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -26,6 +28,9 @@ log = logging.getLogger("soulsai_telemetry")
 
 # DETACHED_PROCESS and CREATE_NEW_PROCESS_GROUP, which `subprocess` defines on Windows alone.
 _DETACHED_ON_WINDOWS = 0x8 | 0x200
+
+# Seconds between two looks whether the run is trained again. Its new page comes seconds later, and gets the port.
+_LOOK = 0.5
 
 
 class RunPage:
@@ -45,15 +50,46 @@ class RunPage:
         folder = newest_run(self._args.run_folder)
         if folder.is_held:
             raise ConfigError(_running(folder))
+        written = _written(folder)
         with on_interrupt(self._leave):
             page = Page(EndedRun(folder.path), settings.page)
             with served(page, RunView(folder, shared=True)):
                 log.info("The page of %s is at %s; Ctrl-C closes it. %s", folder.name, page.url, page.note)
-                self._leaving.wait(self._args.stay)
+                self._wait(folder, written)
         return 0
+
+    def _wait(self, folder: RunFolder, written: int) -> None:
+        """Wait until the process is asked to end, its time is over, or the run is trained again: then the page would
+        say that it has ended."""
+        end = None if self._args.stay is None else time.monotonic() + self._args.stay
+        while not self._leaving.wait(_LOOK):
+            if is_trained_again(folder, written):
+                log.info("%s is trained again, so that this page closes.", folder.name)
+                return
+            if end is not None and time.monotonic() >= end:
+                return
 
     def _leave(self, reason: str) -> None:
         self._leaving.set()
+
+
+def is_trained_again(folder: RunFolder, written: int) -> bool:
+    """Whether a training node has written a status since that of the time `written`, and has not ended. Not told by the
+    lock of the folder: to look at it is to hold it for a moment, in which the node could not."""
+    if _written(folder) == written:
+        return False
+    try:
+        return json.loads(folder.status.read_text(encoding="utf-8")).get("state") != "ended"
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _written(folder: RunFolder) -> int:
+    """When the last status was written, in nanoseconds; 0 without one."""
+    try:
+        return folder.status.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def newest_run(path: Path) -> RunFolder:
@@ -68,14 +104,19 @@ def served(page: Page, view: RunView) -> Iterator[None]:
     The port is the one that the page of this run had before, if it is free, so that open browsers find it again.
     """
     port_file = view.state / "page_port"
+    note = ""
     page.listen(_read_port(port_file))
     try:
         _note(port_file, page.url.rpartition(":")[2])
-        _note(view.folder.page, f"{page.url} {page.note}".rstrip() + "\n")
+        note = f"{page.url} {page.note}".rstrip() + "\n"
+        _note(view.folder.page, note)
         yield
     finally:
         page.close()
-        view.folder.page.unlink(missing_ok=True)
+        # That of another page stays: a resumed run has one of its own.
+        with suppress(OSError):
+            if view.folder.page.read_text(encoding="utf-8") == note:
+                view.folder.page.unlink()
 
 
 def serve_later(folder: Path, settings: PageSettings) -> None:

@@ -188,7 +188,7 @@ class Resuming:
             else:
                 rows += self._take_in_one(entry)
         if rows:
-            log.info("%d rows that were admitted after the checkpoint are learned from again.", rows)
+            log.info("%s admitted after the checkpoint are learned from again.", counted(rows, "step"))
 
     def _reach_iteration(self, iteration: int) -> None:
         """Make the updates that had been made before a record.
