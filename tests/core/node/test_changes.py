@@ -76,6 +76,8 @@ def test_changes_are_undone_one_after_the_other(running):
     ("setting", "sentence"),
     [
         ("algorithm.config.width=9", "algorithm.config.width cannot be changed while the run goes on. These can: "),
+        ("rate=9", "rate cannot be changed while the run goes on. Did you mean algorithm.config.rate? These can: "),
+        ("training.checkpoint_evry=9", "Did you mean training.checkpoint_every?"),
         ("algorithm.config.nonsense=9", "algorithm.config.nonsense cannot be changed"),
         ("algorithm.name=ppo", "algorithm.name cannot be changed"),
         ("training=1", "training cannot be changed"),

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -166,8 +167,8 @@ class SettingChanges:
         names = [*live_names(TrainingSettings, "training")]
         names += [] if algorithm is None else live_names(algorithm, "algorithm.config")
         raise ConfigError(
-            f"{dotted(path)} cannot be changed while the run goes on. These can: {', '.join(names)}. For others stop "
-            "it, and go on with `soulsai train --resume --set`."
+            f"{dotted(path)} cannot be changed while the run goes on.{_nearest(dotted(path), names)} These can: "
+            f"{', '.join(names)}. For others stop it, and go on with `soulsai train --resume --set`."
         )
 
     def _checked_algorithm(self, values: Mapping[str, Any]) -> BaseModel:
@@ -198,6 +199,13 @@ def _checked_training(values: Mapping[str, Any], layers: Sequence[Layer]) -> Tra
     except ValidationError as error:
         raise_if_any(sentences_of(error, TrainingSettings, values["training"], Sources(list(layers)), _TRAINING))
         raise
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    """A question with the name that was perhaps meant, found by its last part; "" without one."""
+    last = {known.rpartition(".")[2]: known for known in reversed(names)}
+    near = get_close_matches(name.rpartition(".")[2], last, n=1, cutoff=0.75)
+    return f" Did you mean {last[near[0]]}?" if near else ""
 
 
 def _path(values: Mapping[str, Any]) -> tuple[str, ...]:
