@@ -115,8 +115,9 @@ def test_without_a_server_the_folder_of_the_newest_run_tells(changes, code, word
     folder.path.mkdir(parents=True)
     folder.status.write_bytes(msgspec.json.encode(msgspec.structs.replace(NODE, **changes)))
     os.utime(folder.status, (time.time() - 600, time.time() - 600))
+    monkeypatch.setenv("COLUMNS", "60")
     assert main(["status"]) == code
-    shown = " ".join(capsys.readouterr().out.split())
-    assert all(word in shown for word in words)
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in words), "no line is broken in what is no terminal"
     assert main(["quicksave"]) == 2
     assert "No training runs on this machine" in capsys.readouterr().err

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 TROUBLED = 1
 """The exit code for a training that does not go on as it should."""
 
+_UNBOUNDED = 10_000
+"""Columns of what is no terminal."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Connection options, and how to show the status."""
@@ -34,11 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the status, once or every second."""
-    from rich.console import Console
-
     from soulsai_core.cli.running.status_table import render
 
-    console = Console()
+    console = _console()
     found = _of_ended_run(args)
     if found is not None:
         print(_as_json(*found)) if args.json else console.print(render(*found, console.width))
@@ -55,6 +56,14 @@ def run(args: argparse.Namespace) -> int:
     finally:
         transport.close()
     return TROUBLED if health.troubled else 0
+
+
+def _console() -> Console:
+    """Of the terminal's width; into a file or a pipe each fact is one line, however long."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=_UNBOUNDED)
 
 
 def _watch(transport: Transport, console: Console) -> Health:
