@@ -67,8 +67,8 @@ def test_installed_wheels_train_in_an_empty_folder(built, programs, tmp_path):
     home = run(python, "-c", "import soulsai_core; print(soulsai_core.__file__)", folder=folder)
     assert home.startswith(str(programs.parent))
     listed = run(soulsai, "plugins", folder=folder)
-    assert re.search(r"soulsai\.algorithms +dqn +soulsai-dqn +\S+ +yes", listed), listed
-    assert re.search(r"soulsai\.environments +gymnasium +soulsai-core +\S+ +yes", listed), listed
+    assert re.search(r"dqn +algorithm +soulsai-dqn +\S+ +yes", listed), listed
+    assert re.search(r"gymnasium +environment +soulsai-core +\S+ +yes", listed), listed
     assert "--redis-address" in run(programs / "soulsai-client", "--help", folder=folder)
     assert "soulsai train" in run(soulsai, "new", "algorithm", "my-learner", "--folder", tmp_path, folder=folder)
     assert (tmp_path / "my-learner/.gitignore").is_file() and (

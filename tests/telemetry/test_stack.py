@@ -25,7 +25,7 @@ def page_of(eventually):
 
     def page_of(folder):
         file = folder / "page"
-        return eventually(lambda: file.exists() and file.read_text().strip(), pause=0.05)
+        return eventually(lambda: file.exists() and file.read_text().partition(" ")[0].strip(), pause=0.05)
 
     return page_of
 

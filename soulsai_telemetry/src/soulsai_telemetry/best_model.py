@@ -62,7 +62,11 @@ class BestModelSaver:
 
     def consider(self, candidate: Candidate, record: EpisodeRecord) -> None:
         """Ask for a save if this candidate, that after this episode, is the best. Returns at once."""
-        if self._finished or not self._beats(candidate):
+        if not self._beats(candidate):
+            return
+        if self._finished:
+            # The training may have been resumed a moment ago, and what is postponed is considered again.
+            self.postponed = (candidate, record)
             return
         now = self._clock()
         # An evaluated model is a candidate once, and the node does not keep it for long.

@@ -59,6 +59,17 @@ def test_contributor_whose_connections_are_cut_again_and_again_is_suspended(look
     assert decode_statistics(statistics.encode())["bob"].suspensions == 1
 
 
+def test_contributor_who_was_invited_a_moment_ago_is_limited_at_the_first_look(inboxes, gate, clock):
+    there = gate(max_connections=8)
+    there._step()
+    inboxes.invite("carol")
+    inboxes.open = OpenConnections({"carol": connections(9)}, [])
+    inboxes.were_cut = []
+    clock.now += 0.3
+    there._step()
+    assert inboxes.were_cut == [9]
+
+
 def test_strangers_are_cut_when_they_gave_no_password_in_time(look):
     assert look((), [*connections(2, age=11), *connections(2, age=9, first=3)]) == [1, 2]
 

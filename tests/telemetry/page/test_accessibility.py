@@ -93,6 +93,7 @@ def test_what_is_drawn_stands_out_and_lines_differ_by_more_than_color(learned_pa
     names = ["accent", "second", "point", "good", "bad", *(f"other-{i}" for i in range(1, 7))]
     contrasts = tab.evaluate(_CONTRAST, names)
     assert {name: ratio for name, ratio in contrasts.items() if ratio < 3} == {}
+    until(tab, "document.querySelector(\"[data-metric='rate'] .key.second\") !== null")
     dash = "getComputedStyle(document.querySelector(\"[data-metric='rate'] .key.{}\"), '::before').borderTopStyle"
     assert [tab.evaluate(dash.format(kind)) for kind in ("line", "second")] == ["solid", "dashed"]
 

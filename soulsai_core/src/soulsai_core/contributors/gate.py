@@ -28,11 +28,16 @@ _UPDATE_INTERVAL = 1.0
 _SIZE_INTERVAL = 0.05
 """Seconds between two measurements of what waits in the inboxes."""
 
-_CONNECTIONS_INTERVAL = 0.25
-"""Seconds between two looks at the connections. Replies that are not read grow by megabytes meanwhile."""
+_CONNECTIONS_INTERVAL = 0.1
+_LONGEST_CONNECTIONS_INTERVAL = 0.25
+"""Seconds between two looks at the connections: the memory that they take may grow by hundreds of megabytes a second
+meanwhile. With thousands of connections a look takes longer, and there are fewer."""
 
-_READ_TIMEOUT = 0.2
-"""Seconds that one read waits for messages."""
+_CONNECTIONS_SHARE = 0.1
+"""Share of the time for these looks, about."""
+
+_READ_TIMEOUT = 0.05
+"""Seconds that one read waits for messages. The looks at the connections wait for it."""
 
 _MESSAGES = 32
 """Messages that are read of each contributor at a time."""
@@ -115,8 +120,9 @@ class Gate(BackgroundWorker):
             self._update_contributors()
             self._write_statistics()
         if now >= self._next_look:
-            self._next_look = now + _CONNECTIONS_INTERVAL
             self._limit_connections()
+            pause = (self._clock() - now) / _CONNECTIONS_SHARE
+            self._next_look = now + min(max(pause, _CONNECTIONS_INTERVAL), _LONGEST_CONNECTIONS_INTERVAL)
         names = [name for name, contributor in self._contributors.items() if not contributor.is_suspended(now)]
         if not names:
             self._stopped.wait(_CONNECTIONS_INTERVAL)
@@ -189,6 +195,8 @@ class Gate(BackgroundWorker):
             self._warn_of_hidden_connections()
             return
         now = self._clock()
+        if not found.contributors.keys() <= self._contributors.keys():
+            self._update_contributors()  # one was invited a moment ago
         for name, connections in found.contributors.items():
             contributor = self._contributors.get(name)
             if contributor is None or not (wrong := contributor.connections.excess(connections)):
