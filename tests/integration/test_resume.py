@@ -55,7 +55,7 @@ def test_edited_config_file_applies_and_settings_that_do_not_fit_are_named(run_h
     train = ("train", "--no-telemetry", "--clients", "0")
     run_here(*train)
     output = run_here(*train, "--resume")
-    assert "from step 0, iteration 0. " in output and "Finished at" in output
+    assert "from step 0, iteration 0. Before: finished at" in output
     assert "has reached its goal" in output and "--set training.stop.seconds=0.02" in output
     run_file.write_text(run_file.read_text().replace("0.01", "60"))
     output = run_here(*train, "--resume", settings=["training.stop.seconds=1"])

@@ -205,10 +205,11 @@ def rows(file):
 
 
 def test_telemetry_killed_beside_a_training_comes_back_and_loses_nothing(
-    train, run_folder, page_of, episodes_of, eventually, tmp_path
+    train, run_folder, page_of, episodes_of, eventually, free_port, tmp_path
 ):
     connectors = "connectors=[{name: json_file}, {name: figure}, {name: prometheus, config: {port: 0}}]"
-    process = train("--set", connectors)
+    # A port of its own: pages of other tests may take the first free one while the page is away.
+    process = train("--set", connectors, "--set", f"telemetry.config.page.port={free_port}")
     output = tmp_path / "train.out"
     folder = run_folder()
     url = page_of(folder)
