@@ -182,8 +182,8 @@ def _sockets(first: bytes, more: bytes) -> Callable[[Invitation], None]:
             with suppress(OSError):
                 while len(connections) < CONNECTIONS:
                     connections.append(_authenticated(invitation))
-                    _send(connections[-1], first)
-            connections = [connection for connection in connections if _send(connection, more)]
+                    send(connections[-1], first)
+            connections = [connection for connection in connections if send(connection, more)]
             time.sleep(0.02)
 
     return attack
@@ -202,7 +202,8 @@ def _authenticated(invitation: Invitation) -> socket.socket:
     return connection
 
 
-def _send(connection: socket.socket, data: bytes) -> bool:
+def send(connection: socket.socket, data: bytes) -> bool:
+    """Send bytes as far as the server takes them, and read nothing. False once it has cut the connection."""
     try:
         connection.sendall(data)
     except TimeoutError:

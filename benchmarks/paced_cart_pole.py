@@ -11,8 +11,8 @@ from typing import Any
 import gymnasium
 
 
-class PacedCartPole(gymnasium.Wrapper):
-    """CartPole whose steps take at least `step_s` seconds, without using the processor meanwhile."""
+class Paced(gymnasium.Wrapper):
+    """An environment whose steps take at least `step_s` seconds, without using the processor meanwhile."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], step_s: float) -> None:
         super().__init__(env)
@@ -25,7 +25,7 @@ class PacedCartPole(gymnasium.Wrapper):
 
 def make(step_s: float, **options: Any) -> gymnasium.Env[Any, Any]:
     """The environment, for gymnasium's registry."""
-    return PacedCartPole(gymnasium.make("CartPole-v1", **options), step_s)
+    return Paced(gymnasium.make("CartPole-v1", **options), step_s)
 
 
 for hertz in (100, 200):

@@ -1,27 +1,25 @@
-"""Environments at the pace of a game that count their steps: `benchmarks.endurance.played:CartPole100Hz-v0`, with 10Hz
-and LunarLander likewise."""
+"""Environments at the pace of a game that count their steps, such as
+`benchmarks.endurance.played:PlayedCartPole100Hz-v0`; with 10Hz and LunarLander likewise."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import gymnasium
 
 from benchmarks.endurance.counts import kept_counts
+from benchmarks.paced_cart_pole import Paced
 
 
-class Played(gymnasium.Wrapper):
+class Played(Paced):
     """An environment whose steps take at least `step_s` seconds and are counted."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], step_s: float) -> None:
-        super().__init__(env)
-        self._step_s = step_s
+        super().__init__(env, step_s)
         self._kept = kept_counts()
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        time.sleep(self._step_s)
-        result = self.env.step(action)
+        result = super().step(action)
         if self._kept is not None:
             self._kept.counts.played += 1
             self._kept.counts.ended += result[2] or result[3]
@@ -37,7 +35,7 @@ def make(id: str, step_s: float, **options: Any) -> gymnasium.Env[Any, Any]:
 for hertz in (10, 100):
     for name, version, longest in (("CartPole", "v1", 500), ("LunarLander", "v3", 1000)):
         gymnasium.register(
-            f"{name}{hertz}Hz-v0",
+            f"Played{name}{hertz}Hz-v0",
             entry_point=f"{__name__}:make",
             max_episode_steps=longest,
             kwargs={"id": f"{name}-{version}", "step_s": 1 / hertz},

@@ -104,7 +104,7 @@ class Training:
         (folder / "redis").mkdir()
         self._services = Services(folder, {counts.FOLDER: str(self._counts)})
         options = [
-            f"environment.config.id=benchmarks.endurance.played:{environment}{hertz}Hz-v0",
+            f"environment.config.id=benchmarks.endurance.played:Played{environment}{hertz}Hz-v0",
             *SETTINGS[algorithm],
             f"run.saves={folder / 'saves'}",
             f"redis.address={self.address}",

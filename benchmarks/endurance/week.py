@@ -85,7 +85,8 @@ def _play(args: argparse.Namespace, run: Training, transport: RedisTransport) ->
     processes = {name: Process(psutil.Process(run.services[name].pid)) for name in ("node", "telemetry", "redis")}
     rounds = int(args.days * STEPS_PER_DAY) // (ROWS * MESSAGES)
     players = [Player(f"pc-{number}") for number in range(CLIENTS)]
-    made, begun = CLIENTS, time.monotonic()
+    made = CLIENTS
+    begun = time.monotonic()
     for number in range(rounds):
         for index, player in enumerate(players):
             # Not all at once, as people do not.
@@ -145,8 +146,10 @@ def _beat(transport: RedisTransport, player: Player, *, leaving: bool = False) -
 
 
 def _rows(name: str, process: Process, command: str) -> list[Row]:
-    quarter, half = SAMPLES // 4, SAMPLES // 2
-    first, second = mean(process.memory[quarter:half]), mean(process.memory[half:])
+    quarter = SAMPLES // 4
+    half = SAMPLES // 2
+    first = mean(process.memory[quarter:half])
+    second = mean(process.memory[half:])
     grown = 100 * (second / first - 1)
     handles = max(process.handles[half:]) - max(process.handles[quarter:half])
     threads = max(process.threads[half:]) - max(process.threads[quarter:half])

@@ -13,6 +13,7 @@ import time
 
 import pytest
 import redis
+from benchmarks.attacks import send
 from waiting import DEADLINE_S, wait_for
 
 from soulsai_core.contributors.inbox import EPISODE
@@ -31,17 +32,6 @@ def authenticated(contributor, port):
     with contextlib.suppress(OSError):
         connection.recv(1024)
     return connection
-
-
-def send(connection, data):
-    """Send bytes as far as the server takes them, and read nothing. False once it has cut the connection."""
-    try:
-        connection.sendall(data)
-    except TimeoutError:
-        return True
-    except OSError:
-        return False
-    return True
 
 
 ATTACKS = {

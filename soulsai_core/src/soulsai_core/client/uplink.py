@@ -19,7 +19,7 @@ from soulsai_core.wire import encode_steps
 # Episode reports kept while the server is away; beyond them the oldest are dropped.
 _MOST_EPISODES = 10_000
 
-# Reports are kept for so many seconds after they were sent: a server that is killed forgets its last second.
+# Seconds for which reports are kept after they were sent: a server that is killed forgets its last second.
 _EPISODE_MEMORY_S = 60.0
 
 # Messages, and bytes of their arrays, that are sent in one go at most. Fewer over a connection that breaks meanwhile.
@@ -129,8 +129,8 @@ class Uplink:
         self._next_heartbeat = now + self._interval
 
     def _send_messages(self, until: Callable[[], bool] = lambda: False, *, last: bool = False) -> None:
-        """Send all that waits, or stop between two chunks. No lock is held while bytes travel: whoever adds messages
-        must never wait for the network."""
+        """Send all that waits, or stop between two chunks. No lock is held while bytes travel: the thread that adds
+        messages must never wait for the network."""
         while chunk := self._window.next_chunk(self._count, _MOST_BYTES, last=last):
             payloads = [
                 encode_steps(

@@ -121,7 +121,7 @@ class CommandHandler:
         self._reply(senders, name, ok=problem is None, detail=problem or str(path))
 
     def _change(self, command: Command) -> tuple[bool, str]:
-        origin = plain(str(command.options.get("origin", "")), _MAX_ORIGIN) or "somebody"
+        origin = plain(str(command.options.get("origin", "")), _MAX_ORIGIN) or "an unknown user"
         settings = command.options.get("settings", [])
         try:
             if command.name == "set_back":

@@ -37,9 +37,10 @@ class Recovery:
         self._begun = self._clock()
 
     def received(self, client: str, waiting: int, node: str) -> None:
-        """A message of a client was received, after which it has so many rows that waited.
+        """A message of a client was received.
 
         Args:
+            waiting: rows of the outage that the client still has after this message.
             node: id of the node that the client had heard.
         """
         if client in self._awaited and node == self._node:

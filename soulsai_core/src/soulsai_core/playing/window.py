@@ -53,7 +53,7 @@ class Window:
         pygame = self._pygame
         try:
             pygame.display.init()
-            # Without a screen SDL may draw into memory, where nobody sees it.
+            # Without a screen SDL may draw into memory, where it cannot be seen.
             if pygame.display.get_driver() == "offscreen" and "SDL_VIDEODRIVER" not in os.environ:
                 raise pygame.error("there is no screen")
             # Small pictures, as those of old games, are shown larger.

@@ -15,7 +15,7 @@ CHANGE = SettingChange(
     name="algorithm.config.learning_rate",
     before=1e-3,
     after=1e-4,
-    origin="somebody on here",
+    origin="anna on pc-1",
     iteration=3,
     env_steps=60,
 )

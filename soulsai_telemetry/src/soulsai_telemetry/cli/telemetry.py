@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     # Given by `soulsai train`: the process ends when its standard input is closed.
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
-    # Given by the process before: the page of the ended run is served for so many seconds.
+    # Given by the process before: seconds for which the page of the ended run is served.
     parser.add_argument("--stay", type=float, help=argparse.SUPPRESS)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-# A gap is so many times as long as nearly all distances of two points, and at least so many seconds.
+# A gap is at least five times as long as 95 % of the distances of two points, and at least 15 seconds long.
 _TIMES = 5.0
 _NEARLY_ALL = 0.95
 _LEAST = 15.0
-# And it is so many times as long as an episode may take: nothing is reported in between.
+# It is also at least three times as long as the longest episode, during which nothing is reported.
 _EPISODES = 3.0
 
 

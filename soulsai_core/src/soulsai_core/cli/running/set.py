@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):  # a user without a name, as in containers
-        user = "somebody"
+        user = "an unknown user"
     origin = f"{user} on {platform.node() or 'this machine'}"
     if args.back:
         return send(args, "set_back", {"origin": origin})

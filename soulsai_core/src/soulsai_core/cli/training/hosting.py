@@ -190,7 +190,7 @@ def _connected(settings: RedisSettings, run: str, patience: float) -> Transport:
     Raises TransportError if none answers after `patience` seconds.
     """
     transport = wait_for_server(lambda: open_transport(settings, run), threading.Event(), patience)
-    assert transport is not None, "nobody leaves meanwhile"
+    assert transport is not None, "nothing asks the wait to end"
     return transport
 
 

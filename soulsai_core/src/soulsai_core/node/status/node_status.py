@@ -102,7 +102,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
         failed: whether an error ended it.
         share_done: of the goal that will be reached first, from 0 to 1; None without such a goal.
         seconds_left: until then, at the rate of the last minutes; None if unknown.
-        required_clients: without so many no update is made.
+        required_clients: number of clients without which no update is made.
         max_staleness: iterations after which rows are too old.
         patience: seconds that a client may take for a start and a step, by the settings.
         join: the command that starts a client for this run.
