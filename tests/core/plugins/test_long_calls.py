@@ -12,7 +12,7 @@ OWNER = "The environment 'mine' of mine 1.2"
 
 @pytest.fixture
 def calls(clock):
-    return LongCalls(clock)
+    return LongCalls(clock, imported=lambda: 1)
 
 
 @pytest.fixture
@@ -88,12 +88,22 @@ def test_each_method_is_named_by_itself(calls, clock, said):
 
 def test_call_within_the_call_of_another_plugin_is_the_one_that_is_named(calls, clock, said):
     outer = calls.running("The algorithm 'theirs' of theirs 1.0")
-    inner = LongCalls(clock).running("The network 'mine' of mine 1.2")  # of another catalog
+    inner = LongCalls(clock, imported=lambda: 1).running("The network 'mine' of mine 1.2")  # of another catalog
     with outer.calling("learner"), inner.calling("build"):
         clock.now += 6
         calls.look()
     [named] = said()
     assert named.startswith("The network 'mine' of mine 1.2 is slow: build has been running for 6 s")
+
+
+def test_call_that_imports_a_large_library_is_not_named_while_modules_come(clock, said):
+    modules = iter([1, 2, 3, 4, 4, 4])
+    calls = LongCalls(clock, imported=lambda: next(modules))
+    sentences = long_call(calls, clock, calls.running(OWNER), 4, 8, 12, 16, 18, method="learner")
+    assert sentences[:4] == [""] * 4
+    assert "learner has been running for 18 s" in sentences[4]  # nothing has come for 6 s
+    [named] = said()
+    assert named == sentences[4]
 
 
 def test_objects_that_are_gone_are_not_looked_at(calls, clock):

@@ -74,15 +74,26 @@ class LongCalls:
 
     Args:
         clock: monotonic seconds, for the calls that are added here.
-        first, later: seconds after which the first long call of a method is named, and the others.
+        first, later: seconds after which the first long call of a method is named, and the others. They count from the
+            last import of a module: the first call of many plugins imports a large library, which takes long on a busy
+            machine and does not hang as long as modules come.
+        imported: gives the number of modules that are imported.
     """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, *, first: float = FIRST, later: float = LONG
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        first: float = FIRST,
+        later: float = LONG,
+        imported: Callable[[], int] = lambda: len(sys.modules),
     ) -> None:
         self._clock = clock
         self._first = first
         self._later = later
+        self._imported = imported
+        self._modules = imported()
+        self._modules_came = clock()
         self._lock = threading.Lock()
         # Weak: each start of an environment makes another one.
         self._watched: weakref.WeakSet[RunningCall] = weakref.WeakSet()
@@ -102,6 +113,7 @@ class LongCalls:
         The first long call of a method is logged, and then its 2nd, 4th, 8th, ... one.
         """
         with self._lock:
+            self._look_at_imports()
             for running, call in list(self._named.items()):
                 self._log_if_over(running, call)
             sentences = [sentence for running in list(self._watched) if (sentence := self._sentence(running))]
@@ -123,6 +135,12 @@ class LongCalls:
         finally:
             ended.set()
 
+    def _look_at_imports(self) -> None:
+        modules = self._imported()
+        if modules != self._modules:
+            self._modules = modules
+            self._modules_came = self._clock()
+
     def _sentence(self, running: RunningCall) -> str:
         call = running.now
         if call is None:
@@ -131,9 +149,13 @@ class LongCalls:
         if inner is not None and inner.now is not None:  # a plugin within a plugin, such as a network, is named itself
             return self._sentence(inner)
         method, since = call
-        seconds = running.clock() - since
-        known = self._times[running.owner, method] > (self._named.get(running) is call)
-        if seconds <= (self._later if known else self._first):
+        now = running.clock()
+        seconds = now - since
+        is_named = self._named.get(running) is call
+        known = self._times[running.owner, method] > is_named
+        # One that is named already stays named, whatever another thread imports.
+        silent = seconds if is_named else now - max(since, self._modules_came)
+        if silent <= (self._later if known else self._first):
             return ""
         sentence = (
             f"{running.owner} is slow: {method} has been running for {seconds:.0f} s{_place(running.thread)}. Waiting "
