@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from soulsai_core.errors import CheckpointError, ConfigError
-from soulsai_core.run_folder import RunFolder, read_config, running_address, write_config
+from soulsai_core.run_folder import RunFolder, read_config, run_path, running_address, write_config
 
 NOON = datetime(2026, 3, 1, 12, 0, 0)
 
@@ -75,6 +76,17 @@ def test_run_that_was_killed_before_its_first_checkpoint_has_a_journal(tmp_path)
     folder.journal.mkdir()
     (folder.journal / "0000000000000000.steps").touch()
     assert RunFolder.resumable_under(tmp_path)[0].path == RunFolder.resumable(folder.path).path == folder.path
+
+
+def test_run_is_found_by_its_path_or_by_its_name_below_saves(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    saves = Path("saves")
+    for run in ("a", "multirun_1/b", "sweep_x/trial-000/c", "[d]"):
+        (saves / run).mkdir(parents=True)
+    found = [run_path(name, saves) for name in ("saves/a", "a", "b", "c", "[d]", "nowhere", "a*")]
+    paths = ["saves/a", "saves/a", "saves/multirun_1/b", "saves/sweep_x/trial-000/c", "saves/[d]", "nowhere", "a*"]
+    assert found == list(map(Path, paths))
+    assert run_path(tmp_path / "nowhere", saves) == tmp_path / "nowhere"
 
 
 def test_manual_saves_of_one_iteration_do_not_overwrite_each_other(tmp_path):

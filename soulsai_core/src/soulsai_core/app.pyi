@@ -10,6 +10,9 @@ from .cli.display import start_logging as start_logging
 from .cli.interrupts import on_interrupt as on_interrupt
 from .cli.options import add_config_arguments as add_config_arguments
 from .cli.options import config_from as config_from
+from .cli.program import program as program
+from .cli.program import shown_path as shown_path
+from .cli.program import shown_run as shown_run
 from .cli.tables import Column as Column
 from .cli.tables import Row as Row
 from .cli.tables import print_table as print_table
@@ -37,6 +40,7 @@ from .node.status.last_status import last_status as last_status
 from .observers import Observers as Observers
 from .rates import Rate as Rate
 from .run_folder import RunFolder as RunFolder
+from .run_folder import run_path as run_path
 from .run_folder import running_address as running_address
 from .threads import RetryingThread as RetryingThread
 from .transport.embedded import EmbeddedServer as EmbeddedServer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import platform
@@ -270,6 +271,18 @@ def read_config(path: Path) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"The configuration at {path} cannot be read: {error}") from error
+
+
+def run_path(name: str | Path, saves: Path) -> Path:
+    """The path `name` if it exists, otherwise the run of this name under `saves`, where it may lie in the folder of a
+    multirun or of a sweep's trial. Without either, `name` as it is."""
+    path = Path(name)
+    if path.exists():
+        return path
+    depths = ("", "*/", "*/*/")
+    # A name from a person may hold characters that have a meaning in a pattern.
+    found = (run for depth in depths for run in saves.glob(f"{depth}{glob.escape(str(name))}") if run.is_dir())
+    return path if path.is_absolute() else next(found, path)
 
 
 def running_address(saves: Path) -> str | None:

@@ -25,6 +25,7 @@ from soulsai_core.errors import CheckpointError, ConfigError
 from soulsai_core.journal.records import Record
 from soulsai_core.messages import Step, Weights
 from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.goals import Goals
 from soulsai_core.node.health.problems import Problems
 from soulsai_core.node.intake import Intake, announced_decoder
 from soulsai_core.node.pacing import UpdatePace
@@ -70,7 +71,6 @@ class SerialTraining:
         self._seed = seed
         self._clock = clock
         self._parts = parts
-        self._goals = settings.stop
         self._every = settings.checkpoint_every
         self._learner = parts["learner"]
         self._spec = parts["announcement"].spec
@@ -89,6 +89,7 @@ class SerialTraining:
             folder, self._learner, self._storage, self._intake, self.state, self._pace, self._resume_time, exact=True
         )
         self.episodes = EpisodeLog(folder.episodes, settings.stop.episodes)
+        self._goals = Goals(settings.stop, self.state, self.episodes)
         self._tally = EpisodeTally(CLIENT, clock)
         self._began = clock()
         self._made = 0  # rows made with the newest model
@@ -263,15 +264,11 @@ class SerialTraining:
         self.episodes.append(named, self.state.env_steps, read_to=named[-1][0])
         self._look_for_goal()
 
+    def beyond_goal(self) -> str:
+        """The settings with which a run that has reached its goal goes on, "" while none is reached."""
+        return self._goals.beyond(self._clock() - self._began)
+
     def _look_for_goal(self) -> None:
-        goals = self._goals
-        if goals.env_steps is not None and self.state.env_steps >= goals.env_steps:
-            self.stop(f"{self.state.env_steps} environment steps were trained")
-        elif goals.iterations is not None and self.state.iteration >= goals.iterations:
-            self.stop(f"{self.state.iteration} iterations were trained")
-        elif goals.seconds is not None and self._clock() - self._began >= goals.seconds:
-            self.stop(f"the time of {goals.seconds:g} s is over")
-        elif goals.mean_return is not None and self.episodes.window_is_full:
-            mean = self.episodes.mean_return
-            if mean is not None and mean >= goals.mean_return:
-                self.stop(f"the mean return of the last {goals.episodes} episodes is {mean:.1f}")
+        reason = self._goals.reached(self._clock() - self._began)
+        if reason is not None:
+            self.stop(reason)

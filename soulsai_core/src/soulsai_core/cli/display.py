@@ -53,11 +53,12 @@ class _Lines(logging.StreamHandler):
             super().handleError(record)
 
 
-def start_logging(console: Console, *, tracebacks: bool = True) -> None:
+def start_logging(console: Console, *, tracebacks: bool = True, warnings_only: bool = False) -> None:
     """Log to this console, above the live line: warnings of all packages, and information of soulsai_core.
 
     Args:
         tracebacks: also log those of plugins' errors, unless the console is a terminal; False if a log file has them.
+        warnings_only: no information, which a log file may have all the same.
     """
     handler = RichHandler(console=console, show_path=False, markup=False, log_time_format="[%X]")
     # Without one of its own it would get logging's, which repeats level and name of the logger.
@@ -65,6 +66,7 @@ def start_logging(console: Console, *, tracebacks: bool = True) -> None:
     plain = _Lines(console)
     plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     chosen = handler if console.is_terminal else plain
+    chosen.setLevel(logging.WARNING if warnings_only else logging.INFO)
     chosen.addFilter(RepeatFilter())
     if console.is_terminal or not tracebacks:
         chosen.addFilter(lambda record: record.name != TRACEBACKS)

@@ -38,6 +38,21 @@ class Goals:
             return f"the time of {duration(goals.seconds)} is over"
         return self._return_reached()
 
+    def beyond(self, elapsed: float) -> str:
+        """The settings without which the run, resumed, would end at once: a goal twice as far for each that is reached,
+        and none in return, since it may be the highest that there is. "" if no goal is reached."""
+        goals = self.settings
+        done = {"env_steps": self._state.env_steps, "iterations": self._state.iteration, "seconds": elapsed}
+        wanted = {name: getattr(goals, name) for name in done}
+        further = [
+            f"training.stop.{name}={2 * goal}"
+            for name, goal in wanted.items()
+            if goal is not None and done[name] >= goal
+        ]
+        if self._return_reached() is not None:
+            further.append("training.stop.mean_return=null")
+        return " ".join(further)
+
     def _return_reached(self) -> str | None:
         goal = self.settings.mean_return
         mean = self._episodes.mean_return

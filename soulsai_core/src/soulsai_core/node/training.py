@@ -180,9 +180,10 @@ class TrainingNode:
         """The last status, None before the first."""
         return self._report.latest
 
-    def goal_reached(self) -> str | None:
-        """The sentence that says which goal is reached already, None while there is none."""
-        return self._report.goal_reached()
+    def goal_reached(self) -> tuple[str, str] | None:
+        """What says which goal is reached already, and the settings with which the run goes on; None without one."""
+        reason = self._report.goal_reached()
+        return None if reason is None else (reason, self._report.beyond_goal())
 
     def health(self, now: float) -> Health | None:
         """The judgement of the training at `now`, in seconds since 1970; None before the first status."""

@@ -14,7 +14,9 @@ _ENDINGS = (".png", ".svg", ".pdf")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The runs, the metric and the output."""
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder, or a folder of runs")
+    parser.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="a run's folder or its name, or a folder of runs"
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -52,7 +54,7 @@ def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw the figure and print its path."""
-    from soulsai_core.app import formatting
+    from soulsai_core.app import formatting, run_path
     from soulsai_telemetry.comparing.plotting import bands, draw, labeled, title_of
     from soulsai_telemetry.comparing.runs import find_runs
 
@@ -60,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"--window is {args.window}; it takes 1 or more.")
     if args.output.suffix not in _ENDINGS:
         raise ConfigError(f"--output is {args.output}; its ending must be one of {', '.join(_ENDINGS)}.")
-    runs = find_runs(args.runs)
+    runs = find_runs([run_path(run, Path("saves")) for run in args.runs])
     window = args.window or runs[0].window
     drawn = labeled(bands(runs, args.metric, args.axis, window), args.label)
     title = title_of(runs) if args.title is None else args.title

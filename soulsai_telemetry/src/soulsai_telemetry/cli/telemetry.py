@@ -16,8 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run-folder",
         type=Path,
-        metavar="FOLDER",
-        help="open the page of the run in this folder, which has ended; for a folder of runs that of the newest",
+        metavar="RUN",
+        help="open the page of this run, which has ended: its folder or its name; for a folder of runs the newest",
     )
     # Given by `soulsai train`: the process ends when its standard input is closed.
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)

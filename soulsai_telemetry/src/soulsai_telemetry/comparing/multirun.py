@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from soulsai_core import Config, ConfigError, bootstrap_interval, interquartile_mean, load_config
-from soulsai_core.app import formatting, on_interrupt
+from soulsai_core.app import formatting, on_interrupt, program, shown_path, shown_run
 from soulsai_telemetry.comparing.curves import Band
 from soulsai_telemetry.comparing.plotting import bands, draw, title_of
 from soulsai_telemetry.comparing.runs import Run, find_runs
@@ -42,6 +43,7 @@ class Multirun:
         folder = self._args.output or self._saves() / f"multirun_{datetime.now():%Y-%m-%d_%H-%M-%S}"
         folder.mkdir(parents=True)
         seeds = range(self._args.first_seed, self._args.first_seed + self._args.seeds)
+        print(f"{formatting.counted(len(seeds), 'run')}, one after the other, in {folder}", flush=True)
         with on_interrupt(self._leave):
             codes = {seed: self._train_one(seed, folder) for seed in seeds if not self._leaving}
         failed = [seed for seed, code in codes.items() if code]
@@ -76,9 +78,8 @@ class Multirun:
             self._child.terminate()
 
     def _train_one(self, seed: int, folder: Path) -> int:
-        print(f"Seed {seed}:", flush=True)
         # json.dumps: as YAML the path stays a string, whatever characters it has
-        ours = ["--seed", str(seed), "--set", f"run.saves={json.dumps(str(folder))}"]
+        ours = ["--seed", str(seed), "--set", f"run.saves={json.dumps(str(folder))}", "--part-of", f"seed {seed}"]
         self._child = subprocess.Popen([sys.executable, "-m", "soulsai_core", "train", *self._train, *ours])
         return self._child.wait()
 
@@ -150,4 +151,15 @@ def _print(runs: list[Run], report: dict[str, Any], folder: Path) -> None:
             f"(95% interval {number(spread['interval_low'])} to {number(spread['interval_high'])}), "
             f"mean {number(spread['mean'])}, median {number(spread['median'])}"
         )
-    print(f"{folder / 'figure.png'}\n{folder / 'averages.json'}")
+    soulsai = program()
+    where = Path(shown_path(folder))
+    best = max(report["runs"], key=lambda row: -math.inf if row["best"] is None else row["best"])
+    run = shown_run(folder / best["run"])
+    print(
+        f"  Figure  {where / 'figure.png'}\n"
+        f"  Numbers {where / 'averages.json'}\n"
+        f"Next:\n"
+        f"  List    {soulsai} runs --saves {where}\n"
+        f"  Measure {soulsai} eval {run} --best\n"
+        f"  Watch   {soulsai} play {run} --best"
+    )

@@ -4,8 +4,9 @@ import pytest
 
 from soulsai_core.config import StopSettings
 from soulsai_core.contracts import Sync
-from soulsai_core.messages import ClientInfo
+from soulsai_core.messages import ClientInfo, Episode
 from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.goals import Goals
 from soulsai_core.node.health.problems import Problems
 from soulsai_core.node.intake import Intake
 from soulsai_core.node.metrics import NodeMetrics
@@ -83,6 +84,22 @@ def test_goal_is_reached_at_its_value(report, state, clock, iteration, env_steps
     state.iteration = iteration
     state.env_steps = env_steps
     assert report.goal_reached() == reason
+
+
+def test_settings_that_go_beyond_the_goals_that_are_reached(report, state, clock):
+    report.start()
+    assert report.update(0).beyond_goal == ""
+    state.env_steps = 50
+    clock.now += 100
+    assert report.beyond_goal() == "training.stop.env_steps=100 training.stop.seconds=200.0"
+
+
+@pytest.mark.parametrize("returned", [200.0, -150.0])
+def test_beyond_a_goal_in_return_there_is_none(tmp_path, returned):
+    episodes = EpisodeLog(tmp_path / "episodes.jsonl", 1)
+    episodes.append([("1", Episode("pc-1", "pc", returned, 10, 1, 1.0))], 10, read_to="1")
+    goals = Goals(StopSettings(mean_return=returned, env_steps=2_000_000), RunState(env_steps=2_000_000), episodes)
+    assert goals.beyond(1.0) == "training.stop.env_steps=4000000 training.stop.mean_return=null"
 
 
 def test_first_reason_to_stop_counts(state):

@@ -54,7 +54,7 @@ def chosen_model(args: argparse.Namespace) -> tuple[RunFolder, Path]:
 
 def find_model(name: str | None, saves: Path) -> tuple[RunFolder, Path]:
     """The run and the checkpoint of a folder, of a run's name below `saves`, or of the newest run there."""
-    from soulsai_core.run_folder import RunFolder
+    from soulsai_core.run_folder import RunFolder, run_path
 
     if name is None:
         runs = [RunFolder(folder) for folder in saves.glob("*") if (folder / "config.json").is_file()]
@@ -63,8 +63,8 @@ def find_model(name: str | None, saves: Path) -> tuple[RunFolder, Path]:
             raise ConfigError(f"There is no trained model under {saves}: name the folder of a run, or give --saves.")
         run = max(models, key=lambda run: run.checkpoint.stat().st_mtime_ns)
         return run, run.checkpoint
-    path = next((path for path in (Path(name), saves / name) if path.is_dir()), None)
-    if path is None:
+    path = run_path(name, saves)
+    if not path.is_dir():
         raise CheckpointError(f"There is no folder {name}, and no run {name} under {saves}.")
     return RunFolder.holding(path)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
+from soulsai_core.cli.program import program, shown_path, shown_run
 from soulsai_core.node.formatting import count, counted, duration, number
 from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.node.training import TrainingNode
+from soulsai_core.run_folder import RunFolder
 
 
 def stopping(node: TrainingNode, console: Console) -> Callable[[str], None]:
@@ -49,43 +50,44 @@ def _since_checkpoint(status: NodeStatus | None) -> str:
     return "since the start" if ago is None else f"in the {duration(ago)} since the last checkpoint"
 
 
-def print_end(node: TrainingNode, reason: str, console: Console) -> None:
-    """The result, where the models are, and what can be done with them."""
-    lines = [f"Training ended: {reason}."]
-    status = node.latest
-    if status is not None:
-        lines += [_line("Result", _result(status)), _line("Time", _time(status))]
-    folder = _relative(node.folder.path)
-    model = _relative(node.folder.checkpoint)
-    lines.append(_line("Model", model))
-    if node.folder.best_model.is_dir():
-        model = _relative(node.folder.best_model)
-        lines.append(_line("Best", model))
+def print_end(
+    folder: RunFolder, reason: str, result: Sequence[tuple[str, str]], further: str, console: Console
+) -> None:
+    """The result, where the models are, and the commands that go on from there.
+
+    Args:
+        result: names and values of what was reached.
+        further: options of a resume, "" without any.
+    """
+    has_best = folder.best_model.is_dir()
+    soulsai = program()
+    run = shown_run(folder.path)
+    best = " --best" if has_best else ""
+    lines = [f"Training ended: {reason}.", *(_line(*part) for part in result)]
+    lines.append(_line("Model", shown_path(folder.checkpoint)))
+    if has_best:
+        lines.append(_line("Best", shown_path(folder.best_model)))
     lines += [
         "Next:",
-        _line("Measure", f"soulsai eval {model}"),
-        _line("Watch", f"soulsai play {model}"),
-        _line("Draw", f"soulsai plot {folder}"),
-        _line("Resume", f"soulsai train --resume {folder}{_further(status)}"),
+        _line("Measure", f"{soulsai} eval {run}{best}"),
+        _line("Watch", f"{soulsai} play {run}{best}"),
+        _line("Draw", f"{soulsai} plot {run}"),
+        _line("Resume", f"{soulsai} train --resume {run}{further}"),
     ]
-    if (node.folder.path / "telemetry").is_dir():
-        lines.append(_line("Page", f"soulsai telemetry --run-folder {folder}"))
+    if (folder.path / "telemetry").is_dir():
+        lines.append(_line("Page", f"{soulsai} telemetry --run-folder {run}"))
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
-def _further(status: NodeStatus | None) -> str:
-    """The option without which a resumed training would end at once: its goal in steps is reached."""
-    goal = None if status is None else status.goal_env_steps
-    if status is None or goal is None or status.env_steps < goal:
-        return ""
-    return f" --set training.stop.env_steps={2 * goal}"
+def result_of(status: NodeStatus | None) -> list[tuple[str, str]]:
+    """What a training node has reached, for `print_end`."""
+    if status is None:
+        return []
+    steps = f"{duration(status.elapsed)}: {counted(status.env_steps, 'step')}, {counted(status.iteration, 'iteration')}"
+    return [("Result", _returns(status)), ("Time", steps)]
 
 
-def _line(name: str, value: str) -> str:
-    return f"  {name:<8}{value}"
-
-
-def _result(status: NodeStatus) -> str:
+def _returns(status: NodeStatus) -> str:
     if status.mean_return is None:
         return f"no complete episode, {counted(status.episodes, 'episode')}"
     episodes = f"{count(status.averaged_episodes)} of {counted(status.episodes, 'episode')}"
@@ -93,14 +95,5 @@ def _result(status: NodeStatus) -> str:
     return f"return {number(status.mean_return)}, mean of the last {episodes}{best}"
 
 
-def _time(status: NodeStatus) -> str:
-    steps, updates = counted(status.env_steps, "step"), counted(status.iteration, "iteration")
-    return f"{duration(status.elapsed)}: {steps}, {updates}"
-
-
-def _relative(path: Path) -> str:
-    """The path from here, if it lies below."""
-    try:
-        return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+def _line(name: str, value: str) -> str:
+    return f"  {name:<8}{value}"

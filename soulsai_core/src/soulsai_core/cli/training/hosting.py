@@ -28,11 +28,12 @@ from soulsai_core.cli.training.children import (
     stopped_without_clients,
     telemetry_command,
 )
-from soulsai_core.cli.training.ending import ended_at_once, print_end, stopping
+from soulsai_core.cli.training.ending import ended_at_once, print_end, result_of, stopping
 from soulsai_core.cli.training.progress import progress
 from soulsai_core.cli.training.resume import (
     announced,
     chosen_folder,
+    further,
     how_it_ended,
     how_to_go_on,
     keep_config_file,
@@ -68,7 +69,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
     if clients < 0:
         raise ConfigError(f"--clients is {clients}; it takes 0 or more.")
     console = QuietConsole(markup=False, emoji=False)  # reasons and paths are shown as they are
-    start_logging(console, tracebacks=False)  # the log file has them
+    start_logging(console, tracebacks=False, warnings_only=args.part_of is not None)  # the log file has everything
     args, source = starting_point(args)
     config, resumed = _config_and_folder(args)
     ended = "" if resumed is None else how_it_ended(resumed, time.time())
@@ -83,7 +84,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
         if resumed is not None:
             stack.enter_context(resumed.held())
         settings = config.redis
-        # The embedded server is entered first, and so ends last: everything after it talks to it while it closes.
+        # The embedded server ends last: everything that is entered after it talks to it while it closes.
         if not alone and settings.address is None:
             server = stack.enter_context(EmbeddedServer())
             stack.enter_context(kept_running(server))
@@ -106,18 +107,36 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             stack.callback(children.close)
             children.start()
             node = make_node(resolved, transport, folder, resume=resumed is not None, start_from=source)
-            if resumed is not None:
-                sentence = announced(resumed, node.iteration, node.env_steps, ended)
-                console.print(sentence, highlight=False, soft_wrap=True)
-                if (reason := node.goal_reached()) is not None:
-                    console.print(how_to_go_on(resumed, reason, config.training.stop), highlight=False, soft_wrap=True)
-                    return 0
+            if resumed is not None and _nothing_is_left(resumed, node, ended, console):
+                return 0
             keep_config_file(args, folder)
             _serve_metrics(node, config.training, stack)
-            if "telemetry" in commands:
+            if "telemetry" in commands and args.part_of is None:
                 stack.enter_context(page_announced(folder, console))
-        reason = _run(node, children, console)
-    return _conclude(node, reason, children, console)
+        reason = _run(node, children, console, args.part_of)
+    if args.part_of is None:
+        _conclude(node, reason, console)
+    if reason == NO_CLIENT_LEFT:
+        raise SoulsAIError(f"No client is left; the error of the last one: {children.client_error}")
+    return 0
+
+
+def _conclude(node: TrainingNode, reason: str, console: Console) -> None:
+    status = node.latest
+    print_end(node.folder, reason, result_of(status), further(status.beyond_goal if status else ""), console)
+
+
+def _nothing_is_left(resumed: RunFolder, node: TrainingNode, ended: str, console: Console) -> bool:
+    """Say from where a resumed run goes on, and whether its goal is reached already."""
+    _say(console, announced(resumed, node.iteration, node.env_steps, ended))
+    reached = node.goal_reached()
+    if reached is not None:
+        _say(console, how_to_go_on(resumed, *reached))
+    return reached is not None
+
+
+def _say(console: Console, sentence: str) -> None:
+    console.print(sentence, highlight=False, soft_wrap=True)
 
 
 def _config_and_folder(args: argparse.Namespace) -> tuple[Config, RunFolder | None]:
@@ -159,9 +178,10 @@ def _leave_before_start(reason: str, console: Console) -> None:
     raise KeyboardInterrupt
 
 
-def _run(node: TrainingNode, children: ChildProcesses, console: Console) -> str:
-    console.print(f"Training {node.folder.name}; Ctrl-C saves and stops.", highlight=False, soft_wrap=True)
-    line = progress_line(console, lambda: _latest(node))
+def _run(node: TrainingNode, children: ChildProcesses, console: Console, part_of: str | None) -> str:
+    if part_of is None:
+        _say(console, f"Training {node.folder.name}; Ctrl-C saves and stops.")
+    line = progress_line(console, lambda: _latest(node, part_of))
 
     def end_at_once() -> None:
         ended_at_once(node)
@@ -171,17 +191,13 @@ def _run(node: TrainingNode, children: ChildProcesses, console: Console) -> str:
         return node.run()
 
 
-def _latest(node: TrainingNode) -> str | None:
+def _latest(node: TrainingNode, part_of: str | None) -> str | None:
     status = node.latest
     health = node.health(time.time())
-    return None if status is None or health is None else progress(status, health)
-
-
-def _conclude(node: TrainingNode, reason: str, children: ChildProcesses, console: Console) -> int:
-    print_end(node, reason, console)
-    if reason == NO_CLIENT_LEFT:
-        raise SoulsAIError(f"No client is left; the error of the last one: {children.client_error}")
-    return 0
+    if status is None or health is None:
+        return None
+    line = progress(status, health)
+    return line if part_of is None else f"{part_of}  {line}"
 
 
 def _connected(settings: RedisSettings, run: str, patience: float) -> Transport:

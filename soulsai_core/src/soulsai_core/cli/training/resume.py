@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from soulsai_core.cli.options import config_from
-from soulsai_core.config import Config, StopSettings
+from soulsai_core.cli.program import program, shown_run
+from soulsai_core.config import Config
 from soulsai_core.config.differences import described, differences
 from soulsai_core.config.layers import CONFIG_FILE, read_file
 from soulsai_core.errors import CheckpointError
 from soulsai_core.node.status.last_status import last_status
-from soulsai_core.run_folder import CONFIG, RunFolder, read_config, replace_bytes
+from soulsai_core.run_folder import CONFIG, RunFolder, read_config, replace_bytes, run_path
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +31,14 @@ def chosen_folder(path: str, saves: Path, now: float) -> RunFolder:
     """The run to resume.
 
     Args:
-        path: its folder, or newest checkpoint; "": of those under `saves` that are not running the one that was killed
-            last, and if none was, the one that ended last.
+        path: its folder, newest checkpoint, or name; "": of those under `saves` that are not running the one that was
+            killed last, and if none was, the one that ended last.
         now: seconds since 1970.
 
     Raises CheckpointError with a sentence if there is none.
     """
     if path:
-        return RunFolder.resumable(Path(path))
+        return RunFolder.resumable(run_path(path, saves))
     folders = RunFolder.resumable_under(saves)
     free = [folder for folder in folders if not folder.is_held]
     if not folders:
@@ -122,14 +123,16 @@ def announced(folder: RunFolder, iteration: int, env_steps: int, ended: str) -> 
     return f"Going on with {folder.name} from step {env_steps:,}, iteration {iteration:,}.{before}"
 
 
-def how_to_go_on(folder: RunFolder, reason: str, goals: StopSettings) -> str:
-    """What to do about a run that has nothing left to do."""
-    goal, value = next(
-        (name, value)
-        for name in ("env_steps", "iterations", "seconds", "mean_return")
-        if (value := getattr(goals, name)) is not None
-    )
-    return (
-        f"{folder.name} has reached its goal: {reason}. To go on, raise training.stop.{goal} ({value:g}) in "
-        f"{CONFIG_FILE}, or: soulsai train --resume {folder.path} --set training.stop.{goal}={2 * value:g}"
-    )
+def how_to_go_on(folder: RunFolder, reason: str, beyond: str) -> str:
+    """What to do about a run that has nothing left to do.
+
+    Args:
+        beyond: the settings with which it goes on.
+    """
+    command = f"{program()} train --resume {shown_run(folder.path)}{further(beyond)}"
+    return f"{folder.name} has reached its goal: {reason}. To go on, change the goal in {CONFIG_FILE}, or: {command}"
+
+
+def further(beyond: str) -> str:
+    """The options of the settings with which a run that has reached its goal goes on."""
+    return "".join(f" --set {setting}" for setting in beyond.split())

@@ -13,9 +13,18 @@ from soulsai_core.assembly.serial import SerialTraining
 from soulsai_core.cli.display import QuietConsole, log_file, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
-from soulsai_core.cli.training.resume import announced, chosen_folder, how_it_ended, keep_config_file, resumed_config
+from soulsai_core.cli.training.ending import print_end
+from soulsai_core.cli.training.resume import (
+    announced,
+    chosen_folder,
+    further,
+    how_it_ended,
+    keep_config_file,
+    resumed_config,
+)
 from soulsai_core.config import resolve
 from soulsai_core.config.seeding import seeded
+from soulsai_core.node.formatting import counted, number
 from soulsai_core.plugins.catalog import Catalog
 
 
@@ -52,11 +61,9 @@ def train_serially(args: argparse.Namespace) -> int:
         )
         with on_interrupt(training.stop, lambda: None):
             reason = training.run()
-    mean = training.episodes.mean_return
-    returns = "" if mean is None else f"; return {mean:.1f}"
-    console.print(f"Training ended: {reason}.", highlight=False)
-    console.print(
-        f"{training.state.env_steps:,} steps, {training.state.iteration:,} iterations{returns}", highlight=False
-    )
-    console.print(f"The model is in {folder.checkpoint}", highlight=False, soft_wrap=True)
+    state = training.state
+    returns = f"return {number(training.episodes.mean_return)}, mean of the last {training.episodes.averaged} episodes"
+    done = f"{counted(state.env_steps, 'step')}, {counted(state.iteration, 'iteration')}"
+    options = f" --serial{further(training.beyond_goal())}"
+    print_end(folder, reason, [("Result", returns), ("Done", done)], options, console)
     return 0

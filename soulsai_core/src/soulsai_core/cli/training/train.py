@@ -23,7 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="train in one process with one environment: the same seed gives the same model, also after a resume",
     )
+    add_part_argument(parser)
     add_resume_argument(parser)
+
+
+def add_part_argument(parser: argparse.ArgumentParser) -> None:
+    """--part-of, given by a command that runs several trainings and has an end of its own: the words before the line of
+    progress, with warnings the only output."""
+    parser.add_argument("--part-of", metavar="TEXT", help=argparse.SUPPRESS)
 
 
 def add_resume_argument(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +39,8 @@ def add_resume_argument(parser: argparse.ArgumentParser) -> None:
         "--resume",
         nargs="?",
         const="",
-        metavar="FOLDER",
-        help="resume the training in FOLDER (default: the one that was killed last, or ended last)",
+        metavar="RUN",
+        help="resume this run, named by its folder or its name (default: the one that was killed last, or ended last)",
     )
     parser.add_argument(
         "--from",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 
 from soulsai_core.cli.options import add_config_arguments
-from soulsai_core.cli.training.train import add_resume_argument
+from soulsai_core.cli.training.train import add_part_argument, add_resume_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the configuration, and the training to resume."""
     add_config_arguments(parser)
+    add_part_argument(parser)
     add_resume_argument(parser)
 
 

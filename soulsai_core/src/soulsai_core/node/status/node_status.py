@@ -100,6 +100,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
         environment, algorithm: their names.
         reason: why the training ends or has ended, "" while it goes on.
         failed: whether an error ended it.
+        beyond_goal: settings without which the run, resumed, would end at once; "" while no goal is reached.
         share_done: of the goal that will be reached first, from 0 to 1; None without such a goal.
         seconds_left: until then, at the rate of the last minutes; None if unknown.
         required_clients: number of clients without which no update is made.
@@ -140,6 +141,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
     algorithm: str = ""
     reason: str = ""
     failed: bool = False
+    beyond_goal: str = ""
     share_done: float | None = None
     seconds_left: float | None = None
     required_clients: int = 0

@@ -140,6 +140,10 @@ class StatusReport:
         """The sentence that says which goal was reached, None while there is none."""
         return self._goals.reached(self.elapsed)
 
+    def beyond_goal(self) -> str:
+        """The settings without which the run, resumed, would end at once; "" while no goal is reached."""
+        return self._goals.beyond(self.elapsed)
+
     def update(self, backlog: int, *, ended: bool = False) -> NodeStatus:
         """The status now, with `backlog` messages waiting in the server. It becomes the latest one.
 
@@ -187,6 +191,7 @@ class StatusReport:
             acting=self._episodes.newest_metrics,
             reason=state.error or state.stop_reason or "",
             failed=bool(state.error),
+            beyond_goal=self.beyond_goal(),
             share_done=share_done,
             seconds_left=seconds_left,
             activity=activity,

@@ -69,9 +69,9 @@ function ending(run, health, { lead, best, status }) {
   ];
 }
 
-/** The option without which a resumed training would end at once, since its goal in steps is reached. */
-function further({ goal_env_steps: goal, env_steps: steps }) {
-  return goal != null && steps >= goal ? ` --set training.stop.env_steps=${2 * goal}` : "";
+/** The options without which a resumed training would end at once, since its goal is reached. */
+function further({ beyond_goal: settings }) {
+  return (settings ?? "").split(" ").filter(Boolean).map((setting) => ` --set ${setting}`).join("");
 }
 
 /** Show sentences below the title, each a list of texts and elements; nothing if there are none. */
