@@ -106,8 +106,9 @@ def _run(command: list[str], before: Path | None) -> Outcome:
     text = done.stdout.strip() or done.stderr.strip()
     if done.returncode:
         text = done.stderr.strip() or text
-    lines = [line for line in text.splitlines() if not line.startswith("The model is in")]
-    return Outcome(done.returncode, lines[-1] if lines else "", "Traceback" in done.stderr)
+    lines = text.splitlines() or [""]
+    said = next((line.strip() for line in lines if line.startswith("  Result")), lines[-1])
+    return Outcome(done.returncode, said, "Traceback" in done.stderr)
 
 
 if __name__ == "__main__":

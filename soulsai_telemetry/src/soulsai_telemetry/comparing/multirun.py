@@ -155,11 +155,12 @@ def _print(runs: list[Run], report: dict[str, Any], folder: Path) -> None:
     where = Path(shown_path(folder))
     best = max(report["runs"], key=lambda row: -math.inf if row["best"] is None else row["best"])
     run = shown_run(folder / best["run"])
+    model = " --best" if (folder / best["run"] / "best_model").is_dir() else ""
     print(
         f"  Figure  {where / 'figure.png'}\n"
         f"  Numbers {where / 'averages.json'}\n"
         f"Next:\n"
         f"  List    {soulsai} runs --saves {where}\n"
-        f"  Measure {soulsai} eval {run} --best\n"
-        f"  Watch   {soulsai} play {run} --best"
+        f"  Measure {soulsai} eval {run}{model}\n"
+        f"  Watch   {soulsai} play {run}{model}"
     )
