@@ -38,6 +38,8 @@ chaos: $(VENV)/developed
 	$(BIN)/python -m benchmarks.endurance
 	$(BIN)/python -m benchmarks.endurance.links
 	$(BIN)/python -m benchmarks.endurance.leaving
+	$(BIN)/python -m benchmarks.endurance.week
+	$(BIN)/python -m pytest tests/core/node/saving/test_node_killed.py --lives 300 -rP
 
 stack:
 	$(PYTHON) -m compose.check

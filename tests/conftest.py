@@ -15,6 +15,11 @@ PACKAGES = {"nginx": "nginx libnginx-mod-stream", "promtool": "prometheus"}
 """Debian's packages where they are not called like the program."""
 
 
+def pytest_addoption(parser):
+    """`pytest tests/core/node/saving/test_node_killed.py --lives 300` kills the node 300 times instead of a few."""
+    parser.addoption("--lives", type=int, default=48, help="how often the node is killed in the test of that")
+
+
 @pytest.fixture(scope="session")
 def needs():
     """`needs("nginx")` is the path of a program. Where it is missing the test is skipped with what to install.

@@ -10,6 +10,7 @@ import time
 
 from benchmarks.common import Row, run_alone, say
 from benchmarks.endurance.kills import carry_out, schedule
+from benchmarks.endurance.returns import spread
 from benchmarks.endurance.training import Result, training
 
 COMMAND = "python -m benchmarks.endurance"
@@ -24,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pauses", type=float, nargs=2, default=[5.0, 15.0], help="seconds from kill to kill")
     parser.add_argument("--only", nargs="+", help="kill these alone: redis, node, telemetry, client-1 …")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="further settings")
-    parser.add_argument("--keep-logs", help="copy the logs into this folder")
+    parser.add_argument("--undisturbed", type=int, default=3, help="undisturbed runs to compare the final return with")
+    parser.add_argument("--keep-logs", help="copy logs and history into this folder")
 
 
 def measure(args: argparse.Namespace) -> list[Row]:
@@ -49,7 +51,9 @@ def _measure(args: argparse.Namespace, algorithm: str, environment: str) -> list
             if args.keep_logs:
                 run.copy_logs(args.keep_logs)
         say(str(result))
-    return _rows(result, f"{algorithm} on {environment}", len(kills), len(ended), args)
+    rows = _rows(result, f"{algorithm} on {environment}", len(kills), len(ended), args)
+    others = spread(algorithm, environment, result.learned, range(1, args.undisturbed + 1))
+    return [*rows, _final_return(result, others, f"{algorithm} on {environment}", rows[0].command)]
 
 
 def _rows(result: Result, what: str, kills: int, ended: int, args: argparse.Namespace) -> list[Row]:
@@ -64,6 +68,11 @@ def _rows(result: Result, what: str, kills: int, ended: int, args: argparse.Name
         Row(f"{what}: processes left, services with a traceback, services that ended by themselves", wrong, 0, "",
             command, True),
     ]  # fmt: skip
+
+
+def _final_return(result: Result, others: list[float], what: str, command: str) -> Row:
+    note = "undisturbed: " + ", ".join(f"{one:.1f}" for one in others) if others else ""
+    return Row(f"{what}: final return", result.final_return, min(others, default=None), "", command, note=note)
 
 
 if __name__ == "__main__":

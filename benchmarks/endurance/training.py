@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.endurance import counts
+from benchmarks.endurance.returns import SETTINGS, final_return, history
 from benchmarks.endurance.services import Service, Services, module
 from soulsai_core import checkpoint
 from soulsai_core.assembly.connecting import connect_to
@@ -24,12 +25,6 @@ from soulsai_core.messages import episode_number
 from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.transport.embedded import find_server
-
-SETTINGS = {
-    "dqn": ("algorithm.name=dqn", "algorithm.config.hidden=[64]", "algorithm.config.learning_starts=500"),
-    "ppo": ("algorithm.name=ppo", "algorithm.config.hidden=[64]", "algorithm.config.rollout=512"),
-}
-"""Small networks, so that the processes fit on two cores."""
 
 
 @dataclass(slots=True)
@@ -45,6 +40,7 @@ class Result:
         stale: rows that were rejected since the node's last start, by reason.
         orphans: command lines of processes that are left.
         tracebacks: services with a traceback in their log.
+        final_return: mean return of the episodes of training in the last tenth of all steps.
         starts: service -> starts.
     """
 
@@ -59,6 +55,7 @@ class Result:
     rejected: dict[str, int]
     orphans: list[str]
     tracebacks: list[str]
+    final_return: float = 0.0
     starts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -173,9 +170,9 @@ class Training:
         return self._result(rejected, stuck)
 
     def copy_logs(self, target: str) -> None:
-        """Copy the services' logs into a folder."""
+        """Copy the services' logs and the history into a folder."""
         Path(target).mkdir(parents=True, exist_ok=True)
-        for path in self.folder.glob("*.log"):
+        for path in [*self.folder.glob("*.log"), *self.folder.glob("saves/*/episodes*.jsonl")]:
             shutil.copy(path, target)
 
     def close(self) -> None:
@@ -205,16 +202,15 @@ class Training:
             sum(max(found) - len(set(found)) for found in numbers.values()), dict(rejected),
             [*self._services.orphans(), *stuck],
             [name for name, service in self.services.items() if "Traceback" in service.log()],
+            final_return(run),
             {name: service.starts for name, service in self.services.items()},
         )  # fmt: skip
 
     def _episodes(self, run: Path) -> dict[str, list[int]]:
         """client -> numbers of its episodes in the history."""
         found: dict[str, list[int]] = {}
-        for path in sorted(run.glob("episodes*.jsonl")):
-            for line in path.read_bytes().splitlines():
-                row = msgspec.json.decode(line)
-                found.setdefault(row["client"], []).append(episode_number(row["id"]))
+        for row in history(run):
+            found.setdefault(row["client"], []).append(episode_number(row["id"]))
         return found
 
     # -- command lines

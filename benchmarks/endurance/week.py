@@ -34,7 +34,11 @@ LIFE = STEPS_PER_DAY // 3
 """Steps of one client before another one takes its place."""
 ROWS, MESSAGES, EPISODE = 128, 16, 200
 SAMPLES = 40
-SETTINGS = ("algorithm.config.update_every=65536", "algorithm.config.max_staleness=1000")
+SETTINGS = (
+    "algorithm.config.update_every=1024",
+    "algorithm.config.replay_ratio=0.001",
+    "algorithm.config.max_staleness=1000",
+)
 
 
 @dataclass(slots=True)

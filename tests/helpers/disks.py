@@ -19,34 +19,41 @@ class DyingDisk(Disk):
 
     Args:
         steps: until the end, None: never.
+
+    Attributes:
+        dead: whether the process has ended.
+        died_at: what it was about to change then.
     """
 
     def __init__(self, steps: int | None) -> None:
         self._left = steps
         self.dead = False
+        self.died_at: Path | str = ""
 
-    def step(self) -> None:
+    def step(self, changed: Path | str) -> None:
         """Something is about to change."""
         if self.dead or self._left == 0:
+            if not self.dead:
+                self.died_at = changed
             self.dead = True
             raise Killed
         if self._left is not None:
             self._left -= 1
 
     def create(self, path: Path) -> OpenFile:
-        self.step()
+        self.step(path)
         file = super().create(path)
         return _DyingFile(path, file._file, self)
 
     def sync_folder(self, path: Path) -> None:
-        self.step()
+        self.step(path)
 
     def make_folder(self, path: Path) -> None:
-        self.step()
+        self.step(path)
         super().make_folder(path)
 
     def rename(self, path: Path, new: Path) -> None:
-        self.step()
+        self.step(path)
         super().rename(path, new)
 
     def remove(self, path: Path) -> None:
@@ -54,15 +61,15 @@ class DyingDisk(Disk):
             for inner in sorted(path.iterdir()):
                 self.remove(inner)
         if path.exists():
-            self.step()
+            self.step(path)
         super().remove(path)
 
     def truncate(self, path: Path, length: int) -> None:
-        self.step()
+        self.step(path)
         super().truncate(path, length)
 
     def link(self, path: Path, new: Path, length: int) -> None:
-        self.step()
+        self.step(path)
         super().link(path, new, length)
 
 
@@ -74,7 +81,7 @@ class _DyingFile(OpenFile):
     def write(self, data: bytes) -> None:
         was_dead = self._disk.dead
         try:
-            self._disk.step()
+            self._disk.step(self.path)
         except Killed:
             if not was_dead:
                 super().write(data[: len(data) // 2])
@@ -82,7 +89,7 @@ class _DyingFile(OpenFile):
         super().write(data)
 
     def sync(self) -> None:
-        self._disk.step()
+        self._disk.step(self.path)
 
 
 class ForgetfulDisk(DyingDisk):
