@@ -8,10 +8,13 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from typing import TypeVar
 
 from soulsai_core.errors import SoulsAIError, TransportError
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def delays(rng: random.Random, first: float = 0.1, factor: float = 2.0, longest: float = 3.0) -> Iterator[float]:
@@ -23,6 +26,33 @@ def delays(rng: random.Random, first: float = 0.1, factor: float = 2.0, longest:
     while True:
         yield bound * (1 - 0.5 * rng.random())
         bound = min(bound * factor, longest)
+
+
+def outlast(
+    work: Callable[[], T], rng: random.Random, pause: Callable[[float], object], stopping: Callable[[], bool]
+) -> T:
+    """Call `work`, again after each loss of the server, and return what it returns. Raises the TransportError once
+    `stopping()` is true.
+
+    Args:
+        pause: waits for the given seconds.
+    """
+    pauses = delays(rng)
+    lost = False
+    while True:
+        try:
+            result = work()
+        except TransportError as error:
+            if stopping():
+                raise
+            if not lost:
+                log.warning("%s Trying again until it is back.", error)
+            lost = True
+            pause(next(pauses))
+            continue
+        if lost:
+            log.warning("The server is back.")
+        return result
 
 
 class RetryingThread:

@@ -3,8 +3,10 @@
 import logging
 
 import msgspec
+import pytest
 from waiting import wait_for
 
+from soulsai_core.errors import TransportError
 from soulsai_core.messages import ClientInfo
 from soulsai_core.node.monitor import ServerBack
 from soulsai_core.node.saving.resuming import resume_on_server
@@ -44,6 +46,35 @@ def test_node_waits_for_a_server_that_is_away_and_goes_on(harness, caplog):
     assert "The server is away. Trying again until it is back." in caplog.text
     assert "The server is back." in caplog.text
     assert harness.outside.read_model(-1)[0] == 2
+
+
+def test_server_that_vanishes_while_the_node_starts_is_waited_for(make_harness, new_learner):
+    earlier = make_harness(new_learner()).start()
+    earlier.make_iterations(1)
+    earlier.stop()
+    harness = make_harness(new_learner(), folder=earlier.folder)
+    harness.node.resume()
+    prepared = harness.node._publisher.prepare  # after the lease is taken, before the model is read
+
+    def vanish():
+        harness.transport.away = True
+        harness.node._publisher.prepare = prepared
+
+    harness.node._publisher.prepare = vanish
+    harness._thread.start()
+    assert harness.transport.refused.acquire(timeout=60)
+    harness.transport.away = False
+    harness.recorder.wait("weights_published")
+    assert harness.take_in([1], "another") == (1, {})
+
+
+def test_node_that_waits_for_a_server_at_its_start_can_be_stopped(make_harness):
+    harness = make_harness()
+    harness.transport.away = True
+    harness._thread.start()
+    assert harness.transport.refused.acquire(timeout=60)
+    with pytest.raises(TransportError, match="The server is away"):
+        harness.stop()
 
 
 def test_model_is_published_again_after_an_outage_in_which_there_was_nothing_to_publish(harness):

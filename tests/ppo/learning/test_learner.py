@@ -195,6 +195,15 @@ def test_stalled_round_is_restarted_with_the_same_weights(learner_of, feed, cloc
     assert learner.ready() and learner.update()["round_clients"] == 2
 
 
+def test_update_that_is_made_again_at_a_resume_waits_for_nobody(learner_of, feed):
+    """It had been made after some seconds without the rows of a third client."""
+    learner = learner_of(present=("a", "b", "c"))
+    feed(learner, clients=("a", "b"))
+    assert not learner.ready()
+    report = learner.update()
+    assert (report["round_clients"], report["rounds_restarted"]) == (2, 0)
+
+
 def test_clients_share_a_rollout_equally(learner_of, feed):
     learner = learner_of(present=())
     shares = [learner.quota()]

@@ -22,9 +22,10 @@ _HEADER = struct.Struct("<8sHHIQQQI")
 _PREFIX = struct.Struct("<IQIHHI")
 HEADER_SIZE = _HEADER.size
 
-MESSAGE, CLIENTS, RESUMED = 1, 2, 3
+MESSAGE, CLIENTS, RESUMED, UPDATE = 1, 2, 3, 4
 """Kinds of records: a client's message; the names of the clients that are connected from now on; the iteration with
-which a resumed training goes on, without an update. The last two are MessagePack."""
+which a resumed training goes on, without an update; an update of a learner that decides itself when it is ready, with
+the iteration that it makes. The payloads of the second and third are MessagePack, that of the last is empty."""
 
 
 class Limits(NamedTuple):
@@ -67,7 +68,7 @@ class Record:
         payload: the message, or what belongs to its kind.
         iteration: the newest model's when it was judged.
         rows: that were admitted.
-        kind: MESSAGE or CLIENTS.
+        kind: one of those above.
     """
 
     payload: bytes

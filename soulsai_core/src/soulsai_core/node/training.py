@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import queue
 import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -34,10 +33,11 @@ from soulsai_core.node.receiver import SampleReceiver
 from soulsai_core.node.recovery import Recovery
 from soulsai_core.node.requests import Request
 from soulsai_core.node.roster import Roster
-from soulsai_core.node.saving.resuming import Resuming, resume_on_server
+from soulsai_core.node.saving.resuming import Resuming
 from soulsai_core.node.saving.saver import CheckpointOptions, Counters
 from soulsai_core.node.saving.storage import Storage
 from soulsai_core.node.settling import settle
+from soulsai_core.node.starting import Starting
 from soulsai_core.node.state import RunState
 from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.node.status.report import Description, StatusReport
@@ -53,7 +53,8 @@ _IDLE = 0.05
 
 _WRITE = 0.05
 _LAST_WRITE = 5.0
-"""Seconds that the loop waits for the journal: before it answers clients that may be waiting, and at the end."""
+"""Seconds that the loop waits for the journal: before it answers clients that may be waiting or updates a learner that
+decides itself, and at the end."""
 
 _FIRST_READ = 1.0
 """Seconds in which the first messages that waited in the server must arrive."""
@@ -138,6 +139,7 @@ class TrainingNode:
         )  # fmt: skip
         self._changes.follow(self._evaluations.schedule, self._report.aim, self._storage.schedule.follow)
         self._updating = self._make_updating()
+        self._starting = self._make_starting(rng)
         self._monitor = self._make_monitor(rng, overdue)
         self._threads = (self._publisher, self._receiver, self._monitor, *threads, *self._storage.threads)
 
@@ -146,6 +148,12 @@ class TrainingNode:
         return Updating(
             self._learner, self._state, self._pace, self._publishing, self._report, self._intake.staleness, advice,
             self.metrics, self._observers, self._clock,
+        )  # fmt: skip
+
+    def _make_starting(self, rng: random.Random) -> Starting:
+        return Starting(
+            self._transport, self._lease, self._changes, self._roster, self._recovery, self._resuming, self._state,
+            self._updating.model, lambda: self.save_config(self.folder.path / run_folder.CONFIG), rng,
         )  # fmt: skip
 
     def _make_storage(self, rng: random.Random) -> Storage:
@@ -253,18 +261,7 @@ class TrainingNode:
         self._learner.started(resumed=resumed)
         # Before the lease is taken, which has to be renewed: it may take a while.
         self._resuming.bring_back()
-        # Before anything is written to the server, where another node may train.
-        self._lease.take(time.sleep)
-        self.save_config(self.folder.path / run_folder.CONFIG)
-        for thread in self._threads:
-            thread.prepare()
-        if resumed:
-            self._resuming.go_on_after(resume_on_server(self._transport, self.folder.name), self._updating.model)
-            present = [name for name, (age, _) in self._transport.roster().items() if age <= self._roster.timeout]
-            self._recovery.begin(present, self._publishing.node)
-        else:
-            self._transport.clear()
-        self._changes.announce()
+        self._starting.prepare_server(self._threads, self._publishing.node)
         self._report.start()
         self._observers.emit("training_started", run=self.folder.name, folder=self.folder.path, resumed=resumed)
         self._updating.publish()
@@ -273,7 +270,7 @@ class TrainingNode:
 
     def _process_backlog(self) -> None:
         """Process what waited in the server, before the first update makes it older."""
-        waiting = self._transport.backlog()
+        waiting = self._starting.backlog()
         while waiting > 0 and self._state.stop_reason is None and (entries := self._receiver.get(_FIRST_READ)):
             waiting -= len(entries)
             for entry in entries:
@@ -376,6 +373,8 @@ class TrainingNode:
             ready = self._learner.ready()
             if not self._pace.due(ready):
                 break
+            if ready is True:
+                self._storage.keeping.update_begins(self._state.iteration + 1, _WRITE)
             self._acknowledge(0)
             self._publishing.publish_before_update()
             self._updating.update()

@@ -166,7 +166,8 @@ class PPOLearner(Learner):
     # -- updates
 
     def update(self) -> Mapping[str, float]:
-        if self._rounds.complete:
+        # Not `complete`: at a resume nobody is waited for.
+        if self._rounds.enough and not self._rounds.stalled:
             self._report = self._report | self._learn()
         else:
             self._restarts += 1

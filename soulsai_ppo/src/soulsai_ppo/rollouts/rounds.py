@@ -130,6 +130,11 @@ class Rounds:
         return tuple(sorted(self._playing))
 
     @property
+    def enough(self) -> bool:
+        """Whether there are as many rollouts as a round needs."""
+        return self._enough_at is not None
+
+    @property
     def complete(self) -> bool:
         """Whether there are enough rollouts, and every expected client has completed its own or is silent."""
         if self._enough_at is None:

@@ -2,6 +2,7 @@
 reached the server."""
 
 import random
+from collections import Counter
 
 import pytest
 from disks import DyingDisk, Killed
@@ -17,6 +18,11 @@ SYNC = Sync(max_staleness=10_000, rows_per_iteration=4)
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
 
+CHANGES = {"announce", "publish", "publish_progress", "publish_evaluation", "release_samples", "write_status"}
+"""What the node changes on the server: it may die before each."""
+SEEDS = 4
+
+
 class MortalTransport:
     """The process's connection to the server, which outlives it."""
 
@@ -27,6 +33,8 @@ class MortalTransport:
     def __getattr__(self, name):
         if self._disk.dead:
             raise Killed
+        if name in CHANGES:
+            self._disk.step("server")
         return getattr(self._transport, name)
 
 
@@ -51,6 +59,7 @@ class Lives:
         self._monkeypatch = monkeypatch
         self._folder = folder
         self.sent = 0
+        self.died_at = Counter()
 
     def begin(self, disk):
         for module in ("journal.journal", "node.saving.saver", "node.saving.resuming"):
@@ -58,9 +67,10 @@ class Lives:
         folder = RunFolder(self._folder)
         harness = self._make_harness(self._new_learner(), folder=folder, sync=SYNC, checkpoint_every=2)
         self._outside = harness.outside
-        harness.node._transport = MortalTransport(harness.node._transport, disk)
-        for part in (harness.node._receiver, harness.node._publisher, harness.node._monitor, harness.node._lease):
-            part._transport = harness.node._transport
+        node = harness.node
+        mortal = MortalTransport(node._transport, disk)
+        for part in (node._receiver, node._publisher, node._monitor, node._lease, node._starting):
+            part._transport = mortal
         if self.sent:
             try:
                 harness.node.resume()
@@ -80,6 +90,15 @@ class Lives:
         harness.node._state.stop("killed")
         if harness._thread.ident is not None:
             harness._thread.join(60)
+        self.died_at[self._kind(disk.died_at)] += 1
+
+    def _kind(self, changed):
+        """What the node was about to change when it died."""
+        if not changed:
+            return "between its work"
+        if changed == "server":
+            return "server"
+        return changed.relative_to(self._folder).parts[0] if changed != self._folder else "names in the run's folder"
 
     @staticmethod
     def _server_is_ready(harness, disk):
@@ -103,13 +122,14 @@ class Lives:
         assert harness.node.env_steps == ROWS * self.sent
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_each_row_is_learned_from_once_whenever_the_node_is_killed(
-    make_harness, new_learner, steps, monkeypatch, tmp_path, seed
+    make_harness, new_learner, steps, monkeypatch, tmp_path, pytestconfig, seed
 ):
     (tmp_path / "run").mkdir()
     lives = Lives(make_harness, new_learner, steps, monkeypatch, tmp_path / "run")
     rng = random.Random(seed)
-    for _ in range(12):
+    for _ in range(pytestconfig.getoption("lives") // SEEDS):
         lives.live(DyingDisk(rng.randint(0, 80)), messages=rng.randint(1, 6))
+    print("The node died before it changed:", dict(lives.died_at))
     lives.check()

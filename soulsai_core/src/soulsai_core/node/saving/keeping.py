@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from soulsai_core.journal.journal import Journal
-from soulsai_core.journal.records import CLIENTS, Record
+from soulsai_core.journal.records import CLIENTS, UPDATE, Record
 from soulsai_core.node.intake import Judged
 from soulsai_core.node.ledger import Ledger
 
@@ -58,6 +58,15 @@ class Keeping:
         """Note in the journal who is connected: learners are told, and depend on it."""
         if self._journal is not None:
             self._journal.append(Record(msgspec.msgpack.encode(sorted(clients)), iteration, kind=CLIENTS))
+
+    def update_begins(self, iteration: int, timeout: float) -> None:
+        """Note that a learner that decides itself makes this iteration now, of the rows noted so far, and wait until
+        that is written: clients act with the model as soon as it is published, so that a node that goes on after a kill
+        must make it, too."""
+        if self._journal is not None:
+            self._journal.append(Record(b"", iteration, kind=UPDATE))
+            if not self._journal.problem:
+                self._journal.wait_written(timeout)
 
     def acknowledge(self) -> bool:
         """Acknowledge and release what is written by now. Returns whether there was something new."""

@@ -15,7 +15,7 @@ from soulsai_core.contracts import Learner, Transport
 from soulsai_core.errors import WireError
 from soulsai_core.journal import segments
 from soulsai_core.journal.disk import Disk
-from soulsai_core.journal.records import CLIENTS, MESSAGE, RESUMED, Record
+from soulsai_core.journal.records import CLIENTS, MESSAGE, RESUMED, UPDATE, Record
 from soulsai_core.journal.segments import End, Entry, Segment
 from soulsai_core.messages import Progress, Weights
 from soulsai_core.node.formatting import count, counted
@@ -134,8 +134,6 @@ class Resuming:
             return
         iteration, payload = newest
         state = self._state
-        while state.iteration < iteration and self._learner.ready():
-            self._update()
         if state.iteration > iteration or (state.iteration == iteration and _is(model(), payload)):
             return
         journal = self._storage.journal
@@ -180,25 +178,20 @@ class Resuming:
         """Take in the messages after the checkpoint."""
         rows = 0
         for entry in entries:
-            self._reach_iteration(entry.record.iteration)
-            if entry.record.kind == CLIENTS:
-                self._learner.clients_changed(_names(entry.record.payload))
-            elif entry.record.kind == RESUMED:
-                self._state.iteration = msgspec.msgpack.decode(entry.record.payload, type=int)
-            else:
+            record = entry.record
+            if record.kind == UPDATE and self._learner.ready() is not None:
+                self._learner.update()
+                self._learner.updated(record.iteration)
+            # Another learner makes up for updates beside new ones, and gets only their number.
+            self._state.iteration = max(self._state.iteration, record.iteration)
+            if record.kind == CLIENTS:
+                self._learner.clients_changed(_names(record.payload))
+            elif record.kind == RESUMED:
+                self._state.iteration = msgspec.msgpack.decode(record.payload, type=int)
+            elif record.kind == MESSAGE:
                 rows += self._take_in_one(entry)
         if rows:
             log.info("%s admitted after the checkpoint are learned from again.", counted(rows, "step"))
-
-    def _reach_iteration(self, iteration: int) -> None:
-        """Make the updates that had been made before a record.
-
-        A learner that decides itself makes them now: the rows that follow were made with the model of its rounds.
-        Another one makes up for them beside new updates, and gets only their number.
-        """
-        while self._state.iteration < iteration and self._learner.ready():
-            self._update()
-        self._state.iteration = max(self._state.iteration, iteration)
 
     def _take_in_one(self, entry: Entry) -> int:
         """Take in one message; returns its rows."""
@@ -213,11 +206,6 @@ class Resuming:
             if self._learner.ready() is None:
                 self._pace.owed += len(steps)
         return len(steps)
-
-    def _update(self) -> None:
-        self._learner.update()
-        self._state.iteration += 1
-        self._learner.updated(self._state.iteration)
 
     def _read(self, entry: Entry) -> tuple[str, int, StepBatch] | None:
         try:
