@@ -48,7 +48,7 @@ def test_reset_replaces_the_head_and_keeps_a_share_of_the_rest(spec, stream):
 def test_reset_copies_the_target_and_drops_the_moments(spec, stream):
     _, made = changed(spec, stream, 1, every=10)
     saved = made.save()
-    assert saved.arrays["optimizer"] == {}
+    assert all(not moments.any() for moments in saved.arrays["optimizer"].values())
     for name, array in saved.arrays["target"].items():
         np.testing.assert_array_equal(array, saved.arrays["network"][name])
 
@@ -56,12 +56,12 @@ def test_reset_copies_the_target_and_drops_the_moments(spec, stream):
 def test_reset_comes_at_its_gradient_step_also_within_an_iteration(spec, stream):
     shares, made = changed(spec, stream, 1, every=7)
     assert shares["layers.1.weight"] > 0.9
-    assert made.save().arrays["optimizer"]["step"] == 3
+    assert made.save().arrays["optimizer"]["steps"] == 3
 
 
 def test_no_reset_comes_after_the_last(spec, stream):
     _, made = changed(spec, stream, 4, every=10, last=20)
-    assert made.save().arrays["optimizer"]["step"] == 20
+    assert made.save().arrays["optimizer"]["steps"] == 20
 
 
 @pytest.mark.parametrize("recovery", [0, 5])

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from soulsai_core import Arrays, Features, SoulsAIError
 from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.learning.adamw import AdamW
 from soulsai_dqn.learning.averaging import AveragedNetwork
 from soulsai_dqn.learning.cuda_graph import CudaGraphGradient, Launch, capture_cuda_graph
 from soulsai_dqn.learning.gradients import AutogradGradient, Batch, DenseGradient, Gradient, Outcome
@@ -26,7 +27,7 @@ AVERAGE = "average"
 
 
 class Trainer:
-    """Makes gradient steps (AdamW: Loshchilov and Hutter 2019), moves the target network, and makes resets.
+    """Makes gradient steps, moves the target network, and makes resets.
 
     Args:
         actions: number of actions.
@@ -55,13 +56,7 @@ class Trainer:
         average = config.average
         self._average = None if average is None else AveragedNetwork(self.network, self._parameters, average)
         # All parameters are one vector, so that the fused kernel runs once a step.
-        self._optimizer = torch.optim.AdamW(
-            [self._parameters],
-            config.learning_rate,
-            eps=config.adam_epsilon,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+        self._optimizer = AdamW(self._parameters, config.learning_rate, config.adam_epsilon, config.weight_decay)
         gradient = self._make_gradient()
         self._gradient = CudaGraphGradient(gradient, self._capture) if self.device.type == "cuda" else gradient
         self.steps = 0
@@ -69,7 +64,7 @@ class Trainer:
     def change(self, config: DQNConfig) -> None:
         """Use these settings from the next gradient step on. Networks and optimizer stay."""
         self._config = config
-        self._optimizer.param_groups[0].update(lr=config.learning_rate, weight_decay=config.weight_decay)
+        self._optimizer.change(config.learning_rate, config.weight_decay)
 
     def _new_network(self) -> QNetwork:
         # Initialized on the CPU, so that a seed gives the same network on every device.
@@ -147,7 +142,7 @@ class Trainer:
         # In place: gradients and a captured graph know the parameters by their addresses.
         self._parameters.data.copy_(flatten_parameters(new).data.lerp(self._parameters.data, keep))
         self._target_average.move(1.0)
-        self._optimizer.state.pop(self._parameters, None)
+        self._optimizer.restart()
         if self._average is not None:
             self._average.restart()
 
@@ -173,11 +168,10 @@ class Trainer:
 
     def save(self) -> dict[str, Arrays]:
         """All networks, the optimizer's moments, and the state of the generator."""
-        moments = self._optimizer.state.get(self._parameters, {})
         parts = {
             "network": arrays_of(self.network),
             "target": arrays_of(self.target),
-            "optimizer": {name: np.array(value.cpu().numpy()) for name, value in moments.items()},
+            "optimizer": {name: np.array(value.cpu().numpy()) for name, value in self._optimizer.save().items()},
             "generator": {"state": self._generator.get_state().numpy().copy()},
         }
         if self._average is not None:
@@ -188,16 +182,13 @@ class Trainer:
         """Go on from saved parts. Raises KeyError or ValueError if they do not fit."""
         load_arrays(self.network, arrays["network"])
         load_arrays(self.target, arrays["target"])
-        moments = {name: torch.from_numpy(a.copy()) for name, a in arrays["optimizer"].items()}
+        self._optimizer.load({name: torch.from_numpy(a.copy()) for name, a in arrays["optimizer"].items()})
         self._generator.set_state(torch.from_numpy(arrays["generator"]["state"].copy()))
         self.steps = steps
         if self._average is not None:
             # A checkpoint of a training without an average: it starts with the network.
             load_arrays(self._average.network, arrays.get(AVERAGE, arrays["network"]))
             self._average.restart(averaged)
-        if moments:
-            # Also the count of steps, which a fused optimizer keeps on its device.
-            self._optimizer.state[self._parameters] = {name: value.to(self.device) for name, value in moments.items()}
 
 
 def chosen_device(name: str, setting: str = "device") -> torch.device:

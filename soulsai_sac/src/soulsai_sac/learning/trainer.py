@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from soulsai_core import Arrays
 from soulsai_sac.config import SACConfig
+from soulsai_sac.learning.adam import Adam
 from soulsai_sac.networks.critics import Critics
 from soulsai_sac.networks.parameters import arrays_of, load_arrays
 from soulsai_sac.networks.policy import Policy
@@ -39,9 +40,9 @@ class Trainer:
         self._log_temperature = nn.Parameter(torch.tensor(math.log(config.temperature)))
         self._actions = actions
         self._target_entropy = self._entropy_of(config)
-        self._policy_optimizer = _adam(self.policy.parameters(), config.actor_learning_rate)
-        self._critic_optimizer = _adam(self._critics.parameters(), config.critic_learning_rate)
-        self._temperature_optimizer = _adam([self._log_temperature], config.temperature_learning_rate)
+        self._policy_optimizer = Adam(self.policy.parameters(), config.actor_learning_rate)
+        self._critic_optimizer = Adam(self._critics.parameters(), config.critic_learning_rate)
+        self._temperature_optimizer = Adam([self._log_temperature], config.temperature_learning_rate)
 
     def _entropy_of(self, config: SACConfig) -> float:
         return -float(self._actions) if config.target_entropy is None else config.target_entropy
@@ -50,9 +51,9 @@ class Trainer:
         """Use these settings from the next gradient step on. Networks and optimizers stay."""
         self._config = config
         self._target_entropy = self._entropy_of(config)
-        self._policy_optimizer.param_groups[0]["lr"] = config.actor_learning_rate
-        self._critic_optimizer.param_groups[0]["lr"] = config.critic_learning_rate
-        self._temperature_optimizer.param_groups[0]["lr"] = config.temperature_learning_rate
+        self._policy_optimizer.learning_rate = config.actor_learning_rate
+        self._critic_optimizer.learning_rate = config.critic_learning_rate
+        self._temperature_optimizer.learning_rate = config.temperature_learning_rate
 
     def step(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Make a gradient step for critics, policy and temperature.
@@ -69,13 +70,13 @@ class Trainer:
             target = batch["reward"] + batch["discount"] * following
         values = self._critics(batch["observation"], batch["action"])
         critic_loss = (values - target).square().mean(-1).sum()
-        _descend(self._critic_optimizer, critic_loss)
+        self._critic_optimizer.descend(critic_loss)
         action, log_density = self.policy(batch["observation"], self._generator)
         actor_loss = (temperature * log_density - self._critics(batch["observation"], action).amin(0)).mean()
-        _descend(self._policy_optimizer, actor_loss)
+        self._policy_optimizer.descend(actor_loss)
         entropy = -log_density.detach().mean()
         # By its logarithm, so that the temperature stays positive. It rises while the entropy is below its target.
-        _descend(self._temperature_optimizer, self._log_temperature.exp() * (entropy - self._target_entropy))
+        self._temperature_optimizer.descend(self._log_temperature.exp() * (entropy - self._target_entropy))
         # One call for all parameters: a loop over many small tensors takes longer than the arithmetic.
         torch._foreach_lerp_(
             list(self._targets.parameters()), list(self._critics.parameters()), self._config.target_tau
@@ -90,9 +91,9 @@ class Trainer:
         }
         network[_TEMPERATURE] = np.array(self._log_temperature.detach().numpy())
         moments = {
-            f"{prefix}.{name}": np.array(tensor.numpy())
-            for prefix, optimizer, parameter in self._trained()
-            for name, tensor in optimizer.state[parameter].items()
+            f"{label}.{name}": array
+            for label, optimizer in self._optimizers()
+            for name, array in optimizer.save().items()
         }
         generator = {"state": np.array(self._generator.get_state().numpy())}
         return {"network": network, "optimizer": moments, "generator": generator}
@@ -100,14 +101,10 @@ class Trainer:
     def load(self, parts: Mapping[str, Arrays]) -> None:
         """Go on from saved parts. Raises KeyError, ValueError or RuntimeError if they do not fit."""
         for label, module in self._modules():
-            prefix = f"{label}."
-            own = {n.removeprefix(prefix): a for n, a in parts["network"].items() if n.startswith(prefix)}
-            load_arrays(module, own)
+            load_arrays(module, _part(parts["network"], label))
         self._log_temperature.detach().copy_(_tensor(parts["network"][_TEMPERATURE]))
-        moments = parts["optimizer"]
-        for prefix, optimizer, parameter in self._trained():
-            state = {name: moments.get(f"{prefix}.{name}") for name in ("step", "exp_avg", "exp_avg_sq")}
-            optimizer.state[parameter] = {name: _tensor(array) for name, array in state.items() if array is not None}
+        for label, optimizer in self._optimizers():
+            optimizer.load(_part(parts["optimizer"], label))
         self._generator.set_state(_tensor(parts["generator"]["state"]))
 
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
@@ -115,28 +112,16 @@ class Trainer:
         yield "critics", self._critics
         yield "targets", self._targets
 
-    def _trained(self) -> Iterator[tuple[str, torch.optim.Optimizer, nn.Parameter]]:
-        """Name, optimizer and each of its parameters."""
-        optimizers = {
-            "policy": self._policy_optimizer,
-            "critics": self._critic_optimizer,
-            "temperature": self._temperature_optimizer,
-        }
-        for label, optimizer in optimizers.items():
-            yield from ((f"{label}.{i}", optimizer, p) for i, p in enumerate(optimizer.param_groups[0]["params"]))
+    def _optimizers(self) -> Iterator[tuple[str, Adam]]:
+        yield "policy", self._policy_optimizer
+        yield "critics", self._critic_optimizer
+        yield "temperature", self._temperature_optimizer
 
 
-def _adam(parameters: Iterable[nn.Parameter], learning_rate: float) -> torch.optim.Adam:
-    return torch.optim.Adam(list(parameters), learning_rate, fused=True)
-
-
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """Make a step of one optimizer."""
-    parameters = optimizer.param_groups[0]["params"]
-    # Not `backward`: the policy's loss passes through the critics, whose gradients would be computed for nothing.
-    for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-        parameter.grad = gradient
-    optimizer.step()
+def _part(arrays: Mapping[str, np.ndarray], label: str) -> Arrays:
+    """Those whose names begin with the label and a dot, without it."""
+    prefix = f"{label}."
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _tensor(array: np.ndarray) -> Tensor:
