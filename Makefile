@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DISTRIBUTIONS := $(wildcard soulsai_*/pyproject.toml)
 OTHERS := $(filter-out soulsai_core/%,$(DISTRIBUTIONS))
-EDITABLE := -e "soulsai_core[box2d]" $(foreach d,$(OTHERS),-e $(dir $(d)))
+EDITABLE := -e "soulsai_core[box2d,video]" $(foreach d,$(OTHERS),-e $(dir $(d)))
 HELPERS := $(shell find tests -name '*.py' ! -name 'test_*.py' ! -name conftest.py)
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 

@@ -18,8 +18,7 @@ import yaml
 
 from benchmarks.common import Row, say
 from benchmarks.souls.results import Results
-from soulsai_core import load_agent
-from soulsai_souls_env.agents import Agent
+from soulsai_core import Agent, load_agent
 
 SETTINGS = Path(__file__).parent / "settings" / "win_rates.yaml"
 OURS = "preset"
@@ -67,7 +66,7 @@ class Trials:
             trained = load_agent(run, seed=seed)
             rates = _rolling(run, self._window)
             return {
-                "won": self._win_rate(lambda seen, masks, starts: int(trained.act(seen, masks, starts)[0])),
+                "won": self._win_rate(trained),
                 "half_after": next((steps for steps, rate in rates if rate >= 0.5), None),
                 "curve": rates[:: max(len(rates) // 100, 1)],
                 "train_s": round(seconds, 1),

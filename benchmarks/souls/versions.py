@@ -24,7 +24,6 @@ COMMAND = "python -m benchmarks.souls.versions"
 SOURCE = "soulsgym @ git+https://github.com/amacati/SoulsGym"
 
 _TRAIN = ["-m", "soulsai_core", "train", "--no-telemetry", "--clients", "1", "--set", "training.stop.env_steps=2000"]
-_FIGHT = ["-m", "soulsai_core", "fight", "--agent", "random", "--fights", "3", "--boss"]
 _REAL = """
 import sys
 from soulsai_core import EnvironmentFailure
@@ -38,8 +37,6 @@ except EnvironmentFailure as failure:
     print(failure)
 """
 COMMANDS = {
-    "fight --boss iudex": [*_FIGHT, "iudex"],
-    "fight --boss vordt": [*_FIGHT, "vordt"],
     "train --preset iudex-simulated": [*_TRAIN, "--preset", "iudex-simulated"],
     "train --preset vordt-simulated": [*_TRAIN, "--preset", "vordt-simulated"],
     "iudex-simulated, steps skipped": [

@@ -15,10 +15,8 @@ import argparse
 from pathlib import Path
 
 from benchmarks.common import Row, run_alone
+from benchmarks.souls.baselines import BASELINES, baseline, simulated, win_rate
 from benchmarks.souls.trials import Trials
-from soulsai_souls_env.agents import BASELINES, Agent
-from soulsai_souls_env.config import boss_config
-from soulsai_souls_env.fight import FightRunner
 
 COMMAND = "python -m benchmarks.souls.win_rates"
 TARGETS = {"random": 1.0, "attack": 20.0}
@@ -37,23 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(args: argparse.Namespace) -> list[Row]:
     if args.train:
-        trials = Trials(args, lambda agent: win_rate(agent, args.fights), f"{COMMAND} --train")
+        trials = Trials(args, lambda agent: win_rate(agent, args.fights, simulated("iudex")), f"{COMMAND} --train")
         trials.run()
         return trials.rows()
-    rates = {name: win_rate(make(0), args.fights, args.boss) for name, make in BASELINES.items()}
+    config = simulated(args.boss)
+    rates = {name: win_rate(baseline(name, config), args.fights, config) for name in BASELINES}
     note = f"of {args.fights} fights against {args.boss}"
     return [
         Row(f"wins of the agent {name!r}", rate, TARGETS[name], "%", COMMAND, at_most=True, note=note)
         for name, rate in rates.items()
     ]
-
-
-def win_rate(agent: Agent, fights: int, boss: str = "iudex") -> float:
-    """Fights won, in percent. All agents get the same fights."""
-    runner = FightRunner(boss_config(boss), seed=12345)
-    won = sum(runner.fight(agent).won for _ in range(fights))
-    runner.close()
-    return 100 * won / fights
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from soulsai_core import load_agent
 from soulsai_core.assembly import evaluating
 from soulsai_core.assembly.evaluating import Evaluation, evaluate
 from soulsai_core.errors import SoulsAIError
+from soulsai_core.node.formatting import number
 from soulsai_core.node.saving.saver import evaluation_weights
 
 
@@ -84,7 +85,7 @@ def test_statistics_are_those_of_the_episodes(run_here, saves):
     assert result["comparison"] is None
     table = run_here(*command)
     assert "8 episodes without exploration, seeds 3 to 10" in table
-    assert re.search(rf"median +{np.median(returns):.4g}\n", table)
+    assert re.search(rf"median +{number(np.median(returns))}\n", table)
 
 
 def test_two_agents_play_the_same_seeds_side_by_side(run_here, saves):

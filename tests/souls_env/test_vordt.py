@@ -5,18 +5,17 @@ from __future__ import annotations
 import gymnasium
 import numpy as np
 import pytest
+from benchmarks.souls.baselines import Baseline, at_random, baseline, simulated, win_rate
 
 from soulsai_core import Discrete, EnvironmentFailure
-from soulsai_core.cli import main
 from soulsai_core.testing.environment import EnvironmentContract
-from soulsai_souls_env.agents import BASELINES
+from soulsai_souls_env.adapter import valid_actions
 from soulsai_souls_env.building import make_gym
-from soulsai_souls_env.config import SoulsConfig, boss_config
-from soulsai_souls_env.fight import FightRunner
+from soulsai_souls_env.config import SoulsConfig
 from soulsai_souls_env.observation import VORDT_LAYOUT, BossDuration, state_vector
 from soulsai_souls_env.plugin import plugin as souls
 
-VORDT = boss_config("vordt")
+VORDT = simulated("vordt")
 NO_OP = 19
 WALK, TURN, RUN = 14, 19, 22
 
@@ -75,17 +74,25 @@ def test_second_phase_is_reached_once_for_each_reload_and_the_boss_begins_with_f
 def test_first_phase_has_no_breath_of_frost_and_the_second_one_has(newest):
     seen = {}
     for phase in (1, 2):
-        runner = FightRunner(VORDT.model_copy(update={"phase": phase}), 0, record=True)
-        fights = [runner.fight(BASELINES["random"](0)) for _ in range(4)]
-        seen[phase] = {step.boss_animation for one in fights for step in one.snapshots}
+        config = VORDT.model_copy(update={"phase": phase})
+        seen[phase] = set()
+        env = make_gym(config, 0)
+        actor = Baseline(at_random())
+        for _ in range(4):
+            _, info = env.reset()
+            ended = False
+            while not ended:
+                masks = valid_actions(info, env.action_space.n)[None]
+                _, _, terminated, truncated, info = env.step(int(actor.act({}, masks, None)[0][0]))
+                seen[phase].add(env.unwrapped.game.arena.boss.animation)
+                ended = terminated or truncated
     assert "Attack3020" in seen[2] - seen[1]
     assert "Attack3017" in seen[1] & seen[2], "it charges from afar"
 
 
 def test_random_and_always_attacking_agents_rarely_win(newest):
-    for name, most in (("random", 0), ("attack", 2)):
-        runner = FightRunner(VORDT, 0)
-        assert sum(runner.fight(BASELINES[name](0)).won for _ in range(10)) <= most
+    for name, most in (("random", 0), ("attack", 20)):
+        assert win_rate(baseline(name, VORDT), 10, VORDT) <= most
 
 
 @pytest.mark.parametrize("config", [VORDT, SoulsConfig(id="SoulsGymVordt-v0")])
@@ -94,11 +101,3 @@ def test_soulsgym_without_vordt_is_refused_with_where_to_get_it(config, monkeypa
     monkeypatch.delitem(gymnasium.registry, config.id, raising=False)
     with pytest.raises(EnvironmentFailure, match=r"SoulsGymVordt-v0 is not in .*github\.com/amacati/SoulsGym"):
         souls.make(config, 0)
-
-
-def test_command_fights_against_vordt_and_draws_it(newest, capsys, tmp_path):
-    pytest.importorskip("PIL")
-    gif = tmp_path / "fight.gif"
-    assert main(["fight", "--boss", "vordt", "--agent", "attack", "--gif", str(gif)]) == 0
-    assert "of 1 fights won" in capsys.readouterr().out
-    assert gif.stat().st_size > 1000

@@ -46,10 +46,11 @@ def _drawing(boss: str) -> Callable[[gymnasium.Env], np.ndarray]:
 
     def draw(env: gymnasium.Env) -> np.ndarray:
         from soulsai_souls_env.drawing import draw as picture
-        from soulsai_souls_env.fight import snapshot
+        from soulsai_souls_env.snapshots import snapshot
 
-        step = env.get_wrapper_attr("_elapsed_steps") or 0  # of the time limit
-        return np.asarray(picture(snapshot(env.unwrapped), boss, step=step))
+        steps = env.get_wrapper_attr("_elapsed_steps") or 0  # of the time limit
+        won = env.get_wrapper_attr("won")
+        return np.asarray(picture(snapshot(env.unwrapped), boss, seconds=steps / _STEPS_PER_SECOND, won=won))
 
     return draw
 

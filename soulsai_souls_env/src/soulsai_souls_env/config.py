@@ -100,8 +100,3 @@ class SoulsConfig(_Settings):
         if self.is_demo and self.phase != 1:
             raise ValueError("phase must be 1 in a demo environment, which fights both phases in one episode")
         return self
-
-
-def boss_config(boss: str) -> SoulsConfig:
-    """Fights against a boss in the simulated game, as its preset has them: from random positions if there are any."""
-    return SoulsConfig(id=f"SoulsGym{boss.capitalize()}-v0", game="simulated", init_pose_randomization=boss == "iudex")

@@ -1,16 +1,15 @@
-"""A fight as an animated GIF, seen from above."""
+"""Pictures of a fight in the simulated game, seen from above."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import cos, degrees, pi, sin
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from soulsai_core import SoulsAIError
-from soulsai_souls_env.fight import FightResult, Snapshot
 from soulsai_souls_env.simulated_game.bosses import BOSSES
 from soulsai_souls_env.simulated_game.floor import Disc, Floor, Rectangle
+from soulsai_souls_env.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,41 +39,21 @@ _NAMES = {"iudex": "Iudex Gundyr", "vordt": "Vordt"}
 _LEGEND = ((_PLAYER, "player"), (_BOSS, "boss"), (_WIND_UP, "attack begins"), (_HIT, "attack hits"))
 """What the colors mean."""
 
-FRAME_MS = 100
-"""Duration of a frame: that of an environment step in game time."""
-
-OUTCOME_MS = 2500
-"""Duration of the last frame, which shows the outcome."""
-
 Color = tuple[int, int, int]
 Pose = tuple[float, float, float]
 
 
-def save_gif(fight: FightResult, path: Path, boss: str = "iudex") -> None:
-    """Write one frame for each step, played at the speed of the game. The outcome stands on the last one.
+def draw(snapshot: Snapshot, boss: str = "iudex", *, seconds: float = 0.0, won: bool | None = None) -> Image:
+    """One picture: the arena, both characters with their headings, the area of the boss' attack, both names with their
+    health, the time of the fight, and what the colors mean.
 
-    Raises:
-        SoulsAIError: if Pillow is missing or there are no snapshots.
+    Args:
+        boss: soulsgym's short name.
+        seconds: of the fight so far.
+        won: how the fight has ended, which stands in the middle; None while it goes on.
+
+    Raises SoulsAIError if Pillow is missing.
     """
-    if not fight.snapshots:
-        raise SoulsAIError("There is nothing to draw: the fight had no steps.")
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise SoulsAIError("Drawing needs Pillow: pip install soulsai-souls-env[draw]") from error
-    images = [draw(snapshot, boss, step=step) for step, snapshot in enumerate(fight.snapshots, start=1)]
-    _draw_outcome(images[-1], fight)
-    frames = [image.convert("P", palette=Image.Palette.ADAPTIVE, colors=48) for image in images]
-    durations = [FRAME_MS] * (len(frames) - 1) + [OUTCOME_MS]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Without optimization: it would merge equal frames, and the file would not have one frame for each step.
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=False)
-
-
-def draw(snapshot: Snapshot, boss: str = "iudex", *, step: int = 1) -> Image:
-    """One frame: the arena, both characters with their headings, the area of the boss' attack, both names with their
-    health, the time of the fight after this step, and what the colors mean. Raises SoulsAIError if Pillow is
-    missing."""
     try:
         from PIL import Image, ImageDraw
     except ImportError as error:
@@ -91,8 +70,10 @@ def draw(snapshot: Snapshot, boss: str = "iudex", *, step: int = 1) -> Image:
     pen.rectangle((0, _HEIGHT - 62, _WIDTH, _HEIGHT), fill=_BACKGROUND)
     _draw_health(pen, 8, ("Player", snapshot.player_animation), snapshot.player_hp, _PLAYER)
     _draw_health(pen, _HEIGHT - 56, (_NAMES[boss], snapshot.boss_animation), snapshot.boss_hp, _BOSS)
-    _draw_text_right(pen, 8 + _BAR_HEIGHT + 3 + _LINE_HEIGHT, f"{step * FRAME_MS / 1000:.1f} s")
+    _draw_text_right(pen, 8 + _BAR_HEIGHT + 3 + _LINE_HEIGHT, f"{seconds:.1f} s")
     _draw_legend(pen, _HEIGHT - 16)
+    if won is not None:
+        _draw_outcome(pen, won, snapshot.boss_hp)
     return image
 
 
@@ -165,17 +146,11 @@ def _draw_legend(pen: ImageDraw, top: int) -> None:
         left += 12 + pen.textlength(text) + 14
 
 
-def _draw_outcome(image: Image, fight: FightResult) -> None:
-    """Write over the middle of the image how the fight has ended."""
-    from PIL import ImageDraw
-
-    pen = ImageDraw.Draw(image)
-    if fight.won:
-        lines = ["Won", f"return {fight.total_reward:.2f}"]
-    else:
-        lines = ["Lost", f"{fight.boss_hp:.0%} of the boss' health left, return {fight.total_reward:.2f}"]
+def _draw_outcome(pen: ImageDraw, won: bool, boss_hp: float) -> None:
+    """Write over the middle of the picture how the fight has ended."""
+    lines = [("Won", 20)] if won else [("Lost", 20), (f"{boss_hp:.0%} of the boss' health left", 12)]
     middle = _HEIGHT // 2
     pen.rectangle((0, middle - 26, _WIDTH, middle + 26), fill=_BACKGROUND, outline=_LINE)
-    for line, (text, size) in enumerate(zip(lines, (20, 12), strict=True)):
+    for line, (text, size) in enumerate(lines):
         left = (_WIDTH - pen.textlength(text, font_size=size)) / 2
         pen.text((left, middle - 22 + 26 * line), text, fill=_TEXT, font_size=size)

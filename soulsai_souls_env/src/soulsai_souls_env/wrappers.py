@@ -57,11 +57,21 @@ class StateVector(gymnasium.ObservationWrapper):
 
 
 class EpisodeOutcome(gymnasium.Wrapper):
-    """Adds to the info of an episode's last step: `won`, and `boss_hp` and `player_hp` as shares of their maxima."""
+    """Adds to the info of an episode's last step: `won`, and `boss_hp` and `player_hp` as shares of their maxima.
+
+    Attributes:
+        won: how the last fight has ended; None during a fight.
+    """
 
     def __init__(self, env: gymnasium.Env) -> None:
         super().__init__(env)
+        self.won: bool | None = None
         self._state = state_reader(env.unwrapped)
+
+    def reset(self, **kwargs: Any) -> tuple[Any, Info]:
+        """Like the environment's own."""
+        self.won = None
+        return super().reset(**kwargs)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, Info]:
         """Like the environment's own."""
@@ -71,11 +81,12 @@ class EpisodeOutcome(gymnasium.Wrapper):
         if terminated or truncated:
             # soulsgym's own count: it refills the game's health after each step.
             state = self._state(self.env.unwrapped)
+            self.won = bool(state.boss_hp <= 0)
             info = {
                 **info,
                 "boss_hp": state.boss_hp / state.boss_max_hp,
                 "player_hp": state.player_hp / state.player_max_hp,
-                "won": float(state.boss_hp <= 0),
+                "won": float(self.won),
             }
         return observation, reward, terminated, truncated, info
 

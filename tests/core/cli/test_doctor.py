@@ -148,7 +148,7 @@ def test_packages_are_listed_with_their_versions():
 
 def test_disk_is_measured_in_the_nearest_folder_that_exists(tmp_path):
     [found] = machine.check_disk(tmp_path / "not" / "yet")
-    assert found.level in (OK, WARNING) and "GB free" in found.sentence
+    assert found.level in (OK, WARNING) and " free" in found.sentence
     assert not list(tmp_path.iterdir())
 
 
@@ -187,7 +187,7 @@ def test_gpus_are_listed_with_their_memory(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (2**30, 2**33))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "Some GPU")
     found = list(machine.check_gpu([("algorithm.config.device", "cuda")]))
-    assert [f.sentence for f in found] == [f"cuda:{n} is Some GPU, 1.0 of 8.0 GB free." for n in range(2)]
+    assert [f.sentence for f in found] == [f"cuda:{n} is Some GPU, 1.0 GB of 8.0 GB free." for n in range(2)]
 
 
 # -- the server

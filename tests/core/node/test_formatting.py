@@ -27,6 +27,11 @@ def test_shares_say_all_only_of_all(value, text):
     assert formatting.share(value) == text
 
 
+def test_sizes_count_in_the_units_of_settings():
+    sizes = [formatting.size(number) for number in (0, 2**20, 2**30 - 2**20, 3 * 2**29)]
+    assert sizes == ["0 MB", "1 MB", "1,023 MB", "1.5 GB"]
+
+
 def test_counts_and_rates_have_separators():
     assert formatting.count(1234567) == "1,234,567"
     assert (formatting.counted(1, "client"), formatting.counted(2000, "client")) == ("1 client", "2,000 clients")

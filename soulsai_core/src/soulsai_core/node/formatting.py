@@ -47,6 +47,13 @@ def rate(per_second: float) -> str:
     return f"{number(per_second)}/s"
 
 
+def size(number_of_bytes: float) -> str:
+    """2**20 as "1 MB" and 3 * 2**29 as "1.5 GB": as in settings, a MB has 2**20 bytes."""
+    if number_of_bytes >= 2**30:
+        return f"{number_of_bytes / 2**30:,.1f} GB"
+    return f"{number_of_bytes / 2**20:,.0f} MB"
+
+
 def duration(seconds: float) -> str:
     """45 as "45 s", 125 as "2 min 05 s", 3723 as "1 h 02 min", 190000 as "2 d 4 h". One that is not finite is "?"."""
     if not seconds < float("inf"):

@@ -65,7 +65,7 @@ class DQNLearner(Learner):
         size = self._replay.bytes / 2**20
         rows = self._replay.capacity
         where = "main memory" if self._config.replay_device is None else f"the memory of {self._config.replay_device}"
-        log.info("The replay buffer takes %.0f MB of %s once its %d steps are there.", size, where, rows)
+        log.info("The replay buffer takes %.0f MB of %s once its %s steps are there.", size, where, f"{rows:,}")
 
     def change(self, config: BaseModel) -> None:
         assert isinstance(config, DQNConfig)

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, Settings, hookimpl
-from soulsai_core.app import HostNames
+from soulsai_core.app import HostNames, formatting
 from soulsai_telemetry.history.history import AXES, History
 from soulsai_telemetry.history.records import BestScore, TrainingStatus
 from soulsai_telemetry.history.update import HistoryUpdate
@@ -77,7 +77,9 @@ class Grafana:
 
     @hookimpl
     def best_found(self, best: BestScore) -> None:
-        self._annotate(best.time, f"Best {best.metric}: {best.score:.4g}", f"at episode {best.episode}", ["best"])
+        self._annotate(
+            best.time, f"Best {best.metric}: {formatting.number(best.score)}", f"at episode {best.episode}", ["best"]
+        )
 
     @hookimpl
     def status_received(self, status: TrainingStatus) -> None:

@@ -122,14 +122,16 @@ def _lines(
 
 
 def _column(summary: Summary) -> dict[str, str]:
+    from soulsai_core.node.formatting import number
+
     low, high = summary.interval
     return {
-        "mean": f"{summary.mean:.4g}",
-        "standard deviation": f"{summary.deviation:.4g}",
-        "median": f"{summary.median:.4g}",
-        "interquartile mean": f"{summary.interquartile_mean:.4g}",
-        "its 95% interval": f"{low:.4g} to {high:.4g}",
-        "lowest and highest": f"{summary.lowest:.4g} and {summary.highest:.4g}",
+        "mean": number(summary.mean),
+        "standard deviation": number(summary.deviation),
+        "median": number(summary.median),
+        "interquartile mean": number(summary.interquartile_mean),
+        "its 95% interval": f"{number(low)} to {number(high)}",
+        "lowest and highest": f"{number(summary.lowest)} and {number(summary.highest)}",
     }
 
 

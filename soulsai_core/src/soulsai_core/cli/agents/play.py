@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,15 @@ from soulsai_core.cli.agents.models import add_model_arguments, chosen_model, on
 from soulsai_core.errors import ConfigError, SoulsAIError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from soulsai_core.contracts import Environment
-    from soulsai_core.messages import Step
+    from soulsai_core.messages import Episode, Step
     from soulsai_core.playing.agent import Agent
+
+
+_HOLD_S = 1.5
+"""Seconds for which the last picture of an episode stays, so that the outcome is seen."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,13 +60,22 @@ def _play(args: argparse.Namespace, agent: Agent, environment: Environment) -> N
         for number, episode in enumerate(
             agent.play(args.episodes, environment=environment, watch=screen.show), start=1
         ):
-            print(f"Episode {number} returned {episode.total_reward:.4g} in {episode.length} steps.")
+            print(_result(number, episode, agent.actor.metrics().keys()))
     except _Closed:
         print("The window was closed.")
     finally:
         screen.close()
     if args.video is not None:
         print(f"The video is in {args.video}")
+
+
+def _result(number: int, episode: Episode, of_actor: Collection[str]) -> str:
+    """A line on an episode, with the numbers that the environment has reported at its end."""
+    from soulsai_core.node import formatting
+
+    line = f"Episode {number} returned {formatting.number(episode.total_reward)} in {episode.length:,} steps."
+    reported = {name: value for name, value in episode.metrics.items() if name not in of_actor}
+    return "  ".join([line, *(f"{name} {formatting.number(value)}" for name, value in reported.items())])
 
 
 class _Closed(Exception):
@@ -76,24 +92,30 @@ class _Screen:
         self._environment = environment
         self._name = agent.spec.name
         self._films = args.video is not None
-        fps = environment.frames_per_second
+        self._fps = environment.frames_per_second
         title = f"{agent.spec.name}, iteration {agent.iteration}"
-        self._output: Any = VideoWriter(args.video, fps) if self._films else Window(title, fps)
+        self._output: Any = VideoWriter(args.video, self._fps) if self._films else Window(title, self._fps)
         self._said = False
 
     def show(self, step: Step) -> None:
         picture = self._environment.picture()
-        if picture is not None and self._films:
-            self._output.write(picture)
-        elif picture is not None:
-            self._output.show(picture)
-            if self._output.closed:
-                raise _Closed
+        if picture is not None:
+            ended = step.terminated.any() or step.truncated.any()
+            for _ in range(1 + round(_HOLD_S * self._fps) if ended else 1):
+                self._show(picture)
         elif self._films:
             raise SoulsAIError(f"{self._name} gives no pictures, so it cannot be filmed.")
         elif not self._said:
             self._said = True
             print(f"{self._name} gives no pictures, so no window opens.")
+
+    def _show(self, picture: np.ndarray) -> None:
+        if self._films:
+            self._output.write(picture)
+            return
+        self._output.show(picture)
+        if self._output.closed:
+            raise _Closed
 
     def close(self) -> None:
         self._output.close()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from soulsai_core.cli.connection import add_connection_arguments, connect_from
-from soulsai_core.node.formatting import plain_lines
+from soulsai_core.node.formatting import number, plain_lines
 
 if TYPE_CHECKING:
     from soulsai_core.contributors.statistics import Contribution
@@ -45,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _row(name: str, contribution: Contribution, invited: bool) -> tuple[str, ...]:
-    mean = f"{sum(contribution.returns) / len(contribution.returns):.1f}" if contribution.returns else "-"
-    best = "-" if contribution.best is None else f"{contribution.best:.1f}"
+    mean = number(contribution.mean_return)
+    best = number(contribution.best)
     rejected = ", ".join(f"{count:,} {reason}" for reason, count in contribution.rejected.items()) or "0"
     hours = f"{contribution.client_seconds / 3600:.1f}"
     state = "yes" if invited else "revoked"
@@ -55,7 +55,7 @@ def _row(name: str, contribution: Contribution, invited: bool) -> tuple[str, ...
         state,
         f"{contribution.samples:,}",
         hours,
-        str(contribution.episodes),
+        f"{contribution.episodes:,}",
         mean,
         best,
         rejected,

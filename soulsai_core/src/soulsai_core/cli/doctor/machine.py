@@ -15,6 +15,7 @@ from importlib.metadata import Distribution, distributions
 from importlib.util import find_spec
 from pathlib import Path
 
+from soulsai_core.node.formatting import counted, size
 from soulsai_core.plugins.findings import OK, PROBLEM, WARNING, Finding
 
 LEAST_PYTHON = (3, 11)
@@ -31,8 +32,8 @@ _WRITTEN = 16 * _MB
 _SLOW_DISK = 20.0
 """Bytes that must and should be free, bytes that are written to measure, and MB/s below which a disk is slow."""
 
-_LITTLE_MEMORY = 1.0
-"""GB of free memory below which a warning is due."""
+_LITTLE_MEMORY = 2**30
+"""Bytes of free memory below which a warning is due."""
 
 
 def check_python() -> Iterator[Finding]:
@@ -96,7 +97,7 @@ def check_machine() -> Iterator[Finding]:
     """Cores and free memory."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     free = _free_memory()
-    words = f"{cores} {'core' if cores == 1 else 'cores'}" + ("" if free is None else f", {free:.1f} GB of memory free")
+    words = counted(cores, "core") + ("" if free is None else f", {size(free)} of memory free")
     if free is not None and free < _LITTLE_MEMORY:
         yield Finding(
             "machine", WARNING, f"{words}: that is little, and the system may kill a training; close other programs."
@@ -105,14 +106,14 @@ def check_machine() -> Iterator[Finding]:
         yield Finding("machine", OK, f"{words}.")
 
 
-def _free_memory() -> float | None:
-    """GB of free memory, None where the system does not say it in this way."""
+def _free_memory() -> int | None:
+    """Bytes of free memory, None where the system does not say it in this way."""
     try:
         text = Path(os.sep, "proc", "meminfo").read_text(encoding="ascii")
     except OSError:
         return None
     match = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
-    return int(match[1]) / 2**20 if match else None
+    return int(match[1]) * 2**10 if match else None
 
 
 def check_disk(saves: Path) -> Iterator[Finding]:
@@ -127,7 +128,7 @@ def check_disk(saves: Path) -> Iterator[Finding]:
         yield Finding("disk", PROBLEM, f"{folder} cannot be written to ({reason}): set run.saves to a folder that can.")
         return
     free = shutil.disk_usage(folder).free
-    words = f"{saves}: {free / 2**30:.1f} GB free, {speed:,.0f} MB/s"
+    words = f"{saves}: {size(free)} free, {speed:,.0f} MB/s"
     if free < _LEAST_FREE:
         yield Finding("disk", PROBLEM, f"{words}: too little for checkpoints; make room, or set run.saves elsewhere.")
     elif free < _LITTLE_FREE:
@@ -181,4 +182,4 @@ def check_gpu(devices: list[tuple[str, str]]) -> Iterator[Finding]:
     for number in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(number)
         name = torch.cuda.get_device_name(number)
-        yield Finding("gpu", OK, f"cuda:{number} is {name}, {free / 2**30:.1f} of {total / 2**30:.1f} GB free.")
+        yield Finding("gpu", OK, f"cuda:{number} is {name}, {size(free)} of {size(total)} free.")

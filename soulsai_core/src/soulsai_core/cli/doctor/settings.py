@@ -13,6 +13,7 @@ import numpy as np
 from soulsai_core.cli.doctor.chosen import Chosen
 from soulsai_core.config import Resolved
 from soulsai_core.messages import Weights
+from soulsai_core.node.formatting import number as shown
 from soulsai_core.plugins.findings import OK, PROBLEM, WARNING, Finding
 from soulsai_core.testing.arrays import draw, draw_actions
 from soulsai_core.testing.trials.environment import described
@@ -174,7 +175,7 @@ def check_episode(chosen: Chosen) -> Iterator[Finding]:
         environment.close()
     words = f"a step takes {seconds * 1e3:.3g} ms, a reset {reset * 1e3:.3g} ms"
     if ended:
-        yield Finding("episode", OK, f"An episode of {steps} random actions, return {total:.4g}; {words}.")
+        yield Finding("episode", OK, f"An episode of {steps} random actions, return {shown(total)}; {words}.")
     else:
         yield Finding(
             "episode",

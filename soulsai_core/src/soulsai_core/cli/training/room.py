@@ -14,7 +14,7 @@ from soulsai_core.config import Resolved
 from soulsai_core.errors import ConfigError
 from soulsai_core.journal.journal import SEGMENT_BYTES
 from soulsai_core.messages import ArraySpec
-from soulsai_core.node.formatting import counted
+from soulsai_core.node.formatting import counted, size
 from soulsai_core.steps import step_columns
 
 log = logging.getLogger(__name__)
@@ -44,20 +44,20 @@ def check_room(resolved: Resolved, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     memory = _memory()
     log.info(
-        "%s will take about %s of memory, and the journal %s of the disk.",
-        counted(rows, "step"), _size(bytes_needed), _size(disk),
+        "A replay buffer of %s will take about %s of memory, and the journal %s on the disk.",
+        counted(rows, "step"), size(bytes_needed), size(disk),
     )  # fmt: skip
     advice = f"set algorithm.config.buffer_size ({rows}) lower"
     if disk > free + _used(folder):
         raise ConfigError(
-            f"The journal of {rows:,} steps will need {_size(disk)}, and {folder} has {_size(free)} left: make room, "
+            f"The journal of {rows:,} steps will need {size(disk)}, and {folder} has {size(free)} left: make room, "
             f"{advice}, or set training.journal to false."
         )
     on_device = getattr(resolved.algorithm_config, "replay_device", None)
     if on_device is None and memory is not None and bytes_needed > memory:
         raise ConfigError(
-            f"The replay buffer of {rows:,} steps will need {_size(bytes_needed)} of memory, and this machine has "
-            f"{_size(memory)}: {advice}."
+            f"The replay buffer of {rows:,} steps will need {size(bytes_needed)} of memory, and this machine has "
+            f"{size(memory)}: {advice}."
         )
 
 
@@ -72,7 +72,3 @@ def _memory() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
         return None
-
-
-def _size(number: int) -> str:
-    return f"{number / 2**30:.1f} GB" if number >= 2**30 else f"{number / 2**20:.0f} MB"

@@ -61,7 +61,7 @@ export function milliseconds(seconds) {
 
 export function bytes(value) {
   if (value == null) return "–";
-  return value < 2 ** 30 ? `${number(value / 2 ** 20)} MiB` : `${number(value / 2 ** 30)} GiB`;
+  return value < 2 ** 30 ? `${number(value / 2 ** 20)} MB` : `${number(value / 2 ** 30)} GB`;
 }
 
 /** A number at an axis: no zeros behind the point that say nothing, and millions in short. */

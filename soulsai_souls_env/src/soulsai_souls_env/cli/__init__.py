@@ -1,1 +1,0 @@
-"""Commands that this distribution adds to `soulsai`."""
