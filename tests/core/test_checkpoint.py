@@ -68,6 +68,42 @@ def test_any_state_comes_back_as_it_was(path, parts, values):
     assert_same(checkpoint.read(path, IDENTITY)[0], sent)
 
 
+def test_arrays_in_any_order_in_memory_come_back(path):
+    matrix = np.arange(12.0).reshape(3, 4)
+    arrays = {"transposed": matrix.T, "strided": matrix[:, ::2], "other_byte_order": matrix.astype(">f4")}
+    checkpoint.write(path, State({"network": arrays}, {}), NODE, IDENTITY)
+    came = checkpoint.read_part(path, "network")[0]
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(came[name], array)
+
+
+def test_large_arrays_are_written_from_where_they_are_and_the_widest_types_first(path, monkeypatch):
+    """A copy would be made while no other thread runs."""
+    large = {"b": np.ones(2**18, np.float32), "a": np.ones(2**21, np.uint8), "c": np.ones(2**18)}
+    small = {"d": np.ones(3, np.uint8), "e": np.ones(3)}
+    written = []
+    original = OpenFile.write
+
+    def write(self, data):
+        if self.path.name == "network.safetensors":
+            written.append(data)
+        original(self, data)
+
+    monkeypatch.setattr(OpenFile, "write", write)
+    checkpoint.write(path, State({"network": large | small}, {}), NODE, IDENTITY)
+    pieces = [piece for piece in written if isinstance(piece, memoryview)]
+    assert [np.shares_memory(piece, large[name]) for piece, name in zip(pieces, "cba", strict=True)] == [True] * 3
+    assert_same(State({"network": checkpoint.read_part(path, "network")[0]}, {}), State({"network": large | small}, {}))
+
+
+@pytest.mark.parametrize("arrays", [{"w": np.zeros(2, np.complex128)}, {"__metadata__": np.zeros(2)}])
+def test_array_that_has_no_place_in_the_file_is_named_and_the_old_checkpoint_stays(path, arrays):
+    checkpoint.write(path, state(), NODE, IDENTITY)
+    with pytest.raises(CheckpointError, match=r"network cannot be written: .* as '(w|__metadata__)' has"):
+        checkpoint.write(path, State({"network": arrays}, {}), NODE, IDENTITY)
+    assert_same(checkpoint.read(path, IDENTITY)[0], state())
+
+
 def test_newer_checkpoint_replaces_the_older_and_leaves_nothing_else_behind(path):
     for value in (1.0, 2.0):
         checkpoint.write(path, state(value), NODE, IDENTITY)

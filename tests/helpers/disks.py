@@ -78,7 +78,7 @@ class _DyingFile(OpenFile):
         super().__init__(path, file)  # type: ignore[arg-type]
         self._disk = disk
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         was_dead = self._disk.dead
         try:
             self._disk.step(self.path)
@@ -207,9 +207,9 @@ class _ForgottenFile(_DyingFile):
         self._memory = disk
         self._inode = inode
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         super().write(data)
-        self._memory.wrote(self._inode, data)
+        self._memory.wrote(self._inode, bytes(data))
 
     def sync(self) -> None:
         super().sync()

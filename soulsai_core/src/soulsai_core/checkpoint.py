@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,19 @@ VALUES = "values.json"
 NODE = "node.json"
 JOURNAL = "journal"
 _SUFFIX = ".safetensors"
+
+_TYPES = {
+    "bool": "BOOL", "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64", "uint8": "U8", "uint16": "U16",
+    "uint32": "U32", "uint64": "U64", "float16": "F16", "float32": "F32", "float64": "F64",
+}  # fmt: skip
+"""Names of numpy's types in safetensors files."""
+
+_METADATA = "__metadata__"
+"""A name in safetensors files that no array can have."""
+
+_LARGE = 2**20
+"""Bytes of an array from which on it is written by itself. Smaller ones are written together: at each call the thread
+that learns may wait for this one to be scheduled."""
 
 
 class FileRecord(msgspec.Struct, frozen=True):
@@ -82,7 +97,7 @@ def write(
     disk.make_folder(fresh)
     files = {name: _write_file(fresh / name, content, disk) for name, content in _contents(state, node)}
     manifest = Manifest(FORMAT, identity, files, {} if link is None else link(fresh / JOURNAL))
-    _write_file(fresh / MANIFEST, _json(MANIFEST, msgspec.to_builtins(manifest)), disk)
+    _write_file(fresh / MANIFEST, [_json(MANIFEST, msgspec.to_builtins(manifest))], disk)
     # Files are synced before the folder, and the folder before its new name: after a power failure a name never leads
     # to a folder whose content is not on the disk.
     disk.sync_folder(fresh)
@@ -97,23 +112,66 @@ def write(
     disk.remove(old)
 
 
-def _contents(state: State, node: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file but the manifest, one after another, so that one at a time is in memory."""
+def _contents(state: State, node: dict[str, Any]) -> Iterator[tuple[str, Iterable[bytes | memoryview]]]:
+    """Name and content of each file but the manifest, one after another."""
     for part, arrays in state.arrays.items():
-        contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-        yield part + _SUFFIX, safetensors.numpy.save(contiguous)
-    yield VALUES, _json(VALUES, state.values)
-    yield NODE, _json(NODE, node)
+        yield part + _SUFFIX, _joined(_tensors(part, arrays))
+    yield VALUES, [_json(VALUES, state.values)]
+    yield NODE, [_json(NODE, node)]
 
 
-def _write_file(path: Path, content: bytes, disk: Disk) -> FileRecord:
+def _tensors(part: str, arrays: Arrays) -> Iterator[bytes | memoryview]:
+    """A safetensors file in pieces: the length of the header, the header as JSON, and the arrays as they are in memory.
+
+    The library would copy all of them into one object, during which no other thread runs, and no gradient step is
+    made.
+    """
+    header = {}
+    ordered = []
+    end = 0
+    # The widest types first, so that each array begins at a multiple of its type's size.
+    for name, array in sorted(arrays.items(), key=lambda item: (-np.asarray(item[1]).itemsize, item[0])):
+        plain = np.asarray(array, order="C")
+        if plain.dtype.name not in _TYPES or name == _METADATA:
+            raise CheckpointError(
+                f"{part} cannot be written: no array can have the type {plain.dtype.name} or the name {_METADATA!r}, "
+                f"as {name!r} has."
+            )
+        plain = plain.astype(plain.dtype.newbyteorder("<"), copy=False)
+        header[name] = {
+            "dtype": _TYPES[plain.dtype.name], "shape": plain.shape, "data_offsets": (end, end + plain.nbytes)
+        }  # fmt: skip
+        end += plain.nbytes
+        ordered.append(plain)
+    text = msgspec.json.encode(header)
+    text += b" " * (-len(text) % 8)
+    yield struct.pack("<Q", len(text)) + text
+    for plain in ordered:
+        yield plain.reshape(-1).view(np.uint8).data
+
+
+def _joined(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """Large pieces as they are, and small ones between them put together."""
+    for large, group in groupby(pieces, key=lambda piece: len(piece) >= _LARGE):
+        if large:
+            yield from group
+        else:
+            yield b"".join(group)
+
+
+def _write_file(path: Path, content: Iterable[bytes | memoryview], disk: Disk) -> FileRecord:
+    size = 0
+    digest = hashlib.sha256()
     file = disk.create(path)
     try:
-        file.write(content)
+        for piece in content:
+            file.write(piece)
+            digest.update(piece)
+            size += len(piece)
         file.sync()
     finally:
         file.close()
-    return FileRecord(len(content), hashlib.sha256(content).hexdigest())
+    return FileRecord(size, digest.hexdigest())
 
 
 def read(path: Path, identity: dict[str, Any] | None = None) -> tuple[State, dict[str, Any]]:

@@ -20,7 +20,7 @@ class OpenFile:
         self.path = path
         self._file = file
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append all of `data`. Raises OSError; then a part of it may have been written."""
         rest = memoryview(data)
         while rest:
