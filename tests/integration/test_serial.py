@@ -1,13 +1,16 @@
-"""Serial training is bit-identical from run to run, and after kills at any moment."""
+"""Serial training is bit-identical from run to run, and after kills at any moment. Its run says how it ended."""
 
 import json
 import random
+import time
 
 import numpy as np
 import pytest
 
 from soulsai_core.assembly.serial import SerialTraining
+from soulsai_core.cli.training.resume import chosen_folder
 from soulsai_core.config import load_config, resolve
+from soulsai_core.node.status.last_status import last_status
 from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.run_folder import RunFolder
 
@@ -102,3 +105,43 @@ def test_run_that_is_killed_and_resumed_equals_one_that_was_not(train, settings)
     assert_identical(undisturbed, result(training))
     other = result(train(settings, "other", seed=4))
     assert other[2] != undisturbed[2]
+
+
+SERIAL = ["environment.config.id=CartPole-v1", *DQN]
+
+
+def test_finished_run_is_no_killed_one_and_says_how_to_go_on(run_here, tmp_path):
+    run_here("train", "--serial", settings=[*SERIAL, "training.stop.env_steps=100"])
+    [path] = (tmp_path / "work" / "saves").iterdir()
+    status, health = last_status(RunFolder(path), time.time())
+    assert health.state == "finished" and "the goal of 100 environment steps is reached" in health.sentence
+    assert status.env_steps >= 100 and status.iteration and status.episodes and status.learner["gradient_steps"]
+    output = run_here("train", "--serial", "--resume")
+    assert f"Going on with {path.name}" in output and "Before: finished at" in output
+    command = f"train --resume {path.name} --serial --set training.stop.env_steps="
+    assert "has reached its goal" in output and command in output
+    output = run_here("train", "--resume", code=2)
+    assert "is of a serial training: resume it with --serial, or begin a new run with its weights" in output
+    output = run_here("train", "--serial", "--from", str(path), settings=["training.stop.env_steps=50"])
+    assert "Training ended: the goal of 50 environment steps is reached" in output
+
+
+def test_killed_run_goes_before_a_finished_one(train, tmp_path):
+    train(DQN, "killed", 100)
+    status = RunFolder(tmp_path / "killed").status
+    alive = json.loads(status.read_text()) | {"state": "running", "failed": False, "reason": ""}
+    status.write_text(json.dumps(alive))  # as a real kill leaves it
+    train(DQN, "finished")
+    assert chosen_folder("", tmp_path, time.time()).name == "killed"
+
+
+def test_error_that_ends_it_is_in_its_status(train, tmp_path):
+    train(DQN, "broken", 100)
+    _, health = last_status(RunFolder(tmp_path / "broken"), time.time())
+    assert health.state == "failed" and "Killed" in health.sentence
+
+
+def test_several_clients_are_refused_with_what_to_set(run_here):
+    output = run_here("train", "--serial", settings=["algorithm.name=ppo"], code=2)
+    assert "ppo needs 2 clients by its settings, and a serial training has one" in output
+    assert "set algorithm.config.clients to 1" in output

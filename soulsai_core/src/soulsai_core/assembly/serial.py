@@ -9,31 +9,35 @@ what followed its last checkpoint, and goes on bit for bit as if it had not been
 from __future__ import annotations
 
 import logging
+import platform
 import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from soulsai_core.assembly.inheriting import inherit
 from soulsai_core.assembly.node import node_parts
 from soulsai_core.client.recorder import Recorder
 from soulsai_core.client.tally import EpisodeTally
 from soulsai_core.config import Resolved
 from soulsai_core.errors import CheckpointError, ConfigError
 from soulsai_core.journal.records import Record
-from soulsai_core.messages import Step, Weights
+from soulsai_core.messages import ClientInfo, Step, Weights
 from soulsai_core.node.episode_log import EpisodeLog
-from soulsai_core.node.goals import Goals
 from soulsai_core.node.health.problems import Problems
 from soulsai_core.node.intake import Intake, announced_decoder
 from soulsai_core.node.pacing import UpdatePace
+from soulsai_core.node.roster import Roster
 from soulsai_core.node.saving.resuming import Resuming
 from soulsai_core.node.saving.saver import CheckpointOptions, Counters
 from soulsai_core.node.saving.storage import Storage
 from soulsai_core.node.state import RunState
-from soulsai_core.run_folder import CONFIG, RunFolder, write_config
+from soulsai_core.node.status.report import Description, StatusReport
+from soulsai_core.run_folder import CONFIG, RunFolder, replace_bytes, write_config
 from soulsai_core.steps import POSITION, Closed, StepBatch
 from soulsai_core.transport.memory import MemoryTransport
 from soulsai_core.wire import encode_steps
@@ -43,6 +47,9 @@ log = logging.getLogger(__name__)
 CLIENT = "serial"
 _MOST_ROWS = 256
 """Rows that are given to the learner at a time, at most."""
+
+_STATUS_INTERVAL = 5.0
+"""Seconds between two statuses that are kept in the run's folder, at least."""
 
 
 class SerialTraining:
@@ -62,8 +69,11 @@ class SerialTraining:
         settings = parts["settings"].model_copy(update={"journal": True})
         sync = parts["sync"]
         if sync.required_clients > 1:
+            setting = "algorithm.config.clients"
+            advice = f": set {setting} to 1" if hasattr(resolved.algorithm_config, "clients") else ""
             raise ConfigError(
-                f"{resolved.algorithm.name} needs {sync.required_clients} clients by its settings; --serial has one."
+                f"{resolved.algorithm.name} needs {sync.required_clients} clients by its settings, and a serial "
+                f"training has one, since the order in which several are heard is not decided by the seed{advice}."
             )
         self.folder = folder
         self.state = RunState()
@@ -82,21 +92,37 @@ class SerialTraining:
         self._storage = Storage(
             learner=self._learner, announcement=parts["announcement"], folder=folder, settings=settings,
             state=self.state, intake=self._intake, release=lambda _: None, counters=self._counters,
-            observers=parts["observers"], metrics=parts["metrics"], problems=Problems(clock), clock=clock,
-            rng=random.Random(seed),
+            observers=parts["observers"], metrics=parts["metrics"], problems=(problems := Problems(clock)),
+            clock=clock, rng=random.Random(seed),
+        )  # fmt: skip
+        self.episodes = EpisodeLog(folder.episodes, settings.stop.episodes)
+        self._roster = Roster(settings.client_timeout_s)
+        self._status = StatusReport(
+            self.state, settings.stop, folder, self.episodes, self._intake, self._roster, clock, problems,
+            Description.of(parts["announcement"], sync, "", seed),
         )  # fmt: skip
         self._resuming = Resuming(
-            folder, self._learner, self._storage, self._intake, self.state, self._pace, self._resume_time, exact=True
+            folder, self._learner, self._storage, self._intake, self.state, self._pace, self._status.resume, exact=True
         )
-        self.episodes = EpisodeLog(folder.episodes, settings.stop.episodes)
-        self._goals = Goals(settings.stop, self.state, self.episodes)
         self._tally = EpisodeTally(CLIENT, clock)
-        self._began = clock()
+        self._next_status = clock()
         self._made = 0  # rows made with the newest model
         self._position = 0  # of the next recorder's first row in the stream
         self._number = 0  # of the last message
         self._acted = 0  # environment steps when the newest model was given to the actor
         self._saved_at = 0  # iteration of the last checkpoint
+
+    def begin_with(self, model: Path) -> None:
+        """Begin with the weights of the checkpoint in `model`, of another run. Raises CheckpointError if none fits."""
+        inherit(self._learner, self._resolved.algorithm.name, model)
+
+    def goal_reached(self) -> str | None:
+        """The sentence that says which goal is reached already, None while there is none."""
+        return self._status.goal_reached()
+
+    def beyond_goal(self) -> str:
+        """The settings with which a run that has reached its goal goes on, "" while none is reached."""
+        return self._status.beyond_goal()
 
     def resume(self) -> None:
         """Go on from the newest checkpoint; without one, begin again. Raises CheckpointError if it is not one of a
@@ -121,26 +147,47 @@ class SerialTraining:
 
     def run(self) -> str:
         """Train until a goal is reached. Returns the reason. Raises OSError if a checkpoint cannot be written."""
-        resumed = self._resuming.resumed
-        self._learner.started(resumed=resumed)
+        self._learner.started(resumed=self._resuming.resumed)
+        self._status.start()
         try:
-            self._resuming.bring_back()
-            write_config(self.folder.path / CONFIG, self._parts["config"])
-            if not resumed:
-                self._learner.clients_changed(frozenset({CLIENT}))
-            self._renew()
-            self._look_for_goal()
-            while self.state.stop_reason is None:
-                self._play()
-                if self.state.iteration // self._every > self._saved_at // self._every:
-                    self._save("periodic")
-            self._save("final")
+            self._train()
+        except BaseException as error:
+            self.state.fail(error)
+            raise
         finally:
             self._learner.stopped()
             self._parts["observers"].close()
             assert self._storage.journal is not None
             self._storage.journal.close()
+            self._keep_status(ended=True)
+        assert self.state.stop_reason is not None
         return self.state.stop_reason
+
+    def _train(self) -> None:
+        self._resuming.bring_back()
+        write_config(self.folder.path / CONFIG, self._parts["config"])
+        if not self._resuming.resumed:
+            self._learner.clients_changed(frozenset({CLIENT}))
+        self._renew()
+        self._look_for_goal()
+        while self.state.stop_reason is None:
+            self._play()
+            if self.state.iteration // self._every > self._saved_at // self._every:
+                self._save("periodic")
+        self._save("final")
+
+    # -- status
+
+    def _keep_status(self, *, ended: bool = False) -> None:
+        """Keep the status in the run's folder, for `soulsai status` and a resume."""
+        self._next_status = self._clock() + _STATUS_INTERVAL
+        info = ClientInfo(CLIENT, platform.node(), self.state.env_steps, self._tally.finished)
+        self._roster.present = {} if ended else {CLIENT: info}
+        status = self._status.update(0, ended=ended)
+        try:
+            replace_bytes(self.folder.status, msgspec.json.encode(status))
+        except OSError as error:
+            log.error("The status cannot be written into the run's folder: %s", error)
 
     # -- checkpoints
 
@@ -151,13 +198,14 @@ class SerialTraining:
         self._storage.journal.flush()
         saver = self._storage.saver
         saver.write(self.folder.checkpoint, saver.snapshot(), CheckpointOptions(kind=kind))
+        self.state.checkpoints += 1
         self._renew()
 
     def _counters(self) -> Counters:
         return Counters(
             iteration=self.state.iteration,
             env_steps=self.state.env_steps,
-            elapsed=self._clock() - self._began,
+            elapsed=self._status.elapsed,
             due=self._pace.rows,
             owed=0,
             record=self._storage.next_record,
@@ -173,9 +221,6 @@ class SerialTraining:
                 "rng": self._rng.bit_generator.state,
             },
         )
-
-    def _resume_time(self, elapsed: float) -> None:
-        self._began = self._clock() - elapsed
 
     def _renew(self) -> None:
         """Make the actor and the recorder anew, with the newest model."""
@@ -235,6 +280,7 @@ class SerialTraining:
         payload = encode_steps(self.folder.name, CLIENT, self._number, steps)
         assert self._storage.journal is not None
         self._storage.journal.append(Record(payload, self.state.iteration, len(steps)))
+        self._intake.ledger.add(CLIENT, None, len(steps), {})
         self._learner.add(steps, CLIENT)
         self._pace.admitted(len(steps))
         self.state.env_steps += len(steps)
@@ -242,6 +288,8 @@ class SerialTraining:
             self._update()
             if ready is not None:
                 break
+        if self._clock() >= self._next_status:
+            self._keep_status()
 
     def _shifted(self, steps: StepBatch) -> StepBatch:
         """The steps at their positions in the stream: a new recorder counts from 0."""
@@ -250,8 +298,11 @@ class SerialTraining:
         return replace(steps, segments=segments)
 
     def _update(self) -> None:
-        self._learner.update()
+        began = self._clock()
+        numbers = {name: float(value) for name, value in self._learner.update().items()}
+        self._status.updated(numbers, self._clock() - began)
         self.state.iteration += 1
+        self.state.updates += 1
         self._made = 0
         self._acted = self.state.env_steps
         self._load()
@@ -264,11 +315,7 @@ class SerialTraining:
         self.episodes.append(named, self.state.env_steps, read_to=named[-1][0])
         self._look_for_goal()
 
-    def beyond_goal(self) -> str:
-        """The settings with which a run that has reached its goal goes on, "" while none is reached."""
-        return self._goals.beyond(self._clock() - self._began)
-
     def _look_for_goal(self) -> None:
-        reason = self._goals.reached(self._clock() - self._began)
+        reason = self._status.goal_reached()
         if reason is not None:
             self.stop(reason)

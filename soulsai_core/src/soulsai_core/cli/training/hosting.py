@@ -131,7 +131,8 @@ def _nothing_is_left(resumed: RunFolder, node: TrainingNode, ended: str, console
     _say(console, announced(resumed, node.iteration, node.env_steps, ended))
     reached = node.goal_reached()
     if reached is not None:
-        _say(console, how_to_go_on(resumed, *reached))
+        reason, beyond = reached
+        _say(console, how_to_go_on(resumed, reason, further(beyond)))
     return reached is not None
 
 

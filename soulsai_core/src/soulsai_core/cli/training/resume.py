@@ -123,13 +123,13 @@ def announced(folder: RunFolder, iteration: int, env_steps: int, ended: str) -> 
     return f"Going on with {folder.name} from step {env_steps:,}, iteration {iteration:,}.{before}"
 
 
-def how_to_go_on(folder: RunFolder, reason: str, beyond: str) -> str:
+def how_to_go_on(folder: RunFolder, reason: str, options: str) -> str:
     """What to do about a run that has nothing left to do.
 
     Args:
-        beyond: the settings with which it goes on.
+        options: with which it goes on, each with a space before it.
     """
-    command = f"{program()} train --resume {shown_run(folder.path)}{further(beyond)}"
+    command = f"{program()} train --resume {shown_run(folder.path)}{options}"
     return f"{folder.name} has reached its goal: {reason}. To go on, change the goal in {CONFIG_FILE}, or: {command}"
 
 

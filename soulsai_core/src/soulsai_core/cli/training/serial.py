@@ -10,6 +10,7 @@ from pathlib import Path
 
 from soulsai_core.assembly.node import create_folder
 from soulsai_core.assembly.serial import SerialTraining
+from soulsai_core.cli.agents.models import starting_point
 from soulsai_core.cli.display import QuietConsole, log_file, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
@@ -19,9 +20,11 @@ from soulsai_core.cli.training.resume import (
     chosen_folder,
     further,
     how_it_ended,
+    how_to_go_on,
     keep_config_file,
     resumed_config,
 )
+from soulsai_core.cli.training.room import check_room
 from soulsai_core.config import resolve
 from soulsai_core.config.seeding import seeded
 from soulsai_core.node.formatting import counted, number
@@ -32,6 +35,7 @@ def train_serially(args: argparse.Namespace) -> int:
     """Train in this process, and print where the model is. Returns the exit code."""
     console = QuietConsole(markup=False, emoji=False)
     start_logging(console, tracebacks=False)
+    args, source = starting_point(args)
     config = config_from(args)
     resumed = None
     ended = ""
@@ -47,12 +51,19 @@ def train_serially(args: argparse.Namespace) -> int:
             stack.callback(folder.discard_unused)
         stack.enter_context(folder.held())
         stack.enter_context(log_file(folder.logs / "training-node.log"))
+        check_room(resolved, folder.path)
         training = SerialTraining(resolved, folder)
+        if source is not None:
+            training.begin_with(source)
         if resumed is not None:
             training.resume()
             before = training.state
             sentence = announced(folder, before.iteration, before.env_steps, ended)
             console.print(sentence, highlight=False, soft_wrap=True)
+            if (goal := training.goal_reached()) is not None:
+                sentence = how_to_go_on(folder, goal, f" --serial{further(training.beyond_goal())}")
+                console.print(sentence, highlight=False, soft_wrap=True)
+                return 0
         keep_config_file(args, folder)
         console.print(
             f"Training {folder.name} serially with the seed {config.run.seed}; Ctrl-C ends it after the episode.",

@@ -12,7 +12,7 @@ import numpy as np
 
 from soulsai_core import checkpoint
 from soulsai_core.contracts import Learner, Transport
-from soulsai_core.errors import WireError
+from soulsai_core.errors import CheckpointError, WireError
 from soulsai_core.journal import segments
 from soulsai_core.journal.disk import Disk
 from soulsai_core.journal.records import CLIENTS, MESSAGE, RESUMED, UPDATE, Record
@@ -81,6 +81,11 @@ class Resuming:
         Raises CheckpointError if the checkpoint does not fit this training.
         """
         counters = NOTHING if path is None else self._storage.saver.read(path)
+        if counters.serial is not None and not self._exact:
+            raise CheckpointError(
+                f"{path} is of a serial training: resume it with --serial, or begin a new run with its weights: "
+                f"soulsai train --from {path}"
+            )
         self.resumed = True
         self._path = path
         self.counters = counters
