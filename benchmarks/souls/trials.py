@@ -41,6 +41,7 @@ class Trials:
         self._env_steps = args.env_steps or plan["env_steps"]
         self._window = plan["window"]
         self._further = args.set
+        self._boss = args.boss
         self._results = Results(args.results)
         self._win_rate = win_rate
         self._command = command
@@ -49,7 +50,7 @@ class Trials:
         """Run the trainings that have no results yet."""
         for seed in self._seeds:
             for variant in self._variants:
-                key = {"variant": variant, "seed": seed, "env_steps": self._env_steps, "set": self._further}
+                key = {"variant": variant, "seed": seed, **self._common}
                 if self._results.matching(**key):
                     continue
                 result = {**key, **self._train(variant, seed)}
@@ -57,11 +58,21 @@ class Trials:
                 shown = {name: result[name] for name in ("won", "half_after", "train_s")}
                 say(f"{variant}, seed {seed}: {shown}")
 
+    @property
+    def _common(self) -> dict[str, Any]:
+        """What all results of one table have in common."""
+        return {"boss": self._boss, "env_steps": self._env_steps, "set": self._further}
+
     def _train(self, variant: str, seed: int) -> dict[str, Any]:
         settings = [f"{name}={json.dumps(value)}" for name, value in self._variants[variant].items()]
         with tempfile.TemporaryDirectory() as folder:
             started = time.monotonic()
-            run = _run(Path(folder), seed, [f"training.stop.env_steps={self._env_steps}", *settings, *self._further])
+            run = _run(
+                Path(folder),
+                self._boss,
+                seed,
+                [f"training.stop.env_steps={self._env_steps}", *settings, *self._further],
+            )
             seconds = time.monotonic() - started
             trained = load_agent(run, seed=seed)
             rates = _rolling(run, self._window)
@@ -74,10 +85,7 @@ class Trials:
 
     def rows(self) -> list[Row]:
         """The table of all results with this number of steps."""
-        known = {
-            name: self._results.matching(variant=name, env_steps=self._env_steps, set=self._further)
-            for name in self._variants
-        }
+        known = {name: self._results.matching(variant=name, **self._common) for name in self._variants}
         rows = []
         for name, found in known.items():
             if found:
@@ -109,9 +117,9 @@ def _half(found: list[dict[str, Any]], never: float = math.inf) -> float:
     return median(result["half_after"] or never for result in found)
 
 
-def _run(folder: Path, seed: int, settings: list[str]) -> Path:
+def _run(folder: Path, boss: str, seed: int, settings: list[str]) -> Path:
     words = [word for one in (f"run.saves={folder}", *settings) for word in ("--set", one)]
-    command = [sys.executable, "-m", "soulsai_core", "train", "--preset", "iudex-simulated", "--no-telemetry"]
+    command = [sys.executable, "-m", "soulsai_core", "train", "--preset", f"{boss}-simulated", "--no-telemetry"]
     subprocess.run(
         [*command, "--clients", "1", "--seed", str(seed), *words],
         check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
