@@ -49,7 +49,7 @@ def test_memory_that_may_not_be_read_is_a_matter_of_permissions():
 
 def test_spec_needs_neither_windows_nor_the_game_nor_soulsgym(monkeypatch):
     monkeypatch.setitem(sys.modules, "soulsgym", None)
-    assert plugin.spec(SoulsConfig()).observations["observation"].shape == (74,)
+    assert plugin.spec(SoulsConfig()).observations["observation"].shape == (96,)
 
 
 @pytest.mark.filterwarnings("ignore:.*already in registry")

@@ -25,7 +25,7 @@ from soulsai_souls_env.plugin import plugin
 spec = plugin.spec(SoulsConfig())
 assert "soulsgym" not in sys.modules and "gymnasium" not in sys.modules, "the spec needs neither"
 environment = plugin.make(SoulsConfig(game="simulated"), 0)
-assert environment.reset().observations["observation"].shape == (1, 74)
+assert environment.reset().observations["observation"].shape == (1, 96)
 print("played")
 """
 

@@ -36,7 +36,7 @@ def test_preset_of_the_real_fight_isolates_and_restarts_the_game(boss):
     assert chosen.algorithm_config.replay_ratio >= 4
 
 
-@pytest.mark.parametrize(("boss", "size"), [("iudex", 74), ("vordt", 72)])
+@pytest.mark.parametrize(("boss", "size"), [("iudex", 96), ("vordt", 90)])
 def test_both_presets_of_a_boss_have_the_same_spec(boss, size):
     for name in (boss, f"{boss}-simulated"):
         chosen = settings(name)

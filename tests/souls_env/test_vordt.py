@@ -9,7 +9,7 @@ from benchmarks.souls.baselines import Baseline, at_random, baseline, simulated,
 
 from soulsai_core import Discrete, EnvironmentFailure
 from soulsai_core.testing.environment import EnvironmentContract
-from soulsai_souls_env.adapter import valid_actions
+from soulsai_souls_env.adapter import import_soulsgym, valid_actions
 from soulsai_souls_env.building import make_gym
 from soulsai_souls_env.config import SoulsConfig
 from soulsai_souls_env.observation import VORDT_LAYOUT, BossDuration, state_vector
@@ -33,7 +33,7 @@ class TestContract(EnvironmentContract):
 
 def test_spec_needs_no_soulsgym():
     spec = souls.spec(SoulsConfig(id="SoulsGymVordt-v0"))
-    assert (spec.observations["observation"].shape, spec.action, spec.masked) == ((72,), Discrete(20), True)
+    assert (spec.observations["observation"].shape, spec.action, spec.masked) == ((90,), Discrete(20), True)
 
 
 def test_frost_is_at_the_end_of_the_vector(recorded_fight):
@@ -51,7 +51,7 @@ def test_walking_and_turning_share_a_bin_and_running_has_its_own():
 
 def test_unmodified_environment_reports_how_the_fight_ended(newest):
     env = make_gym(VORDT.model_copy(update={"max_episode_steps": 3}), 0)
-    assert env.reset()[0].shape == (72,)
+    assert env.reset()[0].shape == (90,)
     infos = [env.step(NO_OP)[4] for _ in range(3)]
     assert [infos[-1][name] for name in ("won", "boss_hp", "player_hp")] == [0, 1, 1]
     env.close()
@@ -97,6 +97,7 @@ def test_random_and_always_attacking_agents_rarely_win(newest):
 
 @pytest.mark.parametrize("config", [VORDT, SoulsConfig(id="SoulsGymVordt-v0")])
 def test_soulsgym_without_vordt_is_refused_with_where_to_get_it(config, monkeypatch):
+    import_soulsgym()  # before: on what it takes for Windows its modules look for Windows' own
     monkeypatch.setattr("platform.system", lambda: "Windows")
     monkeypatch.delitem(gymnasium.registry, config.id, raising=False)
     with pytest.raises(EnvironmentFailure, match=r"SoulsGymVordt-v0 is not in .*github\.com/amacati/SoulsGym"):

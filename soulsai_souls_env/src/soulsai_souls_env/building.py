@@ -16,7 +16,15 @@ from soulsai_souls_env.config import ImageConfig, SoulsConfig
 from soulsai_souls_env.error_messages import check_platform, environment_error
 from soulsai_souls_env.spaces import layout_of
 from soulsai_souls_env.timing import StepTimes, TimedEnvironment
-from soulsai_souls_env.wrappers import EpisodeOutcome, FocusCheck, InputCheck, ResetErrors, SecondPhase, StateVector
+from soulsai_souls_env.wrappers import (
+    EpisodeOutcome,
+    FocusCheck,
+    InputCheck,
+    RelativeVector,
+    ResetErrors,
+    SecondPhase,
+    StateVector,
+)
 
 if TYPE_CHECKING:
     from soulsai_souls_env.simulated_game.game import SimulatedGame
@@ -72,7 +80,8 @@ def make_gym(config: SoulsConfig, seed: int | None) -> gymnasium.Env:
     env = EpisodeOutcome(InputCheck(FocusCheck(times), times))
     if config.has_images:
         return _transform_images(env, config.image)
-    return StateVector(env, layout_of(config), config.boss, times if config.is_timed else None)
+    env = StateVector(env, layout_of(config), config.boss, times if config.is_timed else None)
+    return RelativeVector(env, layout_of(config)) if config.relative else env
 
 
 def _make_real(config: SoulsConfig) -> gymnasium.Env:

@@ -66,6 +66,11 @@ class SoulsConfig(_Settings):
         "instead of for each step.",
     )
     kwargs: dict[str, Any] = Field(default={}, description="Further arguments of the environment.")
+    relative: bool = Field(
+        default=True,
+        description="The state vector describes player and boss as they see each other; false: by their positions and "
+        "headings in the arena.",
+    )
     max_episode_steps: int | None = Field(
         default=None, ge=1, description="Truncate episodes after this many steps; null keeps soulsgym's limit of 3000."
     )

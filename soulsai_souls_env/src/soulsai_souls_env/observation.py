@@ -15,7 +15,7 @@ STEP_SIZE = 0.1
 """Seconds of game time in one step of soulsgym."""
 DISTANCE_SCALE = 50.0
 """Meters by which the distance to the boss is divided."""
-_ONE_HOT = 18
+ONE_HOT = 18
 """Index of the first one-hot number; the numbers before it describe health, poses and durations."""
 
 
@@ -28,6 +28,7 @@ class Layout:
         low, high: (3,), corners of the arena in meters, by which positions are scaled.
         player_names, boss_names: of the animations that have bins, in the order of their ids.
         frost: whether frost wears the player down, which two numbers at the end of the vector show.
+        middle: where players fight, in meters, if that is not the middle of the corners.
     """
 
     player: Bins
@@ -37,15 +38,30 @@ class Layout:
     player_names: tuple[str, ...]
     boss_names: tuple[str, ...]
     frost: bool = False
+    middle: tuple[float, float] | None = None
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """The middle of the arena in meters; that of its corners if no other is given."""
+        if self.middle is not None:
+            return self.middle
+        x, y = ((self.low + self.high) / 2)[:2].tolist()
+        return x, y
 
     @property
     def size(self) -> int:
         """Length of the vector: 18, one for each bin, and two for frost."""
-        return _ONE_HOT + self.player.count + self.boss.count + 2 * self.frost
+        return ONE_HOT + self.player.count + self.boss.count + 2 * self.frost
 
 
 IUDEX_LAYOUT = Layout(
-    PLAYER, IUDEX, np.array([110.0, 540.0, -73.0]), np.array([190.0, 640.0, -55.0]), PLAYER_NAMES, IUDEX_NAMES
+    PLAYER,
+    IUDEX,
+    np.array([110.0, 540.0, -73.0]),
+    np.array([190.0, 640.0, -55.0]),
+    PLAYER_NAMES,
+    IUDEX_NAMES,
+    middle=(139.0, 596.0),
 )
 
 VORDT_LAYOUT = Layout(
@@ -108,8 +124,8 @@ def state_vector(observation: Mapping[str, Any], boss_duration: float, layout: L
     vector[16] = _number(observation["player_animation_duration"])
     vector[17] = boss_duration
     for start, bins, key in (
-        (_ONE_HOT, layout.player, "player_animation"),
-        (_ONE_HOT + layout.player.count, layout.boss, "boss_animation"),
+        (ONE_HOT, layout.player, "player_animation"),
+        (ONE_HOT + layout.player.count, layout.boss, "boss_animation"),
     ):
         index = bins.index(int(_number(observation[key])))
         if index is not None:

@@ -7,6 +7,7 @@ from soulsai_souls_env.adapter import arena_limits, boss_animations, import_soul
 from soulsai_souls_env.animations import make_bins
 from soulsai_souls_env.config import ImageConfig, SoulsConfig
 from soulsai_souls_env.observation import IUDEX_LAYOUT, LAYOUTS, Layout
+from soulsai_souls_env.relative import relative_size
 
 ACTIONS = 20
 
@@ -16,7 +17,9 @@ def read_spec(config: SoulsConfig) -> EnvSpec:
     if config.has_images:
         observation = ArraySpec(image_shape(config.image), "uint8", 0, 255)
     else:
-        observation = ArraySpec((layout_of(config).size,), "float32")
+        layout = layout_of(config)
+        size = relative_size(layout) if config.relative else layout.size
+        observation = ArraySpec((size,), "float32")
     return EnvSpec(config.id, {"observation": observation}, Discrete(ACTIONS), masked=True, timed=config.is_timed)
 
 

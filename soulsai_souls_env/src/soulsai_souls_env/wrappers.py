@@ -13,6 +13,7 @@ from soulsai_souls_env.adapter import boss_animations, change_phase, player_anim
 from soulsai_souls_env.animations import known_ids
 from soulsai_souls_env.error_messages import environment_error
 from soulsai_souls_env.observation import STEP_SIZE, BossDuration, Layout, state_vector
+from soulsai_souls_env.relative import relative_size, relative_vector
 from soulsai_souls_env.timing import StepTimes
 
 Info = dict[str, Any]
@@ -54,6 +55,19 @@ class StateVector(gymnasium.ObservationWrapper):
             STEP_SIZE if self._times is None else self._times.seconds,
         )
         return state_vector(observation, duration, self._layout)
+
+
+class RelativeVector(gymnasium.ObservationWrapper):
+    """The state vector as player and boss see each other, instead of that of `StateVector`."""
+
+    def __init__(self, env: gymnasium.Env, layout: Layout) -> None:
+        super().__init__(env)
+        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (relative_size(layout),), np.float32)
+        self._layout = layout
+
+    def observation(self, observation: np.ndarray) -> np.ndarray:
+        """float32 (relative_size(layout),)."""
+        return relative_vector(observation, self._layout)
 
 
 class EpisodeOutcome(gymnasium.Wrapper):
