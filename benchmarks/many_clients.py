@@ -21,13 +21,16 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import yaml
 
 from benchmarks.common import RUN, Row, run_alone, say, server, wait_until
 from soulsai_core import (
     Actor,
+    AlgorithmPlugin,
     Announcement,
     Arrays,
     ArraySpec,
+    Catalog,
     Client,
     Discrete,
     Environment,
@@ -61,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="length of the measurement, after all have joined")
     parser.add_argument("--pause", type=float, default=0.1, help="seconds that a step of the game takes")
     parser.add_argument("--update-ms", type=float, default=0.0, help="milliseconds that each update is made to take")
+    parser.add_argument("--ratio", help="learn by DQN with this replay_ratio: auto, {least: L, most: M} or a number")
     parser.add_argument("--play", metavar="ADDRESS", help=argparse.SUPPRESS)
 
 
@@ -69,20 +73,24 @@ def measure(args: argparse.Namespace) -> list[Row]:
     with (
         tempfile.TemporaryDirectory() as folder,
         server() as (transport, address),
-        _node(transport, Path(folder), args.update_ms) as counts,
-        _clients(address, args.processes, each, args.pause),
+        _node(transport, Path(folder), args.update_ms, args.ratio) as counts,
+        _clients(address, args.processes, each, args.pause, learns=args.ratio is not None),
     ):
-        wait_until(lambda: len(counts.admitted) == each * args.processes, 120)
+        wait_until(lambda: len(counts.admitted) == each * args.processes and counts.learns, 240)
         counts.begin()
         time.sleep(args.seconds)
         admitted = counts.admitted
         rejected = counts.rejected
+        gradient_steps = counts.gradient_steps
     rows = sum(admitted.values())
     lost = sum(rejected.values())
     equal = rows / len(admitted)
     off = {name: 100 * abs(count / equal - 1) for name, count in admitted.items()}
     say(f"rejected: {dict(rejected)}; rows of a client: {min(admitted.values())} to {max(admitted.values())}")
     what = f"{len(admitted)} clients at {1 / args.pause:g} steps/s"
+    if args.ratio is not None:
+        say(f"{gradient_steps} gradient steps, {gradient_steps / rows:.2f} for each row")
+        what += f", replay_ratio {args.ratio}"
     note = f"{lost:,} of {rows + lost:,} rows rejected"
     return [
         Row(f"{what}: rows admitted", 100 * rows / (rows + lost), 99, "%", COMMAND, note=note),
@@ -95,21 +103,39 @@ class _Counts:
     """An observer that counts rows."""
 
     def __init__(self) -> None:
+        self._steps = 0
+        self._updates = 0
         self.begin()
 
     def begin(self) -> None:
         """Count from zero."""
         self.admitted = Counter[str]()
         self.rejected = Counter[str]()
+        self._steps_before = self._steps
+
+    @property
+    def gradient_steps(self) -> int:
+        """Made since `begin`; 0 where the learner reports none."""
+        return self._steps - self._steps_before
+
+    @property
+    def learns(self) -> bool:
+        """Whether the first updates were made: until then the learner waits for rows."""
+        return self._updates > 2
 
     @hookimpl
     def samples_received(self, client: str, admitted: int, rejected: dict[str, int]) -> None:
         self.admitted[client] += admitted
         self.rejected.update(rejected)
 
+    @hookimpl
+    def model_updated(self, iteration: int, metrics: dict[str, float]) -> None:
+        self._updates += 1
+        self._steps = int(metrics.get("gradient_steps", 0))
+
 
 @contextmanager
-def _node(transport: Transport, folder: Path, update_ms: float) -> Iterator[_Counts]:
+def _node(transport: Transport, folder: Path, update_ms: float, ratio: str | None) -> Iterator[_Counts]:
     """A training node in a thread of this process."""
     counts = _Counts()
     observers = Observers()
@@ -118,8 +144,9 @@ def _node(transport: Transport, folder: Path, update_ms: float) -> Iterator[_Cou
     run.path.mkdir()
     part = {"name": "none", "config": {}}
     announcement = Announcement(API_VERSION, "0", run.name, part, part, {}, SPEC, step_columns(SPEC, {}, 1e6))
+    learner = _Learner(update_ms) if ratio is None else _dqn_learner(ratio)
     node = TrainingNode(
-        learner=_Learner(update_ms), sync=SYNC, transport=transport, folder=run, announcement=announcement, config={},
+        learner=learner, sync=SYNC, transport=transport, folder=run, announcement=announcement, config={},
         settings=TrainingSettings(), observers=observers, metrics=NodeMetrics(), clock=time.monotonic,
         rng=random.Random(0),
     )  # fmt: skip
@@ -133,11 +160,23 @@ def _node(transport: Transport, folder: Path, update_ms: float) -> Iterator[_Cou
         thread.join(20)
 
 
+def _dqn() -> AlgorithmPlugin:
+    return Catalog().algorithm("dqn")
+
+
+def _dqn_learner(ratio: str) -> Learner:
+    """DQN's learner with its defaults but for the ratio."""
+    plugin = _dqn()
+    config = plugin.config(replay_ratio=yaml.safe_load(ratio))
+    assert plugin.sync(config) == SYNC, "DQN's defaults have changed"
+    return plugin.learner(config, SPEC, np.random.default_rng(0))
+
+
 @contextmanager
-def _clients(address: str, processes: int, each: int, pause: float) -> Iterator[None]:
+def _clients(address: str, processes: int, each: int, pause: float, *, learns: bool) -> Iterator[None]:
     """Processes that run `each` clients."""
     command = [sys.executable, "-m", "benchmarks.many_clients", "--play", address]
-    options = [f"--clients={each}", f"--pause={pause}"]
+    options = [f"--clients={each}", f"--pause={pause}", *(["--ratio=auto"] if learns else [])]
     children = [subprocess.Popen([*command, *options]) for _ in range(processes)]
     try:
         yield
@@ -148,9 +187,9 @@ def _clients(address: str, processes: int, each: int, pause: float) -> Iterator[
             child.wait(20)
 
 
-def _play(address: str, clients: int, pause: float) -> None:
+def _play(address: str, clients: int, pause: float, *, learns: bool) -> None:
     """In a process of clients: play until the process is ended."""
-    threads = [threading.Thread(target=_client(address, pause).run, daemon=True) for _ in range(clients)]
+    threads = [threading.Thread(target=_client(address, pause, learns=learns).run, daemon=True) for _ in range(clients)]
     for thread in threads:
         time.sleep(random.uniform(0, pause))  # so that the games do not step at the same time
         thread.start()
@@ -158,14 +197,17 @@ def _play(address: str, clients: int, pause: float) -> None:
         thread.join()
 
 
-def _client(address: str, pause: float) -> Client:
+def _client(address: str, pause: float, *, learns: bool) -> Client:
     transport = connect_to(address, RUN, None)
     payload = transport.read_config()
     assert payload is not None
     announcement = msgspec.json.decode(payload, type=Announcement)
+    rng = np.random.default_rng()
+    dqn = _dqn()
+    actor = dqn.actor(dqn.config(), SPEC, rng, True) if learns else _Actor(rng)
     return Client(
         transport=transport, run_id=announcement.run_id, client=f"gaming-pc-{random.randrange(16**6):06x}", host="host",
-        spec=announcement.spec, columns=announcement.columns, actor=_Actor(np.random.default_rng()),
+        spec=announcement.spec, columns=announcement.columns, actor=actor,
         make_environment=lambda: _Paced(pause), settings=ClientSettings(), clock=time.perf_counter,
         rng=random.Random(), on_finished=transport.close,
     )  # fmt: skip
@@ -246,6 +288,6 @@ if __name__ == "__main__":
         parser = argparse.ArgumentParser()
         add_arguments(parser)
         options = parser.parse_args()
-        _play(options.play, options.clients, options.pause)
+        _play(options.play, options.clients, options.pause, learns=options.ratio is not None)
     else:
         run_alone(measure, add_arguments, __doc__)

@@ -45,7 +45,10 @@ class AutomaticRatio(Settings):
     well and fast ones are not slowed down."""
 
     least: float = Field(
-        default=0.5, gt=0, description="Gradient steps for each environment step, however fast those come."
+        default=0.1,
+        gt=0,
+        description="Gradient steps for each environment step, however fast those come: the only ones that clients may "
+        "have to wait for.",
     )
     most: float = Field(default=16.0, gt=0, description="Gradient steps for each environment step, at most.")
 

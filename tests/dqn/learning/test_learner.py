@@ -179,10 +179,12 @@ def test_spare_time_is_used_up_to_the_largest_ratio_and_counts_towards_the_least
     assert learner.use_spare_time() is False
     learner.add(stream()(40), "client")
     expected = 0
-    for used, ratios in ((0, 0.5), (1, 0.5), (2, 0.8), (10**6, 3.0), (0, 0.5)):
+    for used, ratios in ((0, 0.5), (1, 0.5), (8, 0.8), (10**6, 3.0), (0, 0.5)):
         for _ in range(used):
+            before = len(generator.drawn)
             if not learner.use_spare_time():
                 break
+            assert len(generator.drawn) == before + 1, "a message that arrives waits for one gradient step"
         report = learner.update()
         expected += round(ratios * 10)
         assert report["replay_ratio"] == ratios

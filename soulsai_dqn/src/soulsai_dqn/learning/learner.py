@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 # Minibatches drawn together share the cost of the calls. Priorities change between draws only, so that the last ones of
 # too many would be drawn by old priorities.
 _DRAWN_TOGETHER = 32  # minibatches
-_SPARE_STEPS = 4  # gradient steps at a time while nothing is due: a message that arrives meanwhile waits for them
 _DRAWN_BYTES = {"cpu": 2**26, "cuda": 2**29}  # at most, by the kind of device of the replay buffer
 
 
@@ -136,11 +135,12 @@ class DQNLearner(Learner):
         if not isinstance(ratio, AutomaticRatio) or self.ready() is False:
             return False
         # Counted from update to update: without new steps, the same ones are not learned from on and on.
-        steps = min(int(ratio.most * self._config.update_every) - self._spare_steps, _SPARE_STEPS)
-        if steps <= 0:
+        if self._spare_steps >= int(ratio.most * self._config.update_every):
             return False
-        self._make_steps(steps)
-        self._spare_steps += steps
+        # One at a time: a message that arrives meanwhile waits for it, and its client for the answer. Drawing several
+        # minibatches together would be a tenth faster.
+        self._make_steps(1)
+        self._spare_steps += 1
         return True
 
     def _make_steps(self, steps: int) -> None:
