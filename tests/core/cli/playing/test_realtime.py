@@ -11,9 +11,10 @@ from soulsai_core.cli.playing.realtime import prepare_for_realtime
 @pytest.fixture(autouse=True)
 def _as_before():
     interval = sys.getswitchinterval()
+    gc.unfreeze()  # the tests' own start has frozen what was imported
     yield
     sys.setswitchinterval(interval)
-    gc.unfreeze()
+    gc.freeze()
 
 
 def test_a_thread_waits_less_than_a_millisecond_for_another_one():
