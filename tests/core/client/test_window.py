@@ -88,6 +88,22 @@ def test_client_that_drops_gives_up_its_oldest_messages_and_counts_only_those_th
     assert send(window) == [3, 4]
 
 
+def test_message_that_is_dropped_while_it_is_sent_counts_only_if_it_does_not_arrive(clock):
+    window = make_window(clock, limited=False, capacity=2)
+    add(window, 3, 1)
+    arriving = window.next_chunk(1, 2**20)
+    add(window, 1)  # drops the message under way
+    assert window.dropped == 0
+    window.sent(arriving)
+    add(window, 1)
+    assert window.dropped == 1
+    assert [message.number for message in window.next_chunk(1, 2**20).messages] == [3]
+    add(window, 1)
+    window.connection_lost("uplink")
+    window.next_chunk(1, 2**20)
+    assert window.dropped == 2
+
+
 def test_waiting_ends_when_there_is_room(window):
     add(window, 10)
     answers = []

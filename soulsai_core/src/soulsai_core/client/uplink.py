@@ -145,7 +145,8 @@ class Uplink:
                 # Over a slow connection many messages take too long to be answered in time.
                 self._count = max(len(payloads) // 2, 1)
                 raise
-            self._count = min(2 * self._count, _MOST_MESSAGES)
+            # One more than before: twice as many would fail again at once where the connection stays slow.
+            self._count = min(self._count + 1, _MOST_MESSAGES)
             self._window.sent(chunk)
             if until():
                 return

@@ -105,6 +105,8 @@ class Window:
         self._number = 0
         self._next = 1  # number of the message to send next
         self._sent = 0  # largest number that was ever sent
+        self._sending = 0  # largest number that is being sent
+        self._dropped_while_sending = 0  # rows, which are dropped only if they do not arrive
         self._attempt = 0
         self._attempts_since_acknowledged = 0
         self._node = ""
@@ -194,6 +196,9 @@ class Window:
             self._split_next()
             chosen: list[Message] = []
             size = 0
+            # Nothing of the chunk before is on its way any more: it would have been reported as sent.
+            self.dropped += self._dropped_while_sending
+            self._dropped_while_sending = 0
             under_way = self._under_way()
             waiting = self.rows - under_way + self._kept()
             for message in itertools.islice(self._messages, self._sent_and_kept(), None):
@@ -204,6 +209,7 @@ class Window:
                 under_way += rows
                 waiting -= rows
                 chosen.append(message)
+            self._sending = chosen[-1].number if chosen else 0
             return (
                 Chunk(tuple(chosen), self._messages[0].number, self._attempt, waiting, self._node) if chosen else None
             )
@@ -213,6 +219,8 @@ class Window:
         with self._changed:
             last = chunk.messages[-1].number
             self._sent = max(self._sent, last)
+            self._sending = 0
+            self._dropped_while_sending = 0
             # If it was decided meanwhile to begin again, these are sent again, too.
             if chunk.attempt == self._attempt:
                 self._next = last + 1
@@ -350,8 +358,11 @@ class Window:
 
     def _drop_oldest(self) -> None:
         # One that was sent may still be taken in: it is only not sent again.
-        if self._messages[0].number > self._sent:
-            self.dropped += len(self._messages[0].batch)
+        message = self._messages[0]
+        if message.number > max(self._sent, self._sending):
+            self.dropped += len(message.batch)
+        elif message.number > self._sent:
+            self._dropped_while_sending += len(message.batch)
         self._remove_oldest()
 
     def _remove_oldest(self) -> None:
