@@ -3,13 +3,15 @@
     python -m benchmarks.evaluation RUN
 
 Both take turns in processes of their own. "playing" leaves out the time in which Python imports its packages; the
-processes that the evaluation starts are a part of it.
+processes that the evaluation starts are a part of it. Where other work takes cores, as on a shared machine, the CPU time
+tells more: with it, "at best" is what the evaluation would reach if each of its processes had a core for itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -70,6 +72,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {cores()} cores")
     playing: dict[str, list[float]] = {way: [] for way in WAYS}
     whole: dict[str, list[float]] = {way: [] for way in WAYS}
+    cpu: dict[str, list[float]] = {way: [] for way in WAYS}
     returns: dict[str, list[float]] = {}
     command = [sys.executable, "-m", "benchmarks.evaluation", str(args.run), "--episodes", str(args.episodes), "--way"]
     for _ in range(args.rounds):
@@ -78,10 +81,14 @@ def main() -> None:
             result = json.loads(subprocess.run([*command, way], check=True, capture_output=True).stdout)
             whole[way].append(time.perf_counter() - started)
             playing[way].append(result["seconds"])
+            cpu[way].append(result["cpu"])
             returns[way] = result["returns"]
     for name, times in (("playing", playing), ("whole command", whole)):
         plain, ours = (statistics.median(times[way]) for way in WAYS)
         print(f"{name}: plain loop {plain:.2f} s, eval {ours:.2f} s, {plain / ours:.2f} x as fast")
+    plain, ours = (statistics.median(cpu[way]) for way in WAYS)
+    best = cores() * plain / ours
+    print(f"CPU time of playing: plain loop {plain:.2f} s, eval {ours:.2f} s, at best {best:.2f} x as fast")
     print("same returns for the same seeds:", np.allclose(returns["plain loop"], returns["eval"], rtol=0, atol=1e-3))
 
 
@@ -92,8 +99,16 @@ def _measure_here(args: argparse.Namespace) -> None:
     import soulsai_dqn.acting.actor  # noqa: F401
 
     started = time.perf_counter()
+    cpu = _cpu_seconds()
     returns = WAYS[args.way](args.run, args.episodes)
-    print(json.dumps({"seconds": time.perf_counter() - started, "returns": returns}))
+    seconds = time.perf_counter() - started
+    print(json.dumps({"seconds": seconds, "cpu": _cpu_seconds() - cpu, "returns": returns}))
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from soulsai_core.assembly.agents import make_agent, saved_settings
+from soulsai_core.config import Resolved
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import Weights
 from soulsai_core.run_folder import RunFolder
@@ -62,15 +63,18 @@ def evaluate(evaluation: Evaluation, processes: int) -> Iterator[Played]:
     """
     processes = min(processes, len(evaluation.seeds))
     if processes <= 1:
-        yield from _played(evaluation, iter(range(len(evaluation.seeds))))
+        yield from _played(evaluation, _settings(evaluation), iter(range(len(evaluation.seeds))))
         return
-    context: Any = multiprocessing.get_context(_start_method())  # its type has no Process
+    method = _start_method()
+    context: Any = multiprocessing.get_context(method)  # its type has no Process
     taken = context.Value("l", 0)  # seeds that a process has taken so far
+    # Read once where processes are copies of this one: it takes as long as ten episodes of a fast environment.
+    resolved = _settings(evaluation) if method == "fork" else None
     readers: dict[Connection, BaseProcess] = {}
     try:
         for _ in range(processes):
             reader, writer = context.Pipe(duplex=False)
-            process = context.Process(target=_work, args=(writer, evaluation, taken), daemon=True)
+            process = context.Process(target=_work, args=(writer, evaluation, resolved, taken), daemon=True)
             process.start()
             writer.close()  # the child has the only other end: if it dies, reading ends
             readers[reader] = process
@@ -109,13 +113,14 @@ def _results(readers: dict[Connection, BaseProcess], missing: int) -> Iterator[P
             yield result
 
 
-def _work(writer: Connection, evaluation: Evaluation, taken: Any) -> None:
+def _work(writer: Connection, evaluation: Evaluation, resolved: Resolved | None, taken: Any) -> None:
     """Play seeds until all are taken, in a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: the first one ends the others
     # Before torch is imported: several processes share the cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        for result in _played(evaluation, _shared_numbers(taken, len(evaluation.seeds))):
+        resolved = resolved or _settings(evaluation)
+        for result in _played(evaluation, resolved, _shared_numbers(taken, len(evaluation.seeds))):
             writer.send_bytes(msgspec.msgpack.encode(result))
     except SoulsAIError as error:
         writer.send_bytes(msgspec.msgpack.encode(str(error)))
@@ -134,8 +139,11 @@ def _shared_numbers(taken: Any, end: int) -> Iterator[int]:
         yield number
 
 
-def _played(evaluation: Evaluation, numbers: Iterator[int]) -> Iterator[Played]:
-    resolved = saved_settings(RunFolder(evaluation.run), evaluation.overrides)
+def _settings(evaluation: Evaluation) -> Resolved:
+    return saved_settings(RunFolder(evaluation.run), evaluation.overrides)
+
+
+def _played(evaluation: Evaluation, resolved: Resolved, numbers: Iterator[int]) -> Iterator[Played]:
     agent = make_agent(resolved, evaluation.weights)
     taken: list[int] = []
 

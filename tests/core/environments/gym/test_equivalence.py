@@ -111,3 +111,16 @@ def test_single_environment_that_resets_later_gives_the_same_transitions(make, k
     (waiting,) = histories(later, STEPS)
     assert len(waiting) < STEPS
     assert waiting == at_once[: len(waiting)]
+
+
+def test_seeded_episodes_take_one_reset_each(make):
+    """The reset with which an environment goes on by itself would be in vain."""
+    environment = make("Counter-v0", SEED)
+    resets = []
+    for seed in (3, 4, 5):
+        assert environment.reseed(seed)
+        step = environment.reset()
+        resets.append(step.observations["observation"][0, 1])
+        while not (step.terminated | step.truncated)[0]:
+            step = environment.step(choose(step.observations, step.masks))
+    assert resets == [1, 2, 3]

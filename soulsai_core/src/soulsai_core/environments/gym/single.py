@@ -77,7 +77,9 @@ class SingleEnvironment(Environment):
         return Step(observations, np.zeros(1, np.float32), FALSE, FALSE, masks=masks)
 
     def reseed(self, seed: int) -> bool:
-        self._seed = seed if self._reseeds else self._seed
+        if self._reseeds:
+            self._seed = seed
+            self._reset_at_once = False  # who seeds each episode resets once it has ended: a reset before is in vain
         return self._reseeds
 
     def picture(self) -> np.ndarray | None:
@@ -102,7 +104,8 @@ class SingleEnvironment(Environment):
             masks = self._masks(info) if self._masked else None
         except Exception as error:
             raise failed(self._name, "step", error) from error
-        found = numbers(info) if info is not None else None
+        # An empty info, at each step of many environments, is told apart faster than it is read.
+        found = None if type(info) is dict and not info else numbers(info)
         metrics = {0: found} if found else {}
         if terminated or truncated:
             flags = TRUE if terminated else FALSE, TRUE if truncated else FALSE
