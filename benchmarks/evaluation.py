@@ -3,8 +3,8 @@
     python -m benchmarks.evaluation RUN
 
 Both take turns in processes of their own. "playing" leaves out the time in which Python imports its packages; the
-processes that the evaluation starts are a part of it. Where other work takes cores, as on a shared machine, the CPU time
-tells more: with it, "at best" is what the evaluation would reach if each of its processes had a core for itself.
+processes that the evaluation starts are a part of it. Where other work takes cores, the CPU time
+tells more: "at best" is what the evaluation would reach if each of its processes had a core for itself.
 """
 
 from __future__ import annotations
