@@ -179,6 +179,11 @@ class DQNConfig(Settings):
         description="Steps of reward before bootstrapping (Sutton 1988), or a schedule, rounded.",
         json_schema_extra=LIVE,
     )
+    choices_only: bool = Field(
+        default=False,
+        description="Where environments have masks, learn only from steps with a choice: those with one valid action "
+        "are not drawn, returns go on through them, and n_step counts the others. Not for recurrent.",
+    )
     double: bool = Field(default=True, description="Double Q-learning (van Hasselt et al. 2016).")
     reward_scale: float = Field(
         default=0.1, gt=0, description="Rewards are multiplied by this for learning; reported returns are not."

@@ -27,12 +27,23 @@ def number_of_actions(spec: EnvSpec) -> int:
     return spec.action.n
 
 
+def passes_over_forced(config: DQNConfig, spec: EnvSpec) -> bool:
+    """Whether only steps with a choice are drawn. Sequences have all steps: the LSTM's state depends on each."""
+    return config.choices_only and spec.masked and config.recurrent is None
+
+
+def sends_values(config: DQNConfig, spec: EnvSpec) -> bool:
+    """Whether actors send values for first priorities. Where steps without a choice are passed over they do not: the
+    values of what follows such a step are not learned."""
+    return config.prioritized is not None and not passes_over_forced(config, spec)
+
+
 def own_columns(config: DQNConfig, spec: EnvSpec) -> dict[str, ArraySpec]:
     """What actors add to steps: values, from which the learner computes first priorities (Horgan et al. 2018, algorithm
     1), and states, with which sequences begin (Kapturowski et al. 2019, section 2.3)."""
     number_of_actions(spec)
     columns: dict[str, ArraySpec] = {}
-    if config.prioritized is not None:
+    if sends_values(config, spec):
         columns |= {name: ArraySpec((), "float32") for name in (VALUE, BEST)}
     if config.recurrent is not None:
         columns[STATE] = ArraySpec((2 * config.recurrent.width,), "float32", sparse=True)

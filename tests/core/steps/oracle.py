@@ -149,19 +149,23 @@ class Oracle:
 
     # -- reading
 
-    def returned(self, row: Row, n: int, gamma: float, limit: int | None = None) -> Return | None:
+    def returned(
+        self, row: Row, n: int, gamma: float, limit: int | None = None, choices: bool = False
+    ) -> Return | None:
         """The return of a row, of at most n rewards (and at most `limit`), None for one that may not be learned
-        from."""
+        from. With `choices` only rows with a choice count, and those that follow without one belong to it, too."""
         if row.end == DISCARDED:
             return None
         reward, discount, count = 0.0, 1.0, 0
+        most = n if limit is None else min(n, limit)
         while True:
             reward += discount * float(row.values["reward"])
             discount *= gamma ** float(row.values.get("duration", 1.0))
-            count += 1
+            count += not choices or has_choice(row)
             if row.end == TERMINATED:
                 return Return(reward, 0.0, count, row, None)
-            if row.ahead is None or row.ahead.end == DISCARDED or count == (n if limit is None else min(n, limit)):
+            enough = count == most and not (choices and row.ahead is not None and not has_choice(row.ahead))
+            if row.ahead is None or row.ahead.end == DISCARDED or enough:
                 return Return(reward, discount, count, row, following(row))
             row = row.ahead
 
@@ -217,6 +221,11 @@ class Oracle:
             if read is not None and cut and read.rewards < n and read.last is rows[-1]:
                 returns[i] = None
         return returns
+
+
+def has_choice(row: Row) -> bool:
+    """Whether more than one action was valid, or none, which counts as all."""
+    return sum(bool(valid) for valid in row.values["mask"]) != 1
 
 
 def _run(row: Row, most: int) -> list[Row]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from histories import Kind, Message, Present, number_of_image, observed_names, specs
-from oracle import DISCARDED, Oracle, Row, following
+from oracle import DISCARDED, Oracle, Return, Row, following, has_choice
 
 from soulsai_core.replay import Replay
 
@@ -126,12 +126,16 @@ def learnable(row: Row) -> bool:
     return row.end != DISCARDED
 
 
-def assert_transitions(both: Both, n: int, gamma: float, stack: int | None = None) -> None:
+def assert_transitions(both: Both, n: int, gamma: float, stack: int | None = None, choices: bool = False) -> None:
     """Exactly what the oracle reads can be drawn, with the same values."""
     oracle = both.oracle
     kind = both.kind
     expected = both.assert_drawable(
-        lambda row: learnable(row) and (stack is None or oracle.stack(row, stack, "image") is not None)
+        lambda row: (
+            learnable(row)
+            and (not choices or has_choice(row))
+            and (stack is None or oracle.stack(row, stack, "image") is not None)
+        )
     )
     if not expected:
         return
@@ -141,12 +145,12 @@ def assert_transitions(both: Both, n: int, gamma: float, stack: int | None = Non
         assert name in ("value", "best", "state") or columns[name].dtype == np.dtype(spec.dtype)
     for place, row in enumerate(expected.values()):
         made = {name: column[0, place] for name, column in columns.items()}
-        _assert_transition(oracle, row, made, n, gamma, stack)
+        read = oracle.returned(row, n, gamma, choices=choices)
+        assert read is not None
+        _assert_transition(oracle, row, made, read, stack)
 
 
-def _assert_transition(oracle: Oracle, row: Row, made: dict[str, Any], n: int, gamma: float, stack: int | None) -> None:
-    read = oracle.returned(row, n, gamma)
-    assert read is not None
+def _assert_transition(oracle: Oracle, row: Row, made: dict[str, Any], read: Return, stack: int | None) -> None:
     np.testing.assert_allclose(made["reward"], read.reward, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(made["discount"], read.discount, rtol=1e-5)
     singles = [name for name in row.values if name not in ("reward", "state", "value", "best")]

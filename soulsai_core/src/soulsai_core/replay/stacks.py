@@ -106,8 +106,8 @@ class FrameStacks:
 class StackReader(TransitionReader):
     """Each row that is not discarded is a transition, if its stack is whole."""
 
-    def __init__(self, store: StepStore, stack: int, image: str) -> None:
-        super().__init__(store)
+    def __init__(self, store: StepStore, stack: int, image: str, choices: bool = False) -> None:
+        super().__init__(store, choices)
         self.stacks = FrameStacks(store, stack, image)
 
     @property
@@ -127,7 +127,7 @@ class StackReader(TransitionReader):
         return slots[self.stacks.whole(slots)]
 
     def intact(self, slots: np.ndarray) -> np.ndarray:
-        return self.stacks.whole(slots)
+        return self.stacks.whole(slots) & super().intact(slots)
 
     def _single(self, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in names if name != self.stacks.image)
@@ -145,6 +145,7 @@ class Stacks(Reading):
 
     stack: int
     image: str
+    choices: bool = False
 
     def reader(self, store: StepStore) -> Reader:
-        return StackReader(store, self.stack, self.image)
+        return StackReader(store, self.stack, self.image, self.choices)

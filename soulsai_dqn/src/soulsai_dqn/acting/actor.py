@@ -25,7 +25,7 @@ from soulsai_dqn.acting.numpy_policy import NoisyQ, NumpyQ, Policy, RecurrentPol
 from soulsai_dqn.acting.recurrent_policy import RecurrentQ
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.networks.encoders import chosen_network, mlp
-from soulsai_dqn.spaces import BEST, CLIP, MEAN, SCALE, STATE, VALUE, number_of_actions
+from soulsai_dqn.spaces import BEST, CLIP, MEAN, SCALE, STATE, VALUE, number_of_actions, sends_values
 
 
 class DQNActor(Actor):
@@ -47,8 +47,9 @@ class DQNActor(Actor):
         self._memory = None if config.recurrent is None else LSTMState(config.recurrent.width)
         self._stride = 1 if config.recurrent is None else config.recurrent.stride
         self._calls = 0
+        self._sends_values = sends_values(config, spec)
         self._simple = self._stacks is None and self._memory is None and not config.normalize
-        self._simple &= config.prioritized is None and config.exploration != "boltzmann"
+        self._simple &= not self._sends_values and config.exploration != "boltzmann"
         self._policy: Any = None  # a Policy; a RecurrentPolicy with an LSTM
         self._scales: tuple[np.ndarray, np.ndarray] | None = None
         self._prepared: tuple[Arrays, Any] | None = None
@@ -98,7 +99,7 @@ class DQNActor(Actor):
             return self._policy.one(x).argmax(axis=0, keepdims=True), {}
         values, own = self._values(x, starts)
         actions = self._explorer.actions(values, masks)
-        if self._config.prioritized is not None:
+        if self._sends_values:
             own[VALUE] = values[np.arange(len(values)), actions]
             own[BEST] = mask_invalid(values, masks).max(1)
         return actions, own

@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 
 from soulsai_core import IMAGE, EnvSpec, Features, StepBatch, step_columns
-from soulsai_core.replay import PriorityOptions, Reading, Replay, Sequences, Stacks
+from soulsai_core.replay import PriorityOptions, Reading, Replay, Sequences, Stacks, Steps
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.trainer import chosen_device
 from soulsai_dqn.networks.rescaling import rescaled, unrescaled
-from soulsai_dqn.spaces import own_columns
+from soulsai_dqn.spaces import own_columns, passes_over_forced
 
 
 def make_replay(config: DQNConfig, spec: EnvSpec, features: Features) -> Replay:
@@ -26,17 +26,19 @@ def make_replay(config: DQNConfig, spec: EnvSpec, features: Features) -> Replay:
         config.buffer_size,
         columns,
         observed,
-        reading=_reading(config),
+        reading=_reading(config, passes_over_forced(config, spec)),
         priorities=None if priorities is None else PriorityOptions(priorities.alpha, priorities.epsilon),
         first_error=partial(one_step_errors, rescaling=config.value_rescaling),
         device=None if device is None else str(chosen_device(device, "replay_device")),
     )
 
 
-def _reading(config: DQNConfig) -> Reading | None:
-    stacks = None if config.frame_stack is None else Stacks(config.frame_stack, IMAGE)
+def _reading(config: DQNConfig, choices: bool) -> Reading:
     r = config.recurrent
-    return stacks if r is None else Sequences(r.burn_in, r.length, config.longest_n, r.width, r.eta, stacks)
+    stacks = None if config.frame_stack is None else Stacks(config.frame_stack, IMAGE, choices)
+    if r is not None:
+        return Sequences(r.burn_in, r.length, config.longest_n, r.width, r.eta, stacks)
+    return Steps(choices) if stacks is None else stacks
 
 
 def prepared(steps: StepBatch, features: Features, config: DQNConfig) -> StepBatch:
