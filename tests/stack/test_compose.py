@@ -142,7 +142,8 @@ def test_configuration_of_the_stack_is_valid(root, name):
 
 
 def test_git_ignores_the_files_of_init(root):
-    names = ["redis.secret", "telemetry.secret", "grafana.secret", "client.join", "acl/users.acl", "tls/ca.key"]
+    secrets = ["redis.secret", "telemetry.secret", "grafana.secret", "page.secret"]
+    names = [*secrets, "client.join", "acl/users.acl", "tls/ca.key"]
     paths = [
         ".env",
         "saves/x",

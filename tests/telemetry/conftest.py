@@ -34,13 +34,17 @@ from soulsai_telemetry.run_view import RunView
 from soulsai_telemetry.testing import example_status, example_update
 
 START = 1.7e9
+LIVE_SETTINGS = {
+    "training.checkpoint_every": 100, "training.stop.seconds": None, "algorithm.config.learning_rate": 1e-3,
+    "algorithm.config.epsilon": {"start": 1.0, "end": 0.02},
+}  # fmt: skip
 
 
 class Training:
     """Stands for the training node and its clients on a server in memory.
 
     Attributes:
-        commands: names of the commands that it was sent.
+        commands, options: names and options of the commands that it was sent.
     """
 
     def __init__(self, folder):
@@ -54,6 +58,7 @@ class Training:
         self.now = START
         self.sent = 0
         self.commands = []
+        self.options = []
         self._ended = threading.Event()
         self.answers = False
         spec = EnvSpec("Lander", {"observation": ArraySpec((2,), "float32")}, Discrete(2))
@@ -94,6 +99,7 @@ class Training:
                 for payload in transport.read_commands(0.05):
                     command = msgspec.json.decode(payload, type=Command)
                     self.commands.append(command.name)
+                    self.options.append(command.options)
                     transport.reply(command.id, msgspec.json.encode(Reply(command.id, ok, detail)))
 
         threading.Thread(target=answer, daemon=True).start()
@@ -207,8 +213,11 @@ def write_two_clients(training, **changes):
     infos = [ClientInfo(f"pc-{i}", f"gaming-pc-{i}", 50_000, 200, 25.0, restarts=i, version="0.1") for i in range(2)]
     clients = [ClientStatus(infos[0], 49_000), ClientStatus(infos[1], 49_000, {"stale": 12})]
     learns = Activity(up=3600.0, present=3600.0, message=0.1, admitted=0.1, update=0.5, episode=4.0, checkpoint=61.0)
-    values = {"clients": clients, "env_steps": 98_000, "goal_env_steps": 150_000, "iteration": 1520, "activity": learns}
-    training.write_status(**{**values, "share_done": 0.6533, "seconds_left": 1100.0, **changes})
+    values = {
+        "clients": clients, "env_steps": 98_000, "goal_env_steps": 150_000, "iteration": 1520, "activity": learns,
+        "share_done": 0.6533, "seconds_left": 1100.0, "live_settings": LIVE_SETTINGS,
+    }  # fmt: skip
+    training.write_status(**{**values, **changes})
 
 
 @pytest.fixture

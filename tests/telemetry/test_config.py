@@ -32,4 +32,4 @@ def test_metric_of_the_best_model_must_exist():
 
 
 def test_token_is_not_shown():
-    assert "hush" not in repr(TelemetryConfig(page={"token": "hush"}))
+    assert "hush" not in repr(TelemetryConfig(page={"token": "hush" * 4}))

@@ -16,6 +16,18 @@ BUILT_IN = ("return", "length", "seconds")
 CONDITION = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 
 
+_MIN_TOKEN = 16
+"""Characters of a token. A shorter one could be guessed."""
+
+TOKEN_FORM = f"one word of at least {_MIN_TOKEN} ASCII characters"
+"""What a token must be."""
+
+
+def is_token(text: str) -> bool:
+    """Whether this can be the page's token: it travels in a header."""
+    return len(text) >= _MIN_TOKEN and text.isascii() and text.isprintable() and " " not in text
+
+
 class MetricSettings(Settings):
     key: str = Field(
         default="total_reward",
@@ -62,8 +74,20 @@ class PageSettings(Settings):
         "with the training.",
     )
     token: SecretStr | None = Field(
-        default=None, description="Needed to save the model from the page; null: the page is read-only."
+        default=None,
+        description="Needed to save the model from the page, and to change settings where training.changes_from_page "
+        "allows that; null: from token_file.",
     )
+    token_file: str | None = Field(
+        default=None, description="File with the token as its only line; null without a token: the page is read-only."
+    )
+
+    @field_validator("token")
+    @classmethod
+    def _is_a_long_word(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not is_token(token.get_secret_value()):
+            raise ValueError(f"must be {TOKEN_FORM}")
+        return token
 
 
 class TelemetryConfig(Settings):

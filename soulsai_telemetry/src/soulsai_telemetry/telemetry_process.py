@@ -125,9 +125,9 @@ class TelemetryProcess:
         if not self._settings.page.enabled:
             yield None
             return
-        page = Page(node, self._settings.page)
         with ExitStack() as stack:
             try:
+                page = Page(node, self._settings.page)
                 stack.enter_context(served(page, node.view))
             except ConfigError as error:
                 log.error("The page is left out: %s", error)

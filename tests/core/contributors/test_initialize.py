@@ -20,6 +20,7 @@ NOW = datetime.now(UTC)
 FILES = (
     "redis.secret",
     "grafana.secret",
+    "page.secret",
     "client.join",
     "telemetry.secret",
     "acl/users.acl",

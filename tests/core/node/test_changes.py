@@ -58,7 +58,12 @@ def test_change_is_applied_announced_recorded_and_told(running):
         ("algorithm.config.epsilon.end", 0.0, 0.3, "ann on pc", 2),
     ]
     assert [event["change"] for event in running.recorder.wait("setting_changed", 2)] == rows
-    assert running.node._report.update(0).changes == tuple(rows)
+    status = running.node._report.update(0)
+    assert status.changes == tuple(rows)
+    assert status.live_settings["algorithm.config.rate"] == 0.5
+    assert status.live_settings["algorithm.config.epsilon"] == {"start": 1.0, "end": 0.3}
+    assert status.live_settings["training.checkpoint_every"] == 100
+    assert "algorithm.config.width" not in status.live_settings
 
 
 def test_changes_are_undone_one_after_the_other(running):

@@ -7,6 +7,9 @@ import pytest
 from browsing import DESKTOP, PHONE, curve, screenshot, shown, until, until_text
 
 from soulsai_core import ClientInfo, ClientStatus
+from soulsai_core.messages import SettingChange
+
+TOKEN = "hush-hush-hush-hush"
 
 
 @pytest.mark.parametrize(("name", "viewport", "scheme"), [("desktop", DESKTOP, "light"), ("phone", PHONE, "dark")])
@@ -75,8 +78,14 @@ def test_part_and_axis_of_the_curves_can_be_chosen(learned_page, tabs):
     until(tab, f"Number({curve()}.from) > 350")
     tab.get_by_role("radio", name="All").tap()
     until(tab, f"Number({curve()}.from) === 1")
-    tab.get_by_role("radio", name="Steps").tap()
+    tab.get_by_role("radio", name="Steps", exact=True).tap()
     until(tab, f"Number({curve()}.to) > 50000")
+    tab.get_by_role("radio", name="Log steps").tap()
+    until(tab, f"{curve()}.scale === 'logarithmic'")
+    tab.locator("[data-metric='return'] .plot").focus()
+    tab.keyboard.press("+")
+    until(tab, f"1 < Number({curve()}.from) && Number({curve()}.to) < 50000")
+    tab.keyboard.press("Escape")
     tab.get_by_role("radio", name="Time").tap()
     until(tab, f"Number({curve()}.to) > 1e9")
 
@@ -90,7 +99,7 @@ def test_smoothing_and_a_logarithmic_axis_can_be_chosen(learned_page, tabs):
         lead,
         "mean of the last 50 episodes",
     )
-    tab.get_by_role("radio", name="Log").click()
+    tab.get_by_role("radio", name="Log", exact=True).click()
     until_text(tab, "[data-metric='return'] .values", "logarithmic in both directions")
     assert "logarithmic" not in tab.locator("[data-metric='length'] .values").inner_text()
 
@@ -141,9 +150,9 @@ def test_colors_can_be_chosen_and_are_remembered(learned_page, tabs):
 
 def test_quicksave_asks_for_the_token_once_and_shows_the_path(served, tabs, training):
     training.answer_commands(detail="saves/run-1/manual_save/iteration-7")
-    tab = tabs.open(served(token="hush"))
+    tab = tabs.open(served(token=TOKEN))
     tab.locator("#quicksave").click()
-    tab.locator("#token").fill("hush")
+    tab.locator("#token").fill(TOKEN)
     screenshot(tab, "token")
     tab.locator("#token-form button[type=submit]").click()
     tab.wait_for_selector("#toast:not([hidden])")
@@ -155,23 +164,70 @@ def test_quicksave_asks_for_the_token_once_and_shows_the_path(served, tabs, trai
 
 
 def test_wrong_token_is_explained_and_can_be_entered_again(served, tabs, training):
-    tab = tabs.open(served(token="hush"))
+    tab = tabs.open(served(token=TOKEN))
     for _ in range(2):
         tab.locator("#quicksave").click()
         tab.locator("#token").fill("wrong")
         tab.keyboard.press("Enter")
-        until_text(tab, "#toast", "needs the token")
+        until_text(tab, "#toast", "not the page's token")
         until(tab, "document.querySelector('#quicksave').getAttribute('aria-disabled') === 'false'")
     assert training.commands == []
 
 
-def test_link_may_carry_the_token_and_the_address_bar_hides_it(served, tabs, training):
-    training.answer_commands()
-    tab = tabs.open(served(token="hush"), path="/#token=hush")
-    assert "hush" not in tab.url
-    tab.locator("#quicksave").click()
-    tab.wait_for_selector("#toast:not([hidden])")
-    assert training.commands.count("quicksave") == 1
+# -- changing settings
+
+
+def change(name, before, after, *, undoes=False):
+    return SettingChange(1.7e9, f"algorithm.config.{name}", before, after, "ann on pc", 1520, 98_000, undoes)
+
+
+def test_setting_is_changed_and_undone_and_what_was_changed_is_listed(served, tabs, training, two_clients):
+    training.answer_commands(detail="algorithm.config.epsilon.end: 0.02 -> 0.5\nIn force from iteration 9 on.")
+    page = served(token=TOKEN)
+    two_clients(training, changes_from_page=True)
+    tab = tabs.open(page)
+    tab.locator("#settings-box summary").click()
+    tab.wait_for_selector("#settings-form:not([hidden])")
+    tab.locator("#setting-name").select_option("algorithm.config.epsilon.end")
+    assert tab.locator("#setting-value").input_value() == "0.02"
+    tab.locator("#setting-value").fill("0.5")
+    tab.keyboard.press("Enter")
+    tab.locator("#token").fill(TOKEN)
+    tab.keyboard.press("Enter")
+    until_text(tab, "#settings-answer", "0.02 → 0.5\nIn force from iteration 9 on.")
+    assert training.options[-1]["settings"] == ["algorithm.config.epsilon.end=0.5"]
+    assert tab.evaluate("document.activeElement.id") == "setting-change"
+    made = [change("epsilon.end", 0.02, 0.5), change("gamma", 0.9, 0.99)]
+    changed = {"changes": tuple(made), "live_settings": {"algorithm.config.epsilon": {"start": 1.0, "end": 0.5}}}
+    two_clients(training, changes_from_page=True, **changed)
+    until_text(tab, "#undo", "gamma back to 0.9")
+    until_text(tab, "#setting-now", "now 0.5")
+    assert "algorithm.config.gamma: 0.9 → 0.99 by ann on pc" in tab.locator("#changes li").first.inner_text()
+    tab.locator("#undo").click()
+    until(tab, "document.querySelector('#undo').getAttribute('aria-disabled') === 'false'")
+    assert training.commands[-1] == "set_back"
+    changed["changes"] = (*made, change("gamma", 0.99, 0.9, undoes=True))
+    two_clients(training, changes_from_page=True, **changed)
+    until_text(tab, "#undo", "epsilon.end back to 0.02")
+    screenshot(tab, "settings")
+
+
+def test_page_without_token_or_leave_says_how_settings_are_changed(served, tabs, training, two_clients):
+    tab = tabs.open(served(token=TOKEN))
+    tab.locator("#settings-box summary").click()
+    until_text(tab, "#settings-how", "training.changes_from_page=true")
+    assert tab.locator("#settings-how code").inner_text() == "soulsai set NAME=VALUE"
+    assert not tab.locator("#settings-form").is_visible()
+
+
+def test_markup_in_a_change_is_text(served, tabs, training, two_clients):
+    markup = "<img src=x onerror=alert(1)>"
+    page = served()
+    two_clients(training, changes=(change(markup, markup, {markup: markup}),), live_settings={markup: markup})
+    tab = tabs.open(page)
+    tab.locator("#settings-box summary").click()
+    until_text(tab, "#changes", "<img")
+    assert tab.locator("main img").count() == 0
 
 
 # -- what a run may contain

@@ -221,49 +221,6 @@ def test_what_happened_is_told(serve):
     assert [event["kind"] for event in read(page, "/api/happened")["events"]] == ["start"]
 
 
-# -- saving
-
-
-def quicksave(page, token=None):
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    status, body, _ = ask(page, "/api/quicksave", method="POST", headers=headers)
-    return status, json.loads(body)
-
-
-def test_without_a_token_in_the_settings_no_model_can_be_saved(serve, training):
-    training.answer_commands()
-    page = serve()
-    assert [quicksave(page, token)[0] for token in (None, "", "x")] == [403, 403, 403]
-    assert "quicksave" not in training.commands
-
-
-@pytest.mark.parametrize("token", [None, "", "hus", "hush!", "HUSH", "hüsh"])
-def test_wrong_token_saves_nothing(serve, training, token):
-    training.answer_commands()
-    page = serve(token="hush")
-    header = None if token is None else token.encode().decode("latin-1")
-    assert quicksave(page, header)[0] == 403
-    assert "quicksave" not in training.commands
-
-
-def test_right_token_saves_the_model_and_gets_its_path(serve, training):
-    training.answer_commands(detail="saves/run-1/manual_save/iteration-7")
-    page = serve(token="hush")
-    assert read(page, "/api/run")["writable"]
-    assert quicksave(page, "hush") == (200, {"ok": True, "detail": "saves/run-1/manual_save/iteration-7"})
-
-
-def test_failed_save_is_explained(serve, training):
-    training.answer_commands(ok=False, detail="The disk is full.")
-    assert quicksave(serve(token="hush"), "hush") == (503, {"ok": False, "detail": "The disk is full."})
-
-
-def test_other_sites_cannot_make_a_visitor_save(serve):
-    """A form or image of another site carries no Authorization header, and no CORS header lets a script add one."""
-    _, _, headers = ask(serve(token="hush"), "/api/quicksave", method="OPTIONS")
-    assert "Access-Control-Allow-Origin" not in headers
-
-
 # -- ports
 
 

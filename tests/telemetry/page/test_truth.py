@@ -50,7 +50,7 @@ def test_ended_run_is_opened_from_its_folder(served, tabs, training, two_clients
     page._source.stop("enough")
     summary = page._source.view.summary
     wait_for("the summary", lambda: summary.is_file() and b'"ended"' in summary.read_bytes())
-    again = Page(EndedRun(training.folder), PageSettings(token="hush"))
+    again = Page(EndedRun(training.folder), PageSettings(token="hush" * 4))
     again.listen()
     try:
         tab = tabs.open(again)

@@ -179,6 +179,11 @@ class TrainingSettings(Settings):
         ge=1,
         description="Largest number of saves under manual_save the page may ask for; `soulsai quicksave` always may.",
     )
+    changes_from_page: bool = Field(
+        default=False,
+        description="Whether those who have the page's token (telemetry.config.page) may change settings there, as "
+        "`soulsai set` does.",
+    )
     max_message_mb: float = Field(
         default=64, gt=0, description="Largest size of a client's message in MB; larger ones are rejected."
     )

@@ -21,7 +21,10 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "redis")
 _PRIVATE = 0o600
 _READABLE = 0o644
 _FOLDER = 0o700
-_IGNORED = (".gitignore", "redis.secret", "telemetry.secret", "grafana.secret", "client.join", "acl/", "tls/")
+_PASSWORDS = ("grafana.secret", "page.secret")
+"""Of Grafana's administrator, and the token of the page."""
+
+_IGNORED = (".gitignore", *SECRETS, *_PASSWORDS, "client.join", "acl/", "tls/")
 
 LOCAL = Invitation("rediss://redis:6379", "main", "local", password="")
 """The invitation, without its password, of the clients that run on the server's own machine."""
@@ -58,7 +61,8 @@ def initialize(folder: Path, hosts: Sequence[str], now: datetime) -> Iterator[st
     yield from _write(folder / ".gitignore", "".join(f"/{name}\n" for name in _IGNORED).encode(), _READABLE)
     for name in SECRETS:
         yield from _write(folder / name, f"requirepass {new_password()}\n".encode(), _PRIVATE)
-    yield from _write(folder / "grafana.secret", f"{new_password()}\n".encode(), _PRIVATE)
+    for name in _PASSWORDS:
+        yield from _write(folder / name, f"{new_password()}\n".encode(), _PRIVATE)
     yield from _write_certificates(folder / "tls", hosts, now)
     yield from _write_users(folder)
 

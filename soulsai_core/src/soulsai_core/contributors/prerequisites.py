@@ -19,7 +19,7 @@ SECRETS = ("redis.secret", "telemetry.secret")
 """Files with the passwords of the server's own users."""
 
 _NAME = re.compile(r"[A-Za-z0-9_*]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
-_FILES = (*SECRETS, ".gitignore", "grafana.secret", "client.join", "acl/users.acl")
+_FILES = (*SECRETS, ".gitignore", "grafana.secret", "page.secret", "client.join", "acl/users.acl")
 _PAIRS = (("ca.crt", "ca.key"), ("redis.crt", "redis.key"))
 _SOON = timedelta(days=30)
 _PORTS = {"SOULSAI_REDIS_PORT": 6379, "SOULSAI_PAGE_PORT": 8081}

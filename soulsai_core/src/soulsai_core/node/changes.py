@@ -79,6 +79,7 @@ class SettingChanges:
         self._file = JsonLines(folder.changes, SettingChange)
         self._made = list(self._file.read())
         self._state.changes = tuple(self._made[-_SHOWN:])
+        self._state.live_settings = self._live_settings()
 
     def follow(self, *followers: Callable[[TrainingSettings], object]) -> None:
         """Call these with the node's settings after each change of them."""
@@ -147,6 +148,7 @@ class SettingChanges:
             raise
         self.config = values
         self.training = training
+        self._state.live_settings = self._live_settings()
         if algorithm is not None:
             self.announcement = msgspec.structs.replace(self.announcement, algorithm=values["algorithm"])
             self.version += 1
@@ -164,12 +166,21 @@ class SettingChanges:
             return
         if path[:2] == _ALGORITHM and len(path) > 2 and algorithm is not None and is_live(algorithm, path[2:]):
             return
-        names = [*live_names(TrainingSettings, "training")]
-        names += [] if algorithm is None else live_names(algorithm, "algorithm.config")
+        names = self._names()
         raise ConfigError(
             f"{dotted(path)} cannot be changed while the run goes on.{_nearest(dotted(path), names)} These can: "
             f"{', '.join(names)}. For others stop it, and go on with `soulsai train --resume --set`."
         )
+
+    def _names(self) -> list[str]:
+        """Of all settings that can be changed."""
+        algorithm = [] if self._plugin is None else live_names(self._plugin.config, "algorithm.config")
+        return [*live_names(TrainingSettings, "training"), *algorithm]
+
+    def _live_settings(self) -> dict[str, Any]:
+        training = {"training": json.loads(self.training.model_dump_json())}
+        values = {**self.config, **training}
+        return {name: _at(values, name.split(".")) for name in self._names()}
 
     def _checked_algorithm(self, values: Mapping[str, Any]) -> BaseModel:
         assert self._plugin is not None  # else the change was refused
@@ -224,7 +235,7 @@ def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     return value
 
 
-def _at(values: Any, path: tuple[str, ...]) -> Any:
+def _at(values: Any, path: Sequence[str]) -> Any:
     """The value at a path, None where nothing is."""
     for key in path:
         values = values.get(key) if isinstance(values, Mapping) else None

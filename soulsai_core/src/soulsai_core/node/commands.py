@@ -16,7 +16,7 @@ from soulsai_core.errors import SoulsAIError, TransportError
 from soulsai_core.messages import Command, Reply, plain
 from soulsai_core.node.changes import SettingChanges
 from soulsai_core.node.evaluations import Evaluations
-from soulsai_core.node.requests import Request
+from soulsai_core.node.requests import CHANGES, Request
 from soulsai_core.node.saving.saver import CheckpointOptions
 from soulsai_core.node.saving.saving_thread import SavingThread
 from soulsai_core.node.state import RunState
@@ -25,6 +25,11 @@ from soulsai_core.run_folder import RunFolder
 log = logging.getLogger(__name__)
 
 _MAX_ORIGIN = 100
+
+NOT_FROM_PAGE = (
+    "The training node takes no changes from the page: they need `training.changes_from_page: true` when the run is "
+    "started or resumed. `soulsai set` always works."
+)
 
 
 class CommandHandler:
@@ -62,9 +67,12 @@ class CommandHandler:
         self._obey(command, (command.id,))
 
     def answer_request(self, request: Request) -> None:
-        """Save once, without the replay buffer, and reply to all who asked. Older saves are never removed for it."""
+        """Save once, without the replay buffer, and reply to all who asked; older saves are never removed for it. Or
+        change settings, if those of the node allow it."""
         saves = self._folder.manual_saves()
-        if request.name == "quicksave" and saves >= self._changes.training.max_requested_saves:
+        if request.name in CHANGES:
+            self._change_on_request(request)
+        elif request.name == "quicksave" and saves >= self._changes.training.max_requested_saves:
             detail = (
                 f"There are {saves} saves in {self._folder.path / 'manual_save'}: remove some, or raise "
                 "training.max_requested_saves."
@@ -73,6 +81,14 @@ class CommandHandler:
         else:
             own = Command(request.senders[0], request.name, {**request.options, "buffer": False})
             self._obey(own, request.senders)
+
+    def _change_on_request(self, request: Request) -> None:
+        if not self._changes.training.changes_from_page:
+            self._reply(request.senders, request.name, ok=False, detail=NOT_FROM_PAGE)
+            return
+        # The sender cannot pass for somebody else: what it says of itself comes after its kind.
+        origin = f"telemetry: {request.options.get('origin', '')}"
+        self._obey(Command(request.senders[0], request.name, {**request.options, "origin": origin}), request.senders)
 
     def _reply(self, senders: Sequence[str], name: str, *, ok: bool, detail: str) -> None:
         for sender in senders:

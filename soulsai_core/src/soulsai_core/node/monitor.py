@@ -57,6 +57,9 @@ _EPISODES = 1000
 _FILE_INTERVAL = 5.0
 """Seconds between two statuses that are kept in the run's folder."""
 
+_MAX_REQUEST = 2**15
+"""Bytes of a request. One for 20 settings has a few thousand."""
+
 _MAX_NAME = 128
 _MAX_SENTENCE = 300
 _MAX_VERSION = 30
@@ -227,9 +230,12 @@ class Monitor(BackgroundWorker):
             self._events.put(command)
 
     def _take_request(self, payload: bytes) -> None:
+        if len(payload) > _MAX_REQUEST:
+            log.warning("A request was left out: it has %s bytes, and %s at most are read.", len(payload), _MAX_REQUEST)
+            return
         command = _command(payload)
         if command is not None and not self._requests.add(command):
-            log.warning("A request for %.40r was left out: only saves may be asked for.", command.name)
+            log.warning("A request for %.40r was left out: it may not be asked for, or too many wait.", command.name)
 
     # -- clients
 

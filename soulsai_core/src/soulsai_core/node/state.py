@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import SettingChange
@@ -18,6 +19,7 @@ class RunState:
         stop_reason: why the training ends, None while it goes on.
         replaced: whether another node has taken over the run. Nothing more is written to the server then.
         changes: the newest settings that were changed while the run went on.
+        live_settings: name -> value of those that can be changed.
         error: the sentence of the error that ended the training, "" without one.
         updates, checkpoints: made since the node started.
         updating_since: when the running update began, in monotonic seconds; None between updates.
@@ -29,6 +31,7 @@ class RunState:
     stop_reason: str | None = None
     replaced: bool = False
     changes: tuple[SettingChange, ...] = ()
+    live_settings: dict[str, Any] = field(default_factory=dict)
     error: str = ""
     updates: int = 0
     checkpoints: int = 0

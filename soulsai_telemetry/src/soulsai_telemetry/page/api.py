@@ -26,7 +26,7 @@ class PageApi:
     """Answers questions about one run, and about those next to it.
 
     Args:
-        writable: the model can be saved from the page.
+        writable: the page has a token, for those who may change something.
     """
 
     def __init__(self, source: RunSource, library: RunLibrary, *, writable: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import time
 from importlib.resources import files
 
@@ -15,12 +14,14 @@ from soulsai_core import ConfigError, hookimpl
 from soulsai_telemetry.config import PageSettings
 from soulsai_telemetry.history.records import EpisodeRecord, TrainingStatus
 from soulsai_telemetry.history.update import HistoryUpdate
-from soulsai_telemetry.http import HttpService, json_response
+from soulsai_telemetry.http import HttpService
 from soulsai_telemetry.page import views
+from soulsai_telemetry.page.actions import PageActions
 from soulsai_telemetry.page.api import PageApi
 from soulsai_telemetry.page.events import EventStream
 from soulsai_telemetry.page.library import RunLibrary
 from soulsai_telemetry.page.source import RunSource
+from soulsai_telemetry.page.token import TokenCheck, read_token
 
 FIRST_PORT = 8081
 LAST_PORT = 8099
@@ -40,7 +41,7 @@ _HEADERS = {
 
 
 class Page:
-    """The page of one run. `listen` opens its port.
+    """The page of one run. `listen` opens its port. Raises ConfigError if the file of its token cannot be used.
 
     Attributes:
         note: a sentence about the port, "" if it is the usual one.
@@ -48,11 +49,12 @@ class Page:
 
     def __init__(self, source: RunSource, settings: PageSettings) -> None:
         self._source = source
-        self._token = settings.token.get_secret_value().encode() if settings.token else b""
+        check = TokenCheck(read_token(settings))
         self._settings = settings
         saves = source.view.folder.path.parent if settings.runs else None
         library = RunLibrary(saves, source.run_id)
-        self._api = PageApi(source, library, writable=bool(self._token))
+        self._api = PageApi(source, library, writable=check.exists)
+        self._actions = PageActions(source, check)
         self._events = EventStream()
         self._unsent: list[EpisodeRecord] = []
         self._last_sent = 0.0
@@ -146,8 +148,8 @@ class Page:
             Route("/", self._index),
             Route("/static/{name}", self._static_file),
             *self._api.routes(),
+            *self._actions.routes(),
             Route("/api/events", self._stream_events),
-            Route("/api/quicksave", self._quicksave, methods=["POST"]),
         ]
 
     async def _index(self, request: Request) -> Response:
@@ -166,15 +168,6 @@ class Page:
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
         return self._events.response(b'event: hello\ndata: {"run_id":"%s"}\n\n' % self._source.run_id.encode())
-
-    def _quicksave(self, request: Request) -> Response:
-        # A header, not a cookie: a browser never adds it to the requests of another site.
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-        if not self._token or not hmac.compare_digest(given, self._token):
-            return json_response({"ok": False, "detail": "This needs the token in telemetry.config.page.token."}, 403)
-        # This waits for the training node, in a worker thread: starlette runs functions that are not `async` in one.
-        reply = self._source.send_command("quicksave")
-        return json_response({"ok": reply.ok, "detail": reply.detail}, 200 if reply.ok else 503)
 
 
 def _read_static() -> dict[str, bytes]:

@@ -30,7 +30,7 @@ def run(source: RunSource, *, writable: bool) -> dict[str, Any]:
     """What does not change while the page is open.
 
     Args:
-        writable: the model can be saved from the page.
+        writable: the page has a token, for those who may change something.
     """
     config = source.settings
     environment = config.get("environment", {})

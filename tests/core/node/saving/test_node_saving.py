@@ -442,8 +442,41 @@ def test_request_for_anything_but_a_save_is_left_out(ask):
     send("r1", name="shutdown")
     send("x" * 65)
     send("r2")
+    send("r3", name="nonsense" * 5000)
     assert reply_to(harness, "r2").ok
     assert harness.server.replies.keys() == {"r2"}
+
+
+def test_request_for_a_change_needs_the_setting_that_allows_it(ask):
+    harness, send = ask()
+    send("r1", name="set", settings=["training.checkpoint_every=7"], origin="the page")
+    reply = reply_to(harness, "r1")
+    assert not reply.ok and "training.changes_from_page" in reply.detail
+    assert not harness.folder.changes.exists()
+
+
+def test_requests_for_changes_are_obeyed_one_a_second_and_recorded_as_those_of_telemetry(ask, clock):
+    harness, send = ask(changes_from_page=True, config={"training": {"changes_from_page": True}})
+    send("r1", name="set", settings=["training.stop.seconds=1000"], origin="ann\x1b[2J")
+    assert "stop.seconds: null -> 1000" in reply_to(harness, "r1").detail
+    send("r2", name="set_back", origin="root on host")
+    harness.make_iterations(2)
+    assert "r2" not in harness.server.replies
+    clock.now += 1.5
+    assert "stop.seconds: 1000.0 -> null" in reply_to(harness, "r2").detail
+    origins = [change.origin for change in harness.node._report.update(0).changes]
+    assert [origin.partition(":")[0] for origin in origins] == ["telemetry", "telemetry"]
+    assert "\x1b" not in origins[0]
+
+
+def test_flood_of_requests_for_changes_is_left_out(ask, clock):
+    harness, send = ask(changes_from_page=True)
+    send(*(f"r{number}" for number in range(900)), name="set", settings=["training.checkpoint_every=7"])
+    wait_for("the first reply", lambda: harness.server.replies)
+    for _ in range(20):
+        clock.now += 1.5
+        harness.make_iterations(1)
+    assert len(harness.server.replies) <= 17
 
 
 def test_node_that_stops_waits_for_the_last_save_of_the_best_model(harness, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from soulsai_core.messages import ClientInfo, SettingChange
@@ -115,6 +117,8 @@ class NodeStatus(msgspec.Struct, frozen=True):
         not_finite: names of the learner's numbers that were not finite in the last update.
         seed: of the run.
         changes: the newest settings that were changed while the run went on.
+        live_settings: name -> value of those that can be changed.
+        changes_from_page: whether those who have the page's token may change them there.
     """
 
     run_id: str
@@ -156,3 +160,5 @@ class NodeStatus(msgspec.Struct, frozen=True):
     not_finite: tuple[str, ...] = ()
     seed: int | None = None
     changes: tuple[SettingChange, ...] = ()
+    live_settings: dict[str, Any] = {}
+    changes_from_page: bool = False

@@ -36,9 +36,12 @@ class Description(msgspec.Struct, frozen=True):
     patience: float = 210.0
     join: str = "soulsai client"
     seed: int | None = None
+    changes_from_page: bool = False
 
     @classmethod
-    def of(cls, announcement: Announcement, sync: Sync, join: str, seed: int | None) -> Description:
+    def of(
+        cls, announcement: Announcement, sync: Sync, join: str, seed: int | None, *, changes_from_page: bool = False
+    ) -> Description:
         """The description of an announced run, which clients join with the command `join`."""
         client = ClientSettings(**announcement.client)
         return cls(
@@ -49,6 +52,7 @@ class Description(msgspec.Struct, frozen=True):
             patience=client.start_timeout_s + client.step_timeout_s,
             join=join,
             seed=seed,
+            changes_from_page=changes_from_page,
         )
 
 
@@ -201,6 +205,7 @@ class StatusReport:
             best_return=self._episodes.best_return,
             not_finite=self._not_finite,
             changes=state.changes,
+            live_settings=state.live_settings,
             **self._description,
         )
 

@@ -1,6 +1,7 @@
 // Builds the page: loads the run, then follows the server's events.
 
 import { get } from "./api.js";
+import { showSettings } from "./changing.js";
 import { showClients, showContributors } from "./clients.js";
 import { offerColors } from "./colors.js";
 import { $, setText } from "./dom.js";
@@ -34,6 +35,7 @@ function show(next) {
   showContributors(state);
   showMachine(state);
   showReports(state.reports);
+  showSettings(run, state);
   showLogNames(state.logs);
   happened.update(state.happened);
   node.add(state);
