@@ -77,10 +77,11 @@ export class Card {
     const [from, to] = this.group.shown;
     const x = this.data[0];
     if (!x.length) return;
-    const first = from ?? x[0];
-    const last = Math.max(to ?? x[x.length - 1], first + 1e-6);
+    // A logarithmic axis has no zero.
+    const first = Math.max(from ?? x[0], this.group.logarithmic ? 1 : -Infinity);
+    const last = Math.max(to ?? x[x.length - 1], this.group.logarithmic ? first * 1.01 : first + 1e-6);
     this.plot.setScale("x", { min: first, max: last });
-    [this.plotBox.dataset.from, this.plotBox.dataset.to] = [first, to ?? x[x.length - 1]];
+    Object.assign(this.plotBox.dataset, { from: first, to: to ?? x[x.length - 1], scale: this.group.logarithmic ? "logarithmic" : "linear" });
   }
 
   clear() {
@@ -155,7 +156,8 @@ export class Card {
   }
 
   key(event) {
-    const part = moved(event, this.group.shown, this.group.extent);
+    const { shown, extent, logarithmic } = this.group;
+    const part = moved(event, shown, extent, logarithmic);
     if (!part) return;
     event.preventDefault();
     this.group.zoom(...part);

@@ -17,7 +17,8 @@ export class Group {
     this.cards = new Map();
     this.shown = [null, null];
     this.extent = [0, 0];
-    this.scale = "linear";
+    this.scale = "linear"; // of the vertical axis
+    this.logarithmic = false; // the horizontal axis
     this.events = [];
     this.overlays = new Map(); // name of the curve -> other runs' lines: { label, x, y, color }
     new ResizeObserver(() => this.cards.forEach((card) => card.resize())).observe(box);
@@ -49,9 +50,10 @@ export class Group {
     this.changed(from, to);
   }
 
-  /** Change the axis; the next `draw` builds the charts again. */
-  setAxis(axis) {
+  /** Change the horizontal axis; the next `draw` builds the charts again. */
+  setAxis(axis, logarithmic) {
     this.axis = axis;
+    this.logarithmic = logarithmic;
     this.extent = [0, 0];
     this.cards.forEach((card) => card.clear());
   }

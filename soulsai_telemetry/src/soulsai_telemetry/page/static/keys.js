@@ -1,8 +1,10 @@
 // Moving through a chart with the keyboard.
 
 /** The part of the axis after this key; null if the key means nothing here. An open end is null. */
-export function moved(event, shown, [low, high]) {
-  const [from, to] = [shown[0] ?? low, shown[1] ?? high];
+export function moved(event, shown, extent, logarithmic = false) {
+  const place = (value) => (logarithmic ? Math.log(Math.max(value, 1)) : value);
+  const [low, high] = extent.map(place);
+  const [from, to] = extent.map((end, i) => place(shown[i] ?? end));
   const width = to - from;
   const moves = {
     "+": [from + width / 4, to - width / 4],
@@ -16,5 +18,6 @@ export function moved(event, shown, [low, high]) {
   let [left, right] = moves[event.key];
   if (left < low) [left, right] = [low, Math.min(high, right + (low - left))];
   if (right > high) [left, right] = [Math.max(low, left - (right - high)), high];
-  return left <= low && right >= high ? [null, null] : [left, right];
+  if (left <= low && right >= high) return [null, null];
+  return logarithmic ? [Math.exp(left), Math.exp(right)] : [left, right];
 }

@@ -11,7 +11,7 @@ const POINTS = 800;
 const MAX_POINTS = 2400;
 // Milliseconds between two loads of the history for a smoothing that the server computes.
 const RELOAD = 2000;
-const AXES = { episode: "Episodes", step: "Steps", time: "Time" };
+const AXES = { episode: "Episodes", step: "Steps", logstep: "Log steps", time: "Time" };
 const RANGES = { all: "All", half: "Last half", tenth: "Last tenth" };
 const SCALES = { linear: "Linear", log: "Log" };
 const WINDOWS = [1, 10, 50, 200, 1000];
@@ -143,7 +143,7 @@ export class Learning {
   }
 
   chooseAxis(axis) {
-    this.group.setAxis(axis);
+    this.group.setAxis(axis === "logstep" ? "step" : axis, axis === "logstep");
     mark("range", this.range || "all");
     return this.chooseRange(this.range || "all");
   }

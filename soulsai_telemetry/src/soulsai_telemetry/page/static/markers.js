@@ -25,7 +25,7 @@ export function drawMarks(plot, events, axis, colors) {
   for (const event of events.toReversed()) {
     const kind = KINDS[event.kind];
     const x = plot.valToPos(event[POSITIONS[axis]], "x", true);
-    if (!kind || x < left || x > left + width) continue;
+    if (!kind || !(x >= left && x <= left + width)) continue;
     // Of marks that would cover each other the newest is drawn.
     if (drawn[event.kind] - x < CLOSE * ratio) continue;
     drawn[event.kind] = x;

@@ -9,9 +9,8 @@ const COLORS = ["accent", "muted", "line", "second", "point", "good", "bad", "te
 // Dashes of the lines of other runs, so that they differ by more than their color.
 const DASHES = [[10, 4], [3, 3], [12, 4, 3, 4], [6, 6], [2, 5], [14, 3]];
 const FONT_SIZE = 11;
-// Pixels of a character of an axis' label, and around it.
-const CHARACTER = 6.4;
-const ROOM = 16;
+// Pixels around an axis' label.
+const ROOM = 14;
 
 function colorsNow() {
   const style = getComputedStyle(document.documentElement);
@@ -23,22 +22,29 @@ function faint(hex, share) {
   return `rgb(${value >> 16} ${(value >> 8) & 255} ${value & 255} / ${share})`;
 }
 
-/** As wide as the widest label. */
-function axisWidth(plot, values) {
-  return Math.max(30, ROOM + CHARACTER * Math.max(0, ...(values ?? []).map((value) => String(value ?? "").length)));
+/** Pixels of the widest label in this font. */
+function widest(plot, font, labels) {
+  plot.ctx.save();
+  plot.ctx.font = font;
+  const width = Math.max(0, ...labels.map((label) => plot.ctx.measureText(label ?? "").width));
+  plot.ctx.restore();
+  return width;
 }
 
-function axes(card, colors) {
+function axes(card, colors, kind) {
   const { ticks = tick } = card.description;
   const time = card.group.axis === "time";
   const font = `${FONT_SIZE}px ${getComputedStyle(document.body).fontFamily}`;
   const axis = { stroke: colors.muted, grid: { stroke: colors.line, width: 1 }, ticks: { show: false }, font };
+  const logs = card.group.logarithmic;
   const across = time
     ? (plot, values, index, space, step) => values.map((value) => timeTick(value, step))
-    : (plot, values) => values.map((value) => (Number.isInteger(value) ? tick(value) : ""));
+    : (plot, values, index, space, step) => values.map((value) => (Number.isInteger(value) ? tick(value, logs ? 0 : step) : ""));
+  const up = (plot, values, index, space, step) =>
+    values.map((value) => (value == null ? "" : ticks(value, kind === "linear" ? step : 0)));
   return [
     { ...axis, size: 30, space: 70, values: across },
-    { ...axis, size: axisWidth, values: (plot, values) => values.map((value) => (value == null ? "" : ticks(value))) },
+    { ...axis, size: (plot, labels) => Math.ceil(Math.max(30, ROOM + widest(plot, font, labels ?? []))), values: up },
   ];
 }
 
@@ -73,8 +79,8 @@ export function makePlot(card, kind) {
     },
     select: { show: true },
     legend: { show: false },
-    scales: { x: { time: card.group.axis === "time", auto: false }, y: yScale(kind, goal) },
-    axes: axes(card, colors),
+    scales: { x: { time: card.group.axis === "time", auto: false, distr: card.group.logarithmic ? 3 : 1 }, y: yScale(kind, goal) },
+    axes: axes(card, colors, kind),
     bands: [{ series: [2, 1], fill: faint(colors.accent, 0.16) }],
     series: series(card, colors),
     hooks: {

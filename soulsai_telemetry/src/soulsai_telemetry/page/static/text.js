@@ -64,20 +64,43 @@ export function bytes(value) {
   return value < 2 ** 30 ? `${number(value / 2 ** 20)} MB` : `${number(value / 2 ** 30)} GB`;
 }
 
-/** A number at an axis: no zeros behind the point that say nothing, and millions in short. */
-export function tick(value) {
+// Digits behind the point beyond which numbers are no longer told apart.
+const MOST_DIGITS = 12;
+
+/** Digits behind the point that multiples of `step` need, at most as many as floating point keeps. */
+function digits(step) {
+  if (!(step > 0)) return 0;
+  const enough = (count) => Math.abs(step * 10 ** count - Math.round(step * 10 ** count)) < 1e-6 * step * 10 ** count;
+  let count = 0;
+  while (count < MOST_DIGITS && !enough(count)) count += 1;
+  return count;
+}
+
+/**
+ * A number at an axis whose marks are `step` apart, so that neighbors differ; without a step, as at a logarithmic axis,
+ * with four digits. No zeros behind the point that say nothing, and millions in short.
+ */
+export function tick(value, step = 0) {
   const size = Math.abs(value);
-  if (size >= 1e6) return signed(`${Number((value / 1e6).toPrecision(4))}M`);
-  if (size !== 0 && size < 1e-4) return signed(value.toExponential(0));
-  return signed(grouped.format(Number(value.toPrecision(4))));
+  if (size >= 1e6) return `${plain(value / 1e6, step / 1e6)}M`;
+  if (size !== 0 && size < 1e-4) {
+    const more = step > 0 ? Math.max(0, Math.floor(Math.log10(size)) + digits(step)) : 0;
+    return signed(value.toExponential(Math.min(more, MOST_DIGITS)));
+  }
+  return plain(value, step);
 }
 
-export function millisecondTick(seconds) {
-  return tick(seconds * 1000);
+function plain(value, step) {
+  const shown = step > 0 ? Number(value.toFixed(digits(step))) : Number(value.toPrecision(4));
+  return signed(shown.toLocaleString("en", { maximumFractionDigits: MOST_DIGITS }));
 }
 
-export function shareTick(value) {
-  return `${tick(value * 100)}%`;
+export function millisecondTick(seconds, step = 0) {
+  return tick(seconds * 1000, step * 1000);
+}
+
+export function shareTick(value, step = 0) {
+  return `${tick(value * 100, step * 100)}%`;
 }
 
 const minute = { hour: "2-digit", minute: "2-digit", hour12: false };
