@@ -190,6 +190,9 @@ class StepDecoder:
         observed: names of the columns that `after` has, too: the observation's parts, and the mask.
         max_bytes: larger messages are rejected unread.
         max_streams: number of streams that one client may have.
+
+    Attributes:
+        observed: as given.
     """
 
     def __init__(
@@ -202,6 +205,7 @@ class StepDecoder:
         checks = [ColumnCheck.of(name, columns[name]) for name in sorted(columns)]
         dense = [check for check in checks if not columns[check.name].sparse]
         after = [check for check in dense if check.name in observed]
+        self.observed = frozenset(observed)
         self._sparse = {check.name: check for check in checks if columns[check.name].sparse}
         self._columns = _columns(dense)
         self._row_bytes = sum(check.row_bytes for check in dense)

@@ -50,7 +50,7 @@ def no_wait_for_clients_that_leave(monkeypatch):
     monkeypatch.setattr("soulsai_core.node.monitor._LEAVING", 0.0)
 
 
-def made_steps(iterations, value=0.0, *, stream=0, position=0, source=0, closed=None, **changed):
+def made_steps(iterations, value=0.0, *, stream=0, position=0, source=0, closed=None, end=0, **changed):
     """Steps of one stream with these iterations. The first numbers of the observations are the value."""
     table = []
     for row, iteration in enumerate(iterations):
@@ -58,6 +58,8 @@ def made_steps(iterations, value=0.0, *, stream=0, position=0, source=0, closed=
             table[-1][2] += 1
         else:
             table.append([stream, position + row, 1, iteration, source, int(position + row == 0), 0])
+    if table:
+        table[-1][6] = end
     segments = np.array(table, np.int64).reshape(-1, 7)
     rows, after = len(iterations), int(has_after(segments).sum())
     columns = {

@@ -15,6 +15,7 @@ from soulsai_core.errors import WireError
 from soulsai_core.journal.records import Limits
 from soulsai_core.messages import Announcement
 from soulsai_core.node.freshness import Freshness, Staleness
+from soulsai_core.node.health.unchanged import UnchangedObservations
 from soulsai_core.node.ledger import UNKNOWN, Ledger
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.observers import Observers
@@ -61,6 +62,9 @@ class Intake:
         sync: how old rows may be, and rows of which sources are learned from.
         received: called with (client, rows that it has still to send, node that it has heard) for each message of this
             run.
+
+    Attributes:
+        unchanged: finds clients whose observations do not change.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Intake:
         observers: Observers,
         received: Callable[[str, int, str], object] = lambda *_: None,
     ) -> None:
+        self.unchanged = UnchangedObservations(decoder.observed)
         self.ledger = Ledger()
         # The iterations whose rows can be admitted, and a few to spare.
         self.staleness = Staleness(sync.max_staleness + 8)
@@ -105,6 +110,7 @@ class Intake:
             self._count(error.client, error.number, 0, {error.reason: error.rows})
             return Judged(error.client, error.number)
         rows = len(steps)
+        self.unchanged.received(header.client, steps, now)
         steps, rejected = self._admitted(steps, self._sources, self._freshness, iteration)
         self._count(header.client, header.number, len(steps), rejected)
         others = rows > len(steps) + sum(rejected.values())

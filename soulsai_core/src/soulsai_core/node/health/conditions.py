@@ -26,6 +26,9 @@ _LONGEST_PATIENCE = 1800.0
 _FEW_ROWS = 50
 """Rows below which the share of rejected ones says nothing."""
 
+_UNCHANGED_ROWS = 100
+"""Rows with the same observation below which that says nothing: some games make a step a minute."""
+
 _MUCH = 0.2
 """Share of rejected rows from which on much is rejected."""
 
@@ -161,6 +164,30 @@ def _stalled(status: NodeStatus, idle: list[ClientStatus], silence: float) -> Fi
         silence,
         f"{status.algorithm or 'The algorithm'} has waited for the samples of {_names(idle)} for {duration(silence)}.",
         "Look at that client: end it if it hangs, and the others go on without it.",
+    )
+
+
+def _unchanged(status: NodeStatus) -> Iterator[Finding]:
+    """Clients that make steps in a game that shows the same all the time."""
+    usual = patience(status)
+    # A game that has come out of a long loading screen may well show another one.
+    still = [
+        client
+        for client in status.clients
+        if client.unchanged.rows >= _UNCHANGED_ROWS
+        and client.unchanged.seconds >= max(usual, 2 * client.unchanged.longest)
+    ]
+    if not still:
+        return
+    seconds = min(client.unchanged.seconds for client in still)
+    steps = min(client.unchanged.rows for client in still)
+    yield Finding(
+        "same_observation",
+        "error" if len(still) == len(status.clients) else "warning",
+        seconds,
+        f"The observations of {_names(still)} have been the same for {duration(seconds)}, in {counted(steps, 'step')}.",
+        "Look at the game: it may be frozen, show a dialog or a loading screen, or the window that is read may be "
+        "another one. Restart that client.",
     )
 
 
@@ -330,6 +357,7 @@ def _names(clients: list[ClientStatus]) -> str:
 _CHECKS: tuple[Callable[[NodeStatus], Iterator[Finding]], ...] = (
     _clients,
     _silent_clients,
+    _unchanged,
     _rejected,
     _learning,
     _problems,

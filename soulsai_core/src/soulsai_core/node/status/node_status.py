@@ -9,6 +9,20 @@ import msgspec
 from soulsai_core.messages import ClientInfo, SettingChange
 
 
+class Unchanged(msgspec.Struct, frozen=True):
+    """How long a client's observations have been the same.
+
+    Attributes:
+        rows: with the same observation, the newest ones, without the first of them.
+        seconds: since the first of them came.
+        longest: the longest time in seconds after which they changed again.
+    """
+
+    rows: int = 0
+    seconds: float = 0.0
+    longest: float = 0.0
+
+
 class ClientStatus(msgspec.Struct, frozen=True):
     """One client as the node sees it.
 
@@ -16,12 +30,14 @@ class ClientStatus(msgspec.Struct, frozen=True):
         admitted: rows that were learned from.
         rejected: reason -> rows.
         idle: seconds since the number of its environment steps has grown; those of its waits for the node count, too.
+        unchanged: whether it shows the same observation all the time.
     """
 
     info: ClientInfo
     admitted: int = 0
     rejected: dict[str, int] = {}
     idle: float = 0.0
+    unchanged: Unchanged = Unchanged()
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -39,10 +40,8 @@ class Description(msgspec.Struct, frozen=True):
     changes_from_page: bool = False
 
     @classmethod
-    def of(
-        cls, announcement: Announcement, sync: Sync, join: str, seed: int | None, *, changes_from_page: bool = False
-    ) -> Description:
-        """The description of an announced run, which clients join with the command `join`."""
+    def of(cls, announcement: Announcement, sync: Sync, join: str, config: Mapping[str, Any]) -> Description:
+        """The description of an announced run with these settings, which clients join with the command `join`."""
         client = ClientSettings(**announcement.client)
         return cls(
             environment=announcement.spec.name,
@@ -51,8 +50,8 @@ class Description(msgspec.Struct, frozen=True):
             max_staleness=sync.max_staleness,
             patience=client.start_timeout_s + client.step_timeout_s,
             join=join,
-            seed=seed,
-            changes_from_page=changes_from_page,
+            seed=config.get("run", {}).get("seed"),
+            changes_from_page=bool(config.get("training", {}).get("changes_from_page")),
         )
 
 
@@ -232,4 +231,5 @@ class StatusReport:
         idle = self._activity.idle(info.id, now)
         if counts is None:
             return ClientStatus(info, idle=idle)
-        return ClientStatus(info, counts.admitted, dict(counts.rejected), idle)
+        unchanged = self._intake.unchanged.of(info.id, now)
+        return ClientStatus(info, counts.admitted, dict(counts.rejected), idle, unchanged)

@@ -1,0 +1,83 @@
+"""Finds clients whose observations do not change, although they go on making steps: a game that shows one picture for
+ever, behind a window that still answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from soulsai_core.node.status.node_status import Unchanged
+from soulsai_core.steps import END, STREAM, End, StepBatch
+
+_MAX_CLIENTS = 1024
+"""Clients that are known. The one that was heard of first is forgotten for one more."""
+
+_ENDS = (int(End.TERMINATED), int(End.TRUNCATED))
+
+
+class _Client:
+    """The newest observation of a client, since when it is the same, and in how many rows."""
+
+    def __init__(self, newest: list[np.ndarray], now: float) -> None:
+        self.newest = newest
+        self.since = now
+        self.rows = 0
+        self.longest = 0.0
+
+
+class UnchangedObservations:
+    """Looks at three rows of each message, which is enough over many messages. `received` is called by one thread;
+    `of` by any.
+
+    Only clients with one environment are looked at: several never show the same.
+
+    Args:
+        names: of the observations among the columns.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = tuple(names)
+        self._clients: dict[str, _Client] = {}
+
+    def received(self, client: str, steps: StepBatch, now: float) -> None:
+        """Take in a message that came at `now`, in monotonic seconds."""
+        columns = [steps.columns[name] for name in self._names if name in steps.columns]
+        if not columns or not len(steps):
+            return
+        known = self._clients.get(client)
+        if known is None:
+            if len(self._clients) >= _MAX_CLIENTS:
+                del self._clients[next(iter(self._clients))]
+            self._clients[client] = _Client(_last(columns), now)
+        elif _goes_on(steps) and _is_same(known.newest, columns):
+            known.rows += len(steps)
+        else:
+            known.longest = max(known.longest, now - known.since)
+            known.newest = _last(columns)
+            known.since = now
+            known.rows = 0
+
+    def of(self, client: str, now: float) -> Unchanged:
+        """For how long the client's observations have been the same at `now`."""
+        known = self._clients.get(client)
+        return Unchanged() if known is None else Unchanged(known.rows, now - known.since, known.longest)
+
+
+def _last(columns: list[np.ndarray]) -> list[np.ndarray]:
+    return [column[-1].copy() for column in columns]  # copies: a row must not keep the whole message
+
+
+def _goes_on(steps: StepBatch) -> bool:
+    """Whether all rows are of one stream, and no episode ends in them: one that ends is no frozen game."""
+    segments = steps.segments
+    return bool((segments[:, STREAM] == segments[0, STREAM]).all()) and not np.isin(segments[:, END], _ENDS).any()
+
+
+def _is_same(newest: list[np.ndarray], columns: list[np.ndarray]) -> bool:
+    middle = len(columns[0]) // 2
+    return all(
+        np.array_equal(known, column[row])
+        for known, column in zip(newest, columns, strict=True)
+        for row in (-1, 0, middle)
+    )
