@@ -68,9 +68,13 @@ class DyingDisk(Disk):
         self.step(path)
         super().truncate(path, length)
 
-    def link(self, path: Path, new: Path, length: int) -> None:
+    def link(self, path: Path, new: Path) -> bool:
         self.step(path)
-        super().link(path, new, length)
+        return super().link(path, new)
+
+    def copy(self, path: Path, new: Path, length: int) -> None:
+        self.step(path)
+        super().copy(path, new, length)
 
 
 class _DyingFile(OpenFile):
@@ -170,9 +174,11 @@ class ForgetfulDisk(DyingDisk):
         _, written = self._contents[inode]
         self._contents[inode] = (written[:length], written[:length])
 
-    def link(self, path: Path, new: Path, length: int) -> None:
-        super().link(path, new, length)
-        self._change("file", self._key(new), str(self._names[self._key(path)]))
+    def link(self, path: Path, new: Path) -> bool:
+        linked = super().link(path, new)
+        if linked:
+            self._change("file", self._key(new), str(self._names[self._key(path)]))
+        return linked
 
     def cut_power(self) -> None:
         """The folder has what is left afterwards."""

@@ -75,14 +75,16 @@ class Disk:
             file.truncate(length)
             os.fsync(file.fileno())
 
-    def link(self, path: Path, new: Path, length: int) -> None:
-        """A second name of a file, or where the file system has no links, a copy of its first `length` bytes."""
+    def link(self, path: Path, new: Path) -> bool:
+        """Give a file a second name. Returns False where the file system has no links."""
         try:
             os.link(path, new)
         except OSError:
-            self._copy(path, new, length)
+            return False
+        return True
 
-    def _copy(self, path: Path, new: Path, length: int) -> None:
+    def copy(self, path: Path, new: Path, length: int) -> None:
+        """Copy the first `length` bytes of a file, and sync them."""
         with path.open("rb") as source, new.open("wb") as copy:
             while length and (piece := source.read(min(length, 2**20))):
                 copy.write(piece)

@@ -61,6 +61,7 @@ class Journal(BackgroundWorker):
         end: where the journal ends; the next record gets this number.
         limits: by what messages are judged.
         clock: monotonic seconds.
+        segment_bytes: size at which a new segment is begun; None: SEGMENT_BYTES.
 
     Attributes:
         folder: of the segments.
@@ -76,7 +77,7 @@ class Journal(BackgroundWorker):
         clock: Callable[[], float],
         rng: random.Random,
         disk: Disk | None = None,
-        segment_bytes: int = SEGMENT_BYTES,
+        segment_bytes: int | None = None,
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         self.folder = folder
@@ -85,7 +86,7 @@ class Journal(BackgroundWorker):
         self._limits = limits
         self._clock = clock
         self._disk = disk or Disk()
-        self._segment_bytes = segment_bytes
+        self._segment_bytes = SEGMENT_BYTES if segment_bytes is None else segment_bytes
         self._memory_bytes = memory_bytes
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()

@@ -176,16 +176,24 @@ def remove_before(folder: Path, rows: int, disk: Disk) -> None:
             disk.remove(segment.path)
 
 
-def link(segments: Sequence[Segment], folder: Path, end: int, disk: Disk) -> dict[str, int]:
+def link(segments: Sequence[Segment], folder: Path, end: int, disk: Disk, *, copies: bool = True) -> dict[str, int]:
     """Link the records before the number `end` of these segments into a new folder. Returns name -> bytes that belong
-    to it: more may be appended later to the newest."""
+    to it: more may be appended later to the newest.
+
+    Args:
+        copies: copy them where the file system has no links; otherwise the folder is removed again, and has none.
+    """
     disk.make_folder(folder)
     linked = {}
     for segment in segments:
         if segment.header.first >= end:
             continue
         size = segment.path.stat().st_size
-        disk.link(segment.path, folder / segment.name, size)
+        if not disk.link(segment.path, folder / segment.name):
+            if not copies:
+                disk.remove(folder)
+                return {}
+            disk.copy(segment.path, folder / segment.name, size)
         linked[segment.name] = size
     disk.sync_folder(folder)
     return linked

@@ -220,7 +220,7 @@ class Monitor(BackgroundWorker):
             replace_bytes(self._folder.status, msgspec.json.encode(status))
             self._problems.note("status_file", None)
         except OSError as error:
-            self._problems.note("status_file", f"The status cannot be written into the run's folder: {error}")
+            self._problems.note("status_file", f"The status cannot be written into the run's folder: {error}.")
 
     # -- commands
 

@@ -70,6 +70,29 @@ def test_quicksave_without_the_buffer_is_the_default(harness):
     assert not (Path(harness.command("quicksave").detail) / "journal").exists()
 
 
+def test_file_system_without_links_gets_copies_for_saves_alone(make_harness, new_learner, monkeypatch, tmp_path):
+    """The run's own checkpoint lies beside the journal, which would be copied once a minute."""
+
+    def refuse(*paths):
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    harness = make_harness(new_learner()).start()
+    harness.make_iterations(2)
+    save = Path(harness.command("quicksave", buffer=True).detail)
+    harness.stop()
+    assert not (harness.folder.checkpoint / "journal").exists() and any((save / "journal").iterdir())
+    again = resumed(make_harness, new_learner, harness).start()
+    assert len(again.learner.rows) == 8
+    again.stop()
+    elsewhere = tmp_path / "stick" / "save"
+    shutil.copytree(save, elsewhere)
+    other = make_harness(new_learner())
+    other.node.load_checkpoint(elsewhere)
+    other.start()
+    assert len(other.learner.rows) == 8
+
+
 def test_quicksaves_of_one_iteration_do_not_overwrite_each_other(harness):
     paths = {harness.command("quicksave").detail for _ in range(3)}
     assert len(paths) == 3 and all(Path(path).is_dir() for path in paths)

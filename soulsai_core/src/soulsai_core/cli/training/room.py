@@ -31,15 +31,14 @@ def row_bytes(columns: Mapping[str, ArraySpec]) -> int:
 def check_room(resolved: Resolved, folder: Path) -> None:
     """Log how much of the disk and of the memory the run will need in the end.
 
-    Estimated from the setting `buffer_size` of the algorithm; without one there is nothing to estimate. Raises
-    ConfigError if it is more than there is.
+    Estimated from the setting `buffer_size` of the algorithm; without one there is nothing to estimate. A journal that
+    keeps all steps grows up to the goal in steps. Raises ConfigError if it is more than there is.
     """
+    _check_kept_steps(resolved, folder)
     rows = getattr(resolved.algorithm_config, "buffer_size", None)
     if not isinstance(rows, int):
         return
-    spec = resolved.environment.spec(resolved.environment_config)
-    own = resolved.algorithm.columns(resolved.algorithm_config, spec)
-    bytes_needed = rows * row_bytes(step_columns(spec, own, resolved.config.training.max_abs_value))
+    bytes_needed = rows * _row_bytes(resolved)
     disk = int(bytes_needed * _MESSAGE) + 2 * SEGMENT_BYTES if resolved.config.training.journal else 0
     free = shutil.disk_usage(folder).free
     memory = _memory()
@@ -59,6 +58,29 @@ def check_room(resolved: Resolved, folder: Path) -> None:
             f"The replay buffer of {rows:,} steps will need {size(bytes_needed)} of memory, and this machine has "
             f"{size(memory)}: {advice}."
         )
+
+
+def _check_kept_steps(resolved: Resolved, folder: Path) -> None:
+    """The same for a journal that keeps all steps."""
+    training = resolved.config.training
+    if not (training.journal and training.keep_steps):
+        return
+    row = _row_bytes(resolved) * _MESSAGE
+    log.info("training.keep_steps: the journal takes %s on the disk for each million steps.", size(int(1e6 * row)))
+    rows = training.stop.env_steps
+    free = shutil.disk_usage(folder).free
+    if rows is not None and rows * row > free + _used(folder):
+        raise ConfigError(
+            f"The journal of {rows:,} steps (training.stop.env_steps), all of which are kept, will need "
+            f"{size(int(rows * row))}, and {folder} has {size(free)} left: make room, or set training.keep_steps to "
+            "false."
+        )
+
+
+def _row_bytes(resolved: Resolved) -> int:
+    spec = resolved.environment.spec(resolved.environment_config)
+    own = resolved.algorithm.columns(resolved.algorithm_config, spec)
+    return row_bytes(step_columns(spec, own, resolved.config.training.max_abs_value))
 
 
 def _used(folder: Path) -> int:

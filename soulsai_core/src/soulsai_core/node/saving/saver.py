@@ -146,7 +146,7 @@ class Saver:
             snapshot.state,
             msgspec.to_builtins(counters),
             self._identity,
-            link=lambda folder: self._link(folder, counters, options),
+            link=lambda folder: self._link(folder, counters, options, copies=not newest),
             keep=self._keep if newest and self._kept > 1 else None,
             disk=self._disk,
         )
@@ -154,13 +154,13 @@ class Saver:
             segments.remove_before(journal.folder, counters.env_steps - counters.reach, self._disk)
         self._observers.emit("checkpoint_saved", path=path, iteration=counters.iteration, kind=options.kind)
 
-    def _link(self, folder: Path, counters: Counters, options: CheckpointOptions) -> dict[str, int]:
+    def _link(self, folder: Path, counters: Counters, options: CheckpointOptions, *, copies: bool) -> dict[str, int]:
         """Put the rows that the learner needs beside a checkpoint. That of the run itself does not need them, so they
-        are not copied for it where the file system has no links."""
+        are not copied for it where the file system has no links: that would be the whole journal once a minute."""
         if self._journal is None or not options.buffer:
             return {}
         found = segments.needed(segments.find(self._journal.folder), counters.env_steps - counters.reach)
-        return segments.link(found, folder, counters.record, self._disk)
+        return segments.link(found, folder, counters.record, self._disk, copies=copies)
 
     def _keep(self, old: Path) -> None:
         """Keep a checkpoint that was replaced, and remove those that are too many."""

@@ -132,6 +132,6 @@ def try_write(saver: Saver, path: Path, snapshot: Snapshot, options: CheckpointO
 
 def said(path: Path, error: Exception) -> str:
     """Log that a checkpoint could not be written, and return the sentence."""
-    problem = f"The checkpoint at {path} could not be written: {error}"
+    problem = f"The checkpoint at {path} could not be written: {str(error).rstrip('.')}."
     log.error(problem)
     return problem
