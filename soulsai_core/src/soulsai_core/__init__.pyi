@@ -4,6 +4,9 @@ from .acting.lstm import LSTMState as LSTMState
 from .acting.lstm import lstm_step as lstm_step
 from .acting.masks import mask_invalid as mask_invalid
 from .assembly.agents import load_agent as load_agent
+from .assembly.from_journal import KeptSteps as KeptSteps
+from .assembly.from_journal import kept_steps as kept_steps
+from .assembly.from_journal import learned_again as learned_again
 from .assembly.from_python import AlgorithmTrainingNode as AlgorithmTrainingNode
 from .assembly.from_python import join as join
 from .client.client import Client as Client
