@@ -135,7 +135,7 @@ def test_port_for_metrics_that_is_in_use_is_named_and_training_goes_on(stack):
         taken.listen()
         port = taken.getsockname()[1]
         settings = [f"training.prometheus_port={port}"]
-        output = stack.train("--clients", "1", steps=300, algorithm=DQN, settings=settings).wait_for_end()
+        output = stack.train("--clients", "1", steps=300, settings=settings).wait_for_end()
     said = rf"metrics of the training node are left out: training\.prometheus_port is {port}, but .* \(.*in use"
     assert re.search(said, " ".join(output.split())), output
     assert re.search(r"Model +saves", output)

@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import msgspec
 import psutil
 import pytest
+from commands import LINEAR
 
 from soulsai_core.app import EmbeddedServer
 from soulsai_core.transport.redis import connect
@@ -163,18 +165,17 @@ def test_page_whose_port_is_taken_is_left_out_and_the_history_is_kept(real, tele
 # -- next to a real training
 
 
-CARTPOLE = ["--set", "environment.config.id=CartPole-v1", "--clients", "1"]
-
-
 @pytest.fixture
-def train(tmp_path):
-    """Starts `soulsai train`."""
+def train(tmp_path, linear_q):
+    """Starts `soulsai train` with one client, and with an algorithm that leaves the processor to the tests."""
     started = []
 
     def start(*arguments):
-        environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        path = os.pathsep.join([str(linear_q), str(Path(__file__).parents[2])])
+        environ = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": path}
         out = (tmp_path / "train.out").open("wb")
-        command = [sys.executable, "-m", "soulsai_core", "train", *CARTPOLE, *arguments]
+        settings = [word for setting in LINEAR for word in ("--set", setting)]
+        command = [sys.executable, "-m", "soulsai_core", "train", "--clients", "1", *settings, *arguments]
         started.append(subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=out, env=environ))
         return started[-1]
 
