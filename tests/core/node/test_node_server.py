@@ -149,6 +149,21 @@ def test_idle_node_repeats_its_progress_now_and_then(harness):
     harness.wait_message(count)
 
 
+def test_monitor_looks_at_once_who_has_left_when_the_training_ends(harness, monkeypatch):
+    monkeypatch.setattr("soulsai_core.node.monitor._INTERVAL", 0.03)
+    waits = []
+    read = harness.transport._transport.read_commands
+    monkeypatch.setattr(harness.transport._transport, "read_commands", lambda wait: waits.append(wait) or read(wait))
+    monkeypatch.setattr("soulsai_core.node.settling.TURNS", 10_000)
+    harness.heartbeat("a")
+    harness.recorder.wait("client_joined")
+    harness.node.shutdown("the test is over")
+    wait_for("a wait that is short", lambda: waits[-1:] == [0.02])
+    harness.heartbeat("a", leaving=True)
+    assert harness.join() == "the test is over"
+    assert 0.03 in waits
+
+
 def test_client_without_heartbeat_is_lost_and_can_rejoin(make_harness):
     harness = make_harness(client_timeout_s=15).start()
     harness.heartbeat("a", env_steps=7)

@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 _INTERVAL = 0.25
 """Seconds that the monitor waits for commands before it does the rest."""
 
+_LAST_INTERVAL = 0.02
+"""The same once the training ends: the last checkpoint waits until the monitor has seen that the clients have left."""
+
 _LEAVING = 1.0
 """Seconds in which clients that were told of the end may leave: only then all that they have counted is known."""
 
@@ -183,7 +186,7 @@ class Monitor(BackgroundWorker):
             self._publisher.abandon()
             self._stopped.wait(_INTERVAL)
             return
-        for payload in self._transport.read_commands(_INTERVAL):
+        for payload in self._transport.read_commands(_INTERVAL if self._state.stop_reason is None else _LAST_INTERVAL):
             self._take_command(payload)
         for payload in self._transport.read_requests():
             self._take_request(payload)
