@@ -28,8 +28,8 @@ def test_shares_say_all_only_of_all(value, text):
 
 
 def test_sizes_count_in_the_units_of_settings():
-    sizes = [formatting.size(number) for number in (0, 2**20, 2**30 - 2**20, 3 * 2**29)]
-    assert sizes == ["0 MB", "1 MB", "1,023 MB", "1.5 GB"]
+    sizes = [formatting.size(number) for number in (0, 99, 2**20, 2**30 - 2**20, 3 * 2**29)]
+    assert sizes == ["0 MB", "less than 1 MB", "1 MB", "1,023 MB", "1.5 GB"]
 
 
 def test_counts_and_rates_have_separators():

@@ -12,6 +12,9 @@ from rich.text import Text
 
 from soulsai_core.node.formatting import GAP, plain_lines
 
+_TEXT_WIDTH = 36
+"""Blanks that a last column of text needs at least to be wrapped."""
+
 _INDENT = 2
 """Blanks before the lines of a block."""
 
@@ -33,11 +36,14 @@ class Row:
 
 
 def table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> RenderableType:
-    """A table if it fits `width` columns of a terminal, else each row as a block of lines."""
+    """A table if it fits `width` columns of a terminal, perhaps with its last column wrapped; else a block for each
+    row."""
     cells = [[Text(cell).cell_len for cell in row.cells] for row in rows]
     heads = [len(column.name) for column in columns]
-    natural = sum(max(lengths) for lengths in zip(heads, *cells, strict=True)) + GAP * (len(columns) - 1)
-    return _as_table(columns, rows) if natural <= width else _as_blocks(columns, rows, width)
+    *before, last = (max(lengths) for lengths in zip(heads, *cells, strict=True))
+    left = width - sum(before) - GAP * len(before)
+    fits = last <= left or (left >= _TEXT_WIDTH and not columns[-1].number)
+    return _as_table(columns, rows) if fits else _as_blocks(columns, rows, width)
 
 
 def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Row]) -> None:
@@ -52,7 +58,8 @@ def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Row]
 def _as_table(columns: Sequence[Column], rows: Sequence[Row]) -> Table:
     made = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
     for column in columns:
-        made.add_column(column.name, justify="right" if column.number else "left", no_wrap=True)
+        is_last = column is columns[-1]
+        made.add_column(column.name, justify="right" if column.number else "left", no_wrap=not is_last)
     for row in rows:
         # `Text` is shown as it is: a string would be read as rich's markup, and some comes from clients.
         made.add_row(*map(Text, row.cells), style=row.style)

@@ -48,7 +48,9 @@ def rate(per_second: float) -> str:
 
 
 def size(number_of_bytes: float) -> str:
-    """2**20 as "1 MB" and 3 * 2**29 as "1.5 GB": as in settings, a MB has 2**20 bytes."""
+    """2**20 as "1 MB", 3 * 2**29 as "1.5 GB" and 1000 as "less than 1 MB": as in settings, a MB has 2**20 bytes."""
+    if number_of_bytes < 2**20:
+        return "less than 1 MB" if number_of_bytes else "0 MB"
     if number_of_bytes >= 2**30:
         return f"{number_of_bytes / 2**30:,.1f} GB"
     return f"{number_of_bytes / 2**20:,.0f} MB"

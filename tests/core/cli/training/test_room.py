@@ -26,7 +26,7 @@ def resolved():
 def test_run_that_fits_is_estimated(resolved, tmp_path, caplog):
     with caplog.at_level("INFO"):
         check_room(resolved("algorithm.config.buffer_size=100000"), tmp_path)
-    assert "100,000 steps will take about" in caplog.text
+    assert "A replay buffer of 100,000 steps will take" in caplog.text
 
 
 def test_journal_that_does_not_fit_on_the_disk_is_refused_unless_it_is_off(resolved, tmp_path, monkeypatch):

@@ -78,6 +78,7 @@ def _text(found: Found) -> str:
 
 
 def _setting_text(setting: Setting) -> str:
+    from shutil import get_terminal_size
     from textwrap import fill
 
     from soulsai_core.config.yaml_text import dump_inline
@@ -86,7 +87,9 @@ def _setting_text(setting: Setting) -> str:
     # The defaults of a section are those of its settings, which follow.
     default = "" if isinstance(setting.default, dict) and setting.default else f" {dump_inline(setting.default)}"
     line = f"{setting.name}:{default}    # {kind}"
-    return f"{line}\n{fill(setting.help, 100, initial_indent='    ', subsequent_indent='    ')}"
+    # A file and a pipe have no size, and get the default.
+    width = min(get_terminal_size((100, 24)).columns, 100)
+    return f"{line}\n{fill(setting.help, width, initial_indent='    ', subsequent_indent='    ')}"
 
 
 def _settings(found: Found) -> list[Setting]:

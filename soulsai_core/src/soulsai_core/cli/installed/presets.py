@@ -21,6 +21,10 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001
         print("No preset is installed. Try: pip install soulsai-dqn")
         return 0
     rows = [Row((preset.name, " ".join(preset.description.split()) or "no description")) for preset in presets]
-    print_table(Console(), [Column("Preset"), Column("For")], rows)
-    print("\nTrain with one: soulsai train --preset NAME. Several may be given, each overriding those before it.")
+    console = Console(highlight=False)
+    print_table(console, [Column("Preset"), Column("For")], rows)
+    console.print(
+        "\nTrain with one: soulsai train --preset NAME. Several may be given, each overriding those before it.",
+        soft_wrap=not console.is_terminal,
+    )
     return 0

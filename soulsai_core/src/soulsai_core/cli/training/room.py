@@ -43,7 +43,7 @@ def check_room(resolved: Resolved, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     memory = _memory()
     log.info(
-        "A replay buffer of %s will take about %s of memory, and the journal %s on the disk.",
+        "A replay buffer of %s will take %s of memory, and the journal %s on the disk.",
         counted(rows, "step"), size(bytes_needed), size(disk),
     )  # fmt: skip
     advice = f"set algorithm.config.buffer_size ({rows}) lower"
