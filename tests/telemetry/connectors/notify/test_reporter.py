@@ -166,6 +166,14 @@ def test_new_best_is_told_at_intervals_with_the_newest(begun):
     assert "return 31.0 (told before: 30.0)" in message.text
 
 
+def test_best_of_evaluations_is_not_compared_with_returns_of_exploring_agents(begun):
+    begun.reporter.best_found(BestScore("return", 300.0, 9, 180, 2, START))
+    begun.messages(1800)
+    begun.reporter.best_found(BestScore("evaluation_return", 250.0, 20, 400, 3, START))
+    [message] = begun.messages(1800)
+    assert message.text.startswith("evaluation_return 250.0, mean of its episodes without exploration, after 400 steps")
+
+
 def test_summary_says_what_went_on_since_the_last_message(begun):
     node = begun.status.node
     begun.reporter.client_joined()

@@ -9,6 +9,7 @@ import msgspec
 from soulsai_core.app import Condition, formatting
 from soulsai_telemetry.connectors.notify.config import NotifyConfig
 from soulsai_telemetry.connectors.notify.messages import Counts, Message, Moment, result, summary
+from soulsai_telemetry.history.metrics import EVALUATION
 from soulsai_telemetry.history.records import BestScore, TrainingStatus
 
 _CLIENTS_MISSING = frozenset({"no_client", "too_few_clients"})
@@ -23,7 +24,7 @@ class Told(msgspec.Struct):
         clients: whether there ever was a client.
         troubles: name -> when it began, in seconds since 1970, of what was told as wrong and not yet as well again.
         notes: names of what was told and needs no end.
-        best: the best score that was told.
+        best: the best score that was told, and `best_metric` its metric.
         best_time: when a best was told last, or the start.
         last: the training at the last message.
     """
@@ -33,6 +34,7 @@ class Told(msgspec.Struct):
     troubles: dict[str, float] = {}
     notes: list[str] = []
     best: float | None = None
+    best_metric: str = ""
     best_time: float = 0.0
     last: Moment | None = None
 
@@ -156,11 +158,17 @@ class Reporter:
             return
         if status.time - self.told.best_time < self._config.best_interval_s:
             return
-        before = "" if self.told.best is None else f" (told before: {formatting.number(self.told.best)})"
+        comparable = self.told.best is not None and self.told.best_metric == best.metric
+        before = f" (told before: {formatting.number(self.told.best)})" if comparable else ""
         self.told.best = best.score
+        self.told.best_metric = best.metric
         self.told.best_time = status.time
-        where = f"the episodes up to {formatting.count(best.episode)}, after {formatting.counted(best.steps, 'step')}"
-        text = f"{best.metric} {formatting.number(best.score)}{before}, mean of {where}.\n{self._summary(status)}"
+        evaluated = best.metric.startswith(EVALUATION)
+        where = (
+            "its episodes without exploration" if evaluated else f"the episodes up to {formatting.count(best.episode)}"
+        )
+        score = f"{best.metric} {formatting.number(best.score)}{before}"
+        text = f"{score}, mean of {where}, after {formatting.counted(best.steps, 'step')}.\n{self._summary(status)}"
         yield Message("best", self._title(f"new best, {formatting.number(best.score)}"), text, picture=True)
 
     def _ended(self, status: TrainingStatus) -> Iterator[Message]:
