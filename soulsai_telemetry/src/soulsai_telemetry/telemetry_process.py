@@ -50,6 +50,10 @@ _PAUSE = 0.3
 # Added to the process's niceness: on a machine that also trains, training comes first.
 _NICENESS = 5
 
+_LEAVE_TIMEOUT_S = 120.0
+"""Seconds to end in after a training that was killed. Connectors draw and send what is to be told of it, which takes long
+on a machine that others use too."""
+
 
 class TelemetryProcess:
     """Runs `soulsai telemetry` with its arguments."""
@@ -72,7 +76,7 @@ class TelemetryProcess:
         with catalog.calls.watched(), on_interrupt(self.leave):
             if self._args.with_parent:
                 _lower_priority()
-                when_parent_ends(self.leave)
+                when_parent_ends(self.leave, patience=_LEAVE_TIMEOUT_S)
             transport = wait_for_server(lambda: connect_from(self._args), self._leaving)
             if transport is None:
                 return 0

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from soulsai_core.app import wait_for_server
+from soulsai_core.cli import waiting
 from soulsai_core.errors import TransportError
 
 
@@ -44,3 +45,17 @@ def test_a_user_who_leaves_does_not_wait():
 def test_the_deadline_ends_the_wait_with_the_error():
     with pytest.raises(TransportError, match="No server answers"):
         wait_for_server(Server(answers=9), Impatient(), patience=0.0)
+
+
+def test_process_whose_parent_is_gone_leaves_and_is_ended_once_its_patience_is_over(monkeypatch):
+    monkeypatch.setattr(waiting, "_read_input", lambda: b"")
+    happened = []
+    over = threading.Event()
+
+    def end(code):
+        happened.append(code)
+        over.set()
+
+    waiting.when_parent_ends(happened.append, end, patience=0.01)
+    assert over.wait(60)
+    assert happened == [waiting.PARENT_GONE, 1]

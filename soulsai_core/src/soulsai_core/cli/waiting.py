@@ -48,9 +48,11 @@ def wait_for_server(connect: Callable[[], T], left: threading.Event, patience: f
     return None
 
 
-def when_parent_ends(leave: Callable[[str], None], end: Callable[[int], object] = os._exit) -> None:
+def when_parent_ends(
+    leave: Callable[[str], None], end: Callable[[int], object] = os._exit, patience: float = LEAVE_TIMEOUT_S
+) -> None:
     """Call `leave(reason)` from a thread once the process that started this one has ended, and `end(1)` if this process
-    is still there some seconds later, as one whose environment hangs.
+    is still there `patience` seconds later, as one whose environment hangs.
 
     Standard input is a pipe from the parent, which closes even if the parent is killed.
     """
@@ -59,7 +61,7 @@ def when_parent_ends(leave: Callable[[str], None], end: Callable[[int], object] 
         while _read_input():
             pass
         leave(PARENT_GONE)
-        time.sleep(LEAVE_TIMEOUT_S)
+        time.sleep(patience)
         end(1)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

@@ -58,7 +58,7 @@ _HOMES = {
         "nature_cnn",
         "impala_cnn",
     ),
-    "soulsai-ppo": ("ppo",),
+    "soulsai-ppo": ("ppo", "minigrid"),
     "soulsai-sac": ("sac", "pendulum", "lunar-lander-continuous"),
     "soulsai-souls-env": ("souls", "iudex", "iudex-simulated", "vordt", "vordt-simulated"),
     "soulsai-telemetry": (
