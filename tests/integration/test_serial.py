@@ -126,6 +126,14 @@ def test_finished_run_is_no_killed_one_and_says_how_to_go_on(run_here, tmp_path)
     assert "Training ended: the goal of 50 environment steps is reached" in output
 
 
+def test_status_of_a_run_that_was_moved_names_the_folder_where_it_is(train, tmp_path):
+    train(DQN, "here", 100)
+    (tmp_path / "here").rename(tmp_path / "there")
+    status, health = last_status(RunFolder(tmp_path / "there"), time.time())
+    assert status.folder == str(tmp_path / "there")
+    assert f"--resume {tmp_path / 'there'}" in health.conditions[0].advice
+
+
 def test_killed_run_goes_before_a_finished_one(train, tmp_path):
     train(DQN, "killed", 100)
     status = RunFolder(tmp_path / "killed").status

@@ -1,5 +1,6 @@
 """A replay buffer on a device and captured gradients give the same numbers as arrays and plain gradients."""
 
+import json
 from functools import cache
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from benchmarks.dqn import gpu
 from dqn_settings import plain
 
-from soulsai_core import ArraySpec, Discrete, EnvSpec, Features, SoulsAIError
+from soulsai_core import ArraySpec, Discrete, EnvSpec, Features, SoulsAIError, checkpoint
 from soulsai_dqn.learning.cuda_graph import CudaGraphGradient
 from soulsai_dqn.learning.gradients import AutogradGradient, Outcome
 from soulsai_dqn.learning.trainer import Trainer, chosen_device
@@ -83,6 +84,55 @@ def test_state_of_a_gpu_loads_on_a_cpu(spec, stream):
     other.load(learner.save())
     for name, array in learner.weights().items():
         np.testing.assert_array_equal(array, other.weights()[name])
+
+
+@pytest.fixture
+def tensors_elsewhere(monkeypatch):
+    """Tensors have values for numpy only after `cpu`, as those on a GPU."""
+    numpy = torch.Tensor.numpy
+    here = set()
+
+    def to_cpu(tensor):
+        copy = tensor.clone()
+        here.add(copy.data_ptr())
+        return copy
+
+    def values(tensor):
+        # A generator's state is on the CPU in any case, and the only tensor of bytes.
+        if tensor.dtype != torch.uint8 and tensor.data_ptr() not in here:
+            raise TypeError("can't convert cuda:0 device type tensor to numpy")
+        return numpy(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "cpu", to_cpu)
+    monkeypatch.setattr(torch.Tensor, "numpy", values)
+
+
+@pytest.mark.parametrize("name", ["prioritized quantile", "rainbow", "image stacks"])
+def test_state_has_nothing_of_its_device(name, spec, stream, request, tmp_path):
+    """What is written on a GPU is the same as on a CPU: it has no device, and loads on either."""
+    plain_learner, _ = trained(name, spec, stream, average=0.9)
+    other, _ = trained(name, spec, stream, average=0.9, replay_device="cpu")  # of tensors, as on a GPU
+    expected = plain_learner.save()
+    request.getfixturevalue("tensors_elsewhere")
+    with pytest.raises(TypeError, match="cuda:0"):
+        torch.zeros(2).numpy()
+    state = other.save()
+    request.getfixturevalue("monkeypatch").undo()
+    assert forms(state) == forms(expected) and "cuda" not in json.dumps(state.values)
+    checkpoint.write(tmp_path / "checkpoint", state, {}, {})
+    content = b"".join(file.read_bytes() for file in (tmp_path / "checkpoint").iterdir())
+    assert b"cuda" not in content and b"device" not in content
+    plain_learner.load(checkpoint.read(tmp_path / "checkpoint")[0])
+    for key, array in plain_learner.weights().items():
+        np.testing.assert_array_equal(array, other.weights()[key])
+
+
+def forms(state):
+    return {
+        (part, name): (type(array), array.dtype, array.shape)
+        for part, arrays in state.arrays.items()
+        for name, array in arrays.items()
+    }
 
 
 def test_needed_memory_is_logged_at_the_start(spec, caplog):

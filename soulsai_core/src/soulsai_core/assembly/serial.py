@@ -99,7 +99,7 @@ class SerialTraining:
         self._roster = Roster(settings.client_timeout_s)
         self._status = StatusReport(
             self.state, settings.stop, folder, self.episodes, self._intake, self._roster, clock, problems,
-            Description.of(parts["announcement"], sync, "", seed),
+            Description.of(parts["announcement"], sync, "", parts["config"]),
         )  # fmt: skip
         self._resuming = Resuming(
             folder, self._learner, self._storage, self._intake, self.state, self._pace, self._status.resume, exact=True

@@ -21,6 +21,8 @@ def last_status(folder: RunFolder, now: float) -> tuple[NodeStatus, Health] | No
         status = msgspec.json.decode(folder.status.read_bytes(), type=NodeStatus)
     except (OSError, msgspec.DecodeError):
         return None
+    # The folder may have been moved, also to another machine.
+    status = msgspec.structs.replace(status, folder=str(folder.path))
     held = folder.is_held
     # It is written every few seconds only: as old as that, it is that of a node that is well.
     age = max(now - written, 0.0)
