@@ -3,11 +3,12 @@
 import argparse
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
 from soulsai_core.app import RunFolder
-from soulsai_telemetry.run_page import RunPage, is_trained_again, served
+from soulsai_telemetry.run_page import RunPage, is_trained_again, newest_run, served
 from soulsai_telemetry.run_view import RunView
 
 
@@ -37,6 +38,12 @@ def write(folder, text, time):
 def test_new_status_of_a_node_that_has_not_ended_tells(folder, text, time, again):
     write(folder, text, time)
     assert is_trained_again(folder, written=10**9) is again
+
+
+def test_run_is_opened_by_its_folder_or_its_name(folder):
+    saves = folder.path.parent
+    for path in (folder.path, saves, Path(folder.name)):
+        assert newest_run(path, saves).path == folder.path
 
 
 def test_page_waits_until_the_run_is_trained_again(folder):

@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from soulsai_core import Catalog, ConfigError, load_config, replace_text
-from soulsai_core.app import RunFolder, on_interrupt, resolve_telemetry, start_logging
+from soulsai_core.app import RunFolder, on_interrupt, resolve_telemetry, run_path, start_logging
 from soulsai_telemetry.comparing.runs import find_runs
 from soulsai_telemetry.config import PageSettings, TelemetryConfig
 from soulsai_telemetry.ended_run import EndedRun
@@ -47,7 +47,7 @@ class RunPage:
         config = load_config(self._args.config, self._args.set)
         settings, _ = resolve_telemetry(config, Catalog())
         assert isinstance(settings, TelemetryConfig)
-        folder = newest_run(self._args.run_folder)
+        folder = newest_run(self._args.run_folder, Path(config.run.saves))
         if folder.is_held:
             raise ConfigError(_running(folder))
         written = _written(folder)
@@ -92,9 +92,9 @@ def _written(folder: RunFolder) -> int:
         return 0
 
 
-def newest_run(path: Path) -> RunFolder:
-    """The run at this path, or the newest one in it. Raises ConfigError without one."""
-    return max(find_runs([path]), key=lambda run: run.name).folder
+def newest_run(path: Path, saves: Path) -> RunFolder:
+    """The run at this path or of this name under `saves`, or the newest one in it. Raises ConfigError without one."""
+    return max(find_runs([run_path(path, saves)]), key=lambda run: run.name).folder
 
 
 @contextmanager

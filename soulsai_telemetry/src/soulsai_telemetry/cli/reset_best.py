@@ -9,16 +9,17 @@ HELP = "forget the best score of a run, so that the next good model is saved as 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The run's folder."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the run's folder, such as saves/2026-01-31_…")
+    """The run."""
+    parser.add_argument("run", metavar="RUN", help="the run's folder or its name")
 
 
 def run(args: argparse.Namespace) -> int:
     """Leave the request in the run's folder, for the telemetry node that runs now or starts next."""
     from soulsai_core import ConfigError
+    from soulsai_core.app import run_path
     from soulsai_telemetry.best_model import RESET
 
-    state = args.folder / "telemetry"
+    state = run_path(args.run, Path("saves")) / "telemetry"
     if not state.is_dir():
         raise ConfigError(f"There is no folder {state}: name the folder of a run that telemetry has seen.")
     (state / RESET).touch()
