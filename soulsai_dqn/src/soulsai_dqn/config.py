@@ -21,6 +21,7 @@ from soulsai_core import LIVE, Settings
 N = TypeVar("N", int, float)
 Discount = Annotated[float, Field(gt=0, le=1)]
 Steps = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
 
 
 class Schedule(Settings, Generic[N]):
@@ -201,7 +202,13 @@ class DQNConfig(Settings):
     )
     normalize: bool = Field(default=False, description="Normalize vectors by their running mean and deviation.")
     loss: Literal["huber", "mse"] = Field(default="huber", description="Loss of the scalar head's TD error.")
-    learning_rate: float = Field(default=1e-3, gt=0, description="Step size of AdamW.", json_schema_extra=LIVE)
+    learning_rate: Annotated[
+        Annotated[Rate, Tag("number")] | Annotated[Schedule[Rate], Tag("schedule")], Discriminator(_form)
+    ] = Field(
+        default=1e-3,
+        description="Step size of AdamW, or a schedule. One that falls makes late networks differ less.",
+        json_schema_extra=LIVE,
+    )
     adam_epsilon: float = Field(default=1e-4, gt=0, description="Epsilon of AdamW.")
     weight_decay: float = Field(
         default=0.1, ge=0, description="Decoupled weight decay of AdamW.", json_schema_extra=LIVE

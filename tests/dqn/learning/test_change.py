@@ -1,6 +1,7 @@
 """Settings that change while a training goes on."""
 
 import numpy as np
+import pytest
 from dqn_settings import plain
 
 from soulsai_core import Weights
@@ -20,6 +21,20 @@ def test_learning_rate_and_replay_ratio_of_the_next_update(spec, stream):
     assert learner.update()["gradient_steps"] - before == 30
     for name, array in learner.weights().items():
         np.testing.assert_array_equal(array, weights[name])
+
+
+def test_learning_rate_follows_its_schedule(spec, stream):
+    falling = {"start": 1e-2, "end": 1e-30, "steps": 60}
+    config = plain(**CONFIG.model_dump() | {"learning_rate": falling, "weight_decay": 0.0})
+    learner = DQNLearner(config, spec, np.random.default_rng(1))
+    messages = stream(config)
+    moved = []
+    for rate in (5e-3, 1e-30):
+        before = learner.weights()
+        learner.add(messages(30), "client")
+        assert learner.update()["learning_rate"] == pytest.approx(rate)
+        moved.append(max(np.abs(array - before[name]).max() for name, array in learner.weights().items()))
+    assert moved[0] > 1e-3 and moved[1] == 0
 
 
 def test_epsilon_follows_the_next_weights(spec):

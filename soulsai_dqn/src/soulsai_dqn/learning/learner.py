@@ -161,6 +161,7 @@ class DQNLearner(Learner):
 
     def _train(self, steps: int) -> Outcome:
         """Make gradient steps on minibatches that are drawn together; returns the outcome of the last one."""
+        self._trainer.anneal(self._done)
         draw = self._draw(steps)
         errors = []
         for batch in _minibatches(draw, self._trainer.device):
@@ -190,7 +191,7 @@ class DQNLearner(Learner):
         report = {
             "gradient_steps": float(self._trainer.steps),
             "replay_size": float(len(self._replay)),
-            "learning_rate": self._config.learning_rate,
+            "learning_rate": scheduled(self._config.learning_rate, self._done),
         }
         if last is not None:
             head = self._trainer.head

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from soulsai_dqn.networks.layers import draw_noise
 from soulsai_dqn.networks.parameters import PolyakAverage, arrays_of, flatten_parameters, load_arrays
 from soulsai_dqn.networks.q_network import QNetwork
 from soulsai_dqn.networks.recurrent import RecurrentQNetwork, make_network
+from soulsai_dqn.schedules import scheduled
 
 AVERAGE = "average"
 
@@ -56,7 +57,8 @@ class Trainer:
         average = config.average
         self._average = None if average is None else AveragedNetwork(self.network, self._parameters, average)
         # All parameters are one vector, so that the fused kernel runs once a step.
-        self._optimizer = AdamW(self._parameters, config.learning_rate, config.adam_epsilon, config.weight_decay)
+        rate = scheduled(config.learning_rate, {"env_steps": 0, "gradient_steps": 0, "gradient_steps_after_reset": 0})
+        self._optimizer = AdamW(self._parameters, rate, config.adam_epsilon, config.weight_decay)
         gradient = self._make_gradient()
         self._gradient = CudaGraphGradient(gradient, self._capture) if self.device.type == "cuda" else gradient
         self.steps = 0
@@ -64,7 +66,10 @@ class Trainer:
     def change(self, config: DQNConfig) -> None:
         """Use these settings from the next gradient step on. Networks and optimizer stay."""
         self._config = config
-        self._optimizer.change(config.learning_rate, config.weight_decay)
+
+    def anneal(self, done: Mapping[str, int]) -> None:
+        """Use the present learning rate. `done` has the steps made so far, by the names of `Schedule.over`."""
+        self._optimizer.change(scheduled(self._config.learning_rate, done), self._config.weight_decay)
 
     def _new_network(self) -> QNetwork:
         # Initialized on the CPU, so that a seed gives the same network on every device.
