@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from soulsai_core import PresetPlugin
 
-# The mission is a text, which networks do not read, and the picture has 7 x 7 symbols, too few for convolutions: what is
-# seen and the own direction become one vector.
+# The mission is a text, which networks do not read, and the picture has 7 x 7 symbols, too few for convolutions: what
+# is seen and the own direction become one vector.
 minigrid = PresetPlugin(
     "minigrid",
     {

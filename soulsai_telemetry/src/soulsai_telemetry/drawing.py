@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from soulsai_core import replace_bytes
 from soulsai_telemetry.comparing.curves import Band, with_gaps
@@ -146,6 +146,12 @@ def scatter(panels: Mapping[str, tuple[Sequence[tuple[Any, float, bool]], bool]]
         numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value, *_ in points)
         if logarithmic and numeric:
             axes.set_xscale("log")
+            values = [value for value, *_ in points]
+            narrow = max(values) < 100 * min(values)
+            # Fewer labels than matplotlib's own, which cover each other in a panel of this width.
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
+            axes.xaxis.set_major_formatter(FuncFormatter(tick))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         labels = [] if numeric else list(dict.fromkeys(str(value) for value, *_ in points))
         if labels:
             axes.set_xticks(range(len(labels)), labels)

@@ -78,7 +78,8 @@ def test_trials_are_trained_and_the_best_settings_are_named(train, write, run, h
         result["score"] == pytest.approx(-result["values"]["algorithm.config.learning_rate"]) for result in found
     )
     best = max(found, key=lambda result: result["score"])["values"]["algorithm.config.learning_rate"]
-    assert f"soulsai train --set 'algorithm.config.learning_rate={best}'" in out
+    rate = f"--set 'algorithm.config.learning_rate={best}'"
+    assert f"soulsai train --set 'training.stop.env_steps=1000' {rate}\n" in out
     assert (here / "saves/sweep_rates/figure.png").read_bytes().startswith(b"\x89PNG")
     args = json.loads((here / "saves/sweep_rates/trial-002/run/args.json").read_text())
     assert args[args.index("--seed") + 1] == "2" and "--no-telemetry" in args
@@ -134,7 +135,8 @@ def test_trial_is_trained_again_with_other_seeds(train, write, run, here, monkey
 def test_trials_are_among_the_runs(train, write, run):
     write(2, [0.1])
     run("sweep", "rates.yaml")
-    assert len(json.loads(run("runs", "--json")[1])) == 2
+    listed = json.loads(run("runs", "--json")[1])
+    assert [row["run"] for row in listed] == ["sweep_rates/trial-000/run", "sweep_rates/trial-001/run"]
 
 
 @pytest.mark.parametrize(

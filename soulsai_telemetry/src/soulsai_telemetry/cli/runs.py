@@ -34,5 +34,5 @@ def run(args: argparse.Namespace) -> int:
 
     if args.window is not None and args.window < 1:
         raise ConfigError(f"--window is {args.window}; it takes 1 or more.")
-    show(rows(find_runs([args.saves]), args.window), as_json=args.json)
+    show(rows(find_runs([args.saves]), args.window, args.saves), as_json=args.json)
     return 0

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,13 +27,19 @@ _COLUMNS = (
 _STYLES = {"learning": "green", "killed": "red", "failed": "red"}
 
 
-def rows(runs: Sequence[Run], window: int | None) -> list[dict[str, Any]]:
+def rows(runs: Sequence[Run], window: int | None, saves: Path | None = None) -> list[dict[str, Any]]:
     """One row for each run, with values that can be written as JSON.
 
     Args:
         window: episodes in the moving average of the return; None: as the run itself averages.
+        saves: folder below which a run is named by its path: trials of a sweep may have begun in the same second.
     """
-    return [_row(run, run.window if window is None else window) for run in runs]
+    return [_row(run, run.window if window is None else window) | _path_below(saves, run) for run in runs]
+
+
+def _path_below(saves: Path | None, run: Run) -> dict[str, Any]:
+    below = saves is not None and run.folder.path.is_relative_to(saves) and run.folder.path != saves
+    return {"run": run.folder.path.relative_to(saves).as_posix()} if saves is not None and below else {}
 
 
 def _row(run: Run, window: int) -> dict[str, Any]:

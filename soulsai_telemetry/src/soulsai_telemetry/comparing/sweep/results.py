@@ -64,8 +64,13 @@ def show(results: Sequence[Result], settings: SweepSettings, folder: Path) -> No
     ]
     print_table(Console(), columns, rows)
     _draw(best, settings, folder / "figure.png")
-    words = " ".join(f"'{word}'" if word != "--set" else word for word in overrides(best[0].values))
-    print(f"\nTrain with the best settings: soulsai train {words}\n{folder / 'figure.png'}")
+    print(f"\nTrain with the best settings: {_command(settings, best[0])}\n{folder / 'figure.png'}")
+
+
+def _command(settings: SweepSettings, result: Result) -> str:
+    """The command that trains as this trial did, with a seed of its own."""
+    words = [*settings.train, *overrides(result.values)]
+    return " ".join(["soulsai train", *(word if word.startswith("--") else f"'{word}'" for word in words)])
 
 
 def _draw(results: Sequence[Result], settings: SweepSettings, path: Path) -> None:
@@ -79,7 +84,9 @@ def _draw(results: Sequence[Result], settings: SweepSettings, path: Path) -> Non
             if name in result.values and result.score is not None
         ]
         panels[name] = (points, choice.log)
-    save(scatter(panels, f"{settings.score} {settings.metric} of {len(results)} trials"), path)
+    early = any(result.state != "complete" for result in results)
+    note = ", gray: ended early" if early else ""
+    save(scatter(panels, f"{settings.score} {settings.metric} of {len(results)} trials{note}"), path)
 
 
 def _short(name: str) -> str:
