@@ -118,6 +118,25 @@ class Found(NamedTuple):
     plugin: Any
 
 
+class _Installed(NamedTuple):
+    """An entry point and where it comes from; distribution and version are empty if that is not known."""
+
+    point: EntryPoint
+    distribution: str
+    version: str
+
+    @property
+    def home(self) -> str:
+        return f"{self.distribution} {self.version}" if self.point.dist else "an unnamed distribution"
+
+    def is_called(self, name: str) -> bool:
+        """Whether a configuration means this entry point: by its name, or as distribution:name."""
+        distribution, _, plain = name.rpartition(":")
+        if not distribution or self.point.dist is None:
+            return self.point.name == name
+        return self.point.name == plain and _same(self.distribution, distribution)
+
+
 class _Manager(NamedExtensionManager):
     """Loads the given entry points with stevedore.
 
@@ -178,12 +197,12 @@ class Catalog:
 
     def has(self, kind: str, name: str) -> bool:
         """Whether such a plugin is installed, usable or not. Imports nothing."""
-        return any(_is_called(entry, name) for entry in self._entries(kind))
+        return any(entry.is_called(name) for entry in self._entries(kind))
 
     def owner(self, kind: str, name: str) -> str:
         """A plugin with its distribution, such as "The algorithm 'mine' of mine 1.2". Imports nothing."""
-        found = [entry for entry in self._entries(kind) if _is_called(entry, name)]
-        return f"The {kind} {name!r} of {_home(found[0])}" if found else f"The {kind} {name!r}"
+        found = [entry for entry in self._entries(kind) if entry.is_called(name)]
+        return f"The {kind} {name!r} of {found[0].home}" if found else f"The {kind} {name!r}"
 
     def kinds(self, name: str) -> list[str]:
         """The kinds of which there is such a plugin, usable or not. Imports nothing."""
@@ -198,44 +217,58 @@ class Catalog:
         used."""
         kinds = self.kinds(name)
         if not kinds:
-            near = get_close_matches(name, {entry.name for kind in _KINDS for entry in self._entries(kind)}, n=1)
+            near = get_close_matches(name, {entry.point.name for kind in _KINDS for entry in self._entries(kind)}, n=1)
             advice = f"Did you mean {near[0]!r}?" if near else "`soulsai plugins` lists what is installed."
             raise PluginError(f"There is no plugin {name!r} installed. {advice}")
         return [self._found(kind, name) for kind in kinds]
 
     def _found(self, kind: str, name: str) -> Found:
         plugin = self._chosen(kind, name)
-        entry = next(entry for entry in self._entries(kind) if _is_called(entry, name))
-        return Found(kind, name, *_source(entry), plugin)
+        entry = next(entry for entry in self._entries(kind) if entry.is_called(name))
+        return Found(kind, name, entry.distribution, entry.version, plugin)
 
     def usable(self, kind: str) -> list[Any]:
         """All plugins of a kind ("algorithm", "environment" ...) that can be used, by name. Imports them all."""
-        names = {row.choice for row in self.listing() if row.group == _KINDS[kind].group and row.error is None}
-        return [self._chosen(kind, name) for name in sorted(names)]
+        entries = self._entries(kind)
+        found = {}
+        for entry in entries:
+            choice = _choice(entry, entries)
+            try:
+                found[choice] = self._load(kind, choice, entries)
+            except PluginError:
+                continue
+        return [found[choice] for choice in sorted(found)]
 
     def listing(self) -> list[Row]:
         """Everything installed, usable or not. Imports it all."""
-        found = [(kind, entry) for kind in _KINDS for entry in self._entries(kind)]
-        return [self._row(kind, entry) for kind, entry in found]
+        installed = {kind: self._entries(kind) for kind in _KINDS}
+        return [self._row(kind, entry, entries) for kind, entries in installed.items() for entry in entries]
 
-    def _entries(self, kind: str) -> list[EntryPoint]:
-        return sorted(self._source(_KINDS[kind].group), key=lambda entry: (entry.name, _home(entry)))
+    def _entries(self, kind: str) -> list[_Installed]:
+        sources: dict[int, tuple[str, str]] = {}  # each look at a name or a version reads a file
+        found = []
+        for point in self._source(_KINDS[kind].group):
+            if id(point.dist) not in sources:
+                sources[id(point.dist)] = (point.dist.name, point.dist.version) if point.dist else ("", "")
+            found.append(_Installed(point, *sources[id(point.dist)]))
+        return sorted(found, key=lambda entry: (entry.point.name, entry.home))
 
-    def _row(self, kind: str, entry: EntryPoint) -> Row:
-        names = [other.name for other in self._entries(kind)]
-        distribution, version = _source(entry)
-        choice = entry.name if names.count(entry.name) == 1 else f"{distribution}:{entry.name}"
+    def _row(self, kind: str, entry: _Installed, entries: list[_Installed]) -> Row:
+        choice = _choice(entry, entries)
         try:
-            self._chosen(kind, choice)
+            self._load(kind, choice, entries)
             error = None
         except PluginError as problem:
             error = str(problem)
-        return Row(kind, _KINDS[kind].group, entry.name, distribution, version, error, choice)
+        return Row(kind, _KINDS[kind].group, entry.point.name, entry.distribution, entry.version, error, choice)
 
     def _chosen(self, kind: str, name: str) -> Any:
-        entries = self._entries(kind)
-        named = [entry for entry in entries if _is_called(entry, name)]
-        others = [entry for entry in entries if not _is_called(entry, name)]
+        return self._load(kind, name, self._entries(kind))
+
+    def _load(self, kind: str, name: str, entries: list[_Installed]) -> Any:
+        """The plugin with this name among the entry points of its kind."""
+        named = [entry for entry in entries if entry.is_called(name)]
+        others = [entry for entry in entries if not entry.is_called(name)]
         if not named:
             advice = self._advice(kind, name)
             near = "" if advice else self._nearest(kind, name)  # first: the list after it is long
@@ -243,20 +276,20 @@ class Catalog:
             raise PluginError(" ".join(filter(None, parts)))
         # Neither of two is chosen: which of them comes first depends on the installation.
         if len(named) > 1:
-            homes = " and ".join(map(_home, named))
-            choices = " or ".join(f"{entry.dist.name}:{entry.name}" for entry in named if entry.dist)
+            homes = " and ".join(entry.home for entry in named)
+            choices = " or ".join(f"{entry.distribution}:{entry.point.name}" for entry in named if entry.point.dist)
             raise PluginError(
                 f"The {kind} {name!r} is installed more than once, by {homes}: choose one by writing {choices}, or "
                 "uninstall all but one."
             )
         [entry] = named
-        owner = f"The {kind} {entry.name!r} of {_home(entry)}"
+        owner = f"The {kind} {entry.point.name!r} of {entry.home}"
         with self.calls.running(owner).calling("its import"):
-            plugin = _load(entry, f"{owner} cannot be used: ", _alternatives(others))
-        flaw = _flaw(plugin, kind, entry.name)
+            plugin = _load(entry.point, f"{owner} cannot be used: ", _alternatives(others))
+        flaw = _flaw(plugin, kind, entry.point.name)
         if flaw:
             raise PluginError(f"{owner} cannot be used: {flaw}. {_alternatives(others)}")
-        return checked(plugin, _home(entry), self.calls)
+        return checked(plugin, entry.home, self.calls)
 
     def _advice(self, kind: str, name: str) -> str:
         """What to do about a plugin that is not installed; empty if that is not known."""
@@ -267,7 +300,7 @@ class Catalog:
 
     def _nearest(self, kind: str, name: str) -> str:
         """The installed plugin with the most similar name, as a question; empty without one."""
-        near = get_close_matches(name, [entry.name for entry in self._entries(kind)], n=1)
+        near = get_close_matches(name, [entry.point.name for entry in self._entries(kind)], n=1)
         return f"Did you mean {near[0]!r}?" if near else ""
 
 
@@ -339,29 +372,19 @@ def _choice_flaw(plugin: Any) -> str | None:
     return None
 
 
-def _is_called(entry: EntryPoint, name: str) -> bool:
-    """Whether a configuration means this entry point: by its name, or as distribution:name."""
-    distribution, _, plain = name.rpartition(":")
-    if not distribution or entry.dist is None:
-        return entry.name == name
-    return entry.name == plain and _same(entry.dist.name, distribution)
-
-
 def _same(one: str, other: str) -> bool:
     """Whether two names of distributions mean the same one: case and the kind of separators do not count."""
     return re.sub(r"[-_.]+", "-", one).lower() == re.sub(r"[-_.]+", "-", other).lower()
 
 
-def _source(entry: EntryPoint) -> tuple[str, str]:
-    """Distribution and version, empty for an entry point without a distribution."""
-    return (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
+def _choice(entry: _Installed, entries: Sequence[_Installed]) -> str:
+    """How a configuration names one of these entry points."""
+    name = entry.point.name
+    alone = sum(other.point.name == name for other in entries) == 1
+    return name if alone else f"{entry.distribution}:{name}"
 
 
-def _home(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed distribution"
-
-
-def _alternatives(others: Sequence[EntryPoint]) -> str:
+def _alternatives(others: Sequence[_Installed]) -> str:
     if not others:
         return "No other is installed."
-    return "Installed: " + ", ".join(f"{entry.name} ({_home(entry)})" for entry in others) + "."
+    return "Installed: " + ", ".join(f"{entry.point.name} ({entry.home})" for entry in others) + "."
