@@ -4,6 +4,7 @@ import importlib.util
 import re
 import shlex
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,16 @@ def test_command_of_a_page_is_understood(page, words, parse, catalog):
 
 def test_every_command_is_shown():
     assert {words[0] for _, words in CALLS if words} >= set(COMMANDS) - {"client"}
+
+
+def test_every_command_has_an_example_with_what_it_prints():
+    shown = set()
+    for block in pages.blocks(pages.ROOT / "docs" / "commands.md", "console"):
+        lines = block.text.splitlines()
+        for line, following in pairwise(lines):
+            if line.startswith("$ soulsai ") and not following.startswith("$ "):
+                shown.add(line.split()[2])
+    assert shown == set(COMMANDS)
 
 
 @pytest.mark.parametrize("page", pages.PAGES, ids=pages.name)

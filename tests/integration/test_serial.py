@@ -119,7 +119,7 @@ def test_finished_run_is_no_killed_one_and_says_how_to_go_on(run_here, tmp_path)
     output = run_here("train", "--serial", "--resume")
     assert f"Going on with {path.name}" in output and "Before: finished at" in output
     command = f"train --resume {path.name} --serial --set training.stop.env_steps="
-    assert "has reached its goal" in output and command in output
+    assert "has ended: " in output and command in output
     output = run_here("train", "--resume", code=2)
     assert "is of a serial training: resume it with --serial, or begin a new run with its weights" in output
     output = run_here("train", "--serial", "--from", str(path), settings=["training.stop.env_steps=50"])

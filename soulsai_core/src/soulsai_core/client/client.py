@@ -392,7 +392,7 @@ class Client:
             self._batcher.send()
             self._uplink.close(_LEAVE_TIMEOUT_S, 0.0 if self._downlink.ended else _LAST_ROWS_TIMEOUT_S)
         except SoulsAIError as error:
-            log.warning("While leaving: %s %d steps were not sent.", error, self._window.rows)
+            log.warning("While leaving: %s %s steps were not sent.", error, f"{self._window.rows:,}")
         finally:
             self._downlink.close()
             if self._on_finished is not None:

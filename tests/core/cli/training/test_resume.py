@@ -144,5 +144,5 @@ def test_it_is_said_from_where_a_run_goes_on_and_how_it_had_ended(make_run):
 def test_run_that_has_reached_its_goal_says_how_to_go_on(make_run):
     folder = make_run("a", 5, "ended")
     sentence = how_to_go_on(folder, "600 environment steps were trained", " --set training.stop.env_steps=1200")
-    assert "a has reached its goal: 600 environment steps were trained. To go on, change the goal" in sentence
+    assert "a has ended: 600 environment steps were trained. To go on, change the goal" in sentence
     assert "soulsai train --resume a --set training.stop.env_steps=1200" in sentence

@@ -22,6 +22,7 @@ from soulsai_core.client.client import Client
 from soulsai_core.client.downlink import NEW_TRAINING
 from soulsai_core.contracts import Transport
 from soulsai_core.messages import Announcement
+from soulsai_core.node.formatting import counted
 from soulsai_core.plugins.catalog import Catalog
 
 log = logging.getLogger("soulsai_core.client.client")
@@ -85,6 +86,6 @@ class ClientProcess:
         line = progress_line(self._console, PlayerLine(lambda: client.standing, time.monotonic))
         with line if self._console.is_terminal else nullcontext():
             reason = client.run()
-        log.info("Left after %d steps: %s.", self._client.env_steps, reason)
+        log.info("Left after %s: %s.", counted(self._client.env_steps, "step"), reason)
         log_contribution(transport, self._client.client, time.time())
         return reason

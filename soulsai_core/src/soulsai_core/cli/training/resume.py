@@ -130,7 +130,7 @@ def how_to_go_on(folder: RunFolder, reason: str, options: str) -> str:
         options: with which it goes on, each with a space before it.
     """
     command = f"{program()} train --resume {shown_run(folder.path)}{options}"
-    return f"{folder.name} has reached its goal: {reason}. To go on, change the goal in {CONFIG_FILE}, or: {command}"
+    return f"{folder.name} has ended: {reason}. To go on, change the goal in {CONFIG_FILE}, or: {command}"
 
 
 def further(beyond: str) -> str:
