@@ -5,6 +5,7 @@ import pytest
 
 from soulsai_core.contributors.inbox import Message
 from soulsai_core.contributors.statistics import ContributorStatistics, decode_statistics
+from soulsai_core.errors import TransportError
 from soulsai_core.messages import Progress
 
 RUN_ID = "training-1"
@@ -100,6 +101,60 @@ def test_gate_of_a_new_node_ends_the_suspensions_of_the_last_one_and_discards_fl
         inboxes.put("bob", samples, b"x")
     gate(suspension_s=0).prepare()
     assert inboxes.suspended == set() and inboxes.waiting["bob"] == []
+
+
+@pytest.fixture
+def suspended(inboxes, gate, samples):
+    """A gate that has suspended bob for 30 seconds; its thread's attempts are made by the test."""
+    inboxes.invite("alice", "bob")
+    there = gate(max_backlog_entries=5001, suspension_s=30)
+    for _ in range(5002):
+        inboxes.put("bob", samples, b"x")
+    there._step()
+    assert inboxes.suspended == {"bob"}
+    return there
+
+
+def away(*_):
+    raise TransportError("The server is away.")
+
+
+def test_suspension_that_ends_while_the_server_is_away_ends_when_it_is_back(inboxes, suspended, clock, monkeypatch):
+    clock.now += 31
+    with monkeypatch.context() as outage:
+        outage.setattr(inboxes, "restore", away)
+        with pytest.raises(TransportError):
+            suspended._step()
+    clock.now += 1
+    suspended._step()
+    assert inboxes.suspended == set()
+
+
+@pytest.mark.parametrize("in_file", [set(), {"alice", "bob"}], ids=["none", "all"])
+def test_server_that_was_started_again_has_the_suspensions_of_now_whatever_its_file_says(inboxes, suspended, in_file):
+    suspended._thread._on_loss()
+    inboxes.suspended = set(in_file)
+    suspended._step()
+    assert inboxes.suspended == {"bob"}
+
+
+def test_flood_that_could_not_be_discarded_in_an_outage_suspends_once(
+    inboxes, gate, statistics, clock, samples, monkeypatch
+):
+    inboxes.invite("alice", "bob")
+    there = gate(max_backlog_entries=5001, suspension_s=30)
+    for _ in range(5002):
+        inboxes.put("bob", samples, b"x")
+    with monkeypatch.context() as outage:
+        outage.setattr(inboxes, "discard", away)
+        with pytest.raises(TransportError):
+            there._step()
+    clock.now += 1
+    there._step()
+    assert inboxes.waiting["bob"] == [] and decode_statistics(statistics.encode())["bob"].suspensions == 1
+    clock.now += 30
+    there._step()
+    assert inboxes.suspended == set()
 
 
 def test_while_the_node_is_behind_messages_wait_in_their_inboxes(inboxes, gate, clock, message, samples):

@@ -36,10 +36,23 @@ def test_client_that_is_not_heard_is_waited_for_only_briefly(recovery, clock):
 
 
 def test_client_that_sends_is_waited_for_longer_and_not_for_ever(recovery, clock):
-    recovery.received("a", 10**9, "n1")
-    clock.now += 6
+    for _ in range(15):
+        recovery.received("a", 10**9, "n1")
+        clock.now += 4
+        assert recovery.lasts
+    clock.now += 1
+    assert not recovery.lasts
+
+
+def test_client_that_falls_silent_while_it_sends_is_not_waited_for(recovery, clock):
+    """It was killed, or its invitation was revoked."""
+    recovery.received("b", 0, "n1")
+    recovery.received("a", 100, "n1")
+    clock.now += 4
+    recovery.received("a", 50, "n1")
+    clock.now += 4
     assert recovery.lasts
-    clock.now += 60
+    clock.now += 2
     assert not recovery.lasts
 
 

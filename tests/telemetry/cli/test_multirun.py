@@ -34,9 +34,9 @@ def train(monkeypatch, here):
     def install(failing=-1):
         script.write_text(TRAIN.replace("FAILING", str(failing)))
 
-    def popen(command):
-        assert command[1:4] == ["-m", "soulsai_core", "train"]
-        return real([sys.executable, str(script), *command[4:]])
+    def popen(command, **options):
+        assert command[1:4] == ["-m", "soulsai_core", "train"] and "--with-parent" in command
+        return real([sys.executable, str(script), *command[4:]], **options)
 
     monkeypatch.setattr(multirun.subprocess, "Popen", popen)
     install()

@@ -19,6 +19,7 @@ import msgspec
 from soulsai_core.assembly.agents import make_agent, saved_settings
 from soulsai_core.config import Resolved
 from soulsai_core.errors import SoulsAIError
+from soulsai_core.lifetime import follow_parent, tie_to_this_process
 from soulsai_core.messages import Weights
 from soulsai_core.run_folder import RunFolder
 
@@ -70,12 +71,16 @@ def evaluate(evaluation: Evaluation, processes: int) -> Iterator[Played]:
     taken = context.Value("l", 0)  # seeds that a process has taken so far
     # Read once where processes are copies of this one: it takes as long as ten episodes of a fast environment.
     resolved = _settings(evaluation) if method == "fork" else None
+    of_main_thread = threading.current_thread() is threading.main_thread()
     readers: dict[Connection, BaseProcess] = {}
     try:
         for _ in range(processes):
             reader, writer = context.Pipe(duplex=False)
-            process = context.Process(target=_work, args=(writer, evaluation, resolved, taken), daemon=True)
+            process = context.Process(
+                target=_work, args=(writer, evaluation, resolved, taken, of_main_thread), daemon=True
+            )
             process.start()
+            tie_to_this_process(process.pid)
             writer.close()  # the child has the only other end: if it dies, reading ends
             readers[reader] = process
         yield from _results(dict(readers), len(evaluation.seeds))
@@ -113,8 +118,11 @@ def _results(readers: dict[Connection, BaseProcess], missing: int) -> Iterator[P
             yield result
 
 
-def _work(writer: Connection, evaluation: Evaluation, resolved: Resolved | None, taken: Any) -> None:
+def _work(
+    writer: Connection, evaluation: Evaluation, resolved: Resolved | None, taken: Any, of_main_thread: bool
+) -> None:
     """Play seeds until all are taken, in a process of its own."""
+    follow_parent(of_main_thread=of_main_thread)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: the first one ends the others
     # Before torch is imported: several processes share the cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")

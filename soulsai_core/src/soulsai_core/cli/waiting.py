@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import math
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -19,6 +21,9 @@ log = logging.getLogger(__name__)
 
 LEAVE_TIMEOUT_S = 10.0
 """Seconds that a process may go on after the one that started it has ended. Longer than that one waits if it lives."""
+
+_SAVE_TIMEOUT_S = 60.0
+"""The same of a training, which writes a checkpoint meanwhile."""
 
 T = TypeVar("T")
 
@@ -65,6 +70,18 @@ def when_parent_ends(
         end(1)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def interrupt_when_parent_ends() -> None:
+    """Ask this process to terminate, as SIGTERM does, once the one that started it has ended. It ends in any case after
+    a minute; at once if nothing is there yet that handles the signal."""
+
+    def interrupt(_reason: str) -> None:
+        if not callable(signal.getsignal(signal.SIGTERM)):
+            os._exit(1)
+        _thread.interrupt_main(signal.SIGTERM)
+
+    when_parent_ends(interrupt, patience=_SAVE_TIMEOUT_S)
 
 
 def when_enter_is_pressed(leave: Callable[[str], None]) -> threading.Thread:

@@ -106,12 +106,13 @@ class Contributor:
         """Whether its suspension lasts."""
         return self._suspended_until is not None and now < self._suspended_until
 
-    def take_end_of_suspension(self, now: float) -> bool:
-        """True once, when a suspension is over."""
-        if self._suspended_until is None or now < self._suspended_until:
-            return False
+    def suspension_is_over(self, now: float) -> bool:
+        """Whether a suspension is over that was not ended yet."""
+        return self._suspended_until is not None and now >= self._suspended_until
+
+    def end_suspension(self) -> None:
+        """It may connect again."""
         self._suspended_until = None
-        return True
 
     def take_client_seconds(self, now: float) -> float:
         """Seconds since the last call, times the number of clients that are present."""

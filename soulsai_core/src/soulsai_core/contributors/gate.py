@@ -93,7 +93,8 @@ class Gate(BackgroundWorker):
         self._turn = 0
         self._node_is_behind = False
         self._stopped = threading.Event()
-        self._thread = RetryingThread("gate", self._step, rng)
+        self._server_was_lost = False
+        self._thread = RetryingThread("gate", self._step, rng, on_loss=self._note_loss)
 
     def prepare(self) -> None:
         """Discard floods of the time without a node, and end suspensions that an earlier node did not live to end."""
@@ -113,7 +114,20 @@ class Gate(BackgroundWorker):
         self._thread.join(_READ_TIMEOUT + 2.0)
         self._write_statistics()
 
+    def _note_loss(self) -> None:
+        self._server_was_lost = True
+
+    def _switch_users(self) -> None:
+        """The server was away. If it was started again, its users are those of its file, in which none may be suspended
+        now, or one whose suspension is over."""
+        now = self._clock()
+        for name, contributor in self._contributors.items():
+            (self._inboxes.suspend if contributor.is_suspended(now) else self._inboxes.restore)(name)
+        self._server_was_lost = False
+
     def _step(self) -> None:
+        if self._server_was_lost:
+            self._switch_users()
         now = self._clock()
         if now >= self._next_update:
             self._next_update = now + _UPDATE_INTERVAL
@@ -169,8 +183,9 @@ class Gate(BackgroundWorker):
             self._statistics.add_client_seconds(name, contributor.take_client_seconds(now))
             if contributor.take_excess():
                 self._stop_flood(name)
-            if contributor.take_end_of_suspension(now):
-                self._inboxes.restore(name)
+            if contributor.suspension_is_over(now):
+                self._inboxes.restore(name)  # first: if the server is away now, it is tried again
+                contributor.end_suspension()
                 log.info("The contributor %s may connect again.", name)
 
     def _new_contributor(self, name: str, now: float) -> Contributor:
@@ -240,8 +255,10 @@ class Gate(BackgroundWorker):
 
     def _stop_flood(self, name: str, reason: str = "flood") -> None:
         """Discard what a contributor sent beyond all limits, and suspend it."""
-        # Suspended before its inbox is emptied, or it would fill it again at once.
-        consequence = self._suspend(name)
+        # Suspended before its inbox is emptied, or it would fill it again at once. If that failed since the server was
+        # lost, what is left is no reason for another suspension.
+        lasts = self._contributors[name].is_suspended(self._clock())
+        consequence = "" if lasts else self._suspend(name)
         count = self._inboxes.discard(name)
         self._sizes.pop(name, None)
         self._reject(name, reason, count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 
 
@@ -23,6 +24,28 @@ def end_with_parent(parent: int) -> None:
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def follow_parent(*, of_main_thread: bool) -> None:
+    """Called by a process of `multiprocessing`: it ends when its parent has ended, whatever it does then.
+
+    Args:
+        of_main_thread: it was started by the main thread of its parent, which ends together with the parent.
+    """
+    import multiprocessing
+
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid is None:
+        return
+    if of_main_thread:
+        end_with_parent(parent.pid)
+
+    def end_after_parent() -> None:
+        parent.join()
+        # At once: what this process waits for may never come.
+        os._exit(1)
+
+    threading.Thread(target=end_after_parent, name="parent-watch", daemon=True).start()
 
 
 def tie_to_this_process(child: int) -> Callable[[], None]:

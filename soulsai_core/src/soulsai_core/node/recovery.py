@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 _PATIENCE_S = 5.0
-"""Seconds in which a client must be heard. Clients try to connect again every three seconds at least."""
+"""Seconds in which a client must be heard, at first and again. Clients try to connect again every three seconds at
+least, and what they kept follows at once."""
 
 _LONGEST_S = 60.0
 """Seconds after which updates go on in any case: no client can hold them up."""
@@ -21,9 +22,9 @@ class Recovery:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._awaited: set[str] = set()
-        self._heard: set[str] = set()
         self._node = ""
         self._begun = 0.0
+        self._heard = 0.0
 
     def begin(self, clients: Collection[str], node: str) -> None:
         """An outage has ended, before which these clients were present.
@@ -32,9 +33,9 @@ class Recovery:
             node: the node's id since then. What clients sent before they heard of it tells nothing of what they keep.
         """
         self._awaited = set(clients)
-        self._heard = set()
         self._node = node
         self._begun = self._clock()
+        self._heard = self._begun
 
     def received(self, client: str, waiting: int, node: str) -> None:
         """A message of a client was received.
@@ -44,7 +45,7 @@ class Recovery:
             node: id of the node that the client had heard.
         """
         if client in self._awaited and node == self._node:
-            self._heard.add(client)
+            self._heard = self._clock()
             if waiting == 0:
                 self._awaited.discard(client)
 
@@ -53,7 +54,8 @@ class Recovery:
         """Whether updates wait."""
         if not self._awaited:
             return False
-        seconds = self._clock() - self._begun
-        if seconds > _LONGEST_S or (seconds > _PATIENCE_S and not self._awaited & self._heard):
+        now = self._clock()
+        # One that was killed or revoked while it sent is not waited for, either.
+        if now - self._begun > _LONGEST_S or now - self._heard > _PATIENCE_S:
             self._awaited.clear()
         return bool(self._awaited)

@@ -80,8 +80,10 @@ class Multirun:
     def _train_one(self, seed: int, folder: Path) -> int:
         # json.dumps: as YAML the path stays a string, whatever characters it has
         ours = ["--seed", str(seed), "--set", f"run.saves={json.dumps(str(folder))}", "--part-of", f"seed {seed}"]
-        self._child = subprocess.Popen([sys.executable, "-m", "soulsai_core", "train", *self._train, *ours])
-        return self._child.wait()
+        command = [sys.executable, "-m", "soulsai_core", "train", *self._train, *ours, "--with-parent"]
+        # The pipe closes with this process, however it ends: the training then saves and stops.
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as self._child:
+            return self._child.wait()
 
     def _summarize(self, folder: Path) -> None:
         args = self._args

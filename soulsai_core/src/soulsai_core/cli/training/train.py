@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="train in one process with one environment: the same seed gives the same model, also after a resume",
     )
     add_part_argument(parser)
+    add_parent_argument(parser)
     add_resume_argument(parser)
 
 
@@ -31,6 +32,11 @@ def add_part_argument(parser: argparse.ArgumentParser) -> None:
     """--part-of, given by a command that runs several trainings and has an end of its own: the words before the line of
     progress, with warnings the only output."""
     parser.add_argument("--part-of", metavar="TEXT", help=argparse.SUPPRESS)
+
+
+def add_parent_argument(parser: argparse.ArgumentParser) -> None:
+    """--with-parent, given by a command that runs trainings and keeps a pipe to their standard input."""
+    parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
 def add_resume_argument(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +58,10 @@ def add_resume_argument(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train until a goal is reached or the user stops it."""
+    if args.with_parent:
+        from soulsai_core.cli.waiting import interrupt_when_parent_ends
+
+        interrupt_when_parent_ends()
     if args.serial:
         from soulsai_core.cli.training.serial import train_serially
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
@@ -24,7 +21,7 @@ from soulsai_core.environments.isolation.codec import (
     encode,
 )
 from soulsai_core.errors import EnvironmentNotReady, EnvironmentRaised, PluginError, SoulsAIError
-from soulsai_core.lifetime import end_with_parent
+from soulsai_core.lifetime import follow_parent
 
 
 def serve(connection: Connection, make: Callable[[], Environment], *, of_main_thread: bool) -> None:
@@ -33,15 +30,12 @@ def serve(connection: Connection, make: Callable[[], Environment], *, of_main_th
     Args:
         of_main_thread: this process was started by the main thread of its parent, which ends together with the parent.
     """
-    parent = multiprocessing.parent_process()
-    if parent is not None and parent.pid is not None and of_main_thread:
-        end_with_parent(parent.pid)
+    follow_parent(of_main_thread=of_main_thread)
     # Ctrl-C in a terminal, and its end, reach both processes: the client finishes its step first, and then closes this
     # one.
     for name in ("SIGINT", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, name="parent-watch", daemon=True).start()
     try:
         environment = make()
     except Exception as error:
@@ -79,11 +73,3 @@ def _failure(error: Exception) -> bytes:
         kind = RAISED
     sentence = str(error) if isinstance(error, SoulsAIError) else f"{type(error).__name__}: {error}"
     return kind + sentence.encode()
-
-
-def _leave_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        # At once: the environment may hang, and would keep the process alive.
-        os._exit(1)

@@ -39,11 +39,11 @@ class Training:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "settings.json").write_text(json.dumps(dict(values), indent=1), encoding="utf-8")
         ours = ["--seed", str(seed), "--no-telemetry", "--set", f"run.saves={json.dumps(str(folder))}"]
-        command = ["train", "--clients", "1", *settings.train, *overrides(values), *ours]
+        command = ["train", "--with-parent", "--clients", "1", *settings.train, *overrides(values), *ours]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "soulsai_core", *command],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # it closes with this process, however it ends: the training then stops
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -65,7 +65,8 @@ class Training:
 
     def wait(self) -> int:
         """Wait for its end; the exit code."""
-        return self._process.wait()
+        with self._process:  # closes the pipe, too
+            return self._process.wait()
 
     def last_words(self) -> str:
         """The last line that it printed."""
