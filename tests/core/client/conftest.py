@@ -135,9 +135,9 @@ class Node:
             )
         )
 
-    def publish(self, iteration=None, **options):
+    def publish(self, iteration=None, value=0.0, **options):
         self.iteration = self.iteration if iteration is None else iteration
-        payload = encode_weights(Weights(self.iteration, {"w": np.zeros(1)}, quota=self.quota))
+        payload = encode_weights(Weights(self.iteration, {"w": np.full(1, value)}, quota=self.quota))
         self.transport.publish(self.iteration, payload, self.progress(**options))
 
     def acknowledge(self, number=None):

@@ -250,6 +250,22 @@ def test_progress_without_a_newer_model_keeps_the_weights(downlink, node, window
     assert downlink.newest is held
 
 
+@pytest.mark.parametrize(("value", "same"), [(0.0, True), (1.0, False)])
+def test_model_of_a_node_that_was_started_again_counts_as_newer_only_if_it_is_another_one(
+    downlink, node, window, value, same
+):
+    node.window = 7
+    node.publish(3)
+    downlink.start()
+    assert downlink.wait_newer(2, PATIENCE)
+    held = downlink.newest
+    node.name, node.window = "node-2", 70
+    node.publish(3, value)
+    window.add(batch(1))
+    assert window.wait_for_room(50, PATIENCE), "this progress was read"
+    assert (downlink.newest is held) == same
+
+
 def test_waiting_for_newer_weights_ends_after_the_time_out(downlink, node):
     node.publish(3)
     downlink.start()

@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from soulsai_core.client.evaluation import EvaluationTurns
 from soulsai_core.client.window import Window
@@ -169,7 +170,19 @@ class Downlink(BackgroundWorker):
         except WireError as error:
             log.warning("The model of iteration %d could not be read: %s", model[0], error)
             return False
-        with self._arrived:
-            self.newest = weights
-            self._arrived.notify_all()
+        if not self._holds(weights):
+            with self._arrived:
+                self.newest = weights
+                self._arrived.notify_all()
         return True
+
+    def _holds(self, weights: Weights) -> bool:
+        """Whether these are the weights that are here already, from a node that was started again. They must not count
+        as newer ones: the client would make the rows once more that it may make with them."""
+        held = self.newest
+        return (
+            held is not None
+            and held.iteration == weights.iteration
+            and held.arrays.keys() == weights.arrays.keys()
+            and all(np.array_equal(array, held.arrays[name]) for name, array in weights.arrays.items())
+        )
