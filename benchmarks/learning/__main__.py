@@ -3,6 +3,7 @@
     python -m benchmarks.learning lunar_lander                 # all its seeds, into results/lunar_lander.jsonl
     python -m benchmarks.learning lunar_lander --seeds 0 1 --max-steps 5000
     python -m benchmarks.learning lunar_lander --table         # of the results, without running anything
+    python -m benchmarks.learning lunar_lander --seeds 0 --keep saves    # for benchmarks.learning.look
 
 A seed that is in the results already is not run again. With `stop_at_goal` in the file, trainings end at the goal.
 """
@@ -31,6 +32,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", help="instead of those of the file")
     parser.add_argument("--max-steps", type=int, help="instead of those of the file")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the results")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep each training there as a run")
+    parser.add_argument("--save-every", type=int, metavar="STEPS", help="checkpoints of kept runs (default: the last)")
     parser.add_argument("--table", action="store_true", help="only print the table of the results")
     args = parser.parse_args()
     plan = yaml.safe_load((HERE / "settings" / f"{args.name}.yaml").read_text())
@@ -40,21 +43,22 @@ def main() -> None:
     file = args.results / f"{args.name}.jsonl"
     if not args.table:
         torch.set_num_threads(1)
-        _run(args.name, plan, file)
+        _run(args.name, plan, file, args.keep, args.save_every)
     runs = _read(file)
     print_table(runs, plan.get("target"))
     draw_curves(runs, file.with_suffix(".svg"))
 
 
-def _run(name: str, plan: dict[str, Any], file: Path) -> None:
+def _run(name: str, plan: dict[str, Any], file: Path, keep: Path | None, save_every: int | None) -> None:
     done = {(run["name"], run["seed"]) for run in _read(file)}
     for seed in plan["seeds"]:
         for label, settings, options in _variants(name, plan):
             if (label, seed) in done:
                 continue
-            loop = Loop(plan["algorithm"], settings, plan["environment"], seed=seed, **options)
+            folder = None if keep is None else keep / f"{label.replace(' ', '-')}-{seed}"
+            loop = Loop(plan["algorithm"], settings, plan["environment"], seed=seed, keep=folder, **options)
             limits = {"max_steps": plan["max_steps"], "goal": plan["goal"], "greedy": plan["greedy"]}
-            run = train(label, loop, seed, stop=plan.get("stop_at_goal", False), **limits)
+            run = train(label, loop, seed, stop=plan.get("stop_at_goal", False), save_every=save_every, **limits)
             with file.open("a") as lines:
                 lines.write(json.dumps(run.line()) + "\n")
             print(

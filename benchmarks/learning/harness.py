@@ -6,15 +6,18 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.learning.saving import KeptRun
 from soulsai_core import ITERATION, Actor, Catalog, Environment, EnvSpec, Learner, Weights, step_columns
 from soulsai_core.client.recorder import Recorder
 from soulsai_core.client.tally import EpisodeTally
 from soulsai_core.messages import ArraySpec
 from soulsai_core.node.pacing import UpdatePace
+from soulsai_core.run_folder import CHECKPOINT
 
 LAGS = (1, 2)
 """Ages of the actors' weights, in iterations; one is drawn for each turn."""
@@ -53,6 +56,10 @@ class Loop:
         environment: settings of the gymnasium plugin.
         lags: ages of the actors' weights in iterations, of which one is drawn for each turn. Rows that are then
             too old are dropped, as in the node.
+        keep: new folder in which the training is kept as a run; None: nowhere.
+
+    Attributes:
+        kept: the run in that folder.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class Loop:
         seed: int,
         clients: int = 2,
         lags: tuple[int, ...] = LAGS,
+        keep: Path | None = None,
     ) -> None:
         catalog = Catalog()
         self._plugin = catalog.algorithm(algorithm)
@@ -78,6 +86,7 @@ class Loop:
         self._lags = lags
         self._sync = self._plugin.sync(self._config)
         self._pace = UpdatePace(self._sync.rows_per_iteration)
+        self.kept = None if keep is None else KeptRun(keep, algorithm, settings, environment, self._sync)
         self._players = [self._player(one, int(one.generate_state(1)[0]) % 2**31) for one in seeds[:clients]]
         self.steps = 0
         self.iteration = 0
@@ -115,6 +124,8 @@ class Loop:
         self.steps += len(steps)
         fresh = steps.select(steps.segments[:, ITERATION] > self.iteration - self._sync.max_staleness)
         if len(fresh) or fresh.closed is not None:
+            if self.kept is not None:
+                self.kept.keep(fresh, name, self.iteration)
             self.learner.add(fresh, name)
             self._pace.admitted(len(fresh))
 
@@ -129,9 +140,16 @@ class Loop:
         player.environment.close()
         return float(np.mean(returns[:episodes]))
 
+    def save(self, name: str) -> None:
+        """Write a checkpoint, where the training is kept."""
+        if self.kept is not None:
+            self.kept.save(name, self.learner, self.iteration)
+
     def close(self) -> None:
         """Stop the learner and close the environments."""
         self.learner.stopped()
+        if self.kept is not None:
+            self.kept.close()
         for player in self._players:
             player.environment.close()
 
@@ -180,14 +198,23 @@ def train(
     stop: bool,
     window: int = 20,
     greedy: int = 0,
+    save_every: int | None = None,
 ) -> Run:
-    """Train until the goal is reached (if `stop`) or `max_steps` are made."""
+    """Train until the goal is reached (if `stop`) or `max_steps` are made.
+
+    Args:
+        save_every: environment steps between two checkpoints, where the training is kept; None: only the last one.
+    """
     run = Run(name, seed)
     recent = deque[float](maxlen=window)
     started = time.perf_counter()
     next_mark = 0
+    next_save = save_every or max_steps + 1
     while loop.steps < max_steps:
         recent.extend(loop.turn())
+        if loop.steps >= next_save:
+            loop.save(f"step-{next_save:07d}")
+            next_save += save_every or 0
         if len(recent) < window:
             continue
         mean = float(np.mean(recent))
@@ -204,5 +231,6 @@ def train(
     run.cpu_s = run.cpu_s or loop.learner_s
     if greedy:
         run.final = loop.greedy(greedy, seed + 10_000)
+    loop.save(CHECKPOINT)
     loop.close()
     return run

@@ -102,8 +102,11 @@ def load(path: Path, overrides: list[str], seed: int) -> LoadedRun:
 
 
 def _trainer(config: DQNConfig, features: Features, actions: int, state: State) -> Trainer:
+    """A trainer with the networks of the checkpoint. It is not trained on, so its optimizer stays new."""
     trainer = Trainer(config, features, actions, seed=0)
-    trainer.load(state.arrays, int(state.values["gradient_steps"]), int(state.values.get("averaged", 0)))
+    load_arrays(trainer.network, state.arrays["network"])
+    load_arrays(trainer.target, state.arrays["target"])
+    trainer.steps = int(state.values["gradient_steps"])
     return trainer
 
 

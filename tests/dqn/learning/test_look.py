@@ -32,11 +32,15 @@ DQN = (
 @pytest.fixture(scope="module")
 def look():
     """The modules of the tool, by name."""
-    names = ("loading", "episodes", "values", "units", "replayed", "__main__")
+    return modules("look.", "loading", "episodes", "values", "units", "replayed", "__main__")
+
+
+def modules(package, *names):
     # The package sets numbers of threads for this process and its children: not for those of other tests.
     with patch.dict(os.environ):
-        modules = {name: importlib.import_module(f"benchmarks.learning.look.{name}") for name in names}
-    return SimpleNamespace(**modules)
+        return SimpleNamespace(
+            **{name: importlib.import_module(f"benchmarks.learning.{package}{name}") for name in names}
+        )
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +160,21 @@ def test_a_run_that_it_cannot_look_at_is_a_sentence(look, tmp_path):
         look.__main__.main([str(ppo)])
     with pytest.raises(SystemExit, match="There is no folder"):
         look.__main__.main([str(tmp_path / "nothing")])
+
+
+def test_a_training_of_the_harness_is_kept_as_a_run(look, tmp_path):
+    settings = {"hidden": [16], "learning_starts": 64, "update_every": 16, "batch_size": 8, "n_step": 2, "resets": {}}
+    harness = modules("", "harness").harness
+    loop = harness.Loop("dqn", settings, {"id": "CartPole-v1"}, seed=1, keep=tmp_path / "kept")
+    while loop.steps < 200:
+        loop.turn()
+    loop.save("step-200")
+    weights = loop.learner.evaluation_weights()
+    loop.close()
+    run = look.loading.load(tmp_path / "kept" / "step-200", [], seed=5)
+    assert run.config.n_step == 2 and run.counters.iteration == loop.iteration
+    for name, array in run.network.state_dict().items():
+        np.testing.assert_array_equal(array.numpy(), weights[name])
+    replay = look.replayed.replayed_of(run, np.random.default_rng(0))
+    assert len(replay) == loop.learner.reach() > 150
+    assert loop.iteration - 3 <= replay.iterations.max() < loop.iteration
