@@ -4,6 +4,7 @@ import pytest
 
 from soulsai_core.config import check_part, load_config, resolve
 from soulsai_core.errors import ConfigError, PluginError
+from soulsai_core.plugins.catalog import Catalog
 
 
 @pytest.fixture(autouse=True)
@@ -191,6 +192,23 @@ def test_a_wrong_setting_of_a_plugin_is_refused_with_its_path_from_the_top(catal
 def test_a_value_that_fits_no_alternative_is_reported_at_the_settings_own_path(catalog):
     message = resolving_error(catalog, ["algorithm.config.limit=x"])
     assert {line.strip().split(":")[0] for line in message.splitlines()[1:]} == {"algorithm.config.limit"}
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "sentence"),
+    [
+        ("{gymnasium: StickyActions}", 'gymnasium: must be one of 21 names, but --set says "StickyActions". Did you '
+         "mean StickyAction?"),
+        ("{gymnasium: StickyAction, argument: {}}", "argument: there is no such setting (--set). Did you mean "
+         "environment.config.wrappers[0].arguments?"),
+        ("{name: scale_reward, confg: {}}", "confg: there is no such setting (--set). Did you mean "
+         "environment.config.wrappers[0].config?"),
+    ],
+)  # fmt: skip
+def test_of_alternatives_the_one_that_was_meant_is_named(wrapper, sentence):
+    with pytest.raises(ConfigError) as raised:
+        resolve(load_config(None, [f"environment.config.wrappers=[{wrapper}]"], {}), Catalog())
+    assert str(raised.value) == f"environment.config.wrappers[0].{sentence}"
 
 
 def test_wrong_settings_of_several_plugins_are_listed_together(catalog):

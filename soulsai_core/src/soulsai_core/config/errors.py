@@ -20,6 +20,9 @@ SECRET = re.compile(r"passw|secret|token|api_?key|credential", re.IGNORECASE)
 # Everything before the last "@": a password may have any character.
 _PASSWORD_IN_URL = re.compile(r"(^\"?).*:.*@", re.DOTALL)
 
+_LONG = 120
+"""Letters of a list of choices from which on it is left out where the nearest one is known."""
+
 # Type of pydantic's error -> what the value must be.
 _MUST_BE = {
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
@@ -49,10 +52,36 @@ def sentences_of(
         above: path of the values in the whole configuration.
     """
     sentences = []
-    for details in error.errors(include_url=False):
+    for details in _of_nearest_alternatives(error.errors(include_url=False), values):
         path = _path(details["loc"], values, details["type"] == "missing")
         sentences.append(_sentence(details, path, model, sources, above))
     return sentences
+
+
+def _of_nearest_alternatives(errors: Sequence[ErrorDetails], values: Any) -> list[ErrorDetails]:
+    """The errors without those of alternatives of a union that fit worse than another one: what a person wrote was
+    meant for the one with the fewest errors."""
+    found: dict[Path, dict[str | int, list[ErrorDetails]]] = {}
+    for details in errors:
+        prefix, alternative = _alternative(details["loc"], values)
+        found.setdefault(prefix, {}).setdefault(alternative, []).append(details)
+    kept = []
+    for alternatives in found.values():
+        fewest = min(map(len, alternatives.values()))
+        kept += [details for part in alternatives.values() if len(part) == fewest for details in part]
+    return kept
+
+
+def _alternative(location: Path, values: Any) -> tuple[Path, str | int]:
+    """Where in the location the first alternative of a union of groups stands, and its name. Without one, the location
+    itself."""
+    for position, key in enumerate(location[:-1]):
+        in_mapping = isinstance(values, Mapping) and key in values
+        in_list = isinstance(values, list | tuple) and isinstance(key, int) and key < len(values)
+        if not in_mapping and not in_list:
+            return (location[:position], key) if isinstance(values, Mapping) else (location, "")
+        values = values[key]
+    return location, ""
 
 
 def raise_if_any(sentences: Sequence[str]) -> None:
@@ -88,7 +117,7 @@ def _sentence(details: ErrorDetails, path: Path, model: type[BaseModel], sources
     kind = details["type"]
     where = f" ({origin})" if origin else ""
     if kind == "extra_forbidden":
-        return f"{name}: there is no such setting{where}. {_nearest_key(path, model, above)}"
+        return f"{name}: there is no such setting{where}. {_nearest_key(path, model, above, details['loc'])}"
     if kind == "missing":
         return f"{name}: must be given."
     given = details["input"]
@@ -99,7 +128,15 @@ def _sentence(details: ErrorDetails, path: Path, model: type[BaseModel], sources
         return f"{name}: {str(details['ctx']['error']).rstrip('.')}{shown}.".removeprefix(": ")
     must = _MUST_BE.get(kind, "").format_map({k: _plain(v) for k, v in details.get("ctx", {}).items()})
     rule = f"must be {must}" if must else details["msg"].replace("Input should", "must")
-    return f"{name}: {rule}, but {_says(origin, given, name)}.{_nearest_choice(path, model, given)}"
+    near = get_close_matches(str(given), _allowed(details) or _choices(path, model), n=1)
+    if near and len(rule) > _LONG:
+        rule = f"must be one of {len(_allowed(details))} names"
+    return f"{name}: {rule}, but {_says(origin, given, name)}." + (f" Did you mean {near[0]}?" if near else "")
+
+
+def _allowed(details: ErrorDetails) -> list[str]:
+    """The values of a choice between texts."""
+    return re.findall(r"'([^']*)'", str(details.get("ctx", {}).get("expected", "")))
 
 
 def _plain(limit: Any) -> Any:
@@ -117,8 +154,8 @@ def _says(origin: str | None, given: Any, name: str) -> str:
     return f"{origin} says {shown}" if origin else f"it is {shown}"
 
 
-def _nearest_key(path: Path, model: type[BaseModel], above: Path) -> str:
-    holder = model_at(model, path[:-1])
+def _nearest_key(path: Path, model: type[BaseModel], above: Path, alternatives: Path) -> str:
+    holder = model_at(model, path[:-1], alternatives)
     wrong = str(path[-1])
     keys = list(holder.model_fields) if holder else []
     near = get_close_matches(wrong, keys, n=1)
@@ -129,11 +166,6 @@ def _nearest_key(path: Path, model: type[BaseModel], above: Path) -> str:
     if elsewhere:
         return f"Did you mean {dotted((*above, *elsewhere[0]))}?"
     return f"Here can be: {', '.join(keys)}." if keys else "There is nothing to set here."
-
-
-def _nearest_choice(path: Path, model: type[BaseModel], given: Any) -> str:
-    near = get_close_matches(str(given), _choices(path, model), n=1)
-    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _choices(path: Path, model: type[BaseModel]) -> Iterable[str]:

@@ -161,6 +161,10 @@ def _is_run(folder: Path) -> bool:
     return any(file.is_file() for file in (run.config, run.episodes, RunView(run, shared=False).episodes))
 
 
+_LONG = 40
+"""Letters of a setting from which on it is left out of a legend."""
+
+
 def group(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Label -> the runs that have the environment, the algorithm and all their settings in common."""
     groups: dict[str, list[Run]] = {}
@@ -191,7 +195,9 @@ def _label(run: Run, others: Sequence[Run]) -> str:
         parts.insert(0, run.environment)
     peers = [other for other in settings if other.get("algorithm.name") == mine.get("algorithm.name")]
     differing = [key for key in mine if key not in names and any(other.get(key) != mine[key] for other in peers)]
-    return " ".join([*parts, *(f"{key.rpartition('.')[2]}={mine[key]}" for key in differing[:3])])
+    # A list of wrappers would fill the figure.
+    short = [text for key in differing if len(text := f"{key.rpartition('.')[2]}={mine[key]}") <= _LONG]
+    return " ".join([*parts, *short[:3]])
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
