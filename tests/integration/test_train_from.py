@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from untrained import CARTPOLE, make_run
 
-from soulsai_core import Catalog, load_config
+from soulsai_core import Catalog, checkpoint, load_config
 from soulsai_core.assembly.inheriting import inherit
 from soulsai_core.config import resolve
 from soulsai_core.errors import CheckpointError
@@ -46,6 +46,23 @@ def test_what_does_not_fit_is_said_part_by_part_and_begins_anew(run, caplog):
     assert {"network", "target"} <= set(lines)
     assert "(4, 8) here and not there" in caplog.text or "here and (" in caplog.text
     assert all(np.isfinite(array).all() for array in learner.weights().values())
+
+
+def test_replay_buffer_begins_anew_without_a_word(run, caplog, monkeypatch):
+    read = checkpoint.read
+
+    def after_many_steps(path):
+        state, counters = read(path)
+        state.arrays["replay"] = {name: np.ones_like(array) for name, array in state.arrays["replay"].items()}
+        return state, counters
+
+    monkeypatch.setattr(checkpoint, "read", after_many_steps)
+    learner = new_learner()
+    empty = learner.save().arrays["replay"]
+    inherit(learner, "dqn", run.path)
+    for name, array in learner.save().arrays["replay"].items():
+        np.testing.assert_array_equal(array, empty[name], err_msg=name)
+    assert "replay" not in caplog.text
 
 
 def test_another_algorithm_gets_a_sentence(run):

@@ -14,8 +14,8 @@ from soulsai_core.run_folder import RunFolder, read_config
 
 log = logging.getLogger(__name__)
 
-_OWN = ("optimizer", "generator")
-"""Parts that belong to the training that made them."""
+_OWN = ("optimizer", "generator", "replay")
+"""Parts that belong to the training that made them. A replay buffer's are about steps that the new training has not."""
 
 
 def inherit(learner: Learner, algorithm: str, model: Path) -> None:
