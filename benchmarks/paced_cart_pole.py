@@ -1,4 +1,4 @@
-"""CartPole at the pace of a game: `benchmarks.paced_cart_pole:CartPole100Hz-v0`, and 200Hz for tests.
+"""CartPole at the pace of a game: `benchmarks.paced_cart_pole:CartPole100Hz-v0`, and 500Hz for tests.
 
 At full speed, trainings that run beside something else would slow it down.
 """
@@ -28,7 +28,7 @@ def make(step_s: float, **options: Any) -> gymnasium.Env[Any, Any]:
     return Paced(gymnasium.make("CartPole-v1", **options), step_s)
 
 
-for hertz in (100, 200):
+for hertz in (100, 500):
     gymnasium.register(
         f"CartPole{hertz}Hz-v0", entry_point=f"{__name__}:make", max_episode_steps=500, kwargs={"step_s": 1 / hertz}
     )

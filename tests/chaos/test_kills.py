@@ -26,11 +26,11 @@ def killed(names, seconds, seed, pauses, **options):
 
 
 def test_training_whose_processes_are_killed_loses_no_step_that_arrived_and_no_episode():
-    result = killed(None, 30.0, 6, (2.0, 5.0))
+    result = killed(None, 15.0, 6, (1.0, 2.5))
     assert set(result.starts) - {"client-2"} == {name for name, starts in result.starts.items() if starts > 1}
     assert result.learned >= 0.95 * result.reached
 
 
 def test_server_that_forgets_everything_costs_no_step():
-    result = killed(["redis"], 8.0, 1, (2.0, 4.0), remembers=False, telemetry=False)
+    result = killed(["redis"], 6.0, 1, (1.5, 3.0), remembers=False, telemetry=False)
     assert result.learned >= 0.99 * result.played

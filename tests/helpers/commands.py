@@ -26,7 +26,7 @@ _MARK = "STACK_OF_TEST"
 _HELPERS = Path(__file__).parent
 _ROOT = _HELPERS.parents[1]
 
-PACED = "environment.config.id=benchmarks.paced_cart_pole:CartPole200Hz-v0"
+PACED = "environment.config.id=benchmarks.paced_cart_pole:CartPole500Hz-v0"
 """CartPole that leaves the processor to the tests."""
 DQN = (
     "environment.config.id=CartPole-v1",
@@ -42,6 +42,7 @@ LINEAR = (
     "algorithm.config.features=16",
     "algorithm.config.batches=1",
     "algorithm.config.warm_up=100",
+    "algorithm.config.rows=16",
     "algorithm.config.memory=1000",  # it copies its memory with each message
     "training.checkpoint_every=30",
 )
