@@ -10,6 +10,8 @@ DISTRIBUTIONS := $(wildcard soulsai_*/pyproject.toml)
 OTHERS := $(filter-out soulsai_core/%,$(DISTRIBUTIONS))
 EDITABLE := -e "soulsai_core[box2d,video]" $(foreach d,$(OTHERS),-e $(dir $(d)))
 HELPERS := $(shell find tests -name '*.py' ! -name 'test_*.py' ! -name conftest.py)
+# For two cores: much of the tests is waiting for processes.
+WORKERS := 4
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .PHONY: demo test lint format bench chaos stack wheels clean
@@ -18,7 +20,7 @@ demo: $(VENV)/installed
 	$(BIN)/soulsai train --clients 2 --set training.stop.mean_return=200
 
 test: $(VENV)/developed
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST)
 
 lint: $(VENV)/developed
 	$(BIN)/ruff check .
