@@ -163,6 +163,14 @@ class RunningNode:
         assert not self._thread.is_alive()
 
 
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch):
+    """Telemetry looks more often at status and threads, so that tests end sooner."""
+    monkeypatch.setattr("soulsai_telemetry.node._STATUS_INTERVAL", 0.05)
+    monkeypatch.setattr("soulsai_telemetry.node._CHECK_INTERVAL", 0.05)
+    monkeypatch.setattr("soulsai_telemetry.episode_reader._WAIT", 0.05)
+
+
 @pytest.fixture
 def training(tmp_path):
     made = Training(tmp_path)

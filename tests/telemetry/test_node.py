@@ -470,10 +470,12 @@ def test_connector_that_hangs_is_named_and_disturbs_no_other(training, start, co
 def test_checkpoints_on_disk_are_reported_once_each(training, start, connector):
     running = start(training.node(connector))
     for folder, iteration in (("checkpoint", 3), ("manual_save/iteration-5", 5)):
-        path = training.folder / folder
-        path.mkdir(parents=True)
-        (path / "node.json").write_text(f'{{"iteration": {iteration}}}')
-        (path / "manifest.json").write_text("{}")
+        written = training.folder / "written"
+        written.mkdir()
+        (written / "node.json").write_text(f'{{"iteration": {iteration}}}')
+        (written / "manifest.json").write_text("{}")
+        (training.folder / folder).parent.mkdir(exist_ok=True)
+        written.rename(training.folder / folder)  # complete from the first look on, as a real one
     running.until(lambda: len(connector.saved) == 2)
     seen = len(connector.statuses)
     running.until(lambda: len(connector.statuses) > seen + 1)
