@@ -3,6 +3,7 @@
 import argparse
 import logging
 import threading
+from functools import partial
 
 import pytest
 
@@ -453,9 +454,11 @@ def test_connector_that_raises_is_named_and_disturbs_no_other(training, start, c
     assert "raising" in caplog.text
 
 
-def test_connector_that_hangs_is_named_and_disturbs_no_other(training, start, connector, caplog):
+def test_connector_that_hangs_is_named_and_disturbs_no_other(training, start, connector, caplog, monkeypatch):
     hanging = HangingConnector()
-    running = start(training.node(hanging, connector))
+    node = training.node(hanging, connector)
+    monkeypatch.setattr(node._observers, "close", partial(node._observers.close, timeout=0.2))
+    running = start(node)
     training.report_returns(*range(50))
     running.until(lambda: len(connector.numbers) == 50)
     with caplog.at_level(logging.INFO):
