@@ -491,7 +491,7 @@ def test_best_model_is_judged_anew_on_demand_also_after_a_restart(training, star
     training.report_returns(9, 9, 9)
     running.until(lambda: running.node.update().saved is not None)
     state = running.node.view.state
-    assert reset_best.run(argparse.Namespace(folder=state.parent)) == 0
+    assert reset_best.run(argparse.Namespace(run=state.parent)) == 0
     running.until(lambda: running.node.update().saved is None)
     training.report_returns(5, 5, 5)
     running.until(lambda: running.node.update().saved is not None)
@@ -503,4 +503,4 @@ def test_best_model_is_judged_anew_on_demand_also_after_a_restart(training, star
 
 def test_reset_of_a_run_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(ConfigError, match="name the folder of a run"):
-        reset_best.run(argparse.Namespace(folder=tmp_path / "no-run"))
+        reset_best.run(argparse.Namespace(run=tmp_path / "no-run"))
