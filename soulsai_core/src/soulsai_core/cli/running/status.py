@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     console = _console()
     found = _of_ended_run(args)
     if found is not None:
-        print(_as_json(*found)) if args.json else console.print(render(*found, console.width))
+        print(_as_json(*found)) if args.json else _print(console, render(*found, console.width))
         return TROUBLED if found[1].troubled else 0
     transport = connect_from(args)
     try:
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             print(_as_json(status, health))
         elif not args.watch:
-            console.print(render(status, health, console.width))
+            _print(console, render(status, health, console.width))
         else:
             health = _watch(transport, console)
     finally:
@@ -66,11 +66,22 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=_UNBOUNDED)
 
 
+def _print(console: Console, table: RenderableType) -> None:
+    """Print the table, into a file or a pipe without the blanks that rich adds at the ends of lines."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        print(line.rstrip(), file=console.file)
+
+
 def _watch(transport: Transport, console: Console) -> Health:
     from rich.live import Live
 
     if not console.is_terminal:  # a file or a pipe: one table below the other
-        return _show_until_end(transport, console, console.print)
+        return _show_until_end(transport, console, lambda table: _print(console, table))
     with Live(console=console, auto_refresh=False, screen=False) as live:
         return _show_until_end(transport, console, lambda table: live.update(table, refresh=True))
 

@@ -24,7 +24,7 @@ def stopping(node: TrainingNode, console: Console) -> Callable[[str], None]:
         console.print(
             f"Saving the checkpoint, then stopping. Ctrl-C again ends at once; {_consequence(node)}.",
             highlight=False,
-            soft_wrap=True,
+            soft_wrap=not console.is_terminal,
         )
 
     return stop
