@@ -54,7 +54,7 @@ class Row:
         if self.target is None:
             return None
         if self.at_most:
-            return self.target / self.measured if self.measured else float("inf")
+            return self.target / self.measured if self.measured > 0 else float("inf")
         return self.measured / self.target
 
     def __str__(self) -> str:

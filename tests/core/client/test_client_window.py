@@ -182,6 +182,23 @@ def test_rows_do_not_wait_longer_than_the_settings_say(client_thread, node, acto
     assert {len(message.steps) for message in node.receive(28)} == {4}, "before the node counts as away"
 
 
+def test_messages_become_longer_with_the_time_for_which_the_node_is_away(client_thread, node, actor, clock):
+    """A client that is killed meanwhile loses what it has not sent, which is a small part of that time."""
+
+    def pass_time(actor):
+        clock.now += 0.2
+
+    actor.before_step = pass_time
+    node.window = 100_000
+    node.publish(0)
+    client_thread(max_group_age_s=0.5).start()
+    begun = 0
+    for size in [len(message.steps) for message in node.receive(2000)]:
+        assert size <= 4 or 0.2 * (size - 2) <= min(0.2 * begun / 20, 10.0) + 0.1, begun
+        begun += size
+    assert size > 40, "few of them in a long outage"
+
+
 def test_client_closes_its_quota_and_waits_for_newer_weights(client_thread, node):
     node.quota = 10
     node.window = 100_000

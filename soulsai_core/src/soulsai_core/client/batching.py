@@ -19,8 +19,10 @@ _SEGMENT_BYTES = 8 * SEGMENT_COLUMNS
 # (`wire`): this many rows always fit.
 _MOST_ROWS = 4096
 
-# While the server is away nothing can be sent, and messages are kept by number: they are made as many times longer.
-_AWAY_FACTOR = 20
+# While server or node are away messages are kept by number, so that they are made longer: by this share of the time for
+# which these are away, and at most as many times as long. It is what a client that is killed has not sent.
+_AWAY_SHARE = 0.05
+_MOST_TIMES = 20
 
 
 class Batcher:
@@ -59,7 +61,8 @@ class Batcher:
     def begin_group(self, now: float) -> None:
         """The first rows of a message were recorded."""
         away = self._began_away = self._window.away
-        self.send_at = now + (_AWAY_FACTOR * self._age if away else self._age)
+        longest = _MOST_TIMES * self._age
+        self.send_at = now + (min(max(self._age, _AWAY_SHARE * self._window.silence), longest) if away else self._age)
         self.group_rows = self._most if away else max(min(self._most, self._window.size // 2), 1)
 
     def due(self, now: float) -> bool:

@@ -160,8 +160,13 @@ class Window:
         return bool(self._lost) or self._silent
 
     @property
+    def silence(self) -> float:
+        """Seconds since the node was heard."""
+        return self._clock() - self._heard
+
+    @property
     def _silent(self) -> bool:
-        return self._clock() - self._heard > _SILENCE_S
+        return self.silence > _SILENCE_S
 
     @property
     def full(self) -> bool:
