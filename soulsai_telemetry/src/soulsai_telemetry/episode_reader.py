@@ -165,7 +165,7 @@ class EpisodeReader:
             recent.append(self.builder.add(report))
             self._cursor = report.entry
         if recent:
-            log.info("Going on after %d episodes.", self.builder.history.episodes)
+            log.info("Going on after %s episodes.", f"{self.builder.history.episodes:,}")
         return recent
 
     def _record(self, report: EpisodeReport, interval: int) -> None:

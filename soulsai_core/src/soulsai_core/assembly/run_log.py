@@ -32,7 +32,7 @@ class RunLog:
 
     @hookimpl
     def checkpoint_saved(self, path: Path, iteration: int, kind: str) -> None:
-        log.info("Checkpoint (%s) of iteration %d saved to %s.", kind, iteration, path)
+        log.info("Checkpoint (%s) of iteration %s saved to %s.", kind, f"{iteration:,}", path)
 
     @hookimpl
     def training_stopped(self, reason: str) -> None:

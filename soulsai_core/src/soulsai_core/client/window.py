@@ -255,7 +255,7 @@ class Window:
         with self._changed:
             self._lost.discard(link)
             if not self._lost:
-                log.info("%d steps that waited are sent.", self.rows)
+                log.info("%s steps that waited are sent.", f"{self.rows:,}")
             self._heard = self._last_progress = self._clock()
             self._changed.notify_all()
         if not self._lost:
