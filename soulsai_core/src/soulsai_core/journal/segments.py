@@ -133,7 +133,9 @@ def _cut_torn(segment: Segment, disk: Disk) -> None:
     data = segment.path.read_bytes()
     length = max([HEADER_SIZE, *(offset for offset, _ in read_records(data))])
     if length < len(data):
-        log.warning("%s ended in the middle of a message: %s bytes are cut off.", segment.path, f"{len(data) - length:,}")
+        log.warning(
+            "%s ended in the middle of a message: %s bytes are cut off.", segment.path, f"{len(data) - length:,}"
+        )
         disk.truncate(segment.path, length)
 
 
