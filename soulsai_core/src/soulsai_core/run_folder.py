@@ -143,6 +143,11 @@ class RunFolder:
         return self.path / "earlier"
 
     @property
+    def earlier_best(self) -> Path:
+        """The models that were the best before the best one and are kept."""
+        return self.path / "earlier_best"
+
+    @property
     def changes(self) -> Path:
         """Settings that were changed while the run went on, one JSON object a line."""
         return self.path / "changes.jsonl"

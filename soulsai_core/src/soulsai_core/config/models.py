@@ -155,6 +155,12 @@ class TrainingSettings(Settings):
     checkpoints_kept: int = Field(
         default=1, ge=1, description="Newest checkpoints to keep; those before the last one are in the folder earlier."
     )
+    best_models_kept: int = Field(
+        default=1,
+        ge=1,
+        description="Best models to keep: the best one, and those that were the best before it, which are in the "
+        "folder earlier_best.",
+    )
     journal: bool = Field(
         default=True,
         description="Whether all steps are written to the journal in the run's folder. Without it a crash loses what "

@@ -106,6 +106,35 @@ def test_best_model_has_one_place_and_is_replaced(harness):
     assert [event["kind"] for event in harness.recorder.wait("checkpoint_saved", 2)] == ["best", "best"]
 
 
+def test_best_models_before_the_best_one_are_kept_by_setting(make_harness, new_learner):
+    harness = make_harness(new_learner(), best_models_kept=3).start()
+    for _ in range(5):
+        harness.make_iterations(1)
+        assert harness.command("save_best").ok
+    assert evaluation_weights(harness.folder.best_model).iteration == 5
+    earlier = sorted(harness.folder.earlier_best.iterdir())
+    assert [path.name for path in earlier] == ["iteration-00000003", "iteration-00000004"]
+    assert [evaluation_weights(path).iteration for path in earlier] == [3, 4]
+    assert RunFolder.holding(earlier[0])[0].path == harness.folder.path
+
+
+def test_checkpoints_before_the_newest_are_kept_by_setting_and_complete(make_harness, new_learner, tmp_path):
+    harness = make_harness(new_learner(), checkpoints_kept=2, checkpoint_every=1).start()
+    for count in range(1, 4):
+        harness.make_iterations(1)
+        harness.recorder.wait("checkpoint_saved", count)
+    harness.stop()
+    [earlier] = harness.folder.earlier.iterdir()
+    assert evaluation_weights(harness.folder.checkpoint).iteration == 3
+    assert evaluation_weights(earlier).iteration == 2, "and not 3 twice, although it is written once more at the end"
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(earlier, elsewhere)
+    other = make_harness(new_learner())
+    other.node.load_checkpoint(elsewhere)
+    other.start()
+    assert other.node.iteration == 2 and len(other.learner.rows) == 8
+
+
 def test_shutdown_is_answered_and_obeyed(harness):
     reply = harness.command("shutdown")
     assert reply.ok and str(harness.folder.checkpoint) in reply.detail

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ class Saver:
         counters: gives the node's counters at each checkpoint.
         journal: of the run, None without one.
         kept: checkpoints of the run that are kept, the newest one included.
+        best_kept: best models that are kept, the best one included.
         keep_steps: the journal keeps all steps, not only those that the newest checkpoint needs.
     """
 
@@ -105,6 +107,7 @@ class Saver:
         journal: Journal | None,
         kept: int = 1,
         *,
+        best_kept: int = 1,
         keep_steps: bool = False,
         disk: Disk | None = None,
     ) -> None:
@@ -113,7 +116,7 @@ class Saver:
         self._observers = observers
         self._counters = counters
         self._journal = journal
-        self._kept = kept
+        self._kept = {folder.checkpoint: (kept, folder.earlier), folder.best_model: (best_kept, folder.earlier_best)}
         self._keep_steps = keep_steps
         self._disk = disk or Disk()
         self._identity = {
@@ -147,7 +150,7 @@ class Saver:
             msgspec.to_builtins(counters),
             self._identity,
             link=lambda folder: self._link(folder, counters, options, copies=not newest),
-            keep=self._keep if newest and self._kept > 1 else None,
+            keep=self._keep_replaced(path, counters),
             disk=self._disk,
         )
         if newest and journal is not None and not self._keep_steps:
@@ -162,15 +165,23 @@ class Saver:
         found = segments.needed(segments.find(self._journal.folder), counters.env_steps - counters.reach)
         return segments.link(found, folder, counters.record, self._disk, copies=copies)
 
-    def _keep(self, old: Path) -> None:
-        """Keep a checkpoint that was replaced, and remove those that are too many."""
-        earlier = self._folder.earlier
-        self._disk.make_folder(earlier)
+    def _keep_replaced(self, path: Path, counters: Counters) -> Callable[[Path], None] | None:
+        """What keeps the checkpoint that one with these counters replaces at `path`; None if it is removed."""
+        kept, earlier = self._kept.get(path, (1, path))
+        return partial(self._keep, counters=counters, earlier=earlier, kept=kept - 1) if kept > 1 else None
+
+    def _keep(self, old: Path, counters: Counters, earlier: Path, kept: int) -> None:
+        """Keep a checkpoint in the folder `earlier`, and there the newest `kept` of them. Not one of the same model as
+        the new one, such as the last one of a training that was saved a moment before its end."""
         _, node = checkpoint.read_part(old, EVALUATION)
-        place = earlier / f"iteration-{_counters(old, node).iteration:08d}"
+        iteration = _acting_iteration(_counters(old, node))
+        if iteration == _acting_iteration(counters):
+            return
+        self._disk.make_folder(earlier)
+        place = earlier / f"iteration-{iteration:08d}"
         self._disk.remove(place)
         self._disk.rename(old, place)
-        for path in sorted(earlier.iterdir())[: 1 - self._kept]:
+        for path in sorted(earlier.iterdir())[:-kept]:
             self._disk.remove(path)
 
     def read(self, path: Path) -> Counters:
@@ -191,8 +202,12 @@ def evaluation_weights(path: Path) -> Weights:
     """
     arrays, node = checkpoint.read_part(path, EVALUATION)
     counters = _counters(path, node)
-    iteration = counters.iteration if counters.evaluated is None else counters.evaluated
-    return Weights(iteration, arrays, counters.env_steps)
+    return Weights(_acting_iteration(counters), arrays, counters.env_steps)
+
+
+def _acting_iteration(counters: Counters) -> int:
+    """Of the model with which agents act."""
+    return counters.iteration if counters.evaluated is None else counters.evaluated
 
 
 def _counters(path: Path, node: dict[str, Any]) -> Counters:

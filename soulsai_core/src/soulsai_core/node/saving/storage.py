@@ -71,6 +71,7 @@ class Storage:
             counters,
             self.journal,
             settings.checkpoints_kept,
+            best_kept=settings.best_models_kept,
             keep_steps=settings.keep_steps,
         )
         self.saving = SavingThread(self.saver, rng)
