@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MAGIC = b"SOULJRNL"
-FORMAT = 1
+FORMAT = 2
 _HEADER = struct.Struct("<8sHHIQQQI")
-_PREFIX = struct.Struct("<IQIHHI")
+# Length, iteration (32 bits and 16 above them), rows, kind, checksum. Short, since a message of one row of a small
+# environment has about 200 bytes.
+_PREFIX = struct.Struct("<IIHIBI")
 HEADER_SIZE = _HEADER.size
 
 MESSAGE, CLIENTS, RESUMED, UPDATE = 1, 2, 3, 4
@@ -78,7 +80,8 @@ class Record:
 
     def encoded(self) -> tuple[bytes, bytes]:
         """Prefix and payload."""
-        fields = _PREFIX.pack(len(self.payload), self.iteration, self.rows, self.kind, 0, 0)[:-4]
+        low = self.iteration & 0xFFFF_FFFF
+        fields = _PREFIX.pack(len(self.payload), low, self.iteration >> 32, self.rows, self.kind, 0)[:-4]
         return fields + struct.pack("<I", zlib.crc32(self.payload, zlib.crc32(fields))), self.payload
 
     @property
@@ -106,7 +109,7 @@ def read_records(data: bytes) -> Iterator[tuple[int, Record]]:
     view = memoryview(data)
     offset = HEADER_SIZE
     while offset + _PREFIX.size <= len(data):
-        length, iteration, rows, kind, _, checksum = _PREFIX.unpack_from(data, offset)
+        length, low, high, rows, kind, checksum = _PREFIX.unpack_from(data, offset)
         start = offset + _PREFIX.size
         if length > len(data) - start:
             return
@@ -114,4 +117,4 @@ def read_records(data: bytes) -> Iterator[tuple[int, Record]]:
         if zlib.crc32(payload, zlib.crc32(view[offset : start - 4])) != checksum:
             return
         offset = start + length
-        yield offset, Record(bytes(payload), iteration, rows, kind)
+        yield offset, Record(bytes(payload), high << 32 | low, rows, kind)
