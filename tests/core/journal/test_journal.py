@@ -8,7 +8,7 @@ from waiting import wait_for
 
 from soulsai_core.journal import segments
 from soulsai_core.journal.disk import Disk, OpenFile
-from soulsai_core.journal.journal import Journal
+from soulsai_core.journal.journal import _IDLE, SYNC_INTERVAL, Journal
 from soulsai_core.journal.records import Limits, Record
 from soulsai_core.journal.segments import End
 
@@ -224,6 +224,32 @@ def test_power_cut_at_each_step_loses_nothing_that_was_synced(folder, seed, monk
         disk.cut_power()
         end = segments.repair(folder, Disk())
         assert end.record >= synced and entries(folder) == expected(end.record)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_power_cut_costs_a_second_of_records_at_most(folder, seed):
+    """With the pauses of the journal's threads on a clock of the test's own, where a sync takes 0.3 seconds."""
+    rng = random.Random(seed)
+    disk = ForgetfulDisk(folder.parent, seed)
+    disk.make_folder(folder.parent)
+    journal = Journal(folder, End(), LIMITS, lambda: 0.0, rng, disk, segment_bytes=500)
+    written_at = synced_at = now = 0.0
+    lost = []
+    for _ in range(rng.randint(100, 400)):
+        now += 0.02
+        fill(journal, 1)
+        if now - written_at >= _IDLE:
+            written_at = now
+            journal._write_all()
+        if now - synced_at >= SYNC_INTERVAL + 0.3:
+            synced_at = now
+            journal._sync_written()
+        lost.append(0.02 * (journal.end.record - journal._synced))
+    assert max(lost) <= 1.0
+    synced = journal._synced
+    disk.cut_power()
+    end = segments.repair(folder, Disk())
+    assert end.record >= synced > 0 and entries(folder) == expected(end.record)
 
 
 # -- segments

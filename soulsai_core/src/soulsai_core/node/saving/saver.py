@@ -4,6 +4,7 @@ a server in which an earlier node left a newer model."""
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +29,8 @@ EVALUATION = "evaluation"
 """Name of the part of a checkpoint that the node adds to the learner's: the weights with which agents act."""
 
 _SYNC_TIMEOUT = 30.0
-"""Seconds that a checkpoint waits for the journal to be synced up to its position."""
+"""Seconds that a checkpoint waits for the journal to be synced up to its position, and for one before it that is still
+being written by another thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class Saver:
         self._kept = {folder.checkpoint: (kept, folder.earlier), folder.best_model: (best_kept, folder.earlier_best)}
         self._keep_steps = keep_steps
         self._disk = disk or Disk()
+        # The last checkpoint of a training waits for the thread that writes another one, but not for ever.
+        self._writing = threading.Lock()
         self._identity = {
             "algorithm": announcement.algorithm["name"],
             "environment": announcement.spec.name,
@@ -139,6 +143,14 @@ class Saver:
 
     def write(self, path: Path, snapshot: Snapshot, options: CheckpointOptions) -> None:
         """Write a checkpoint to `path`, completely or not at all. May be called in another thread than `snapshot`."""
+        if not self._writing.acquire(timeout=_SYNC_TIMEOUT):
+            raise OSError("the checkpoint before it is still being written")
+        try:
+            self._write(path, snapshot, options)
+        finally:
+            self._writing.release()
+
+    def _write(self, path: Path, snapshot: Snapshot, options: CheckpointOptions) -> None:
         counters = snapshot.counters
         journal = self._journal
         if journal is not None and not journal.wait_synced(counters.record, _SYNC_TIMEOUT):
