@@ -37,7 +37,8 @@ export class Card {
     this.showCurrent();
     this.data = this.aligned();
     const kind = this.kind();
-    if (this.plot && (this.plot.kind !== kind || this.plot.series.length !== this.data.length)) this.clear();
+    const points = Boolean(this.description.raw);
+    if (this.plot && (this.plot.kind !== kind || this.plot.points !== points || this.plot.series.length !== this.data.length)) this.clear();
     if (this.plot) this.plot.setData(this.data, false);
     else this.plot = makePlot(this, kind);
     this.fit();
@@ -124,7 +125,7 @@ export class Card {
       add("band", "their range");
     } else if (raw) add("points", raw);
     if (goal != null) add("goal", `goal ${format(goal)}`);
-    this.overlays().forEach(({ label, color }) => add(`other other-${color}`, label));
+    this.overlays().forEach(({ label, color, evaluation }) => add(`other other-${color}${evaluation ? " evaluation" : ""}`, label));
     if (this.plot?.kind === "symlog") parts.push("values of 0 and below: logarithmic in both directions");
     return parts;
   }

@@ -98,8 +98,10 @@ export class Learning {
       const other = await get(curvePath("history", { axis, points: POINTS, part: [null, null], window, run: name })).catch(() => null);
       // At the axis of time both runs begin at the beginning of this one.
       const shift = axis === "time" && other ? own.extent[0] - other.extent[0] : 0;
-      for (const { metric, x, average } of other?.series ?? []) {
-        add(metric, { label: name, x: shift ? x.map((value) => value + shift) : x, y: average, color: i + 1 });
+      for (const { metric, source, x, average } of other?.series ?? []) {
+        const evaluation = source !== TRAINING;
+        const label = evaluation ? `${name}: ${source}` : name;
+        add(metric, { label, x: shift ? x.map((value) => value + shift) : x, y: average, color: i + 1, evaluation });
       }
     }
     return lines;

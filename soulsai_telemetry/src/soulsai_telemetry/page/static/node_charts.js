@@ -4,7 +4,7 @@ import { curvePath, get, unlessGone } from "./api.js";
 import { Group } from "./charts.js";
 import { addPoint } from "./columns.js";
 import { $ } from "./dom.js";
-import { millisecondTick, milliseconds, number, perSecond } from "./text.js";
+import { millisecondTick, number, perSecond } from "./text.js";
 
 const POINTS = 400;
 const MAX_POINTS = 1000;
@@ -12,7 +12,7 @@ const LEARNER = "learner.";
 
 const CHARTS = {
   rate: { title: "Environment steps", unit: "steps/s", format: perSecond, line: "admitted", second: "rejected" },
-  "learner.update_seconds": { title: "Update time", unit: "ms", format: milliseconds, ticks: millisecondTick, line: "of one iteration" },
+  "learner.update_seconds": { title: "Update time", unit: "ms", format: (seconds) => `${number(seconds * 1000)} ms`, ticks: millisecondTick, line: "of one iteration" },
   staleness: { title: "Staleness", unit: "iterations", format: number, line: "mean of admitted samples" },
 };
 

@@ -1,13 +1,15 @@
 // The chart of a card, drawn by uPlot.
 
 import { drawGoal, drawMarks } from "./markers.js";
-import { yScale } from "./scale.js";
+import { logMarks, xScale, yScale } from "./scale.js";
 import { tick, timeTick } from "./text.js";
 
 const uPlot = window.uPlot;
 const COLORS = ["accent", "muted", "line", "second", "point", "good", "bad", "text", "other-1", "other-2", "other-3", "other-4", "other-5", "other-6"];
 // Dashes of the lines of other runs, so that they differ by more than their color.
 const DASHES = [[10, 4], [3, 3], [12, 4, 3, 4], [6, 6], [2, 5], [14, 3]];
+// Of their evaluations.
+const DOTS = [1, 4];
 const FONT_SIZE = 11;
 // Pixels around an axis' label.
 const ROOM = 14;
@@ -31,6 +33,11 @@ function widest(plot, font, labels) {
   return width;
 }
 
+/** Pixels between two marks of a part of so many seconds: labels with seconds are wider. */
+function timeSpace(seconds) {
+  return seconds > 240 ? 44 : 70;
+}
+
 function axes(card, colors, kind) {
   const { ticks = tick } = card.description;
   const time = card.group.axis === "time";
@@ -43,7 +50,7 @@ function axes(card, colors, kind) {
   const up = (plot, values, index, space, step) =>
     values.map((value) => (value == null ? "" : ticks(value, kind === "linear" ? step : 0)));
   return [
-    { ...axis, size: 30, space: 70, values: across },
+    { ...axis, size: 30, space: (plot, index, low, high) => (time ? timeSpace(high - low) : 55), values: across, ...(logs ? { splits: (plot, index, low, high) => logMarks(low, high), filter: (plot, marks) => marks } : {}) },
     { ...axis, size: (plot, labels) => Math.ceil(Math.max(30, ROOM + widest(plot, font, labels ?? []))), values: up },
   ];
 }
@@ -59,7 +66,7 @@ function series(card, colors) {
     { ...raw, points: { show: Boolean(hasPoints), size: 4, width: 0, fill: colors.point } },
     line(colors.accent, 2.25),
     ...(second ? [line(colors.second, 1.75, [6, 4])] : []),
-    ...card.overlays().map(({ color }) => line(colors[`other-${color}`], 2, DASHES[color - 1])),
+    ...card.overlays().map(({ color, evaluation }) => line(colors[`other-${color}`], 2, evaluation ? DOTS : DASHES[color - 1])),
   ];
 }
 
@@ -79,7 +86,7 @@ export function makePlot(card, kind) {
     },
     select: { show: true },
     legend: { show: false },
-    scales: { x: { time: card.group.axis === "time", auto: false, distr: card.group.logarithmic ? 3 : 1 }, y: yScale(kind, goal) },
+    scales: { x: xScale(card.group), y: yScale(kind, goal) },
     axes: axes(card, colors, kind),
     bands: [{ series: [2, 1], fill: faint(colors.accent, 0.16) }],
     series: series(card, colors),
@@ -92,7 +99,7 @@ export function makePlot(card, kind) {
       }],
     },
   }, card.data, card.plotBox);
-  plot.kind = kind;
+  Object.assign(plot, { kind, points: Boolean(card.description.raw) });
   plot.over.addEventListener("dblclick", () => card.group.zoom(null, null));
   return plot;
 }

@@ -58,14 +58,15 @@ function ending(run, health, { lead, best, status }) {
   const model = `${run.folder}/${best ? "best_model" : "checkpoint"}`;
   const next = [
     ["Measure what it has learned", `soulsai eval ${model}`],
-    ["watch it", `soulsai play ${model}`],
-    ["resume", `soulsai train --resume ${run.folder}${further(status)}`],
-    ["open this page again", `soulsai telemetry --run-folder ${run.folder}`],
+    ["Watch it play", `soulsai play ${model}`],
+    ["Resume", `soulsai train --resume ${run.folder}${further(status)}`],
+    ["Open this page again", `soulsai telemetry --run-folder ${run.folder}`],
   ];
   return [
     [element("strong", {}, health.sentence), result],
-    ["The last model is in ", element("code", {}, `${run.folder}/checkpoint`), ...(best ? [", the best one in ", element("code", {}, `${run.folder}/best_model`)] : []), "."],
-    next.flatMap(([what, command], i) => [i ? "; " : "", `${what}: `, element("code", {}, command)]),
+    ["Last model: ", element("code", {}, `${run.folder}/checkpoint`)],
+    best ? ["Best model: ", element("code", {}, `${run.folder}/best_model`)] : [],
+    ...next.map(([what, command]) => [`${what}: `, element("code", {}, command)]),
   ];
 }
 
@@ -97,6 +98,7 @@ function showFacts(state) {
   const { status, health } = state;
   if (!status) return;
   const live = health.live;
+  const judged = status.env_steps > 0 || Object.keys(status.rejected).length > 0;
   const here = state.clients.filter((client) => !lost(client)).length;
   const ago = status.activity?.checkpoint ?? (state.checkpoint && state.time - state.checkpoint.time);
   const saved = state.checkpoint?.time ?? (ago == null ? null : health.since - ago);
@@ -107,8 +109,8 @@ function showFacts(state) {
     ["Clients", live ? count(here) : "–"],
     ["Model iteration", count(status.iteration), live ? perSecond(status.iterations_per_second) : ""],
     ["Update time", milliseconds(status.learner.update_seconds)],
-    ["Admitted", share(status.acceptance)],
-    ["Staleness", number(status.staleness.iterations), "iterations"],
+    ["Admitted", judged ? share(status.acceptance) : "–"],
+    ["Staleness", judged ? number(status.staleness.iterations) : "–", judged ? "iterations" : ""],
     ["Trained for", duration(status.elapsed)],
     ["Last checkpoint", saved == null ? "–" : live ? `${duration(ago)} ago` : clock(saved)],
   ];
