@@ -90,6 +90,15 @@ class PageSettings(Settings):
         return token
 
 
+class FilmSettings(Settings):
+    every_s: float | None = Field(
+        default=None,
+        ge=10,
+        description="Seconds between two films of an episode, for the page. The telemetry node's machine plays the "
+        "newest checkpoint without exploration; it needs the environment, and imageio-ffmpeg. null: no films.",
+    )
+
+
 class TelemetryConfig(Settings):
     update_interval: int = Field(default=2, ge=1, description="Episodes after which connectors are called once.")
     moving_average: int | None = Field(
@@ -109,6 +118,9 @@ class TelemetryConfig(Settings):
     )
     best: BestSettings = Field(default=BestSettings(), description="Which model is the best, and when it is saved.")
     page: PageSettings = Field(default=PageSettings(), description="The live page.")
+    films: FilmSettings = Field(
+        default=FilmSettings(), description="Films of the agent; the newest, the best and the worst are kept."
+    )
 
     @property
     def window(self) -> int:

@@ -18,6 +18,7 @@ from soulsai_telemetry.chronicle import Chronicle
 from soulsai_telemetry.commands import SendCommand, command_sender
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.episode_reader import EpisodeReader
+from soulsai_telemetry.films.maker import FilmMaker
 from soulsai_telemetry.history.history import History
 from soulsai_telemetry.history.records import OVER, TrainingStatus
 from soulsai_telemetry.history.run_events import RunEvent, RunEvents
@@ -106,6 +107,7 @@ class TelemetryNode:
         self._machine_reader = MachineReader(view.folder.path, lambda: view.folder.holder)
         rng = rng or random.Random()
         self._threads = [
+            *self._film_threads(rng, wall),
             RetryingThread("episodes", self._episodes.step, rng),
             RetryingThread("status", self._read_status, rng),
             RetryingThread("machine", self._read_machine, rng),
@@ -179,6 +181,14 @@ class TelemetryNode:
         self._keep_summary(math.inf)
         self._observers.emit("training_stopped", reason=self._reason or "telemetry failed")
         self._observers.close()
+
+    def _film_threads(self, rng: random.Random, wall: Callable[[], float]) -> list[RetryingThread]:
+        """One, if films are wanted and the run's folder can be seen from here."""
+        every = self.config.films.every_s
+        if every is None or not self.view.shared:
+            return []
+        maker = FilmMaker(self.view, every, self._ended.wait, wall)
+        return [RetryingThread("films", maker.step, rng)]
 
     def _read_status(self) -> None:
         self._take_status()

@@ -5,8 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from soulsai_telemetry.films.shelf import FilmShelf
 from soulsai_telemetry.history.history import AXES, Axis, History
 from soulsai_telemetry.http import BadRequest, get_json, number
 from soulsai_telemetry.page import views
@@ -33,6 +38,7 @@ class PageApi:
         self._source = source
         self._library = library
         self._writable = writable
+        self._films = FilmShelf(source.view.folder.path / "films")
 
     def routes(self) -> list[Route]:
         """All questions. Each is a GET, and changes nothing."""
@@ -45,7 +51,16 @@ class PageApi:
             get_json("/api/happened", lambda _: {"events": views.events(self._source)}),
             get_json("/api/runs", lambda _: {"runs": self._library.rows()}),
             get_json("/api/log", self._log),
+            get_json("/api/films", lambda _: {"films": msgspec.to_builtins(self._films.films())}),
+            Route("/films/{name}", self._film),
         ]
+
+    def _film(self, request: Request) -> Response:
+        # Only names that were found in the folder of films.
+        path = self._films.path(request.path_params["name"])
+        if path is None:
+            raise HTTPException(404)
+        return FileResponse(path, media_type="video/mp4")
 
     def _history(self, query: dict[str, str]) -> dict[str, Any]:
         name = query.get("run", "")[:_MAX_NAME]

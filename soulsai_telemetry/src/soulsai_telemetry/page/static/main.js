@@ -6,6 +6,7 @@ import { showClients, showContributors } from "./clients.js";
 import { offerColors } from "./colors.js";
 import { $, setText } from "./dom.js";
 import { showConfig, showLogNames } from "./files.js";
+import { showFilms } from "./films.js";
 import { Happened } from "./happened.js";
 import { Learning } from "./learning.js";
 import { follow } from "./live.js";
@@ -63,6 +64,7 @@ async function load() {
   offerSaving(run.writable);
   learning.show(run);
   show(await get("api/state"));
+  showFilms();
   await learning.load();
   await node.load();
   happened.known = -1;
