@@ -39,8 +39,8 @@ def kept(shelf):
 
 
 def test_newest_best_and_worst_are_kept(shelf, add, tmp_path):
-    for time, value in enumerate([5.0, -20.0, 90.0, 3.0, 7.5]):
-        add(time, value)
+    for second, value in enumerate([5.0, -20.0, 90.0, 3.0, 7.5]):
+        add(second, value)
     assert kept(shelf) == [(4, 7.5, ("newest",)), (2, 90.0, ("best",)), (1, -20.0, ("worst",))]
     assert len(list(tmp_path.iterdir())) == 3
 
