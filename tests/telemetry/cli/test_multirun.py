@@ -1,14 +1,15 @@
 """`soulsai multirun`, with a stand-in for `soulsai train`."""
 
 import json
+import os
 import sys
 
 import pytest
 
-from soulsai_telemetry.comparing import multirun
+from soulsai_telemetry.comparing import training_process
 
 TRAIN = """
-import json, pathlib, sys
+import json, os, pathlib, sys
 args = sys.argv[1:]
 seed = int(args[args.index("--seed") + 1])
 saves = next(json.loads(a.partition("=")[2]) for a in args if a.startswith("run.saves="))
@@ -17,6 +18,7 @@ if seed == FAILING:
 folder = pathlib.Path(saves) / f"run-{seed}"
 folder.mkdir()
 (folder / "args.json").write_text(json.dumps(args))
+(folder / "group").write_text(str(os.getpgrp() if os.name == "posix" else 0))
 (folder / "config.json").write_text('{"algorithm": {"name": "dqn"}}')
 rows = [{"id": f"c-{i}", "client": "c", "total_reward": float(i + seed), "length": 10, "iteration": 0, "seconds": 1.0,
          "env_steps": 10 * i} for i in range(1, 30)]
@@ -28,7 +30,7 @@ STOP = ["--set", "training.stop.env_steps=100"]
 @pytest.fixture
 def train(monkeypatch, here):
     """Replaces `soulsai train` by a script that only writes a run's folder; `train(failing=1)` makes seed 1 fail."""
-    real = multirun.subprocess.Popen
+    real = training_process.subprocess.Popen
     script = here / "train.py"
 
     def install(failing=-1):
@@ -38,7 +40,7 @@ def train(monkeypatch, here):
         assert command[1:4] == ["-m", "soulsai_core", "train"] and "--with-parent" in command
         return real([sys.executable, str(script), *command[4:]], **options)
 
-    monkeypatch.setattr(multirun.subprocess, "Popen", popen)
+    monkeypatch.setattr(training_process.subprocess, "Popen", popen)
     install()
     return install
 
@@ -64,6 +66,12 @@ def test_arguments_after_two_dashes_are_those_of_train(train, run, here):
     given = json.loads((here / "many" / "run-7" / "args.json").read_text())
     assert given[:4] == ["--clients", "1", *STOP]
     assert given[4:6] == ["--seed", "7"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="groups of processes are those of POSIX")
+def test_interrupt_of_a_terminal_reaches_the_command_alone(train, run, here):
+    run("multirun", "--seeds", 1, "--output", "many", "--", *STOP)
+    assert (here / "many" / "run-0" / "group").read_text() != str(os.getpgrp())
 
 
 def test_default_output_is_a_folder_in_saves(train, run, here):

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from soulsai_telemetry.comparing import multirun
-from soulsai_telemetry.comparing.sweep import sweep, trial
+from soulsai_telemetry.comparing import multirun, training_process
+from soulsai_telemetry.comparing.sweep import sweep
 from soulsai_telemetry.comparing.sweep.settings import Choice, SweepSettings
 
 pytest.importorskip("optuna")
@@ -46,13 +46,13 @@ def train(monkeypatch, here):
     """Replaces `soulsai train` by a script that only writes a run's folder. With a rate above 0.5 it hangs."""
     script = here / "train.py"
     script.write_text(TRAIN)
-    real = trial.subprocess.Popen
+    real = training_process.subprocess.Popen
 
     def popen(command, **options):
         assert command[1:4] == ["-m", "soulsai_core", "train"]
         return real([sys.executable, str(script), *command[4:]], **options)
 
-    monkeypatch.setattr(trial.subprocess, "Popen", popen)
+    monkeypatch.setattr(training_process.subprocess, "Popen", popen)
     monkeypatch.setattr(sweep, "_LOOK", 0.05)
 
 

@@ -20,6 +20,7 @@ from soulsai_telemetry.comparing.curves import Band
 from soulsai_telemetry.comparing.plotting import bands, draw, title_of
 from soulsai_telemetry.comparing.runs import Run, find_runs
 from soulsai_telemetry.comparing.table import rows
+from soulsai_telemetry.comparing.training_process import start_training
 
 # Options of `soulsai train` that only multirun may give.
 _RESERVED = ("--seed", "--resume")
@@ -80,9 +81,7 @@ class Multirun:
     def _train_one(self, seed: int, folder: Path) -> int:
         # json.dumps: as YAML the path stays a string, whatever characters it has
         ours = ["--seed", str(seed), "--set", f"run.saves={json.dumps(str(folder))}", "--part-of", f"seed {seed}"]
-        command = [sys.executable, "-m", "soulsai_core", "train", *self._train, *ours, "--with-parent"]
-        # The pipe closes with this process, however it ends: the training then saves and stops.
-        with subprocess.Popen(command, stdin=subprocess.PIPE) as self._child:
+        with start_training([*self._train, *ours]) as self._child:
             return self._child.wait()
 
     def _summarize(self, folder: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 
 from soulsai_telemetry.comparing.runs import Run
 from soulsai_telemetry.comparing.sweep.settings import SweepSettings
+from soulsai_telemetry.comparing.training_process import start_training
 
 REPORTS = 20
 """Reports of a whole training, by which it is compared with others at the same point."""
@@ -39,14 +38,8 @@ class Training:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "settings.json").write_text(json.dumps(dict(values), indent=1), encoding="utf-8")
         ours = ["--seed", str(seed), "--no-telemetry", "--set", f"run.saves={json.dumps(str(folder))}"]
-        command = ["train", "--with-parent", "--clients", "1", *settings.train, *overrides(values), *ours]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "soulsai_core", *command],
-                stdin=subprocess.PIPE,  # it closes with this process, however it ends: the training then stops
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+            self._process = start_training(["--clients", "1", *settings.train, *overrides(values), *ours], log)
 
     @property
     def log(self) -> Path:
