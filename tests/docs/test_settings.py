@@ -82,10 +82,10 @@ def test_every_setting_of_dqn_is_described(catalog):
 def test_every_preset_and_connector_of_ours_is_described(catalog):
     readme = {
         name: pages.text(pages.ROOT / f"soulsai_{name}" / "README.md")
-        for name in ("dqn", "sac", "souls_env", "telemetry")
+        for name in ("dqn", "ppo", "sac", "souls_env", "telemetry")
     }
     homes = {
-        "soulsai.presets": readme["dqn"] + readme["sac"] + readme["souls_env"],
+        "soulsai.presets": readme["dqn"] + readme["ppo"] + readme["sac"] + readme["souls_env"],
         "soulsai.connectors": readme["telemetry"],
     }
     rows = [row for row in catalog.listing() if row.group in homes and row.distribution.startswith("soulsai-")]
