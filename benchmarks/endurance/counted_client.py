@@ -15,20 +15,26 @@ from soulsai_core.wire import open_message
 
 
 def count_what_arrives(kept: KeptCounts) -> None:
-    """Replace two methods of the transport by ones that count what they sent without an error."""
+    """Replace two methods of the transport by ones that count what they sent without an error, and rows also while they
+    are sent: those of a process that is killed meanwhile may have arrived."""
     push_samples = RedisTransport.push_samples
     push_episode = RedisTransport.push_episode
     highest: dict[tuple[str, str], int] = {}
 
     def counting_samples(self: RedisTransport, payloads: Sequence[bytes]) -> None:
-        push_samples(self, payloads)
-        for payload in payloads:
-            header, _ = open_message(payload, len(payload))
-            # A process has a new client for each training.
-            if header.number > highest.get(("message", header.client), 0):
-                highest["message", header.client] = header.number
-                kept.counts.reached += header.rows
+        headers = [open_message(payload, len(payload))[0] for payload in payloads]
+        # A process has a new client for each training.
+        new = [header for header in headers if header.number > highest.get(("message", header.client), 0)]
+        rows = sum(header.rows for header in new)
+        kept.counts.reached += rows
         kept.keep()
+        try:
+            push_samples(self, payloads)
+        except BaseException:
+            kept.counts.reached -= rows
+            kept.keep()
+            raise
+        highest.update((("message", header.client), header.number) for header in new)
 
     def counting_episode(self: RedisTransport, payload: bytes) -> None:
         push_episode(self, payload)
