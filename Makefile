@@ -1,5 +1,5 @@
 # `make demo` trains LunarLander until the agent lands; `make test` runs the tests. Both set up what they need.
-# `make chaos` kills the parts of trainings for two hours, cuts their links, and counts what is lost.
+# `make chaos` kills the parts of trainings, cuts their links, plays a week, and counts what is lost: about four hours.
 # `make stack` runs the stack of compose.yaml on this machine's Docker engine and breaks it on purpose.
 # `make wheels` builds what is published into dist/ and checks it. `make test PYTEST=...` gives pytest more arguments.
 
