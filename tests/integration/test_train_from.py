@@ -58,11 +58,8 @@ def test_replay_buffer_begins_anew_without_a_word(run, caplog, monkeypatch):
 
     monkeypatch.setattr(checkpoint, "read", after_many_steps)
     learner = new_learner()
-    empty = learner.save().arrays["replay"]
     inherit(learner, "dqn", run.path)
-    for name, array in learner.save().arrays["replay"].items():
-        np.testing.assert_array_equal(array, empty[name], err_msg=name)
-    assert "replay" not in caplog.text
+    assert learner.reach() == 0 and "replay" not in caplog.text
 
 
 def test_another_algorithm_gets_a_sentence(run):
