@@ -1,6 +1,7 @@
 """`soulsai play`: as a video, in a window, and where neither is possible."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -64,6 +65,12 @@ def test_without_a_screen_a_video_is_advised(run_here, saves, monkeypatch):
 )
 def test_wrong_options_get_a_sentence(run_here, saves, options, sentence):
     assert sentence in run_here("play", "cart", "--saves", str(saves), *options, code=2)
+
+
+def test_without_imageio_ffmpeg_a_sentence_says_what_to_install(run_here, saves, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    output = run_here("play", "cart", "--saves", str(saves), "--video", "cart.mp4", code=2)
+    assert 'Videos need imageio-ffmpeg: pip install "soulsai-core[video]"' in output
 
 
 def test_picture_of_another_size_is_refused(tmp_path):
