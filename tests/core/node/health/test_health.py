@@ -221,3 +221,8 @@ def test_states_have_labels_and_travel_as_json():
         health = judged(status(state=state))
         assert health.label == LABELS[health.state]
         assert msgspec.json.decode(msgspec.json.encode(health))["state"] == health.state
+
+
+def test_training_that_stops_asks_for_no_client():
+    found = judged(status(NO_CLIENT, clients=[], state="stopping", reason="a shutdown was asked for"))
+    assert (found.state, [condition.name for condition in found.conditions]) == ("stopping", [])

@@ -96,6 +96,8 @@ def patience(status: NodeStatus) -> float:
 def _clients(status: NodeStatus) -> Iterator[Finding]:
     activity = status.activity
     present = len(status.clients)
+    if status.state == "stopping":
+        return  # clients leave then, and no other is wanted
     if not present:
         yield Finding(
             "no_client",
