@@ -7,8 +7,10 @@ import pytest
 
 from soulsai_core import ConnectorContext, PluginError
 from soulsai_core.app import PARENT_GONE, Health
+from soulsai_telemetry import BestScore
 from soulsai_telemetry.connectors.notify import plugin
 from soulsai_telemetry.connectors.notify.config import NotifyConfig, destination
+from soulsai_telemetry.connectors.notify.connector import shown_metrics
 from soulsai_telemetry.testing import TelemetryConnectorContract, example_update
 
 ENDED = Health("finished", 0.0, "Finished at 14:02: enough.")
@@ -46,6 +48,14 @@ def test_run_is_told_from_its_start_to_its_end_with_a_picture(service, notify, s
     assert (first["event"], first["title"]) == ("started", "run-1: has started")
     assert (last["event"], last["title"]) == ("finished", "run-1: finished")
     assert "picture" not in first and last["picture"].startswith("iVBORw0KGgo")  # PNG
+
+
+def test_picture_shows_what_the_best_model_is_judged_by():
+    update = example_update(1, 3)
+    names = update.history.names
+    judged = replace(update, best=BestScore("evaluation_return", 9.0, 3, 30, 1, 0.0))
+    assert shown_metrics(judged) == ["evaluation_return", *names][:4]
+    assert shown_metrics(replace(update, best=None)) == names[:4]
 
 
 def test_picture_can_be_left_out(service, notify, status):

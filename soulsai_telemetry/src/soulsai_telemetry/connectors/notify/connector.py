@@ -94,11 +94,17 @@ class Notify:
 
         if self._update is None or not self._update.history.episodes:
             return None
-        figure = RunFigure(self._update.history.names[:_PANELS], self._run)
+        figure = RunFigure(shown_metrics(self._update), self._run)
         figure.show(self._update.history)
         content = io.BytesIO()
         figure.figure.savefig(content, format="png")
         return content.getvalue()
+
+
+def shown_metrics(update: HistoryUpdate) -> list[str]:
+    """The metrics in the picture: that of the best model, and the first others."""
+    best = [] if update.best is None else [update.best.metric]
+    return list(dict.fromkeys([*best, *update.history.names]))[:_PANELS]
 
 
 def _read(file: Path) -> Told:
