@@ -32,5 +32,5 @@ def test_training_whose_processes_are_killed_loses_no_step_that_arrived_and_no_e
 
 
 def test_server_that_forgets_everything_costs_no_step():
-    result = killed(["redis"], 6.0, 1, (1.5, 3.0), remembers=False, telemetry=False)
+    result = killed(["redis"], 8.0, 1, (2.0, 4.0), remembers=False, telemetry=False)
     assert result.learned >= 0.99 * result.played
