@@ -34,3 +34,27 @@ def test_learner_that_says_when_it_is_ready_decides_by_itself_and_rows_do_not_ad
     pace.admitted(100)
     assert pace.due(ready) is ready
     assert due(pace) == 0
+
+
+def owing(rows, catch_up):
+    pace = UpdatePace(4, catch_up=catch_up)
+    pace.admitted(rows, after_outage=True)
+    return pace
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "made"), [(0, [0, 0, 0, 0]), (0.5, [0, 1, 0, 1]), (1, [1, 1, 1, 0]), (2, [2, 1, 0, 0])]
+)
+def test_updates_that_are_owed_are_made_beside_due_ones(catch_up, made):
+    pace = owing(4 * 3 + 2, catch_up)
+    assert due(pace) == 0
+    assert [pace.owed_updates() for _ in range(4)] == made
+
+
+@pytest.mark.parametrize(("catch_up", "made"), [(0, 0), (0.5, 3)])
+def test_updates_that_are_owed_are_made_in_time_that_is_left_unless_none_is_ever_made(catch_up, made):
+    pace = owing(4 * 3 + 2, catch_up)
+    taken = 0
+    while pace.take_owed():
+        taken += 1
+    assert taken == made and pace.owed == 4 * (3 - made) + 2

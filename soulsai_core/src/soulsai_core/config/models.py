@@ -176,8 +176,8 @@ class TrainingSettings(Settings):
         ge=0,
         le=1000,
         description=(
-            "Updates missed in a crash or an outage that are made up together with each new one; 0: they are never "
-            "made."
+            "Updates missed in a crash or an outage that are made up together with each new one; more are made while "
+            "no message waits. 0: they are never made."
         ),
     )
     max_requested_saves: int = Field(

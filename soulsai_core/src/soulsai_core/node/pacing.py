@@ -7,7 +7,7 @@ class UpdatePace:
     """Counts admitted rows: an update is due for every `rows_per_iteration` of them.
 
     Args:
-        catch_up: updates that are owed and made together with each due one, on average.
+        catch_up: updates that are owed and made together with each due one, on average; 0: none is ever made.
 
     Attributes:
         rows: admitted, and not yet used for an update.
@@ -53,3 +53,11 @@ class UpdatePace:
         self._credit -= updates
         self.owed -= updates * self._rows_per_iteration
         return updates
+
+    def take_owed(self) -> bool:
+        """Whether an update that is owed may be made in time that is left. If so, it must be made: its rows are
+        subtracted."""
+        if self._catch_up == 0 or self.owed < self._rows_per_iteration:
+            return False
+        self.owed -= self._rows_per_iteration
+        return True

@@ -298,7 +298,7 @@ class TrainingNode:
             self._publishing.publish_progress_if_due()
             if self._make_due_updates():  # a required client has joined, or the learner is always ready
                 return
-            if self._learner.use_spare_time():
+            if self._updating.use_spare_time():
                 return
             entries = self._receiver.get(_IDLE)
         for entry in entries:

@@ -70,6 +70,15 @@ class Updating:
             "model_updated", iteration=state.iteration, env_steps=state.env_steps, seconds=seconds, metrics=report
         )
 
+    def use_spare_time(self) -> bool:
+        """Make an update that is owed, without an iteration of its own, or else what the learner does in spare time.
+        Returns whether there was anything to do."""
+        # A learner that says itself when it is ready owes nothing.
+        if self._learner.ready() is None and self._pace.take_owed():
+            self._learner.update()
+            return True
+        return self._learner.use_spare_time()
+
     def publish(self) -> None:
         """Publish the model. Raises SoulsAIError if it is not finite any more."""
         state = self._state

@@ -317,18 +317,20 @@ def test_learner_that_is_not_ready_any_more_gets_no_update_for_what_the_journal_
     assert len(learner.rows) == 12 and learner.updates == 0
 
 
-def test_updates_that_are_owed_are_made_beside_new_ones(make_harness, new_learner):
+@pytest.mark.parametrize(("catch_up", "owed"), [(1, 3), (0, 0)])
+def test_updates_that_are_owed_are_made_in_time_that_is_left_without_an_iteration(
+    make_harness, new_learner, catch_up, owed
+):
     earlier = trained(make_harness, new_learner)
     shutil.rmtree(earlier.folder.checkpoint)
-    harness = make_harness(new_learner(), folder=RunFolder(earlier.folder.path), catch_up=2)
+    harness = make_harness(new_learner(), folder=RunFolder(earlier.folder.path), catch_up=catch_up)
     harness.node.resume()
     harness.start()
-    assert harness.learner.updates == 0
-    for _ in range(2):
-        before = harness.node.iteration
-        harness.send([before] * 4, "another")
-        harness.recorder.wait("model_updated", where=lambda a, before=before: a["iteration"] == before + 1)
-    assert harness.learner.updates == 3 + 2 and harness.node.iteration == 6
+    before = harness.node.iteration
+    wait_for("the updates that are owed", lambda: harness.learner.updates == owed)
+    harness.send([before] * 4, "another")
+    harness.recorder.wait("model_updated", where=lambda a: a["iteration"] == before + 1)
+    assert harness.learner.updates == owed + 1
 
 
 def test_resumed_node_does_not_read_old_episodes_again(make_harness, new_learner):
