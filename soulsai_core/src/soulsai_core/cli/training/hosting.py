@@ -7,7 +7,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -91,19 +91,21 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             settings = settings.model_copy(update={"address": server.address})
         transport = _connected(settings, config.run.name, _PATIENCE_S if alone else 0.0)
         stack.callback(transport.close)
-        folder = resumed or create_folder(resolved)
-        if resumed is None:
-            stack.callback(folder.discard_unused)
-            stack.enter_context(folder.held())
-        stack.enter_context(_address_noted(folder, settings.address))
-        stack.enter_context(log_file(folder.logs / "training-node.log"))
-        check_room(resolved, folder.path)
-        client_children = client_commands(config, settings.address, clients)
-        others = {} if alone else telemetry_command(args, resolved, settings.address, resumed)
-        commands = {**client_children, **others}
-        children = ChildProcesses(commands, child_environment(config), folder.logs, clients=client_children)
-        # The children start before the node is made: they import their packages in the meantime, and wait for it.
-        with on_interrupt(lambda reason: _leave_before_start(reason, console), children.kill):
+        before = BeforeStart(console)
+        with on_interrupt(before.leave, lambda: before.at_once()):
+            folder = resumed or create_folder(resolved)
+            if resumed is None:
+                stack.callback(folder.discard_unused)
+                stack.enter_context(folder.held())
+            stack.enter_context(_address_noted(folder, settings.address))
+            stack.enter_context(log_file(folder.logs / "training-node.log"))
+            check_room(resolved, folder.path)
+            client_children = client_commands(config, settings.address, clients)
+            others = {} if alone else telemetry_command(args, resolved, settings.address, resumed)
+            commands = {**client_children, **others}
+            children = ChildProcesses(commands, child_environment(config), folder.logs, clients=client_children)
+            before.at_once = children.kill
+            # The children start before the node is made: they import their packages in the meantime, and wait for it.
             stack.callback(children.close)
             children.start()
             node = make_node(resolved, transport, folder, resume=resumed is not None, start_from=source)
@@ -113,17 +115,18 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             _serve_metrics(node, config.training, stack)
             if "telemetry" in commands and args.part_of is None:
                 stack.enter_context(page_announced(folder, console))
+            before.check()
         reason = _run(node, children, console, args.part_of)
-    if args.part_of is None:
-        _conclude(node, reason, console)
+    return _conclude(node, reason, children, console, args.part_of)
+
+
+def _conclude(node: TrainingNode, reason: str, children: ChildProcesses, console: Console, part_of: str | None) -> int:
+    if part_of is None:
+        status = node.latest
+        print_end(node.folder, reason, result_of(status), further(status.beyond_goal if status else ""), console)
     if reason == NO_CLIENT_LEFT:
         raise SoulsAIError(f"No client is left; the error of the last one: {children.client_error}")
     return 0
-
-
-def _conclude(node: TrainingNode, reason: str, console: Console) -> None:
-    status = node.latest
-    print_end(node.folder, reason, result_of(status), further(status.beyond_goal if status else ""), console)
 
 
 def _nothing_is_left(resumed: RunFolder, node: TrainingNode, ended: str, console: Console) -> bool:
@@ -174,9 +177,28 @@ def _serve_metrics(node: TrainingNode, settings: TrainingSettings, stack: ExitSt
     stack.callback(server.close)
 
 
-def _leave_before_start(reason: str, console: Console) -> None:
-    console.print(f"Training ended before it began: {reason}.", highlight=False)
-    raise KeyboardInterrupt
+class BeforeStart:
+    """Ctrl-C before the training begins ends it, wherever it comes.
+
+    Attributes:
+        at_once: called by the second one.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.at_once: Callable[[], None] = lambda: None
+        self._console = console
+        self._asked = False
+
+    def leave(self, reason: str) -> None:
+        """Handle the first one."""
+        self._asked = True
+        self._console.print(f"Training ended before it began: {reason}.", highlight=False)
+        raise KeyboardInterrupt
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt again, which gets lost where a library handles all exceptions."""
+        if self._asked:
+            raise KeyboardInterrupt
 
 
 def _run(node: TrainingNode, children: ChildProcesses, console: Console, part_of: str | None) -> str:
