@@ -15,7 +15,8 @@ def killed(names, seconds, seed, pauses, **options):
     with training(algorithm="dqn", environment="CartPole", clients=2, **options) as run:
         kills = list(schedule(names or list(run.services), seconds, seed, pauses))
         run.start()
-        wait_for("the first steps", lambda: (status := run.status()) is not None and status.env_steps > 0)
+        # Both: the node does not wait for rows of a client that has just come, so that they may be stale.
+        wait_for("steps of both clients", lambda: (now := run.status()) is not None and _taken_in(now.clients) == 2)
         ended = carry_out(run, kills, seconds, print)
         result = run.finish()
     assert ended == [] and {name for name, starts in result.starts.items() if starts > 1} == {k.service for k in kills}
@@ -23,6 +24,11 @@ def killed(names, seconds, seed, pauses, **options):
     assert (result.repeated, result.missing, result.reported - result.kept) == (0, 0, 0), "each episode exactly once"
     assert result.learned <= result.reached <= result.played, "no step twice"
     return result
+
+
+def _taken_in(clients):
+    """How many of them have had rows admitted."""
+    return sum(client.admitted > 0 for client in clients)
 
 
 def test_training_whose_processes_are_killed_loses_no_step_that_arrived_and_no_episode():
