@@ -88,15 +88,17 @@ def telemetry(server, tmp_path):
         process.wait()
 
 
-def test_killed_and_started_again_it_has_one_unbroken_history(real, telemetry, page_of, episodes_of):
-    first = telemetry()
+def test_killed_and_started_again_it_has_one_unbroken_history(real, telemetry, page_of, episodes_of, free_port):
+    # A port of its own: at one that other tests use, somebody else may come between the two processes.
+    port = f"telemetry.config.page.port={free_port}"
+    first = telemetry("--set", port)
     real.report_returns(*range(100))
     url = page_of(real.folder)
     episodes_of(url, 100)
     first.kill()
     first.wait()
     real.report_returns(*range(100, 150))
-    telemetry()
+    telemetry("--set", port)
     real.report_returns(*range(150, 200))
     # The second process serves its page at the port of the first.
     assert episodes_of(url, 200)["reports"]["repeated"] == 0
