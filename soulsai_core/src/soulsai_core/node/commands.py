@@ -86,7 +86,7 @@ class CommandHandler:
         if not self._changes.training.changes_from_page:
             self._reply(request.senders, request.name, ok=False, detail=NOT_FROM_PAGE)
             return
-        # The sender cannot pass for somebody else: what it says of itself comes after its kind.
+        # Whatever the sender says of itself, the record begins with where the request came from.
         origin = f"telemetry: {request.options.get('origin', '')}"
         self._obey(Command(request.senders[0], request.name, {**request.options, "origin": origin}), request.senders)
 

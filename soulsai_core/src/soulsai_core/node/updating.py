@@ -73,8 +73,8 @@ class Updating:
     def use_spare_time(self) -> bool:
         """Make an update that is owed, without an iteration of its own, or else what the learner does in spare time.
         Returns whether there was anything to do."""
-        # A learner that says itself when it is ready owes nothing.
-        if self._learner.ready() is None and self._pace.take_owed():
+        # A learner that is not ready yet, or decides itself when it is, makes none.
+        if self._pace.owed and self._learner.ready() is None and self._pace.take_owed():
             self._learner.update()
             return True
         return self._learner.use_spare_time()

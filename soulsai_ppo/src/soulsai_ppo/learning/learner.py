@@ -166,7 +166,7 @@ class PPOLearner(Learner):
     # -- updates
 
     def update(self) -> Mapping[str, float]:
-        # Not `complete`: at a resume nobody is waited for.
+        # `enough` instead of `complete`: an update that is made again at a resume waits for no client.
         if self._rounds.enough and not self._rounds.stalled:
             self._report = self._report | self._learn()
         else:

@@ -30,7 +30,7 @@ class FilmMaker:
 
     Args:
         every: seconds between two films.
-        wait: waits for so many seconds; returns True at once if the telemetry node ends.
+        wait: waits the given number of seconds; returns True as soon as the telemetry node ends.
         wall: seconds since 1970.
     """
 
