@@ -19,7 +19,7 @@ _ENDS = (int(End.TERMINATED), int(End.TRUNCATED))
 class _Client:
     """The newest observation of a client, since when it is the same, and in how many rows."""
 
-    def __init__(self, newest: list[np.ndarray], now: float) -> None:
+    def __init__(self, newest: list[bytes], now: float) -> None:
         self.newest = newest
         self.since = now
         self.rows = 0
@@ -50,7 +50,7 @@ class UnchangedObservations:
             if len(self._clients) >= _MAX_CLIENTS:
                 del self._clients[next(iter(self._clients))]
             self._clients[client] = _Client(_last(columns), now)
-        elif _goes_on(steps) and _is_same(known.newest, columns):
+        elif _is_same(known.newest, columns) and _goes_on(steps):  # nearly always the first row differs already
             known.rows += len(steps)
         else:
             known.longest = max(known.longest, now - known.since)
@@ -64,20 +64,18 @@ class UnchangedObservations:
         return Unchanged() if known is None else Unchanged(known.rows, now - known.since, known.longest)
 
 
-def _last(columns: list[np.ndarray]) -> list[np.ndarray]:
-    return [column[-1].copy() for column in columns]  # copies: a row must not keep the whole message
+def _last(columns: list[np.ndarray]) -> list[bytes]:
+    return [column[-1].tobytes() for column in columns]
 
 
 def _goes_on(steps: StepBatch) -> bool:
     """Whether all rows are of one stream, and no episode ends in them: one that ends is no frozen game."""
-    segments = steps.segments
-    return bool((segments[:, STREAM] == segments[0, STREAM]).all()) and not np.isin(segments[:, END], _ENDS).any()
+    table = steps.segments.tolist()
+    return all(segment[STREAM] == table[0][STREAM] and segment[END] not in _ENDS for segment in table)
 
 
-def _is_same(newest: list[np.ndarray], columns: list[np.ndarray]) -> bool:
+def _is_same(newest: list[bytes], columns: list[np.ndarray]) -> bool:
     middle = len(columns[0]) // 2
     return all(
-        np.array_equal(known, column[row])
-        for known, column in zip(newest, columns, strict=True)
-        for row in (-1, 0, middle)
+        column[row].tobytes() == known for known, column in zip(newest, columns, strict=True) for row in (-1, 0, middle)
     )
