@@ -120,6 +120,16 @@ def test_environment_is_closed_once_even_if_that_fails(make):
     assert environment._env.unwrapped.closed == 1
 
 
+@pytest.mark.parametrize("breaks", ["step", "shape"])
+def test_mistake_of_an_environment_is_not_blamed_on_a_wrapper_around_it(make, breaks):
+    wrappers = [{"name": "clip_reward"}, {"name": "scale_reward"}]
+    environment = make("Fragile-v0", kwargs={"breaks": breaks}, wrappers=wrappers)
+    environment.reset()
+    with pytest.raises(EnvironmentFailure, match=r"^environment .* failed in step: ") as caught:
+        environment.step(ACTION)
+    assert "wrapper" not in str(caught.value)
+
+
 def test_wrapper_for_a_vector_version_is_refused(plugin):
     with pytest.raises(ValueError, match="wrappers do not apply to vectorization: vector_entry_point"):
         plugin.config(vectorization="vector_entry_point", wrappers=[{"name": "clip_reward"}])

@@ -65,11 +65,26 @@ class Overlapping(Corridor):
     overlapping = True
 
 
-class FewFeatures(gymnasium.ObservationWrapper):
-    """Changes the observation and not its space."""
+class Observing(gymnasium.ObservationWrapper):
+    """Gives another observation, and not another space."""
 
-    def observation(self, observation):
-        return observation[:2]
+    def __init__(self, env, observation):
+        super().__init__(env)
+        self.observation = observation
+
+
+def observes(observation):
+    return replace(right_wrapper, wrap=lambda env, config: Observing(env, observation))
+
+
+def wraps(**methods):
+    """A wrapper with other methods."""
+    return replace(right_wrapper, wrap=lambda env, config: type("Changed", (gymnasium.Wrapper,), methods)(env))
+
+
+def stepped(change):
+    """A `step` whose result is changed."""
+    return lambda self, action: change(*gymnasium.Wrapper.step(self, action))
 
 
 def counting():
@@ -230,10 +245,15 @@ def forwards(forward):
 
     def build(config, shapes, generator):
         made = right_build(config, shapes, generator)
-        made.forward = lambda inputs: forward(made, inputs)
+        made.__class__ = type("Changed", (type(made),), {"forward": forward})
         return made
 
     return replace(network, build=build)
+
+
+def later(forward):
+    """A network whose `forward` is another one once it learns."""
+    return forwards(lambda made, inputs: (dense if len(inputs["observation"]) == 2 else forward)(made, inputs))
 
 
 def wide(width):
@@ -258,6 +278,13 @@ NETWORKS = {
     "forward of float64": (forwards(lambda m, x: dense(m, x).double()), "forward gave", "float64", "float32"),
     "forward without rows": (forwards(lambda m, x: dense(m, x)[0]), "forward gave", "(4,)", "(2, 4)"),
     "forward of nan": (forwards(lambda m, x: dense(m, x) * float("nan")), "forward gave", "nan", "finite"),
+    "width is not given": (wide(None), "build gave", "None for width", "whole number above 0"),
+    "forward gives nothing": (forwards(lambda m, x: None), "forward gave None", "float32 (2, 4)"),
+    "forward hangs": (forwards(hang), "forward has been running for"),
+    "forward raises when it learns": (later(lambda m, x: x["missing"]), "forward raised KeyError: 'missing'"),
+    "forward of one row when it learns": (later(lambda m, x: dense(m, x)[:1]), "forward gave", "(1, 4)", ", 4)"),
+    "forward of float64 when it learns": (later(lambda m, x: dense(m, x).double()), "forward gave", "float64"),
+    "forward hangs when it learns": (later(hang), "forward has been running for"),
     "forward of numpy": (forwards(lambda m, x: dense(m, x).detach().numpy()), "forward gave", "tensor"),
     "forward raises": (forwards(lambda m, x: x["missing"]), "forward raised KeyError: 'missing'"),
     "images is text": (replace(network, images="yes"), "images", "'yes'", "True or False"),
@@ -265,13 +292,19 @@ NETWORKS = {
 
 WRAPPERS = {
     "wrap gives nothing": (replace(right_wrapper, wrap=lambda *_: None), "wrap gave None", "gymnasium.Env"),
-    "wrap gives the class": (replace(right_wrapper, wrap=lambda *_: FewFeatures), "wrap gave the class FewFeatures"),
+    "wrap gives the class": (replace(right_wrapper, wrap=lambda *_: Observing), "wrap gave the class Observing"),
     "wrap raises": (replace(right_wrapper, wrap=raises), "wrap raised KeyError: 'missing'"),
     "wrap hangs": (replace(right_wrapper, wrap=hang), "wrap has been running for"),
     "wrap takes no settings": (replace(right_wrapper, wrap=lambda env: env), "wrap raised TypeError"),
-    "wrap does not fit its space": (
-        replace(right_wrapper, wrap=lambda env, config: FewFeatures(env)), "wrap gave", "(2,)", "(4,)",
-    ),
+    "observation of another shape": (observes(lambda seen: seen[:2]), "wrap gave", "(2,)", "(4,)"),
+    "observation is not given": (observes(lambda seen: None), "wrap gave", "observation None", "Box"),
+    "observation raises": (observes(raises), "failed in reset: KeyError: 'missing'", "raised it"),
+    "reset raises": (wraps(reset=raises), "failed in reset: KeyError: 'missing'", "raised it"),
+    "reset gives nothing": (wraps(reset=lambda self, **_: None), "whose reset gives None", "tuple"),
+    "step raises": (wraps(step=raises), "failed in step: KeyError: 'missing'", "raised it"),
+    "step gives nothing": (wraps(step=lambda self, action: None), "whose step gives None", "tuple"),
+    "reward is not given": (wraps(step=stepped(lambda o, r, *rest: (o, None, *rest))), "None as reward", "a number"),
+    "reward of two": (wraps(step=stepped(lambda o, r, *rest: (o, OLD, *rest))), "(2,) as reward", "a number"),
 }  # fmt: skip
 
 PLUGINS = {

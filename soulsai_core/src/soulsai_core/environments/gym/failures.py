@@ -92,4 +92,6 @@ def _nearest(name: str) -> str:
 
 
 def _cause(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """The error in words, with its notes: a checked wrapper says in one that it has raised the error."""
+    cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return ". ".join([cause, *getattr(error, "__notes__", ())])

@@ -1,19 +1,22 @@
-"""Checks what a wrapper plugin gives: the environment, and its first observations."""
+"""Checks what a wrapper plugin gives: the environment and its first results. Errors that the wrapper raises name it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from soulsai_core.contracts import WrapperPlugin
 from soulsai_core.errors import PluginError
-from soulsai_core.plugins.checks.checker import Checker, described
+from soulsai_core.plugins.checks.checker import Checker, Flaw, as_number, described
 
 if TYPE_CHECKING:
     import gymnasium
+
+_METHODS = ("reset", "step")
 
 
 def checked_wrapper(plugin: WrapperPlugin, checker: Checker) -> WrapperPlugin:
@@ -25,8 +28,8 @@ def checked_wrapper(plugin: WrapperPlugin, checker: Checker) -> WrapperPlugin:
         made = _wrapped(plugin, env, config, checker)
         checker.expect("wrap", made, isinstance(made, gymnasium.Env), "a gymnasium.Env")
         if made is not env:
-            for method in ("reset", "step"):
-                _check_first(made, method, checker)
+            for method in _METHODS:
+                _check(made, env, method, checker)
         return made
 
     return replace(plugin, wrap=wrap)
@@ -45,33 +48,80 @@ def _wrapped(plugin: WrapperPlugin, env: gymnasium.Env, config: Any, checker: Ch
         ) from cause
 
 
-def _check_first(env: Any, method: str, checker: Checker) -> None:
-    """Check the first call of a method of this object, and nothing afterwards: steps must stay fast."""
+def _check(made: gymnasium.Env, env: gymnasium.Env, method: str, checker: Checker) -> None:
+    """Check the first result of a method, and name the wrapper in all errors that it raises."""
+    _name_in_errors(made, env, method, checker)
+    inner: list[Flaw | None] = []
+    _look_at_first(env, method, lambda result: inner.append(_flaw(env, method, result)))
+
+    def check(result: Any) -> None:
+        flaw = _flaw(made, method, result)
+        # What is wrong with the environment itself gets a sentence of its own later.
+        if flaw is not None and not any(inner):
+            came, promised = flaw
+            raise checker.broken("wrap", f"an environment whose {method} gives {came}", promised)
+
+    _look_at_first(made, method, check)
+
+
+def _name_in_errors(made: gymnasium.Env, env: gymnasium.Env, method: str, checker: Checker) -> None:
+    original: Callable[..., Any] = getattr(made, method)
+
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return original(*args, **options)
+        except Exception as error:
+            if not _is_raised_in(env, error):
+                error.add_note(f"{checker.owner} raised it.")
+            raise
+
+    setattr(made, method, call)
+
+
+def _is_raised_in(env: gymnasium.Env, error: Exception) -> bool:
+    """Whether an error was raised in a method of this environment or of one within it."""
+    import gymnasium
+
+    within = [env]
+    while isinstance(within[-1], gymnasium.Wrapper):
+        within.append(within[-1].env)
+    called = [frame.f_locals.get("self") for frame, _ in walk_tb(error.__traceback__)]
+    return any(one is each for one in called for each in within)
+
+
+def _look_at_first(env: gymnasium.Env, method: str, look: Callable[[Any], object]) -> None:
+    """Let the first result of a method be looked at, and none afterwards: steps must stay fast."""
     original: Callable[..., Any] = getattr(env, method)
 
     def first(*args: Any, **options: Any) -> Any:
-        delattr(env, method)
+        setattr(env, method, original)
         result = original(*args, **options)
-        # Other results, such as those of gym's old interface, get a sentence of their own later.
-        if isinstance(result, tuple) and result:
-            _check_observation(env, method, result[0], checker)
+        look(result)
         return result
 
     setattr(env, method, first)
 
 
-def _check_observation(env: Any, method: str, observation: Any, checker: Checker) -> None:
+def _flaw(env: gymnasium.Env, method: str, result: Any) -> Flaw | None:
+    """What is wrong with the result of a method; None if nothing is. A result with another number of values, as in
+    gym's old interface, gets a sentence of its own later."""
+    if not isinstance(result, tuple) or not result:
+        return described(result), "the tuple that gymnasium asks for"
+    flaw = _observation_flaw(env, result[0])
+    if flaw is None and method == "step" and len(result) == 5 and as_number(result[1]) is None:
+        return f"{described(result[1])} as reward", "a number"
+    return flaw
+
+
+def _observation_flaw(env: gymnasium.Env, observation: Any) -> Flaw | None:
     from gymnasium.spaces import Box
 
     space = env.observation_space
     # Bounds are not checked: many environments leave theirs by a little.
-    fits = np.shape(observation) == space.shape if isinstance(space, Box) else space.contains(observation)
-    if fits:
-        return
-    came = f"of the shape {np.shape(observation)}" if isinstance(space, Box) else described(observation)
-    promised = f"one of the shape {space.shape}" if isinstance(space, Box) else f"one of {space}"
-    raise checker.broken(
-        "wrap",
-        f"an environment whose {method} gives an observation {came}",
-        f"{promised}, as its observation_space says",
-    )
+    if isinstance(space, Box) and observation is not None:
+        came, promised = f"of the shape {np.shape(observation)}", f"one of the shape {space.shape}"
+        fits = np.shape(observation) == space.shape
+    else:
+        came, promised = described(observation), f"one of {space}"
+        fits = observation is not None and space.contains(observation)
+    return None if fits else (f"an observation {came}", f"{promised}, as its observation_space says")
