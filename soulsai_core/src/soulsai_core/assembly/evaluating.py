@@ -124,8 +124,6 @@ def _work(
     """Play seeds until all are taken, in a process of its own."""
     follow_parent(of_main_thread=of_main_thread)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: the first one ends the others
-    # Before torch is imported: several processes share the cores.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         resolved = resolved or _settings(evaluation)
         for result in _played(evaluation, resolved, _shared_numbers(taken, len(evaluation.seeds))):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soulsai_core.cli.agents.models import add_model_arguments, chosen_model, find_model, one_environment
+from soulsai_core.cli.math_threads import use_one_thread
 from soulsai_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play the episodes, and print the statistics of their returns."""
+    use_one_thread()
     import msgspec
     import numpy as np
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soulsai_core.cli.agents.models import add_model_arguments, chosen_model, one_environment
+from soulsai_core.cli.math_threads import use_one_thread
 from soulsai_core.errors import ConfigError, SoulsAIError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play the episodes, and print what each returned."""
+    use_one_thread()
     from soulsai_core.assembly.agents import load_agent, saved_settings
 
     if args.episodes < 1:

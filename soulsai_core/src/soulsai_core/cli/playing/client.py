@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from soulsai_core.cli.connection import add_connection_arguments
+from soulsai_core.cli.math_threads import use_one_thread
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,9 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Join, play until the training ends, and join the next one if there is one."""
-    # Numpy reads these when it is imported. The networks are small: more threads would wait, and take memory.
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+    use_one_thread()
     from soulsai_core.cli.playing.client_process import ClientProcess
 
     return ClientProcess(args).run()

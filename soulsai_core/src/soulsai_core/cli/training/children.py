@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from soulsai_core.cli.background import in_background
+from soulsai_core.cli.math_threads import ONE_THREAD
 from soulsai_core.cli.training.child_processes import ChildProcesses
 from soulsai_core.config import Config, Resolved
 from soulsai_core.config.secret import VARIABLE, read_secret
@@ -58,7 +59,7 @@ def child_environment(config: Config) -> dict[str, str]:
     """Environment variables of the children: one thread each for linear algebra, the certificate to trust, and the
     password if a file holds it."""
     # Several clients share the machine: more threads for their small matrices only take time from each other.
-    variables = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **os.environ}
+    variables = {**ONE_THREAD, **os.environ}
     if config.redis.ca_file is not None:
         variables["SOULSAI_REDIS__CA_FILE"] = config.redis.ca_file
     password = read_secret(config.redis.secret_file)
