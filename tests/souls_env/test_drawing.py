@@ -13,9 +13,11 @@ from soulsai_core import SoulsAIError
 from soulsai_souls_env.building import build, make_gym
 from soulsai_souls_env.config import SoulsConfig
 from soulsai_souls_env.drawing import _BACKGROUND, _HIT, draw
+from soulsai_souls_env.observation import STEP_SIZE
 from soulsai_souls_env.snapshots import snapshot
 
 START = np.ones(1, np.bool_)
+ROLL = 8
 SHORT = SoulsConfig(game="simulated", max_episode_steps=12)
 ARENA = (0, 50, 340, 350)  # the legend has the colors, too
 
@@ -72,6 +74,28 @@ def test_each_step_is_a_picture_and_the_last_one_says_how_the_fight_has_ended():
     assert (len(pictures), episode.length, episode.metrics["won"]) == (13, 12, 0.0)
     box = np.array([np.all(picture[185:187, 5:335] == _BACKGROUND) for picture in pictures])
     assert box[-1] and not box[:-1].any()
+
+
+@pytest.mark.parametrize("skip_steps", [False, True])
+def test_clock_of_a_film_is_the_games_own(newest, skip_steps, monkeypatch):
+    pytest.importorskip("PIL")
+    times = []
+    monkeypatch.setattr(
+        "soulsai_souls_env.drawing.draw",
+        lambda *args, seconds, won: times.append(seconds) or np.zeros((2, 2, 3), np.uint8),
+    )
+    environment = build(SHORT.model_copy(update={"skip_steps": skip_steps, "timed": True}), 0)
+    environment.reset()
+    lengths = []
+    for _ in range(5):
+        environment.picture()
+        lengths.append(environment.step(np.array([ROLL])).durations.item() * STEP_SIZE)
+    environment.picture()
+    assert times == pytest.approx([0.0, *np.cumsum(lengths)], abs=1e-3)
+    environment.reset()
+    environment.picture()
+    assert times[-1] == 0.0
+    environment.close()
 
 
 def test_active_hit_is_drawn_in_red(begun):

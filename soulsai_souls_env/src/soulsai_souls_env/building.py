@@ -56,9 +56,9 @@ def _drawing(boss: str) -> Callable[[gymnasium.Env], np.ndarray]:
         from soulsai_souls_env.drawing import draw as picture
         from soulsai_souls_env.snapshots import snapshot
 
-        steps = env.get_wrapper_attr("_elapsed_steps") or 0  # of the time limit
+        seconds = env.get_wrapper_attr("fight_seconds")
         won = env.get_wrapper_attr("won")
-        return np.asarray(picture(snapshot(env.unwrapped), boss, seconds=steps / _STEPS_PER_SECOND, won=won))
+        return np.asarray(picture(snapshot(env.unwrapped), boss, seconds=seconds, won=won))
 
     return draw
 

@@ -17,18 +17,26 @@ class StepTimes(gymnasium.Wrapper):
 
     Attributes:
         seconds: game time of the newest step.
+        fight_seconds: game time of all steps since the last reset.
     """
 
     def __init__(self, env: gymnasium.Env) -> None:
         super().__init__(env)
         self.seconds = STEP_SIZE
+        self.fight_seconds = 0.0
         self._game: Any = env.unwrapped.game  # type: ignore[attr-defined]
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        """Like the environment's own."""
+        self.fight_seconds = 0.0
+        return super().reset(**kwargs)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Like the environment's own."""
         before = self._game.time
         result = self.env.step(action)
         self.seconds = self._game.timed(self._game.time, before)
+        self.fight_seconds += self.seconds
         return result
 
 
