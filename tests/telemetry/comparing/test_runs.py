@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from soulsai_core import ConfigError
+from soulsai_core import Catalog, ConfigError
 from soulsai_telemetry.comparing.runs import Run, find_runs, group
 from soulsai_telemetry.history.builder import EpisodeReport
 
@@ -93,6 +93,18 @@ def test_groups_are_named_by_the_settings_that_differ(save, tmp_path):
     save("b", [1], lr=0.2, width=64)
     save("c", [1], algorithm="ppo", clip=0.2)
     assert sorted(group(find_runs([tmp_path / "saves"]))) == ["dqn lr=0.1", "dqn lr=0.2", "ppo"]
+
+
+def test_setting_that_an_older_run_does_not_have_counts_as_its_default(save, tmp_path):
+    defaults = Catalog().algorithm("dqn").config()
+    save("older", [1], gamma=0.9)
+    save("newer", [1], gamma=0.9, n_step=defaults.n_step, epsilon=defaults.epsilon.model_dump())
+    save("other", [1], gamma=0.9, n_step=defaults.n_step + 2)
+    grouped = {label: [run.name for run in runs] for label, runs in group(find_runs([tmp_path / "saves"])).items()}
+    assert grouped == {
+        f"dqn n_step={defaults.n_step}": ["newer", "older"],
+        f"dqn n_step={defaults.n_step + 2}": ["other"],
+    }
 
 
 def test_several_environments_are_named(save, tmp_path):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import ValidationError
 
-from soulsai_core import ConfigError, Episode, EpisodeRow, JsonLines
+from soulsai_core import Catalog, ConfigError, Episode, EpisodeRow, JsonLines, PluginError
 from soulsai_core.app import RunFolder, StopSettings
 from soulsai_telemetry.comparing.curves import moving_average
 from soulsai_telemetry.config import MetricSettings
@@ -167,31 +168,54 @@ _LONG = 40
 
 def group(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Label -> the runs that have the environment, the algorithm and all their settings in common."""
+    catalog = Catalog()
     groups: dict[str, list[Run]] = {}
+    compared: dict[str, dict[str, Any]] = {}
     for run in runs:
-        key = json.dumps(_compared(run), sort_keys=True)
-        groups.setdefault(key if run.config else run.name, []).append(run)
-    firsts = [members[0] for members in groups.values()]
-    labels = [_label(run, firsts) for run in firsts]
+        settings = _compared(run, catalog)
+        key = json.dumps(settings, sort_keys=True) if run.config else run.name
+        groups.setdefault(key, []).append(run)
+        compared[key] = _flat(settings)
+    several = len({run.environment for run in runs}) > 1
+    labels = [
+        _label(members[0], compared[key], compared.values(), with_environment=several)
+        for key, members in groups.items()
+    ]
     # Groups can differ in settings beyond those that a label names.
     unique = [label if labels.count(label) == 1 else f"{label} #{i + 1}" for i, label in enumerate(labels)]
     return dict(zip(unique, groups.values(), strict=True))
 
 
-def _compared(run: Run) -> dict[str, Any]:
+def _compared(run: Run, catalog: Catalog) -> dict[str, Any]:
     """The parts of the configuration in which groups differ; the seed is not among them."""
-    return {part: run.config.get(part) for part in ("environment", "algorithm")}
+    finders: dict[str, Callable[[str], Any]] = {"environment": catalog.environment, "algorithm": catalog.algorithm}
+    return {part: _with_defaults(run.config.get(part) or {}, find) for part, find in finders.items()}
 
 
-def _label(run: Run, others: Sequence[Run]) -> str:
-    """The algorithm, the environment if there are several, and up to three settings that differ from the others'."""
+def _with_defaults(part: dict[str, Any], find: Callable[[str], Any]) -> dict[str, Any]:
+    """A plugin's name and settings, with the defaults of those that a run of an earlier version does not have. As they
+    are if the plugin is not installed here, or refuses them."""
+    try:
+        settings = find(part["name"]).config.model_validate(part.get("config") or {})
+    except (KeyError, PluginError, ValidationError):
+        return part
+    return {**part, "config": settings.model_dump(mode="json")}
+
+
+def _label(
+    run: Run, mine: Mapping[str, Any], settings: Collection[Mapping[str, Any]], *, with_environment: bool
+) -> str:
+    """The algorithm, the environment if it is asked for, and up to three settings that differ from the others'.
+
+    Args:
+        mine: the run's settings by their dotted names.
+        settings: those of all groups.
+    """
     if not run.config:
         return run.name
-    settings = [_flat(_compared(other)) for other in others]
-    mine = _flat(_compared(run))
     names = {"algorithm.name", "environment.name", "environment.config.id"}
     parts = [run.algorithm]
-    if len({other.environment for other in others}) > 1:
+    if with_environment:
         parts.insert(0, run.environment)
     peers = [other for other in settings if other.get("algorithm.name") == mine.get("algorithm.name")]
     differing = [key for key in mine if key not in names and any(other.get(key) != mine[key] for other in peers)]
