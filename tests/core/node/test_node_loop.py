@@ -195,7 +195,7 @@ def test_mean_return_goal_waits_for_a_full_window(make_harness):
     harness.take_in([0])
     assert harness.node._state.stop_reason is None, "a mean of 0 is not enough"
     harness.report(4, 900)
-    assert harness.join() == "the mean return of the last 3 episodes is 133.3"
+    assert harness.join() == "the goal of a mean return of 100.0 over 3 episodes is reached"
 
 
 def test_updates_wait_until_the_required_clients_are_present(make_harness):

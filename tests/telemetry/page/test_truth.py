@@ -6,6 +6,11 @@ import pytest
 from browsing import screenshot, until, until_text
 from waiting import wait_for
 
+from soulsai_core import Episode
+from soulsai_core.config import StopSettings
+from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.goals import Goals
+from soulsai_core.node.state import RunState
 from soulsai_telemetry.config import PageSettings
 from soulsai_telemetry.ended_run import EndedRun
 from soulsai_telemetry.page import Page
@@ -42,6 +47,20 @@ def test_the_end_stays_the_end_and_says_why_and_what_next(served, tabs, training
     assert "finished at" in tab.locator("#state").inner_text()
     assert tab.locator("#notice").inner_text() == notice
     screenshot(tab, "end")
+
+
+def test_run_that_reached_its_goal_in_return_says_the_mean_once(served, tabs, training, two_clients, tmp_path):
+    episodes = EpisodeLog(tmp_path / "episodes.jsonl", 1)
+    episodes.append([("1", Episode("pc-1", "pc", 207.5, 10, 1, 1.0))], 10, read_to="1")
+    reason = Goals(StopSettings(mean_return=200, episodes=1), RunState(), episodes).reached(1.0)
+    page = served()
+    tab = tabs.open(page)
+    two_clients(training, state="ended", reason=reason, clients=[])
+    until_text(tab, "#state", "finished at")
+    first = tab.locator("#notice p").first.inner_text()
+    assert reason in first
+    assert first.count("The mean return of the last 10 episodes is") == 1
+    assert first.count(" is ") == 2, "the goal is reached, and the mean is"
 
 
 def test_ended_run_is_opened_from_its_folder(served, tabs, training, two_clients):

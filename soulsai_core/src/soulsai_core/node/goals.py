@@ -59,7 +59,10 @@ class Goals:
         # The mean of a few episodes may be high by chance, so the window must be full.
         if goal is None or mean is None or mean < goal or not self._episodes.window_is_full:
             return None
-        return f"the mean return of the last {counted(self.settings.episodes, 'episode')} is {number(mean)}"
+        # Without the mean itself: whoever shows this sentence shows that, too, and it may have changed by then.
+        return (
+            f"the goal of a mean return of {number(goal)} over {counted(self.settings.episodes, 'episode')} is reached"
+        )
 
     def distance(self, elapsed: float, now: float) -> tuple[float | None, float | None]:
         """The share done of the goal that will be reached first, and the seconds until then; None for what is unknown.

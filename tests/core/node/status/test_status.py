@@ -94,6 +94,13 @@ def test_settings_that_go_beyond_the_goals_that_are_reached(report, state, clock
     assert report.beyond_goal() == "training.stop.env_steps=100 training.stop.seconds=200.0"
 
 
+def test_goal_in_return_is_named_by_its_value(tmp_path):
+    episodes = EpisodeLog(tmp_path / "episodes.jsonl", 1)
+    episodes.append([("1", Episode("pc-1", "pc", 207.5, 10, 1, 1.0))], 10, read_to="1")
+    goals = Goals(StopSettings(mean_return=200, episodes=1), RunState(), episodes)
+    assert goals.reached(1.0) == "the goal of a mean return of 200.0 over 1 episode is reached"
+
+
 @pytest.mark.parametrize("returned", [200.0, -150.0])
 def test_beyond_a_goal_in_return_there_is_none(tmp_path, returned):
     episodes = EpisodeLog(tmp_path / "episodes.jsonl", 1)
