@@ -68,6 +68,13 @@ def test_run_whose_node_was_killed_says_so(watched, training):
     assert EndedRun(folder).status.health.state == "killed"
 
 
+def test_run_whose_folder_was_copied_says_when_it_ended(watched, training):
+    folder = watched(1, 2, 3)
+    training.write_status(state="ended", reason="the goal is reached", time=1.6e9)
+    (folder / "status.json").write_bytes(training.transport.read_status()[1])
+    assert EndedRun(folder).status.health.since == 1.6e9
+
+
 def test_nodes_own_last_status_counts_more_than_what_telemetry_saw(watched, training):
     folder = watched(1, 2, 3)
     payload = json.loads(training.transport.read_status()[1])

@@ -76,7 +76,7 @@ def example_status(folder: Path) -> TrainingStatus:
         elapsed=12.0, episodes=3, mean_return=3.0, window_episodes=20, steps_per_second=9.5, iterations_per_second=0.5,
         acceptance=0.9, rejected={"stale": 6}, staleness={"iterations": 1.0, "env_steps": 20.0, "seconds": 0.1},
         backlog=1,
-        clients=[ClientStatus(info, 54, {"stale": 6})], learner={"loss": 0.5, "update_seconds": 0.01},
+        clients=[ClientStatus(info, 54, {"stale": 6})], learner={"loss": 0.5, "update_seconds": 0.01}, time=_START + 12,
     )  # fmt: skip
     present = ClientSummary("client-1", "here", _START, 0.5, 40, 9.5, 2, 3.0, 54, {"stale": 6}, 0, 0)
     lost = ClientSummary("client-2", "there", _START, 99.0, 10, 0.0, 0, None, 0, {}, 1, 5)

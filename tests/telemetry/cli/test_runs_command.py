@@ -1,6 +1,7 @@
 """`soulsai runs`."""
 
 import json
+import time
 
 import msgspec
 import pytest
@@ -28,7 +29,8 @@ def test_programs_can_ask_for_json(save, run):
 
 def test_run_that_goes_on_is_told_from_one_that_was_killed(save, run, status):
     folder = save("one", [1])
-    (folder / "status.json").write_bytes(msgspec.json.encode(status.node))
+    written_now = msgspec.structs.replace(status.node, time=time.time())
+    (folder / "status.json").write_bytes(msgspec.json.encode(written_now))
     (folder / "lock").touch()
     assert run("runs")[1].splitlines()[1].split()[:5] == ["one", "killed", "Lander", "dqn", "60"]
     with RunFolder(folder).held():

@@ -70,26 +70,29 @@ def status_on_disk(view: RunView, summary: RunSummary | None, now: float) -> Tra
     Args:
         now: seconds since 1970.
     """
-    node, time = _node_status(view.folder.status)
+    node = _node_status(view.folder.status)
     held = view.folder.is_held
     killed = node is not None and not held  # its file says that the node ran on this machine
     clients = [] if summary is None else summary.status.clients
     if node is None:
         if summary is None:
             return None
-        node, time = summary.status.node, summary.status.time
+        node = summary.status.node
+        time = summary.status.time
+    else:
+        time = node.time
     # The file is written every few seconds, so that its age says nothing about a node that runs.
     age = 0.0 if held else max(now - time, 0.0)
     health = judge(node, age=age, now=now, killed=killed)
     return TrainingStatus(time, health, node, clients, 0.0, 0.0)
 
 
-def _node_status(file: Path) -> tuple[NodeStatus | None, float]:
-    """The training node's last status, and when it was written, in seconds since 1970."""
+def _node_status(file: Path) -> NodeStatus | None:
+    """The training node's last status, None if it cannot be seen."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=NodeStatus), file.stat().st_mtime
+        return msgspec.json.decode(file.read_bytes(), type=NodeStatus)
     except FileNotFoundError:
-        return None, 0.0
+        return None
     except (OSError, msgspec.DecodeError) as error:
         log.warning("%s cannot be read and is left out: %s", file, error)
-        return None, 0.0
+        return None

@@ -1,7 +1,6 @@
 """`soulsai status`, `quicksave` and `shutdown` where no node answers: what they say, how fast, and their exit codes."""
 
 import json
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -113,8 +112,8 @@ def test_without_a_server_the_folder_of_the_newest_run_tells(changes, code, word
     monkeypatch.chdir(tmp_path)
     folder = RunFolder(tmp_path / "saves" / "2026-01-01_run")
     folder.path.mkdir(parents=True)
-    folder.status.write_bytes(msgspec.json.encode(msgspec.structs.replace(NODE, **changes)))
-    os.utime(folder.status, (time.time() - 600, time.time() - 600))
+    status = msgspec.structs.replace(NODE, time=time.time() - 600, **changes)
+    folder.status.write_bytes(msgspec.json.encode(status))
     monkeypatch.setenv("COLUMNS", "60")
     assert main(["status"]) == code
     shown = capsys.readouterr().out

@@ -40,7 +40,7 @@ def make_run(saves):
         manifest.write_text("{}")
         folder.config.write_text(json.dumps(config))
         counts = (1, 5, None, 9.0, 0, None, 20, 0.0, 0.0, 1.0, {}, {}, 0, [], {})
-        status = NodeStatus(name, str(folder.path), state, *counts, reason=reason)
+        status = NodeStatus(name, str(folder.path), state, *counts, reason=reason, time=NOW - age)
         folder.status.write_bytes(msgspec.json.encode(status))
         for file in (manifest, folder.status):
             os.utime(file, (NOW - age, NOW - age))

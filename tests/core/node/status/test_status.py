@@ -34,8 +34,9 @@ def report(tmp_path, clock, events, state, roster):
     intake = Intake("training", StepDecoder({}, set()), Sync(3, 4), NodeMetrics(), events)
     episodes = EpisodeLog(tmp_path / "episodes.jsonl", 3)
     return StatusReport(
-        state, GOALS, RunFolder(tmp_path), episodes, intake, roster, clock, Problems(clock), Description()
-    )
+        state, GOALS, RunFolder(tmp_path), episodes, intake, roster, clock, Problems(clock), Description(),
+        wall=lambda: clock.now + 1.7e9,
+    )  # fmt: skip
 
 
 def test_status_has_rates_and_the_elapsed_time_including_that_before_a_resume(report, state, clock):
@@ -52,6 +53,11 @@ def test_status_has_rates_and_the_elapsed_time_including_that_before_a_resume(re
     assert (status.state, status.backlog, status.goal_env_steps, status.mean_return) == ("running", 3, 50, None)
     state.stop("enough")
     assert report.update(3).state == "stopping"
+
+
+def test_status_says_when_it_was_made(report, clock):
+    clock.now += 5
+    assert report.update(0).time == clock.now + 1.7e9
 
 
 def test_status_lists_a_client_that_sent_nothing_yet(report, roster):

@@ -17,7 +17,6 @@ _KEPT_EVERY = 15.0
 def last_status(folder: RunFolder, now: float) -> tuple[NodeStatus, Health] | None:
     """The status in the folder and the judgement of it at `now`, in seconds since 1970. None if there is none."""
     try:
-        written = folder.status.stat().st_mtime
         status = msgspec.json.decode(folder.status.read_bytes(), type=NodeStatus)
     except (OSError, msgspec.DecodeError):
         return None
@@ -25,7 +24,7 @@ def last_status(folder: RunFolder, now: float) -> tuple[NodeStatus, Health] | No
     status = msgspec.structs.replace(status, folder=str(folder.path))
     held = folder.is_held
     # It is written every few seconds only: as old as that, it is that of a node that is well.
-    age = max(now - written, 0.0)
+    age = max(now - status.time, 0.0)
     return status, judge(status, age=0.0 if held and age < _KEPT_EVERY else age, now=now, killed=not held)
 
 

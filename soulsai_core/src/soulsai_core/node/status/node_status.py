@@ -108,6 +108,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
         state: "running", "stopping" while the node ends, and "ended" in the last status of all.
         goal_env_steps: environment steps after which training stops, None if it goes on.
         mean_return: mean return of the last `window_episodes` complete episodes, None before the first.
+        time: when it was made, in seconds since 1970 by the node's clock. It stays true if the run's folder is copied.
         averaged_episodes: number of episodes that mean_return averages: fewer than `window_episodes` at first.
         acceptance: share of rows admitted since the node started; 1 before the first. Rows that the present clients
             left out count as rejected for the reason "unfit".
@@ -155,6 +156,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
     backlog: int
     clients: list[ClientStatus]
     learner: dict[str, float]
+    time: float = 0.0
     averaged_episodes: int = 0
     acting: dict[str, float] = {}
     environment: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -63,6 +64,7 @@ class StatusReport:
         description: of the run.
         state, folder, episodes, intake, roster, problems: of the same node.
         clock: monotonic seconds.
+        wall: seconds since 1970.
 
     Attributes:
         latest: the last status, None before the first.
@@ -79,6 +81,7 @@ class StatusReport:
         clock: Callable[[], float],
         problems: Problems,
         description: Description,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.latest: NodeStatus | None = None
         self._state = state
@@ -89,6 +92,7 @@ class StatusReport:
         self._intake = intake
         self._roster = roster
         self._clock = clock
+        self._wall = wall
         self._problems = problems
         self._description = msgspec.structs.asdict(description)
         self._activity = ActivityLog(clock())
@@ -191,6 +195,7 @@ class StatusReport:
             backlog=backlog,
             clients=[self._client(info, ledger.counts.get(info.id), now) for info in present],
             learner=self._report,
+            time=self._wall(),
             acting=self._episodes.newest_metrics,
             reason=state.error or state.stop_reason or "",
             failed=bool(state.error),
