@@ -31,7 +31,7 @@ from soulsai_core.journal.segments import End
 from soulsai_core.messages import Announcement
 from soulsai_core.node.saving.saver import CheckpointOptions, Counters, Saver
 from soulsai_core.node.saving.saving_thread import SavingThread
-from soulsai_core.observers import Observers
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.wire import encode_steps
 from soulsai_dqn.config import DQNConfig

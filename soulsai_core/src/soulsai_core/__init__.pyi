@@ -1,8 +1,5 @@
 """The public names of `soulsai_core` and the modules they come from: their only list, which `__init__.py` reads."""
 
-from .acting.lstm import LSTMState as LSTMState
-from .acting.lstm import lstm_step as lstm_step
-from .acting.masks import mask_invalid as mask_invalid
 from .assembly.agents import load_agent as load_agent
 from .assembly.from_journal import KeptSteps as KeptSteps
 from .assembly.from_journal import kept_steps as kept_steps
@@ -37,9 +34,9 @@ from .errors import PluginError as PluginError
 from .errors import SoulsAIError as SoulsAIError
 from .errors import SpaceError as SpaceError
 from .errors import TransportError as TransportError
-from .hookspecs import HookSpecs as HookSpecs
-from .hookspecs import hookimpl as hookimpl
-from .hookspecs import hookspec as hookspec
+from .hooks.hookspecs import HookSpecs as HookSpecs
+from .hooks.hookspecs import hookimpl as hookimpl
+from .hooks.hookspecs import hookspec as hookspec
 from .messages import MAX_NUMBER as MAX_NUMBER
 from .messages import Announcement as Announcement
 from .messages import Arrays as Arrays
@@ -63,15 +60,18 @@ from .node.status.node_status import NodeStatus as NodeStatus
 from .node.status.node_status import Problem as Problem
 from .node.status.node_status import Trend as Trend
 from .node.training import TrainingNode as TrainingNode
-from .observations.bounds import tolerated_bounds as tolerated_bounds
-from .observations.features import IMAGE as IMAGE
-from .observations.features import VECTOR as VECTOR
-from .observations.features import Features as Features
-from .observations.images import channels_first as channels_first
-from .observations.images import image_shape as image_shape
-from .observations.images import is_image as is_image
-from .observations.moments import RunningMoments as RunningMoments
-from .observations.moments import normalized as normalized
+from .numerics.bounds import tolerated_bounds as tolerated_bounds
+from .numerics.features import IMAGE as IMAGE
+from .numerics.features import VECTOR as VECTOR
+from .numerics.features import Features as Features
+from .numerics.images import channels_first as channels_first
+from .numerics.images import image_shape as image_shape
+from .numerics.images import is_image as is_image
+from .numerics.lstm import LSTMState as LSTMState
+from .numerics.lstm import lstm_step as lstm_step
+from .numerics.masks import mask_invalid as mask_invalid
+from .numerics.moments import RunningMoments as RunningMoments
+from .numerics.moments import normalized as normalized
 from .playing.agent import Agent as Agent
 from .playing.statistics import bootstrap_interval as bootstrap_interval
 from .playing.statistics import interquartile_mean as interquartile_mean

@@ -28,6 +28,7 @@ from .config.yaml_text import read_yaml as read_yaml
 from .contracts import Entry as Entry
 from .contracts import Transport as Transport
 from .contributors.redis_inbox import contributions_of as contributions_of
+from .hooks.observers import Observers as Observers
 from .messages import Command as Command
 from .messages import Reply as Reply
 from .node import formatting as formatting
@@ -37,7 +38,6 @@ from .node.health.judging import LABELS as LABELS
 from .node.health.judging import Health as Health
 from .node.health.judging import judge as judge
 from .node.status.last_status import last_status as last_status
-from .observers import Observers as Observers
 from .rates import Rate as Rate
 from .run_folder import RunFolder as RunFolder
 from .run_folder import run_path as run_path

@@ -10,7 +10,8 @@ import pytest
 from soulsai_core.config import StopSettings, TrainingSettings
 from soulsai_core.contracts import Learner, Sync
 from soulsai_core.errors import CheckpointError, TransportError
-from soulsai_core.hookspecs import hookimpl
+from soulsai_core.hooks.hookspecs import hookimpl
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.messages import (
     Announcement,
     ArraySpec,
@@ -26,7 +27,6 @@ from soulsai_core.messages import (
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.node.training import TrainingNode
-from soulsai_core.observers import Observers
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.steps import ITERATION, StepBatch, has_after
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport

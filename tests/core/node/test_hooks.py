@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from soulsai_core.hookspecs import HookSpecs
+from soulsai_core.hooks.hookspecs import HookSpecs
 from soulsai_core.messages import ClientInfo
 
 HOOKS = [name for name in vars(HookSpecs) if not name.startswith("_")]

@@ -8,7 +8,7 @@ import pytest
 from soulsai_core.contracts import Actor as ActorContract
 from soulsai_core.contracts import AlgorithmPlugin, ConnectorPlugin, Environment, EnvironmentPlugin, Learner, Sync
 from soulsai_core.errors import CheckpointError, PluginError
-from soulsai_core.hookspecs import hookimpl
+from soulsai_core.hooks.hookspecs import hookimpl
 from soulsai_core.messages import ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete, State, Step, Weights
 from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.plugins.checks import checked

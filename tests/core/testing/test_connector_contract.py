@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from soulsai_core.contracts import ConnectorPlugin
-from soulsai_core.hookspecs import HookSpecs, hookimpl
+from soulsai_core.hooks.hookspecs import HookSpecs, hookimpl
 from soulsai_core.testing.connector import ConnectorContract, example_events
 
 

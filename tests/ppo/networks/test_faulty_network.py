@@ -9,10 +9,10 @@ import pytest
 
 from soulsai_core.client.client import Client
 from soulsai_core.config import ClientSettings, StopSettings, TrainingSettings
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.messages import Announcement
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.training import TrainingNode
-from soulsai_core.observers import Observers
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.steps import step_columns
 from soulsai_core.testing.scripted import ScriptedEnvironment

@@ -18,10 +18,10 @@ from soulsai_core.config.differences import described, differences
 from soulsai_core.config.models import RunSettings
 from soulsai_core.contracts import API_VERSION, ConnectorContext, Transport
 from soulsai_core.errors import CheckpointError
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.messages import Announcement, ArraySpec, EnvSpec
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.training import TrainingNode
-from soulsai_core.observers import Observers
 from soulsai_core.plugins.checks import LongCalls
 from soulsai_core.run_folder import RunFolder, read_config
 from soulsai_core.steps import step_columns

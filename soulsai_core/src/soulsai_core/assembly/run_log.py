@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from soulsai_core.hookspecs import hookimpl
+from soulsai_core.hooks.hookspecs import hookimpl
 from soulsai_core.messages import ClientInfo
 from soulsai_core.node.formatting import counted
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from soulsai_core.hookspecs import hookimpl
+from soulsai_core.hooks.hookspecs import hookimpl
 from soulsai_core.messages import contributor_of
 
 log = logging.getLogger(__name__)

@@ -20,10 +20,10 @@ from soulsai_core.config.live import is_live, live_names
 from soulsai_core.config.sources import Layer, Sources, dotted
 from soulsai_core.contracts import AlgorithmPlugin, Learner, Transport
 from soulsai_core.errors import CheckpointError, ConfigError
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.messages import Announcement, SettingChange
 from soulsai_core.node.json_lines import JsonLines
 from soulsai_core.node.state import RunState
-from soulsai_core.observers import Observers
 from soulsai_core.run_folder import RunFolder
 
 log = logging.getLogger(__name__)

@@ -12,13 +12,13 @@ import numpy as np
 from soulsai_core.config.models import ClientSettings
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import WireError
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.journal.records import Limits
 from soulsai_core.messages import Announcement
 from soulsai_core.node.freshness import Freshness, Staleness
 from soulsai_core.node.health.unchanged import UnchangedObservations
 from soulsai_core.node.ledger import UNKNOWN, Ledger
 from soulsai_core.node.metrics import NodeMetrics
-from soulsai_core.observers import Observers
 from soulsai_core.steps import MASK, SOURCE, StepBatch
 from soulsai_core.wire import Header, StepDecoder
 

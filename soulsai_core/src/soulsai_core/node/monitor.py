@@ -36,7 +36,7 @@ from soulsai_core.node.roster import Roster
 from soulsai_core.node.state import RunState
 from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.node.status.report import StatusReport
-from soulsai_core.observers import Observers
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.run_folder import RunFolder, replace_bytes
 from soulsai_core.threads import BackgroundWorker, RetryingThread
 

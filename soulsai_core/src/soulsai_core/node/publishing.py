@@ -12,6 +12,7 @@ import numpy as np
 
 from soulsai_core.contracts import Sync, Transport
 from soulsai_core.errors import SoulsAIError
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.messages import Progress, Weights, contributor_of
 from soulsai_core.node.changes import SettingChanges
 from soulsai_core.node.evaluations import Evaluations
@@ -19,7 +20,6 @@ from soulsai_core.node.intake import Intake
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.roster import Roster
 from soulsai_core.node.state import RunState
-from soulsai_core.observers import Observers
 from soulsai_core.threads import BackgroundWorker, RetryingThread
 from soulsai_core.wire import encode_weights
 

@@ -42,7 +42,7 @@ from soulsai_core.node.state import RunState
 from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.node.status.report import Description, StatusReport
 from soulsai_core.node.updating import Updating
-from soulsai_core.observers import Observers
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.threads import BackgroundWorker, close_all
 

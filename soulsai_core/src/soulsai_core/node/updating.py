@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from soulsai_core.contracts import Learner
 from soulsai_core.errors import PluginError, SoulsAIError
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.messages import Weights
 from soulsai_core.node.freshness import Staleness
 from soulsai_core.node.metrics import NodeMetrics
@@ -13,7 +14,6 @@ from soulsai_core.node.pacing import UpdatePace
 from soulsai_core.node.publishing import Publishing
 from soulsai_core.node.state import RunState
 from soulsai_core.node.status.report import StatusReport
-from soulsai_core.observers import Observers
 
 
 class Updating:

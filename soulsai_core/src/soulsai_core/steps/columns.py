@@ -15,7 +15,7 @@ import numpy as np
 
 from soulsai_core.errors import WireError
 from soulsai_core.messages import ActionSpec, ArraySpec, Continuous, Discrete, EnvSpec, MultiDiscrete
-from soulsai_core.observations.bounds import tolerated_bounds
+from soulsai_core.numerics.bounds import tolerated_bounds
 
 ACTION = "action"
 REWARD = "reward"

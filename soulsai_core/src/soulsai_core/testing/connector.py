@@ -23,7 +23,7 @@ import pluggy
 import pytest
 
 from soulsai_core.contracts import ConnectorContext, ConnectorPlugin
-from soulsai_core.hookspecs import PROJECT, HookSpecs
+from soulsai_core.hooks.hookspecs import PROJECT, HookSpecs
 from soulsai_core.testing.essentials import EssentialContract
 from soulsai_core.testing.events import example_episode
 from soulsai_core.testing.events import example_events as example_events

@@ -8,7 +8,7 @@ from soulsai_core.environments.gym.actions import action_codec
 from soulsai_core.environments.gym.spaces import ObservationLayout
 from soulsai_core.errors import SpaceError
 from soulsai_core.messages import ArraySpec, Continuous, Discrete, MultiDiscrete
-from soulsai_core.observations.bounds import tolerated_bounds
+from soulsai_core.numerics.bounds import tolerated_bounds
 
 
 def test_spec_of_lunar_lander(plugin):

@@ -20,7 +20,7 @@ from soulsai_core.journal import segments
 from soulsai_core.journal.disk import Disk
 from soulsai_core.journal.journal import Journal
 from soulsai_core.messages import Announcement, State, Weights
-from soulsai_core.observers import Observers
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.run_folder import RunFolder
 
 log = logging.getLogger(__name__)

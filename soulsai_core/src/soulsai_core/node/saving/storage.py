@@ -8,6 +8,7 @@ from pathlib import Path
 
 from soulsai_core.config import TrainingSettings
 from soulsai_core.contracts import Learner
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.journal.journal import Journal
 from soulsai_core.journal.segments import End
 from soulsai_core.messages import Announcement
@@ -19,7 +20,6 @@ from soulsai_core.node.saving.saver import CheckpointOptions, Counters, Saver
 from soulsai_core.node.saving.saving_thread import SavingThread, try_write
 from soulsai_core.node.schedule import CheckpointSchedule
 from soulsai_core.node.state import RunState
-from soulsai_core.observers import Observers
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.threads import BackgroundWorker
 

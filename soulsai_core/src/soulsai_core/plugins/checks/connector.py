@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from soulsai_core.errors import SoulsAIError
-from soulsai_core.hookspecs import PROJECT
+from soulsai_core.hooks.hookspecs import PROJECT
 from soulsai_core.plugins.checks.checker import Checker, described
 
 _MARK = f"{PROJECT}_impl"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from soulsai_core.contracts import ConnectorContext, ConnectorPlugin
-from soulsai_core.observers import Observers
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.plugins.findings import OK, WARNING, Finding
 from soulsai_core.testing.events import example_events
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from soulsai_core.errors import SpaceError
 from soulsai_core.messages import Arrays, ArraySpec, EnvSpec
-from soulsai_core.observations.bounds import tolerated_bounds
-from soulsai_core.observations.images import channels_first, image_shape, is_image
+from soulsai_core.numerics.bounds import tolerated_bounds
+from soulsai_core.numerics.images import channels_first, image_shape, is_image
 
 VECTOR = "observation"
 IMAGE = "image"

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from soulsai_core.errors import PluginError
-from soulsai_core.hookspecs import hookimpl
-from soulsai_core.observers import Observers
+from soulsai_core.hooks.hookspecs import hookimpl
+from soulsai_core.hooks.observers import Observers
 
 
 class Listener:

@@ -17,7 +17,7 @@ from typing import Any
 import pluggy
 
 from soulsai_core.errors import PluginError, SoulsAIError
-from soulsai_core.hookspecs import PROJECT, HookSpecs
+from soulsai_core.hooks.hookspecs import PROJECT, HookSpecs
 from soulsai_core.plugins.checks import CheckedConnector
 
 log = logging.getLogger(__name__)

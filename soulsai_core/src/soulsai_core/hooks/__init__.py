@@ -1,0 +1,1 @@
+"""Hooks: the events of a training, and the threads that call connectors."""

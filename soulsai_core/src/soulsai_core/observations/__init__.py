@@ -1,1 +1,0 @@
-"""From observations to what networks see: features, images, bounds and running moments."""
