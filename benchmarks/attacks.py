@@ -1,6 +1,6 @@
-"""A hostile contributor, or strangers, beside a peaceful contributor: at which share of its rate that one goes on.
+"""The share of an honest contributor's rate that is left while a hostile one, or strangers, attack the server.
 
-Server, training node and the peaceful client are real processes, as `soulsai init`, `training-node` and
+Server, training node and the honest client are real processes, as `soulsai init`, `training-node` and
 `soulsai-client join` make them; without TLS unless asked, since it costs attackers as much as the server. Each attack
 is a process, and has a node of its own. Rates are rows admitted per second, before and during the attack, in one run.
 """
@@ -87,7 +87,7 @@ def _measure(name: str, seconds: float, *, tls: bool) -> list[Row]:
 
 @dataclass
 class _Host:
-    """A hosted training with one peaceful client."""
+    """A hosted training with one honest client."""
 
     address: str
     transport: RedisTransport
@@ -100,10 +100,10 @@ class _Host:
         return Invitation(self.address, "main", name, self.users.invite(name), self.authority)
 
     def admitted(self) -> int:
-        """Rows of the peaceful client."""
+        """Rows of the honest client."""
         self.highest = max(self.highest, self.transport.link.client.info("memory")["used_memory"])
         clients = read_status(self.transport).clients
-        return sum(client.admitted for client in clients if client.info.id.startswith("peaceful@"))
+        return sum(client.admitted for client in clients if client.info.id.startswith("honest@"))
 
     def rate(self, seconds: float) -> float:
         """Its rows per second."""
@@ -151,7 +151,7 @@ def _hosted(folder: Path, *, tls: bool) -> Iterator[_Host]:
 
 @contextmanager
 def _processes(folder: Path, host: _Host) -> Iterator[None]:
-    """A training node and a peaceful client, once its rows are learned from."""
+    """A training node and an honest client, once its rows are learned from."""
     os.environ["SOULSAI_REDIS__ADDRESS"] = host.address.replace("://", "://server@")
     os.environ["SOULSAI_REDIS__CA_FILE"] = str(folder / "config" / "tls" / "ca.crt")
     os.environ["SOULSAI_REDIS__SECRET_FILE"] = str(folder / "config" / "redis.secret")
@@ -159,8 +159,8 @@ def _processes(folder: Path, host: _Host) -> Iterator[None]:
     children = [soulsai("training-node", *(word for setting in settings for word in ("--set", setting)))]
     try:
         wait_until(lambda: host.transport.read_status() is not None, 120, 0.1)
-        (folder / "peaceful.join").write_text(host.invitation("peaceful").line() + "\n")
-        children.append(soulsai("client", "join", str(folder / "peaceful.join")))
+        (folder / "honest.join").write_text(host.invitation("honest").line() + "\n")
+        children.append(soulsai("client", "join", str(folder / "honest.join")))
         wait_until(lambda: host.admitted() > 600, 120, 0.1)
         yield
     finally:

@@ -61,7 +61,7 @@ plugin = ConnectorPlugin(name={name!r}, config=Config, make=print)
 SOURCES = {"algorithms": ALGORITHM, "environments": ENVIRONMENT, "connectors": CONNECTOR}
 
 
-class Shelf:
+class Site:
     """A folder that stands for site-packages, with distributions that the test puts there."""
 
     def __init__(self, folder):
@@ -70,7 +70,7 @@ class Shelf:
 
     def add(self, kind, name, distribution, *, code=None, target=None):
         """A distribution with one module and one entry point. Returns the module's name."""
-        module = f"shelf_{distribution.replace('-', '_')}_{name}"
+        module = f"site_{distribution.replace('-', '_')}_{name}"
         code = SOURCES[kind].format(name=name) if code is None else textwrap.dedent(code)
         (self.folder / f"{module}.py").write_text(code)
         info = self.folder / f"{distribution.replace('-', '_')}-1.2.dist-info"
@@ -93,25 +93,25 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(tmp_path, monkeypatch):
-    """An empty shelf whose modules can be imported and are forgotten afterwards."""
-    folder = tmp_path / "shelf"
+def site(tmp_path, monkeypatch):
+    """An empty folder for distributions, whose modules can be imported and are forgotten afterwards."""
+    folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)
-    shelf = Shelf(folder)
-    yield shelf
-    for module in shelf.modules:
+    site = Site(folder)
+    yield site
+    for module in site.modules:
         sys.modules.pop(module, None)
 
 
 @pytest.fixture
-def catalog(shelf):
+def catalog(site):
     """The algorithms dqn and ppo, the environment gymnasium and the connector json_file, all fakes."""
-    shelf.add("algorithms", "dqn", "soulsai-dqn")
-    shelf.add("algorithms", "ppo", "soulsai-ppo")
-    shelf.add("environments", "gymnasium", "soulsai-gym")
-    shelf.add("connectors", "json_file", "soulsai-telemetry")
-    return shelf.catalog()
+    site.add("algorithms", "dqn", "soulsai-dqn")
+    site.add("algorithms", "ppo", "soulsai-ppo")
+    site.add("environments", "gymnasium", "soulsai-gym")
+    site.add("connectors", "json_file", "soulsai-telemetry")
+    return site.catalog()
 
 
 @pytest.fixture(scope="session")

@@ -91,11 +91,11 @@ plugin = ConnectorPlugin("note", Config, Note)
 
 
 @pytest.fixture
-def catalog(shelf):
-    shelf.add("algorithms", "dqn", "soulsai-dqn", code=ALGORITHM)
-    shelf.add("environments", "gymnasium", "soulsai-gym", code=ENVIRONMENT)
-    shelf.add("connectors", "note", "soulsai-note", code=CONNECTOR)
-    return shelf.catalog()
+def catalog(site):
+    site.add("algorithms", "dqn", "soulsai-dqn", code=ALGORITHM)
+    site.add("environments", "gymnasium", "soulsai-gym", code=ENVIRONMENT)
+    site.add("connectors", "note", "soulsai-note", code=CONNECTOR)
+    return site.catalog()
 
 
 @pytest.fixture

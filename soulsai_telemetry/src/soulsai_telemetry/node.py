@@ -14,10 +14,10 @@ import msgspec
 
 from soulsai_core import Announcement, ClientInfo, TransportError, replace_bytes
 from soulsai_core.app import Observers, RetryingThread, Transport
-from soulsai_telemetry.chronicle import Chronicle
 from soulsai_telemetry.commands import SendCommand, command_sender
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.episode_reader import EpisodeReader
+from soulsai_telemetry.event_writer import EventWriter
 from soulsai_telemetry.films.maker import FilmMaker
 from soulsai_telemetry.history.history import History
 from soulsai_telemetry.history.records import OVER, TrainingStatus
@@ -97,7 +97,7 @@ class TelemetryNode:
             wall=wall,
             clock=clock,
         )
-        self._chronicle = Chronicle(self._events, self._episodes.builder, wall)
+        self._event_writer = EventWriter(self._events, self._episodes.builder, wall)
         self._clock = clock
         self._status_history = StatusHistory(view.status_rows)
         self._summary_written = -math.inf
@@ -210,7 +210,7 @@ class TelemetryNode:
             self._emit_clients(status)
             self.status = status
             self._emit_checkpoints()
-            self._chronicle.status(status)
+            self._event_writer.status(status)
             self._status_history.add(status)
             if status.health.state == "stopping":
                 self._episodes.training_stops()
@@ -254,7 +254,7 @@ class TelemetryNode:
         for found in self.view.checkpoints():
             if self._checkpoints.get(found.path) != found.time:
                 self._checkpoints[found.path] = found.time
-                self._chronicle.checkpoint(found)
+                self._event_writer.checkpoint(found)
                 self._observers.emit("checkpoint_saved", path=found.path, iteration=found.iteration, kind=found.kind)
 
 

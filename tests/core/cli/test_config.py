@@ -190,14 +190,14 @@ def test_a_plugin_that_is_not_installed_gets_the_nearest_name(installed, capsys)
     )  # fmt: skip
 
 
-def test_a_plugin_that_cannot_be_used_is_shown_with_the_reason(installed, shelf, capsys):
-    shelf.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
+def test_a_plugin_that_cannot_be_used_is_shown_with_the_reason(installed, site, capsys):
+    site.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
     code, _, err = run(capsys, "plugins", "show", "broken")
     assert code == 2 and "nothing_of_that_name" in err
 
 
-def test_plugins_are_listed_with_their_errors_in_a_pipe(installed, shelf, capsys):
-    shelf.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
+def test_plugins_are_listed_with_their_errors_in_a_pipe(installed, site, capsys):
+    site.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
     code, out, _ = run(capsys, "plugins")
     lines = {line.split()[0]: line for line in out.splitlines()}
     assert code == 0
@@ -206,8 +206,8 @@ def test_plugins_are_listed_with_their_errors_in_a_pipe(installed, shelf, capsys
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
-def test_plugins_are_listed_whole_in_a_terminal_of_any_width(installed, shelf, capsys, monkeypatch, width):
-    shelf.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
+def test_plugins_are_listed_whole_in_a_terminal_of_any_width(installed, site, capsys, monkeypatch, width):
+    site.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("FORCE_COLOR", "1")
     shown = run(capsys, "plugins")[1]
@@ -215,8 +215,8 @@ def test_plugins_are_listed_whole_in_a_terminal_of_any_width(installed, shelf, c
     assert "…" not in shown
 
 
-def test_without_plugins_the_list_says_what_to_install(shelf, capsys, monkeypatch):
-    monkeypatch.setattr("soulsai_core.plugins.catalog.Catalog", lambda: shelf.catalog())
+def test_without_plugins_the_list_says_what_to_install(site, capsys, monkeypatch):
+    monkeypatch.setattr("soulsai_core.plugins.catalog.Catalog", lambda: site.catalog())
     assert "pip install soulsai-dqn" in run(capsys, "plugins")[1]
 
 

@@ -20,22 +20,22 @@ def run(args):
 
 
 @pytest.fixture
-def stage(shelf, monkeypatch):
-    """The commands of the shelf are installed."""
+def commands(site, monkeypatch):
+    """The commands of the site are those of `soulsai`."""
 
     def installed():
-        return [e for d in distributions(path=[str(shelf.folder)]) for e in d.entry_points.select(group=menu.GROUP)]
+        return [e for d in distributions(path=[str(site.folder)]) for e in d.entry_points.select(group=menu.GROUP)]
 
     monkeypatch.setattr(app, "menu", lambda chosen: menu.menu(chosen, installed))
-    return shelf
+    return site
 
 
-def add(stage, name="dance", code=DANCE):
-    return stage.add("commands", name, "soulsai-dance", code=code, target=f"shelf_soulsai_dance_{name}")
+def add(commands, name="dance", code=DANCE):
+    return commands.add("commands", name, "soulsai-dance", code=code, target=f"site_soulsai_dance_{name}")
 
 
-def test_a_command_of_another_distribution_is_run_with_its_arguments(stage):
-    add(stage)
+def test_a_command_of_another_distribution_is_run_with_its_arguments(commands):
+    add(commands)
     assert main(["dance", "--steps", "3"]) == 3
 
 
@@ -50,26 +50,26 @@ def test_an_unknown_option_is_an_error_with_the_usage_of_its_command(words, prog
     assert f"{program}: error: unrecognized arguments: --nonsense; --help says what it takes" in said
 
 
-def test_help_lists_the_commands_of_other_distributions(stage, capsys):
-    add(stage)
+def test_help_lists_the_commands_of_other_distributions(commands, capsys):
+    add(commands)
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "dance for 100% of the time" in capsys.readouterr().out
 
 
-def test_another_distribution_neither_replaces_nor_slows_a_command_of_the_core(stage, monkeypatch):
-    module = add(stage, "status")
+def test_another_distribution_neither_replaces_nor_slows_a_command_of_the_core(commands, monkeypatch):
+    module = add(commands, "status")
     with pytest.raises(SystemExit, match="0"):
         main(["status", "--help"])
-    assert not stage.imported(module)
+    assert not commands.imported(module)
 
 
 @pytest.mark.parametrize(
     ("code", "reason"), [("1 / 0", "ZeroDivisionError: division by zero"), ("HELP = 'x'", "must have HELP")]
 )
-def test_a_broken_command_is_an_error_with_its_distribution_and_does_not_affect_others(stage, capsys, code, reason):
-    add(stage, "dance", code)
-    add(stage, "sing", DANCE)
+def test_a_broken_command_is_an_error_with_its_distribution_and_does_not_affect_others(commands, capsys, code, reason):
+    add(commands, "dance", code)
+    add(commands, "sing", DANCE)
     assert main(["dance"]) == 2
     error = capsys.readouterr().err
     assert "'dance' of soulsai-dance 1.2" in error

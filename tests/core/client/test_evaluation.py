@@ -135,20 +135,20 @@ def test_environment_is_restarted_as_planned_at_the_end_of_an_episode(client_thr
     assert thread.client.restarts >= 3 and len(made) - thread.client.restarts in (0, 1)
 
 
-def test_environment_that_keeps_failing_is_revived_once_it_has_failed_again(client_thread, node, scripted):
+def test_environment_that_keeps_failing_has_its_game_started_once_it_has_failed_again(client_thread, node, scripted):
     calls = []
-    revived = []
+    started = []
 
     def make():
-        calls.append(len(revived))
-        if not revived:
+        calls.append(len(started))
+        if not started:
             raise EnvironmentNotReady("The game is not running.")
         return scripted(lengths=(5,))
 
     node.publish(0)
     thread = client_thread(make, wait=lambda *_: None, backpressure="drop")
-    thread.client._revive = lambda: not revived.append(len(calls))
+    thread.client._start_game = lambda: not started.append(len(calls))
     thread.start()
     node.episodes(1)
     thread.stop()
-    assert revived == [2] and calls == [0, 0, 1]
+    assert started == [2] and calls == [0, 0, 1]

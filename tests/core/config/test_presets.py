@@ -21,11 +21,11 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def add(shelf):
+def add(site):
     """A function: install a preset with these values."""
 
     def add(name, values):
-        shelf.add("presets", name, f"home-of-{name}", code=PRESET.format(name=name, values=values))
+        site.add("presets", name, f"home-of-{name}", code=PRESET.format(name=name, values=values))
 
     return add
 

@@ -91,12 +91,12 @@ def test_every_reference_of_the_schema_has_its_definition(catalog):
     assert found <= schema["$defs"].keys()
 
 
-def test_the_schema_leaves_out_plugins_that_cannot_be_used(catalog, shelf):
-    shelf.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
-    branches = config_schema(shelf.catalog())["properties"]["algorithm"]["anyOf"]
+def test_the_schema_leaves_out_plugins_that_cannot_be_used(catalog, site):
+    site.add("algorithms", "broken", "acme", code="import nothing_of_that_name")
+    branches = config_schema(site.catalog())["properties"]["algorithm"]["anyOf"]
     assert [branch["properties"]["name"]["const"] for branch in branches] == ["dqn", "ppo"]
 
 
-def test_the_schema_without_plugins_has_the_settings_of_the_core_alone(shelf):
-    schema = config_schema(shelf.catalog())
+def test_the_schema_without_plugins_has_the_settings_of_the_core_alone(site):
+    schema = config_schema(site.catalog())
     assert schema["properties"]["algorithm"]["$ref"] == "#/$defs/Part"

@@ -364,8 +364,8 @@ def test_spec_of_the_same_config_is_made_once():
     assert asked == ["settings"]
 
 
-def test_catalog_returns_checked_plugins_with_the_name_of_their_distribution(shelf):
-    shelf.add("algorithms", "dqn", "acme")
+def test_catalog_returns_checked_plugins_with_the_name_of_their_distribution(site):
+    site.add("algorithms", "dqn", "acme")
     with pytest.raises(PluginError, match=r"^The algorithm 'dqn' of acme 1\.2 has a mistake: sync gave None"):
-        shelf.catalog().algorithm("dqn").sync(None)
-    assert isinstance(shelf.catalog(), Catalog)
+        site.catalog().algorithm("dqn").sync(None)
+    assert isinstance(site.catalog(), Catalog)

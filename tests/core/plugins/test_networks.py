@@ -14,22 +14,22 @@ plugin = NetworkPlugin("transformer", Config, lambda config, shapes, generator: 
 """
 
 
-def test_network_is_found_by_its_name(shelf):
-    shelf.add("networks", "transformer", "acme", code=PLUGIN.format(more=""))
-    network = shelf.catalog().network("transformer")
+def test_network_is_found_by_its_name(site):
+    site.add("networks", "transformer", "acme", code=PLUGIN.format(more=""))
+    network = site.catalog().network("transformer")
     assert (network.name, network.images, network.api_version) == ("transformer", False, API_VERSION)
     assert issubclass(network.config, BaseModel)
 
 
-def test_network_for_another_api_is_refused(shelf):
-    shelf.add("networks", "transformer", "acme", code=PLUGIN.format(more=", api_version=99"))
+def test_network_for_another_api_is_refused(site):
+    site.add("networks", "transformer", "acme", code=PLUGIN.format(more=", api_version=99"))
     with pytest.raises(PluginError, match=r"The network 'transformer' of acme 1.2 .*api_version 99"):
-        shelf.catalog().network("transformer")
+        site.catalog().network("transformer")
 
 
-def test_missing_network_of_ours_says_what_to_install(shelf):
+def test_missing_network_of_ours_says_what_to_install(site):
     with pytest.raises(PluginError, match=r"no network 'nature_cnn' installed.*pip install soulsai-dqn"):
-        shelf.catalog().network("nature_cnn")
+        site.catalog().network("nature_cnn")
 
 
 def test_installed_networks_are_usable():

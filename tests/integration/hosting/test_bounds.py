@@ -75,7 +75,7 @@ def attack(hosted):
 def test_connections_that_fill_the_server_are_cut_and_attributed_while_others_contribute(hosted, attack, kind):
     host, node = hosted
     name = kind.replace(" ", "-")
-    peaceful = host.invite(f"peaceful-{name}").read_announcement()
+    honest = host.invite(f"honest-{name}").read_announcement()
     mallory = host.invite(name)
     attack(mallory, *ATTACKS[kind])
     most, sent = 0, 0
@@ -84,16 +84,16 @@ def test_connections_that_fill_the_server_are_cut_and_attributed_while_others_co
         nonlocal most, sent
         node.assert_running()
         if sent < 50:
-            peaceful.transport.push_samples([peaceful.message()])
+            honest.transport.push_samples([honest.message()])
             sent += 1
         most = max(most, host.transport._client.info("memory")["used_memory"])
         return host.contribution(name).suspensions
 
     wait_for("a suspension", suspended)
-    wait_for("the other's samples", lambda: host.contribution(peaceful.name).samples == 4 * sent)
+    wait_for("the other's samples", lambda: host.contribution(honest.name).samples == 4 * sent)
     assert host.contribution(name).rejected["connections"]
     assert most < 500 * 2**20, f"{most / 2**20:.0f} MB: the server has room for all others"
-    assert host.contribution(peaceful.name).rejected == {}
+    assert host.contribution(honest.name).rejected == {}
 
 
 def test_silent_connections_of_strangers_are_cut_and_the_host_gets_through(hosted, run_here, monkeypatch):
@@ -116,7 +116,7 @@ def test_silent_connections_of_strangers_are_cut_and_the_host_gets_through(hoste
 
 def test_entries_of_a_million_fields_are_refused_and_their_sender_is_suspended(hosted):
     host, node = hosted
-    peaceful = host.invite("peaceful-fields").read_announcement()
+    honest = host.invite("honest-fields").read_announcement()
     mallory = host.invite("fields")
     words = b"$1\r\nx\r\n" * 2_000_000
     with contextlib.suppress(OSError), authenticated(mallory, host.port) as connection:
@@ -126,8 +126,8 @@ def test_entries_of_a_million_fields_are_refused_and_their_sender_is_suspended(h
         connection.recv(100)
     wait_for("a suspension", lambda: host.contribution("fields").suspensions)
     assert host.contribution("fields").rejected.keys() <= {"fields", "connections"}
-    peaceful.transport.push_samples([peaceful.message()])
-    wait_for("the other's samples", lambda: host.contribution("peaceful-fields").samples == 4)
+    honest.transport.push_samples([honest.message()])
+    wait_for("the other's samples", lambda: host.contribution("honest-fields").samples == 4)
     node.assert_running()
 
 
@@ -224,7 +224,7 @@ def test_reports_beyond_their_rate_are_rejected_and_fill_neither_server_nor_disk
 
 def test_rows_beyond_the_window_are_rejected_and_suspend_while_another_contributes(hosted):
     host, node = hosted
-    peaceful = host.invite("peaceful-rows").read_announcement()
+    honest = host.invite("honest-rows").read_announcement()
     greedy = host.invite("greedy").read_announcement()
     sent = 0
 
@@ -232,12 +232,12 @@ def test_rows_beyond_the_window_are_rejected_and_suspend_while_another_contribut
         nonlocal sent
         with contextlib.suppress(SoulsAIError):
             greedy.transport.push_samples([greedy.message(rows=64) for _ in range(50)])
-        peaceful.transport.push_samples([peaceful.message()])
+        honest.transport.push_samples([honest.message()])
         sent += 1
         return host.contribution("greedy").suspensions
 
     wait_for("a suspension", suspended)
-    wait_for("the other's samples", lambda: host.contribution("peaceful-rows").samples == 4 * sent)
+    wait_for("the other's samples", lambda: host.contribution("honest-rows").samples == 4 * sent)
     assert host.contribution("greedy").rejected["window"] > 1000
-    assert host.contribution("peaceful-rows").rejected == {}
+    assert host.contribution("honest-rows").rejected == {}
     node.assert_running()

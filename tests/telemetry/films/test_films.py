@@ -12,7 +12,7 @@ from soulsai_core.app import RunFolder
 from soulsai_telemetry.config import PageSettings
 from soulsai_telemetry.films import maker as makers
 from soulsai_telemetry.films.maker import FilmMaker
-from soulsai_telemetry.films.shelf import MAX_BYTES, FilmShelf
+from soulsai_telemetry.films.store import MAX_BYTES, FilmStore
 from soulsai_telemetry.page import Page
 from soulsai_telemetry.run_view import RunView
 
@@ -20,52 +20,52 @@ MP4 = b"\x00\x00\x00\x20ftypisom" + b"film" * 100
 
 
 @pytest.fixture
-def shelf(tmp_path):
-    return FilmShelf(tmp_path)
+def store(tmp_path):
+    return FilmStore(tmp_path)
 
 
 @pytest.fixture
-def add(shelf, tmp_path):
+def add(store, tmp_path):
     def add(time, value, content=MP4):
         file = tmp_path / "new.mp4"
         file.write_bytes(content)
-        shelf.add(file, time, value, 200)
+        store.add(file, time, value, 200)
 
     return add
 
 
-def kept(shelf):
-    return [(film.time, film.episode_return, film.kinds) for film in shelf.films()]
+def kept(store):
+    return [(film.time, film.episode_return, film.kinds) for film in store.films()]
 
 
-def test_newest_best_and_worst_are_kept(shelf, add, tmp_path):
+def test_newest_best_and_worst_are_kept(store, add, tmp_path):
     for second, value in enumerate([5.0, -20.0, 90.0, 3.0, 7.5]):
         add(second, value)
-    assert kept(shelf) == [(4, 7.5, ("newest",)), (2, 90.0, ("best",)), (1, -20.0, ("worst",))]
+    assert kept(store) == [(4, 7.5, ("newest",)), (2, 90.0, ("best",)), (1, -20.0, ("worst",))]
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_one_film_is_all_three(shelf, add):
+def test_one_film_is_all_three(store, add):
     add(1, 5.0)
-    assert kept(shelf) == [(1, 5.0, ("newest", "best", "worst"))]
+    assert kept(store) == [(1, 5.0, ("newest", "best", "worst"))]
 
 
-def test_film_that_is_too_large_is_not_kept(shelf, add, tmp_path):
+def test_film_that_is_too_large_is_not_kept(store, add, tmp_path):
     with pytest.raises(OSError, match="32 MiB"):
         add(1, 5.0, MP4 + bytes(MAX_BYTES))
-    assert shelf.films() == []
+    assert store.films() == []
 
 
-def test_other_files_are_no_films(shelf, add, tmp_path):
+def test_other_files_are_no_films(store, add, tmp_path):
     add(1, 5.0)
     secret = tmp_path / "secret"
     secret.write_bytes(MP4)
     (tmp_path / "film_2_1.00_5.mp4").symlink_to(secret)
     (tmp_path / "film_3_1.00_5.mp4").write_bytes(b"<html><script>alert(1)</script>")
     (tmp_path / "film_4_1.00_5.html").write_bytes(MP4)
-    assert shelf.path("film_1_5.00_200.mp4") is not None
+    assert store.path("film_1_5.00_200.mp4") is not None
     names = ("secret", "../secret", "film_2_1.00_5.mp4", "film_3_1.00_5.mp4", "film_4_1.00_5.html", "", "\0")
-    assert [shelf.path(name) for name in names] == [None] * len(names)
+    assert [store.path(name) for name in names] == [None] * len(names)
 
 
 # -- on the page
@@ -126,7 +126,7 @@ def make(tmp_path, monkeypatch):
 
         made = FilmMaker(view, 60.0, wait, lambda: 1.7e9)
         made.step()
-        return made, FilmShelf(tmp_path / "run" / "films")
+        return made, FilmStore(tmp_path / "run" / "films")
 
     return make
 
@@ -138,20 +138,20 @@ PLAY = (
 
 
 def test_film_is_made_of_each_new_checkpoint_once(make):
-    made, shelf = make(PLAY)
-    [film] = shelf.films()
+    made, store = make(PLAY)
+    [film] = store.films()
     assert (film.time, film.episode_return, film.steps) == (1_700_000_000, -1234.5, 1000)
-    first = (shelf.folder / film.name).stat().st_mtime_ns
+    first = (store.folder / film.name).stat().st_mtime_ns
     made.step()
-    assert (shelf.folder / film.name).stat().st_mtime_ns == first
+    assert (store.folder / film.name).stat().st_mtime_ns == first
 
 
 def test_episode_that_cannot_be_played_is_said_and_leaves_nothing(make, caplog):
-    _, shelf = make("import sys; sys.exit('Videos need imageio-ffmpeg')")
+    _, store = make("import sys; sys.exit('Videos need imageio-ffmpeg')")
     assert "No film was made: Videos need imageio-ffmpeg" in caplog.text
-    assert list(shelf.folder.iterdir()) == []
+    assert list(store.folder.iterdir()) == []
 
 
 def test_film_is_given_up_when_the_node_ends(make):
-    _, shelf = make("import time; time.sleep(600)", ends=True)
-    assert shelf.films() == []
+    _, store = make("import time; time.sleep(600)", ends=True)
+    assert store.films() == []

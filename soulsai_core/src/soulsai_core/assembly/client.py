@@ -98,7 +98,7 @@ def make_client(
     catalog: Catalog | None = None,
     seed: int | None = None,
     left: Callable[[], object] | None = None,
-    revive: Callable[[], bool] = lambda: False,
+    start_game: Callable[[], bool] = lambda: False,
 ) -> Client:
     """A client for the announced training. Its plugins must be installed here too.
 
@@ -106,7 +106,7 @@ def make_client(
         catalog: finds the plugins; None looks among the installed ones.
         seed: seed of the environment and of exploration.
         left: called once the client has run.
-        revive: called when the environment keeps failing; see `Client`.
+        start_game: called when the environment keeps failing; see `Client`.
     """
     catalog = catalog or Catalog()
     owners = _owners(announcement, catalog)
@@ -149,7 +149,7 @@ def make_client(
         on_finished=left,
         overdue=catalog.calls.look,
         owners=owners,
-        revive=revive,
+        start_game=start_game,
     )
 
 

@@ -76,8 +76,8 @@ class Client:
         rng: for the jitter of waits.
         wait: waits until the event is set or the seconds are over.
         on_finished: called at the end of `run`, for example to close a connection that nothing else uses.
-        revive: called when the environment fails again although it was started anew, for example to start a game that
-            is gone. Returns whether it did something.
+        start_game: called when the environment fails again although it was started anew, for example to start a game
+            that is gone. Returns whether it did something.
         overdue: gives a sentence on the call of a plugin that takes long just now, "" if none does; asked at each
             heartbeat.
         owners: names of the "algorithm" and the "environment" with their distributions, for sentences about their rows.
@@ -102,7 +102,7 @@ class Client:
         on_finished: Callable[[], object] | None = None,
         overdue: Callable[[], str] = lambda: "",
         owners: Mapping[str, str] = UNNAMED,
-        revive: Callable[[], bool] = lambda: False,
+        start_game: Callable[[], bool] = lambda: False,
         check_settings: Callable[[Mapping[str, Any]], BaseModel] = lambda _: BaseModel(),
     ) -> None:
         self.client = client
@@ -117,7 +117,7 @@ class Client:
         self._wait = wait
         self._on_finished = on_finished
         self._overdue = overdue
-        self._revive = revive
+        self._start_game = start_game
         self._rate = Rate()
         self._stopped = threading.Event()
         self._reason: str | None = None
@@ -203,7 +203,7 @@ class Client:
                     failures = 0
                 failures += 1
                 # The first failure may be of the environment's process alone, which is started anew in any case.
-                if failures > 1 and self._revive():
+                if failures > 1 and self._start_game():
                     failures = 0
                 self._recover(error, next(pauses))
             finally:

@@ -58,7 +58,7 @@ class NodeMetrics:
             self.learner.labels(name).set(value)
 
     def judged(self, health: Health) -> None:
-        """The judgement of the training now."""
+        """The judgment of the training now."""
         for state in LABELS:
             self.state.labels(state).set(state == health.state)
         self.condition.clear()

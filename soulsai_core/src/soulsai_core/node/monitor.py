@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from soulsai_core.contracts import Transport
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.messages import (
     MAX_NUMBER,
     ClientInfo,
@@ -36,7 +37,6 @@ from soulsai_core.node.roster import Roster
 from soulsai_core.node.state import RunState
 from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.node.status.report import StatusReport
-from soulsai_core.hooks.observers import Observers
 from soulsai_core.run_folder import RunFolder, replace_bytes
 from soulsai_core.threads import BackgroundWorker, RetryingThread
 
@@ -66,7 +66,7 @@ _MAX_REQUEST = 2**15
 _MAX_NAME = 128
 _MAX_SENTENCE = 300
 _MAX_VERSION = 30
-"""Characters of a name, and of a sentence about a client's trouble. Longer names are left out, sentences are cut."""
+"""Characters of a name, and of a sentence about a client's problem. Longer names are left out, sentences are cut."""
 
 
 @dataclass(frozen=True, slots=True)

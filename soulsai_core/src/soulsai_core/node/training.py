@@ -16,6 +16,7 @@ from soulsai_core import run_folder
 from soulsai_core.config import TrainingSettings
 from soulsai_core.contracts import AlgorithmPlugin, Entry, Learner, Sync, Transport
 from soulsai_core.errors import CheckpointError, SoulsAIError
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.messages import Announcement, Command
 from soulsai_core.node.changes import SettingChanges
 from soulsai_core.node.commands import CommandHandler
@@ -42,7 +43,6 @@ from soulsai_core.node.state import RunState
 from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.node.status.report import Description, StatusReport
 from soulsai_core.node.updating import Updating
-from soulsai_core.hooks.observers import Observers
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.threads import BackgroundWorker, close_all
 
@@ -193,7 +193,7 @@ class TrainingNode:
         return None if reason is None else (reason, self._report.beyond_goal())
 
     def health(self, now: float) -> Health | None:
-        """The judgement of the training at `now`, in seconds since 1970; None before the first status."""
+        """The judgment of the training at `now`, in seconds since 1970; None before the first status."""
         return self._report.health(now)
 
     def run(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from tempfile import TemporaryFile
 
-from soulsai_telemetry.films.shelf import FilmShelf
+from soulsai_telemetry.films.store import FilmStore
 from soulsai_telemetry.run_view import RunView
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class FilmMaker:
         self._every = every
         self._wait = wait
         self._wall = wall
-        self._shelf = FilmShelf(view.folder.path / "films")
+        self._store = FilmStore(view.folder.path / "films")
         self._filmed: float | None = None
         self._seed = 0
 
@@ -57,8 +57,8 @@ class FilmMaker:
             log.warning("No film was made: %s", error)
 
     def _make(self) -> None:
-        self._shelf.folder.mkdir(exist_ok=True)
-        unfinished = self._shelf.folder / "unfinished.mp4"
+        self._store.folder.mkdir(exist_ok=True)
+        unfinished = self._store.folder / "unfinished.mp4"
         self._seed += 1
         command = ["play", str(self._view.folder.path), "--video", str(unfinished), "--seed", str(self._seed)]
         try:
@@ -71,7 +71,7 @@ class FilmMaker:
                 log.warning("No film was made: %s", (said.strip().splitlines() or ["soulsai play said nothing"])[-1])
                 return
             value = float(result[1].replace(",", "").replace("−", "-"))
-            self._shelf.add(unfinished, self._wall(), value, int(result[2].replace(",", "")))
+            self._store.add(unfinished, self._wall(), value, int(result[2].replace(",", "")))
         finally:
             with suppress(OSError):
                 unfinished.unlink()

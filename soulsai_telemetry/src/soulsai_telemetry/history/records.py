@@ -138,7 +138,7 @@ class TrainingStatus:
 
     Attributes:
         time: seconds since 1970.
-        health: the judgement of the training: whether it learns, and what keeps it from that.
+        health: the judgment of the training: whether it learns, and what keeps it from that.
         node: the last status that it reported.
         clients: those present, then those lost within the last hour.
         admitted_per_second, rejected_per_second: environment steps, averaged over the last seconds.

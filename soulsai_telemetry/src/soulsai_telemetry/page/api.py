@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from soulsai_telemetry.films.shelf import FilmShelf
+from soulsai_telemetry.films.store import FilmStore
 from soulsai_telemetry.history.history import AXES, Axis, History
 from soulsai_telemetry.http import BadRequest, get_json, number
 from soulsai_telemetry.page import views
@@ -38,7 +38,7 @@ class PageApi:
         self._source = source
         self._library = library
         self._writable = writable
-        self._films = FilmShelf(source.view.folder.path / "films")
+        self._films = FilmStore(source.view.folder.path / "films")
 
     def routes(self) -> list[Route]:
         """All questions. Each is a GET, and changes nothing."""

@@ -146,7 +146,7 @@ def _lead(source: RunSource) -> dict[str, Any] | None:
 def _health(status: TrainingStatus) -> dict[str, Any]:
     health = status.health
     said = msgspec.to_builtins(health)
-    return {**said, "label": health.label, "troubled": health.troubled, "live": health.live}
+    return {**said, "label": health.label, "unhealthy": health.unhealthy, "live": health.live}
 
 
 def _last_checkpoint(source: RunSource) -> dict[str, Any] | None:

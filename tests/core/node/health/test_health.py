@@ -1,4 +1,4 @@
-"""The judgement of a training: ways to be stuck, slow runs that are well, and what is said of each."""
+"""The judgment of a training: ways to be stuck, slow runs that are well, and what is said of each."""
 
 import msgspec
 import pytest
@@ -142,7 +142,7 @@ SLOW = {
 @pytest.mark.parametrize("case", SLOW)
 def test_of_a_slow_training_no_false_word_is_said(case):
     health = judged(*SLOW[case]) if isinstance(SLOW[case], tuple) else judged(SLOW[case])
-    assert (health.state, health.conditions, health.troubled) == ("learning", (), False)
+    assert (health.state, health.conditions, health.unhealthy) == ("learning", (), False)
 
 
 def test_samples_are_collected_before_the_first_update():
@@ -153,7 +153,7 @@ def test_samples_are_collected_before_the_first_update():
 def test_one_frozen_game_of_several_is_a_warning():
     health = judged(status(clients=[client(), client("pc2", idle=700.0)]))
     assert [(found.name, found.level) for found in health.conditions] == [("frozen_game", "warning")]
-    assert (health.state, health.troubled) == ("learning", False)
+    assert (health.state, health.unhealthy) == ("learning", False)
     assert "pc2" in health.conditions[0].sentence
 
 
@@ -164,7 +164,7 @@ def test_a_client_that_reports_a_problem_is_named():
 
 def test_much_that_is_rejected_is_a_state_of_its_own():
     health = judged(status(busy(recent_admitted=500, recent_rejected={"bounds": 400, "stale": 100})))
-    assert (health.state, health.troubled) == ("rejecting", True)
+    assert (health.state, health.unhealthy) == ("rejecting", True)
     assert "50.0% of the samples" in health.sentence and "bounds" in health.sentence
 
 
@@ -176,7 +176,7 @@ def test_returns_that_do_not_rise_for_long_link_to_the_page_about_it(trend, name
     health = judged(status(trend=trend, best_return=(160.0, 90_000), elapsed=10_000.0))
     assert [found.name for found in health.conditions] == [name]
     assert "why-nothing-is-learned" in health.conditions[0].advice
-    assert health.state == "learning", "a hint is no trouble"
+    assert health.state == "learning", "a hint is no problem"
 
 
 def test_numbers_that_are_not_finite_are_named():
@@ -207,7 +207,7 @@ def test_while_the_server_is_gone_nothing_is_said_of_the_node():
 def test_an_end_stays_an_end_however_long_ago():
     ended = status(state="ended", reason="the goal of 500 environment steps is reached")
     health = judged(ended, age=1e6)
-    assert (health.state, health.since, health.troubled) == ("finished", NOW - 1e6, False)
+    assert (health.state, health.since, health.unhealthy) == ("finished", NOW - 1e6, False)
     assert "the goal of 500 environment steps is reached" in health.sentence
 
 

@@ -39,7 +39,7 @@ class Run:
         self.node._start()
 
     def go_on(self, behave):
-        """Let one tick pass; returns the judgement at its end."""
+        """Let one tick pass; returns the judgment at its end."""
         self.clock.now += self.tick
         self.seconds += self.tick
         behave(self)

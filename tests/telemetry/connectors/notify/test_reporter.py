@@ -95,7 +95,7 @@ def test_resumed_run_is_told_to_go_on(begun):
     assert begun.after(500) == ["goes on"]
 
 
-def test_trouble_is_told_once_after_its_patience_with_what_to_do(begun):
+def test_problem_is_told_once_after_its_patience_with_what_to_do(begun):
     begun.after(0, begun.bad("no_samples"))
     assert begun.after(59, begun.bad("no_samples")) == []
     [message] = begun.messages(1, begun.bad("no_samples"))
@@ -104,7 +104,7 @@ def test_trouble_is_told_once_after_its_patience_with_what_to_do(begun):
     assert all(begun.after(60, begun.bad("no_samples")) == [] for _ in range(50))
 
 
-def test_short_trouble_is_not_told(begun):
+def test_short_problem_is_not_told(begun):
     for _ in range(20):
         begun.after(30, begun.bad("no_samples"))
         assert begun.after(29) == []
@@ -122,7 +122,7 @@ def test_well_again_is_told_once_after_it_has_lasted(begun):
     assert begun.after(1000) == []
 
 
-def test_further_trouble_is_told_and_the_word_of_well_waits_for_both(begun):
+def test_further_problem_is_told_and_the_word_of_well_waits_for_both(begun):
     begun.after(0, begun.bad("disk"))
     begun.after(60, begun.bad("disk"))
     begun.after(1, begun.bad("disk", "rejecting"))
@@ -144,7 +144,7 @@ def test_notes_are_told_once_in_a_run_and_need_no_end(begun):
     assert begun.reporter.told.notes == ["returns_flat"]
 
 
-def test_missing_clients_are_no_trouble_before_the_first(run):
+def test_missing_clients_are_no_problem_before_the_first(run):
     nobody = run.bad("no_client", state="waiting")
     run.after(0, nobody, clients=[])
     assert run.after(1000, nobody, clients=[]) == []

@@ -14,9 +14,9 @@ from soulsai_core.cli.connection import join_from
 from soulsai_core.cli.contributors.contribution import log_contribution
 from soulsai_core.cli.display import QuietConsole, progress_line, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
+from soulsai_core.cli.playing.game_starter import GameStarter
 from soulsai_core.cli.playing.player_line import PlayerLine
 from soulsai_core.cli.playing.realtime import prepare_for_realtime
-from soulsai_core.cli.playing.reviver import Reviver
 from soulsai_core.cli.waiting import wait_for_server, when_enter_is_pressed, when_parent_ends
 from soulsai_core.client.client import Client
 from soulsai_core.client.downlink import NEW_TRAINING
@@ -35,7 +35,7 @@ class ClientProcess:
         self._args = args
         self._left = threading.Event()
         self._client: Client | None = None
-        self._reviver = Reviver(args.start_game)
+        self._game_starter = GameStarter(args.start_game)
         self._console = QuietConsole(stderr=True)
 
     def run(self) -> int:
@@ -73,7 +73,9 @@ class ClientProcess:
             return self._play_announced(announcement, transport, catalog)
 
     def _play_announced(self, announcement: Announcement, transport: Transport, catalog: Catalog) -> str:
-        self._client = make_client(announcement, transport, catalog=catalog, seed=self._args.seed, revive=self._reviver)
+        self._client = make_client(
+            announcement, transport, catalog=catalog, seed=self._args.seed, start_game=self._game_starter
+        )
         # `leave` may have come while the client was made, and had none to stop.
         if self._left.is_set():
             return "left before the training began"

@@ -59,7 +59,7 @@ def send(args: argparse.Namespace, name: str, options: dict[str, Any]) -> int:
 
 
 def _expect_node(transport: Transport) -> None:
-    """Raise TransportError with the judgement of the training if its node does not report."""
+    """Raise TransportError with the judgment of the training if its node does not report."""
     health = _judge(transport)
     if not health.live:
         advice = "".join(f" {condition.advice}" for condition in health.conditions)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from soulsai_core.node.health.judging import Health
     from soulsai_core.node.status.node_status import NodeStatus
 
-TROUBLED = 1
+UNHEALTHY = 1
 """The exit code for a training that does not go on as it should."""
 
 _UNBOUNDED = 10_000
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     found = _of_ended_run(args)
     if found is not None:
         print(_as_json(*found)) if args.json else _print(console, render(*found, console.width))
-        return TROUBLED if found[1].troubled else 0
+        return UNHEALTHY if found[1].unhealthy else 0
     transport = connect_from(args)
     try:
         status, health = read_status(transport, time.time())
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
             health = _watch(transport, console)
     finally:
         transport.close()
-    return TROUBLED if health.troubled else 0
+    return UNHEALTHY if health.unhealthy else 0
 
 
 def _console() -> Console:
@@ -110,7 +110,7 @@ def _of_ended_run(args: argparse.Namespace) -> tuple[NodeStatus, Health] | None:
 
 
 def read_status(transport: Transport, now: float) -> tuple[NodeStatus, Health]:
-    """The last status in the server, and the judgement of it at `now`, in seconds since 1970."""
+    """The last status in the server, and the judgment of it at `now`, in seconds since 1970."""
     import msgspec
 
     from soulsai_core.node.health.judging import judge
@@ -125,7 +125,7 @@ def read_status(transport: Transport, now: float) -> tuple[NodeStatus, Health]:
 
 
 def _as_json(status: NodeStatus, health: Health) -> str:
-    """The status, with the judgement of it under "health"."""
+    """The status, with the judgment of it under "health"."""
     import msgspec
 
     values = {**msgspec.to_builtins(status), "health": {**msgspec.to_builtins(health), "label": health.label}}

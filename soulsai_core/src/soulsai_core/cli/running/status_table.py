@@ -35,7 +35,7 @@ def _facts_table(status: NodeStatus, health: Health) -> Table:
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
-    style = "red" if health.troubled else "green" if health.state in ("learning", "finished") else "yellow"
+    style = "red" if health.unhealthy else "green" if health.state in ("learning", "finished") else "yellow"
     over = health.state == "finished"
     facts.add_row("state", Text(health.sentence if over else health.label, style=style))
     for name, value in _facts(status, health):

@@ -19,6 +19,7 @@ from soulsai_core.cli.agents.models import starting_point
 from soulsai_core.cli.display import QuietConsole, log_file, progress_line, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
+from soulsai_core.cli.training.capacity import check_capacity
 from soulsai_core.cli.training.child_processes import ChildProcesses
 from soulsai_core.cli.training.children import (
     NO_CLIENT_LEFT,
@@ -39,7 +40,6 @@ from soulsai_core.cli.training.resume import (
     keep_config_file,
     resumed_config,
 )
-from soulsai_core.cli.training.room import check_room
 from soulsai_core.cli.training.server_watch import kept_running
 from soulsai_core.cli.waiting import wait_for_server
 from soulsai_core.config import Config, Resolved, TrainingSettings, resolve
@@ -99,7 +99,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
                 stack.enter_context(folder.held())
             stack.enter_context(_address_noted(folder, settings.address))
             stack.enter_context(log_file(folder.logs / "training-node.log"))
-            check_room(resolved, folder.path)
+            check_capacity(resolved, folder.path)
             client_children = client_commands(config, settings.address, clients)
             others = {} if alone else telemetry_command(args, resolved, settings.address, resumed)
             commands = {**client_children, **others}

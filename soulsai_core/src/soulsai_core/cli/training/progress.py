@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def progress(status: NodeStatus, health: Health) -> str:
     """The training in one line: what matters most comes first, since a narrow terminal cuts the end off."""
-    if health.troubled or health.state == "waiting":
+    if health.unhealthy or health.state == "waiting":
         return f"{duration(status.elapsed)}  {health.label}: {health.sentence}"
     parts = [
         duration(status.elapsed),

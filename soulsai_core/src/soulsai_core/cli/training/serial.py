@@ -14,6 +14,7 @@ from soulsai_core.cli.agents.models import starting_point
 from soulsai_core.cli.display import QuietConsole, log_file, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
+from soulsai_core.cli.training.capacity import check_capacity
 from soulsai_core.cli.training.ending import print_end
 from soulsai_core.cli.training.resume import (
     announced,
@@ -24,7 +25,6 @@ from soulsai_core.cli.training.resume import (
     keep_config_file,
     resumed_config,
 )
-from soulsai_core.cli.training.room import check_room
 from soulsai_core.config import resolve
 from soulsai_core.config.seeding import seeded
 from soulsai_core.node.formatting import counted, number
@@ -51,7 +51,7 @@ def train_serially(args: argparse.Namespace) -> int:
             stack.callback(folder.discard_unused)
         stack.enter_context(folder.held())
         stack.enter_context(log_file(folder.logs / "training-node.log"))
-        check_room(resolved, folder.path)
+        check_capacity(resolved, folder.path)
         training = SerialTraining(resolved, folder)
         if source is not None:
             training.begin_with(source)

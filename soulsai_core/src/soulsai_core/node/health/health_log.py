@@ -16,15 +16,15 @@ _AGAIN = 3600.0
 
 
 class HealthLog:
-    """Takes the judgements one after another. All times are monotonic seconds."""
+    """Takes the judgments one after another. All times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._first_seen: dict[str, float] = {}
         self._logged: dict[str, float] = {}
-        self._troubled = False
+        self._stuck = False
 
     def note(self, health: Health, now: float) -> None:
-        """Take the judgement made at `now`."""
+        """Take the judgment made at `now`."""
         names = {condition.name for condition in health.conditions}
         self._first_seen = {name: self._first_seen.get(name, now) for name in names}
         for condition in health.conditions:
@@ -34,7 +34,7 @@ class HealthLog:
                 level = logging.INFO if condition.level == "note" else logging.WARNING
                 log.log(level, "%s %s", condition.sentence, condition.advice)
                 self._logged[condition.name] = now
-                self._troubled = self._troubled or condition.level == "error"
-        if self._troubled and health.state == "learning":
+                self._stuck = self._stuck or condition.level == "error"
+        if self._stuck and health.state == "learning":
             log.info("The training goes on.")
-            self._troubled = False
+            self._stuck = False

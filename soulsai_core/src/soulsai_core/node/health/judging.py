@@ -1,4 +1,4 @@
-"""The judgement of a training: its state in one word, and what keeps it from learning.
+"""The judgment of a training: its state in one word, and what keeps it from learning.
 
 `judge` is a pure function of the node's status. Terminal, `soulsai status`, page, metrics and notifications show its
 result, so that none of them says something else.
@@ -29,12 +29,12 @@ LABELS = {
 }
 """State -> its words for people."""
 
-TROUBLED = frozenset({"rejecting", "stuck", "failed", "silent", "killed"})
+UNHEALTHY = frozenset({"rejecting", "stuck", "failed", "silent", "killed"})
 """States in which the training does not go on as it should."""
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The judgement of a training at one moment.
+    """The judgment of a training at one moment.
 
     Attributes:
         state: a key of LABELS.
@@ -54,9 +54,9 @@ class Health(msgspec.Struct, frozen=True):
         return LABELS[self.state]
 
     @property
-    def troubled(self) -> bool:
+    def unhealthy(self) -> bool:
         """Whether the training does not go on as it should."""
-        return self.state in TROUBLED
+        return self.state in UNHEALTHY
 
     @property
     def live(self) -> bool:
@@ -65,7 +65,7 @@ class Health(msgspec.Struct, frozen=True):
 
 
 def judge(status: NodeStatus, *, age: float, now: float, reachable: bool = True, killed: bool = False) -> Health:
-    """The judgement of the training with this status.
+    """The judgment of the training with this status.
 
     Args:
         age: seconds since the status was written, by the server's clock.

@@ -1,4 +1,4 @@
-"""The last status in the folder of a run, and the judgement of it: all that is left of a node that has ended."""
+"""The last status in the folder of a run, and the judgment of it: all that is left of a node that has ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KEPT_EVERY = 15.0
 
 
 def last_status(folder: RunFolder, now: float) -> tuple[NodeStatus, Health] | None:
-    """The status in the folder and the judgement of it at `now`, in seconds since 1970. None if there is none."""
+    """The status in the folder and the judgment of it at `now`, in seconds since 1970. None if there is none."""
     try:
         status = msgspec.json.decode(folder.status.read_bytes(), type=NodeStatus)
     except (OSError, msgspec.DecodeError):

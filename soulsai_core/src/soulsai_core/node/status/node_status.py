@@ -102,7 +102,7 @@ class Trend(msgspec.Struct, frozen=True):
 class NodeStatus(msgspec.Struct, frozen=True):
     """What the training node reports of itself, for progress lines, `soulsai status`, the page and the run's folder.
 
-    `soulsai_core.app.judge` makes a judgement of it: how the training is, and what to do.
+    `soulsai_core.app.judge` makes a judgment of it: how the training is, and what to do.
 
     Attributes:
         state: "running", "stopping" while the node ends, and "ended" in the last status of all.

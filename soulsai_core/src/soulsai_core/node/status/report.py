@@ -115,7 +115,7 @@ class StatusReport:
         self._settings = self._goals.settings = training.stop
 
     def health(self, now: float) -> Health | None:
-        """The judgement of the training at `now`, in seconds since 1970; None before the first status."""
+        """The judgment of the training at `now`, in seconds since 1970; None before the first status."""
         latest = self.latest
         if latest is None:
             return None

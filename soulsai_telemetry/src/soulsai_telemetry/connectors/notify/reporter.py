@@ -13,7 +13,7 @@ from soulsai_telemetry.history.metrics import EVALUATION
 from soulsai_telemetry.history.records import BestScore, TrainingStatus
 
 _CLIENTS_MISSING = frozenset({"no_client", "too_few_clients"})
-"""Conditions that are no trouble before the first client has come."""
+"""Conditions that are no problem before the first client has come."""
 
 
 class Told(msgspec.Struct):
@@ -22,7 +22,7 @@ class Told(msgspec.Struct):
     Attributes:
         running: whether the start was told, and no end since.
         clients: whether there ever was a client.
-        troubles: name -> when it began, in seconds since 1970, of what was told as wrong and not yet as well again.
+        problems: name -> when it began, in seconds since 1970, of what was told as wrong and not yet as well again.
         notes: names of what was told and needs no end.
         best: the best score that was told, and `best_metric` its metric.
         best_time: when a best was told last, or the start.
@@ -31,7 +31,7 @@ class Told(msgspec.Struct):
 
     running: bool = False
     clients: bool = False
-    troubles: dict[str, float] = {}
+    problems: dict[str, float] = {}
     notes: list[str] = []
     best: float | None = None
     best_metric: str = ""
@@ -76,7 +76,7 @@ class Reporter:
         if status.health.state in ("finished", "failed"):
             messages = list(self._ended(status))
         else:
-            messages = [*self._started(status), *self._troubled(status), *self._well(status), *self._new_best(status)]
+            messages = [*self._started(status), *self._problems(status), *self._well(status), *self._new_best(status)]
         if messages:
             self._counts = Counts()
             self.told.last = Moment.of(status)
@@ -104,7 +104,7 @@ class Reporter:
         verb = "has started" if self.told.last is None else "goes on"
         self.told.running = True
         self.told.best_time = status.time
-        self.told.troubles = {}
+        self.told.problems = {}
         self.told.notes = []
         self.told.last = self.told.last or Moment.of(status)
         node = status.node
@@ -114,14 +114,14 @@ class Reporter:
         text = f"{what} {verb}: {formatting.count(node.env_steps)}{goal} steps{clients}."
         yield Message("started", self._title(verb), text)
 
-    def _troubled(self, status: TrainingStatus) -> Iterator[Message]:
+    def _problems(self, status: TrainingStatus) -> Iterator[Message]:
         self.told.clients |= bool(status.node.clients)
         found = {condition.name: condition for condition in status.health.conditions if self._matters(condition)}
         self._found = {name: self._found.get(name, status.time) for name in found}
         due = [
             condition
             for name, condition in found.items()
-            if name not in self.told.troubles
+            if name not in self.told.problems
             and name not in self.told.notes
             and status.time - self._found[name] >= self._config.patience_s
         ]
@@ -131,7 +131,7 @@ class Reporter:
             if condition.level == "note":
                 self.told.notes.append(condition.name)
             else:
-                self.told.troubles[condition.name] = condition.since
+                self.told.problems[condition.name] = condition.since
         urgent = any(condition.level == "error" for condition in due)
         title = status.health.label if urgent else due[0].name.replace("_", " ")
         lines = [f"{condition.sentence}\n{condition.advice}".strip() for condition in due]
@@ -139,15 +139,15 @@ class Reporter:
 
     def _well(self, status: TrainingStatus) -> Iterator[Message]:
         """What was told as wrong is over. It must be over for a while: what comes and goes is told once."""
-        if not self.told.troubles or self._found.keys() & self.told.troubles.keys():
+        if not self.told.problems or self._found.keys() & self.told.problems.keys():
             self._well_since = None
             return
         self._well_since = status.time if self._well_since is None else self._well_since
         if status.time - self._well_since < self._config.patience_s:
             return
-        lasted = formatting.duration(self._well_since - min(self.told.troubles.values()))
-        names = ", ".join(name.replace("_", " ") for name in self.told.troubles)
-        self.told.troubles = {}
+        lasted = formatting.duration(self._well_since - min(self.told.problems.values()))
+        names = ", ".join(name.replace("_", " ") for name in self.told.problems)
+        self.told.problems = {}
         self._well_since = None
         text = f"{status.health.sentence} Over after {lasted}: {names}.\n{self._summary(status)}"
         yield Message("well", self._title("well again"), text)

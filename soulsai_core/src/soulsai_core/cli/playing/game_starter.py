@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 _PAUSE_S = 300.0
 
 
-class Reviver:
+class GameStarter:
     """Args:
     command: the program and its arguments; empty: there is none. No shell reads them.
     clock: monotonic seconds.

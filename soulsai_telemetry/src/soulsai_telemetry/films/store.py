@@ -33,7 +33,7 @@ class Film(msgspec.Struct, frozen=True):
     kinds: tuple[str, ...] = ()
 
 
-class FilmShelf:
+class FilmStore:
     """Keeps three films of all that were made in one folder."""
 
     def __init__(self, folder: Path) -> None:

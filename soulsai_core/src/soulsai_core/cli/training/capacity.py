@@ -28,7 +28,7 @@ def row_bytes(columns: Mapping[str, ArraySpec]) -> int:
     return sum(int(np.prod(c.shape, dtype=np.int64)) * np.dtype(c.dtype).itemsize for c in columns.values())
 
 
-def check_room(resolved: Resolved, folder: Path) -> None:
+def check_capacity(resolved: Resolved, folder: Path) -> None:
     """Log how much of the disk and of the memory the run will need in the end.
 
     Estimated from the setting `buffer_size` of the algorithm; without one there is nothing to estimate. A journal that

@@ -3,24 +3,24 @@
 import sys
 import time
 
-from soulsai_core.cli.playing.reviver import Reviver
+from soulsai_core.cli.playing.game_starter import GameStarter
 
 
 def test_program_is_run_without_a_shell_and_not_again_within_minutes(tmp_path):
     now = [0.0]
     written = tmp_path / "a file; echo"
     program = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_text('started')"
-    revive = Reviver([sys.executable, "-c", program, str(written)], clock=lambda: now[0])
-    assert revive() and not revive()
+    start = GameStarter([sys.executable, "-c", program, str(written)], clock=lambda: now[0])
+    assert start() and not start()
     deadline = time.monotonic() + 60
     while not (written.exists() and written.read_text()) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert written.read_text() == "started"
     now[0] = 301.0
-    assert revive()
+    assert start()
 
 
 def test_no_program_and_one_that_is_missing_do_nothing(caplog):
-    assert not Reviver([])()
-    assert not Reviver(["/nowhere/start-game"])()
+    assert not GameStarter([])()
+    assert not GameStarter(["/nowhere/start-game"])()
     assert "cannot be run" in caplog.text

@@ -24,7 +24,7 @@ from soulsai_telemetry.history.run_events import (
 from soulsai_telemetry.run_view import Checkpoint
 
 
-class Chronicle:
+class EventWriter:
     """Turns statuses and checkpoints into events of the run.
 
     Args:

@@ -7,8 +7,8 @@ from msgspec import structs
 
 from soulsai_core import NodeStatus, SettingChange
 from soulsai_core.app import judge
-from soulsai_telemetry.chronicle import Chronicle
 from soulsai_telemetry.config import TelemetryConfig
+from soulsai_telemetry.event_writer import EventWriter
 from soulsai_telemetry.history.builder import HistoryBuilder
 from soulsai_telemetry.history.records import EpisodeRecord, TrainingStatus
 from soulsai_telemetry.history.run_events import RunEvent, RunEvents
@@ -24,10 +24,10 @@ def seen(tmp_path):
     def seen(*statuses, anew=False):
         if anew or not made:
             events = RunEvents(tmp_path / "events.jsonl")
-            made[:] = [events, Chronicle(events, HistoryBuilder(TelemetryConfig()), lambda: 1e9)]
-        events, chronicle = made
+            made[:] = [events, EventWriter(events, HistoryBuilder(TelemetryConfig()), lambda: 1e9)]
+        events, writer = made
         for age, state, elapsed in statuses:
-            chronicle.status(status(tmp_path, age, state, elapsed))
+            writer.status(status(tmp_path, age, state, elapsed))
         return [event.kind for event in events.all()]
 
     return seen
@@ -97,7 +97,7 @@ def with_changes(folder, builder, *changes):
     """The events after a telemetry has started and seen these changes in the status."""
     events = RunEvents(folder / "events.jsonl")
     seen = status(folder, *RUNS)
-    Chronicle(events, builder, lambda: 1e9).status(replace(seen, node=structs.replace(seen.node, changes=changes)))
+    EventWriter(events, builder, lambda: 1e9).status(replace(seen, node=structs.replace(seen.node, changes=changes)))
     return events
 
 
