@@ -1,7 +1,7 @@
 """The longest time without a gradient step while a checkpoint is written, with a full replay buffer.
 
 The real DQN learner, prioritized, makes one gradient step after another. A checkpoint is written by the node's own
-thread, beside the journal's files with as many bytes as the buffer has. Its cost is the longest gap between two
+thread, next to the journal's files with as many bytes as the buffer has. Its cost is the longest gap between two
 gradient steps in that time less the median gap.
 
 On a busy machine most of a long gap is waiting for a core, which other programs use. So each checkpoint is followed by
@@ -25,13 +25,13 @@ import numpy as np
 from benchmarks.common import Row, run_alone, say
 from soulsai_core import ArraySpec, Discrete, EnvSpec, StepBatch, step_columns
 from soulsai_core.contracts import API_VERSION
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.journal.journal import Journal
 from soulsai_core.journal.records import Limits, Record
 from soulsai_core.journal.segments import End
 from soulsai_core.messages import Announcement
 from soulsai_core.node.saving.saver import CheckpointOptions, Counters, Saver
 from soulsai_core.node.saving.saving_thread import SavingThread
-from soulsai_core.hooks.observers import Observers
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.wire import encode_steps
 from soulsai_dqn.config import DQNConfig

@@ -1,4 +1,4 @@
-"""What evaluation beside training costs, in CPU time: the rate of a training on a shared machine swings more.
+"""What evaluation during training costs, in CPU time: the rate of a training on a shared machine swings more.
 
     python -m benchmarks.evaluation_cost
 
@@ -80,7 +80,7 @@ def _rows(rounds: list[tuple[Reading, Reading]]) -> list[Row]:
     with_ = _sum([with_ for _, with_ in rounds])
     step = without.cpu / without.steps
     cost = (with_.cpu - with_.steps * step) / max(with_.episodes - without.episodes, 1)
-    what = "an evaluation episode beside a training on LunarLander, CPU of all processes"
+    what = "an evaluation episode during a training on LunarLander, CPU of all processes"
     note = f"{with_.episodes - without.episodes} episodes, {1e6 * step:,.0f} µs a step without"
     return [
         Row(what, 1e3 * cost, None, "ms", COMMAND, note=note),

@@ -1,6 +1,6 @@
 """CartPole at the pace of a game: `benchmarks.paced_cart_pole:CartPole100Hz-v0`, and 500Hz for tests.
 
-At full speed, trainings that run beside something else would slow it down.
+At full speed, trainings would slow down whatever else runs on the machine.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Links between clients and server that are cut, slow or lossy: does the training go on, and how soon is all well.
 
-Two clients play over a proxy and one beside it, which trains on meanwhile: what the two made while they were cut off
+Two clients play over a proxy, and one without it, which goes on: what the two made while they were cut off
 alone is stale, and not counted. Measured is the time from the end of a fault until of all rows 99 % are admitted again.
 """
 

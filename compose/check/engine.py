@@ -31,7 +31,7 @@ class Stack:
         folder: a checkout with its secrets.
         environ: of the docker commands.
         profiles: those that run.
-        extra: compose files beside those that are always there.
+        extra: compose files in addition to those that are always there.
     """
 
     def __init__(

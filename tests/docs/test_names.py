@@ -132,6 +132,14 @@ def test_hooks_of_the_telemetry_node_are_described():
     assert [row[0] for row in pages.table(pages.ROOT / "soulsai_telemetry" / "README.md", "hook")] == calls
 
 
+def test_requests_that_the_page_of_a_run_answers_are_described():
+    sources = (pages.ROOT / "soulsai_telemetry" / "src" / "soulsai_telemetry" / "page").glob("*.py")
+    answered = {path for source in sources for path in re.findall(r'"(/(?:api|films)/[\w/{}-]+)"', pages.text(source))}
+    rows = pages.table(pages.ROOT / "soulsai_telemetry" / "README.md", "request")
+    described = {path for row in rows for path in re.findall(r"`(?:GET|POST) (/[\w/-]+)", row[0])}
+    assert {path.replace("{name}", "NAME") for path in answered} == described
+
+
 def test_reasons_to_reject_are_described():
     from soulsai_core.wire import REASONS
 

@@ -66,7 +66,7 @@ def test_settings_that_a_page_names_exist(page, is_setting):
 
 @pytest.mark.parametrize("algorithm", ["dqn", "ppo", "sac"])
 def test_settings_in_the_tables_of_an_algorithm_exist(algorithm, catalog):
-    """In PPO's table the settings stand in the second column, beside the details of a paper."""
+    """In PPO's table the settings stand in the second column, next to the details of a paper."""
     page = pages.ROOT / f"soulsai_{algorithm}" / "README.md"
     cells = [row[0] for row in pages.table(page, "setting")] + [row[1] for row in pages.table(page, "detail")]
     names = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}

@@ -123,7 +123,7 @@ class Stack:
         self._mark = uuid.uuid4().hex
         self._commands: list[Command] = []
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SOULSAI_")}
-        # One thread for arithmetic: with two, small products take many times as long beside other processes.
+        # One thread for arithmetic: with two, small products take many times as long while other processes run.
         self.environ = {**inherited, _MARK: self._mark, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
         self.environ["SOULSAI_TELEMETRY__ENABLED"] = "false"  # telemetry has tests of its own
         self.add_to_path(_ROOT)  # for `benchmarks.paced_cart_pole`

@@ -1,4 +1,4 @@
-"""What `soulsai new` makes: installed by pip beside the others, tested by its own tests, and trained with."""
+"""What `soulsai new` makes: installed by pip next to the others, tested by its own tests, and trained with."""
 
 from __future__ import annotations
 

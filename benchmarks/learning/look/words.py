@@ -99,7 +99,7 @@ def _units(found: Findings) -> Iterator[tuple[str, str]]:
 def _replay(found: Findings) -> Iterator[tuple[str, str]]:
     replay = found.replay
     if replay is None:
-        yield "replay", "the checkpoint has no rows beside it: no journal, or an empty replay buffer"
+        yield "replay", "the checkpoint has no rows with it: no journal, or an empty replay buffer"
         return
     run = found.run
     drawn = run.trainer.steps * run.config.batch_size / max(run.counters.env_steps, 1)

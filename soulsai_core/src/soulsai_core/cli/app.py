@@ -43,7 +43,7 @@ def _run(argv: Sequence[str] | None) -> int:
             parser.print_help(sys.stderr)
             return 2
         if args.command != "client":
-            # Environments of a person's own lie beside config.yaml. Last, so that they hide no installed module. Not
+            # A person's own environments lie next to config.yaml. Last, so that they hide no installed module. Not
             # for clients: a server names what they import.
             sys.path.append(str(Path.cwd()))
         code = _find(commands, args.command).module().run(args)

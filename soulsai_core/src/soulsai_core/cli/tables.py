@@ -77,7 +77,7 @@ def _as_blocks(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Gr
 
 
 def _filled(pairs: Sequence[str], width: int) -> list[str]:
-    """Lines of at most `width` columns, in which a value stays beside its name; a longer pair is a line of its own."""
+    """Lines of at most `width` columns, in which a value stays next to its name; a longer pair is a line of its own."""
     lines: list[str] = []
     for pair in pairs:
         together = f"{lines[-1]}{' ' * GAP}{pair}" if lines else pair

@@ -23,7 +23,7 @@ _WIDTH = 110
 _HEAD = f"""\
 {SCHEMA_COMMENT}
 # Every setting with its default. Written by `soulsai config default`; put changes into config.yaml. Editors complete
-# settings once `soulsai config schema -o {SCHEMA_FILE}` has written the file in the first line beside this one."""
+# settings once `soulsai config schema -o {SCHEMA_FILE}` has written the file in the first line next to this one."""
 
 
 def default_yaml(catalog: Catalog, overrides: Sequence[str] = ()) -> str:

@@ -28,8 +28,8 @@ there may be thousands."""
 
 _POINTER = 8
 _WORD = 40
-"""Bytes that Redis counts for each word of an unfinished command beside its characters, and those that it takes in
-addition to them without counting (measured with version 7.0, words of one character)."""
+"""Bytes for each word of an unfinished command, in addition to its characters: those that Redis counts, and those that
+it takes without counting them (measured with version 7.0, words of one character)."""
 
 _NOBODY = "default"
 """The user of connections that have not authenticated. Those who have no user name are refused."""

@@ -1,4 +1,4 @@
-"""Evaluation beside training: which client plays the next episode without exploration, and with which model."""
+"""Evaluation during training: which client plays the next episode without exploration, and with which model."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from soulsai_core.testing.trials.network import random_inputs, shapes_of
 
 class NetworkContract(PluginContract, EssentialContract):
     """Needs the fixtures `plugin` and `config`. The network is tried with a vector of 5 numbers; one for images with
-    images of (4, 84, 84), alone and beside a vector."""
+    images of (4, 84, 84), alone and together with a vector."""
 
     kind = "network"
 

@@ -95,10 +95,10 @@ class WrapperContract(PluginContract, EssentialContract):
         alone = [_flat(observation).copy() for observation, *_ in _played(wrapped())]
         first = wrapped()
         other = wrapped()
-        beside = []
+        together = []
         for (observation, *_), _ in zip(_played(first), _played(other, seed=5), strict=True):
-            beside.append(_flat(observation).copy())
-        for one, two in zip(alone, beside, strict=True):
+            together.append(_flat(observation).copy())
+        for one, two in zip(alone, together, strict=True):
             np.testing.assert_array_equal(one, two)
 
 

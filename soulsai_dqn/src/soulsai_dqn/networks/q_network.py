@@ -54,7 +54,7 @@ class QNetwork(nn.Module):
         self.inputs = int(self.encoder.width)
         sizes = list(pairwise((self.inputs, *config.hidden, self.streams * atoms)))
         sizes[-1] = (head_inputs or sizes[-1][0], sizes[-1][1])
-        # Plain lists beside the ModuleLists, since each slice of a ModuleList would make a new module.
+        # Plain lists in addition to the ModuleLists, since each slice of a ModuleList would make a new module.
         self.dense: list[nn.Linear] = [
             NoisyLinear(a, b, config.noisy_sigma, generator) if config.noisy else dense(a, b, generator)
             for a, b in sizes

@@ -71,7 +71,7 @@ def test_quicksave_without_the_buffer_is_the_default(harness):
 
 
 def test_file_system_without_links_gets_copies_for_saves_alone(make_harness, new_learner, monkeypatch, tmp_path):
-    """The run's own checkpoint lies beside the journal, which would be copied once a minute."""
+    """The run's own checkpoint lies next to the journal, which would be copied once a minute."""
 
     def refuse(*paths):
         raise OSError(1, "Operation not permitted")

@@ -1,1 +1,1 @@
-"""Checkpoints beside learning, and what a resume brings back."""
+"""Checkpoints that are written while learning goes on, and what a resume brings back."""

@@ -187,7 +187,7 @@ class Resuming:
             if record.kind == UPDATE and self._learner.ready() is not None:
                 self._learner.update()
                 self._learner.updated(record.iteration)
-            # Another learner makes up for updates beside new ones, and gets only their number.
+            # Another learner makes up for updates together with new ones, and gets only their number.
             self._state.iteration = max(self._state.iteration, record.iteration)
             if record.kind == CLIENTS:
                 self._learner.clients_changed(_names(record.payload))

@@ -16,11 +16,11 @@ import msgspec
 from soulsai_core import checkpoint
 from soulsai_core.contracts import Learner
 from soulsai_core.errors import CheckpointError
+from soulsai_core.hooks.observers import Observers
 from soulsai_core.journal import segments
 from soulsai_core.journal.disk import Disk
 from soulsai_core.journal.journal import Journal
 from soulsai_core.messages import Announcement, State, Weights
-from soulsai_core.hooks.observers import Observers
 from soulsai_core.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class CheckpointOptions:
 
     Attributes:
         buffer: whether it includes the rows of the replay buffer, so that it is complete wherever it is copied to. The
-            newest checkpoint of a run does not need it, since it lies beside the journal.
+            newest checkpoint of a run does not need it, since it lies next to the journal.
         kind: "periodic", "final", "quicksave" or "best", for observers.
         evaluated: the model to act with, in place of the learner's newest.
     """
@@ -57,7 +57,7 @@ class Counters(msgspec.Struct, frozen=True):
         env_steps: environment steps admitted.
         elapsed: seconds of training.
         due: admitted rows for which no update was made yet.
-        owed: those of an earlier process, for which updates are made beside new ones.
+        owed: those of an earlier process, for which updates are made together with new ones.
         record: number of the journal's first record that is not a part of the checkpoint.
         reach: admitted rows before it that the learner needs.
         numbers: client -> number of its last message that was received.
@@ -170,7 +170,7 @@ class Saver:
         self._observers.emit("checkpoint_saved", path=path, iteration=counters.iteration, kind=options.kind)
 
     def _link(self, folder: Path, counters: Counters, options: CheckpointOptions, *, copies: bool) -> dict[str, int]:
-        """Put the rows that the learner needs beside a checkpoint. That of the run itself does not need them, so they
+        """Put the rows that the learner needs into a checkpoint. That of the run itself does not need them, so they
         are not copied for it where the file system has no links: that would be the whole journal once a minute."""
         if self._journal is None or not options.buffer:
             return {}

@@ -42,7 +42,7 @@ class _Job:
 
 
 class SavingThread(BackgroundWorker):
-    """Writes checkpoints beside the training. `request`, `hand_over` and `finish` are called by the loop."""
+    """Writes checkpoints while the training goes on. `request`, `hand_over` and `finish` are called by the loop."""
 
     def __init__(self, saver: Saver, rng: random.Random) -> None:
         self._saver = saver

@@ -30,7 +30,7 @@ class _Kind(NamedTuple):
     Attributes:
         group: the entry-point group.
         page: the page of the documentation, below docs/plugins.
-        requires: what a plugin of this kind imports, beside soulsai-core.
+        requires: what a plugin of this kind imports in addition to soulsai-core.
         modules: what its own modules hold, for the README: file -> text.
         trains: distributions of ours that the training of its config.yaml needs.
     """

@@ -50,7 +50,7 @@ class Moment(msgspec.Struct, frozen=True):
 
 @dataclass
 class Counts:
-    """What happened since the last message, beside steps and episodes."""
+    """What happened since the last message, in addition to steps and episodes."""
 
     joined: int = 0
     lost: int = 0

@@ -23,7 +23,7 @@ _TAGS = {
     "well": "white_check_mark",
     "best": "trophy",
 }
-"""Event -> the picture that ntfy shows beside it."""
+"""Event -> the picture that ntfy shows with it."""
 
 _BOUNDARY = "soulsai-part-of-a-message"
 
