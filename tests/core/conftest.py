@@ -10,6 +10,7 @@ from importlib.metadata import distributions
 import hypothesis
 import msgspec
 import pytest
+from clocks import Clock
 
 from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.wire import Header
@@ -128,16 +129,6 @@ def seal():
         return prefix.pack(magic, number, reserved, len(header), len(body), checksum) + header + body
 
     return seal
-
-
-class Clock:
-    """Seconds that pass only when a test says so."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch_threads import one_thread  # noqa: F401, a fixture
 
 from soulsai_core import ArraySpec, Discrete, End, EnvSpec, Sparse, StepBatch, step_columns
 from soulsai_core.steps import has_after
@@ -17,12 +18,6 @@ sys.path.append(str(Path(__file__).parent))  # settings that tests share
 from dqn_settings import plain
 
 VECTOR = EnvSpec("vector", {"observation": ArraySpec((4,), "float32")}, Discrete(3))
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    """On a busy machine, several threads are many times as slow."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from waiting import wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize
@@ -58,10 +59,7 @@ class Tabs:
 
 def until(tab: Page, expression: str) -> None:
     """Wait until a JavaScript expression is true. Playwright's own wait needs eval, which the page forbids."""
-    deadline = time.monotonic() + 120
-    while not tab.evaluate(expression):
-        assert time.monotonic() < deadline, f"not true in time: {expression}"
-        time.sleep(0.05)
+    wait_for(expression, lambda: tab.evaluate(expression))
 
 
 def until_text(tab: Page, selector: str, text: str) -> None:

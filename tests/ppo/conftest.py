@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from clocks import Clock
 
 from soulsai_core import MASK, ArraySpec, Closed, Discrete, EnvSpec, Sparse, StepBatch, step_columns
 from soulsai_core.testing.arrays import draw
@@ -15,19 +16,6 @@ VECTOR = EnvSpec("vector", {"observation": ArraySpec((4,), "float32")}, Discrete
 GOES_ON, TERMINATED, TRUNCATED, DISCARDED = range(4)
 
 
-class Clock:
-    """Seconds that pass only by `wait`."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
-
-    def wait(self, seconds):
-        self.now += seconds
-
-
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)
@@ -35,7 +23,7 @@ def rng():
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture

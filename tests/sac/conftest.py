@@ -1,15 +1,9 @@
 """Small settings, and one thread."""
 
 import pytest
-import torch
+from torch_threads import one_thread  # noqa: F401, a fixture
 
 from soulsai_sac.config import SACConfig
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    """On a busy machine, several threads are many times as slow."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The state of the training at the moment."""
 
 import pytest
+from clocks import Clock
 
 from soulsai_core import AccessError, ClientInfo, ClientStatus
 from soulsai_core.contributors.statistics import Contribution
@@ -9,17 +10,9 @@ from soulsai_telemetry.history.builder import ClientHistory
 from soulsai_telemetry.status_reader import StatusReader
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1.7e9
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock(training):
-    clock = Clock()
+    clock = Clock(1.7e9)
     training.server.clock = clock
     return clock
 

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import msgspec
+from clocks import Clock
 
 from soulsai_core.config import TrainingSettings
 from soulsai_core.messages import Episode
@@ -12,15 +13,8 @@ from soulsai_core.node.state import RunState
 from soulsai_core.wire import decode_weights
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
 def made(**settings):
-    clock = Clock()
+    clock = Clock(0.0)
     state = RunState(iteration=9)
     learner = SimpleNamespace(evaluation_weights=lambda: {"w": state.iteration})
     schedule = TrainingSettings(evaluation={"every_s": 60, "episodes": 2, **settings})

@@ -1,9 +1,9 @@
 """The thread that fetches sample messages: all of them, in order, a bounded number ahead."""
 
 import random
-import time
 
 import pytest
+from waiting import wait_for
 
 from soulsai_core.errors import TransportError
 from soulsai_core.node.receiver import SampleReceiver
@@ -54,10 +54,7 @@ def test_number_of_messages_read_ahead_is_bounded(receiver, outside, monkeypatch
     outside.push_samples([b"%d" % n for n in range(40)])
     receiver.start()
     assert [entry.payload for entry in receiver.get(60.0)] == [b"0", b"1"]
-    deadline = time.monotonic() + 60
-    while not receiver._queue.full():
-        assert time.monotonic() < deadline, "the queue was not filled"
-        time.sleep(0.001)
+    wait_for("a full queue", receiver._queue.full, pause=0.001)
     receiver.close()
     chunks = 1 + 4 + 1  # one was given to us, four fill the queue, and one waits for room in it
     assert int(receiver._last_read) <= 2 * chunks

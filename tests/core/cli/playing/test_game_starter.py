@@ -1,7 +1,8 @@
 """The player's own program that brings back a game."""
 
 import sys
-import time
+
+from waiting import wait_for
 
 from soulsai_core.cli.playing.game_starter import GameStarter
 
@@ -12,10 +13,7 @@ def test_program_is_run_without_a_shell_and_not_again_within_minutes(tmp_path):
     program = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_text('started')"
     start = GameStarter([sys.executable, "-c", program, str(written)], clock=lambda: now[0])
     assert start() and not start()
-    deadline = time.monotonic() + 60
-    while not (written.exists() and written.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert written.read_text() == "started"
+    wait_for("the program", lambda: written.exists() and written.read_text() == "started")
     now[0] = 301.0
     assert start()
 

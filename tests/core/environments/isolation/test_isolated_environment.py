@@ -4,12 +4,12 @@ import multiprocessing
 import subprocess
 import sys
 import textwrap
-import time
 from contextlib import closing
 
 import numpy as np
 import psutil
 import pytest
+from waiting import wait_for
 
 from soulsai_core.environments.gym.config import Config
 from soulsai_core.environments.gym.plugin import plugin
@@ -236,7 +236,4 @@ def test_hung_environment_does_not_outlive_a_killed_client(tmp_path):
     child = psutil.Process(int(client.stdout.readline()))
     client.kill()
     client.communicate()
-    deadline = time.monotonic() + PATIENCE
-    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    wait_for("the child's end", lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
