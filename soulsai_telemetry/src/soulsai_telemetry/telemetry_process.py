@@ -51,7 +51,7 @@ _PAUSE = 0.3
 _NICENESS = 5
 
 _LEAVE_TIMEOUT_S = 120.0
-"""Seconds to end in after a training that was killed. Connectors draw and send what is to be told of it, which takes
+"""Seconds to end in after a training that was killed. Connectors draw and send their messages about it, which takes
 long on a machine that others use too."""
 
 

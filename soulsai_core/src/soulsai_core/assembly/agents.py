@@ -28,7 +28,7 @@ def load_agent(
     Args:
         folder: a run's folder, for its newest model; or a folder of one of its checkpoints, such as best_model.
         overrides: changes of the run's settings, as in --set, for example `environment.config.num_envs=4`.
-        explore: act as in training, at this point of its schedules. By default it plays its best.
+        explore: act as in training, at this point of its schedules. By default it does not explore.
         seed: seed of the actor's random choices.
         catalog: finds the plugins; None looks among the installed ones.
     """

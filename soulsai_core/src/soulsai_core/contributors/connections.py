@@ -1,4 +1,5 @@
-"""Bounds of the connections to the server: of each contributor in sum, and of strangers, who have not authenticated.
+"""Bounds of the connections to the server: of all those of a contributor together, and of strangers, who have not
+authenticated.
 
 The server bounds each connection, and the memory of all of them together. Whose connections take it is judged here.
 """

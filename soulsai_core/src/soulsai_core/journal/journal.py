@@ -1,7 +1,7 @@
 """Appends records in a thread of its own, and syncs them in another one, so that no update waits for the disk.
 
 If a write fails, the disk is full or hangs, the records wait in memory, and are written once there is room. Of more
-than fits into this memory the oldest are given up: the training goes on, and it is said what is not safe.
+than fits into this memory the oldest are given up: the training goes on, and status and log say what is not saved.
 """
 
 from __future__ import annotations

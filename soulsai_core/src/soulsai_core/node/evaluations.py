@@ -15,7 +15,7 @@ _MOST_CLIENTS = 1000
 
 
 class Evaluations:
-    """Asks the clients by turns, at the times of the schedule. One model is evaluated until all its episodes have been
+    """Asks the clients in turn, at the times of the schedule. One model is evaluated until all its episodes have been
     reported, so that lost clients and failed episodes only take time.
 
     To be called in the loop's thread, but for `report`.

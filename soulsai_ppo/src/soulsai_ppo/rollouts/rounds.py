@@ -5,8 +5,8 @@ stop it for ever: an incomplete rollout of a lost client is dropped, a silent cl
 which nothing arrives any more is restarted, with the same weights under a new iteration. Complete rollouts then stay
 valid, since the weights are the same.
 
-Nor can a client that goes on sending rows and never completes a rollout: all have twice the time in which enough others
-were done. Who is late drops out of the round, and is not waited for until it has completed a rollout in time.
+Nor can a client that goes on sending rows and never completes a rollout: each has twice the time in which enough others
+were done. A client that is late drops out of the round, and is waited for again once it has completed one in time.
 """
 
 from __future__ import annotations

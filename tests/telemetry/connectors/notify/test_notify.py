@@ -39,7 +39,7 @@ def sent(service, count):
     return [json.loads(body) for *_, body in service.wait_for(count)]
 
 
-def test_run_is_told_from_its_start_to_its_end_with_a_picture(service, notify, status):
+def test_run_is_reported_from_its_start_to_its_end_with_a_picture(service, notify, status):
     connector = notify()
     connector.status_received(status)
     connector.episodes_recorded(example_update(1, 30))
@@ -75,7 +75,7 @@ def test_started_again_it_tells_nothing_twice(service, notify, status):
     assert [message["event"] for message in sent(service, 2)] == ["started", "finished"]
 
 
-def test_killed_training_is_told_when_the_node_is_asked_to_leave_for_it(service, notify, status):
+def test_killed_training_is_reported_when_the_node_is_asked_to_leave_for_it(service, notify, status):
     connector = notify()
     connector.status_received(status)
     connector.training_stopped("Ctrl-C")

@@ -1,4 +1,4 @@
-"""What is told, when, and how often."""
+"""Which messages are sent, when, and how often."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 from soulsai_core.app import Condition, Health
 from soulsai_telemetry import BestScore
 from soulsai_telemetry.connectors.notify.config import NotifyConfig
-from soulsai_telemetry.connectors.notify.reporter import Reporter, Told
+from soulsai_telemetry.connectors.notify.reporter import Reported, Reporter
 
 START = 1_700_000_000.0
 WELL = Health("learning", START, "The model learns from 1 client.")
@@ -21,14 +21,14 @@ class Run:
         self.status = status
         self.config = NotifyConfig(**settings)
         self.now = START
-        self.reporter = Reporter("run-1", self.config, Told())
+        self.reporter = Reporter("run-1", self.config, Reported())
 
     def restart_telemetry(self):
-        told = msgspec.json.decode(msgspec.json.encode(self.reporter.told), type=Told)
+        told = msgspec.json.decode(msgspec.json.encode(self.reporter.reported), type=Reported)
         self.reporter = Reporter("run-1", self.config, told)
 
     def after(self, seconds, health=WELL, **node):
-        """The titles told with a status after these seconds, without the run's name."""
+        """The titles sent with a status after these seconds, without the run's name."""
         return [message.title.removeprefix("run-1: ") for message in self.messages(seconds, health, **node)]
 
     def messages(self, seconds, health=WELL, **node):
@@ -52,7 +52,7 @@ def begun(run):
     return run
 
 
-def test_start_is_told_once_with_what_is_trained(run):
+def test_start_is_reported_once_with_what_is_trained(run):
     [message] = run.messages(0, algorithm="dqn", environment="CartPole-v1", env_steps=0, goal_env_steps=5000)
     assert message.title == "run-1: has started"
     assert message.text.startswith("dqn on CartPole-v1 has started: 0 of 5,000 steps, 1 client.")
@@ -69,7 +69,7 @@ def test_restarted_telemetry_tells_nothing_again(begun):
     assert begun.after(60) == ["well again"]
 
 
-def test_end_is_told_once_with_the_result_and_a_picture(begun):
+def test_end_is_reported_once_with_the_result_and_a_picture(begun):
     ended = Health("finished", START, "Finished at 14:02: 5000 environment steps were trained.")
     [message] = begun.messages(100, ended, env_steps=5000, episodes=40, mean_return=21.5, elapsed=3723.0)
     assert (message.event, message.title, message.urgent, message.picture) == (
@@ -89,13 +89,13 @@ def test_failure_is_urgent_and_says_what_to_do(begun):
     assert "Mend failed." in message.text
 
 
-def test_resumed_run_is_told_to_go_on(begun):
+def test_resumed_run_is_reported_to_go_on(begun):
     begun.after(5, Health("finished", START, "Finished."))
     begun.restart_telemetry()
     assert begun.after(500) == ["goes on"]
 
 
-def test_problem_is_told_once_after_its_patience_with_what_to_do(begun):
+def test_problem_is_reported_once_after_its_patience_with_what_to_do(begun):
     begun.after(0, begun.bad("no_samples"))
     assert begun.after(59, begun.bad("no_samples")) == []
     [message] = begun.messages(1, begun.bad("no_samples"))
@@ -104,13 +104,13 @@ def test_problem_is_told_once_after_its_patience_with_what_to_do(begun):
     assert all(begun.after(60, begun.bad("no_samples")) == [] for _ in range(50))
 
 
-def test_short_problem_is_not_told(begun):
+def test_short_problem_is_not_reported(begun):
     for _ in range(20):
         begun.after(30, begun.bad("no_samples"))
         assert begun.after(29) == []
 
 
-def test_well_again_is_told_once_after_it_has_lasted(begun):
+def test_well_again_is_reported_once_after_it_has_lasted(begun):
     begun.after(0, begun.bad("no_samples"))
     begun.after(60, begun.bad("no_samples"))
     assert begun.after(540) == []
@@ -122,7 +122,7 @@ def test_well_again_is_told_once_after_it_has_lasted(begun):
     assert begun.after(1000) == []
 
 
-def test_further_problem_is_told_and_the_word_of_well_waits_for_both(begun):
+def test_further_problem_is_reported_and_well_again_waits_for_both(begun):
     begun.after(0, begun.bad("disk"))
     begun.after(60, begun.bad("disk"))
     begun.after(1, begun.bad("disk", "rejecting"))
@@ -134,14 +134,14 @@ def test_further_problem_is_told_and_the_word_of_well_waits_for_both(begun):
     assert begun.after(60) == ["well again"]
 
 
-def test_notes_are_told_once_in_a_run_and_need_no_end(begun):
+def test_notes_are_reported_once_in_a_run_and_need_no_end(begun):
     for _ in range(3):
         begun.after(0, begun.bad("returns_flat", level="note", state="learning"))
         told = begun.after(60, begun.bad("returns_flat", level="note", state="learning"))
         begun.after(0)
         assert begun.after(100) == []
     assert told == []
-    assert begun.reporter.told.notes == ["returns_flat"]
+    assert begun.reporter.reported.notes == ["returns_flat"]
 
 
 def test_missing_clients_are_no_problem_before_the_first(run):
@@ -153,7 +153,7 @@ def test_missing_clients_are_no_problem_before_the_first(run):
     assert run.after(60, nobody, clients=[]) == ["waiting for clients"]
 
 
-def test_new_best_is_told_at_intervals_with_the_newest(begun):
+def test_new_best_is_reported_at_intervals_with_the_newest(begun):
     begun.reporter.best_found(BestScore("return", 10.0, 5, 100, 1, START))
     assert begun.after(60) == []
     begun.reporter.best_found(BestScore("return", 30.0, 9, 180, 2, START))
@@ -163,7 +163,7 @@ def test_new_best_is_told_at_intervals_with_the_newest(begun):
     assert begun.after(1800) == []  # it is the same one
     begun.reporter.best_found(BestScore("return", 31.0, 10, 200, 2, START))
     [message] = begun.messages(1)
-    assert "return 31.0 (told before: 30.0)" in message.text
+    assert "return 31.0 (last message: 30.0)" in message.text
 
 
 def test_best_of_evaluations_is_not_compared_with_returns_of_exploring_agents(begun):
@@ -190,7 +190,7 @@ def test_summary_says_what_went_on_since_the_last_message(begun):
     assert "joined" not in message.text
 
 
-def test_only_chosen_events_are_told(status):
+def test_only_chosen_events_are_reported(status):
     run = Run(status, events=["stuck"])
     assert run.after(0) == []
     run.after(0, run.bad("disk"))

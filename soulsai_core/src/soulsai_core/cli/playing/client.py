@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait", type=float, default=10.0, metavar="S", help="seconds to wait for the server (default: 10)"
     )
-    # An option of this machine and no setting: settings come from the host of the training, who must not run programs.
+    # No setting: settings come from the host of the training, who must not run programs on this machine.
     parser.add_argument(
         "--start-game",
         nargs=argparse.REMAINDER,

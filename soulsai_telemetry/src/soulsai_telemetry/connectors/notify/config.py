@@ -33,7 +33,7 @@ class NotifyConfig(Settings):
         description=f"Token of the account, if there is one; null: from token_file, else {_TOKEN_VARIABLE}.",
     )
     token_file: str | None = Field(default=None, description="File with the token.")
-    events: tuple[Event, ...] = Field(default=EVENTS, description="What is told.")
+    events: tuple[Event, ...] = Field(default=EVENTS, description="Events that a message is sent about.")
     patience_s: float = Field(
         default=60.0, ge=0, description="Seconds that a problem, or its end, must last before a message is sent."
     )

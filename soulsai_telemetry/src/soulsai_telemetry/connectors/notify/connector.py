@@ -1,4 +1,4 @@
-"""The connector: hears what the telemetry node sees, and sends what is to be told."""
+"""The connector: gets the events of the telemetry node, and sends the messages that are due."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from soulsai_core.app import PARENT_GONE
 from soulsai_telemetry.connectors.notify.config import NotifyConfig, destination
 from soulsai_telemetry.connectors.notify.delivery import Delivery
 from soulsai_telemetry.connectors.notify.messages import Message
-from soulsai_telemetry.connectors.notify.reporter import Reporter, Told
+from soulsai_telemetry.connectors.notify.reporter import Reported, Reporter
 from soulsai_telemetry.connectors.notify.services import post
 from soulsai_telemetry.history.records import BestScore, TrainingStatus
 from soulsai_telemetry.history.update import HistoryUpdate
@@ -77,7 +77,7 @@ class Notify:
         self._save()
 
     def _save(self) -> None:
-        content = msgspec.json.encode(self._reporter.told)
+        content = msgspec.json.encode(self._reporter.reported)
         if content == self._saved:
             return
         self._saved = content
@@ -107,12 +107,12 @@ def shown_metrics(update: HistoryUpdate) -> list[str]:
     return list(dict.fromkeys([*best, *update.history.names]))[:_PANELS]
 
 
-def _read(file: Path) -> Told:
-    """What an earlier process told of this run."""
+def _read(file: Path) -> Reported:
+    """What messages of an earlier process have reported of this run."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Told)
+        return msgspec.json.decode(file.read_bytes(), type=Reported)
     except (OSError, msgspec.DecodeError):
-        return Told()
+        return Reported()
 
 
 plugin = ConnectorPlugin(name="notify", config=NotifyConfig, make=Notify, home="telemetry")

@@ -1,4 +1,4 @@
-"""Sends messages from a thread of its own: retried until they arrive, limited in number, without a word of secrets."""
+"""Sends messages from a thread of its own: retried until they arrive, limited in number, and without secrets."""
 
 from __future__ import annotations
 

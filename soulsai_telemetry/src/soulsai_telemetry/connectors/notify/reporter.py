@@ -1,4 +1,4 @@
-"""Decides what is told: each thing once, also if the telemetry node is started again meanwhile."""
+"""Decides which messages are sent: each once, also if the telemetry node is started again in between."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _CLIENTS_MISSING = frozenset({"no_client", "too_few_clients"})
 """Conditions that are no problem before the first client has come."""
 
 
-class Told(msgspec.Struct):
-    """What was told of a run. It is kept in a file, for the next start of the telemetry node.
+class Reported(msgspec.Struct):
+    """What messages have already reported of a run. It is kept in a file, for the next start of the telemetry node.
 
     Attributes:
-        running: whether the start was told, and no end since.
+        running: whether the start was reported, and no end since.
         clients: whether there ever was a client.
-        problems: name -> when it began, in seconds since 1970, of what was told as wrong and not yet as well again.
-        notes: names of what was told and needs no end.
-        best: the best score that was told, and `best_metric` its metric.
-        best_time: when a best was told last, or the start.
+        problems: name -> when it began, in seconds since 1970, of each reported problem whose end was not reported yet.
+        notes: names of the notes that were reported. Their end is not.
+        best: the best score that was reported, and `best_metric` its metric.
+        best_time: when a best score was last reported, or the start.
         last: the training at the last message.
     """
 
@@ -43,11 +43,11 @@ class Reporter:
     """Makes messages of what the telemetry node sees. To be used from one thread; time comes with the statuses.
 
     Attributes:
-        told: what was told; to be saved after each message.
+        reported: to be saved after each message.
     """
 
-    def __init__(self, run: str, config: NotifyConfig, told: Told) -> None:
-        self.told = told
+    def __init__(self, run: str, config: NotifyConfig, reported: Reported) -> None:
+        self.reported = reported
         self._run = run
         self._config = config
         self._counts = Counts()
@@ -79,15 +79,15 @@ class Reporter:
             messages = [*self._started(status), *self._problems(status), *self._well(status), *self._new_best(status)]
         if messages:
             self._counts = Counts()
-            self.told.last = Moment.of(status)
+            self.reported.last = Moment.of(status)
         return [message for message in messages if message.event in self._config.events]
 
     def parent_gone(self) -> list[Message]:
         """The process that trains is gone. If its node has not said that it ends, it was killed."""
         status = self._status
-        if status is None or not self.told.running:
+        if status is None or not self.reported.running:
             return []
-        self.told.running = False
+        self.reported.running = False
         text = (
             "The process of the training is gone and did not say why: it was killed, or its machine is going down. "
             f"{result(status, self._best)}\n"
@@ -99,14 +99,14 @@ class Reporter:
     # -- what is due
 
     def _started(self, status: TrainingStatus) -> Iterator[Message]:
-        if self.told.running:
+        if self.reported.running:
             return
-        verb = "has started" if self.told.last is None else "goes on"
-        self.told.running = True
-        self.told.best_time = status.time
-        self.told.problems = {}
-        self.told.notes = []
-        self.told.last = self.told.last or Moment.of(status)
+        verb = "has started" if self.reported.last is None else "goes on"
+        self.reported.running = True
+        self.reported.best_time = status.time
+        self.reported.problems = {}
+        self.reported.notes = []
+        self.reported.last = self.reported.last or Moment.of(status)
         node = status.node
         what = " on ".join(name for name in (node.algorithm, node.environment) if name) or "The training"
         goal = "" if node.goal_env_steps is None else f" of {formatting.count(node.goal_env_steps)}"
@@ -115,54 +115,54 @@ class Reporter:
         yield Message("started", self._title(verb), text)
 
     def _problems(self, status: TrainingStatus) -> Iterator[Message]:
-        self.told.clients |= bool(status.node.clients)
+        self.reported.clients |= bool(status.node.clients)
         found = {condition.name: condition for condition in status.health.conditions if self._matters(condition)}
         self._found = {name: self._found.get(name, status.time) for name in found}
         due = [
             condition
             for name, condition in found.items()
-            if name not in self.told.problems
-            and name not in self.told.notes
+            if name not in self.reported.problems
+            and name not in self.reported.notes
             and status.time - self._found[name] >= self._config.patience_s
         ]
         if not due:
             return
         for condition in due:
             if condition.level == "note":
-                self.told.notes.append(condition.name)
+                self.reported.notes.append(condition.name)
             else:
-                self.told.problems[condition.name] = condition.since
+                self.reported.problems[condition.name] = condition.since
         urgent = any(condition.level == "error" for condition in due)
         title = status.health.label if urgent else due[0].name.replace("_", " ")
         lines = [f"{condition.sentence}\n{condition.advice}".strip() for condition in due]
         yield Message("stuck", self._title(title), "\n".join([*lines, self._summary(status)]), urgent=urgent)
 
     def _well(self, status: TrainingStatus) -> Iterator[Message]:
-        """What was told as wrong is over. It must be over for a while: what comes and goes is told once."""
-        if not self.told.problems or self._found.keys() & self.told.problems.keys():
+        """Report that the problems are over, once that has lasted: one that comes and goes is reported once."""
+        if not self.reported.problems or self._found.keys() & self.reported.problems.keys():
             self._well_since = None
             return
         self._well_since = status.time if self._well_since is None else self._well_since
         if status.time - self._well_since < self._config.patience_s:
             return
-        lasted = formatting.duration(self._well_since - min(self.told.problems.values()))
-        names = ", ".join(name.replace("_", " ") for name in self.told.problems)
-        self.told.problems = {}
+        lasted = formatting.duration(self._well_since - min(self.reported.problems.values()))
+        names = ", ".join(name.replace("_", " ") for name in self.reported.problems)
+        self.reported.problems = {}
         self._well_since = None
         text = f"{status.health.sentence} Over after {lasted}: {names}.\n{self._summary(status)}"
         yield Message("well", self._title("well again"), text)
 
     def _new_best(self, status: TrainingStatus) -> Iterator[Message]:
         best = self._best
-        if best is None or best.score == self.told.best:
+        if best is None or best.score == self.reported.best:
             return
-        if status.time - self.told.best_time < self._config.best_interval_s:
+        if status.time - self.reported.best_time < self._config.best_interval_s:
             return
-        comparable = self.told.best is not None and self.told.best_metric == best.metric
-        before = f" (told before: {formatting.number(self.told.best)})" if comparable else ""
-        self.told.best = best.score
-        self.told.best_metric = best.metric
-        self.told.best_time = status.time
+        comparable = self.reported.best is not None and self.reported.best_metric == best.metric
+        before = f" (last message: {formatting.number(self.reported.best)})" if comparable else ""
+        self.reported.best = best.score
+        self.reported.best_metric = best.metric
+        self.reported.best_time = status.time
         evaluated = best.metric.startswith(EVALUATION)
         where = (
             "its episodes without exploration" if evaluated else f"the episodes up to {formatting.count(best.episode)}"
@@ -172,9 +172,9 @@ class Reporter:
         yield Message("best", self._title(f"new best, {formatting.number(best.score)}"), text, picture=True)
 
     def _ended(self, status: TrainingStatus) -> Iterator[Message]:
-        if not self.told.running:
+        if not self.reported.running:
             return
-        self.told.running = False
+        self.reported.running = False
         failed = status.health.state == "failed"
         advice = [condition.advice for condition in status.health.conditions]
         text = "\n".join([f"{status.health.sentence} {result(status, self._best)}", *advice])
@@ -183,11 +183,11 @@ class Reporter:
         )
 
     def _matters(self, condition: Condition) -> bool:
-        return self.told.clients or condition.name not in _CLIENTS_MISSING
+        return self.reported.clients or condition.name not in _CLIENTS_MISSING
 
     def _title(self, what: str) -> str:
         return f"{self._run}: {what}"
 
     def _summary(self, status: TrainingStatus) -> str:
-        before = self.told.last or Moment.of(status)
+        before = self.reported.last or Moment.of(status)
         return summary(before, status, self._counts, self._best)
