@@ -48,8 +48,8 @@ class AutomaticRatio(Settings):
     least: float = Field(
         default=0.1,
         gt=0,
-        description="Gradient steps for each environment step, however fast those come: the only ones that clients may "
-        "have to wait for.",
+        description="Gradient steps for each environment step, at least. Clients wait for these if their steps "
+        "come faster than they are made.",
     )
     most: float = Field(default=16.0, gt=0, description="Gradient steps for each environment step, at most.")
 
@@ -93,7 +93,9 @@ class LadderConfig(Settings):
     (Horgan et al. 2018, section 4.1)."""
 
     base: float = Field(default=0.4, gt=0, lt=1, description="Share of random actions at position 0.")
-    exponent: float = Field(default=7.0, ge=0, description="At position 1 it is base ** (1 + exponent).")
+    exponent: float = Field(
+        default=7.0, ge=0, description="The share of random actions at position 1 is base ** (1 + exponent)."
+    )
 
 
 class BoltzmannConfig(Settings):
@@ -119,7 +121,7 @@ class ResetConfig(Settings):
     """Periodic resets (Nikishin et al. 2022; D'Oro et al. 2023, SR-SPR; Schwarzer et al. 2023, BBF)."""
 
     every: int | None = Field(default=None, ge=1, description="Gradient steps between two resets; null: never.")
-    last: int | None = Field(default=None, ge=1, description="No reset after this many gradient steps; null: no end.")
+    last: int | None = Field(default=None, ge=1, description="No reset after this many gradient steps; null: no limit.")
     keep: float = Field(
         default=0.5, ge=0, le=1, description="Share of the old parameters that is kept in a reset; the head keeps none."
     )
@@ -130,7 +132,9 @@ class RecurrentConfig(Settings):
     """Sequences for an LSTM, with stored states and a burn-in (R2D2: Kapturowski et al. 2019)."""
 
     width: int = Field(default=64, ge=1, description="Width of the LSTM between the hidden layers and the head.")
-    burn_in: int = Field(default=10, ge=0, description="First steps, which only bring the stored state up to date.")
+    burn_in: int = Field(
+        default=10, ge=0, description="First steps of a sequence, which only bring the stored state up to date."
+    )
     length: int = Field(default=20, ge=1, description="Steps of a sequence that are learned from.")
     stride: int = Field(default=10, ge=1, description="Steps between the beginnings of two sequences.")
     eta: float = Field(
@@ -146,7 +150,7 @@ class DQNConfig(Settings):
     """
 
     network: NetworkChoice = Field(
-        default=NetworkChoice(), description="The encoder: it makes a vector of observations."
+        default=NetworkChoice(), description="The encoder, which turns observations into a vector."
     )
     frame_stack: int | None = Field(
         default=None,
@@ -244,7 +248,7 @@ class DQNConfig(Settings):
     target_every: int = Field(
         default=1,
         ge=1,
-        description="Gradient steps between two such moves; with target_tau 1 the target network is a copy.",
+        description="Gradient steps between two moves of the target network; with target_tau 1 each makes it a copy.",
         json_schema_extra=LIVE,
     )
     act_with: Literal["network", "target", "average"] = Field(
@@ -256,8 +260,9 @@ class DQNConfig(Settings):
         default=0.03,
         gt=0,
         le=1,
-        description="Evaluations and players act with the mean of the networks of about this newest share of the "
-        "training (Nikishin et al. 2018; Karras et al. 2024); null: with what clients act with.",
+        description="Evaluations and players act with the mean of the networks of the newest part of the "
+        "training, of about this share (Nikishin et al. 2018; Karras et al. 2024); null: they act "
+        "with what clients act with.",
     )
     max_staleness: int = Field(default=3, ge=1, description="Steps of this many newest iterations are admitted.")
     exploration: Literal["epsilon", "ladder", "boltzmann", "noisy"] = Field(

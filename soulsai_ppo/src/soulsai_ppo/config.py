@@ -58,7 +58,9 @@ class PPOConfig(Settings):
     entropy_coefficient: float = Field(
         default=0.0, ge=0, description="Weight of the entropy bonus. [10]", json_schema_extra=LIVE
     )
-    normalize_advantages: bool = Field(default=True, description="To mean 0 and deviation 1 in each minibatch. [7]")
+    normalize_advantages: bool = Field(
+        default=True, description="Normalize advantages to mean 0 and deviation 1 in each minibatch. [7]"
+    )
     target_kl: float | None = Field(
         default=0.02,
         gt=0,
@@ -89,19 +91,23 @@ class PPOConfig(Settings):
         default=None, ge=1, description="Width of an LSTM after the hidden layers; null: none. [32-36]"
     )
     sequence_length: int = Field(
-        default=32, ge=1, description="Steps of a sequence for the LSTM: gradients go back through as many."
+        default=32, ge=1, description="Steps of a sequence for the LSTM, through which gradients are propagated back."
     )
     log_std: float = Field(default=0.0, description="Initial log deviation of continuous actions. [23, 24]")
     squash: bool = Field(
         default=False, description="Squash continuous actions into their bounds by tanh instead of clipping them. [27]"
     )
 
-    normalize_observations: bool = Field(default=False, description="Normalize by running mean and deviation. [28]")
+    normalize_observations: bool = Field(
+        default=False, description="Normalize observations by their running mean and deviation. [28]"
+    )
     observation_clip: float = Field(default=10.0, gt=0, description="Bound of normalized observations. [29]")
-    normalize_rewards: bool = Field(default=True, description="Divide by the running deviation of returns. [30]")
+    normalize_rewards: bool = Field(
+        default=True, description="Divide rewards by the running deviation of returns. [30]"
+    )
     reward_clip: float = Field(default=10.0, gt=0, description="Bound of normalized rewards. [31]")
     threads: int = Field(
-        default=1, ge=1, description="Threads of a gradient step; more than one are slower, except for images."
+        default=1, ge=1, description="Threads of a gradient step; more than one is slower, except for images."
     )
 
     @property

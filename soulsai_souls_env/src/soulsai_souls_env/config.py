@@ -57,8 +57,8 @@ class SoulsConfig(_Settings):
     init_pose_randomization: bool = Field(default=False, description="Start at a random position around the boss.")
     skip_steps: bool = Field(
         default=False,
-        description="Whether one step goes on while the player can do nothing but wait. Steps then differ in length, "
-        "so `timed` holds, too. Only soulsgym's newest source has it.",
+        description="Whether a step lasts until the player can act again. Steps then differ in length, so this "
+        "implies `timed`. Only the newest source of soulsgym can do it.",
     )
     timed: bool = Field(
         default=False,

@@ -37,7 +37,8 @@ class MetricSettings(Settings):
     )
     condition: str | None = Field(
         default=None,
-        description='The metric is 1 where this holds and 0 where not, such as "> 200"; null: it is the value itself.',
+        description='Condition such as "> 200": the metric is 1 where it holds, else 0; null: the metric is the '
+        "value itself.",
     )
 
     @field_validator("condition")
@@ -75,8 +76,8 @@ class PageSettings(Settings):
     )
     token: SecretStr | None = Field(
         default=None,
-        description="Needed to save the model from the page, and to change settings where training.changes_from_page "
-        "allows that; null: from token_file.",
+        description="Token that is needed to save the model from the page, and to change settings if "
+        "training.changes_from_page allows that; null: from token_file.",
     )
     token_file: str | None = Field(
         default=None, description="File with the token as its only line; null without a token: the page is read-only."

@@ -14,7 +14,7 @@ class ContributorSettings(Settings):
     max_messages_per_s: float = Field(
         default=5000,
         gt=0,
-        description="Messages per second on average, with episodes and heartbeats; those above are rejected.",
+        description="Messages per second on average, episodes and heartbeats included; those above are rejected.",
     )
     max_mb_per_s: float = Field(default=20, gt=0, description="MB per second on average; messages above are rejected.")
     max_report_kb_per_s: float = Field(

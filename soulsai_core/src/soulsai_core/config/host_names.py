@@ -28,8 +28,9 @@ def _is_host_name(name: str) -> str:
 HostNames = Annotated[
     tuple[Annotated[str, AfterValidator(_is_host_name)], ...],
     Field(
-        description="Names under which others reach it, such as that of a proxy. Requests for names that are not here "
-        'are refused, except for addresses and this machine\'s own name; "*.example.org": all below one, "*": any.'
+        description="Names by which other machines reach this server, such as that of a proxy. Requests for other"
+        ' names are refused, except for addresses and this machine\'s own name. "*.example.org" stands'
+        ' for all names below it, "*" for any name.'
     ),
 ]
 """A setting of the names that a server accepts in the Host headers of requests."""

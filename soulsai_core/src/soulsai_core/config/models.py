@@ -137,7 +137,8 @@ class EvaluationSettings(Settings):
         default=5,
         ge=1,
         le=1000,
-        description="Episodes that evaluate one model; their mean is its score. The next ones evaluate the newest.",
+        description="Number of episodes that evaluate one model; the mean of their returns is its score. Then the"
+        " newest model is evaluated.",
         json_schema_extra=LIVE,
     )
 
@@ -153,12 +154,14 @@ class TrainingSettings(Settings):
         json_schema_extra=LIVE,
     )
     checkpoints_kept: int = Field(
-        default=1, ge=1, description="Newest checkpoints to keep; those before the last one are in the folder earlier."
+        default=1,
+        ge=1,
+        description="Number of newest checkpoints to keep; all but the last one are in the folder earlier.",
     )
     best_models_kept: int = Field(
         default=1,
         ge=1,
-        description="Best models to keep: the best one, and those that were the best before it, which are in the "
+        description="Number of best models to keep; those that were the best before the present one are in the "
         "folder earlier_best.",
     )
     journal: bool = Field(
@@ -176,14 +179,15 @@ class TrainingSettings(Settings):
         ge=0,
         le=1000,
         description=(
-            "Updates missed in a crash or an outage that are made up together with each new one; more are made while "
-            "no message waits. 0: they are never made."
+            "Number of updates missed in a crash or an outage that are made with each new update; more "
+            "are made while no message waits. 0: missed updates are never made."
         ),
     )
     max_requested_saves: int = Field(
         default=50,
         ge=1,
-        description="Largest number of saves under manual_save the page may ask for; `soulsai quicksave` always may.",
+        description="Largest number of saves under manual_save that the page may ask for; `soulsai quicksave` has"
+        " no limit.",
     )
     changes_from_page: bool = Field(
         default=False,
@@ -209,15 +213,17 @@ class TrainingSettings(Settings):
         description="Port on which the node serves its metrics to Prometheus; null serves none.",
     )
     prometheus_host: str = Field(
-        default="127.0.0.1", description="Address at which it serves them; 0.0.0.0 if Prometheus is elsewhere."
+        default="127.0.0.1",
+        description="Address at which the node serves its metrics; 0.0.0.0 if Prometheus runs on another machine.",
     )
     prometheus_hosts: HostNames = ()
     contributors: ContributorSettings = Field(
-        default=ContributorSettings(), description="Limits for each contributor, who is a player that was invited."
+        default=ContributorSettings(), description="Limits for each contributor, an invited player."
     )
     evaluation: EvaluationSettings = Field(
         default=EvaluationSettings(),
-        description="Evaluation during training. The best model is chosen by it once there is one.",
+        description="Evaluation during training. Once a model was evaluated, evaluations decide which model is "
+        "the best.",
     )
     stop: StopSettings = Field(
         default=StopSettings(),
@@ -248,17 +254,20 @@ class ClientSettings(Settings):
         "Meant for games; it costs about 0.1 ms a step.",
     )
     step_timeout_s: float = Field(
-        default=30, gt=0, description="Seconds for a step after which an isolated environment is restarted."
+        default=30,
+        gt=0,
+        description="Seconds that a step of an isolated environment may take; after that it is restarted.",
     )
     start_timeout_s: float = Field(
         default=180,
         gt=0,
-        description="Seconds for a start, and for its first reset, after which an isolated environment is restarted.",
+        description="Seconds that an isolated environment may take to start, and for its first reset; after that "
+        "it is restarted.",
     )
     reset_timeout_s: float | None = Field(
         default=None,
         gt=0,
-        description="Seconds for a later reset after which an isolated environment is restarted; null: as for a start.",
+        description="Seconds that a later reset of an isolated environment may take; null: as long as a start.",
     )
     late_step_s: float | None = Field(
         default=None, gt=0, description="Seconds after which a step counts as late; null counts none."

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--run-folder",
         type=Path,
         metavar="RUN",
-        help="open the page of this run, which has ended: its folder or its name; for a folder of runs the newest",
+        help="open the page of a run that has ended, given by its folder or its name; of a folder of runs, the newest",
     )
     # Given by `soulsai train`: the process ends when its standard input is closed.
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)

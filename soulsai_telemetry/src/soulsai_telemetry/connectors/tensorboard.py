@@ -16,7 +16,9 @@ class TensorBoardConfig(Settings):
     folder: str = Field(
         default="tensorboard", min_length=1, description="Folder of the event files, relative to the run's folder."
     )
-    axis: Literal["episode", "step"] = Field(default="episode", description="What TensorBoard's step counts.")
+    axis: Literal["episode", "step"] = Field(
+        default="episode", description="Whether TensorBoard's step counts episodes or environment steps."
+    )
 
 
 class TensorBoard:

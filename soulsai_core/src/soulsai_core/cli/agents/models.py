@@ -23,9 +23,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of a run or of one of its checkpoints, or a run's name (default: the newest run)",
     )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--best", action="store_true", help="its best model (default: its newest)")
+    which.add_argument("--best", action="store_true", help="use its best model (default: its newest)")
     which.add_argument(
-        "--checkpoint", metavar="FOLDER", help="one of its checkpoints, such as manual_save/iteration-00000100"
+        "--checkpoint", metavar="FOLDER", help="use one of its checkpoints, such as manual_save/iteration-00000100"
     )
     parser.add_argument(
         "--saves", type=Path, default=Path("saves"), metavar="FOLDER", help="folder with the runs (default: saves)"

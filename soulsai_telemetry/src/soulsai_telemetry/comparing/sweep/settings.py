@@ -59,7 +59,9 @@ class SweepSettings(Settings):
     direction: Literal["maximize", "minimize"] = Field(default="maximize", description="Which score is better.")
     prune: bool = Field(default=True, description="End trials early that are worse than the median of the others.")
     warm_up: int = Field(default=4, ge=1, description="Trials before the first that may be ended early.")
-    seed: int = Field(default=0, ge=0, description="Of the choices, and of the first trial's training.")
+    seed: int = Field(
+        default=0, ge=0, description="Seed of the choices and of the first trial; each further trial has the next one."
+    )
 
     @property
     def at_once(self) -> int:
