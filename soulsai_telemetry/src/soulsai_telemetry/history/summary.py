@@ -7,8 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from soulsai_core import NodeStatus
-from soulsai_core.app import judge
+from soulsai_core.app import judge, last_status
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.history.records import BestScore, SavedModel, TrainingStatus
 from soulsai_telemetry.history.update import HistoryUpdate
@@ -70,29 +69,14 @@ def status_on_disk(view: RunView, summary: RunSummary | None, now: float) -> Tra
     Args:
         now: seconds since 1970.
     """
-    node = _node_status(view.folder.status)
-    held = view.folder.is_held
-    killed = node is not None and not held  # its file says that the node ran on this machine
+    found = last_status(view.folder, now)
+    if found is None and summary is None:
+        return None
     clients = [] if summary is None else summary.status.clients
-    if node is None:
-        if summary is None:
-            return None
-        node = summary.status.node
-        time = summary.status.time
-    else:
-        time = node.time
-    # The file is written every few seconds, so that its age says nothing about a node that runs.
-    age = 0.0 if held else max(now - time, 0.0)
-    health = judge(node, age=age, now=now, killed=killed)
-    return TrainingStatus(time, health, node, clients, 0.0, 0.0)
-
-
-def _node_status(file: Path) -> NodeStatus | None:
-    """The training node's last status, None if it cannot be seen."""
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=NodeStatus)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.DecodeError) as error:
-        log.warning("%s cannot be read and is left out: %s", file, error)
-        return None
+    if found is not None:
+        node, health = found
+        return TrainingStatus(node.time, health, node, clients, 0.0, 0.0)
+    assert summary is not None
+    seen = summary.status
+    health = judge(seen.node, age=max(now - seen.time, 0.0), now=now)
+    return TrainingStatus(seen.time, health, seen.node, clients, 0.0, 0.0)
