@@ -144,6 +144,7 @@ def _tensors(part: str, arrays: Arrays) -> Iterator[bytes | memoryview]:
         end += plain.nbytes
         ordered.append(plain)
     text = msgspec.json.encode(header)
+    # Filled up to a multiple of 8, as the library does it, so that the arrays behind it are aligned.
     text += b" " * (-len(text) % 8)
     yield struct.pack("<Q", len(text)) + text
     for plain in ordered:
@@ -166,6 +167,7 @@ def _write_file(path: Path, content: Iterable[bytes | memoryview], disk: Disk) -
     try:
         for piece in content:
             file.write(piece)
+            # Of what was given and not of what the disk has, so that the hash also finds what was written wrongly.
             digest.update(piece)
             size += len(piece)
         file.sync()

@@ -195,6 +195,7 @@ class RunFolder:
         """Whether a process holds the folder now."""
         if not (self.path / LOCK).exists():
             return False
+        # The only way to ask whether a lock is held is to take it for a moment.
         lock = FileLock(self.path / LOCK, timeout=0, thread_local=False)
         try:
             with lock:
@@ -244,6 +245,7 @@ def _make_first_free(saves: Path, stem: str) -> Path:
     path = saves / stem
     number = 1
     while True:
+        # `mkdir` decides: two trainings may begin in the same second, and both would find the name free.
         try:
             path.mkdir()
             return path

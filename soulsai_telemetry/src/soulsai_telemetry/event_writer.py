@@ -75,13 +75,15 @@ class EventWriter:
         """Add an event of now, or of an earlier time."""
         if time is None:
             newest = self._builder.newest
-            episode, step = (0 if newest is None else newest.number), self._builder.steps
+            episode = 0 if newest is None else newest.number
+            step = self._builder.steps
         else:
             episode, step = self._builder.history.position(time)
         self._events.add(RunEvent(kind, text, self._wall() if time is None else time, episode, step, iteration))
 
 
 def _changed(change: SettingChange) -> str:
-    before, after = json.dumps(change.before), json.dumps(change.after)
+    before = json.dumps(change.before)
+    after = json.dumps(change.after)
     undone = "undone: " if change.undoes else ""
     return f"Setting {undone}{change.name} from {before} to {after}, by {change.origin}."

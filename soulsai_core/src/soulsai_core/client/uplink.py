@@ -61,6 +61,7 @@ class Uplink:
         self._clock = clock
         self._interval = interval
         self._info = info
+        # The client's thread reports episodes while this one's sends them.
         self._lock = threading.Lock()
         self._episodes: deque[Episode] = deque(maxlen=_MOST_EPISODES)
         # (time, report) of those that were sent a short time ago.
@@ -104,6 +105,7 @@ class Uplink:
         self._send_messages(last=True)
         self._send_episodes()
         self._window.wait_until_acknowledged(acknowledge)
+        # Last: once the node knows that the client leaves, it waits for nothing more of it.
         self._send_heartbeat(leaving=True)
 
     def _step(self) -> None:
@@ -154,9 +156,11 @@ class Uplink:
     def _send_episodes(self) -> None:
         while self._episodes:
             episode = self._episodes[0]
+            # Removed only once it is sent: if the server is lost in between, it is sent again.
             self._transport.push_episode(msgspec.json.encode(episode))
             now = self._clock()
             with self._lock:
+                # In a full queue a new report may have taken its place.
                 if self._episodes and self._episodes[0] is episode:
                     self._episodes.popleft()
                     self._sent_episodes.append((now, episode))

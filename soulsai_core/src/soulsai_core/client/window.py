@@ -100,6 +100,7 @@ class Window:
         self._kept: Callable[[], int] = int
         self._on_return: Callable[[], object] = int
         self._clock = clock
+        # One lock for all counters: three threads change them, and each waits for what another one does.
         self._changed = threading.Condition()
         self._messages: deque[Message] = deque()
         self._number = 0
@@ -265,6 +266,7 @@ class Window:
 
     def heard(self) -> None:
         """The node has published something, so it is there."""
+        # Without the lock: this thread alone hears the node, and a float is replaced in one step.
         was_away = self.away
         self._heard = self._clock()
         if was_away and not self.away:
@@ -284,6 +286,7 @@ class Window:
             before = len(self._messages)
             while self._messages and self._messages[0].number <= number:
                 self.rows -= len(self._messages.popleft().batch)
+            # `min`: a number that this client has not reached must not make it skip messages.
             self._next = max(self._next, min(number, self._number) + 1)
             if len(self._messages) < before:
                 self._last_progress = self._clock()

@@ -78,7 +78,8 @@ class Contributor:
         """
         rejected = self._rejected
         self._rejected = 0
-        beyond, within = self._rows[True], self._rows[False]
+        beyond = self._rows[True]
+        within = self._rows[False]
         self._rows = {True: 0, False: 0}
         # A client that lost its connection may send a few rows too many, but not for seconds.
         self._seconds_beyond_window = self._seconds_beyond_window + 1 if beyond > within else 0

@@ -121,6 +121,7 @@ class ContributorStatistics:
         """Write the file, completely or not at all. An error of the disk is logged."""
         if not self._contributions:
             return  # a run without contributors has no such file
+        # Encoded under the lock and written without it: the events of the node must not wait for the disk.
         new = self._path.with_name(self._path.name + ".new")
         try:
             new.write_bytes(self.encode())

@@ -88,6 +88,7 @@ class Journal(BackgroundWorker):
         self._disk = disk or Disk()
         self._segment_bytes = SEGMENT_BYTES if segment_bytes is None else segment_bytes
         self._memory_bytes = memory_bytes
+        # Guards the queue and the counters. No file is written or synced under it: the loop must not wait for the disk.
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
@@ -120,6 +121,7 @@ class Journal(BackgroundWorker):
             self._waiting.append(_Waiting(*self.end, record))
             self._waiting_bytes += record.size
             self.end = End(self.end.record + 1, self.end.rows + record.rows)
+            # The newest record stays, even if it alone is larger than the memory for all.
             while self._waiting_bytes > self._memory_bytes and len(self._waiting) > 1:
                 self._give_up()
             if self._waiting_bytes > _BATCH_BYTES:
@@ -207,6 +209,7 @@ class Journal(BackgroundWorker):
         with self._changed:
             self._changed.notify_all()
         ended = self._thread.join(_LATE + _IDLE)
+        # Only if both threads have ended: two that write to one file would mix their records.
         if self._syncing.join(_LATE) and ended:
             self._write_all()
             self._finish_file()
@@ -266,6 +269,7 @@ class Journal(BackgroundWorker):
         header = Header(first.number, first.rows_before, self._limits).encoded()
         file.write(header)
         self._file_bytes = len(header)
+        # The name must survive a power cut, too: a record in a file without a name is lost.
         self._disk.sync_folder(self.folder)
 
     def _finish_file(self) -> None:
@@ -301,6 +305,7 @@ class Journal(BackgroundWorker):
 
     def _sync_written(self) -> None:
         with self._changed:
+            # Read before the files are synced, so that all that it counts is in them.
             written = self._written
             closing = list(self._to_close)
             current = self._file

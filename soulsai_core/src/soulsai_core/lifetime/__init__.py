@@ -22,6 +22,7 @@ def end_with_parent(parent: int) -> None:
 
     set_parent_death_signal = 1
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
+    # The parent may have ended before the kernel was asked.
     if os.getppid() != parent:
         os._exit(1)
 

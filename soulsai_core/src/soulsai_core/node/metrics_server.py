@@ -92,6 +92,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     def __init__(self, host: str, port: int, seconds: float) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._seconds = seconds
+        # Connections are opened in the server's thread, and closed in their own.
         self._lock = threading.Lock()
         self._open: dict[socket.socket, float] = {}  # in the order in which they were opened
         super().__init__((host, port), _Handler)
@@ -135,6 +136,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         """End a connection. Its thread then fails to read or write, and closes it."""
         with self._lock:
             self._open.pop(request, None)
+        # Not closed here: its thread still uses the descriptor, whose number another connection could get.
         try:
             request.shutdown(socket.SHUT_RDWR)
         except OSError:

@@ -46,6 +46,7 @@ class PublishingThread(BackgroundWorker):
         self._observers = observers
         self._metrics = metrics
         self._clock = clock
+        # Guards what is to be sent next. It is released before sending: the loop must not wait for the server.
         self._changed = threading.Condition()
         self._weights: Weights | None = None
         self._evaluation: Weights | None = None
@@ -106,6 +107,7 @@ class PublishingThread(BackgroundWorker):
         """Stop, and send what waits."""
         self.stop()
         self._thread.join(_WAIT + 2.0)
+        # The thread may have ended before it saw the last progress, which tells the clients to leave.
         self._step()
 
     def _step(self) -> None:

@@ -71,6 +71,7 @@ def normalized(rows: Any, mean: np.ndarray, inverse: np.ndarray, clip: float) ->
         rows = rows - rows.new_tensor(mean)
         rows *= rows.new_tensor(inverse)
         return rows.clamp_(-clip, clip)
+    # The first operation makes a new array, so that the others may work in place.
     rows = rows - mean
     rows *= inverse
     return np.clip(rows, -clip, clip, out=rows)

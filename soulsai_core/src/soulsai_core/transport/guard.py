@@ -33,6 +33,7 @@ class Server:
         """If the server has ended, tell the parent by closing stdout and stderr."""
         if not self.gone and os.waitpid(self.pid, os.WNOHANG)[0]:
             self.gone = True
+            # Both lead to the pipe that the parent reads, which ends once both are closed.
             os.closerange(1, 3)
 
     def end(self) -> None:
@@ -68,6 +69,7 @@ def end_with_guard(guard: int) -> None:
 
     set_parent_death_signal = 1
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
+    # The guard may have ended before the kernel was asked.
     if os.getppid() != guard:
         os._exit(1)
 

@@ -66,6 +66,8 @@ class Trainer:
         with torch.no_grad():
             temperature = self._log_temperature.exp()
             action, log_density = self.policy(batch["next_observation"], self._generator)
+            # The smaller value: of a single critic the policy would find the values that are too high (Fujimoto et al.
+            # 2018).
             following = self._targets(batch["next_observation"], action).amin(0) - temperature * log_density
             target = batch["reward"] + batch["discount"] * following
         values = self._critics(batch["observation"], batch["action"])

@@ -152,6 +152,7 @@ def _written_per_second(folder: Path) -> float:
         for _ in range(_WRITTEN // _MB):
             file.write(block)
         file.flush()
+        # Without it the speed would be that of memory, where the system keeps what was written.
         os.fsync(file.fileno())
         return _WRITTEN / _MB / max(time.perf_counter() - began, 1e-6)
 

@@ -46,6 +46,7 @@ class SavingThread(BackgroundWorker):
 
     def __init__(self, saver: Saver, rng: random.Random) -> None:
         self._saver = saver
+        # Without a lock: the loop's thread alone appends and takes.
         self._requests: deque[_Request] = deque()
         self._changed = threading.Condition()
         self._job: _Job | None = None

@@ -94,6 +94,7 @@ class LongCalls:
         self._imported = imported
         self._modules = imported()
         self._modules_came = clock()
+        # Any thread may look, and a long call must be named once, not once by each.
         self._lock = threading.Lock()
         # Weak: each start of an environment makes another one.
         self._watched: weakref.WeakSet[RunningCall] = weakref.WeakSet()

@@ -119,9 +119,11 @@ def _observation_flaw(env: gymnasium.Env, observation: Any) -> Flaw | None:
     space = env.observation_space
     # Bounds are not checked: many environments leave theirs by a little.
     if isinstance(space, Box) and observation is not None:
-        came, promised = f"of the shape {np.shape(observation)}", f"one of the shape {space.shape}"
+        came = f"of the shape {np.shape(observation)}"
+        promised = f"one of the shape {space.shape}"
         fits = np.shape(observation) == space.shape
     else:
-        came, promised = described(observation), f"one of {space}"
+        came = described(observation)
+        promised = f"one of {space}"
         fits = observation is not None and space.contains(observation)
     return None if fits else (f"an observation {came}", f"{promised}, as its observation_space says")

@@ -134,7 +134,8 @@ class LinearLearner(Learner):
     def load(self, state: State) -> None:
         try:
             model = state.arrays["model"]
-            rng, self._rows = state.values["rng"], state.values["rows"]
+            rng = state.values["rng"]
+            self._rows = state.values["rows"]
         except KeyError as error:
             raise CheckpointError(f"This is not a checkpoint of linear_q: it has no {error}.") from error
         self._model = {name: array.copy() for name, array in model.items()}
