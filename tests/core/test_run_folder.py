@@ -75,6 +75,10 @@ def test_run_that_was_killed_before_its_first_checkpoint_has_a_journal(tmp_path)
     assert RunFolder.resumable_under(tmp_path) == []
     folder.journal.mkdir()
     (folder.journal / "0000000000000000.steps").touch()
+    assert RunFolder.resumable_under(tmp_path) == [], "it has not begun: its configuration is written before"
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        RunFolder.resumable(folder.path)
+    folder.config.write_text("{}")
     assert RunFolder.resumable_under(tmp_path)[0].path == RunFolder.resumable(folder.path).path == folder.path
 
 

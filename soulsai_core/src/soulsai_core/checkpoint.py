@@ -196,6 +196,11 @@ def read_part(path: Path, part: str) -> tuple[Arrays, dict[str, Any]]:
     return _read_arrays(folder, part), _read_json(folder, NODE)
 
 
+def identity(path: Path) -> dict[str, Any]:
+    """The training that the checkpoint at `path` belongs to, as it was given to `write`."""
+    return _find(path, NODE)[1].identity
+
+
 def journal_of(path: Path) -> Path | None:
     """The folder with the segments of the journal in the checkpoint at `path`, None if it has none."""
     folder, manifest = _find(path, NODE)

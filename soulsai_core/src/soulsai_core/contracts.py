@@ -115,6 +115,21 @@ class Learner(ABC):
             complete: all `reach` rows were there. Otherwise some are missing, at the beginning or in between.
         """
 
+    def room(self) -> int:
+        """Rows of another run that it can begin with; 0, the default: none, since it learns only from new rows of its
+        own models."""
+        return 0
+
+    def begin_with(self, steps: StepBatch, client: str) -> None:
+        """Take in rows that were made in another run, `room` at most, in their old order. They are learned from as if
+        the first model had acted, `ready` and `reach` count them, and a resume brings them back with `restore`.
+
+        Called before `started` and any `add`, for a training that begins with the steps of another one. Own columns
+        are missing but for sparse ones: they hold what another model said. By default the rows are added; a learner
+        that counts the steps of its run, as for a schedule, does not count these.
+        """
+        self.add(steps, client)
+
     def change(self, config: BaseModel) -> None:
         """Use these settings from now on. They differ from those before only in fields that the plugin's model declares
         with `json_schema_extra=LIVE`. Called between two updates."""

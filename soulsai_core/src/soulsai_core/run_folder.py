@@ -61,7 +61,8 @@ class RunFolder:
         for pattern in patterns:
             for file in saves.glob(f"*/{pattern}"):
                 folder = file.parents[1]
-                newest[folder] = max(newest.get(folder, 0), file.stat().st_mtime_ns)
+                if cls(folder)._has_begun:
+                    newest[folder] = max(newest.get(folder, 0), file.stat().st_mtime_ns)
         return [cls(folder) for folder in sorted(newest, key=lambda folder: newest[folder], reverse=True)]
 
     @classmethod
@@ -72,7 +73,7 @@ class RunFolder:
         if not path.is_dir():
             raise CheckpointError(f"There is no folder {path}; name the folder of a run, such as one under saves.")
         folder = cls(path)
-        if not folder.has_checkpoint and not any(folder.journal.glob("*")):
+        if not folder._has_begun or not (folder.has_checkpoint or any(folder.journal.glob("*"))):
             raise CheckpointError(f"There is no checkpoint in {path}; name the folder of a run that has saved one.")
         return folder
 
@@ -116,6 +117,12 @@ class RunFolder:
     def has_checkpoint(self) -> bool:
         """Whether there is one, or the one before it if a kill interrupted its replacement."""
         return any((self.path / name).is_dir() for name in (CHECKPOINT, f"{CHECKPOINT}.old"))
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether it was trained. A journal alone may be what is left of a process killed while it took the steps of
+        another run: the configuration is written after that."""
+        return self.has_checkpoint or self.config.is_file()
 
     @property
     def best_model(self) -> Path:

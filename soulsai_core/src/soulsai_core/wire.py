@@ -29,7 +29,16 @@ import safetensors.numpy
 
 from soulsai_core.errors import WireError
 from soulsai_core.messages import Arrays, ArraySpec, Weights, is_plain, plain
-from soulsai_core.steps import SEGMENT_COLUMNS, Closed, ColumnCheck, Sparse, StepBatch, has_after, segments_error
+from soulsai_core.steps import (
+    SEGMENT_COLUMNS,
+    Closed,
+    ColumnCheck,
+    Sparse,
+    StepBatch,
+    has_after,
+    segments_error,
+    taken_columns,
+)
 
 MAGIC = b"SOUL"
 FORMAT = 2
@@ -41,6 +50,8 @@ _HEADER_LIMIT = 256 * 1024
 # Characters of a client's name, and of a column's name in an error message.
 _NAME_LIMIT = 128
 _ROW_NUMBER = np.dtype("<u4")
+
+_NO_LIMIT = 2**31
 
 REASONS = frozenset(
     {
@@ -192,7 +203,7 @@ class StepDecoder:
         max_streams: number of streams that one client may have.
 
     Attributes:
-        observed: as given.
+        columns, observed: as given.
     """
 
     def __init__(
@@ -205,6 +216,7 @@ class StepDecoder:
         checks = [ColumnCheck.of(name, columns[name]) for name in sorted(columns)]
         dense = [check for check in checks if not columns[check.name].sparse]
         after = [check for check in dense if check.name in observed]
+        self.columns = dict(columns)
         self.observed = frozenset(observed)
         self._sparse = {check.name: check for check in checks if columns[check.name].sparse}
         self._columns = _columns(dense)
@@ -214,6 +226,10 @@ class StepDecoder:
         self._parts = sorted(parts, key=lambda part: part[0].dtype.itemsize, reverse=True)
         self._max_bytes = max_bytes
         self._max_streams = max_streams
+
+    def of_taken(self) -> StepDecoder:
+        """A decoder of the steps of other runs, which come from the own disk and not from clients."""
+        return StepDecoder(taken_columns(self.columns, self.observed), self.observed, _NO_LIMIT, _NO_LIMIT)
 
     def decode(self, data: bytes) -> StepMessage:
         """The message in `data`. Raises WireError with one of REASONS, and with the sender if the header is valid."""

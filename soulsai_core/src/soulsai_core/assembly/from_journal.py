@@ -43,7 +43,8 @@ class KeptSteps(NamedTuple):
 
 def kept_steps(run: Path | str) -> Iterator[KeptSteps]:
     """The steps that the journal of a run has, in the order of their arrival: all of them with the setting
-    `training.keep_steps`, otherwise those that the replay buffer needs.
+    `training.keep_steps`, otherwise those that the replay buffer needs. Steps of another run with which it began are
+    left out.
 
     Args:
         run: the run's folder.
@@ -66,10 +67,12 @@ def learned_again(run: Path | str) -> Learner:
     Args:
         run: the run's folder, with all of its steps (`training.keep_steps`).
 
-    Raises CheckpointError if steps are missing.
+    Raises CheckpointError if steps are missing, or if the run began with the weights or steps of another one.
     """
     reader = _Reader(RunFolder(Path(run)))
     _, counters = checkpoint.read_part(reader.folder.checkpoint, EVALUATION)
+    if origin := counters["origin"]["text"]:
+        raise CheckpointError(f"{run} began with {origin}: only a run that began anew is learned again.")
     if reader.found[0].header.first > 0:
         raise CheckpointError(
             f"The journal of {run} lacks its first steps: only those of a run with training.keep_steps=true are all "

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_core.assembly.inheriting import inherit
+from soulsai_core.assembly.inheriting import StartingPoint, begin
 from soulsai_core.assembly.run_log import RunLog
 from soulsai_core.config import Config, Resolved
 from soulsai_core.config.differences import described, differences
@@ -117,14 +117,15 @@ def _columns(resolved: Resolved, spec: EnvSpec) -> dict[str, ArraySpec]:
 
 
 def make_node(
-    resolved: Resolved, transport: Transport, folder: RunFolder, *, resume: bool, start_from: Path | None = None
+    resolved: Resolved, transport: Transport, folder: RunFolder, *, resume: bool, start: StartingPoint | None = None
 ) -> TrainingNode:
-    """A training node that saves to `folder`. To resume, it goes on with what is there. With `start_from`, the folder
-    of another run or of one of its checkpoints, it begins with those weights."""
+    """A training node that saves to `folder`. To resume, it goes on with what is there. With `start` it begins with
+    what another run has."""
     parts = node_parts(resolved, transport, folder)
-    if start_from is not None:
-        inherit(parts["learner"], resolved.algorithm.name, start_from)
     node = TrainingNode(**parts)
+    if start is not None:
+        begin(node.beginning, parts["learner"], resolved, start)
+        node.save_config(folder.config)
     if resume:
         try:
             node.resume()

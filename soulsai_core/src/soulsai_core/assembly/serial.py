@@ -14,12 +14,11 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from soulsai_core.assembly.inheriting import inherit
+from soulsai_core.assembly.inheriting import StartingPoint, begin
 from soulsai_core.assembly.node import node_parts
 from soulsai_core.client.recorder import Recorder
 from soulsai_core.client.tally import EpisodeTally
@@ -37,7 +36,7 @@ from soulsai_core.node.saving.saver import CheckpointOptions, Counters
 from soulsai_core.node.saving.storage import Storage
 from soulsai_core.node.state import RunState
 from soulsai_core.node.status.report import Description, StatusReport
-from soulsai_core.run_folder import CONFIG, RunFolder, replace_bytes, write_config
+from soulsai_core.run_folder import RunFolder, replace_bytes, write_config
 from soulsai_core.steps import POSITION, Closed, StepBatch
 from soulsai_core.transport.memory import MemoryTransport
 from soulsai_core.wire import encode_steps
@@ -112,9 +111,10 @@ class SerialTraining:
         self._acted = 0  # environment steps when the newest model was given to the actor
         self._saved_at = 0  # iteration of the last checkpoint
 
-    def begin_with(self, model: Path) -> None:
-        """Begin with the weights of the checkpoint in `model`, of another run. Raises CheckpointError if none fits."""
-        inherit(self._learner, self._resolved.algorithm.name, model)
+    def begin(self, start: StartingPoint) -> None:
+        """Begin with what another run has. Raises CheckpointError if nothing of it is of use here."""
+        begin(self._storage.beginning, self._learner, self._resolved, start)
+        self._keep_config()
 
     def goal_reached(self) -> str | None:
         """The sentence that says which goal is reached already, None while there is none."""
@@ -165,7 +165,7 @@ class SerialTraining:
 
     def _train(self) -> None:
         self._resuming.bring_back()
-        write_config(self.folder.path / CONFIG, self._parts["config"])
+        self._keep_config()
         if not self._resuming.resumed:
             self._learner.clients_changed(frozenset({CLIENT}))
         self._renew()
@@ -177,6 +177,9 @@ class SerialTraining:
         self._save("final")
 
     # -- status
+
+    def _keep_config(self) -> None:
+        write_config(self.folder.config, self._parts["config"])
 
     def _keep_status(self, *, ended: bool = False) -> None:
         """Keep the status in the run's folder, for `soulsai status` and a resume."""
@@ -212,6 +215,7 @@ class SerialTraining:
             reach=self._learner.reach(),
             numbers={CLIENT: self._number},
             clients=[CLIENT],
+            origin=self.state.origin,
             serial={
                 "episodes": self._tally.finished,
                 "made": self._made,

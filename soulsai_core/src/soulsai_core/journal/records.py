@@ -24,10 +24,11 @@ _HEADER = struct.Struct("<8sHHIQQQI")
 _PREFIX = struct.Struct("<IIHIBI")
 HEADER_SIZE = _HEADER.size
 
-MESSAGE, CLIENTS, RESUMED, UPDATE = 1, 2, 3, 4
+MESSAGE, CLIENTS, RESUMED, UPDATE, TAKEN = 1, 2, 3, 4, 5
 """Kinds of records: a client's message; the names of the clients that are connected from now on; the iteration with
 which a resumed training goes on, without an update; an update of a learner that decides itself when it is ready, with
-the iteration that it makes. The payloads of the second and third are MessagePack, that of the last is empty."""
+the iteration that it makes; a message with steps of another run, with which this one began. The payloads of the
+second and third are MessagePack, that of the fourth is empty."""
 
 
 class Limits(NamedTuple):
@@ -48,7 +49,7 @@ class Header:
 
     Attributes:
         first: number of its first record, counted from 0 over the whole run.
-        rows: rows admitted in the run before it.
+        rows: rows before it, those admitted in the run and those taken from another one.
         limits: of all its records.
     """
 
@@ -69,7 +70,7 @@ class Record:
     Attributes:
         payload: the message, or what belongs to its kind.
         iteration: the newest model's when it was judged.
-        rows: that were admitted.
+        rows: that were admitted or taken.
         kind: one of those above.
     """
 

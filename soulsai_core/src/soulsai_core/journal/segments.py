@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 
     Attributes:
         number: of the record in the run.
-        rows_before: rows admitted in the run before it.
+        rows_before: rows before it, admitted in the run or taken from another one.
         limits: by what it was judged.
     """
 
@@ -52,7 +52,7 @@ class Entry(NamedTuple):
 
 
 class End(NamedTuple):
-    """Where a journal ends: number of the next record, and rows admitted before it."""
+    """Where a journal ends: number of the next record, and rows before it, admitted or taken."""
 
     record: int = 0
     rows: int = 0
@@ -161,7 +161,7 @@ def cut(folder: Path, record: int, disk: Disk) -> None:
 
 
 def needed(segments: Sequence[Segment], rows: int) -> list[Segment]:
-    """The segments that have rows from this number on, counted over the run, and all behind them."""
+    """The segments that have rows from this number on, counted over the journal, and all behind them."""
     unneeded = 0
     for index, (_, following) in enumerate(pairwise(segments)):
         if following.header.rows <= rows:

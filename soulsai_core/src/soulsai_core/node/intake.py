@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from soulsai_core.contracts import Sync
 from soulsai_core.errors import WireError
 from soulsai_core.hooks.observers import Observers
 from soulsai_core.journal.records import Limits
-from soulsai_core.messages import Announcement
+from soulsai_core.messages import Announcement, ArraySpec
 from soulsai_core.node.freshness import Freshness, Staleness
 from soulsai_core.node.health.unchanged import UnchangedObservations
 from soulsai_core.node.ledger import UNKNOWN, Ledger
@@ -54,6 +54,17 @@ class Judged(NamedTuple):
         return 0 if self.steps is None else len(self.steps)
 
 
+def admitted(
+    steps: StepBatch, sources: frozenset[int], freshness: Freshness, iteration: int
+) -> tuple[StepBatch, dict[str, int]]:
+    """The rows of wanted sources that are fresh enough, and the other rows of these sources by reason."""
+    wanted = [source in sources for source in steps.segments[:, SOURCE].tolist()]
+    if not all(wanted):
+        steps = steps.select(np.array(wanted))
+    fresh, rejected = freshness.judge(steps.segments, iteration)
+    return (steps if fresh is None else steps.select(fresh)), rejected
+
+
 class Intake:
     """Decides which rows of a message the learner gets. No message, whatever its bytes, makes it raise.
 
@@ -82,6 +93,7 @@ class Intake:
         self.staleness = Staleness(sync.max_staleness + 8)
         self._run_id = run_id
         self._decoder = decoder
+        self._taken = decoder.of_taken()
         self._sources = frozenset(map(int, sync.sources))
         self._max_staleness = sync.max_staleness
         self._freshness = Freshness(sync.max_staleness)
@@ -111,7 +123,7 @@ class Intake:
             return Judged(error.client, error.number)
         rows = len(steps)
         self.unchanged.received(header.client, steps, now)
-        steps, rejected = self._admitted(steps, self._sources, self._freshness, iteration)
+        steps, rejected = admitted(steps, self._sources, self._freshness, iteration)
         self._count(header.client, header.number, len(steps), rejected)
         others = rows > len(steps) + sum(rejected.values())
         if len(steps):
@@ -125,21 +137,21 @@ class Intake:
         by. Raises WireError if it does not fit the columns of this training."""
         message = self._decoder.decode(payload)
         sources = frozenset(source for source in range(64) if limits.sources >> source & 1)
-        steps, rejected = self._admitted(message.steps, sources, Freshness(limits.max_staleness), iteration)
+        steps, rejected = admitted(message.steps, sources, Freshness(limits.max_staleness), iteration)
         if rejected and not len(steps):
             steps = replace(steps, closed=None)
         return message.header.client, message.header.number, steps
 
-    @staticmethod
-    def _admitted(
-        steps: StepBatch, sources: frozenset[int], freshness: Freshness, iteration: int
-    ) -> tuple[StepBatch, dict[str, int]]:
-        """The rows of wanted sources that are fresh enough, and the other rows of these sources by reason."""
-        wanted = [source in sources for source in steps.segments[:, SOURCE].tolist()]
-        if not all(wanted):
-            steps = steps.select(np.array(wanted))
-        fresh, rejected = freshness.judge(steps.segments, iteration)
-        return (steps if fresh is None else steps.select(fresh)), rejected
+    @property
+    def taken_columns(self) -> Mapping[str, ArraySpec]:
+        """The columns of steps that are taken from another run."""
+        return self._taken.columns
+
+    def taken(self, payload: bytes) -> tuple[str, StepBatch]:
+        """The client and the steps of a message with steps of another run, which are not judged. Raises WireError if
+        it does not fit the columns of this training."""
+        message = self._taken.decode(payload)
+        return message.header.client, message.steps
 
     def _is_out_of_turn(self, header: Header) -> bool:
         """Whether a message is not even read: of another run, repeated, or too early. The last two are no rejections,

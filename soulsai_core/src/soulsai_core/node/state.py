@@ -5,8 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import SettingChange
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What a run began with.
+
+    Attributes:
+        text: what it took of another run, for people; "" for a run that began anew.
+        steps: that it took.
+    """
+
+    text: str = ""
+    steps: int = 0
+
+
+NOTHING = Origin()
 
 
 @dataclass(slots=True)
@@ -16,6 +33,7 @@ class RunState:
     Attributes:
         iteration: of the newest model.
         env_steps: environment steps that were admitted.
+        origin: what it began with.
         stop_reason: why the training ends, None while it goes on.
         replaced: whether another node has taken over the run. Nothing more is written to the server then.
         changes: the newest settings that were changed while the run went on.
@@ -28,6 +46,7 @@ class RunState:
 
     iteration: int = 0
     env_steps: int = 0
+    origin: Origin = NOTHING
     stop_reason: str | None = None
     replaced: bool = False
     changes: tuple[SettingChange, ...] = ()

@@ -125,6 +125,7 @@ class TrainingNode:
         self._report = StatusReport(*parts, self._problems, Description.of(announcement, sync, join, config))
         self._receiver = SampleReceiver(transport, rng, lambda: self._events.put(ServerBack()))
         self._storage = self._make_storage(rng)
+        self.beginning = self._storage.beginning
         self._evaluations = Evaluations(settings, learner, self._state, clock)
         self._commands = CommandHandler(
             transport, self._storage.saving, folder, self._state, self._evaluations, self._changes
@@ -395,4 +396,5 @@ class TrainingNode:
             reach=self._learner.reach(),
             numbers=self._intake.ledger.numbers(),
             clients=sorted(self._roster.present),
+            origin=state.origin,
         )

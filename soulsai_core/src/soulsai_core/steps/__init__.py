@@ -27,6 +27,7 @@ from soulsai_core.steps.segments import (
     segments_error,
 )
 from soulsai_core.steps.starts import starts_after
+from soulsai_core.steps.taking import left_out, taken, taken_columns
 from soulsai_core.steps.transitions import Transitions
 
 __all__ = [
@@ -53,7 +54,10 @@ __all__ = [
     "continued",
     "follows",
     "has_after",
+    "left_out",
     "segments_error",
     "starts_after",
     "step_columns",
+    "taken",
+    "taken_columns",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from soulsai_core.contracts import Learner
 from soulsai_core.errors import CheckpointError
 from soulsai_core.messages import Arrays, State
-from soulsai_core.steps import END, End, StepBatch, step_columns
+from soulsai_core.steps import END, MASK, End, StepBatch, step_columns, taken, taken_columns
 from soulsai_core.testing.rollout import MAX_VALUE, Subject, Training, copied
 
 
@@ -198,6 +199,28 @@ class LearnerContract:
         _assert_equal(loaded.weights(), training.learner.weights())
         Training(subject, loaded).run(2)
 
+    def test_steps_of_another_run_are_learned_from_and_brought_back(self, subject: Subject) -> None:
+        """By a learner that has room for them: they come without own columns but sparse ones, `reach` counts them, and
+        after a checkpoint `restore` brings them back."""
+        learner = subject.learner()
+        room = learner.room()
+        assert type(room) is int and room >= 0
+        if not room:
+            return
+        sent = _of_another_run(subject, room)
+        for client, steps in sent:
+            learner.begin_with(steps, client)
+        learner.clients_changed(frozenset())
+        assert learner.reach() == sum(len(steps) for _, steps in sent)
+        training = Training(subject, learner)
+        loaded = _brought_back(subject, learner, sent, training.clients)
+        for _ in range(2):
+            training.feed(loaded)
+            assert loaded.ready() == learner.ready()
+            training.update()
+            loaded.update()
+            _assert_equal(loaded.weights(), learner.weights(), tolerance=1e-6)
+
     def test_foreign_state_is_refused(self, subject: Subject) -> None:
         """With a sentence, not with a KeyError."""
         # Both an empty state and one of another algorithm.
@@ -220,22 +243,45 @@ def _start(learner: Learner, training: Training, *, resumed: bool = False) -> No
 
 
 def _reloaded(subject: Subject, training: Training, *, rows: bool = True) -> Learner:
-    """Another learner with another generator, the state as it comes from the disk, and `rows` from the journal."""
-    state = training.learner.save()
+    """Another learner with the state of the training's, and `rows` from the journal."""
+    return _brought_back(subject, training.learner, training.sent if rows else [], training.clients)
+
+
+def _brought_back(
+    subject: Subject, learner: Learner, sent: Sequence[tuple[str, StepBatch]], clients: Iterable[str]
+) -> Learner:
+    """Another learner with another generator, the state as it comes from the disk, and the rows that it asks for of
+    those that were sent."""
+    state = learner.save()
     stored = State(
         {part: copied(arrays) for part, arrays in state.arrays.items()}, json.loads(json.dumps(state.values))
     )
     fresh = subject.learner(seed=99)
     fresh.load(stored)
-    _start(fresh, training, resumed=True)
+    fresh.started(resumed=True)
+    fresh.clients_changed(frozenset(clients))
     reach = fresh.reach()
-    before = training.env_steps - reach
-    for client, steps in training.sent if rows else ():
-        if before <= 0 or len(steps) > before:
-            fresh.restore(steps.part(before, len(steps)), client)
-        before -= len(steps)
-    fresh.restored(complete=rows or not reach)
+    for client, steps in _newest(sent, reach):
+        fresh.restore(steps, client)
+    fresh.restored(complete=bool(sent) or not reach)
     return fresh
+
+
+def _newest(sent: Sequence[tuple[str, StepBatch]], rows: int) -> Iterator[tuple[str, StepBatch]]:
+    """The messages with the newest rows, and what closes a rollout behind them."""
+    before = sum(len(steps) for _, steps in sent) - rows
+    for client, steps in sent:
+        if before <= 0 or len(steps) > before:
+            yield client, steps.part(before, len(steps))
+        before -= len(steps)
+
+
+def _of_another_run(subject: Subject, room: int) -> list[tuple[str, StepBatch]]:
+    """The newest rows of another training, as one begins with them."""
+    other = Training(subject, num_envs=2)
+    other.run(2)
+    columns = taken_columns(step_columns(subject.spec, subject.own, MAX_VALUE), {MASK, *subject.spec.observations})
+    return [(client, taken(steps, columns)) for client, steps in _newest(other.sent, room)]
 
 
 class _Losing:

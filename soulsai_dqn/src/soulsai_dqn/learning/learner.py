@@ -77,8 +77,14 @@ class DQNLearner(Learner):
     # -- steps
 
     def add(self, steps: StepBatch, client: str) -> None:
-        kept = self._append(steps, client)
+        self.begin_with(steps, client)
         self._rows += len(steps)
+
+    def room(self) -> int:
+        return self._replay.capacity
+
+    def begin_with(self, steps: StepBatch, client: str) -> None:
+        kept = self._append(steps, client)
         if self._moments is not None:
             self._moments.update(kept.columns[VECTOR])
 

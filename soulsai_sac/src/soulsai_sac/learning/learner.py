@@ -86,6 +86,9 @@ class SACLearner(Learner):
     def restore(self, steps: StepBatch, client: str) -> None:
         self.add(steps, client)
 
+    def room(self) -> int:
+        return self._replay.capacity
+
     def restored(self, *, complete: bool) -> None:
         self._replay.restored(complete=complete)
 

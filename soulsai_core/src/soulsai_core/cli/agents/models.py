@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from soulsai_core.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
+    from soulsai_core.assembly.inheriting import StartingPoint
     from soulsai_core.run_folder import RunFolder
 
 
@@ -75,12 +76,17 @@ def one_environment(resolved_config: object, overrides: list[str]) -> tuple[str,
     return (*single, *overrides)
 
 
-def starting_point(args: argparse.Namespace) -> tuple[argparse.Namespace, Path | None]:
-    """The arguments of a training and the checkpoint to begin with, None without --from. The settings of that run count
-    where no --config names others."""
+def starting_point(args: argparse.Namespace) -> tuple[argparse.Namespace, StartingPoint | None]:
+    """The arguments of a training and what it begins with, None without --from. The settings of that run count where no
+    --config names others."""
     if args.source is None:
+        if args.take is not None:
+            raise ConfigError("--take says what to take of another run: name the run with --from.")
         return args, None
     if args.resume is not None:
         raise ConfigError("--from begins a new run and --resume continues one: give one of them.")
+    from soulsai_core.assembly.inheriting import StartingPoint
+
     run, model = find_model(args.source, Path("saves"))
-    return argparse.Namespace(**{**vars(args), "config": args.config or run.config}), model
+    start = StartingPoint(model, weights=args.take != "steps", steps=args.take in ("steps", "both"))
+    return argparse.Namespace(**{**vars(args), "config": args.config or run.config}), start

@@ -70,7 +70,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
         raise ConfigError(f"--clients is {clients}; it takes 0 or more.")
     console = QuietConsole(markup=False, emoji=False)  # reasons and paths are shown as they are
     start_logging(console, tracebacks=False, warnings_only=args.part_of is not None)  # the log file has everything
-    args, source = starting_point(args)
+    args, start = starting_point(args)
     config, resumed = _config_and_folder(args)
     ended = "" if resumed is None else how_it_ended(resumed, time.time())
     if resumed is None:
@@ -108,7 +108,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             # The children start before the node is made: they import their packages in the meantime, and wait for it.
             stack.callback(children.close)
             children.start()
-            node = make_node(resolved, transport, folder, resume=resumed is not None, start_from=source)
+            node = make_node(resolved, transport, folder, resume=resumed is not None, start=start)
             if resumed is not None and _nothing_is_left(resumed, node, ended, console):
                 return 0
             keep_config_file(args, folder)

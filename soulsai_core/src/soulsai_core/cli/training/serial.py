@@ -35,7 +35,7 @@ def train_serially(args: argparse.Namespace) -> int:
     """Train in this process, and print where the model is. Returns the exit code."""
     console = QuietConsole(markup=False, emoji=False)
     start_logging(console, tracebacks=False)
-    args, source = starting_point(args)
+    args, start = starting_point(args)
     config = config_from(args)
     resumed = None
     ended = ""
@@ -53,8 +53,8 @@ def train_serially(args: argparse.Namespace) -> int:
         stack.enter_context(log_file(folder.logs / "training-node.log"))
         check_capacity(resolved, folder.path)
         training = SerialTraining(resolved, folder)
-        if source is not None:
-            training.begin_with(source)
+        if start is not None:
+            training.begin(start)
         if resumed is not None:
             training.resume()
             before = training.state

@@ -40,7 +40,7 @@ def add_parent_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_resume_argument(parser: argparse.ArgumentParser) -> None:
-    """--resume [FOLDER] and --from RUN."""
+    """--resume [RUN], and --from RUN with --take."""
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -53,6 +53,12 @@ def add_resume_argument(parser: argparse.ArgumentParser) -> None:
         dest="source",
         metavar="RUN",
         help="begin a new run with the weights and settings of this run, or of one of its checkpoints",
+    )
+    parser.add_argument(
+        "--take",
+        choices=("weights", "steps", "both"),
+        help="what to take of the run that --from names: its weights, the steps in its journal as a full replay "
+        "buffer, or both (default: weights)",
     )
 
 

@@ -15,7 +15,7 @@ from soulsai_core.contracts import Learner, Transport
 from soulsai_core.errors import CheckpointError, WireError
 from soulsai_core.journal import segments
 from soulsai_core.journal.disk import Disk
-from soulsai_core.journal.records import CLIENTS, MESSAGE, RESUMED, UPDATE, Record
+from soulsai_core.journal.records import CLIENTS, MESSAGE, RESUMED, TAKEN, UPDATE, Record
 from soulsai_core.journal.segments import End, Entry, Segment
 from soulsai_core.messages import Progress, Weights
 from soulsai_core.node.formatting import count, counted
@@ -23,7 +23,7 @@ from soulsai_core.node.intake import Intake
 from soulsai_core.node.pacing import UpdatePace
 from soulsai_core.node.saving.saver import Counters
 from soulsai_core.node.saving.storage import Storage
-from soulsai_core.node.state import RunState
+from soulsai_core.node.state import Origin, RunState
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.steps import StepBatch
 from soulsai_core.wire import decode_weights
@@ -91,13 +91,23 @@ class Resuming:
         self.counters = counters
         self._state.iteration = counters.iteration
         self._state.env_steps = counters.env_steps
+        self._state.origin = counters.origin
         self._pace.rows = counters.due
         self._pace.owed = counters.owed
         self._elapsed(counters.elapsed)
-        self._storage.continue_at(End(counters.record, counters.env_steps))
+        self._storage.continue_at(End(counters.record, counters.rows))
 
     def bring_back(self) -> None:
         """Fill the learner again. To be called once at each start, before the first message is taken in."""
+        if self._storage.journal is None:
+            log.warning(
+                "training.journal is off: after a crash what was received since the last checkpoint is lost, and a "
+                "resumed training begins with an empty replay buffer."
+            )
+        if self.resumed or not self._state.origin.steps:  # otherwise the learner has what the journal has
+            self._bring_back()
+
+    def _bring_back(self) -> None:
         counters = self.counters
         folder = self._folder.journal
         newest = self.resumed and not self._exact and self._path in (None, self._folder.checkpoint)
@@ -120,12 +130,8 @@ class Resuming:
                 "environment or algorithm have changed.",
                 self._unreadable,
             )
-        self._storage.continue_at(End(max(end.record, counters.record), self._state.env_steps))
-        if self._storage.journal is None:
-            log.warning(
-                "training.journal is off: after a crash what was received since the last checkpoint is lost, and a "
-                "resumed training begins with an empty replay buffer."
-            )
+        rows = self._state.env_steps + self._state.origin.steps
+        self._storage.continue_at(End(max(end.record, counters.record), rows))
 
     def go_on_after(self, newest: tuple[int, bytes] | None, model: Callable[[], Weights]) -> None:
         """Choose the iteration to go on with.
@@ -152,7 +158,7 @@ class Resuming:
             return
         counters = self.counters
         reach = self._learner.reach()
-        first = counters.env_steps - reach
+        first = counters.rows - reach
         restored = 0
         if reach:
             for entry in segments.read(segments.needed(found, first), stop=counters.record):
@@ -164,7 +170,7 @@ class Resuming:
         """Bring back one message's rows from the number `first` on; returns how many these are."""
         record = entry.record
         skipped = first - entry.rows_before
-        if record.kind != MESSAGE:
+        if record.kind not in (MESSAGE, TAKEN):
             if record.kind == CLIENTS and skipped <= 0:
                 self._learner.clients_changed(_names(record.payload))
             return 0
@@ -195,6 +201,8 @@ class Resuming:
                 self._state.iteration = msgspec.msgpack.decode(record.payload, type=int)
             elif record.kind == MESSAGE:
                 rows += self._take_in_one(entry)
+            elif record.kind == TAKEN:
+                self._begin_again(entry)
         if rows:
             log.info("%s admitted after the checkpoint are learned from again.", counted(rows, "step"))
 
@@ -212,8 +220,20 @@ class Resuming:
                 self._pace.owed += len(steps)
         return len(steps)
 
+    def _begin_again(self, entry: Entry) -> None:
+        """Give the learner a message of another run again, where the checkpoint after it is missing."""
+        message = self._read(entry)
+        if message is not None:
+            client, _, steps = message
+            self._learner.begin_with(steps, client)
+            origin = self._state.origin
+            self._state.origin = Origin(origin.text, origin.steps + len(steps))
+
     def _read(self, entry: Entry) -> tuple[str, int, StepBatch] | None:
         try:
+            if entry.record.kind == TAKEN:
+                client, steps = self._intake.taken(entry.record.payload)
+                return client, 0, steps
             return self._intake.repeat(entry.record.payload, entry.record.iteration, entry.limits)
         except WireError:
             self._unreadable += 1

@@ -21,6 +21,7 @@ from soulsai_core.journal import segments
 from soulsai_core.journal.disk import Disk
 from soulsai_core.journal.journal import Journal
 from soulsai_core.messages import Announcement, State, Weights
+from soulsai_core.node.state import NOTHING, Origin
 from soulsai_core.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -59,11 +60,12 @@ class Counters(msgspec.Struct, frozen=True):
         due: admitted rows for which no update was made yet.
         owed: those of an earlier process, for which updates are made together with new ones.
         record: number of the journal's first record that is not a part of the checkpoint.
-        reach: admitted rows before it that the learner needs.
+        reach: rows before it that the learner needs.
         numbers: client -> number of its last message that was received.
         clients: those that were connected.
         evaluated: iteration of the weights with which agents act, if it is not the newest.
         serial: where a serial training goes on with its episodes; None for others.
+        origin: what it began with.
     """
 
     iteration: int
@@ -77,6 +79,12 @@ class Counters(msgspec.Struct, frozen=True):
     clients: list[str]
     evaluated: int | None = None
     serial: dict[str, Any] | None = None
+    origin: Origin = NOTHING
+
+    @property
+    def rows(self) -> int:
+        """Rows in the journal before `record`, whether or not they are still there."""
+        return self.env_steps + self.origin.steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +157,11 @@ class Saver:
             self._write(path, snapshot, options)
         finally:
             self._writing.release()
+        self._observers.emit("checkpoint_saved", path=path, iteration=snapshot.counters.iteration, kind=options.kind)
+
+    def write_first(self, snapshot: Snapshot) -> None:
+        """Write the checkpoint of a run that has not begun: no observer has heard of it, and none hears of this."""
+        self._write(self._folder.checkpoint, snapshot, CheckpointOptions())
 
     def _write(self, path: Path, snapshot: Snapshot, options: CheckpointOptions) -> None:
         counters = snapshot.counters
@@ -166,15 +179,14 @@ class Saver:
             disk=self._disk,
         )
         if newest and journal is not None and not self._keep_steps:
-            segments.remove_before(journal.folder, counters.env_steps - counters.reach, self._disk)
-        self._observers.emit("checkpoint_saved", path=path, iteration=counters.iteration, kind=options.kind)
+            segments.remove_before(journal.folder, counters.rows - counters.reach, self._disk)
 
     def _link(self, folder: Path, counters: Counters, options: CheckpointOptions, *, copies: bool) -> dict[str, int]:
         """Put the rows that the learner needs into a checkpoint. That of the run itself does not need them, so they
         are not copied for it where the file system has no links: that would be the whole journal once a minute."""
         if self._journal is None or not options.buffer:
             return {}
-        found = segments.needed(segments.find(self._journal.folder), counters.env_steps - counters.reach)
+        found = segments.needed(segments.find(self._journal.folder), counters.rows - counters.reach)
         return segments.link(found, folder, counters.record, self._disk, copies=copies)
 
     def _keep_replaced(self, path: Path, counters: Counters) -> Callable[[Path], None] | None:

@@ -15,6 +15,7 @@ from soulsai_core.messages import Announcement
 from soulsai_core.node.health.problems import Problems
 from soulsai_core.node.intake import Intake
 from soulsai_core.node.metrics import NodeMetrics
+from soulsai_core.node.saving.beginning import Beginning
 from soulsai_core.node.saving.keeping import Keeping
 from soulsai_core.node.saving.saver import CheckpointOptions, Counters, Saver
 from soulsai_core.node.saving.saving_thread import SavingThread, try_write
@@ -37,6 +38,7 @@ class Storage:
         saver: writes and reads checkpoints.
         saving: writes them in a thread.
         schedule: of periodic checkpoints.
+        beginning: for a run that takes over what another one has.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Storage:
             keep_steps=settings.keep_steps,
         )
         self.saving = SavingThread(self.saver, rng)
+        self.beginning = Beginning(folder, learner, self.journal, self.saver, intake, state)
         self.schedule = CheckpointSchedule(settings.checkpoint_every, settings.checkpoint_every_s, clock)
 
     @property

@@ -102,6 +102,9 @@ class LinearLearner(Learner):
         self.add(steps, client)
         self._rows -= len(steps)
 
+    def room(self) -> int:
+        return self._config.memory  # rows of another run are added as if they were of this one
+
     def ready(self) -> bool | None:
         # None leaves the count to the node: one update for each `Sync.rows_per_iteration` rows.
         return None if len(self._memory.get("reward", ())) >= self._config.warm_up else False
