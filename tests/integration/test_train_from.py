@@ -7,7 +7,7 @@ import pytest
 from untrained import CARTPOLE, make_run
 
 from soulsai_core import Catalog, checkpoint, load_config
-from soulsai_core.assembly.inheriting import inherit
+from soulsai_core.assembly.starting_point import take_weights
 from soulsai_core.config import resolve
 from soulsai_core.errors import CheckpointError
 
@@ -26,10 +26,10 @@ def run(tmp_path_factory):
 def test_weights_are_those_of_the_other_run(run, caplog):
     learner = new_learner("algorithm.config.learning_rate=0.5")
     theirs = new_learner()
-    inherit(theirs, "dqn", run.path)
+    take_weights(theirs, "dqn", run.path)
     before = learner.weights()
     with caplog.at_level(logging.INFO):
-        inherit(learner, "dqn", run.best_model)
+        take_weights(learner, "dqn", run.best_model)
     assert "begins with" in caplog.text and "begins anew" not in caplog.text
     weights = learner.weights()
     assert any(not np.array_equal(before[name], array) for name, array in weights.items())
@@ -41,7 +41,7 @@ def test_weights_are_those_of_the_other_run(run, caplog):
 def test_what_does_not_fit_is_said_part_by_part_and_begins_anew(run, caplog):
     learner = new_learner("algorithm.config.hidden=[8, 4]")
     with caplog.at_level(logging.WARNING):
-        inherit(learner, "dqn", run.path)
+        take_weights(learner, "dqn", run.path)
     lines = [line.split("begins anew")[0].split()[-1] for line in caplog.text.splitlines() if "begins anew" in line]
     assert {"network", "target"} <= set(lines)
     assert "(4, 8) here and not there" in caplog.text or "here and (" in caplog.text
@@ -58,13 +58,13 @@ def test_replay_buffer_begins_anew_without_a_word(run, caplog, monkeypatch):
 
     monkeypatch.setattr(checkpoint, "read", after_many_steps)
     learner = new_learner()
-    inherit(learner, "dqn", run.path)
+    take_weights(learner, "dqn", run.path)
     assert learner.reach() == 0 and "replay" not in caplog.text
 
 
 def test_another_algorithm_gets_a_sentence(run):
     with pytest.raises(CheckpointError, match="was trained with dqn, and its weights are of no use to ppo"):
-        inherit(new_learner("algorithm.name=ppo"), "ppo", run.path)
+        take_weights(new_learner("algorithm.name=ppo"), "ppo", run.path)
 
 
 def test_from_and_resume_exclude_each_other(run_here, run):

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from soulsai_core import CheckpointError, kept_steps, learned_again
-from soulsai_core.assembly.inheriting import StartingPoint
 from soulsai_core.assembly.node import make_node
 from soulsai_core.assembly.serial import SerialTraining
+from soulsai_core.assembly.starting_point import StartingPoint
 from soulsai_core.config import load_config, resolve
 from soulsai_core.journal import segments
 from soulsai_core.plugins.catalog import Catalog

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_core.assembly.inheriting import StartingPoint, begin
 from soulsai_core.assembly.run_log import RunLog
+from soulsai_core.assembly.starting_point import StartingPoint, begin
 from soulsai_core.config import Config, Resolved
 from soulsai_core.config.differences import described, differences
 from soulsai_core.config.models import RunSettings

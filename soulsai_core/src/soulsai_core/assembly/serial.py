@@ -18,8 +18,8 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from soulsai_core.assembly.inheriting import StartingPoint, begin
 from soulsai_core.assembly.node import node_parts
+from soulsai_core.assembly.starting_point import StartingPoint, begin
 from soulsai_core.client.recorder import Recorder
 from soulsai_core.client.tally import EpisodeTally
 from soulsai_core.config import Resolved

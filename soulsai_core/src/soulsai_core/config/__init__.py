@@ -2,6 +2,7 @@
 
 from soulsai_core.config.base import Settings
 from soulsai_core.config.contributors import ContributorSettings
+from soulsai_core.config.default_file import default_yaml
 from soulsai_core.config.description import Setting, settings_of
 from soulsai_core.config.layers import load_config, load_environment
 from soulsai_core.config.models import (
@@ -17,7 +18,6 @@ from soulsai_core.config.models import (
 from soulsai_core.config.resolved import Resolved, check_part, resolve, resolve_telemetry
 from soulsai_core.config.schema import config_schema
 from soulsai_core.config.secret import read_secret
-from soulsai_core.config.text import default_yaml
 
 __all__ = [
     "ClientSettings",

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from soulsai_core.config.shape import choices, model_at, setting_paths
+from soulsai_core.config.sections import choices, model_at, setting_paths
 from soulsai_core.config.sources import Path, Sources, dotted
 from soulsai_core.errors import ConfigError
 

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ValidationError
 
 from soulsai_core.config.errors import raise_if_any, sentences_of
 from soulsai_core.config.models import Config, Part
-from soulsai_core.config.shape import section, setting_paths
+from soulsai_core.config.numeric_text import restore_texts
+from soulsai_core.config.sections import section, setting_paths
 from soulsai_core.config.sources import Layer, Sources
 from soulsai_core.config.text_file import read_text
-from soulsai_core.config.texts import restore_texts
 from soulsai_core.config.yaml_text import load, load_written
 from soulsai_core.errors import ConfigError
 

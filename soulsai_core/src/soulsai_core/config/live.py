@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from soulsai_core.config.shape import section
+from soulsai_core.config.sections import section
 
 LIVE: dict[str, Any] = {"live": True}
 """The `json_schema_extra` of a field that may be changed while a run goes on, with all that lies below it."""

@@ -12,8 +12,8 @@ from pydantic_core import to_jsonable_python
 
 from soulsai_core.config.errors import raise_if_any, sentences_of
 from soulsai_core.config.models import Config, Part
+from soulsai_core.config.numeric_text import restore_texts
 from soulsai_core.config.sources import Layer, Path, Sources
-from soulsai_core.config.texts import restore_texts
 from soulsai_core.contracts import (
     AlgorithmPlugin,
     ConnectorPlugin,

@@ -320,7 +320,7 @@ class TrainingNode:
 
     def _acknowledge(self, timeout: float) -> None:
         """Acknowledge what is in the journal by now, or after a wait."""
-        if self._storage.keeping.wait(timeout):
+        if self._storage.journaling.wait(timeout):
             self._publishing.message_received()
 
     def _others_are_awaited(self) -> bool:
@@ -335,7 +335,7 @@ class TrainingNode:
                 self._commands.answer_request(event)
             case ClientsChanged(present):
                 self._publishing.clients_changed(present)
-                self._storage.keeping.clients_changed(present, self._state.iteration)
+                self._storage.journaling.clients_changed(present, self._state.iteration)
                 self._learner.clients_changed(present)
             case ServerBack():
                 self._publisher.republish()  # the server may have an older model, though it could always be written to
@@ -351,7 +351,7 @@ class TrainingNode:
         state = self._state
         after_outage = self._recovery.lasts  # before the message is looked at, which may be the last that was awaited
         judged = self._intake.judge(entry.payload, state.iteration, state.env_steps, self._clock())
-        self._storage.keeping.keep(entry.id, entry.payload, judged, state.iteration)
+        self._storage.journaling.keep(entry.id, entry.payload, judged, state.iteration)
         self._publishing.message_received()
         if judged.steps is not None:
             self._publishing.rows_received(judged.client)
@@ -374,7 +374,7 @@ class TrainingNode:
             if not self._pace.due(ready):
                 break
             if ready is True:
-                self._storage.keeping.update_begins(self._state.iteration + 1, _WRITE)
+                self._storage.journaling.update_begins(self._state.iteration + 1, _WRITE)
             self._acknowledge(0)
             self._publishing.publish_before_update()
             self._updating.update()

@@ -9,8 +9,8 @@ import pytest
 from waiting import wait_for
 
 from soulsai_core.cli.training import child_processes
+from soulsai_core.cli.training.child_commands import NO_CLIENT_LEFT, stopped_without_clients
 from soulsai_core.cli.training.child_processes import ChildProcesses
-from soulsai_core.cli.training.children import NO_CLIENT_LEFT, stopped_without_clients
 
 FOREVER = ("client", "--with-parent", "--wait", "inf", "--redis-address", "127.0.0.1:1")
 """A client that waits for a server that never answers."""
@@ -111,7 +111,7 @@ class Node:
 
 
 def test_training_goes_on_with_clients_of_others_and_stops_when_they_have_left_too(monkeypatch):
-    monkeypatch.setattr("soulsai_core.cli.training.children._POLL_INTERVAL", 0.01)
+    monkeypatch.setattr("soulsai_core.cli.training.child_commands._POLL_INTERVAL", 0.01)
     node = Node()
     with stopped_without_clients(node, SimpleNamespace(client_error="The level map is missing.")):
         wait_for("the node to look", lambda: node.looks > 3)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from soulsai_core.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
-    from soulsai_core.assembly.inheriting import StartingPoint
+    from soulsai_core.assembly.starting_point import StartingPoint
     from soulsai_core.run_folder import RunFolder
 
 
@@ -85,7 +85,7 @@ def starting_point(args: argparse.Namespace) -> tuple[argparse.Namespace, Starti
         return args, None
     if args.resume is not None:
         raise ConfigError("--from begins a new run and --resume continues one: give one of them.")
-    from soulsai_core.assembly.inheriting import StartingPoint
+    from soulsai_core.assembly.starting_point import StartingPoint
 
     run, model = find_model(args.source, Path("saves"))
     start = StartingPoint(model, weights=args.take != "steps", steps=args.take in ("steps", "both"))

@@ -20,8 +20,7 @@ from soulsai_core.cli.display import QuietConsole, log_file, progress_line, star
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
 from soulsai_core.cli.training.capacity import check_capacity
-from soulsai_core.cli.training.child_processes import ChildProcesses
-from soulsai_core.cli.training.children import (
+from soulsai_core.cli.training.child_commands import (
     NO_CLIENT_LEFT,
     child_environment,
     client_commands,
@@ -29,6 +28,7 @@ from soulsai_core.cli.training.children import (
     stopped_without_clients,
     telemetry_command,
 )
+from soulsai_core.cli.training.child_processes import ChildProcesses
 from soulsai_core.cli.training.ending import ended_at_once, print_end, result_of, stopping
 from soulsai_core.cli.training.progress import progress
 from soulsai_core.cli.training.resume import (

@@ -16,7 +16,7 @@ from soulsai_core.node.health.problems import Problems
 from soulsai_core.node.intake import Intake
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.saving.beginning import Beginning
-from soulsai_core.node.saving.keeping import Keeping
+from soulsai_core.node.saving.journaling import Journaling
 from soulsai_core.node.saving.saver import CheckpointOptions, Counters, Saver
 from soulsai_core.node.saving.saving_thread import SavingThread, try_write
 from soulsai_core.node.schedule import CheckpointSchedule
@@ -34,7 +34,7 @@ class Storage:
 
     Attributes:
         journal: None if it is switched off.
-        keeping: takes each judged message.
+        journaling: takes each judged message.
         saver: writes and reads checkpoints.
         saving: writes them in a thread.
         schedule: of periodic checkpoints.
@@ -64,7 +64,7 @@ class Storage:
         self._problems = problems
         self._clock = clock
         self.journal = Journal(folder.journal, End(), intake.limits, clock, rng) if settings.journal else None
-        self.keeping = Keeping(self.journal, intake.ledger, release)
+        self.journaling = Journaling(self.journal, intake.ledger, release)
         self.saver = Saver(
             learner,
             announcement,

@@ -5,8 +5,8 @@ from pydantic import BaseModel, SecretStr
 
 from soulsai_core.config import load_config, resolve
 from soulsai_core.config.layers import read_file
+from soulsai_core.config.numeric_text import restore_texts
 from soulsai_core.config.sources import Layer, Sources
-from soulsai_core.config.texts import restore_texts
 from soulsai_core.config.yaml_text import load, load_written
 from soulsai_core.plugins.catalog import Catalog
 

@@ -13,7 +13,7 @@ from pydantic_core import to_jsonable_python
 from soulsai_core.config.layers import check, read_overrides
 from soulsai_core.config.resolved import resolve
 from soulsai_core.config.schema import SCHEMA_COMMENT, SCHEMA_FILE
-from soulsai_core.config.shape import choices
+from soulsai_core.config.sections import choices
 from soulsai_core.config.yaml_text import dump_inline
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from soulsai_core.config.shape import section
+from soulsai_core.config.sections import section
 from soulsai_core.config.sources import Path, Sources
 
 _TEXTS = (str, SecretStr, SecretBytes, PurePath)

@@ -53,13 +53,13 @@ def begin(beginning: Beginning, learner: Learner, resolved: Resolved, start: Sta
     Raises CheckpointError if nothing of it is of use here.
     """
     if start.weights:
-        inherit(learner, resolved.algorithm.name, start.model)
+        take_weights(learner, resolved.algorithm.name, start.model)
     if start.steps:
         _take_steps(beginning, learner, resolved, start.model)
     beginning.save(start.origin)
 
 
-def inherit(learner: Learner, algorithm: str, model: Path) -> None:
+def take_weights(learner: Learner, algorithm: str, model: Path) -> None:
     """Let a new learner begin with the weights of the checkpoint in `model`. Counters, schedules and optimizer begin
     anew. What does not fit stays as it is in the new learner, and is logged part by part.
 

@@ -23,7 +23,7 @@ class _Sent(NamedTuple):
     entry: str
 
 
-class Keeping:
+class Journaling:
     """To be used by the loop's thread.
 
     Args:
