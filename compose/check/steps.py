@@ -99,7 +99,7 @@ def invites(stack: Stack) -> str:
     joining = ("run", "--rm", "--network", "host")
     docker(*joining, "--name", name, "--detach", image, "client", *line[1:])
     try:
-        until("what she plays is learnt from", lambda: value(f"soulsai_run_client_admitted_total{shown}") > 0)
+        until("what she plays is learned from", lambda: value(f"soulsai_run_client_admitted_total{shown}") > 0)
         until("she is there", lambda: value("soulsai_clients") == CLIENTS + 1)
         if "anna" not in stack.inside("training_node", "soulsai", "contributors"):
             raise Failure("`soulsai contributors` does not name her.")

@@ -78,7 +78,7 @@ class Learner(ABC):
         """Whether an update is due.
 
         None, the default, leaves it to the node, which makes one for every `Sync.rows_per_iteration` admitted rows.
-        True: an update is due now. False: none is possible yet, and rows that come meanwhile do not count towards one.
+        True: an update is due now. False: none is possible yet, and rows that come meanwhile do not count toward one.
         A training that goes on after a kill makes the updates again for which the answer was True, of the same rows,
         without asking: what the answer depended on besides, such as time, is not the same then.
         """

@@ -76,7 +76,7 @@ def test_the_original_error_of_an_import_stays_attached_for_a_debugger(site):
 @pytest.mark.parametrize("between", [False, True])
 def test_a_name_in_two_distributions_is_an_error_with_both(site, between):
     site.add("algorithms", "dqn", "acme")
-    if between:  # duplicates that are not neighbours are easily overlooked
+    if between:  # duplicates that are not neighbors are easily overlooked
         site.add("algorithms", "other", "beyond")
     site.add("algorithms", "dqn", "zenith")
     assert "installed more than once, by acme 1.2 and zenith 1.2" in refusal(site.catalog())

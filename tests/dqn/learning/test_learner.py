@@ -206,7 +206,7 @@ def test_more_steps_than_are_drawn_at_once_are_all_made(spec, stream):
 
 
 def test_learning_starts_with_enough_rows(spec, rng, stream):
-    """Until then nothing counts towards an iteration; from then on the node counts rows."""
+    """Until then nothing counts toward an iteration; from then on the node counts rows."""
     learner = DQNLearner(settings(learning_starts=100), spec, rng)
     messages = stream()
     for rows in (40, 40, 19):

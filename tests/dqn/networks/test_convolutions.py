@@ -15,7 +15,7 @@ CONFIG = plain(
 
 
 def pictures(rng, count):
-    """A white ball somewhere on grey, (count, 1, SIZE, SIZE)."""
+    """A white ball somewhere on gray, (count, 1, SIZE, SIZE)."""
     images = np.full((count, 1, SIZE, SIZE), 90, np.uint8)
     for image, (row, column) in zip(images, rng.integers(SIZE - 3, size=(count, 2)), strict=True):
         image[:, row : row + 3, column : column + 3] = 236

@@ -1,4 +1,4 @@
-"""Our connectors fulfil the contract of connectors."""
+"""Our connectors fulfill the contract of connectors."""
 
 import pytest
 

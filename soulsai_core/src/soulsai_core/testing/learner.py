@@ -188,7 +188,7 @@ class LearnerContract:
         _assert_equal(loaded.weights(), training.learner.weights(), tolerance=1e-6)
 
     def test_rows_before_a_checkpoint_can_be_brought_back(self, subject: Subject) -> None:
-        """They come from the journal, and do not count towards an update."""
+        """They come from the journal, and do not count toward an update."""
         training = Training(subject, num_envs=2)
         training.run(2)
         reach = training.learner.reach()

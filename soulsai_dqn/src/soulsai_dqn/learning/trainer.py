@@ -138,7 +138,7 @@ class Trainer:
         return self.steps if every is None else self.steps - min(self.steps, last or self.steps) // every * every
 
     def reset(self) -> None:
-        """Move all parameters towards new random ones, the head's all the way (shrink and perturb: Ash and Adams 2020;
+        """Move all parameters toward new random ones, the head's all the way (shrink and perturb: Ash and Adams 2020;
         Schwarzer et al. 2023, section 4), and drop the optimizer's moments."""
         new = self._new_network()
         head = set(new.dense[-1].parameters())

@@ -26,11 +26,11 @@ def flatten_parameters(network: nn.Module) -> nn.Parameter:
 
 
 class PolyakAverage:
-    """Moves one network towards another of the same form, running statistics and other buffers included.
+    """Moves one network toward another of the same form, running statistics and other buffers included.
 
     Args:
         network: the one that moves; it is never trained.
-        source: the network that it moves towards.
+        source: the network that it moves toward.
         source_parameters: the parameters of `source` as one vector.
     """
 

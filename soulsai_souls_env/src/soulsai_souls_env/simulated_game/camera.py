@@ -1,4 +1,4 @@
-"""The camera: behind the player, and turned towards the boss while locked on."""
+"""The camera: behind the player, and turned toward the boss while locked on."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Character:
         return wrap(self.heading_to(other) - self.heading)
 
     def turn_towards(self, other: Character, limit: float) -> None:
-        """Turn towards the other by at most `limit` radians."""
+        """Turn toward the other by at most `limit` radians."""
         self.heading = wrap(self.heading + min(max(self.bearing(other), -limit), limit))
 
     def move(self, heading: float, distance: float) -> None:
