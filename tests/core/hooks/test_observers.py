@@ -54,6 +54,24 @@ def test_events_are_received_in_order_and_the_observer_is_closed_after_the_last(
     assert listener.received == list(range(100)) and listener.closed
 
 
+def test_observer_that_is_called_at_once_has_received_an_event_when_it_was_emitted(caplog):
+    observers, counting, failing = Observers(), Listener(), Listener(error=ValueError("no disk"))
+    observers.register("failing", failing, at_once=True)
+    observers.register("counting", counting, at_once=True)
+    publish(observers, 1, 2)
+    assert counting.received == failing.received == [1, 2]
+    assert "The connector 'failing' raised ValueError in weights_published: no disk" in caplog.text
+    observers.close()
+    assert counting.closed and failing.closed
+
+
+def test_end_of_the_program_is_not_taken_for_an_error_of_an_observer_that_is_called_at_once():
+    observers = Observers()
+    observers.register("interrupted", Listener(error=KeyboardInterrupt()), at_once=True)
+    with pytest.raises(KeyboardInterrupt):
+        publish(observers, 1)
+
+
 @pytest.mark.parametrize("error", [ValueError("no disk"), SystemExit(1), KeyboardInterrupt()])
 def test_observer_that_raises_is_named_in_the_log_and_all_receive_further_events(caplog, error):
     observers, bad, good = Observers(), Listener(error=error), Listener()

@@ -93,7 +93,7 @@ def _contributor_threads(
     if not isinstance(transport, RedisTransport):
         return []
     statistics = ContributorStatistics(folder.contributors, time.time)
-    observers.register("contributors", statistics)
+    observers.register("contributors", statistics, at_once=True)
     inboxes = inboxes_of(transport)
     client = resolved.config.client
     return [

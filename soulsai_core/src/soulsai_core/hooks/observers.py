@@ -35,19 +35,23 @@ class Observers:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(specs)
         self._capacity = capacity
-        self._mailboxes: list[_Mailbox] = []
+        self._receivers: list[_Receiver] = []
 
-    def register(self, name: str, observer: object) -> None:
+    def register(self, name: str, observer: object, *, at_once: bool = False) -> None:
         """Add one observer.
+
+        Args:
+            at_once: it is called in the thread that emits: for a part of the node that only counts, in less time than
+                an event takes to get into another thread.
 
         Raises PluginError for a class instead of an instance, for a method that fits no event, and for a hook wrapper:
         pluggy runs wrappers around all observers, which here run in different threads.
         """
         owner = self.check(name, observer)
         # With a number, because pluggy refuses a name twice, and a connector may be configured twice.
-        self._manager.register(observer, f"{name} #{len(self._mailboxes) + 1}")
-        methods = self._methods(observer)
-        self._mailboxes.append(_Mailbox(name, owner, observer, methods, self._capacity))
+        self._manager.register(observer, f"{name} #{len(self._receivers) + 1}")
+        parts = (name, owner, observer, self._methods(observer))
+        self._receivers.append(_Receiver(*parts) if at_once else _Mailbox(*parts, self._capacity))
 
     def check(self, name: str, observer: object) -> str:
         """The observer's name for sentences. Raises PluginError for what cannot be registered."""
@@ -87,37 +91,82 @@ class Observers:
         return {c.name: impl for c in callers for impl in c.get_hookimpls() if impl.plugin is observer}
 
     def emit(self, event: str, **arguments: Any) -> None:
-        """Put an event into the queue of each observer. Does not wait for them."""
-        for mailbox in self._mailboxes:
-            mailbox.put(event, arguments)
+        """Give an event to each observer. Does not wait for those that have a thread of their own."""
+        for receiver in self._receivers:
+            receiver.put(event, arguments)
 
     def dropped(self) -> dict[str, int]:
         """Observer -> number of events that were dropped because it was too slow."""
-        return {mailbox.name: mailbox.dropped for mailbox in self._mailboxes if mailbox.dropped}
+        return {receiver.name: receiver.dropped for receiver in self._receivers if receiver.dropped}
 
     def close(self, timeout: float = 5.0) -> None:
         """Let the observers process what still waits, `timeout` seconds at most in all, and close them."""
         deadline = time.monotonic() + timeout
         # All are asked to finish before any is waited for, so that they share one time-out.
-        for mailbox in self._mailboxes:
-            mailbox.finish()
-        for mailbox in self._mailboxes:
-            mailbox.join(max(deadline - time.monotonic(), 0.0))
-        self._mailboxes.clear()
+        for receiver in self._receivers:
+            receiver.finish()
+        for receiver in self._receivers:
+            receiver.join(max(deadline - time.monotonic(), 0.0))
+        self._receivers.clear()
 
 
-class _Mailbox:
-    """One observer's queue and thread."""
+class _Receiver:
+    """One observer, which is called in the thread that emits."""
+
+    _caught: type[BaseException] = Exception
+
+    def __init__(self, name: str, owner: str, observer: object, methods: dict[str, pluggy.HookImpl]) -> None:
+        self.name = name
+        self.dropped = 0
+        self._owner = owner
+        self._failures: Counter[str] = Counter()
+        self._observer = observer
+        self._methods = methods
+
+    def put(self, event: str, arguments: dict[str, Any]) -> None:
+        if event in self._methods:
+            self._call(event, arguments)
+
+    def finish(self) -> None:
+        """Close the observer."""
+        close = getattr(self._observer, "close", None)
+        if callable(close):
+            self._guard("close", close)
+
+    def join(self, timeout: float) -> None:
+        """Wait until it is closed, `timeout` seconds at most."""
+
+    def _call(self, event: str, arguments: dict[str, Any]) -> None:
+        impl = self._methods[event]
+        self._guard(event, lambda: impl.function(*(arguments[name] for name in impl.argnames)))
+
+    def _guard(self, what: str, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except self._caught as error:
+            self._log(what, error)
+
+    def _log(self, what: str, error: BaseException) -> None:
+        """Log an error at its 1st, 2nd, 4th, 8th, ... time; an unchecked observer's with the traceback once."""
+        checked = isinstance(error, SoulsAIError)
+        sentence = str(error) if checked else f"{self._owner} raised {type(error).__name__} in {what}: {error}"
+        kind = f"{type(error.__cause__ or error).__name__} in {what}"  # without its text, which may vary
+        self._failures[kind] += 1
+        times = self._failures[kind]
+        if times.bit_count() == 1:
+            often = f" ({times} times so far)" if times > 1 else ""
+            log.error("%s The training goes on.%s", sentence, often, exc_info=None if checked or times > 1 else error)
+
+
+class _Mailbox(_Receiver):
+    """One observer with a queue and a thread."""
+
+    _caught = BaseException  # even SystemExit: it would end the thread, and with it all further events
 
     def __init__(
         self, name: str, owner: str, observer: object, methods: dict[str, pluggy.HookImpl], capacity: int
     ) -> None:
-        self.name = name
-        self._owner = owner
-        self._failures: Counter[str] = Counter()
-        self.dropped = 0
-        self._observer = observer
-        self._methods = methods
+        super().__init__(name, owner, observer, methods)
         self._queue: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(capacity)
         self._thread = threading.Thread(target=self._work, name=f"observer-{name}", daemon=True)
         self._thread.start()
@@ -155,27 +204,4 @@ class _Mailbox:
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
             self._call(*item)
-        close = getattr(self._observer, "close", None)
-        if callable(close):
-            self._guard("close", close)
-
-    def _call(self, event: str, arguments: dict[str, Any]) -> None:
-        impl = self._methods[event]
-        self._guard(event, lambda: impl.function(*(arguments[name] for name in impl.argnames)))
-
-    def _guard(self, what: str, call: Callable[[], object]) -> None:
-        try:
-            call()
-        except BaseException as error:  # even SystemExit: it would end this thread, and with it all further events
-            self._log(what, error)
-
-    def _log(self, what: str, error: BaseException) -> None:
-        """Log an error at its 1st, 2nd, 4th, 8th, ... time; an unchecked observer's with the traceback once."""
-        checked = isinstance(error, SoulsAIError)
-        sentence = str(error) if checked else f"{self._owner} raised {type(error).__name__} in {what}: {error}"
-        kind = f"{type(error.__cause__ or error).__name__} in {what}"  # without its text, which may vary
-        self._failures[kind] += 1
-        times = self._failures[kind]
-        if times.bit_count() == 1:
-            often = f" ({times} times so far)" if times > 1 else ""
-            log.error("%s The training goes on.%s", sentence, often, exc_info=None if checked or times > 1 else error)
+        super().finish()
