@@ -264,13 +264,11 @@ class StepDecoder:
         columns: Arrays = {}
         after: Arrays = {}
         offset = 0
-        # Sums of a message's values may overflow. That must not raise, nor let senders fill the log with warnings.
-        with np.errstate(all="ignore"):
-            for check, is_after in self._parts:
-                rows, arrays = (followed, after) if is_after else (header.rows, columns)
-                arrays[check.name] = check.read(body, offset, rows)
-                offset += rows * check.row_bytes
-            sparse = self._read_sparse(header, body, offset) if self._sparse else {}
+        for check, is_after in self._parts:
+            rows, arrays = (followed, after) if is_after else (header.rows, columns)
+            arrays[check.name] = check.read(body, offset, rows)
+            offset += rows * check.row_bytes
+        sparse = self._read_sparse(header, body, offset) if self._sparse else {}
         return StepBatch(segments, columns, after, sparse, None if header.closed is None else Closed(*header.closed))
 
     def _segments(self, header: Header) -> np.ndarray:

@@ -205,8 +205,7 @@ class Recorder:
         """All rows that wait, None if there are none. Once the quota is reached the batch is `closed`, once per model,
         even if it has no rows."""
         closes = self.quota_reached and not self._said_closed
-        with np.errstate(all="ignore"):  # sums of values that do not fit may overflow
-            batch = self._batch() if self._steps else None
+        batch = self._batch() if self._steps else None
         self._made += self._counted
         self._taken += self.rows
         self._clear()

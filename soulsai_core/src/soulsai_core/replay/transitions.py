@@ -110,11 +110,11 @@ class TransitionReader(Reader):
         return observed + sum(row_bytes(self.store, name) for name in self.store.specs)
 
     def appended(self, slots: np.ndarray, steps: StepBatch, client: str) -> np.ndarray:
-        usable = ~self.store.discarded(slots) if self.store.has_discarded else np.ones(len(slots), np.bool_)
+        usable = slots
         if self._forced is not None:
             self._forced[slots] = forced(steps.columns[MASK])
-            usable &= ~self._forced[slots]
-        return slots[usable]
+            usable = usable[~self._forced[usable]]
+        return usable[~self.store.discarded(usable)] if self.store.has_discarded else usable
 
     def intact(self, slots: np.ndarray) -> np.ndarray:
         return super().intact(slots) if self._forced is None else ~self._forced[slots]

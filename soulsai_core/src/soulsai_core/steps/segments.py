@@ -46,8 +46,8 @@ _DISCARDED = int(End.DISCARDED)
 _CONTINUABLE = (int(End.GOES_ON), _DISCARDED)
 _LAST_SOURCE = max(int(source) for source in Source)
 
-# By `End`: whether the last row's return is bootstrapped from the observation that followed it.
-_BOOTSTRAPPED = np.array([True, False, True, False])
+# Ends after which the last row's return is bootstrapped from the observation that followed it.
+_BOOTSTRAPPED = (int(End.GOES_ON), int(End.TRUNCATED))
 
 
 def follows(segment: list[int], following: list[int]) -> bool:
@@ -67,17 +67,20 @@ def follows(segment: list[int], following: list[int]) -> bool:
 
 def continued(segments: np.ndarray) -> np.ndarray:
     """bool (segments,) for a table (segments, 7): whether the next segment follows this one."""
-    found = np.zeros(len(segments), np.bool_)
-    # A loop over plain lists: most messages have a handful of segments, where numpy's calls would take longer.
-    for segment, pair in enumerate(pairwise(segments.tolist())):
-        found[segment] = follows(*pair)
-    return found
+    return np.array(_continued(segments.tolist()), np.bool_)
 
 
 def has_after(segments: np.ndarray) -> np.ndarray:
     """bool (segments,) for a table (segments, 7): whether `StepBatch.after` has an entry with what followed the last
     row. A terminated row has no value after it, and what followed a discarded one may not be read."""
-    return _BOOTSTRAPPED[segments[:, END]] & ~continued(segments)
+    table = segments.tolist()
+    goes_on = zip(table, _continued(table), strict=True)
+    return np.array([segment[END] in _BOOTSTRAPPED and not joined for segment, joined in goes_on], np.bool_)
+
+
+def _continued(table: list[list[int]]) -> list[bool]:
+    # Plain lists: most messages have a handful of segments, where numpy's calls would take longer.
+    return [*(follows(*pair) for pair in pairwise(table)), *([False] if table else [])]
 
 
 def segments_error(segments: np.ndarray, rows: int, max_streams: int) -> str | None:
