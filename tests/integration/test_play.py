@@ -10,6 +10,7 @@ from untrained import make_run
 from soulsai_core.errors import ConfigError, SoulsAIError
 from soulsai_core.node.formatting import number
 from soulsai_core.playing.video import VideoWriter
+from soulsai_core.playing.window import Window
 
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
 
@@ -50,9 +51,37 @@ def test_window_shows_each_step_and_may_be_closed(run_here, saves, monkeypatch):
 def test_without_a_screen_a_video_is_advised(run_here, saves, monkeypatch):
     pygame = pytest.importorskip("pygame")
     monkeypatch.delenv("SDL_VIDEODRIVER", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", ":gone")
     monkeypatch.setattr(pygame.display, "get_driver", lambda: "offscreen")
     output = run_here("play", "cart", "--saves", str(saves), code=2)
-    assert "No window can be opened (there is no screen): film the agent with --video out.mp4." in output
+    assert "No window can be opened (there is no screen at :gone): film the agent with --video out.mp4." in output
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="every session has a screen there")
+def test_without_a_display_there_is_one_line(run_here, saves, monkeypatch):
+    """Libraries of the system would add theirs if a window were tried."""
+    pytest.importorskip("pygame")
+    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    [line] = run_here("play", "cart", "--saves", str(saves), code=2).splitlines()
+    assert "(there is no screen: neither DISPLAY nor WAYLAND_DISPLAY is set): film the agent with" in line
+    filmed = run_here("play", "cart", "--saves", str(saves), "--video", "cart.gif")
+    assert len(filmed.splitlines()) == 2, "neither do they add any to a video"
+
+
+def test_window_of_another_size_shows_the_whole_picture_in_its_proportions(monkeypatch):
+    pygame = pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    window = Window("test", 1000)
+    picture = np.full((200, 600, 3), 255, np.uint8)
+    window.show(picture)
+    assert pygame.display.get_surface().get_flags() & pygame.RESIZABLE
+    pygame.display.set_mode((900, 900), pygame.RESIZABLE)  # what dragging its corner does
+    window.show(picture)
+    shown = pygame.surfarray.array3d(pygame.display.get_surface())[..., 0].T > 0
+    window.close()
+    assert shown[300:600].all() and not shown[:300].any() and not shown[600:].any()
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Play the episodes, and print what each returned."""
     use_one_thread()
     from soulsai_core.assembly.agents import load_agent, saved_settings
+    from soulsai_core.playing.window import pictures_without_display
 
     if args.episodes < 1:
         raise ConfigError(f"--episodes is {args.episodes}; it takes 1 or more.")
@@ -48,16 +49,17 @@ def run(args: argparse.Namespace) -> int:
     agent = load_agent(model, overrides, explore=args.explore, seed=args.seed)
     shown = agent.environment.shown
     config = agent.environment_config if shown is None else shown(agent.environment_config)
-    environment = agent.environment.make(config, args.seed)
-    try:
-        _play(args, agent, environment)
-    finally:
-        environment.close()
+    with pictures_without_display() as no_display:
+        environment = agent.environment.make(config, args.seed)
+        try:
+            _play(args, agent, environment, no_display=no_display)
+        finally:
+            environment.close()
     return 0
 
 
-def _play(args: argparse.Namespace, agent: Agent, environment: Environment) -> None:
-    screen = _Screen(args, agent, environment)
+def _play(args: argparse.Namespace, agent: Agent, environment: Environment, *, no_display: bool) -> None:
+    screen = _Screen(args, agent, environment, no_display=no_display)
     try:
         for number, episode in enumerate(
             agent.play(args.episodes, environment=environment, watch=screen.show), start=1
@@ -87,7 +89,7 @@ class _Closed(Exception):
 class _Screen:
     """A video or a window. An environment without pictures, such as a game that shows itself, needs no window."""
 
-    def __init__(self, args: argparse.Namespace, agent: Agent, environment: Environment) -> None:
+    def __init__(self, args: argparse.Namespace, agent: Agent, environment: Environment, *, no_display: bool) -> None:
         from soulsai_core.playing.video import VideoWriter
         from soulsai_core.playing.window import Window
 
@@ -97,6 +99,7 @@ class _Screen:
         self._fps = environment.frames_per_second
         title = f"{agent.spec.name}, iteration {agent.iteration}"
         self._output: Any = VideoWriter(args.video, self._fps) if self._films else Window(title, self._fps)
+        self._no_display = no_display
         self._said = False
 
     def show(self, step: Step) -> None:
@@ -112,9 +115,13 @@ class _Screen:
             print(f"{self._name} gives no pictures, so no window opens.")
 
     def _show(self, picture: np.ndarray) -> None:
+        from soulsai_core.playing.window import no_window
+
         if self._films:
             self._output.write(picture)
             return
+        if self._no_display:
+            raise no_window("there is no screen: neither DISPLAY nor WAYLAND_DISPLAY is set")
         self._output.show(picture)
         if self._output.closed:
             raise _Closed
