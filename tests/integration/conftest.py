@@ -34,7 +34,7 @@ def run_here(tmp_path, monkeypatch, capfd):
     for name in [name for name in os.environ if name.startswith("SOULSAI_")]:
         monkeypatch.delenv(name)
     # It would replace the log handlers of this process for good.
-    for module in ("training.hosting", "training.serial", "playing.client_process"):
+    for module in ("training.hosting", "training.serial", "client.client_process"):
         monkeypatch.setattr(f"soulsai_core.cli.{module}.start_logging", lambda console, **_: None)
 
     def run(*arguments, settings=(), code=0):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from untrained import make_run
 
+from soulsai_core.agents.video import VideoWriter
+from soulsai_core.agents.window import Window
 from soulsai_core.errors import ConfigError, SoulsAIError
 from soulsai_core.node.formatting import number
-from soulsai_core.playing.video import VideoWriter
-from soulsai_core.playing.window import Window
 
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
 

@@ -9,7 +9,7 @@ from clocks import Clock
 from soulsai_core import MASK, ArraySpec, Closed, Discrete, EnvSpec, Sparse, StepBatch, step_columns
 from soulsai_core.testing.arrays import draw
 from soulsai_ppo.config import PPOConfig
-from soulsai_ppo.rollouts.assembly import Assembly
+from soulsai_ppo.rollouts.client_rollout import ClientRollout
 from soulsai_ppo.spaces import own_columns
 
 VECTOR = EnvSpec("vector", {"observation": ArraySpec((4,), "float32")}, Discrete(3))
@@ -79,9 +79,9 @@ def assembled():
     """(messages, iteration) -> the rollout as the learner sees it."""
 
     def assemble(messages, iteration=0):
-        assembly = Assembly(iteration, 10**6)
+        rollout = ClientRollout(iteration, 10**6)
         for message in messages:
-            assembly.add(message)
-        return assembly.assembled()
+            rollout.add(message)
+        return rollout.columns()
 
     return assemble

@@ -19,7 +19,7 @@ for name in ABSENT:
 sys.meta_path.insert(0, Missing())
 """
 CLIENT = """
-import soulsai_core.client.client, soulsai_core.cli.playing.client_process, soulsai_core.environments.isolation
+import soulsai_core.client.client, soulsai_core.cli.client.client_process, soulsai_core.environments.isolation
 from soulsai_souls_env.config import SoulsConfig
 from soulsai_souls_env.plugin import plugin
 spec = plugin.spec(SoulsConfig())

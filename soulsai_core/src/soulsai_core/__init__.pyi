@@ -1,5 +1,8 @@
 """The public names of `soulsai_core` and the modules they come from: their only list, which `__init__.py` reads."""
 
+from .agents.agent import Agent as Agent
+from .agents.statistics import bootstrap_interval as bootstrap_interval
+from .agents.statistics import interquartile_mean as interquartile_mean
 from .assembly.agents import load_agent as load_agent
 from .assembly.from_journal import KeptSteps as KeptSteps
 from .assembly.from_journal import kept_steps as kept_steps
@@ -72,9 +75,6 @@ from .numerics.lstm import lstm_step as lstm_step
 from .numerics.masks import mask_invalid as mask_invalid
 from .numerics.moments import RunningMoments as RunningMoments
 from .numerics.moments import normalized as normalized
-from .playing.agent import Agent as Agent
-from .playing.statistics import bootstrap_interval as bootstrap_interval
-from .playing.statistics import interquartile_mean as interquartile_mean
 from .plugins.catalog import Catalog as Catalog
 from .run_folder import replace_bytes as replace_bytes
 from .run_folder import replace_text as replace_text

@@ -70,7 +70,7 @@ def test_without_a_command_the_help_is_shown_and_the_code_is_2(capsys):
 
 def fake_command(monkeypatch, run):
     module = types.SimpleNamespace(add_arguments=lambda parser: parser.add_argument("--steps", type=int), run=run)
-    monkeypatch.setitem(sys.modules, "soulsai_core.cli.playing.client", module)
+    monkeypatch.setitem(sys.modules, "soulsai_core.cli.client.client", module)
 
 
 def test_a_command_gets_its_own_arguments_and_its_code_is_returned(monkeypatch):

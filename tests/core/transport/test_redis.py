@@ -186,7 +186,7 @@ def test_calls_fail_while_the_server_is_away_and_succeed_again_afterwards(free_p
 def test_subscription_that_was_silent_for_long_is_made_anew(connected, run_names, admin, monkeypatch):
     run = next(run_names)
     listener, node = connected(run), connected(run)
-    monkeypatch.setattr("soulsai_core.transport.redis_link.RENEWAL", 0.0)
+    monkeypatch.setattr("soulsai_core.transport.redis_link.RESUBSCRIBED_AFTER", 0.0)
     listener.wait_progress(0.0)
     channel = f"soulsai:{run}:wake"
     assert admin.pubsub_numsub(channel) == [(channel.encode(), 0)]

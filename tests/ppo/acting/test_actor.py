@@ -10,7 +10,7 @@ from soulsai_core.environments.gym.plugin import plugin as gym_plugin
 from soulsai_core.testing.rollout import Rollout
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.plugin import plugin
-from soulsai_ppo.rollouts.assembly import Assembly
+from soulsai_ppo.rollouts.client_rollout import ClientRollout
 from soulsai_ppo.rollouts.columns import ENV, LEARNED, START, TERMINATED
 from soulsai_ppo.rollouts.gae import advantages
 from soulsai_ppo.spaces import STATE
@@ -62,15 +62,15 @@ def play_rollout(config, spec, environment):
     """One rollout of a new learner's weights, as the learner sees it."""
     learner, actor = learner_and_actor(config, spec)
     client = Rollout(actor, environment, spec, plugin.columns(config, spec))
-    assembly = Assembly(0, 1000)
+    rollout = ClientRollout(0, 1000)
     client.load(Weights(0, learner.weights(), quota=learner.quota()))
     while not client.recorder.quota_reached:
         client.step()
         if client.recorder.rows > 10 or client.recorder.quota_reached:
-            assembly.add(client.recorder.take())
+            rollout.add(client.recorder.take())
     environment.close()
-    assert assembly.complete
-    return assembly.assembled()
+    assert rollout.complete
+    return rollout.columns()
 
 
 def finished_episodes(columns):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from soulsai_core.agents.agent import Agent
 from soulsai_core.config import Resolved, load_config, resolve
 from soulsai_core.messages import Weights
 from soulsai_core.node.saving.saver import evaluation_weights
-from soulsai_core.playing.agent import Agent
 from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.run_folder import CONFIG, RunFolder
 

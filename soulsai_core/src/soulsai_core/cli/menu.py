@@ -36,7 +36,7 @@ def _ours(name: str, module: str, help: str) -> Command:
 COMMANDS = (
     _ours("train", "training.train", "train on this machine: server, training node, clients and telemetry"),
     _ours("training-node", "training.training_node", "run the training node alone, for clients on other machines"),
-    _ours("client", "playing.client", "run a client, which plays and sends its steps to a training node"),
+    _ours("client", "client.client", "run a client, which plays and sends its steps to a training node"),
     _ours("play", "agents.play", "watch an agent play, in a window or as a video"),
     _ours("eval", "agents.eval", "measure how good an agent is: many episodes with fixed seeds"),
     _ours("status", "running.status", "show the state of a run, its clients, and what keeps it from learning"),

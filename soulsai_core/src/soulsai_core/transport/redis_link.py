@@ -28,7 +28,7 @@ SLICE = 0.5
 """Seconds that one command asks the server to wait at most. A longer wait is several commands, so that a broken
 connection is noticed."""
 
-RENEWAL = 30.0
+RESUBSCRIBED_AFTER = 30.0
 """Seconds of silence after which a subscription is made anew: a connection may be broken without an error."""
 
 REFUSALS = (
@@ -232,7 +232,7 @@ class Subscription:
         except BaseException:
             self._drop()
             raise
-        if time.monotonic() - self._last_message > RENEWAL:
+        if time.monotonic() - self._last_message > RESUBSCRIBED_AFTER:
             self._drop()
         return message
 

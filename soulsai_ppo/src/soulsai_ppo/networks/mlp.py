@@ -58,35 +58,35 @@ class Perceptron:
         np.sum(by_value, axis=0, out=gradient["value.bias"])
         if not self._hidden:
             return
-        # The derivative by the last hidden layer. With one shared tower, flow[0] is flow[-1], and both parts add up.
-        flow = np.empty_like(last)
-        np.matmul(by_value, self._value[0].T, out=flow[-1])
-        if len(flow) == 1:
-            flow[0] += by_head @ self._policy[0].T
+        # The derivative by the last hidden layer. With one shared tower, delta[0] is delta[-1], and both parts add up.
+        delta = np.empty_like(last)
+        np.matmul(by_value, self._value[0].T, out=delta[-1])
+        if len(delta) == 1:
+            delta[0] += by_head @ self._policy[0].T
         else:
-            np.matmul(by_head, self._policy[0].T, out=flow[0])
+            np.matmul(by_head, self._policy[0].T, out=delta[0])
         # Sums over rows as products with ones: BLAS is quicker here than a reduction over the middle axis.
         ones = np.ones((1, len(by_head)), np.float32)
         for index in range(len(self._hidden) - 1, -1, -1):
             below = activations[index]
-            self._through_activation(flow, activations[index + 1])
-            np.matmul(below.transpose(0, 2, 1), flow, out=gradient[f"hidden.{index}.weight"])
-            np.matmul(ones, flow, out=gradient[f"hidden.{index}.bias"])
+            self._through_activation(delta, activations[index + 1])
+            np.matmul(below.transpose(0, 2, 1), delta, out=gradient[f"hidden.{index}.weight"])
+            np.matmul(ones, delta, out=gradient[f"hidden.{index}.bias"])
             if index:
-                flow = np.matmul(flow, self._hidden[index][0].transpose(0, 2, 1))
+                delta = np.matmul(delta, self._hidden[index][0].transpose(0, 2, 1))
 
     def _activated(self, z: np.ndarray) -> np.ndarray:
         return np.tanh(z, out=z) if self._tanh else np.maximum(z, 0, out=z)
 
-    def _through_activation(self, flow: np.ndarray, activation: np.ndarray) -> None:
-        """Multiply `flow` by the activation's derivative, in place. Overwrites `activation`, which is not needed again:
-        the layer below has its own."""
+    def _through_activation(self, delta: np.ndarray, activation: np.ndarray) -> None:
+        """Multiply `delta` by the activation's derivative, in place. Overwrites `activation`, which is not needed
+        again: the layer below has its own."""
         if self._tanh:
             np.multiply(activation, activation, out=activation)
             np.subtract(1, activation, out=activation)
-            flow *= activation
+            delta *= activation
         else:
-            flow *= activation > 0
+            delta *= activation > 0
 
 
 class NumpyModel(Model):

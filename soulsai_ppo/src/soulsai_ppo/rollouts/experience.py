@@ -15,7 +15,7 @@ class Experience:
     """All rollouts of a round, one stream after another, each in the order of time.
 
     Attributes:
-        rows: name -> (rows, ...), as in `Assembly.assembled`.
+        rows: name -> (rows, ...), as in `ClientRollout.columns`.
         firsts: int64 (streams,), the first row of each stream.
         owners: client and environment of each stream.
     """

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from soulsai_core import ITERATION, Arrays, StepBatch
-from soulsai_ppo.rollouts.assembly import Assembly
+from soulsai_ppo.rollouts.client_rollout import ClientRollout
 
 # Seconds that a client may be silent before it is not waited for, at least; so long, too, until rows that another
 # message announced count as lost.
@@ -44,7 +44,7 @@ class Rounds:
         self._timeout = timeout
         self._clock = clock
         self._max_rows = max_rows
-        self._growing: dict[str, Assembly] = {}
+        self._growing: dict[str, ClientRollout] = {}
         self._complete: dict[str, Arrays] = {}
         self._last_rows_at: dict[str, float] = {}
         self._silent: frozenset[str] = frozenset()
@@ -95,16 +95,16 @@ class Rounds:
         self._iteration = int(steps.segments[:, ITERATION].max(initial=self._iteration))
         if steps.closed is not None:
             self._iteration = max(self._iteration, steps.closed.iteration)
-        assembly = self._growing.get(client)
-        if assembly is None or assembly.iteration < self._iteration:
-            assembly = self._growing[client] = Assembly(self._iteration, self._max_rows)
-        if assembly.complete or not assembly.add(steps):
+        rollout = self._growing.get(client)
+        if rollout is None or rollout.iteration < self._iteration:
+            rollout = self._growing[client] = ClientRollout(self._iteration, self._max_rows)
+        if rollout.complete or not rollout.add(steps):
             return
         now = self._clock()
         self._last_rows_at[client] = now
         self._changed_at = now
-        if assembly.complete:
-            self._complete[client] = assembly.assembled()
+        if rollout.complete:
+            self._complete[client] = rollout.columns()
             self._done.add(client)
             self._count(now)
 
@@ -117,7 +117,7 @@ class Rounds:
     @property
     def _incomplete(self) -> set[str]:
         """Clients that wait for new weights although some of their rows were lost."""
-        return {client for client, assembly in self._growing.items() if assembly.incomplete}
+        return {client for client, rollout in self._growing.items() if rollout.incomplete}
 
     @property
     def _playing(self) -> frozenset[str]:

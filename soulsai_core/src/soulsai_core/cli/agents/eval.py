@@ -13,8 +13,8 @@ from soulsai_core.cli.math_threads import use_one_thread
 from soulsai_core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from soulsai_core.agents.summary import Comparison, Summary
     from soulsai_core.assembly.evaluating import Played
-    from soulsai_core.playing.summary import Comparison, Summary
     from soulsai_core.run_folder import RunFolder
 
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     import msgspec
     import numpy as np
 
-    from soulsai_core.playing.summary import compare, summarize
+    from soulsai_core.agents.summary import compare, summarize
 
     for name, least in (("episodes", 1), ("processes", 1), ("seed", 0)):
         value = getattr(args, name)

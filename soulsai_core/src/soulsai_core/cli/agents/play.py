@@ -14,9 +14,9 @@ from soulsai_core.errors import ConfigError, SoulsAIError
 if TYPE_CHECKING:
     import numpy as np
 
+    from soulsai_core.agents.agent import Agent
     from soulsai_core.contracts import Environment
     from soulsai_core.messages import Episode, Step
-    from soulsai_core.playing.agent import Agent
 
 
 _HOLD_S = 1.5
@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Play the episodes, and print what each returned."""
     use_one_thread()
+    from soulsai_core.agents.window import pictures_without_display
     from soulsai_core.assembly.agents import load_agent, saved_settings
-    from soulsai_core.playing.window import pictures_without_display
 
     if args.episodes < 1:
         raise ConfigError(f"--episodes is {args.episodes}; it takes 1 or more.")
@@ -90,8 +90,8 @@ class _Screen:
     """A video or a window. An environment without pictures, such as a game that shows itself, needs no window."""
 
     def __init__(self, args: argparse.Namespace, agent: Agent, environment: Environment, *, no_display: bool) -> None:
-        from soulsai_core.playing.video import VideoWriter
-        from soulsai_core.playing.window import Window
+        from soulsai_core.agents.video import VideoWriter
+        from soulsai_core.agents.window import Window
 
         self._environment = environment
         self._name = agent.spec.name
@@ -115,7 +115,7 @@ class _Screen:
             print(f"{self._name} gives no pictures, so no window opens.")
 
     def _show(self, picture: np.ndarray) -> None:
-        from soulsai_core.playing.window import no_window
+        from soulsai_core.agents.window import no_window
 
         if self._films:
             self._output.write(picture)

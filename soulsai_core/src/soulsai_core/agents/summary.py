@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from soulsai_core.playing.statistics import bootstrap_interval, interquartile_mean
+from soulsai_core.agents.statistics import bootstrap_interval, interquartile_mean
 
 
 class Summary(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from soulsai_core.cli.playing.realtime import prepare_for_realtime
+from soulsai_core.cli.client.realtime import prepare_for_realtime
 
 
 @pytest.fixture(autouse=True)

@@ -38,6 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Join, play until the training ends, and join the next one if there is one."""
     use_one_thread()
-    from soulsai_core.cli.playing.client_process import ClientProcess
+    from soulsai_core.cli.client.client_process import ClientProcess
 
     return ClientProcess(args).run()

@@ -12,7 +12,7 @@ from oracle import DISCARDED, Oracle
 from oracle import advantages as defined_advantages
 
 from soulsai_core import Closed
-from soulsai_ppo.rollouts.assembly import Assembly
+from soulsai_ppo.rollouts.client_rollout import ClientRollout
 from soulsai_ppo.rollouts.columns import BEGINS, ENV, LEARNED, START, TERMINATED
 from soulsai_ppo.rollouts.experience import joined
 from soulsai_ppo.rollouts.gae import advantages
@@ -135,51 +135,51 @@ def test_rows_after_a_break_are_not_learned_from_until_their_memory_is_known(ass
 
 
 def test_rollout_is_complete_with_all_rows_that_its_client_made(make_rollout, pieces):
-    assembly = Assembly(0, 1000)
+    rollout = ClientRollout(0, 1000)
     for message in pieces(make_rollout(rows=12), 4):
-        assert not assembly.complete and not assembly.incomplete
-        assert assembly.add(message)
-    assert assembly.complete and not assembly.incomplete
+        assert not rollout.complete and not rollout.incomplete
+        assert rollout.add(message)
+    assert rollout.complete and not rollout.incomplete
 
 
 @pytest.mark.parametrize("lost", [0, 1])
 def test_rollout_is_incomplete_once_its_last_message_shows_that_rows_are_missing(make_rollout, pieces, lost):
-    assembly = Assembly(0, 1000)
+    rollout = ClientRollout(0, 1000)
     for number, message in enumerate(pieces(make_rollout(rows=12), 4)):
-        assert not assembly.incomplete
+        assert not rollout.incomplete
         if number != lost:
-            assembly.add(message)
-    assert assembly.incomplete and not assembly.complete
+            rollout.add(message)
+    assert rollout.incomplete and not rollout.complete
 
 
 def test_client_that_left_all_its_rows_out_has_an_empty_rollout(make_rollout):
     closing = replace(make_rollout(rows=4).select(np.zeros(4, np.bool_)), closed=Closed(0, 0))
-    assembly = Assembly(0, 1000)
-    assert assembly.add(closing) and assembly.complete
-    assert all(len(column) == 0 for column in assembly.assembled().values())
+    rollout = ClientRollout(0, 1000)
+    assert rollout.add(closing) and rollout.complete
+    assert all(len(column) == 0 for column in rollout.columns().values())
 
 
 def test_rows_and_quota_of_another_iteration_are_ignored(make_rollout):
-    assembly = Assembly(1, 1000)
-    assert not assembly.add(make_rollout(iteration=0)) and not assembly.complete
-    assert assembly.add(make_rollout(iteration=1)) and assembly.complete
+    rollout = ClientRollout(1, 1000)
+    assert not rollout.add(make_rollout(iteration=0)) and not rollout.complete
+    assert rollout.add(make_rollout(iteration=1)) and rollout.complete
 
 
 def test_client_that_knows_no_end_is_not_listened_to_for_ever(make_rollout):
     endless = replace(make_rollout(rows=8), closed=None)
-    assembly = Assembly(0, 16)
-    assert [assembly.add(endless) for _ in range(5)] == [True, True, True, False, False]
-    assert not assembly.complete
+    rollout = ClientRollout(0, 16)
+    assert [rollout.add(endless) for _ in range(5)] == [True, True, True, False, False]
+    assert not rollout.complete
 
 
 def test_rows_are_copied(make_rollout):
-    rollout = make_rollout()
-    assembly = Assembly(0, 1000)
-    assembly.add(rollout)
-    before = assembly.assembled()
-    for array in (rollout.segments, *rollout.columns.values(), *rollout.after.values()):
+    sent = make_rollout()
+    rollout = ClientRollout(0, 1000)
+    rollout.add(sent)
+    before = rollout.columns()
+    for array in (sent.segments, *sent.columns.values(), *sent.after.values()):
         array.fill(0)
-    for name, column in assembly.assembled().items():
+    for name, column in rollout.columns().items():
         np.testing.assert_array_equal(column, before[name], err_msg=name)
 
 

@@ -11,7 +11,7 @@ from soulsai_ppo.spaces import STATE
 _STORED = "stored"  # column: the row came with a state of the LSTM
 
 
-class Assembly:
+class ClientRollout:
     """Collects the rows of one model iteration. Messages come in the order in which they were sent, each once.
 
     Args:
@@ -51,7 +51,7 @@ class Assembly:
         self._rows += len(own)
         return True
 
-    def assembled(self) -> Arrays:
+    def columns(self) -> Arrays:
         """All rows, stream after stream, each in the order of time.
 
         A row needs the observation after it for its value. Where the next row does not have it, since the episode was

@@ -10,13 +10,13 @@ import time
 from contextlib import nullcontext
 
 from soulsai_core.assembly.client import make_client, wait_for_announcement
+from soulsai_core.cli.client.game_starter import GameStarter
+from soulsai_core.cli.client.player_line import PlayerLine
+from soulsai_core.cli.client.realtime import prepare_for_realtime
 from soulsai_core.cli.connection import join_from
 from soulsai_core.cli.contributors.contribution import log_contribution
 from soulsai_core.cli.display import QuietConsole, progress_line, start_logging
 from soulsai_core.cli.interrupts import on_interrupt
-from soulsai_core.cli.playing.game_starter import GameStarter
-from soulsai_core.cli.playing.player_line import PlayerLine
-from soulsai_core.cli.playing.realtime import prepare_for_realtime
 from soulsai_core.cli.waiting import wait_for_server, when_enter_is_pressed, when_parent_ends
 from soulsai_core.client.client import Client
 from soulsai_core.client.downlink import NEW_TRAINING

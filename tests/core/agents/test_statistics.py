@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soulsai_core.playing.statistics import bootstrap_interval, interquartile_mean
+from soulsai_core.agents.statistics import bootstrap_interval, interquartile_mean
 
 numbers = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40)
 

@@ -1,6 +1,6 @@
 """The line of a player's own terminal."""
 
-from soulsai_core.cli.playing.player_line import PlayerLine
+from soulsai_core.cli.client.player_line import PlayerLine
 from soulsai_core.client.standing import Standing
 
 

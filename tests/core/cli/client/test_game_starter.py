@@ -4,7 +4,7 @@ import sys
 
 from waiting import wait_for
 
-from soulsai_core.cli.playing.game_starter import GameStarter
+from soulsai_core.cli.client.game_starter import GameStarter
 
 
 def test_program_is_run_without_a_shell_and_not_again_within_minutes(tmp_path):
