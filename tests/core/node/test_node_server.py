@@ -54,13 +54,13 @@ def test_server_that_vanishes_while_the_node_starts_is_waited_for(make_harness, 
     earlier.stop()
     harness = make_harness(new_learner(), folder=earlier.folder)
     harness.node.resume()
-    prepared = harness.node._publisher.prepare  # after the lease is taken, before the model is read
+    prepared = harness.node._publishing_thread.prepare  # after the lease is taken, before the model is read
 
     def vanish():
         harness.transport.away = True
-        harness.node._publisher.prepare = prepared
+        harness.node._publishing_thread.prepare = prepared
 
-    harness.node._publisher.prepare = vanish
+    harness.node._publishing_thread.prepare = vanish
     harness._thread.start()
     assert harness.transport.refused.acquire(timeout=60)
     harness.transport.away = False

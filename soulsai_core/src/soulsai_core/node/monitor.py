@@ -96,7 +96,7 @@ class Monitor(BackgroundWorker):
     Args:
         lease: of the run; renewed in each step.
         changes: what clients read before they start, with all changes; written again if the server has lost it.
-        publisher: publishes the model again if the server has lost it.
+        publishing_thread: publishes the model again if the server has lost it.
         events: are put here for the loop.
         folder: of the run, in which the last status is kept.
         problems: takes what cannot be done for now.
@@ -115,7 +115,7 @@ class Monitor(BackgroundWorker):
         episodes: EpisodeLog,
         evaluations: Evaluations,
         report: StatusReport,
-        publisher: PublishingThread,
+        publishing_thread: PublishingThread,
         observers: Observers,
         metrics: NodeMetrics,
         events: queue.SimpleQueue[Event],
@@ -134,7 +134,7 @@ class Monitor(BackgroundWorker):
         self._episodes = episodes
         self._evaluations = evaluations
         self._report = report
-        self._publisher = publisher
+        self._publishing_thread = publishing_thread
         self._observers = observers
         self._metrics = metrics
         self._events = events
@@ -183,7 +183,7 @@ class Monitor(BackgroundWorker):
         for name, look in self._look_for.items():
             self._problems.note(name, look())
         if not self._lease.renew():
-            self._publisher.abandon()
+            self._publishing_thread.abandon()
             self._stopped.wait(_INTERVAL)
             return
         for payload in self._transport.read_commands(_INTERVAL if self._state.stop_reason is None else _LAST_INTERVAL):
@@ -201,7 +201,7 @@ class Monitor(BackgroundWorker):
     def _restore_server(self) -> None:
         self._transport.announce(msgspec.json.encode(self._changes.announcement))
         # Not through the loop: an update may take long, and clients wait for a model meanwhile.
-        self._publisher.republish()
+        self._publishing_thread.republish()
         self._events.put(ServerReset())
 
     def _write_status(self, *, ended: bool = False) -> None:

@@ -58,7 +58,7 @@ class PublishingThread(BackgroundWorker):
         self._abandoned = False
         self._number = 0
         self._last_sent = clock()
-        self._thread = RetryingThread("publisher", self._step, rng, on_reconnect=self.republish)
+        self._thread = RetryingThread("publishing", self._step, rng, on_reconnect=self.republish)
 
     def send_model(self, weights: Weights, progress: Progress) -> None:
         """Send this model next. Its arrays must not change afterwards."""

@@ -132,16 +132,16 @@ class TrainingNode:
         )
         elapsed = self._report.resume
         self._resuming = Resuming(folder, learner, self._storage, self._intake, self._state, self._pace, elapsed)
-        self._publisher = PublishingThread(transport, observers, metrics, clock, rng)
+        self._publishing_thread = PublishingThread(transport, observers, metrics, clock, rng)
         self._publishing = Publishing(
-            self._publisher, folder.name, sync, self._state, self._intake, self._roster, self._evaluations,
+            self._publishing_thread, folder.name, sync, self._state, self._intake, self._roster, self._evaluations,
             self._changes, clock,
         )  # fmt: skip
         self._changes.follow(self._evaluations.schedule, self._report.aim, self._storage.schedule.follow)
         self._updating = self._make_updating()
         self._starting = self._make_starting(rng)
         self._monitor = self._make_monitor(rng, overdue)
-        self._threads = (self._publisher, self._receiver, self._monitor, *threads, *self._storage.threads)
+        self._threads = (self._publishing_thread, self._receiver, self._monitor, *threads, *self._storage.threads)
 
     def _make_updating(self) -> Updating:
         advice = f"The last checkpoint is {self.folder.checkpoint}; resume from it with a lower learning rate."
@@ -168,8 +168,8 @@ class TrainingNode:
         return Monitor(
             folder=self.folder, problems=self._problems, transport=self._transport, lease=self._lease,
             changes=self._changes, state=self._state, roster=self._roster, episodes=self._episodes,
-            evaluations=self._evaluations, report=self._report, publisher=self._publisher, observers=self._observers,
-            metrics=self.metrics, events=self._events,
+            evaluations=self._evaluations, report=self._report, publishing_thread=self._publishing_thread,
+            observers=self._observers, metrics=self.metrics, events=self._events,
             look_for={"long_call": overdue, "journal": self._storage.journal_problem}, clock=self._clock, rng=rng,
         )  # fmt: skip
 
@@ -281,7 +281,7 @@ class TrainingNode:
         with ExitStack() as stack:
             stack.callback(self._observers.close)
             stack.callback(lambda: self._observers.emit("training_stopped", reason=self._state.stop_reason))
-            # The publisher is the first of the threads and closed last, so that it sends the end to the clients.
+            # The publishing thread is the first of them and closed last, so that it sends the end to the clients.
             stack.callback(close_all, self._threads)
             stack.callback(self._publishing.publish_end)
             stack.callback(self._learner.stopped)
@@ -338,7 +338,7 @@ class TrainingNode:
                 self._storage.journaling.clients_changed(present, self._state.iteration)
                 self._learner.clients_changed(present)
             case ServerBack():
-                self._publisher.republish()  # the server may have an older model, though it could always be written to
+                self._publishing_thread.republish()  # it may have an older model, though it never refused one
                 self._publishing.restart_acknowledgments()
                 self._recovery.begin(self._roster.present, self._publishing.node)
             case ServerReset():

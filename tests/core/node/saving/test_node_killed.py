@@ -70,7 +70,7 @@ class Lives:
         self._outside = harness.outside
         node = harness.node
         mortal = MortalTransport(node._transport, disk)
-        for part in (node._receiver, node._publisher, node._monitor, node._lease, node._starting):
+        for part in (node._receiver, node._publishing_thread, node._monitor, node._lease, node._starting):
             part._transport = mortal
         if self.sent:
             try:
