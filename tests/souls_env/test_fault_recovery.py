@@ -109,7 +109,7 @@ def start_client():
             columns=columns,
             actor=RandomActor(),
             make_environment=lambda: IsolatedEnvironment(make, step_timeout=step_timeout, start_timeout=60),
-            settings=ClientSettings(late_step_s=0.4, discard_late_steps=True, max_group_rows=1),
+            settings=ClientSettings(late_step_s=0.4, discard_late_steps=True, max_message_rows=1),
             clock=time.perf_counter,
             rng=random.Random(0),
             wait=lambda event, pause: event.wait(0.01),

@@ -46,7 +46,7 @@ def _real(environment: dict[str, Any]) -> dict[str, Any]:
         "training": {"checkpoint_every": 600, "stop": {"episodes": 100}},
         "client": {
             "isolate": True,
-            "max_group_rows": 16,  # a group must be packed while the game computes one step
+            "max_message_rows": 16,  # a message must be packed while the game computes one step
             "step_timeout_s": 15,
             "start_timeout_s": 180,
             "reset_timeout_s": 35,  # a dialog in the middle of a reset stops it without an error

@@ -175,12 +175,12 @@ def test_server_that_does_not_answer_is_an_error_of_the_transport(free_port):
 
 def test_client_is_made_of_what_was_announced(announced, catalog):
     announced = msgspec.structs.replace(
-        announced, algorithm={"name": "dqn", "config": {"rows": 9}}, client={"max_group_rows": 3}
+        announced, algorithm={"name": "dqn", "config": {"rows": 9}}, client={"max_message_rows": 3}
     )
     client = make_client(announced, MemoryTransport(), catalog=catalog)
     actor = client._actor._actor
     assert actor.rows == 9 and actor.spec == announced.spec and actor.explore
-    assert client._settings.max_group_rows == 3
+    assert client._settings.max_message_rows == 3
     assert isinstance(client._make_environment().reset().observations["observation"], np.ndarray)
 
 

@@ -301,7 +301,7 @@ def client_thread(flaky, actor, clock, rng, scripted):
     threads = []
 
     def make(make_environment=None, wait=None, actor=actor, **settings):
-        settings = {"max_group_age_s": 1e9, **settings}
+        settings = {"max_message_age_s": 1e9, **settings}
         client = Client(
             transport=flaky,
             run_id="training",

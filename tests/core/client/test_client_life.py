@@ -45,7 +45,7 @@ def test_failure_during_an_episode_ends_it_incomplete_and_starts_the_environment
 def test_failure_leaves_a_position_out_and_ends_no_episode(client_thread, node, failing):
     node.window = 100_000
     node.publish(0)
-    client_thread(lambda: failing({3}, lengths=(5,)), wait=lambda *_: None, max_group_rows=4).start()
+    client_thread(lambda: failing({3}, lengths=(5,)), wait=lambda *_: None, max_message_rows=4).start()
     first, second = node.receive(6)[:2]
     assert first.steps.segments[:, COLUMNS].tolist() == [[0, 2, 1, End.GOES_ON]]
     assert second.steps.segments[:, COLUMNS].tolist() == [[3, 4, 1, End.GOES_ON]]

@@ -100,7 +100,7 @@ def test_rows_are_sent_and_weights_prepared_while_a_step_is_under_way(
     client = []
     node.window = 100_000
     node.publish(0)
-    thread = client_thread(lambda: split(weights_during(client, 9, 1), lengths=(10**6,)), max_group_rows=4)
+    thread = client_thread(lambda: split(weights_during(client, 9, 1), lengths=(10**6,)), max_message_rows=4)
     client.append(thread.client)
     record_sends(thread, events, monkeypatch)
     actor.before_step, reached = reached_after(30)
@@ -193,7 +193,7 @@ def test_stop_during_a_step_waits_for_it_and_loses_and_repeats_nothing(client_th
     node.publish(0)
     client = []
     stop = lambda number: number == 23 and client[0].stop("enough")  # noqa: E731
-    thread = client_thread(lambda: split(stop, lengths=(5,)), max_group_rows=4)
+    thread = client_thread(lambda: split(stop, lengths=(5,)), max_message_rows=4)
     client.append(thread.client)
     assert thread.start().join() == "enough"
     assert thread.client.env_steps == 23
@@ -240,7 +240,7 @@ def test_window_is_kept_where_steps_overlap(client_thread, node, split):
 def test_buffer_is_kept_where_steps_overlap_while_the_server_is_away(client_thread, node, flaky, split):
     node.window = 1_000_000
     node.publish(0)
-    thread = client_thread(lambda: split(lengths=(5,)), max_group_rows=1, buffer_messages=5).start()
+    thread = client_thread(lambda: split(lengths=(5,)), max_message_rows=1, buffer_messages=5).start()
     for _ in range(5):
         node.receive(4)
         node.acknowledge()
@@ -262,7 +262,7 @@ def test_refusal_by_the_server_during_a_step_ends_the_client(client_thread, node
 
     node.window = 100_000
     node.publish(0)
-    thread = client_thread(lambda: split(lengths=(10**6,)), max_group_rows=2).start()
+    thread = client_thread(lambda: split(lengths=(10**6,)), max_message_rows=2).start()
     node.receive(2)
     monkeypatch.setattr(flaky._transport, "push_samples", refuse)
     with pytest.raises(AccessError, match="wrong password"):

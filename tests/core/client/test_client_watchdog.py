@@ -30,7 +30,7 @@ def slow(scripted, clock):
 def test_late_steps_are_counted_and_sent(client_thread, node, slow):
     node.window = 100_000
     node.publish(0)
-    thread = client_thread(lambda: slow({2, 4}, lengths=(5,)), late_step_s=1.0, max_group_rows=10).start()
+    thread = client_thread(lambda: slow({2, 4}, lengths=(5,)), late_step_s=1.0, max_message_rows=10).start()
     assert node.steps(node.receive(10))[:10] == list(range(1, 11))
     thread.stop()
     info = thread.client._info()
@@ -40,7 +40,7 @@ def test_late_steps_are_counted_and_sent(client_thread, node, slow):
 def test_late_steps_can_be_discarded_and_the_episode_goes_on(client_thread, node, slow):
     node.window = 100_000
     node.publish(0)
-    settings = {"late_step_s": 1.0, "discard_late_steps": True, "max_group_rows": 5}
+    settings = {"late_step_s": 1.0, "discard_late_steps": True, "max_message_rows": 5}
     thread = client_thread(lambda: slow({2, 4}, lengths=(5,)), **settings).start()
     first = node.receive(5)[0].steps
     assert first.segments[:, (POSITION, ROWS, START, END)].tolist() == [

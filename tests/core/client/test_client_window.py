@@ -106,14 +106,14 @@ def test_actor_learns_the_index_of_its_client_once_with_the_weights_that_follow(
 def test_rows_are_grouped_by_count_at_most(client_thread, node):
     node.window = 100_000
     node.publish(0)
-    client_thread(max_group_rows=16).start()
+    client_thread(max_message_rows=16).start()
     assert {len(message.steps) for message in node.receive(160)} == {16}
 
 
 def test_client_that_waits_drops_nothing_though_the_window_is_wider_than_its_buffer(client_thread, node, flaky):
     node.window = 1_000_000
     node.publish(0)
-    thread = client_thread(max_group_rows=2, buffer_messages=5).start()
+    thread = client_thread(max_message_rows=2, buffer_messages=5).start()
     for _ in range(5):
         node.receive(10)
         node.acknowledge()
@@ -131,7 +131,7 @@ def test_client_that_waits_drops_nothing_though_the_window_is_wider_than_its_buf
 
 def test_client_that_drops_counts_what_it_drops_while_the_server_is_away(client_thread, node, flaky, actor):
     node.publish(0)
-    thread = client_thread(max_group_rows=2, buffer_messages=5, backpressure="drop").start()
+    thread = client_thread(max_message_rows=2, buffer_messages=5, backpressure="drop").start()
     node.receive(10)
     flaky.away = True
     step = actor.step
@@ -149,7 +149,7 @@ def test_client_that_drops_counts_what_it_drops_while_the_server_is_away(client_
 def test_rows_are_grouped_by_size_at_most(client_thread, node):
     node.window = 100_000
     node.publish(0)
-    client_thread(max_group_rows=10_000, max_group_mb=1_000 / 2**20).start()
+    client_thread(max_message_rows=10_000, max_message_mb=1_000 / 2**20).start()
     messages = node.receive(70)
     assert {len(message.steps) for message in messages} == {10}, "with a segment and an `after` each has 98 bytes"
     assert node.steps(messages)[:70] == list(range(1, 71))
@@ -158,7 +158,7 @@ def test_rows_are_grouped_by_size_at_most(client_thread, node):
 def test_steps_of_many_environments_are_sent_as_messages_of_bounded_size(client_thread, node, scripted):
     node.window = 100_000
     node.publish(0)
-    client_thread(lambda: scripted(num_envs=16, lengths=(50,)), max_group_rows=10).start()
+    client_thread(lambda: scripted(num_envs=16, lengths=(50,)), max_message_rows=10).start()
     messages = node.receive(16 * 4)
     assert [len(message.steps) for message in messages][:8] == [10, 6] * 4
 
@@ -179,7 +179,7 @@ def test_rows_do_not_wait_longer_than_the_settings_say(client_thread, node, acto
     actor.before_step = pass_time
     node.window = 100_000
     node.publish(0)
-    client_thread(max_group_age_s=0.5).start()
+    client_thread(max_message_age_s=0.5).start()
     assert [len(message.steps) for message in node.receive(28)][:7] == [4] * 7
 
 
@@ -192,7 +192,7 @@ def test_messages_become_longer_with_the_time_for_which_the_node_is_away(client_
     actor.before_step = pass_time
     node.window = 100_000
     node.publish(0)
-    client_thread(max_group_age_s=0.5).start()
+    client_thread(max_message_age_s=0.5).start()
     begun = 0
     for size in [len(message.steps) for message in node.receive(2000)]:
         assert size <= 4 or 0.2 * (size - 2) <= min(0.2 * begun / 20, 10.0) + 0.1, begun
@@ -204,7 +204,7 @@ def test_client_closes_its_quota_and_waits_for_newer_weights(client_thread, node
     node.quota = 10
     node.window = 100_000
     node.publish(0)
-    thread = client_thread(max_group_rows=4).start()
+    thread = client_thread(max_message_rows=4).start()
     for iteration in range(1, 4):
         messages = node.receive(10)
         assert [len(message.steps) for message in messages] == [4, 4, 2]
@@ -237,7 +237,7 @@ def test_rows_that_do_not_fit_are_not_sent_and_counted(client_thread, node, scri
     environment.step = step_with_some_nan
     node.window = 100_000
     node.publish(0)
-    thread = client_thread(lambda: environment, max_group_rows=10).start()
+    thread = client_thread(lambda: environment, max_message_rows=10).start()
     assert node.steps(node.receive(8))[:8] == [1, 2, 4, 5, 6, 8, 9, 10]
     thread.stop()
     assert thread.client._info().left_out == 2
@@ -285,7 +285,7 @@ def test_client_plays_on_while_the_server_is_away_and_waits_once_it_keeps_as_muc
 ):
     node.window = 8
     node.publish(0)
-    thread = client_thread(max_group_rows=10, buffer_messages=6).start()
+    thread = client_thread(max_message_rows=10, buffer_messages=6).start()
     node.receive(8)
     flaky.away = True
     wait_for("a full backlog", lambda: thread.client._window.full)

@@ -77,7 +77,7 @@ def test_rows_of_evaluations_are_marked_and_do_not_count_to_the_quota(
     node.window = 100_000
     node.quota = quota
     thread = client_thread(
-        lambda: scripted(num_envs=environments, lengths=(5, 4, 3)[:environments]), max_group_rows=64,
+        lambda: scripted(num_envs=environments, lengths=(5, 4, 3)[:environments]), max_message_rows=64,
         actor=evaluating(),
     )  # fmt: skip
     thread.start()

@@ -63,8 +63,8 @@ def resolving_error(catalog, overrides):
             ' --set says "a/b".',
         ),
         (
-            "client.max_group_mb=65",
-            "client.max_group_mb (65) must not be more than training.max_message_mb (64): all samples would be"
+            "client.max_message_mb=65",
+            "client.max_message_mb (65) must not be more than training.max_message_mb (64): all samples would be"
             " rejected.",
         ),
         (

@@ -37,12 +37,12 @@ def load(catalog):
 
 
 def test_preset_overrides_the_defaults_and_is_overridden_by_all_other_layers(here, add, load):
-    add("game", {"run": {"name": "preset", "saves": "preset", "seed": 1}, "client": {"max_group_rows": 5}})
-    (here / "config_d.yaml").write_text("run: {name: default, saves: default, seed: 0}\nclient: {max_group_rows: 9}")
+    add("game", {"run": {"name": "preset", "saves": "preset", "seed": 1}, "client": {"max_message_rows": 5}})
+    (here / "config_d.yaml").write_text("run: {name: default, saves: default, seed: 0}\nclient: {max_message_rows: 9}")
     (here / "config.yaml").write_text("preset: game\nrun: {saves: mine}")
     config = load("run.seed=2")
     assert (config.preset, config.run.name, config.run.saves, config.run.seed) == ("game", "preset", "mine", 2)
-    assert config.client.max_group_rows == 5
+    assert config.client.max_message_rows == 5
     assert "the preset game" in config.sources.origins()
 
 
@@ -76,8 +76,8 @@ def test_another_algorithm_leaves_the_presets_settings_of_the_first_behind(add, 
 
 
 def test_error_in_a_preset_names_it(add, load):
-    add("game", {"client": {"max_group_rows": -3}})
-    with pytest.raises(ConfigError, match=r"client\.max_group_rows: must be at least 1, but the preset game says -3"):
+    add("game", {"client": {"max_message_rows": -3}})
+    with pytest.raises(ConfigError, match=r"client\.max_message_rows: must be at least 1, but the preset game says -3"):
         load("preset=game")
 
 

@@ -102,7 +102,7 @@ def client_at(transport, run_id, name, spec):
         columns=columns_of(spec),
         actor=plugin.actor(CONFIG, spec, np.random.default_rng(0), True),
         make_environment=lambda: ScriptedEnvironment(spec, 2),
-        settings=ClientSettings(max_group_rows=16, heartbeat_interval_s=0.1),
+        settings=ClientSettings(max_message_rows=16, heartbeat_interval_s=0.1),
         clock=time.monotonic,
         rng=random.Random(0),
     )

@@ -50,9 +50,9 @@ class Batcher:
     ) -> None:
         self._recorder = recorder
         self._window = window
-        rows_in_limit = int(settings.max_group_mb * 2**20) // row_bytes(columns)
-        self._most = max(min(settings.max_group_rows, rows_in_limit, _MOST_ROWS), 1)
-        self._age = settings.max_group_age_s
+        rows_in_limit = int(settings.max_message_mb * 2**20) // row_bytes(columns)
+        self._most = max(min(settings.max_message_rows, rows_in_limit, _MOST_ROWS), 1)
+        self._age = settings.max_message_age_s
         self.check_at: float = 0
         self.group_rows = 1
         self.send_at = 0.0

@@ -236,9 +236,9 @@ class ClientSettings(Settings):
         default="wait",
         description="What a client does when the node falls behind: wait, or play on and drop samples.",
     )
-    max_group_rows: int = Field(default=512, ge=1, description="Largest number of rows in one message.")
-    max_group_mb: float = Field(default=1, gt=0, description="Largest size of one message in MB.")
-    max_group_age_s: float = Field(
+    max_message_rows: int = Field(default=512, ge=1, description="Largest number of rows in a client's message.")
+    max_message_mb: float = Field(default=1, gt=0, description="Largest size of a client's message in MB.")
+    max_message_age_s: float = Field(
         default=0.5, gt=0, description="Seconds after which a row is sent even if its message could hold more."
     )
     max_environments: int = Field(
@@ -329,14 +329,14 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.client.max_group_mb > self.training.max_message_mb:
+        if self.client.max_message_mb > self.training.max_message_mb:
             raise ValueError(
-                f"client.max_group_mb ({self.client.max_group_mb:g}) must not be more than "
+                f"client.max_message_mb ({self.client.max_message_mb:g}) must not be more than "
                 f"training.max_message_mb ({self.training.max_message_mb:g}): all samples would be rejected"
             )
-        if self.client.max_group_mb > self.training.contributors.max_message_mb:
+        if self.client.max_message_mb > self.training.contributors.max_message_mb:
             raise ValueError(
-                f"client.max_group_mb ({self.client.max_group_mb:g}) must not be more than "
+                f"client.max_message_mb ({self.client.max_message_mb:g}) must not be more than "
                 f"training.contributors.max_message_mb ({self.training.contributors.max_message_mb:g}): "
                 "all samples of contributors would be rejected"
             )

@@ -79,7 +79,7 @@ class TrialRun:
         self._catalog = catalog
         self._settings = [
             "algorithm.name=mine", "environment.name=mine", f"run.saves={folder / 'saves'}",
-            f"training.stop.iterations={iterations}", "client.max_group_rows=8", "client.max_group_age_s=0.05",
+            f"training.stop.iterations={iterations}", "client.max_message_rows=8", "client.max_message_age_s=0.05",
             "client.heartbeat_interval_s=0.1", "telemetry.enabled=false", *settings,
         ]  # fmt: skip
         self._server = MemoryServer()

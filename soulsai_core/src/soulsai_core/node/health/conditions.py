@@ -219,7 +219,7 @@ _REASONS = {
     "nonfinite": "not finite: the environment gives NaN or infinite numbers. The node's log names the column",
     "run": "of another run: clients of an earlier training are still connected. Restart them",
     "repeated": "sent twice: two clients use one name, or a connection is unstable",
-    "oversized": "too large: raise training.max_message_mb, or lower client.max_group_mb",
+    "oversized": "too large: raise training.max_message_mb, or lower client.max_message_mb",
     "window": "sent faster than the node asks for: the client is of another version, or changed",
     "rate": "beyond the limits for contributors: raise them in training.contributors",
 }
