@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from waiting import DEADLINE_S
+
 PLAY = """
 import sys
 sys.modules["torch"] = None  # importing it raises
@@ -28,7 +30,7 @@ print(list(plugin.columns(r2d2, spec)))
 
 
 def test_actor_works_where_torch_is_not_installed():
-    done = subprocess.run([sys.executable, "-c", PLAY], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", PLAY], capture_output=True, text=True, timeout=DEADLINE_S)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["int64 {} {'epsilon': 0.02} 64", "['value', 'best', 'state']"]
 

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from waiting import free_port, wait_for
+from waiting import DEADLINE_S, free_port, wait_for
 
 from soulsai_telemetry.http import HttpService, get_json
 
@@ -84,7 +84,7 @@ def running(command):
         yield
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(DEADLINE_S)
 
 
 @pytest.mark.parametrize("name", ["play.example.org", "localhost"])

@@ -14,6 +14,7 @@ import msgspec
 import psutil
 import pytest
 from commands import LINEAR
+from waiting import DEADLINE_S
 
 from soulsai_core.app import EmbeddedServer
 from soulsai_core.transport.redis import connect
@@ -226,7 +227,7 @@ def test_telemetry_killed_beside_a_training_comes_back_and_loses_nothing(
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
     assert process.wait(120) == 0
-    assert not psutil.wait_procs(children, timeout=60)[1], "a process was left behind"
+    assert not psutil.wait_procs(children, timeout=DEADLINE_S)[1], "a process was left behind"
     identifiers = [row["id"] for row in rows(folder / "episodes.jsonl")]
     assert [row["episode"]["id"] for row in rows(folder / "telemetry" / "episodes.jsonl")] == identifiers
     numbers = [row["number"] for row in rows(folder / "telemetry.jsonl")]

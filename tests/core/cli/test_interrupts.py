@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from waiting import DEADLINE_S
 
 from soulsai_core.cli.interrupts import on_interrupt
 
@@ -92,4 +93,4 @@ with on_interrupt(asked.append):
     process.send_signal(signal.SIGHUP)
     with os.fdopen(reading) as report:
         assert report.read() == "the terminal was closed"
-    assert process.wait(60) == 0
+    assert process.wait(DEADLINE_S) == 0

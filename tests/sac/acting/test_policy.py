@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from waiting import DEADLINE_S
 
 from soulsai_core import Weights
 from soulsai_core.testing.algorithm import SPACES
@@ -93,6 +94,6 @@ print(plugin.sync(config).rows_per_iteration, actions.shape, actions.dtype, own)
 
 
 def test_actor_works_where_torch_is_not_installed():
-    done = subprocess.run([sys.executable, "-c", PLAY], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", PLAY], capture_output=True, text=True, timeout=DEADLINE_S)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "32 (3, 2) float32 {}"

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from waiting import free_port
+from waiting import DEADLINE_S, free_port
 
 from soulsai_core.app import judge
 from soulsai_telemetry.connectors.prometheus import plugin
@@ -123,7 +123,7 @@ def test_prometheus_scrapes_the_metrics(served, needs, tmp_path, eventually):
             assert eventually(lambda query=query: answer_to(port, query)) == value
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(DEADLINE_S)
 
 
 def answer_to(port, query):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from waiting import DEADLINE_S
 
 from soulsai_core.cli.waiting import when_enter_is_pressed
 
@@ -41,5 +42,5 @@ def test_client_whose_parent_is_there_still_ends_with_code_2_and_a_sentence():
     )
     said = client.stderr.read()
     with client:
-        assert client.wait(60) == 2, said
+        assert client.wait(DEADLINE_S) == 2, said
     assert "127.0.0.1:1" in said and "Fatal" not in said

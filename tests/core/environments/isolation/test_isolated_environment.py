@@ -9,7 +9,7 @@ from contextlib import closing
 import numpy as np
 import psutil
 import pytest
-from waiting import wait_for
+from waiting import DEADLINE_S, wait_for
 
 from soulsai_core.environments.gym.config import Config
 from soulsai_core.environments.gym.plugin import plugin
@@ -17,7 +17,7 @@ from soulsai_core.environments.isolation import IsolatedEnvironment, installed
 from soulsai_core.environments.isolation.codec import encode
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady, EnvironmentRaised, PluginError
 
-PATIENCE = 60
+PATIENCE = DEADLINE_S
 MISBEHAVING = """
 import dataclasses, os, pathlib, time
 from functools import partial
