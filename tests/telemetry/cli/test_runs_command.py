@@ -40,6 +40,16 @@ def test_run_that_goes_on_is_told_from_one_that_was_killed(save, run, status):
     assert run("runs")[1].splitlines()[1].split()[1] == "finished"
 
 
+def test_run_whose_episodes_have_no_time_started_as_its_status_says(save, run, status):
+    folder = save("one", [1])
+    row = json.loads((folder / "episodes.jsonl").read_text())
+    (folder / "episodes.jsonl").write_text(json.dumps({**row, "entry": "00000000000000000001"}) + "\n")
+    ended = msgspec.structs.replace(status.node, state="ended", time=1.6e9, elapsed=100.0)
+    (folder / "status.json").write_bytes(msgspec.json.encode(ended))
+    [shown] = json.loads(run("runs", "--json")[1])
+    assert shown["started"] == 1.6e9 - 100
+
+
 def test_run_without_an_episode_has_no_score(save, run):
     save("one", [])
     assert run("runs")[1].splitlines()[1].split()[4:8] == ["0", "0", "-", "-"]

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+from soulsai_core import NodeStatus
 from soulsai_core.app import Column, Row, formatting, last_status, print_table
 from soulsai_telemetry.comparing.runs import Run
 
@@ -48,8 +49,6 @@ def _row(run: Run, window: int) -> dict[str, Any]:
     last = last_status(run.folder, time.time())
     # A run that was only watched from here has no status, and episodes that say how many steps there were.
     steps = points[-1].steps if points else 0
-    # Older runs, and those of a server other than Redis, do not say when an episode was reported.
-    started = points[0].time if points and points[0].time else run.folder.path.stat().st_mtime
     return {
         "run": run.name,
         "state": "unknown" if last is None else last[1].label,
@@ -60,9 +59,19 @@ def _row(run: Run, window: int) -> dict[str, Any]:
         "best": None if score is None else score[0],
         "last": None if score is None else score[1],
         "window": window,
-        "started": started,
+        "started": _started(run, None if last is None else last[0]),
         "running": run.folder.is_held,
     }
+
+
+def _started(run: Run, last: NodeStatus | None) -> float:
+    """When the run began, in seconds since 1970, as far as that is known: by its first episode, else by its status.
+
+    Serial runs, and those of a server other than Redis, do not say when an episode was reported.
+    """
+    if run.points and run.points[0].time:
+        return run.points[0].time
+    return run.folder.path.stat().st_mtime if last is None else last.time - last.elapsed
 
 
 def show(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
