@@ -1,6 +1,6 @@
 """kill -9 of a random process of a training every few seconds, with a start a second later.
 
-The schedule follows from the seed alone. Nobody helps: what comes back has to find its way by itself.
+The schedule follows from the seed alone. No one helps: what was killed has to recover by itself.
 """
 
 from __future__ import annotations

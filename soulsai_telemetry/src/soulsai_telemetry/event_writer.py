@@ -72,7 +72,7 @@ class EventWriter:
                 self._add(CHANGE, text, change.iteration, change.time)
 
     def _add(self, kind: str, text: str, iteration: int | None, time: float | None = None) -> None:
-        """Add an event of now, or of an earlier time."""
+        """Add an event that happens now, or happened at `time`."""
         if time is None:
             newest = self._builder.newest
             episode = 0 if newest is None else newest.number

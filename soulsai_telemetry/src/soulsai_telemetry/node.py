@@ -220,7 +220,7 @@ class TelemetryNode:
             self._observers.emit("status_received", status=status)
 
     def _show_unreachable(self) -> None:
-        """The last status must not be shown as that of now."""
+        """The last status must not be shown as the present one."""
         if self.status is not None and self.live:
             self.status = self._status_reader.unreachable(self.status)
             self._observers.emit("status_received", status=self.status)

@@ -102,7 +102,7 @@ def _missing_packages() -> Iterator[str]:
 
 
 def _bad_places(files: Sequence[Path]) -> Iterator[str]:
-    """Files that are none, and folders where they cannot be written."""
+    """Paths of files at which there is something else, and folders that files cannot be written to."""
     told: set[Path] = set()
     for file in files:
         parent = next(folder for folder in file.parents if folder.exists() or folder.is_symlink())

@@ -42,7 +42,7 @@ def renewed_users(text: str) -> str:
     """The file with the rights of this version. All passwords stay, and so do users that are not ours, unless they have
     no password.
 
-    Raises ConfigError for a line that is none of a user.
+    Raises ConfigError for a line that describes no user.
     """
     lines = []
     for name, words in _users(text):

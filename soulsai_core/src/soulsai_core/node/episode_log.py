@@ -25,7 +25,7 @@ class EpisodeRow(msgspec.Struct, frozen=True):
     Attributes:
         env_steps: environment steps admitted in the whole run when it was reported.
         entry: id of its entry in the episode stream.
-        number: of the episode in the run, from 1; 0 in files of before.
+        number: of the episode in the run, from 1; 0 in files that do not have it.
         evaluation: as in `Episode`.
     """
 

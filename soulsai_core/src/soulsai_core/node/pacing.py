@@ -11,7 +11,7 @@ class UpdatePace:
 
     Attributes:
         rows: admitted, and not yet used for an update.
-        owed: rows of before a crash, or from an outage, for which no update was made yet.
+        owed: rows from before a crash, or from an outage, for which no update was made yet.
     """
 
     def __init__(self, rows_per_iteration: int, rows: int = 0, catch_up: float = 0.0) -> None:

@@ -72,7 +72,7 @@ class SampleReceiver(BackgroundWorker):
             self._enqueue(entries)
 
     def _begin_anew(self) -> None:
-        """A server that comes back may have lost its memory, and its clock may be another: ids of before then tell
+        """A server that comes back may have lost its memory, and its clock may be another: older ids then tell
         nothing. What is read twice is recognized as a repeat."""
         self._last_read = ""
         self._processed = ""

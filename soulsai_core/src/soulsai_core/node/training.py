@@ -64,7 +64,7 @@ class TrainingNode:
     """The loop that trains, around any learner.
 
     Args:
-        learner: the algorithm's server half.
+        learner: the algorithm's half in the training node.
         sync: how closely clients are coupled to the learner.
         transport: connection to the server.
         folder: of this run; its name is the run's id.

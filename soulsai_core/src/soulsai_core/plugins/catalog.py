@@ -364,7 +364,7 @@ def _config_flaw(config: Any) -> str | None:
 
 
 def _choice_flaw(plugin: Any) -> str | None:
-    """Why an attribute is none of those that there are; None if all are."""
+    """Why an attribute with few possible values has another one; None if all fit."""
     if isinstance(plugin, ConnectorPlugin) and plugin.home not in ("training", "telemetry"):
         return f'its home is {plugin.home!r}, and must be "training" or "telemetry", the node that runs it'
     if isinstance(plugin, NetworkPlugin) and not isinstance(plugin.images, bool):

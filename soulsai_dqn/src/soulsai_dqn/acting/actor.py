@@ -1,4 +1,4 @@
-"""DQN's client half. It needs torch only for images and for networks of third parties."""
+"""DQN's actor. It needs torch only for images and for networks of third parties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DQN's server half: keeps steps, draws from them, and makes the gradient steps that are due."""
+"""DQN's learner: keeps steps, draws from them, and makes the gradient steps that are due."""
 
 from __future__ import annotations
 

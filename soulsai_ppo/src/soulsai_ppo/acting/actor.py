@@ -1,4 +1,4 @@
-"""PPO's client half. It needs torch only for images."""
+"""PPO's actor. It needs torch only for images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PPO's server half: gathers rounds of rollouts, and makes an iteration of each."""
+"""PPO's learner: gathers rounds of rollouts, and makes an iteration of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SAC's client half. It needs no torch."""
+"""SAC's actor. It needs no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SAC's server half: keeps steps, draws from them, and makes the gradient steps that are due."""
+"""SAC's learner: keeps steps, draws from them, and makes the gradient steps that are due."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class EpisodeReport(msgspec.Struct, frozen=True):
     Attributes:
         entry: id of its entry in the episode stream.
         time: when it was reported, in seconds since 1970.
-        number: of the episode in the run, from 1; 0 in files of before.
+        number: of the episode in the run, from 1; 0 in files that do not have it.
         steps: environment steps of all episodes of training before it.
     """
 

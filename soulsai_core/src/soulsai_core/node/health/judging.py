@@ -60,7 +60,7 @@ class Health(msgspec.Struct, frozen=True):
 
     @property
     def live(self) -> bool:
-        """Whether the node reports: its rates, and the last sign of its clients, are those of now."""
+        """Whether the node reports: its rates and the last signs of its clients are up to date."""
         return self.state not in ("silent", "finished", "failed", "killed")
 
 

@@ -4,7 +4,7 @@ import { $, element } from "./dom.js";
 import { showPill } from "./summary.js";
 import { clock } from "./text.js";
 
-// Milliseconds without a state after which what is shown is not of now.
+// Milliseconds without a state after which what is shown is out of date.
 const STALE = 15_000;
 
 /** Calls `handlers`: event -> function of its value. `last()` gives the state that is shown. */
