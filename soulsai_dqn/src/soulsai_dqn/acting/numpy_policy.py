@@ -67,6 +67,7 @@ class NumpyQ:
             for row, matrix, output in zip(inputs, self._layers, without_one[1:], strict=False)
         ]
         self._last = inputs[-1]
+        self._factor = np.zeros((), np.float32)
 
     def one(self, observations: Arrays) -> np.ndarray:
         """Q-values (actions,) for one observation, name -> (1, *shape)."""
@@ -74,7 +75,7 @@ class NumpyQ:
         if self._norms:
             for (dot, matrix, output), (scale, shift) in zip(self._hidden, self._norms, strict=True):
                 dot(matrix, output)
-                _normalize_centered(output, scale, shift)
+                _normalize_centered(output, scale, shift, self._factor)
                 np.maximum(output, _ZERO, out=output)
         else:
             for dot, matrix, output in self._hidden:
@@ -145,9 +146,11 @@ def noisy_forward(
     return x
 
 
-def _normalize_centered(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> None:
-    """Layer norm in place of (width,) with mean 0."""
-    x *= (float(x.dot(x)) / len(x) + _EPSILON) ** -0.5
+def _normalize_centered(x: np.ndarray, scale: np.ndarray, shift: np.ndarray, factor: np.ndarray) -> None:
+    """Layer norm in place of (width,) with mean 0. `factor` () is a buffer: numpy would make an array of a number at
+    each call, which takes as long as the product."""
+    factor[()] = (float(x.dot(x)) / len(x) + _EPSILON) ** -0.5
+    x *= factor
     x *= scale
     x += shift
 

@@ -37,7 +37,8 @@ class CheckedEnvironment(Environment):
         self._row = (n,)
         self._close_looks = CLOSE_LOOKS
         self._kept = Kept()
-        self._forms = {name: (np.dtype(p.dtype), (n, *p.shape)) for name, p in spec.observations.items()}
+        self._forms = tuple((name, np.dtype(p.dtype), (n, *p.shape)) for name, p in spec.observations.items())
+        self._flags: np.ndarray | None = None  # of a usual step: some environments give the same array each time
         action = spec.action
         self._mask_row = (action.n,) if spec.masked and isinstance(action, Discrete) else ()
         self._mask_shape = (n, *self._mask_row) if self._mask_row else None
@@ -98,28 +99,36 @@ class CheckedEnvironment(Environment):
             if step.final or step.final_masks:
                 return False
             observations = step.observations
-            row = self._row
-            for name, (dtype, shape) in self._forms.items():
+            for name, dtype, shape in self._forms:
                 part = observations[name]
                 if part.dtype is not dtype or part.shape != shape:
                     return False
             rewards = step.rewards
-            terminated = step.terminated
-            truncated = step.truncated
             masks = step.masks
+            durations = step.durations
             wanted = self._mask_shape
             return (
                 len(observations) == len(self._forms)
                 and rewards.dtype is _FLOAT32
-                and rewards.shape == row
-                and terminated.dtype is truncated.dtype is _BOOL
-                and terminated.shape == truncated.shape == row
+                and rewards.shape == self._row
+                and (step.terminated is step.truncated is self._flags or self._has_usual_flags(step))
                 and (masks is wanted if masks is None else masks.dtype is _BOOL and masks.shape == wanted)
-                and (step.valid is None or (step.valid.dtype is _BOOL and step.valid.shape == row))
-                and _given_flaw("", step.durations, _FLOAT32, self._duration_shape) is None
+                and (step.valid is None or (step.valid.dtype is _BOOL and step.valid.shape == self._row))
+                and (durations is self._duration_shape or self._durations_flaw(durations) is None)
             )
         except (TypeError, AttributeError, KeyError):
             return False
+
+    def _has_usual_flags(self, step: Any) -> bool:
+        terminated = step.terminated
+        truncated = step.truncated
+        if not terminated.dtype is truncated.dtype is _BOOL or not terminated.shape == truncated.shape == self._row:
+            return False
+        self._flags = terminated
+        return True
+
+    def _durations_flaw(self, durations: Any) -> Flaw | None:
+        return _given_flaw("durations", durations, _FLOAT32, self._duration_shape)
 
     def _check(self, step: Any, method: str) -> None:
         flaw = self._flaw(step)
@@ -151,7 +160,7 @@ class CheckedEnvironment(Environment):
             or array_flaw("truncated", step.truncated, _BOOL, self._row)
             or (None if step.valid is None else array_flaw("valid", step.valid, _BOOL, self._row))
             or _given_flaw("masks", step.masks, _BOOL, self._mask_shape)
-            or _given_flaw("durations", step.durations, _FLOAT32, self._duration_shape)
+            or self._durations_flaw(step.durations)
             or self._ends_flaw(step)
         )
 
