@@ -66,6 +66,7 @@ def node_parts(resolved: Resolved, transport: Transport, folder: RunFolder) -> d
         "metrics": metrics,
         "clock": time.monotonic,
         "plugin": resolved.algorithm,
+        # Not from the seed: it is for the jitter of waits, which must differ between processes.
         "rng": random.Random(),
         "overdue": calls.look,
         "join": _join_command(config),

@@ -142,6 +142,7 @@ def _cut_torn(segment: Segment, disk: Disk) -> None:
 def cut(folder: Path, record: int, disk: Disk) -> None:
     """Remove all records from this number on. Other links to the files keep them."""
     found = find(folder)
+    # From the end, so that no gap is left if this is interrupted.
     for segment in reversed(found):
         if segment.header.first >= record:
             disk.remove(segment.path)
@@ -150,6 +151,7 @@ def cut(folder: Path, record: int, disk: Disk) -> None:
         offsets = [HEADER_SIZE, *(offset for offset, _ in read_records(data))]
         left = record - segment.header.first
         if left < len(offsets) - 1:
+            # A new file: a checkpoint may have a link to the old one, and needs all of it.
             fresh = segment.path.with_suffix(".new")
             file = disk.create(fresh)
             file.write(data[: offsets[left]])
@@ -190,6 +192,7 @@ def link(segments: Sequence[Segment], folder: Path, end: int, disk: Disk, *, cop
     for segment in segments:
         if segment.header.first >= end:
             continue
+        # Before the link: what is appended in between does not belong to the checkpoint.
         size = segment.path.stat().st_size
         if not disk.link(segment.path, folder / segment.name):
             if not copies:

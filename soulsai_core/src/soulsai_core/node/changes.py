@@ -105,6 +105,7 @@ class SettingChanges:
     def back(self, origin: str) -> list[SettingChange]:
         """Undo the newest change that is not undone. Raises ConfigError if there is none."""
         undone = 0
+        # As with brackets: each undoing change belongs to the newest one before it that is not undone yet.
         for change in reversed(self._made):
             if change.undoes:
                 undone += 1
@@ -138,6 +139,7 @@ class SettingChanges:
         changes = [change for change in changes if change.before != change.after]
         if not changes:
             raise ConfigError("Nothing changes: these settings have these values already.")
+        # The learner before the folder: what it refuses must not be there at a resume.
         if algorithm is not None:
             self._learner.change(algorithm)
         try:

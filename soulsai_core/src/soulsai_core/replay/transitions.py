@@ -47,6 +47,7 @@ def returns(store: StepStore, slots: np.ndarray, n: int, gamma: float) -> Return
         factor = np.float32(gamma) if store.duration is None else step_discounts(store, following, gamma)
         discount = np.where(goes_on, discount * factor, discount)
         last = following
+    # Only behind a termination there is no value. All other ends bootstrap.
     discount *= store.ends(last) != _TERMINATED
     return Returns(total, discount, last)
 
@@ -75,6 +76,7 @@ def returns_over_choices(store: StepStore, forced: np.ndarray, slots: np.ndarray
             goes_on &= ~store.discarded(following)
         chosen = ~forced.take(following)
         goes_on &= ~chosen | (left[active] > 0)
+        # Only returns that go on are looked at again: most have ended after n rounds.
         active = active[goes_on]
         following = following[goes_on]
         left[active] -= chosen[goes_on]

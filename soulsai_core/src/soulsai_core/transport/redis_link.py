@@ -174,6 +174,7 @@ class Link:
         try:
             yield
         except Exception as error:
+            # First: what a connection raises that we have closed says nothing about the server.
             self._check_open()
             if isinstance(error, exceptions.RedisError | OSError):
                 raise explain(error, self._where, self._password_advice) from error

@@ -166,6 +166,7 @@ class Saver:
     def _write(self, path: Path, snapshot: Snapshot, options: CheckpointOptions) -> None:
         counters = snapshot.counters
         journal = self._journal
+        # First: a checkpoint must not refer to records that a power cut would take.
         if journal is not None and not journal.wait_synced(counters.record, _SYNC_TIMEOUT):
             raise OSError(f"the journal {journal.folder} does not get onto the disk")
         newest = path == self._folder.checkpoint
@@ -178,6 +179,7 @@ class Saver:
             keep=self._keep_replaced(path, counters),
             disk=self._disk,
         )
+        # Only now: until this checkpoint is complete, the one before it needs its rows.
         if newest and journal is not None and not self._keep_steps:
             segments.remove_before(journal.folder, counters.rows - counters.reach, self._disk)
 
@@ -205,6 +207,7 @@ class Saver:
         place = earlier / f"iteration-{iteration:08d}"
         self._disk.remove(place)
         self._disk.rename(old, place)
+        # In the order of their iterations: names are filled with zeros.
         for path in sorted(earlier.iterdir())[:-kept]:
             self._disk.remove(path)
 
@@ -214,6 +217,7 @@ class Saver:
         Raises CheckpointError if it does not fit this training.
         """
         state, node = checkpoint.read(path, self._identity)
+        # Added by the node (see `snapshot`): the learner does not know this part.
         state.arrays.pop(EVALUATION, None)
         self._learner.load(state)
         return _counters(path, node)
