@@ -283,6 +283,9 @@ class TransportContract:
         assert client.command("id", b"shutdown", SHORT) is None
         assert client.command("id", b"shutdown", 0.0) is None
         assert client.command("id", b"shutdown", 2 * LONG, give_up=lambda: True) is None
+        asked = iter([False, True])
+        assert client.command("id", b"shutdown", 0.6, give_up=lambda: next(asked)) is None
+        assert not list(asked), "a node that falls silent is noticed late"
         assert node.read_commands(0.0) == []
 
     # -- bytes and closing

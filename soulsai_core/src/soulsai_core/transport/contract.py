@@ -144,7 +144,7 @@ class Transport(ABC):
         self, command: str, payload: bytes, timeout: float, give_up: Callable[[], bool] = lambda: False
     ) -> bytes | None:
         """Send a command with this id and wait for the answer; None, and the command is withdrawn, if none came in
-        time, or once `give_up()`, which is asked about once a second, is true."""
+        time, or once `give_up()`, which is asked several times a second, is true."""
 
     @abstractmethod
     def read_status(self) -> tuple[float, bytes] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 
-def slices(seconds: float, longest: float = 1.0) -> Iterator[float]:
+def slices(seconds: float, longest: float = 0.25) -> Iterator[float]:
     """Pieces of a wait, in seconds, that together make `seconds`: at least one."""
     left = seconds
     while left > longest:

@@ -66,6 +66,14 @@ def test_command_to_a_silent_node_is_refused_at_once(command, server, clock, cap
     assert not MemoryTransport(server).read_commands(0.0), "nothing waits there for a node that resumes"
 
 
+def test_command_is_refused_a_little_before_others_call_the_node_silent(server, clock, capsys):
+    """Somebody waits for its answer, and by then 16 reports are missing."""
+    clock.now += 4.2
+    assert run(capsys, "status")[0] == 0
+    code, shown = run(capsys, "quicksave", "--timeout", "0.1")
+    assert (code, "silent for 4 s" in shown) == (2, True)
+
+
 def test_command_is_given_up_once_the_node_falls_silent(server, clock, capsys, monkeypatch):
     asked = []
 

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from soulsai_core.node.health.judging import Health
 
 
+_SILENT_AFTER = 4.0
+"""Seconds without a new status after which a command is given up: somewhat sooner than the node is called silent
+elsewhere, since a person waits for the answer. A node that lives writes 16 meanwhile."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Connection options, the time limit, and what to save."""
     add_connection_arguments(parser, reads_config=True)
@@ -69,4 +74,4 @@ def _expect_node(transport: Transport) -> None:
 def _judge(transport: Transport) -> Health:
     from soulsai_core.cli.running.status import read_status
 
-    return read_status(transport, time.time())[1]
+    return read_status(transport, time.time(), _SILENT_AFTER)[1]

@@ -109,11 +109,12 @@ def _of_ended_run(args: argparse.Namespace) -> tuple[NodeStatus, Health] | None:
     return None if folder is None else last_status(folder, time.time())
 
 
-def read_status(transport: Transport, now: float) -> tuple[NodeStatus, Health]:
-    """The last status in the server, and the judgment of it at `now`, in seconds since 1970."""
+def read_status(transport: Transport, now: float, silent_after: float | None = None) -> tuple[NodeStatus, Health]:
+    """The last status in the server, and the judgment of it at `now`, in seconds since 1970. A node without a newer one
+    for `silent_after` seconds counts as silent; None: for as long as everywhere."""
     import msgspec
 
-    from soulsai_core.node.health.judging import judge
+    from soulsai_core.node.health.judging import SILENT_AFTER, judge
     from soulsai_core.node.status.node_status import NodeStatus
 
     found = transport.read_status()
@@ -121,7 +122,7 @@ def read_status(transport: Transport, now: float) -> tuple[NodeStatus, Health]:
         raise TransportError("The server answers, but no training node has reported to it yet.")
     age, payload = found
     status = msgspec.json.decode(payload, type=NodeStatus)
-    return status, judge(status, age=age, now=now)
+    return status, judge(status, age=age, now=now, silent_after=silent_after or SILENT_AFTER)
 
 
 def _as_json(status: NodeStatus, health: Health) -> str:

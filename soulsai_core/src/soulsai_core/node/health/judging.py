@@ -64,7 +64,15 @@ class Health(msgspec.Struct, frozen=True):
         return self.state not in ("silent", "finished", "failed", "killed")
 
 
-def judge(status: NodeStatus, *, age: float, now: float, reachable: bool = True, killed: bool = False) -> Health:
+def judge(
+    status: NodeStatus,
+    *,
+    age: float,
+    now: float,
+    reachable: bool = True,
+    killed: bool = False,
+    silent_after: float = SILENT_AFTER,
+) -> Health:
     """The judgment of the training with this status.
 
     Args:
@@ -73,6 +81,7 @@ def judge(status: NodeStatus, *, age: float, now: float, reachable: bool = True,
         reachable: False if the server cannot be reached: then the status is the last one known, and the node may be
             well.
         killed: its process is known to have ended.
+        silent_after: seconds without a new status after which the node counts as silent.
     """
     written = now - age
     if status.state == "ended":
@@ -81,7 +90,7 @@ def judge(status: NodeStatus, *, age: float, now: float, reachable: bool = True,
         return _silent(_killed(status, age, written, now), written, now, "killed")
     if not reachable:
         return _silent(_server_lost(age), written, now)
-    if age >= SILENT_AFTER:
+    if age >= silent_after:
         return _silent(_node_silent(age, written, now), written, now)
     found = sorted((finding.at(written) for finding in findings(status)), key=lambda condition: condition.rank)
     state, seconds, sentence = _state(status, found)
