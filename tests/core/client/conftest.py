@@ -6,11 +6,12 @@ import threading
 import msgspec
 import numpy as np
 import pytest
+from flaky_transport import FlakyTransport
 
 from soulsai_core.client.client import Client
 from soulsai_core.config import ClientSettings
 from soulsai_core.contracts import Actor
-from soulsai_core.errors import EnvironmentFailure, TransportError
+from soulsai_core.errors import EnvironmentFailure
 from soulsai_core.messages import ArraySpec, Discrete, EnvSpec, Episode, Progress, Weights
 from soulsai_core.steps import ITERATION, step_columns
 from soulsai_core.testing.scripted import ScriptedEnvironment
@@ -76,26 +77,6 @@ class FailingEnvironment(ScriptedEnvironment):
 
     def close(self):
         FailingEnvironment.closed += 1
-
-
-class FlakyTransport:
-    """A transport whose server can be away: every call then fails, and `refused` counts them."""
-
-    def __init__(self, transport):
-        self._transport = transport
-        self.away = False
-        self.refused = threading.Semaphore(0)
-
-    def __getattr__(self, name):
-        method = getattr(self._transport, name)
-
-        def call(*args, **options):
-            if self.away:
-                self.refused.release()
-                raise TransportError("The server is away.")
-            return method(*args, **options)
-
-        return call
 
 
 class ShortestWaits(random.Random):

@@ -6,10 +6,11 @@ import threading
 import msgspec
 import numpy as np
 import pytest
+from flaky_transport import FlakyTransport
 
 from soulsai_core.config import StopSettings, TrainingSettings
 from soulsai_core.contracts import Learner, Sync
-from soulsai_core.errors import CheckpointError, TransportError
+from soulsai_core.errors import CheckpointError
 from soulsai_core.hooks.hookspecs import hookimpl
 from soulsai_core.hooks.observers import Observers
 from soulsai_core.messages import (
@@ -215,32 +216,12 @@ class EmittedEvents:
         self.emitted.append((event, arguments))
 
 
-class Flaky:
-    """A transport whose server can be away: every call then fails, and `refused` counts them."""
-
-    def __init__(self, transport):
-        self._transport = transport
-        self.away = False
-        self.refused = threading.Semaphore(0)
-
-    def __getattr__(self, name):
-        method = getattr(self._transport, name)
-
-        def call(*args, **options):
-            if self.away:
-                self.refused.release()
-                raise TransportError("The server is away.")
-            return method(*args, **options)
-
-        return call
-
-
 class Harness:
     """A node with its folder and server, and methods for what clients and commands do."""
 
     def __init__(self, folder, server, clock, learner, sync, settings, threads, plugin=None, config=None):
         self.folder, self.server, self.clock, self.learner, self.sync = folder, server, clock, learner, sync
-        self.outside, self.transport = MemoryTransport(server), Flaky(MemoryTransport(server))
+        self.outside, self.transport = MemoryTransport(server), FlakyTransport(MemoryTransport(server))
         self.recorder = Recorder()
         self.recorder.failed = lambda: self.error
         observers = Observers()
@@ -393,7 +374,7 @@ def steps():
 
 @pytest.fixture
 def flaky():
-    return Flaky
+    return FlakyTransport
 
 
 @pytest.fixture
