@@ -7,6 +7,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -302,6 +303,23 @@ def test_files_and_functions_are_small():
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= 60:
                 wrong.append(f"{where(path, node)} {node.name} has more than 60 lines")
     assert not wrong
+
+
+def test_assignments_are_rarely_packed():
+    """`a, b = x, y` and `a = b = x`: at most 3 in a thousand lines of a distribution."""
+    lines = Counter()
+    packed = Counter()
+    for path in SOURCES:
+        distribution = path.relative_to(ROOT).parts[0]
+        lines[distribution] += len(path.read_text(encoding="utf-8").splitlines())
+        packed[distribution] += sum(is_packed(node) for node in NODES[path])
+    assert not {name: count for name, count in packed.items() if count > 3 * lines[name] / 1000}
+
+
+def is_packed(node):
+    if not isinstance(node, ast.Assign):
+        return False
+    return len(node.targets) > 1 or (isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple))
 
 
 def test_no_path_of_one_machine_is_written_down():
