@@ -1,6 +1,7 @@
 """A checkpoint is complete or not there, says what is wrong with it, and is refused where it does not belong."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -247,3 +248,25 @@ def test_part_is_read_from_the_predecessor_while_a_checkpoint_is_being_replaced(
     checkpoint.write(path, state(4.0), NODE, IDENTITY)
     path.rename(path.with_name("checkpoint.old"))
     assert checkpoint.read_part(path, "network")[0]["scale"] == 4.0
+
+
+@pytest.mark.parametrize("name", [checkpoint.MANIFEST, "network.safetensors", checkpoint.VALUES, checkpoint.NODE])
+def test_checkpoint_that_a_run_replaces_while_it_is_read_is_read_whole(path, name, monkeypatch):
+    """Another process reads it: `soulsai play`, `eval` and `train --from` take runs that go on."""
+    checkpoint.write(path, state(1.0), NODE, IDENTITY)
+    newer = iter([2.0, 3.0])
+
+    def replaced_before(read):
+        def read_file(file, *arguments, **options):
+            if Path(file).name == name and (value := next(newer, None)) is not None:
+                checkpoint.write(path, state(value), {**NODE, "iteration": value}, IDENTITY)
+            return read(file, *arguments, **options)
+
+        return read_file
+
+    for owner, reads in ((Path, ("read_bytes", "read_text")), (checkpoint.safetensors.numpy, ("load_file",))):
+        for read in reads:
+            monkeypatch.setattr(owner, read, replaced_before(getattr(owner, read)))
+    came, node = checkpoint.read(path, IDENTITY)
+    assert_same(came, state(3.0))
+    assert node["iteration"] == 3.0

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -37,6 +37,11 @@ _TYPES = {
     "uint32": "U32", "uint64": "U64", "float16": "F16", "float32": "F32", "float64": "F64",
 }  # fmt: skip
 """Names of numpy's types in safetensors files."""
+
+T = TypeVar("T")
+
+_ATTEMPTS = 5
+"""How often a checkpoint is read that was replaced each time meanwhile."""
 
 _METADATA = "__metadata__"
 """A name in safetensors files that no array can have."""
@@ -180,8 +185,14 @@ def read(path: Path, identity: dict[str, Any] | None = None) -> tuple[State, dic
     """The learner's state and the node's counters from `path`, or from `<name>.old` if a kill interrupted its
     replacement.
 
+    Another process may replace it meanwhile, as a run that goes on does: all that is read is of one checkpoint.
+
     Raises CheckpointError if the checkpoint is missing or damaged, or belongs to another training than `identity`.
     """
+    return _of_one(path, lambda: _read(path, identity))
+
+
+def _read(path: Path, identity: dict[str, Any] | None) -> tuple[State, dict[str, Any]]:
     folder, manifest = _find(path)
     if identity is not None:
         _compare(folder, manifest.identity, identity)
@@ -192,19 +203,46 @@ def read(path: Path, identity: dict[str, Any] | None = None) -> tuple[State, dic
 
 def read_part(path: Path, part: str) -> tuple[Arrays, dict[str, Any]]:
     """One part of the learner's state, and the node's counters. No other file is read or verified."""
+    return _of_one(path, lambda: _read_part(path, part))
+
+
+def _read_part(path: Path, part: str) -> tuple[Arrays, dict[str, Any]]:
     folder, _ = _find(path, part + _SUFFIX, NODE)
     return _read_arrays(folder, part), _read_json(folder, NODE)
 
 
 def identity(path: Path) -> dict[str, Any]:
     """The training that the checkpoint at `path` belongs to, as it was given to `write`."""
-    return _find(path, NODE)[1].identity
+    return _of_one(path, lambda: _find(path, NODE))[1].identity
 
 
 def journal_of(path: Path) -> Path | None:
     """The folder with the segments of the journal in the checkpoint at `path`, None if it has none."""
-    folder, manifest = _find(path, NODE)
+    folder, manifest = _of_one(path, lambda: _find(path, NODE))
     return folder / JOURNAL if manifest.journal else None
+
+
+def _of_one(path: Path, read: Callable[[], T]) -> T:
+    """What `read` gives once the checkpoint at `path` is not replaced meanwhile."""
+    for _ in range(_ATTEMPTS):
+        before = _written(path)
+        try:
+            found = read()
+        except CheckpointError:
+            if _written(path) == before:
+                raise
+        else:
+            if _written(path) == before:
+                return found
+    raise CheckpointError(f"{path} is replaced faster than it can be read; copy the run's folder, or stop the run.")
+
+
+def _written(path: Path) -> bytes | None:
+    """What tells one checkpoint from the next: its manifest with all hashes."""
+    try:
+        return (path / MANIFEST).read_bytes()
+    except OSError:
+        return None
 
 
 def _find(path: Path, *names: str) -> tuple[Path, Manifest]:
