@@ -49,8 +49,11 @@ class Steps:
     def __init__(self, *script):
         self.script = list(script)
         self.done = threading.Event()
+        self.losses = 0
         self.reconnects = 0
-        self.thread = RetryingThread("tested", self, Fixed(1.0), on_reconnect=self.reconnected)
+        self.thread = RetryingThread(
+            "tested", self, Fixed(1.0), on_loss=self.server_lost, on_reconnect=self.reconnected
+        )
 
     def __call__(self):
         if not self.script:
@@ -60,6 +63,9 @@ class Steps:
         action = self.script.pop(0)
         if action is not None:
             raise action
+
+    def server_lost(self):
+        self.losses += 1
 
     def reconnected(self):
         self.reconnects += 1
@@ -85,7 +91,7 @@ def test_loss_of_the_server_is_waited_out_and_logged_once(caplog):
     with caplog.at_level(logging.WARNING):
         steps.run()
     assert steps.done.is_set() and steps.thread.failure is None
-    assert (steps.thread.losses, steps.reconnects) == (2, 2)
+    assert (steps.losses, steps.reconnects) == (2, 2)
     assert [record.message for record in caplog.records] == [
         "The server is away. Trying again until it is back.",
         "The server is back.",

@@ -91,12 +91,6 @@ def test_arena_is_read_from_the_class_or_from_the_file_of_settings():
     assert (low.tolist(), high.tolist()) == (IUDEX_LAYOUT.low.tolist(), IUDEX_LAYOUT.high.tolist())
 
 
-def test_valid_actions_come_as_a_list_or_as_flags():
-    flags = np.array([True, False, True])
-    assert adapter.valid_actions({"allowed_actions": [0, 2]}, 3).tolist() == flags.tolist()
-    assert adapter.valid_actions({"action_mask": flags}, 3).tolist() == flags.tolist()
-
-
 def test_cause_of_an_error_that_was_raised_after_several_tries_is_found():
     error = RuntimeError("Function 'reset' failed after 3 retries")
     error.__cause__ = ValueError("Player does not seem to be ingame")

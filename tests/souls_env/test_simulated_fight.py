@@ -6,9 +6,9 @@ import inspect
 
 import numpy as np
 import pytest
+from valid_actions import valid_actions
 
 from soulsai_core import EnvironmentFailure
-from soulsai_souls_env.adapter import valid_actions
 from soulsai_souls_env.building import make_gym
 from soulsai_souls_env.config import FaultsConfig, ImageConfig, SimulationConfig, SoulsConfig
 

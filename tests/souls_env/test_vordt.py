@@ -6,10 +6,11 @@ import gymnasium
 import numpy as np
 import pytest
 from benchmarks.souls.baselines import Baseline, at_random, baseline, simulated, win_rate
+from valid_actions import valid_actions
 
 from soulsai_core import Discrete, EnvironmentFailure
 from soulsai_core.testing.environment import EnvironmentContract
-from soulsai_souls_env.adapter import import_soulsgym, valid_actions
+from soulsai_souls_env.adapter import import_soulsgym
 from soulsai_souls_env.building import make_gym
 from soulsai_souls_env.config import SoulsConfig
 from soulsai_souls_env.observation import VORDT_LAYOUT, BossDuration, state_vector

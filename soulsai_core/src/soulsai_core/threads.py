@@ -67,7 +67,6 @@ class RetryingThread:
 
     Attributes:
         failure: the exception that ended the thread, None if there was none.
-        losses: how often the server was lost.
     """
 
     def __init__(
@@ -80,7 +79,6 @@ class RetryingThread:
         on_reconnect: Callable[[], object] = lambda: None,
     ) -> None:
         self.failure: Exception | None = None
-        self.losses = 0
         self._step = step
         self._rng = rng
         self._on_loss = on_loss
@@ -130,7 +128,6 @@ class RetryingThread:
             except TransportError as error:
                 if not lost:
                     log.warning("%s Trying again until it is back.", error)
-                    self.losses += 1
                     self._on_loss()
                 lost = True
                 self._stop.wait(next(pauses))

@@ -182,12 +182,3 @@ def arena_limits(env_id: str, boss: str) -> tuple[np.ndarray, np.ndarray]:
         settings = yaml.safe_load(file.read_text(encoding="utf-8"))
         limits = (settings["coordinate_box_low"], settings["coordinate_box_high"])
     return np.array(limits[0][:3]), np.array(limits[1][:3])
-
-
-def valid_actions(info: Mapping[str, Any], actions: int) -> np.ndarray:
-    """bool (actions,), from an info with a mask or with a list of valid actions."""
-    if info.get("action_mask") is not None:
-        return np.array(info["action_mask"], np.bool_)
-    mask = np.zeros(actions, np.bool_)
-    mask[info["allowed_actions"]] = True
-    return mask

@@ -348,8 +348,10 @@ def test_report_of_numpy_numbers_and_nan_reaches_status_and_metrics(make_harness
     harness = make_harness(learner).start()
     harness.make_iterations(1)
     harness.stop()
-    shown = harness.status().learner
-    assert shown["loss"] == 0.25 and shown["steps"] == 4.0 and "entropy" not in shown
+    status = harness.status()
+    assert status.learner["loss"] == 0.25 and status.learner["steps"] == 4.0 and "entropy" not in status.learner
+    assert status.not_finite == ("entropy",)
+    assert harness.recorder.all("model_updated")[0]["metrics"] == {"loss": 0.25, "steps": 4.0}
     assert harness.metrics.registry.get_sample_value("soulsai_learner", {"name": "loss"}) == 0.25
 
 

@@ -303,7 +303,7 @@ class SerialTraining:
 
     def _update(self) -> None:
         began = self._clock()
-        numbers = {name: float(value) for name, value in self._learner.update().items()}
+        numbers = self._learner.update()
         self._status.updated(numbers, self._clock() - began)
         self.state.iteration += 1
         self.state.updates += 1

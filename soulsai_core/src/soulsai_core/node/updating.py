@@ -56,7 +56,7 @@ class Updating:
         state.updating_since = started
         for _ in range(self._pace.owed_updates()):
             self._learner.update()
-        report = {name: float(value) for name, value in self._learner.update().items()}
+        numbers = self._learner.update()
         seconds = self._clock() - started
         state.updating_since = None
         state.iteration += 1
@@ -64,7 +64,7 @@ class Updating:
         # Published first: clients wait for the model, and for nothing of what follows.
         self.publish()
         self._learner.updated(state.iteration)
-        self._report.updated(report, seconds)
+        report = self._report.updated(numbers, seconds)
         self._metrics.updated(state.iteration, state.env_steps, seconds, report, self._staleness)
         self._observers.emit(
             "model_updated", iteration=state.iteration, env_steps=state.env_steps, seconds=seconds, metrics=report

@@ -332,6 +332,13 @@ def test_results_that_fit_are_returned_unchanged():
     assert connecting(Connector())().episode_finished(None) is None
 
 
+def test_number_of_a_learner_that_is_not_finite_is_said_and_left_to_the_node_to_name(caplog):
+    report = learning("update", update={"loss": np.float32("nan"), "steps": np.int64(4)})()
+    assert np.isnan(report["loss"]) and report["steps"] == 4.0
+    assert all(type(number) is float for number in report.values())
+    assert "Learner.update gave nan for 'loss' instead of a finite number. It is left out." in caplog.text
+
+
 def test_step_with_a_row_that_was_only_reset_is_accepted():
     step = playing(valid=np.array([True, False]))()
     assert step.valid.tolist() == [True, False]

@@ -132,12 +132,13 @@ class StatusReport:
         self._started = self._clock()
         self._activity = ActivityLog(self._started)
 
-    def updated(self, report: Mapping[str, float], seconds: float) -> None:
-        """The learner made an iteration in `seconds`, and reported these numbers."""
-        numbers = {**report, "update_seconds": seconds}
-        # The status is JSON, which has no infinite numbers and no NaN.
-        self._report = {name: value for name, value in numbers.items() if math.isfinite(value)}
-        self._not_finite = tuple(sorted(numbers.keys() - self._report.keys()))
+    def updated(self, report: Mapping[str, float], seconds: float) -> dict[str, float]:
+        """The learner made an iteration in `seconds`, and reported these numbers. Returns those that are finite: the
+        status is JSON, which has no others."""
+        finite = {name: float(value) for name, value in report.items() if math.isfinite(value)}
+        self._report = {**finite, "update_seconds": seconds}
+        self._not_finite = tuple(sorted(report.keys() - finite.keys()))
+        return finite
 
     def client_lost(self, info: ClientInfo) -> None:
         """The last info of a client that is present no longer: it may have left out more rows since the last status."""

@@ -131,7 +131,7 @@ class CheckedActor(Actor):
         self._checker.call("Actor.index_assigned", self._actor.index_assigned, index)
 
     def metrics(self) -> dict[str, float]:
-        return self._checker.numbers("Actor.metrics", self._actor.metrics)
+        return self._checker.finite_numbers("Actor.metrics", self._checker.call("Actor.metrics", self._actor.metrics))
 
 
 def _action_form(action: Discrete | MultiDiscrete | Continuous) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -107,23 +107,22 @@ class Checker:
             often = f" ({times} times so far)" if times > 1 else ""
             log.warning("%s has a mistake: %s. %s%s", self.owner, mistake, consequence, often)
 
-    def numbers(self, method: str, function: Callable[[], Any]) -> dict[str, float]:
-        """Call the function and return its numbers by name, as `plain_numbers`."""
-        return self.plain_numbers(method, self.call(method, function))
+    def finite_numbers(self, method: str, given: Any) -> dict[str, float]:
+        """Those of `plain_numbers` that are finite: neither JSON nor an average has a place for the others, and one of
+        them is no reason to end a training."""
+        return {name: number for name, number in self.plain_numbers(method, given).items() if math.isfinite(number)}
 
     def plain_numbers(self, method: str, given: Any) -> dict[str, float]:
-        """Numbers by name as plain floats. Those that are not finite are left out: neither JSON nor an average has a
-        place for them, and one of them is no reason to end a training."""
+        """Numbers by name as plain floats. It is said of those that are not finite."""
         self.expect(method, given, isinstance(given, Mapping), "numbers by name")
         numbers = {}
         for name, value in given.items():
             number = as_number(value)
             if number is None or not isinstance(name, str):
                 raise self.broken(method, f"{described(value)} for {name!r}", "a number by name")
-            if math.isfinite(number):
-                numbers[name] = number
-            else:
+            if not math.isfinite(number):
                 self.note(f"{method} gave {number} for {name!r} instead of a finite number", "It is left out.")
+            numbers[name] = number
         return numbers
 
     def _advice(self) -> str:

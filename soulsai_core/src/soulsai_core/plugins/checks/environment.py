@@ -185,7 +185,7 @@ class CheckedEnvironment(Environment):
             raise self._checker.broken(method, *flaw)
         for row, numbers in step.metrics.items():
             if not all(type(value) is float and math.isfinite(value) for value in numbers.values()):
-                step.metrics = {**step.metrics, row: self._checker.plain_numbers(method, numbers)}
+                step.metrics = {**step.metrics, row: self._checker.finite_numbers(method, numbers)}
 
     def _metrics_flaw(self, metrics: Any) -> Flaw | None:
         promised = "row -> {name: number}"

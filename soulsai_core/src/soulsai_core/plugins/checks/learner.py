@@ -44,9 +44,10 @@ class CheckedLearner(Learner):
         self._checker.call("Learner.change", self._learner.change, config)
 
     def update(self) -> Mapping[str, float]:
-        report = self._checker.numbers("Learner.update", self._learner.update)
+        given = self._checker.call("Learner.update", self._learner.update)
         self._standstill.updated()
-        return report
+        # With the numbers that are not finite: the node leaves them out, and names them in its status.
+        return self._checker.plain_numbers("Learner.update", given)
 
     def weights(self) -> Arrays:
         return self._weights("Learner.weights", self._learner.weights)
