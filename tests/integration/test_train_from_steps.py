@@ -143,6 +143,12 @@ def test_algorithm_that_learns_from_new_steps_alone_says_so(begin, source, tmp_p
         )  # fmt: skip
 
 
+def test_steps_that_another_algorithm_kept_are_taken(begin, tmp_path):
+    ppo = [CARTPOLE, "algorithm.name=ppo", "algorithm.config.clients=1", "algorithm.config.rollout=128"]
+    other = trained(tmp_path / "ppo", *ppo, "training.keep_steps=true").folder
+    assert begin(model=other)._learner.reach() == steps_of(other) >= STEPS
+
+
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [

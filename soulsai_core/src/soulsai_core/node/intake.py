@@ -58,11 +58,14 @@ def admitted(
     steps: StepBatch, sources: frozenset[int], freshness: Freshness, iteration: int
 ) -> tuple[StepBatch, dict[str, int]]:
     """The rows of wanted sources that are fresh enough, and the other rows of these sources by reason."""
-    wanted = [source in sources for source in steps.segments[:, SOURCE].tolist()]
-    if not all(wanted):
-        steps = steps.select(np.array(wanted))
+    steps = _of_sources(steps, sources)
     fresh, rejected = freshness.judge(steps.segments, iteration)
     return (steps if fresh is None else steps.select(fresh)), rejected
+
+
+def _of_sources(steps: StepBatch, sources: frozenset[int]) -> StepBatch:
+    wanted = [source in sources for source in steps.segments[:, SOURCE].tolist()]
+    return steps if all(wanted) else steps.select(np.array(wanted))
 
 
 class Intake:
@@ -146,6 +149,10 @@ class Intake:
     def taken_columns(self) -> Mapping[str, ArraySpec]:
         """The columns of steps that are taken from another run."""
         return self._taken.columns
+
+    def wanted(self, steps: StepBatch) -> StepBatch:
+        """The rows of sources that are learned from."""
+        return _of_sources(steps, self._sources)
 
     def taken(self, payload: bytes) -> tuple[str, StepBatch]:
         """The client and the steps of a message with steps of another run, which are not judged. Raises WireError if

@@ -13,6 +13,7 @@ from soulsai_core.journal import segments
 from soulsai_core.journal.disk import OpenFile
 from soulsai_core.journal.records import CLIENTS, TAKEN
 from soulsai_core.run_folder import RunFolder
+from soulsai_core.steps import SOURCE, Source
 
 ORIGIN = "the weights and steps of another"
 
@@ -186,6 +187,16 @@ def test_rows_that_do_not_fit_are_counted_by_reason(make_harness, roomy, steps):
         "column observation has rows of (3,), not (2,)": 1,
     }  # fmt: skip
     assert values(harness.learner) == [1, 1, 1, 3, 3]
+
+
+def test_rows_of_sources_that_are_not_learned_from_are_left_out(make_harness, roomy, steps):
+    """Such as those of a person, where this algorithm learns from its agents alone."""
+    harness = make_harness(roomy())
+    mixed = steps([0, 0, 1, 1, 1], 2, position=3)
+    mixed.segments[1, SOURCE] = Source.PERSON
+    found = harness.node.beginning.take([("a", steps([0] * 3, 1)), ("a", mixed), ("b", steps([0], 3, source=2))])
+    assert (found.rows, found.unfit) == (5, {"steps of other sources are not learned from": 4})
+    assert values(harness.learner) == [1, 1, 1, 2, 2]
 
 
 def test_full_disk_gets_a_sentence(make_harness, roomy, others, monkeypatch):

@@ -40,6 +40,11 @@ class TakenSteps:
     columns: set[str] = field(default_factory=set)
     unfit: dict[str, int] = field(default_factory=dict)
 
+    def leave_out(self, reason: str, rows: int) -> None:
+        """Count rows that do not fit."""
+        if rows:
+            self.unfit[reason] = self.unfit.get(reason, 0) + rows
+
 
 class Beginning:
     """To be used before the training begins.
@@ -77,14 +82,18 @@ class Beginning:
         columns = self._intake.taken_columns
         reasons: dict[str, str] = {}
         for number, (client, steps) in enumerate(messages, start=1):
-            found.columns |= left_out(steps, columns)
-            payload = encode_steps(self._folder.name, client, number, taken(steps, columns))
+            wanted = self._intake.wanted(steps)
+            found.leave_out("steps of other sources are not learned from", len(steps) - len(wanted))
+            if not len(wanted):
+                continue
+            found.columns |= left_out(wanted, columns)
+            payload = encode_steps(self._folder.name, client, number, taken(wanted, columns))
             try:
                 _, ours = self._intake.taken(payload)
             except WireError as error:
                 # The first one stands for all with other numbers in it.
                 reason = reasons.setdefault(error.reason, str(error).removeprefix(f"{error.reason}: "))
-                found.unfit[reason] = found.unfit.get(reason, 0) + len(steps)
+                found.leave_out(reason, len(wanted))
                 continue
             self._learner.begin_with(ours, client)
             self._keep(Record(payload, 0, len(ours), TAKEN))
