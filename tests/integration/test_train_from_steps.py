@@ -3,6 +3,9 @@
 import json
 import logging
 import shutil
+import struct
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -15,9 +18,11 @@ from soulsai_core.assembly.serial import SerialTraining
 from soulsai_core.assembly.starting_point import StartingPoint
 from soulsai_core.config import load_config, resolve
 from soulsai_core.journal import segments
+from soulsai_core.journal.records import HEADER_SIZE
 from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
+from soulsai_core.wire import open_message
 
 CARTPOLE = "environment.config.id=CartPole-v1"
 STEPS = 300
@@ -171,6 +176,45 @@ def test_run_without_steps_is_told_by_the_setting_that_would_have_kept_them(begi
 
 def copied(source, tmp_path):
     return RunFolder(Path(shutil.copytree(source.path, tmp_path / "copied")))
+
+
+def test_folder_from_elsewhere_without_what_is_needed_gets_a_sentence(begin, source, tmp_path):
+    other = copied(source, tmp_path)
+    manifest = other.checkpoint / "manifest.json"
+    written = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**written, "identity": {"algorithm": "dqn"}}))
+    with pytest.raises(CheckpointError, match="does not say which observations its environment gives"):
+        begin(model=other)
+    manifest.write_text(json.dumps(written))
+    other.config.write_text("{}")
+    assert begin(model=other)._learner.reach() == steps_of(source), "its settings are only compared"
+
+
+@pytest.mark.parametrize("column", [("reward", "|O", ()), ("reward", "nonsense", ()), ("reward", "<f4", (-1,))])
+def test_messages_with_impossible_columns_are_left_out(begin, source, tmp_path, column, caplog):
+    other = copied(source, tmp_path)
+    shutil.rmtree(other.checkpoint / "journal")
+    [segment] = other.journal.iterdir()
+    entries = list(segments.read(segments.find(other.journal)))
+    forged = bytearray(segment.read_bytes()[:HEADER_SIZE])
+    for number, entry in enumerate(entries):
+        record = entry.record
+        if number == 3:
+            record = replace(record, payload=with_column(record.payload, column))
+        forged += b"".join(record.encoded())
+    segment.write_bytes(forged)
+    lost = entries[3].record.rows
+    assert begin(model=other)._learner.reach() == sum(entry.record.rows for entry in entries) - lost
+    assert f"{lost} step" in caplog.text and "are damaged or were removed" in caplog.text
+
+
+def with_column(payload, column):
+    """The message with another column "reward"."""
+    header, body = open_message(payload, 2**31)
+    columns = tuple(column if name == column[0] else (name, *form) for name, *form in header.columns)
+    data = msgspec.msgpack.encode(msgspec.structs.replace(header, columns=columns))
+    checksum = zlib.crc32(body, zlib.crc32(data))
+    return struct.pack("<4sHHIQI", b"SOUL", 2, 0, len(data), len(body), checksum) + data + bytes(body)
 
 
 def test_damaged_steps_are_counted_and_left_out(begin, source, tmp_path, caplog):

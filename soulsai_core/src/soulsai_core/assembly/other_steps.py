@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from soulsai_core import checkpoint
-from soulsai_core.errors import WireError
+from soulsai_core.errors import CheckpointError, WireError
 from soulsai_core.journal import segments
 from soulsai_core.journal.records import MESSAGE, TAKEN
 from soulsai_core.journal.segments import Entry, Segment
@@ -50,8 +50,7 @@ class OtherSteps:
 
     def __init__(self, model: Path) -> None:
         self.folder, found = RunFolder.holding(model)
-        spaces = checkpoint.identity(found)["spaces"]
-        self._observed = {MASK, *spaces["observations"]}
+        self._observed = {MASK, *_observed_in(found)}
         own = checkpoint.journal_of(found)
         self._folders = [self.folder.journal, *([] if own is None else [own])]
         self._decoders: dict[tuple[tuple[Column, ...], ...], StepDecoder] = {}
@@ -117,6 +116,14 @@ class OtherSteps:
         specs = {name: ArraySpec(shape, _plain(dtype)) for name, dtype, shape in columns}
         specs |= {name: ArraySpec(shape, _plain(dtype), sparse=True) for name, dtype, shape in sparse}
         return StepDecoder(specs, self._observed, _MOST_BYTES, _MOST_STREAMS)
+
+
+def _observed_in(model: Path) -> list[str]:
+    """Names of the parts of the observation in the run of the checkpoint `model`."""
+    try:
+        return list(checkpoint.identity(model)["spaces"]["observations"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{model} does not say which observations its environment gives.") from error
 
 
 def _plain(dtype: str) -> str:

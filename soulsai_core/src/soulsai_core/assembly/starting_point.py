@@ -121,10 +121,10 @@ def _take_steps(beginning: Beginning, learner: Learner, resolved: Resolved, mode
 
 
 def _why_none(run: RunFolder) -> str:
-    training = read_config(run.config)["training"]
-    if not training["journal"]:
+    training = read_config(run.config).get("training", {})
+    if not training.get("journal", True):
         return "training.journal was off there, which would have kept them"
-    if not training["keep_steps"]:
+    if not training.get("keep_steps"):
         return "of its steps only training.keep_steps=true would have kept any"
     return "it has not admitted any"
 
