@@ -88,7 +88,7 @@ def _config_of(settings: dict[str, Any]) -> TelemetryConfig:
     try:
         config = TelemetryConfig(**chosen)
     except (ValidationError, TypeError) as error:
-        log.warning("The run's settings of telemetry cannot be used, so the defaults are: %s", error)
+        log.warning("The run's settings of telemetry cannot be used (%s). The defaults are used instead.", error)
         config = TelemetryConfig()
     if config.moving_average is not None:
         return config

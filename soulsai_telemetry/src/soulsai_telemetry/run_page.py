@@ -64,7 +64,7 @@ class RunPage:
         end = None if self._args.stay is None else time.monotonic() + self._args.stay
         while not self._leaving.wait(_LOOK):
             if is_trained_again(folder, written):
-                log.info("%s is trained again, so that this page closes.", folder.name)
+                log.info("%s is trained again, so this page closes.", folder.name)
                 return
             if end is not None and time.monotonic() >= end:
                 return

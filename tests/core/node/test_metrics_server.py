@@ -76,7 +76,7 @@ def test_port_that_is_taken_is_named_with_its_setting():
         taken.bind(("0.0.0.0", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=rf"training\.prometheus_port is {port}.*null to switch monitoring off"):
+        with pytest.raises(ConfigError, match=rf"training\.prometheus_port is {port}.*null to serve no metrics"):
             MetricsServer(NodeMetrics().registry, "127.0.0.1", port)
 
 

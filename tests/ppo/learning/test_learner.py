@@ -187,7 +187,7 @@ def test_stalled_round_is_restarted_with_the_same_weights(learner_of, feed, cloc
     assert learner.ready()
     with caplog.at_level(logging.WARNING):
         report = learner.update()
-    assert report["rounds_restarted"] == 1 and "restarted. Its 1 complete rollouts stay" in caplog.text
+    assert report["rounds_restarted"] == 1 and "restarted. Its complete rollouts (1) are kept" in caplog.text
     for name, array in learner.weights().items():
         np.testing.assert_array_equal(array, before[name])
     assert not learner.ready()

@@ -81,7 +81,7 @@ def take_weights(learner: Learner, algorithm: str, model: Path) -> None:
             log.warning("%s begins anew where it does not fit: %s.", part, "; ".join(left_out))
     if not taken:
         raise CheckpointError(
-            f"Nothing in {model} fits this training: its networks are others. --take steps takes its steps alone."
+            f"Nothing in {model} fits this training: its networks are different. --take steps takes its steps alone."
         )
     learner.load(State(arrays, own.values))
     learner.restored(complete=True)  # there are no rows to bring back

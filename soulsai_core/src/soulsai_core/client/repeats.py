@@ -30,5 +30,5 @@ class Repeats:
         if is_repeated and self._times >= MOST_REPEATS:
             raise PluginError(
                 f"{sentence} This came {self._times} times in a row, although the environment was started anew each "
-                "time, so that it is not tried again."
+                "time, so it is not tried again."
             ) from failure

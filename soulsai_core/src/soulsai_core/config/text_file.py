@@ -28,5 +28,5 @@ def read_text(file: Path) -> str:
         raise ValueError("it is not UTF-8 text: save it as UTF-8") from None
     # UTF-16 without its mark has a zero in most pairs of bytes.
     if text.count("\0") > len(text) // 4:
-        raise ValueError("it is no text, or UTF-16 without a byte-order mark: save it as UTF-8")
+        raise ValueError("it is not text, or it is UTF-16 without a byte-order mark: save it as UTF-8")
     return text.replace("\r\n", "\n")

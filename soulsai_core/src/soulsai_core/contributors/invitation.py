@@ -53,7 +53,7 @@ def read_invitation(text: str) -> Invitation:
     run, _, rest = words[1].partition(":")
     name, _, password = rest.partition(":")
     if not (run and name and password):
-        raise ConfigError(f"The second word of the invitation is no RUN:NAME:PASSWORD. An invitation reads {_FORM}.")
+        raise ConfigError(f"The second word of the invitation must have the form RUN:NAME:PASSWORD. It reads {_FORM}.")
     address = parse_address(words[0])
     if address.password or address.username:
         raise ConfigError(f"The address of an invitation has no user in it. An invitation reads {_FORM}.")

@@ -48,8 +48,8 @@ def checked_name(name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(
-            f"A contributor cannot be named {name!r}: take 1 to 32 small letters, digits, '-' or '_', the first and "
-            "the last a letter or digit."
+            f"A contributor cannot be named {name!r}: use 1 to 32 lower-case letters, digits, '-' or '_', the first "
+            "and the last a letter or digit."
         )
     return name
 

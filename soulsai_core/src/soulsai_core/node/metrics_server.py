@@ -40,7 +40,7 @@ class MetricsServer:
         except (OSError, OverflowError) as error:
             raise ConfigError(
                 f"training.prometheus_port is {port}, but that port cannot be opened at {host} "
-                f"({getattr(error, 'strerror', None) or error}). Choose another one, or null to switch monitoring off."
+                f"({getattr(error, 'strerror', None) or error}). Choose another one, or null to serve no metrics."
             ) from error
         self._server.set_app(_checked(make_wsgi_app(registry), KnownHosts(host, hosts, "training.prometheus_hosts")))
         self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)

@@ -172,7 +172,7 @@ class PPOLearner(Learner):
         else:
             self._restarts += 1
             log.warning(
-                "Samples were lost, or a client is stuck: the round is restarted. Its %d complete rollouts stay.",
+                "Samples were lost, or a client is stuck: the round is restarted. Its complete rollouts (%d) are kept.",
                 self._rounds.completed,
             )
         self._rounds.begin()

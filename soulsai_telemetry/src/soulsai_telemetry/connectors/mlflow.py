@@ -34,7 +34,8 @@ class Mlflow:
             import mlflow
         except ImportError as error:
             raise PluginError(
-                f"The connector mlflow needs more ({error}). Try: pip install soulsai-telemetry[mlflow]"
+                f"The connector mlflow needs a package that is not installed ({error}). "
+                "Try: pip install soulsai-telemetry[mlflow]"
             ) from error
         self._metric = mlflow.entities.Metric
         self.uri = config.tracking_uri or f"sqlite:///{(context.folder / 'mlflow.db').absolute().as_posix()}"

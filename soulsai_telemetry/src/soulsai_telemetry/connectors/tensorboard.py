@@ -31,7 +31,8 @@ class TensorBoard:
             from tensorboard.summary.writer.event_file_writer import EventFileWriter
         except ImportError as error:
             raise PluginError(
-                f"The connector tensorboard needs more ({error}). Try: pip install soulsai-telemetry[tensorboard]"
+                f"The connector tensorboard needs a package that is not installed ({error}). "
+                "Try: pip install soulsai-telemetry[tensorboard]"
             ) from error
         self._event = Event
         self._summary = Summary

@@ -29,7 +29,8 @@ class Wandb:
             import wandb
         except ImportError as error:
             raise PluginError(
-                f"The connector wandb needs more ({error}). Try: pip install soulsai-telemetry[wandb]"
+                f"The connector wandb needs a package that is not installed ({error}). "
+                "Try: pip install soulsai-telemetry[wandb]"
             ) from error
         self._wandb: Any = wandb
         self._config = config

@@ -157,7 +157,7 @@ def _warn_of_missing_clients(resolved: Resolved, clients: int) -> None:
     if 0 < clients < required:
         log.warning(
             "%s waits until it has %d clients, and --clients is %d: give --clients %d, start others with `soulsai "
-            "client`, or let the settings of the algorithm need fewer.",
+            "client`, or set the algorithm to need fewer.",
             resolved.algorithm.name, required, clients, required,
         )  # fmt: skip
 

@@ -319,7 +319,7 @@ def _episodes(status: NodeStatus) -> Iterator[Finding]:
             "no_episode",
             "note",
             silent,
-            f"No episode has ended for {duration(silent)}, so that there is no new return.",
+            f"No episode has ended for {duration(silent)}, so there is no new return.",
             "If episodes of this environment should be shorter, give it a limit of steps (max_episode_steps).",
         )
 

@@ -168,7 +168,7 @@ class Saver:
         journal = self._journal
         # First: a checkpoint must not refer to records that a power cut would take.
         if journal is not None and not journal.wait_synced(counters.record, _SYNC_TIMEOUT):
-            raise OSError(f"the journal {journal.folder} does not get onto the disk")
+            raise OSError(f"the journal {journal.folder} cannot be synced to the disk")
         newest = path == self._folder.checkpoint
         checkpoint.write(
             path,

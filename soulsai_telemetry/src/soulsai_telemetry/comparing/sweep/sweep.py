@@ -173,7 +173,8 @@ class Sweep:
             from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
         except ImportError as error:
             raise PluginError(
-                f"soulsai sweep needs more ({error}). Try: pip install soulsai-telemetry[sweep]"
+                f"soulsai sweep needs a package that is not installed ({error}). "
+                "Try: pip install soulsai-telemetry[sweep]"
             ) from error
         optuna.logging.set_verbosity(logging.WARNING)
         self._folder.mkdir(parents=True, exist_ok=True)
