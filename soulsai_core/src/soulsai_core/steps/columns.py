@@ -130,7 +130,9 @@ class ColumnCheck:
         # A bool with another byte than 0 or 1 is undefined behavior in numpy: masks would select the wrong rows.
         if self.dtype.kind == "b" and flat.view(np.uint8).max(initial=0) > 1:
             return "bounds", f"column {self.name} has bytes that are neither true nor false"
-        if self.low is not None and flat.size and (least := np.minimum.reduce(flat)) < self.low:
+        # No unsigned number is below 0, as actions are that have their small dtype already.
+        has_low = self.low is not None and (self.low > 0 or flat.dtype.kind != "u")
+        if has_low and flat.size and (least := np.minimum.reduce(flat)) < self.low:
             return "bounds", f"column {self.name} has {least}, below {self.low}"
         if self.high is not None and flat.size and (most := np.maximum.reduce(flat)) > self.high:
             return "bounds", f"column {self.name} has {most}, above {self.high}"
