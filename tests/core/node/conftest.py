@@ -10,7 +10,7 @@ from flaky_transport import FlakyTransport
 
 from soulsai_core.config import StopSettings, TrainingSettings
 from soulsai_core.contracts import Learner, Sync
-from soulsai_core.errors import CheckpointError
+from soulsai_core.errors import CheckpointError, SoulsAIError
 from soulsai_core.hooks.hookspecs import hookimpl
 from soulsai_core.hooks.observers import Observers
 from soulsai_core.messages import (
@@ -99,7 +99,9 @@ class CountingLearner(Learner):
         return self.report
 
     def weights(self):
-        return {"w": np.full(2, np.nan if self.updates == self.diverges_at else self.updates, np.float32)}
+        if self.updates == self.diverges_at:  # as the checks of plugins say it
+            raise SoulsAIError("The algorithm 'counting' of acme 1.2 has diverged: Learner.weights gave nan in 'w'.")
+        return {"w": np.full(2, self.updates, np.float32)}
 
     def evaluation_weights(self):
         return {"w": np.full(2, -self.updates, np.float32)}

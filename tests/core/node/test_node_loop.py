@@ -337,7 +337,7 @@ def test_learner_that_diverges_stops_with_a_sentence_and_keeps_the_last_checkpoi
     with pytest.raises(SoulsAIError) as caught:
         harness.join()
     sentence = str(caught.value)
-    assert "Learning diverged: w is no longer finite at iteration 3" in sentence
+    assert "has diverged: Learner.weights gave nan in 'w'" in sentence
     assert str(harness.folder.checkpoint) in sentence and "lower learning rate" in sentence
     assert {event["iteration"] for event in harness.recorder.all("checkpoint_saved")} <= {1, 2}
     assert harness.outside.read_model(-1)[0] <= 2, "no client ever plays with it"

@@ -8,10 +8,8 @@ import uuid
 from collections.abc import Callable
 
 import msgspec
-import numpy as np
 
 from soulsai_core.contracts import Sync, Transport
-from soulsai_core.errors import SoulsAIError
 from soulsai_core.hooks.observers import Observers
 from soulsai_core.messages import Progress, Weights, contributor_of
 from soulsai_core.node.changes import SettingChanges
@@ -201,10 +199,7 @@ class Publishing:
         self._places: dict[str, int] = {}
 
     def publish_model(self, weights: Weights) -> None:
-        """Publish a model. Raises SoulsAIError if it is not finite, so that no client ever acts with it."""
-        for name, array in weights.arrays.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise SoulsAIError(f"Learning diverged: {name} is no longer finite at iteration {weights.iteration}.")
+        """Publish a model."""
         self._thread.send_model(weights, self._progress("running"))
         self._published()
 

@@ -80,15 +80,16 @@ class Updating:
         return self._learner.use_spare_time()
 
     def publish(self) -> None:
-        """Publish the model. Raises SoulsAIError if it is not finite any more."""
+        """Publish the model. Raises SoulsAIError if it is not finite any more, as the checks of plugins find."""
         state = self._state
         self._staleness.made(state.iteration, state.env_steps, self._clock())
         try:
-            self._publishing.publish_model(self.model())
+            model = self.model()
         except PluginError:  # a mistake that no setting mends
             raise
         except SoulsAIError as error:
             raise SoulsAIError(f"{error} {self._advice}") from None
+        self._publishing.publish_model(model)
 
     def model(self) -> Weights:
         """The model now."""

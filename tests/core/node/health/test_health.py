@@ -89,8 +89,8 @@ STUCK = {
         (status(), 120.0), "silent", "node_silent", "The training node has been silent for 2 min 00 s, ", "resume",
     ),
     "learning diverged": (
-        status(state="ended", reason="Learning diverged: w is no longer finite at iteration 7.", failed=True),
-        "failed", "failed", "Learning diverged", "soulsai train --resume saves/2026-01-01_run",
+        status(state="ended", reason="The algorithm 'dqn' has diverged.", failed=True),
+        "failed", "failed", "has diverged", "soulsai train --resume saves/2026-01-01_run",
     ),
 }  # fmt: skip
 
