@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from commands import LINEAR
 
 from soulsai_core import CheckpointError, kept_steps, learned_again
 from soulsai_core.assembly.node import make_node
@@ -343,17 +344,17 @@ def test_take_without_a_run_gets_a_sentence(run_here):
 
 
 @pytest.mark.stack
-def test_training_killed_after_it_began_with_steps_goes_on_without_the_other_run(stack):
-    stack.train("--seed", "1", steps=600).wait_for_end()
-    first = stack.run_folder
-    again = stack.start("train", "--from", first.name, "--take", "both", settings=["training.stop.env_steps=100000"])
+def test_training_killed_after_it_began_with_steps_goes_on_without_the_other_run(stack, linear_q, monkeypatch):
+    monkeypatch.syspath_prepend(linear_q)
+    first = trained(stack.folder / "saves" / "first", *LINEAR, CARTPOLE, steps=600).folder.path
+    again = stack.start("train", "--from", "first", "--take", "both", settings=["training.stop.env_steps=100000"])
     again.wait_for_output("Training .*; Ctrl-C")
     [second] = [path for path in first.parent.iterdir() if path != first]
     for process in stack.processes("train"):
         process.kill()
     stack.wait_until_gone()
     shutil.rmtree(first)
-    output = stack.run("train", "--resume", settings=["training.stop.env_steps=300"])
+    output = stack.run("train", "--resume", settings=["training.stop.env_steps=200"])
     counters = msgspec.json.decode((second / "checkpoint" / "node.json").read_bytes())
-    assert counters["origin"]["steps"] >= 600 and 300 <= counters["env_steps"] < 600
+    assert counters["origin"]["steps"] >= 600 and 200 <= counters["env_steps"] < 600
     assert f"Going on with {second.name} from step" in output
