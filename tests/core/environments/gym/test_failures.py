@@ -1,5 +1,6 @@
 """What goes wrong inside an environment arrives as one sentence, with its cause."""
 
+import copy
 import sys
 
 import numpy as np
@@ -128,6 +129,16 @@ def test_mistake_of_an_environment_is_not_blamed_on_a_wrapper_around_it(make, br
     with pytest.raises(EnvironmentFailure, match=r"^environment .* failed in step: ") as caught:
         environment.step(ACTION)
     assert "wrapper" not in str(caught.value)
+
+
+def test_copy_of_a_wrapped_environment_is_stepped_by_itself(make):
+    wrapped = make("Counter-v0", wrappers=[{"name": "clip_reward"}, {"name": "scale_reward"}], kwargs={"masked": False})
+    wrapped.reset()
+    wrapped.step(np.zeros(1, np.int64))
+    copied = copy.deepcopy(wrapped._env)
+    copied.step(5)
+    steps = copied.unwrapped.step_number, wrapped._env.unwrapped.step_number
+    assert steps == (2, 1)
 
 
 def test_wrapper_for_a_vector_version_is_refused(plugin):

@@ -28,8 +28,9 @@ def checked_wrapper(plugin: WrapperPlugin, checker: Checker) -> WrapperPlugin:
         made = _wrapped(plugin, env, config, checker)
         checker.expect("wrap", made, isinstance(made, gymnasium.Env), "a gymnasium.Env")
         if made is not env:
+            made.__class__ = _naming_class(type(made), env, checker)
             for method in _METHODS:
-                _check(made, env, method, checker)
+                _check_first(made, env, method, checker)
         return made
 
     return replace(plugin, wrap=wrap)
@@ -48,9 +49,27 @@ def _wrapped(plugin: WrapperPlugin, env: gymnasium.Env, config: Any, checker: Ch
         ) from cause
 
 
-def _check(made: gymnasium.Env, env: gymnasium.Env, method: str, checker: Checker) -> None:
-    """Check the first result of a method, and name the wrapper in all errors that it raises."""
-    _name_in_errors(made, env, method, checker)
+def _naming_class(kind: Any, env: gymnasium.Env, checker: Checker) -> Any:
+    """A subclass that names the wrapper in the errors that it raises, but not in those of the environment within."""
+
+    def naming(method: str) -> Callable[..., Any]:
+        original = getattr(kind, method)
+
+        def call(*args: Any, **options: Any) -> Any:
+            try:
+                return original(*args, **options)
+            except Exception as error:
+                if not _is_raised_in(env, error):
+                    error.add_note(f"{checker.owner} raised it.")
+                raise
+
+        return call
+
+    return type(kind.__name__, (kind,), {method: naming(method) for method in _METHODS})
+
+
+def _check_first(made: gymnasium.Env, env: gymnasium.Env, method: str, checker: Checker) -> None:
+    """Check the first result of a method."""
     inner: list[Flaw | None] = []
     _look_at_first(env, method, lambda result: inner.append(_flaw(env, method, result)))
 
@@ -62,20 +81,6 @@ def _check(made: gymnasium.Env, env: gymnasium.Env, method: str, checker: Checke
             raise checker.broken("wrap", f"an environment whose {method} gives {came}", promised)
 
     _look_at_first(made, method, check)
-
-
-def _name_in_errors(made: gymnasium.Env, env: gymnasium.Env, method: str, checker: Checker) -> None:
-    original: Callable[..., Any] = getattr(made, method)
-
-    def call(*args: Any, **options: Any) -> Any:
-        try:
-            return original(*args, **options)
-        except Exception as error:
-            if not _is_raised_in(env, error):
-                error.add_note(f"{checker.owner} raised it.")
-            raise
-
-    setattr(made, method, call)
 
 
 def _is_raised_in(env: gymnasium.Env, error: Exception) -> bool:
@@ -92,9 +97,12 @@ def _is_raised_in(env: gymnasium.Env, error: Exception) -> bool:
 def _look_at_first(env: gymnasium.Env, method: str, look: Callable[[Any], object]) -> None:
     """Let the first result of a method be looked at, and none afterwards: steps must stay fast."""
     original: Callable[..., Any] = getattr(env, method)
+    own = vars(env).get(method)
 
     def first(*args: Any, **options: Any) -> Any:
-        setattr(env, method, original)
+        delattr(env, method)
+        if own is not None:
+            setattr(env, method, own)
         result = original(*args, **options)
         look(result)
         return result
