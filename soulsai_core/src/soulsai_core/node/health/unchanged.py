@@ -46,15 +46,17 @@ class UnchangedObservations:
         if not columns or not len(steps):
             return
         known = self._clients.get(client)
+        newest = [column[-1].tobytes() for column in columns]
         if known is None:
             if len(self._clients) >= _MAX_CLIENTS:
                 del self._clients[next(iter(self._clients))]
-            self._clients[client] = _Client(_last(columns), now)
-        elif _is_same(known.newest, columns) and _goes_on(steps):  # nearly always the first row differs already
+            self._clients[client] = _Client(newest, now)
+        # Nearly always the newest rows differ, and nothing else is looked at.
+        elif newest == known.newest and _is_constant(newest, columns) and _goes_on(steps):
             known.rows += len(steps)
         else:
             known.longest = max(known.longest, now - known.since)
-            known.newest = _last(columns)
+            known.newest = newest
             known.since = now
             known.rows = 0
 
@@ -64,18 +66,13 @@ class UnchangedObservations:
         return Unchanged() if known is None else Unchanged(known.rows, now - known.since, known.longest)
 
 
-def _last(columns: list[np.ndarray]) -> list[bytes]:
-    return [column[-1].tobytes() for column in columns]
-
-
 def _goes_on(steps: StepBatch) -> bool:
     """Whether all rows are of one stream, and no episode ends in them: one that ends is no frozen game."""
     table = steps.segments.tolist()
     return all(segment[STREAM] == table[0][STREAM] and segment[END] not in _ENDS for segment in table)
 
 
-def _is_same(newest: list[bytes], columns: list[np.ndarray]) -> bool:
-    middle = len(columns[0]) // 2
-    return all(
-        column[row].tobytes() == known for known, column in zip(newest, columns, strict=True) for row in (-1, 0, middle)
-    )
+def _is_constant(newest: list[bytes], columns: list[np.ndarray]) -> bool:
+    """Whether two other rows are like the newest one."""
+    rows = (0, len(columns[0]) // 2)
+    return all(column[row].tobytes() == last for last, column in zip(newest, columns, strict=True) for row in rows)
