@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from soulsai_core.contracts import WrapperPlugin
-from soulsai_core.errors import PluginError
+from soulsai_core.errors import PluginError, SoulsAIError
 from soulsai_core.plugins.findings import OK, WARNING, Finding
 
 if TYPE_CHECKING:
@@ -62,13 +62,25 @@ def _takes(plugin: WrapperPlugin, config: Any, make: Callable[[], gymnasium.Env]
     return True
 
 
+def _given(env: Any, method: str, call: Callable[[], Any]) -> Any:
+    """What a method of a wrapped environment gives. An error is named as in a training, with its notes, which say if
+    the wrapper raised it."""
+    try:
+        return call()
+    except SoulsAIError:
+        raise
+    except Exception as error:
+        notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
+        raise PluginError(f"{env.unwrapped} failed in {method}: {type(error).__name__}: {error}.{notes}") from error
+
+
 def _play(env: Any, plugin: WrapperPlugin) -> Iterator[Finding]:
     env.action_space.seed(0)
-    observation, _ = env.reset(seed=0)
+    observation, _ = _given(env, "reset", lambda: env.reset(seed=0))
     outside = not env.observation_space.contains(observation)
     began = time.perf_counter()
     for number in range(STEPS):
-        result = env.step(env.action_space.sample())
+        result = _given(env, "step", lambda: env.step(env.action_space.sample()))
         if not (isinstance(result, tuple) and len(result) == 5):
             came = f"{len(result)} values" if isinstance(result, tuple) else "no tuple"
             raise PluginError(
@@ -80,7 +92,7 @@ def _play(env: Any, plugin: WrapperPlugin) -> Iterator[Finding]:
             raise PluginError(f"The wrapper {plugin.name!r} has a mistake: step {number} gave the reward {reward!r}.")
         outside = outside or not env.observation_space.contains(observation)
         if terminated or truncated:
-            env.reset()
+            _given(env, "reset", env.reset)
     microseconds = (time.perf_counter() - began) / STEPS * 1e6
     yield Finding("steps", OK, f"{STEPS} random steps took {microseconds:.0f} µs each.")
     if outside:
