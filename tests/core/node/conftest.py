@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 from flaky_transport import FlakyTransport
+from waiting import wait_for
 
 from soulsai_core.config import StopSettings, TrainingSettings
 from soulsai_core.contracts import Learner, Sync
@@ -340,7 +341,9 @@ class Harness:
             assert self.server.changed.wait_for(lambda: self.server.progress is not None, PATIENCE)
 
     def status(self):
-        return msgspec.json.decode(self.outside.read_status()[1], type=NodeStatus)
+        """The newest status, once there is one."""
+        _, status = wait_for("a status", self.outside.read_status)
+        return msgspec.json.decode(status, type=NodeStatus)
 
 
 @pytest.fixture(autouse=True)

@@ -87,8 +87,7 @@ class LinearLearner(Learner):
     def add(self, steps: StepBatch, client: str) -> None:
         self._rows += len(steps)
         t = steps.transitions()
-        actions = self._model["q"].shape[1]
-        valid = np.zeros((len(t), actions), bool) if t.next_masks is None else t.next_masks
+        valid = np.zeros((len(t), self._model["q"].shape[1]), bool) if t.next_masks is None else t.next_masks
         valid = valid | ~valid.any(1, keepdims=True)  # without a mask, all actions are valid
         rows = {"x": t.observations["observation"], "action": t.actions, "reward": t.rewards}
         rows |= {"next_x": t.next_observations["observation"], "going": ~t.terminated, "next_mask": valid}
@@ -136,13 +135,11 @@ class LinearLearner(Learner):
 
     def load(self, state: State) -> None:
         try:
-            model = state.arrays["model"]
-            rng = state.values["rng"]
+            self._model = {name: array.copy() for name, array in state.arrays["model"].items()}
+            self._rng.bit_generator.state = state.values["rng"]
             self._rows = state.values["rows"]
         except KeyError as error:
             raise CheckpointError(f"This is not a checkpoint of linear_q: it has no {error}.") from error
-        self._model = {name: array.copy() for name, array in model.items()}
-        self._rng.bit_generator.state = rng
 
 
 def sync(config: Config) -> Sync:
