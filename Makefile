@@ -17,7 +17,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 .PHONY: demo test lint format bench chaos stack wheels clean
 
 demo: $(VENV)/installed
-	$(BIN)/soulsai train --clients 2 --set training.stop.mean_return=200
+	$(BIN)/soulsai train --preset lunar-lander --clients 2 --set training.stop.mean_return=200
 
 test: $(VENV)/developed
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST)

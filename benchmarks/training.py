@@ -45,16 +45,17 @@ def _solve(seeds: list[int]) -> Row:
     times = []
     for seed in seeds:
         stops = ("training.stop.mean_return=200", f"training.stop.seconds={TIMEOUT}")
-        status, seconds = train(2, f"run.seed={seed}", *stops)
+        status, seconds = train(2, f"run.seed={seed}", *stops, preset="lunar-lander")
         say(f"seed {seed}: {seconds:.1f} s, {status.env_steps} env steps, mean return {status.mean_return}")
         times.append(seconds)
     note = f"median of {len(seeds)} seeds: {', '.join(f'{seconds:.0f}' for seconds in times)}"
-    what = "`soulsai train`, 2 clients, launch until 20 episodes average 200"
+    what = "`soulsai train --preset lunar-lander`, 2 clients, launch until 20 episodes average 200"
     return Row(what, median(times), 75, "s", SOLVE_COMMAND, at_most=True, note=note)
 
 
-def train(clients: int, *settings: str) -> tuple[NodeStatus, float]:
-    """Train to the end with `soulsai train`. Returns its last status, and the seconds from its launch to its end.
+def train(clients: int, *settings: str, preset: str | None = None) -> tuple[NodeStatus, float]:
+    """Train to the end with `soulsai train`, with a preset if one is named. Returns its last status, and the seconds
+    from its launch to its end.
 
     The server is not that of `soulsai train`, so that the status can be read after the training.
     """
@@ -62,7 +63,8 @@ def train(clients: int, *settings: str) -> tuple[NodeStatus, float]:
         overrides = [f"redis.address={address}", f"run.name={RUN}", f"run.saves={folder}"]
         began = time.perf_counter()
         words = [word for setting in (*overrides, *settings) for word in ("--set", setting)]
-        process = soulsai("train", "--clients", str(clients), *words)
+        named = () if preset is None else ("--preset", preset)
+        process = soulsai("train", "--clients", str(clients), *named, *words)
         try:
             code = process.wait(TIMEOUT + 60)
         finally:
