@@ -59,7 +59,7 @@ class Goals:
         # The mean of a few episodes may be high by chance, so the window must be full.
         if goal is None or mean is None or mean < goal or not self._episodes.window_is_full:
             return None
-        # Without the mean itself: whoever shows this sentence shows that, too, and it may have changed by then.
+        # The mean is left out: where this sentence is shown, the newest mean stands next to it.
         return (
             f"the goal of a mean return of {number(goal)} over {counted(self.settings.episodes, 'episode')} is reached"
         )

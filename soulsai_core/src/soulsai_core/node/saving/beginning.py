@@ -73,7 +73,7 @@ class Beginning:
 
     def take(self, messages: Iterable[tuple[str, StepBatch]]) -> TakenSteps:
         """Give the learner the steps of another run, (client, steps) for each message in their old order, and write
-        them to the journal. They are not judged by freshness, and count neither as steps of this run nor towards an
+        them to the journal. They are not judged by freshness, and count neither as steps of this run nor toward an
         update.
 
         Raises CheckpointError if they cannot be written.
