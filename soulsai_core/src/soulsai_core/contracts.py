@@ -115,14 +115,14 @@ class Learner(ABC):
             complete: all `reach` rows were there. Otherwise some are missing, at the beginning or in between.
         """
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         """Rows of another run that it can begin with; 0, the default: none, since it learns only from new rows of its
         own models."""
         return 0
 
     def begin_with(self, steps: StepBatch, client: str) -> None:
-        """Take in rows that were made in another run, `room` at most, in their old order. They are learned from as if
-        the first model had acted, `ready` and `reach` count them, and a resume brings them back with `restore`.
+        """Take in rows that were made in another run, `capacity` at most, in their old order. They are learned from as
+        if the first model had acted, `ready` and `reach` count them, and a resume brings them back with `restore`.
 
         Called before `started` and any `add`, for a training that begins with the steps of another one. Own columns
         are missing but for sparse ones: they hold what another model said. By default the rows are added; a learner

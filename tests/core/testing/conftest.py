@@ -145,7 +145,7 @@ class TinyLearner(Learner):
         self.views.append(steps)
         self.gather()
 
-    def room(self):
+    def capacity(self):
         return 0 if self.config.quota else 1000
 
     def begin_with(self, steps, client):

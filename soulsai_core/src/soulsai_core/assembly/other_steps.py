@@ -59,10 +59,10 @@ class OtherSteps:
         self.rows = self._end.rows - there[0].header.rows if there else 0
         self.all_kept = not there or there[0].header.first == 0
 
-    def messages(self, room: int) -> Iterator[tuple[str, StepBatch]]:
-        """The newest `room` admitted rows, the oldest first: (client, steps) for each message, with the columns that
+    def messages(self, most: int) -> Iterator[tuple[str, StepBatch]]:
+        """The newest `most` admitted rows, the oldest first: (client, steps) for each message, with the columns that
         it has in the journal."""
-        first = max(self._end.rows - room, self._end.rows - self.rows)
+        first = max(self._end.rows - most, self._end.rows - self.rows)
         missing = self._end.rows - first
         unreadable = 0
         for entry in self._entries(first):

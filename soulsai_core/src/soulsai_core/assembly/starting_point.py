@@ -90,13 +90,13 @@ def take_weights(learner: Learner, algorithm: str, model: Path) -> None:
 
 
 def _take_steps(beginning: Beginning, learner: Learner, resolved: Resolved, model: Path) -> None:
-    """Give a new training the newest steps of another run for which its learner has room. What does not fit is logged.
+    """Give a new training the newest steps of another run, as many as its learner takes. What does not fit is logged.
 
     Raises CheckpointError if there are none, or if none fits.
     """
     algorithm = resolved.algorithm.name
-    room = learner.room()
-    if not room:
+    capacity = learner.capacity()
+    if not capacity:
         raise CheckpointError(
             f"{algorithm} learns from the newest steps of its own clients alone, and has no use for those of another "
             "run: leave out --take."
@@ -106,7 +106,7 @@ def _take_steps(beginning: Beginning, learner: Learner, resolved: Resolved, mode
     if not other.rows:
         raise CheckpointError(f"{run.path} has no steps to take: {_why_none(run)}.")
     _compare_environments(resolved, run)
-    taken = beginning.take(other.messages(room))
+    taken = beginning.take(other.messages(capacity))
     if not taken.rows:
         reasons = "; ".join(taken.unfit) or "its journal cannot be read"
         raise CheckpointError(f"None of the steps of {run.path} fits this training: {reasons}.")
@@ -116,7 +116,7 @@ def _take_steps(beginning: Beginning, learner: Learner, resolved: Resolved, mode
         names = ", ".join(sorted(taken.columns))
         log.warning("The steps of %s have columns that this training does not: %s. They are left out.", run.name, names)
     log.info("The training begins with %s of %s.", counted(taken.rows, "step"), run.name)
-    if taken.rows < room and not other.all_kept:
+    if taken.rows < capacity and not other.all_kept:
         log.info("It had made more, of which its journal keeps the newest: training.keep_steps=true would keep all.")
 
 

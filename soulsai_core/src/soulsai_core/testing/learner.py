@@ -200,14 +200,14 @@ class LearnerContract:
         Training(subject, loaded).run(2)
 
     def test_steps_of_another_run_are_learned_from_and_brought_back(self, subject: Subject) -> None:
-        """By a learner that has room for them: they come without own columns but sparse ones, `reach` counts them, and
+        """By a learner that takes them: they come without own columns but sparse ones, `reach` counts them, and
         after a checkpoint `restore` brings them back."""
         learner = subject.learner()
-        room = learner.room()
-        assert type(room) is int and room >= 0
-        if not room:
+        capacity = learner.capacity()
+        assert type(capacity) is int and capacity >= 0
+        if not capacity:
             return
-        sent = _of_another_run(subject, room)
+        sent = _of_another_run(subject, capacity)
         for client, steps in sent:
             learner.begin_with(steps, client)
         learner.clients_changed(frozenset())
@@ -276,12 +276,12 @@ def _newest(sent: Sequence[tuple[str, StepBatch]], rows: int) -> Iterator[tuple[
         before -= len(steps)
 
 
-def _of_another_run(subject: Subject, room: int) -> list[tuple[str, StepBatch]]:
+def _of_another_run(subject: Subject, capacity: int) -> list[tuple[str, StepBatch]]:
     """The newest rows of another training, as one begins with them."""
     other = Training(subject, num_envs=2)
     other.run(2)
     columns = taken_columns(step_columns(subject.spec, subject.own, MAX_VALUE), {MASK, *subject.spec.observations})
-    return [(client, taken(steps, columns)) for client, steps in _newest(other.sent, room)]
+    return [(client, taken(steps, columns)) for client, steps in _newest(other.sent, capacity)]
 
 
 class _Losing:

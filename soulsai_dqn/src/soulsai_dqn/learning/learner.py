@@ -80,7 +80,7 @@ class DQNLearner(Learner):
         self.begin_with(steps, client)
         self._rows += len(steps)
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         return self._replay.capacity
 
     def begin_with(self, steps: StepBatch, client: str) -> None:

@@ -86,7 +86,7 @@ class SACLearner(Learner):
     def restore(self, steps: StepBatch, client: str) -> None:
         self.add(steps, client)
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         return self._replay.capacity
 
     def restored(self, *, complete: bool) -> None:

@@ -23,7 +23,7 @@ def roomy(new_learner):
     """Learners that keep the newest 20 rows, and begin with as many."""
 
     class Roomy(new_learner):
-        def room(self):
+        def capacity(self):
             return 20
 
         def begin_with(self, steps, client):

@@ -146,10 +146,12 @@ class CheckedLearner(Learner):
     def restored(self, *, complete: bool) -> None:
         self._checker.call("Learner.restored", self._learner.restored, complete=complete)
 
-    def room(self) -> int:
-        room = self._checker.call("Learner.room", self._learner.room)
-        self._checker.expect("Learner.room", room, type(room) is int and room >= 0, "a whole number from 0")
-        return room
+    def capacity(self) -> int:
+        capacity = self._checker.call("Learner.capacity", self._learner.capacity)
+        self._checker.expect(
+            "Learner.capacity", capacity, type(capacity) is int and capacity >= 0, "a whole number from 0"
+        )
+        return capacity
 
     def begin_with(self, steps: StepBatch, client: str) -> None:
         self._checker.call("Learner.begin_with", self._learner.begin_with, steps, client)

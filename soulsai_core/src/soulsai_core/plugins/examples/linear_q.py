@@ -101,7 +101,7 @@ class LinearLearner(Learner):
         self.add(steps, client)
         self._rows -= len(steps)
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         return self._config.memory  # rows of another run are added as if they were of this one
 
     def ready(self) -> bool | None:
