@@ -171,6 +171,8 @@ def test_captured_gradient_is_the_same(name, host, spec, stream, monkeypatch):
 
 
 def test_gradient_that_cannot_be_captured_is_computed_as_usual(host, spec, stream, monkeypatch, caplog):
+    usual = host("uniform")  # trained here if no test before asked for it, so before the gradient is replaced
+
     def refuses(run):
         raise RuntimeError("operation not permitted when stream is capturing")
 
@@ -178,7 +180,7 @@ def test_gradient_that_cannot_be_captured_is_computed_as_usual(host, spec, strea
         return CudaGraphGradient(AutogradGradient(self.network, self.target, self.head, double=True), refuses)
 
     monkeypatch.setattr(Trainer, "_make_gradient", uncapturable)
-    assert_alike(host("uniform"), trained("uniform", spec, stream))
+    assert_alike(usual, trained("uniform", spec, stream))
     assert caplog.text.count("cannot be captured") == 1
 
 
