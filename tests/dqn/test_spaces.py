@@ -6,7 +6,7 @@ import pytest
 from dqn_settings import plain
 
 from soulsai_core import ArraySpec, Continuous, Discrete, EnvSpec, Features, MultiDiscrete, SpaceError
-from soulsai_dqn.learning.buffer import make_replay, prepared
+from soulsai_dqn.learning.buffer import prepared
 from soulsai_dqn.spaces import number_of_actions, own_columns
 
 
@@ -39,25 +39,6 @@ def test_actors_send_what_the_settings_need(settings, names):
     assert list(columns) == names and [name for name, part in columns.items() if part.sparse] == names[-1:] * (
         "recurrent" in settings
     )
-
-
-@pytest.mark.parametrize(("masked", "names"), [(True, []), (False, ["value", "best"])])
-def test_no_values_are_sent_where_only_choices_are_learned_from(masked, names):
-    of = msgspec.structs.replace(spec({}), masked=masked)
-    assert list(own_columns(plain(prioritized={}, choices_only=True), of)) == names
-
-
-def test_only_steps_with_a_choice_are_drawn(stream):
-    of = msgspec.structs.replace(spec({"observation": ArraySpec((2,), "float32")}, Discrete(3)), masked=True)
-    config = plain(choices_only=True, prioritized={})
-    features = Features(of)
-    steps = prepared(stream(config, of)(200), features, config)
-    replay = make_replay(config, of, features)
-    replay.append(steps, "client")
-    choices = np.count_nonzero(steps.columns["mask"].sum(1) != 1)
-    assert 0 < choices < 200 and len(replay) == choices
-    drawn = replay.draw(np.random.default_rng(0), 4, 32, n_step=2, gamma=0.9)
-    assert (drawn.columns["mask"].sum(-1) != 1).all()
 
 
 def test_steps_are_stored_as_features_with_scaled_rewards(stream):

@@ -34,7 +34,6 @@ def test_preset_of_the_real_fight_isolates_and_restarts_the_game(boss):
     assert client.isolate and client.discard_late_steps and client.min_steps_per_minute
     assert client.step_timeout_s + 1 < 60, "a frozen game is started again within a minute"
     assert chosen.algorithm_config.replay_ratio >= 1
-    assert chosen.algorithm_config.choices_only
 
 
 @pytest.mark.parametrize(("boss", "size"), [("iudex", 96), ("vordt", 90)])

@@ -70,7 +70,7 @@ from .numerics.features import Features as Features
 from .numerics.images import channels_first as channels_first
 from .numerics.images import image_shape as image_shape
 from .numerics.images import is_image as is_image
-from .numerics.lstm import LSTMState as LSTMState
+from .numerics.lstm import RecurrentState as RecurrentState
 from .numerics.lstm import lstm_step as lstm_step
 from .numerics.masks import mask_invalid as mask_invalid
 from .numerics.moments import RunningMoments as RunningMoments

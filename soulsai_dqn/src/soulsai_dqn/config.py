@@ -132,6 +132,9 @@ class RecurrentConfig(Settings):
     """Sequences for an LSTM, with stored states and a burn-in (R2D2: Kapturowski et al. 2019)."""
 
     width: int = Field(default=64, ge=1, description="Width of the LSTM between the hidden layers and the head.")
+    previous_action: bool = Field(
+        default=True, description="The LSTM sees the action before each observation, too (section 2.3)."
+    )
     burn_in: int = Field(
         default=10, ge=0, description="First steps of a sequence, which only bring the stored state up to date."
     )
@@ -183,11 +186,6 @@ class DQNConfig(Settings):
         default=3,
         description="Steps of reward before bootstrapping (Sutton 1988), or a schedule, rounded.",
         json_schema_extra=LIVE,
-    )
-    choices_only: bool = Field(
-        default=False,
-        description="Where environments have masks, learn only from steps with a choice: those with one valid action "
-        "are not drawn, returns go on through them, and n_step counts the others. Not for recurrent.",
     )
     double: bool = Field(default=True, description="Double Q-learning (van Hasselt et al. 2016).")
     reward_scale: float = Field(

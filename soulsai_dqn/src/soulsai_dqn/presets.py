@@ -75,6 +75,8 @@ r2d2 = _preset(
         "exploration": "ladder",
         "prioritized": {"alpha": 0.9, "beta_start": 0.6, "beta_end": 0.6},
         "batch_size": 32,
+        # Agents forgot what they could once the first steps, of a beginner that fails often, were overwritten.
+        "buffer_size": 1_000_000,
         "replay_ratio": 0.25,
     },
 )
@@ -100,11 +102,21 @@ lunar_lander = PresetPlugin(
     {
         "environment": {"name": "gymnasium", "config": {"id": "LunarLander-v3"}},
         # A crash costs 100 and a landing gives 100, everything else a few points a step. Without a bound, agents that
-        # have crashed often hover rather than try to land.
-        "algorithm": {"name": "dqn", "config": {"reward_clip": 3.0}},
+        # have crashed often hover rather than try to land. A gamma that rises makes the hovering cost more in the end,
+        # and with a learning rate that falls agents keep what they can after 100,000 steps. Two early resets rid them
+        # of a beginner's habits.
+        "algorithm": {
+            "name": "dqn",
+            "config": {
+                "reward_clip": 3.0,
+                "gamma": {"start": 0.99, "end": 0.997, "steps": 100_000},
+                "learning_rate": {"start": 1e-3, "end": 1e-4, "steps": 200_000},
+                "resets": {"every": 7_000, "last": 14_500, "keep": 0.5, "recovery": 2_000},
+            },
+        },
         "training": {"stop": {"env_steps": 100_000}},
     },
-    "LunarLander-v3 with DQN; return 251 without exploration after 100,000 steps, mean of 6 seeds",
+    "LunarLander-v3 with DQN; return 266 without exploration after 100,000 steps, mean of 10 seeds",
 )
 cartpole = PresetPlugin(
     "cartpole",
@@ -113,7 +125,7 @@ cartpole = PresetPlugin(
         "algorithm": {"name": "dqn", "config": {"reward_scale": 0.1, "act_with": "target"}},
         "training": {"stop": {"env_steps": 50_000}},
     },
-    "CartPole-v1 with DQN; return 498 of 500 without exploration after 50,000 steps, mean of 5 seeds",
+    "CartPole-v1 with DQN; return 497 of 500 without exploration after 50,000 steps, mean of 10 seeds",
 )
 pong = PresetPlugin(
     "pong",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from soulsai_core import ArraySpec, Discrete, EnvSpec, SpaceError
-from soulsai_dqn.config import DQNConfig
+from soulsai_dqn.config import DQNConfig, RecurrentConfig
 
 VALUE = "value"
 """Own column: the value of the chosen action, also where it was random, on the scale on which values are learned."""
 BEST = "best"
 """Own column: the largest value among the valid actions, on the same scale."""
 STATE = "state"
-"""Own column: the LSTM's output and cell before the action, sent with every `recurrent.stride`-th step."""
+"""Own column: the LSTM's output and cell before the action, and the action before it as 0 and 1 for each action where
+the LSTM sees that. It is sent with every `recurrent.stride`-th step."""
 
 MEAN = "normalizer.mean"
 SCALE = "normalizer.scale"
@@ -27,24 +28,18 @@ def number_of_actions(spec: EnvSpec) -> int:
     return spec.action.n
 
 
-def passes_over_forced(config: DQNConfig, spec: EnvSpec) -> bool:
-    """Whether only steps with a choice are drawn. Sequences have all steps: the LSTM's state depends on each."""
-    return config.choices_only and spec.masked and config.recurrent is None
-
-
-def sends_values(config: DQNConfig, spec: EnvSpec) -> bool:
-    """Whether actors send values for first priorities. Where steps without a choice are passed over they do not: the
-    values of what follows such a step are not learned."""
-    return config.prioritized is not None and not passes_over_forced(config, spec)
-
-
 def own_columns(config: DQNConfig, spec: EnvSpec) -> dict[str, ArraySpec]:
     """What actors add to steps: values, from which the learner computes first priorities (Horgan et al. 2018, algorithm
     1), and states, with which sequences begin (Kapturowski et al. 2019, section 2.3)."""
     number_of_actions(spec)
     columns: dict[str, ArraySpec] = {}
-    if sends_values(config, spec):
+    if config.prioritized is not None:
         columns |= {name: ArraySpec((), "float32") for name in (VALUE, BEST)}
     if config.recurrent is not None:
-        columns[STATE] = ArraySpec((2 * config.recurrent.width,), "float32", sparse=True)
+        columns[STATE] = ArraySpec((state_size(config.recurrent, number_of_actions(spec)),), "float32", sparse=True)
     return columns
+
+
+def state_size(config: RecurrentConfig, actions: int) -> int:
+    """Numbers of a recurrent network's state: output and cell of the LSTM, and the previous action if it is seen."""
+    return 2 * config.width + (actions if config.previous_action else 0)

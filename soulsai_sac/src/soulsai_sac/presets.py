@@ -23,5 +23,6 @@ lunar_lander_continuous = PresetPlugin(
         },
         "training": {"stop": {"env_steps": 100_000}},
     },
-    "LunarLander-v3 with continuous actions and SAC; return 208 without exploration after 100,000 steps, one seed",
+    "LunarLander-v3 with continuous actions and SAC; return 221 without exploration after 100,000 steps, "
+    "mean of 3 seeds",
 )

@@ -182,7 +182,7 @@ def test_loaded_priorities_draw_the_same():
 def test_error_of_a_sequence_mixes_the_largest_and_the_mean_error_of_what_is_learned():
     eta = 0.7
     kind = STORED
-    both = prioritized(kind, capacity=20, reading=Sequences(1, 2, 1, WIDTH, eta))
+    both = prioritized(kind, capacity=20, reading=Sequences(1, 2, 1, 2 * WIDTH, eta))
     both.hear(run(9, kind=kind, end=TERMINATED))  # states are stored with the rows 1, 3, 5 and 7
     rows = both.by_slot
     errors = {}

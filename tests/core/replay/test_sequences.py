@@ -17,7 +17,7 @@ SHAPES = st.tuples(st.integers(0, 3), st.integers(1, 4), st.integers(1, 3))
 
 
 def sequences(shape, stack=None):
-    return Sequences(*shape, WIDTH, 0.9, None if stack is None else Stacks(stack, "image"))
+    return Sequences(*shape, 2 * WIDTH, 0.9, None if stack is None else Stacks(stack, "image"))
 
 
 def assert_sequences(both, shape, n, gamma, stack=None):
@@ -78,7 +78,7 @@ def numbers(stack):
     return [number_of_image(frame[0]) for frame in stack]
 
 
-def heard(both, history, data, shape, stack=None):
+def assert_read_as_history_grows(both, history, data, shape, stack=None):
     for i, event in enumerate(history):
         both.hear(event)
         if i % 3 == 0 or i == len(history) - 1:
@@ -89,13 +89,13 @@ def heard(both, history, data, shape, stack=None):
 @SOME
 @given(history=histories(KIND), capacity=st.integers(1, 50), shape=SHAPES, data=st.data())
 def test_sequences_are_drawn_once_complete_or_closed_and_read_as_the_rules_say(history, capacity, shape, data):
-    heard(Both(KIND, capacity, reading=sequences(shape)), history, data, shape)
+    assert_read_as_history_grows(Both(KIND, capacity, reading=sequences(shape)), history, data, shape)
 
 
 @SOME
 @given(history=histories(IMAGE), capacity=st.integers(1, 50), shape=SHAPES, stack=st.integers(1, 3), data=st.data())
 def test_sequences_of_stacks_begin_where_the_stack_is_whole(history, capacity, shape, stack, data):
-    heard(Both(IMAGE, capacity, reading=sequences(shape, stack)), history, data, shape, stack)
+    assert_read_as_history_grows(Both(IMAGE, capacity, reading=sequences(shape, stack)), history, data, shape, stack)
 
 
 @settings(max_examples=8, deadline=None)
@@ -103,7 +103,7 @@ def test_sequences_of_stacks_begin_where_the_stack_is_whole(history, capacity, s
 def test_sequences_on_a_device_are_read_alike(history, capacity, shape, data):
     pytest.importorskip("torch")
     both = Both(IMAGE, capacity, device="cpu", reading=sequences(shape, 2))
-    heard(both, history, data, shape, 2)
+    assert_read_as_history_grows(both, history, data, shape, 2)
     both.move(capacity)
     assert_sequences(both, shape, shape[2], 0.5, 2)
 
@@ -120,7 +120,7 @@ def test_loaded_sequences_go_on_as_the_saved_ones_did(history, capacities, data)
         history = history[middle:]
         both.move(capacity)
         assert_sequences(both, shape, shape[2], 0.5, stack)
-    heard(both, history, data, shape, stack)
+    assert_read_as_history_grows(both, history, data, shape, stack)
 
 
 def steps(count, *, first=0, **last):

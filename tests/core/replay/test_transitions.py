@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from replays import Both, assert_transitions
 
 from soulsai_core.errors import CheckpointError
-from soulsai_core.replay import Replay, Stacks, Steps
+from soulsai_core.replay import Replay, Stacks
 
 PLAIN = Kind()
 FULL = Kind(masked=True, timed=True)
@@ -17,35 +17,24 @@ SOME = settings(max_examples=20, deadline=None)
 GAMMAS = st.sampled_from([1.0, 0.9, 0.5])
 
 
-def run(both, history, data, stack=None, choices=False):
+def assert_read_as_the_rules_say(both, history, data, stack=None):
     """Give all events to both, and compare in between, each time with another number of steps and discount."""
     for i, event in enumerate(history):
         both.hear(event)
         if i % 3 == 0 or i == len(history) - 1:
-            assert_transitions(both, data.draw(st.integers(1, 5)), data.draw(GAMMAS), stack, choices)
+            assert_transitions(both, data.draw(st.integers(1, 5)), data.draw(GAMMAS), stack)
 
 
 @SOME
 @given(kind=st.sampled_from([PLAIN, FULL]), capacity=st.integers(1, 40), data=st.data())
 def test_every_row_that_is_not_discarded_is_read_as_the_rules_say(kind, capacity, data):
-    run(Both(kind, capacity), data.draw(histories(kind)), data)
+    assert_read_as_the_rules_say(Both(kind, capacity), data.draw(histories(kind)), data)
 
 
 @SOME
 @given(stack=st.sampled_from([1, 2, 4]), history=histories(IMAGE), capacity=st.integers(1, 40), data=st.data())
 def test_stacks_are_whole_or_not_drawn(stack, history, capacity, data):
-    run(Both(IMAGE, capacity, reading=Stacks(stack, "image")), history, data, stack)
-
-
-@SOME
-@given(stack=st.sampled_from([None, 2]), capacity=st.integers(1, 40), data=st.data())
-def test_rows_without_a_choice_only_add_their_rewards(stack, capacity, data):
-    kind = FULL if stack is None else IMAGE
-    reading = Steps(choices=True) if stack is None else Stacks(stack, "image", choices=True)
-    both = Both(kind, capacity, reading=reading)
-    run(both, data.draw(histories(kind)), data, stack, choices=True)
-    both.move(capacity)
-    assert_transitions(both, 2, 0.5, stack, choices=True)
+    assert_read_as_the_rules_say(Both(IMAGE, capacity, reading=Stacks(stack, "image")), history, data, stack)
 
 
 @settings(max_examples=8, deadline=None)
@@ -53,7 +42,7 @@ def test_rows_without_a_choice_only_add_their_rewards(stack, capacity, data):
 def test_rows_on_a_device_are_read_alike(stack, history, capacity, data):
     pytest.importorskip("torch")
     both = Both(IMAGE, capacity, device="cpu", reading=None if stack is None else Stacks(stack, "image"))
-    run(both, history, data, stack)
+    assert_read_as_the_rules_say(both, history, data, stack)
     both.move(capacity)
     assert_transitions(both, 2, 0.5, stack)
 
@@ -70,7 +59,7 @@ def test_loaded_replay_goes_on_as_the_saved_one_did(history, capacities, data):
         history = history[middle:]
         both.move(capacity)
         assert_transitions(both, data.draw(st.integers(1, 4)), 0.9, stack)
-    run(both, history, data, stack)
+    assert_read_as_the_rules_say(both, history, data, stack)
 
 
 @SOME

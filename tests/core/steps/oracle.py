@@ -149,11 +149,9 @@ class Oracle:
 
     # -- reading
 
-    def returned(
-        self, row: Row, n: int, gamma: float, limit: int | None = None, choices: bool = False
-    ) -> Return | None:
+    def returned(self, row: Row, n: int, gamma: float, limit: int | None = None) -> Return | None:
         """The return of a row, of at most n rewards (and at most `limit`), None for one that may not be learned
-        from. With `choices` only rows with a choice count, and those that follow without one belong to it, too."""
+        from."""
         if row.end == DISCARDED:
             return None
         reward, discount, count = 0.0, 1.0, 0
@@ -161,11 +159,10 @@ class Oracle:
         while True:
             reward += discount * float(row.values["reward"])
             discount *= gamma ** float(row.values.get("duration", 1.0))
-            count += not choices or has_choice(row)
+            count += 1
             if row.end == TERMINATED:
                 return Return(reward, 0.0, count, row, None)
-            enough = count == most and not (choices and row.ahead is not None and not has_choice(row.ahead))
-            if row.ahead is None or row.ahead.end == DISCARDED or enough:
+            if row.ahead is None or row.ahead.end == DISCARDED or count == most:
                 return Return(reward, discount, count, row, following(row))
             row = row.ahead
 
@@ -221,11 +218,6 @@ class Oracle:
             if read is not None and cut and read.rewards < n and read.last is rows[-1]:
                 returns[i] = None
         return returns
-
-
-def has_choice(row: Row) -> bool:
-    """Whether more than one action was valid, or none, which counts as all."""
-    return sum(bool(valid) for valid in row.values["mask"]) != 1
 
 
 def _run(row: Row, most: int) -> list[Row]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from histories import Kind, Message, Present, number_of_image, observed_names, specs
-from oracle import DISCARDED, Oracle, Return, Row, following, has_choice
+from oracle import DISCARDED, Oracle, Return, Row, following
 
 from soulsai_core.replay import Replay
 
@@ -126,16 +126,12 @@ def learnable(row: Row) -> bool:
     return row.end != DISCARDED
 
 
-def assert_transitions(both: Both, n: int, gamma: float, stack: int | None = None, choices: bool = False) -> None:
+def assert_transitions(both: Both, n: int, gamma: float, stack: int | None = None) -> None:
     """Exactly what the oracle reads can be drawn, with the same values."""
     oracle = both.oracle
     kind = both.kind
     expected = both.assert_drawable(
-        lambda row: (
-            learnable(row)
-            and (not choices or has_choice(row))
-            and (stack is None or oracle.stack(row, stack, "image") is not None)
-        )
+        lambda row: learnable(row) and (stack is None or oracle.stack(row, stack, "image") is not None)
     )
     if not expected:
         return
@@ -145,7 +141,7 @@ def assert_transitions(both: Both, n: int, gamma: float, stack: int | None = Non
         assert name in ("value", "best", "state") or columns[name].dtype == np.dtype(spec.dtype)
     for place, row in enumerate(expected.values()):
         made = {name: column[0, place] for name, column in columns.items()}
-        read = oracle.returned(row, n, gamma, choices=choices)
+        read = oracle.returned(row, n, gamma)
         assert read is not None
         _assert_transition(oracle, row, made, read, stack)
 

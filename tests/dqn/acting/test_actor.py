@@ -184,13 +184,16 @@ def test_state_before_each_third_call_is_sent(spec, rng):
     """For all rows; 0 for those whose episode begins."""
     actor = recurrent_actor(spec)
     states = []
+    actions = []
     for step in range(7):
         rows = {"observation": rng.normal(size=(2, 4)).astype(np.float32)}
-        _, own = actor.act(rows, None, starting(step == 0, step in (0, 6)))
+        action, own = actor.act(rows, None, starting(step == 0, step in (0, 6)))
+        actions.append(action)
         states.append(own.get("state"))
     assert [step for step, state in enumerate(states) if state is not None] == [0, 3, 6]
-    assert all(state.shape == (2, 10) and state.dtype == np.float32 for state in states[::3])
-    assert not states[0].any() and states[3].all() and states[6][0].all() and not states[6][1].any()
+    assert all(state.shape == (2, 13) and state.dtype == np.float32 for state in states[::3])
+    assert not states[0].any() and states[3][:, :10].all() and states[6][0, :10].all() and not states[6][1].any()
+    assert states[3][:, 10:].argmax(1).tolist() == actions[2].tolist() and states[3][:, 10:].sum() == 2
 
 
 def test_sent_state_is_the_one_that_led_to_the_values(spec, rng):
@@ -203,16 +206,19 @@ def test_sent_state_is_the_one_that_led_to_the_values(spec, rng):
     rows = rng.normal(size=(6, 1, 4)).astype(np.float32)
     sent = []
     best = []
+    actions = []
     for step, row in enumerate(rows):
-        _, own = actor.act({"observation": row}, None, starting(step == 0))
+        action, own = actor.act({"observation": row}, None, starting(step == 0))
         sent.append(own.get("state"))
         best.append(own["best"][0])
+        actions.append(action)
     network = make_network(settings, Features(spec), 3, 1, torch.Generator())
     weights = untrained(settings, spec).arrays
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     seen = {"observation": torch.from_numpy(rows[3:, 0]).unsqueeze(0)}
     with torch.no_grad():
-        atoms = network.unroll(seen, torch.from_numpy(sent[3]), 0, torch.zeros(1, dtype=torch.bool))
+        between = torch.from_numpy(np.stack(actions[3:5], 1))
+        atoms = network.unroll(seen, between, torch.from_numpy(sent[3]), 0, torch.zeros(1, dtype=torch.bool))
     np.testing.assert_allclose(atoms[0].amax((1, 2)).numpy(), best[3:], rtol=1e-4, atol=1e-5)
 
 

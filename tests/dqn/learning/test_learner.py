@@ -355,10 +355,11 @@ def test_recurrent_agent_learns_what_only_its_memory_knows(spec, rng):
     for _ in range(2):
         learner.update()
     policy = RecurrentQ(learner.weights(), config, 3, None)
-    state = np.zeros((2, 32), np.float32)
+    state = np.zeros((2, 35), np.float32)
     for seen in (np.float32([[-1, 0, 0, 0], [1, 0, 0, 0]]), np.zeros((2, 4), np.float32), np.zeros((2, 4), np.float32)):
-        values, state = policy.step({"observation": seen}, state)
+        values, lstm = policy.step({"observation": seen}, state)
         np.testing.assert_allclose(values, [[-1] * 3, [1] * 3], atol=0.3)
+        state = np.hstack([lstm, np.float32([[1, 0, 0]] * 2)])  # after the first action
 
 
 # -- priorities, normalization

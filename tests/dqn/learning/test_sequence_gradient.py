@@ -50,7 +50,9 @@ def test_target_is_the_value_of_the_step_that_follows(rng, stream):
     outcome = SequenceGradient(online, behind, make_head(CONFIG), double=True, burn_in=2)(batch)
     with torch.no_grad():
         seen = {"observation": batch["observation"]}
-        chooser, values = (n.unroll(seen, batch["state"], 2, batch["begins"])[..., 0] for n in (online, behind))
+        chooser, values = (
+            n.unroll(seen, batch["action"], batch["state"], 2, batch["begins"])[..., 0] for n in (online, behind)
+        )
     for row, step in zip(*np.nonzero(batch["learned"].numpy()), strict=True):
         following = int(batch["following"][row, step])
         assert step < following <= step + 2
@@ -84,7 +86,8 @@ def test_sequences_begin_with_the_state_with_which_their_actor_acted(changes, sp
     batch = {part: torch.as_tensor(column[0]) for part, column in drawn.items()}
     seen = {part: batch[part] for part in ("observation", "image") if part in batch}
     with torch.no_grad():
-        values = learner._trainer.network.unroll(seen, batch["state"], 2, batch["begins"])[..., 0].amax(2)
+        network = learner._trainer.network
+        values = network.unroll(seen, batch["action"], batch["state"], 2, batch["begins"])[..., 0].amax(2)
     rows, times = np.nonzero(batch["learned"].numpy())
     expected = [sent[batch["observation"][row, time].numpy().tobytes()] for row, time in zip(rows, times, strict=True)]
     assert not batch["begins"].all() and batch["begins"].any()

@@ -5,28 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 
-class LSTMState:
-    """Output and cell of an LSTM for each environment of a client; 0 where an episode begins.
+class RecurrentState:
+    """What a recurrent network keeps for each environment of a client; 0 where an episode begins.
 
     Args:
-        width: number of units: the length of the output, and of the cell.
+        numbers: for each environment: twice the width of an LSTM for its output and cell, and whatever else an actor
+            keeps behind them.
     """
 
-    def __init__(self, width: int) -> None:
-        self._width = width
-        self._state = np.zeros((0, 2 * width), np.float32)
+    def __init__(self, numbers: int) -> None:
+        self._state = np.zeros((0, numbers), np.float32)
 
     def before(self, starts: np.ndarray) -> np.ndarray:
-        """The state float32 (n, 2 * width) before a step; bool (n,) `starts` says where an episode begins. It is never
+        """The state float32 (n, numbers) before a step; bool (n,) `starts` says where an episode begins. It is never
         changed in place, so a recorder may keep it."""
         if len(self._state) != len(starts):
-            self._state = np.zeros((len(starts), 2 * self._width), np.float32)
+            self._state = np.zeros((len(starts), self._state.shape[1]), np.float32)
         elif starts.any():
             self._state = np.where(starts[:, None], np.float32(0), self._state)
         return self._state
 
     def after(self, state: np.ndarray) -> None:
-        """Keep the state (n, 2 * width) to which the step led, a new array."""
+        """Keep the state (n, numbers) to which the step led, a new array."""
         self._state = state
 
 

@@ -100,7 +100,7 @@ class SequenceReader(Reader):
         stored = sum(row_bytes(self.store, name) for name in self.store.specs)
         if self._stacks is not None:
             stored += (self._stacks.stack - 1) * row_bytes(self.store, self._stacks.image)
-        return (self.time + 1) * stored + 8 * self._how.width
+        return (self.time + 1) * stored + 4 * self._how.state
 
     # -- which can be drawn
 
@@ -264,8 +264,8 @@ class SequenceReader(Reader):
         return found
 
     def _states(self, slots: np.ndarray) -> np.ndarray:
-        """float32 (m, 2 * width); 0 where an episode begins."""
-        states = np.zeros((len(slots), 2 * self._how.width), np.float32)
+        """float32 (m, numbers); 0 where an episode begins."""
+        states = np.zeros((len(slots), self._how.state), np.float32)
         stored = np.flatnonzero((self.store.places[STATE][slots] >= 0) & ~self._begins(slots))
         if len(stored):
             found = self.store.sparse_column(STATE, slots[stored])
@@ -311,7 +311,7 @@ class Sequences(Reading):
         burn_in: first rows that only warm up the stored state.
         length: rows that are learned from.
         n_step: the largest n of the returns that will be asked for.
-        width: of the LSTM; the sparse column "state" has 2 * width numbers.
+        state: numbers of the sparse column "state", as output and cell of an LSTM.
         eta: share of the largest error in a priority, else the mean.
         stacks: images are read as stacks.
     """
@@ -319,7 +319,7 @@ class Sequences(Reading):
     burn_in: int
     length: int
     n_step: int
-    width: int
+    state: int
     eta: float = 0.9
     stacks: Stacks | None = None
 

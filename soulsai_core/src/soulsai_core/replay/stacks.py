@@ -106,8 +106,8 @@ class FrameStacks:
 class StackReader(TransitionReader):
     """Each row that is not discarded is a transition, if its stack is whole."""
 
-    def __init__(self, store: StepStore, stack: int, image: str, choices: bool = False) -> None:
-        super().__init__(store, choices)
+    def __init__(self, store: StepStore, stack: int, image: str) -> None:
+        super().__init__(store)
         self.stacks = FrameStacks(store, stack, image)
 
     @property
@@ -145,7 +145,6 @@ class Stacks(Reading):
 
     stack: int
     image: str
-    choices: bool = False
 
     def reader(self, store: StepStore) -> Reader:
-        return StackReader(store, self.stack, self.image, self.choices)
+        return StackReader(store, self.stack, self.image)

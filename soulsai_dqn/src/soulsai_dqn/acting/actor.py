@@ -14,18 +14,18 @@ from soulsai_core import (
     Arrays,
     EnvSpec,
     Features,
-    LSTMState,
     Weights,
     mask_invalid,
     normalized,
 )
 from soulsai_dqn.acting.exploration import Explorer, random_action
 from soulsai_dqn.acting.frames import FrameStacks
+from soulsai_dqn.acting.memory import Memory
 from soulsai_dqn.acting.numpy_policy import NoisyQ, NumpyQ, Policy, RecurrentPolicy
 from soulsai_dqn.acting.recurrent_policy import RecurrentQ
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.networks.encoders import chosen_network, mlp
-from soulsai_dqn.spaces import BEST, CLIP, MEAN, SCALE, STATE, VALUE, number_of_actions, sends_values
+from soulsai_dqn.spaces import BEST, CLIP, MEAN, SCALE, VALUE, number_of_actions
 
 
 class DQNActor(Actor):
@@ -44,10 +44,8 @@ class DQNActor(Actor):
         self._explorer = Explorer(config, rng, explore=explore)
         self._noise = rng if explore and config.exploration == "noisy" else None
         self._stacks = None if config.frame_stack is None else FrameStacks(config.frame_stack)
-        self._memory = None if config.recurrent is None else LSTMState(config.recurrent.width)
-        self._stride = 1 if config.recurrent is None else config.recurrent.stride
-        self._calls = 0
-        self._sends_values = sends_values(config, spec)
+        self._memory = None if config.recurrent is None else Memory(config.recurrent, self._actions)
+        self._sends_values = config.prioritized is not None
         self._simple = self._stacks is None and self._memory is None and not config.normalize
         self._simple &= not self._sends_values and config.exploration != "boltzmann"
         self._policy: Any = None  # a Policy; a RecurrentPolicy with an LSTM
@@ -97,27 +95,27 @@ class DQNActor(Actor):
             if self._rng.random() < self._explorer.epsilon:
                 return np.array([random_action(self._rng, None, self._actions)], np.int64), {}
             return self._policy.one(x).argmax(axis=0, keepdims=True), {}
-        values, own = self._values(x, starts)
-        actions = self._explorer.actions(values, masks)
+        x = self._network_inputs(x, starts)
+        if self._memory is None:
+            values = self._policy.one(x)[None] if len(starts) == 1 else self._policy.many(x)
+            actions = self._explorer.actions(values, masks)
+            own = {}
+        else:
+            values, lstm = self._policy.step(x, self._memory.before(starts))
+            actions = self._explorer.actions(values, masks)
+            own = self._memory.after(lstm, actions)
         if self._sends_values:
             own[VALUE] = values[np.arange(len(values)), actions]
             own[BEST] = mask_invalid(values, masks).max(1)
         return actions, own
 
-    def _values(self, x: Arrays, starts: np.ndarray) -> tuple[np.ndarray, Arrays]:
-        """Q-values (n, actions), and the LSTM's state before the action where it is sent."""
+    def _network_inputs(self, x: Arrays, starts: np.ndarray) -> Arrays:
+        """Features with stacks of images and normalized vectors, where those are configured."""
         if self._stacks is not None:
             x = {**x, IMAGE: self._stacks.push(x[IMAGE], starts)}
         if self._scales is not None:
             x = {**x, VECTOR: normalized(x[VECTOR], *self._scales, CLIP)}
-        if self._memory is None:
-            return (self._policy.one(x)[None] if len(starts) == 1 else self._policy.many(x)), {}
-        before = self._memory.before(starts)
-        values, after = self._policy.step(x, before)
-        self._memory.after(after)
-        sent = self._calls % self._stride == 0
-        self._calls += 1
-        return values, {STATE: before} if sent else {}
+        return x
 
     def metrics(self) -> dict[str, float]:
         return self._explorer.metrics()

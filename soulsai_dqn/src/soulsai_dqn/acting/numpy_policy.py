@@ -29,7 +29,8 @@ class RecurrentPolicy(Protocol):
     """A network that computes Q-values from observations and the state of an LSTM."""
 
     def step(self, observations: Arrays, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Q-values (n, actions) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
+        """Q-values (n, actions) and the LSTM's state after (n, 2 * width), for name -> (n, *shape) and the state
+        before, as `spaces.state_size` tells."""
 
 
 class NumpyQ:

@@ -34,9 +34,11 @@ class RecurrentQ:
         self._head: Policy = NoisyQ(head, alone, actions, rng) if config.noisy else NumpyQ(head, alone, actions)
 
     def step(self, observations: Arrays, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Q-values (n, actions) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
-        x = self._hidden(observations[VECTOR])
-        state = lstm_step(x, state, self._inputs, self._recurrent, self._bias)
+        """Q-values (n, actions) and the LSTM's state after (n, 2 * width), for name -> (n, *shape) and the state
+        before, as `spaces.state_size` tells."""
+        memory, previous = np.split(state, [2 * len(self._recurrent)], axis=1)
+        x = np.concatenate([self._hidden(observations[VECTOR]), previous], axis=1)
+        state = lstm_step(x, memory, self._inputs, self._recurrent, self._bias)
         return self._head.many({VECTOR: state[:, : state.shape[1] // 2]}), state
 
 

@@ -50,7 +50,8 @@ class TorchQ:
 
     @torch.no_grad()
     def step(self, observations: Arrays, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Q-values (n, actions) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
+        """Q-values (n, actions) and the LSTM's state after (n, 2 * width), for name -> (n, *shape) and the state
+        before, as `spaces.state_size` tells."""
         assert isinstance(self._network, RecurrentQNetwork)
         atoms, after = self._network.step(self._inputs(observations), torch.tensor(state))
         return self._head.values(atoms).numpy(), after.numpy()

@@ -11,7 +11,7 @@ from soulsai_core.replay import PriorityOptions, Reading, Replay, Sequences, Sta
 from soulsai_dqn.config import DQNConfig
 from soulsai_dqn.learning.trainer import chosen_device
 from soulsai_dqn.networks.rescaling import rescaled, unrescaled
-from soulsai_dqn.spaces import own_columns, passes_over_forced
+from soulsai_dqn.spaces import number_of_actions, own_columns, state_size
 
 
 def make_replay(config: DQNConfig, spec: EnvSpec, features: Features) -> Replay:
@@ -26,24 +26,26 @@ def make_replay(config: DQNConfig, spec: EnvSpec, features: Features) -> Replay:
         config.buffer_size,
         columns,
         observed,
-        reading=_reading(config, passes_over_forced(config, spec)),
+        reading=_reading(config, spec),
         priorities=None if priorities is None else PriorityOptions(priorities.alpha, priorities.epsilon),
         first_error=partial(one_step_errors, rescaling=config.value_rescaling),
         device=None if device is None else str(chosen_device(device, "replay_device")),
     )
 
 
-def _reading(config: DQNConfig, choices: bool) -> Reading:
+def _reading(config: DQNConfig, spec: EnvSpec) -> Reading:
     r = config.recurrent
-    stacks = None if config.frame_stack is None else Stacks(config.frame_stack, IMAGE, choices)
+    stacks = None if config.frame_stack is None else Stacks(config.frame_stack, IMAGE)
     if r is not None:
-        return Sequences(r.burn_in, r.length, config.longest_n, r.width, r.eta, stacks)
-    return Steps(choices) if stacks is None else stacks
+        return Sequences(r.burn_in, r.length, config.longest_n, state_size(r, number_of_actions(spec)), r.eta, stacks)
+    return Steps() if stacks is None else stacks
 
 
 def prepared(steps: StepBatch, features: Features, config: DQNConfig) -> StepBatch:
     """The same steps with features instead of observations, and with scaled and clipped rewards."""
-    rewards = steps.columns["reward"] * np.float32(config.reward_scale)
+    rewards = steps.columns["reward"]
+    if config.reward_scale != 1:
+        rewards = rewards * np.float32(config.reward_scale)
     if config.reward_clip is not None:
         rewards = rewards.clip(-config.reward_clip, config.reward_clip)
     columns = {**steps.columns, **features.of(steps.columns), "reward": rewards}

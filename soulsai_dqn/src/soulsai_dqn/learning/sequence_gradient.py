@@ -43,7 +43,7 @@ class SequenceGradient(Gradient):
         return Outcome(chosen.detach(), target)
 
     def _unrolled(self, network: RecurrentQNetwork, batch: Batch) -> Tensor:
-        return network.unroll(observed(batch), batch["state"], self._burn_in, batch["begins"])
+        return network.unroll(observed(batch), batch["action"], batch["state"], self._burn_in, batch["begins"])
 
     @torch.no_grad()
     def _targets(self, batch: Batch, online: Tensor) -> Tensor:

@@ -29,29 +29,39 @@ class RecurrentQNetwork(QNetwork):
         width = config.recurrent.width
         super().__init__(config, features, actions, atoms, generator, plugin=plugin, head_inputs=width)
         inputs = config.hidden[-1] if config.hidden else self.inputs
-        self.lstm = nn.LSTM(inputs, width, batch_first=True)
+        self._sees_action = config.recurrent.previous_action
+        self.lstm = nn.LSTM(inputs + (actions if self._sees_action else 0), width, batch_first=True)
         bound = width**-0.5
         for parameter in self.lstm.parameters():  # again, since torch drew them from its global generator
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
     def step(self, observations: Mapping[str, Tensor], state: Tensor) -> tuple[Tensor, Tensor]:
-        """Atoms (n, actions, K) and the state after, for name -> (n, *shape) and the state before (n, 2 * width)."""
-        x = self._hidden(observations).unsqueeze(1)
-        outputs, after = self.lstm(x, _output_and_cell(state))
+        """Atoms (n, actions, K) and the LSTM's state after (n, 2 * width), for name -> (n, *shape) and the state
+        before, as `spaces.state_size` tells."""
+        memory, previous = self._parts(state)
+        x = torch.cat([self._hidden(observations), previous], 1).unsqueeze(1)
+        outputs, after = self.lstm(x, _output_and_cell(memory))
         return self.combined(self.dense[-1](outputs[:, 0])), torch.cat([part[0] for part in after], 1)
 
-    def unroll(self, observations: Mapping[str, Tensor], state: Tensor, burn_in: int, begins: Tensor) -> Tensor:
+    def unroll(
+        self, observations: Mapping[str, Tensor], actions: Tensor, state: Tensor, burn_in: int, begins: Tensor
+    ) -> Tensor:
         """Atoms (n, time, actions, K).
 
         Args:
             observations: name -> (n, time, *shape).
-            state: (n, 2 * width), output and cell before the first step.
+            actions: int (n, time - 1), those between the observations.
+            state: before the first step, as `spaces.state_size` tells.
             burn_in: first steps that only bring the state up to date; no gradient flows back into them ...
             begins: bool (n,), ... except in sequences that begin an episode, whose first state is exact.
         """
         n, time = next(iter(observations.values())).shape[:2]
         x = self._hidden({name: rows.flatten(0, 1) for name, rows in observations.items()}).view(n, time, -1)
-        now = _output_and_cell(state)
+        memory, previous = self._parts(state)
+        now = _output_and_cell(memory)
+        if self._sees_action:
+            following = nn.functional.one_hot(actions.long(), self.actions).to(x.dtype)
+            x = torch.cat([x, torch.cat([previous.unsqueeze(1), following], 1)], 2)
         outputs = []
         if burn_in:
             warm, now = self.lstm(x[:, :burn_in], now)
@@ -62,6 +72,11 @@ class RecurrentQNetwork(QNetwork):
         outputs.append(self.lstm(x[:, burn_in:], now)[0])
         atoms = self.combined(self.dense[-1](torch.cat(outputs, 1).reshape(n * time, -1)))
         return atoms.view(n, time, *atoms.shape[1:])
+
+    def _parts(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Output and cell (n, 2 * width), and the previous action (n, actions), or (n, 0) where it is not seen."""
+        width = 2 * self.lstm.hidden_size
+        return state[:, :width], state[:, width:]
 
 
 def _output_and_cell(state: Tensor) -> tuple[Tensor, ...]:

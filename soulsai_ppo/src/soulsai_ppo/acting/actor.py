@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from soulsai_core import VECTOR, Actor, Arrays, Continuous, EnvSpec, Features, LSTMState, Weights, lstm_step, normalized
+from soulsai_core import (
+    VECTOR,
+    Actor,
+    Arrays,
+    Continuous,
+    EnvSpec,
+    Features,
+    RecurrentState,
+    Weights,
+    lstm_step,
+    normalized,
+)
 from soulsai_ppo.acting.numpy_policy import Encoder, make_encoder
 from soulsai_ppo.config import PPOConfig
 from soulsai_ppo.networks.distributions import distribution_for
@@ -25,7 +36,7 @@ class PPOActor(Actor):
         self._features = Features(spec)
         self._distribution = distribution_for(spec, config)
         self._continuous = isinstance(spec.action, Continuous)
-        self._memory = None if config.lstm is None else LSTMState(config.lstm)
+        self._memory = None if config.lstm is None else RecurrentState(2 * config.lstm)
         self._calls = 0  # with the present weights
         self._arrays: Arrays = {}
         self._encode: Encoder
@@ -56,7 +67,7 @@ class PPOActor(Actor):
             features[VECTOR] = normalized(features[VECTOR], self._arrays[MEAN], self._arrays[SCALE], clip)
         return features
 
-    def _through_lstm(self, x: np.ndarray, memory: LSTMState, starts: np.ndarray, own: Arrays) -> np.ndarray:
+    def _through_lstm(self, x: np.ndarray, memory: RecurrentState, starts: np.ndarray, own: Arrays) -> np.ndarray:
         """The LSTM's output (n, width). The state before goes into `own` where a sequence begins."""
         state = memory.before(starts)
         arrays = self._arrays
