@@ -29,6 +29,7 @@ import numpy as np
 from benchmarks.common import Row, columns_of, lunar_lander, run_alone, say, server
 from soulsai_core import Arrays, EnvSpec, StepBatch
 from soulsai_core.assembly.node import node_parts
+from soulsai_core.cli.garbage import leave_out_what_exists
 from soulsai_core.contracts import Transport
 from soulsai_core.node.training import TrainingNode
 from soulsai_core.run_folder import RunFolder
@@ -165,7 +166,9 @@ def _node(
     source = Messages(spec, rows)
     learner.payloads = [encode_steps("run", "client", number + 1, source.batch(number)) for number in range(messages)]
     learner.batch = source.batch(0)
-    return TrainingNode(**{**parts, "learner": learner}), learner
+    node = TrainingNode(**{**parts, "learner": learner})
+    leave_out_what_exists()  # as `soulsai train` does
+    return node, learner
 
 
 class Messages:

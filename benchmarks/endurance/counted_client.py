@@ -18,7 +18,7 @@ def count_what_arrives(kept: KeptCounts) -> None:
     """Replace two methods of the transport by ones that count what they sent without an error, and rows also while they
     are sent: those of a process that is killed meanwhile may have arrived."""
     push_samples = RedisTransport.push_samples
-    push_episode = RedisTransport.push_episode
+    push_episodes = RedisTransport.push_episodes
     highest: dict[tuple[str, str], int] = {}
 
     def counting_samples(self: RedisTransport, payloads: Sequence[bytes]) -> None:
@@ -36,17 +36,18 @@ def count_what_arrives(kept: KeptCounts) -> None:
             raise
         highest.update((("message", header.client), header.number) for header in new)
 
-    def counting_episode(self: RedisTransport, payload: bytes) -> None:
-        push_episode(self, payload)
-        episode = msgspec.json.decode(payload, type=Episode)
-        number = episode_number(episode.id)
-        if number > highest.get(("episode", episode.client), 0):
-            highest["episode", episode.client] = number
-            kept.counts.reported += 1
+    def counting_episodes(self: RedisTransport, payloads: Sequence[bytes]) -> None:
+        push_episodes(self, payloads)
+        for payload in payloads:
+            episode = msgspec.json.decode(payload, type=Episode)
+            number = episode_number(episode.id)
+            if number > highest.get(("episode", episode.client), 0):
+                highest["episode", episode.client] = number
+                kept.counts.reported += 1
         kept.keep()
 
     RedisTransport.push_samples = counting_samples  # type: ignore[method-assign]
-    RedisTransport.push_episode = counting_episode  # type: ignore[method-assign]
+    RedisTransport.push_episodes = counting_episodes  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ def _send(transport: RedisTransport, run_id: str, player: Player, source: Messag
             player.episodes += 1
             name = f"{player.name}-{player.episodes}"
             episode = Episode(name, player.name, 1.0, EPISODE, iteration, 20.0, run_id=run_id)
-            transport.push_episode(msgspec.json.encode(episode))
+            transport.push_episodes([msgspec.json.encode(episode)])
         _beat(transport, player)
     except TransportError as error:
         raise SystemExit(f"The server is full: {error}") from error

@@ -85,7 +85,7 @@ def _reporting(transport: Transport, rate: float) -> Iterator[None]:
         number = next(numbers)
         metrics = {"epsilon": 0.1, "boss_hp": 0.5}
         episode = Episode(f"c-{number}", "c", float(number % 100), 100, number, 1.0, True, metrics)
-        transport.push_episode(msgspec.json.encode(episode))
+        transport.push_episodes([msgspec.json.encode(episode)])
 
     def report_status() -> None:
         infos = [ClientInfo(f"client-{i}", "here", 1000, 10, 25.0) for i in range(4)]

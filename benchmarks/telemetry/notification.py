@@ -89,7 +89,7 @@ def _notifications(node: TelemetryNode, episodes: int, rounds: int) -> Iterator[
     rng = random.Random(1)
     transport = MemoryTransport()
     for number in range(episodes + 1, episodes + 1 + rounds):
-        transport.push_episode(msgspec.json.encode(_episode(number, rng)))
+        transport.push_episodes([msgspec.json.encode(_episode(number, rng))])
         entries = transport.read_episodes("", 1000, 0)[-1:]
         started = time.perf_counter()
         node._episodes.take_in(entries)

@@ -15,6 +15,7 @@ class FlakyTransport:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self.client_prefix = transport.client_prefix
         self.away = False
         self.refused = threading.Semaphore(0)
 

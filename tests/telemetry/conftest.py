@@ -87,7 +87,7 @@ class Training:
             self.report(f"{client}-{self.sent}", value, client=client, **changes)
 
     def report(self, identifier, total_reward, **changes):
-        self.transport.push_episode(msgspec.json.encode(make_episode(identifier, total_reward, **changes)))
+        self.transport.push_episodes([msgspec.json.encode(make_episode(identifier, total_reward, **changes))])
 
     def answer_commands(self, ok=True, detail="saves/run-1/best_model"):
         """Answer commands in a thread, as the training node does."""

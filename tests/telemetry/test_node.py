@@ -110,6 +110,7 @@ def test_odd_last_episode_is_given_to_connectors_when_no_other_follows(training,
     running.until(lambda: connector.numbers == [1, 2])
     now.value += 3
     running.until(lambda: connector.numbers == [1, 2, 3])
+    assert [len(update.records) for update in connector.updates if update.records] == [2, 1]
 
 
 def test_server_that_does_not_answer_is_said_and_rates_are_not_those_of_now(training, start, connector):
@@ -148,13 +149,15 @@ def test_client_that_is_gone_is_lost(training, start, connector):
     running.until(lambda: ("joined", "client-1") in connector.events)
     training.write_status(clients=[])
     running.until(lambda: ("lost", "client-1") in connector.events)
+    running.stop()
+    assert connector.events.count(("lost", "client-1")) == 1
 
 
 def test_faulty_reports_are_counted_and_others_recorded(training, start, connector):
     running = start(training.node(connector))
     training.report_returns(1)
     training.report("client-1-1", 99)
-    training.transport.push_episode(b"not an episode")
+    training.transport.push_episodes([b"not an episode"])
     training.report("client-1-5", 5)
     training.report("client-1-4", 4)
     training.report("client-1-9", 9, run_id="another run")
@@ -226,6 +229,7 @@ def test_empty_server_after_a_restart_of_redis_loses_nothing_that_was_recorded(t
     stream.drop_before(stream.end)
     training.report_returns(3)
     running.until_recorded(3)
+    assert running.node.history.curve("return").mean.tolist() == [1, 2, 3]
 
 
 class LostServer(MemoryTransport):
@@ -277,6 +281,7 @@ def test_unreadable_status_is_logged_and_the_next_one_is_taken(training, start, 
     running.until(lambda: running.node.history.episodes == 1 and "status cannot be read" in caplog.text)
     training.write_status()
     running.until(lambda: running.node.status is not None)
+    assert running.node.status.node.run_id == "run-1"
 
 
 # -- the best model
@@ -397,6 +402,7 @@ def test_training_node_that_does_not_answer_delays_nothing(training, start, conn
     running.until(lambda: connector.best == [2.0])
     training.report_returns(4, 5, 6)
     running.until_recorded(6)
+    assert connector.returns == [1, 2, 3, 4, 5, 6] and not connector.saved
 
 
 def test_better_score_within_the_interval_is_saved_after_it(training, start, now):
@@ -423,6 +429,7 @@ def test_better_model_is_saved_after_the_training_was_resumed(training, start):
     running.until(lambda: running.node.status.health.state != "stopping")
     training.report_returns(9, 9, 9)
     running.until(lambda: running.node.update().saved.score == 9.0)
+    assert training.commands == ["save_best", "best_is_saved", "save_best"]
 
 
 # -- connectors that fail

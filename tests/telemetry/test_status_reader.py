@@ -1,11 +1,12 @@
 """The state of the training at the moment."""
 
+from unittest.mock import Mock
+
 import pytest
 from clocks import Clock
 
 from soulsai_core import AccessError, ClientInfo, ClientStatus
-from soulsai_core.contributors.statistics import Contribution
-from soulsai_telemetry import status_reader
+from soulsai_core.app import Contribution
 from soulsai_telemetry.history.builder import ClientHistory
 from soulsai_telemetry.status_reader import StatusReader
 
@@ -23,9 +24,15 @@ def histories():
 
 
 @pytest.fixture
-def read(training, clock, histories):
+def contributions():
+    """Stands for what contributors gave."""
+    return Mock(return_value={})
+
+
+@pytest.fixture
+def read(training, clock, histories, contributions):
     """Reads the status after some seconds, in which the training node may have written a new one."""
-    reader = StatusReader(training.transport, histories, clock, clock)
+    reader = StatusReader(training.transport, histories, clock, clock, contributions)
 
     def read(seconds=1.0, **changes):
         clock.now += seconds
@@ -104,12 +111,11 @@ def test_number_of_clients_is_bounded(read):
     assert len(status.clients) == 200
 
 
-def test_contributors_are_listed_with_what_they_gave_the_busiest_first(read, monkeypatch):
-    contributions = {
+def test_contributors_are_listed_with_what_they_gave_the_busiest_first(read, contributions):
+    contributions.return_value = {
         "ann": Contribution(since=1.7e9, samples=10, client_seconds=60.0),
         "bob": Contribution(since=1.6e9, samples=20, episodes=3, returns=[1.0, 3.0], best=4.0, rejected={"stale": 5}),
     }
-    monkeypatch.setattr(status_reader, "contributions_of", lambda transport: contributions)
     clients = [ClientStatus(ClientInfo(f"bob@pc-{number}", "there")) for number in (1, 2)]
     bob, ann = read(clients=clients).contributors
     assert (bob.name, bob.since, bob.clients, bob.samples, bob.rejected) == ("bob", 1.6e9, 2, 20, 5)
@@ -117,10 +123,7 @@ def test_contributors_are_listed_with_what_they_gave_the_busiest_first(read, mon
     assert (ann.name, ann.clients, ann.seconds, ann.mean_return) == ("ann", 0, 60.0, None)
 
 
-def test_server_that_hides_contributors_hides_nothing_else_and_is_named_once(read, monkeypatch, caplog):
-    def refuse(transport):
-        raise AccessError("no permissions")
-
-    monkeypatch.setattr(status_reader, "contributions_of", refuse)
+def test_server_that_hides_contributors_hides_nothing_else_and_is_named_once(read, contributions, caplog):
+    contributions.side_effect = AccessError("no permissions")
     assert read().contributors == () == read().contributors
     assert caplog.text.count("cannot be shown: no permissions") == 1

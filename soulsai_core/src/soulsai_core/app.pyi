@@ -28,6 +28,7 @@ from .config.yaml_text import read_yaml as read_yaml
 from .contracts import Entry as Entry
 from .contracts import Transport as Transport
 from .contributors.redis_inbox import contributions_of as contributions_of
+from .contributors.statistics import Contribution as Contribution
 from .hooks.observers import Observers as Observers
 from .messages import Command as Command
 from .messages import Reply as Reply

@@ -163,6 +163,12 @@ class BackgroundWorker(ABC):
         """Stop, wait for the thread, and finish what is left to do."""
 
 
+def check_all(workers: Sequence[BackgroundWorker]) -> None:
+    """Raise what ended the thread of one of these, if anything did."""
+    for worker in workers:
+        worker.check()
+
+
 def close_all(workers: Sequence[BackgroundWorker]) -> None:
     """Close the workers, the last one first. Each is stopped and closed, whatever the others raise."""
     with ExitStack() as stack:

@@ -35,7 +35,7 @@ from soulsai_core.steps import (
     ColumnCheck,
     Sparse,
     StepBatch,
-    has_after,
+    after_rows,
     segments_error,
     taken_columns,
 )
@@ -233,16 +233,17 @@ class StepDecoder:
 
     def decode(self, data: bytes) -> StepMessage:
         """The message in `data`. Raises WireError with one of REASONS, and with the sender if the header is valid."""
-        return self.read(*self.open(data))
+        header, body = self.open(data)
+        return StepMessage(header, self.read(header, body))
 
     def open(self, data: bytes) -> tuple[Header, memoryview | bytes]:
         """Header and body of a message, of which only size and checksum were looked at. Raises WireError."""
         return open_message(data, self._max_bytes)
 
-    def read(self, header: Header, body: memoryview | bytes) -> StepMessage:
-        """The message of this header and body. Raises WireError."""
+    def read(self, header: Header, body: memoryview | bytes) -> StepBatch:
+        """The steps of the message with this header and body. Raises WireError."""
         try:
-            return StepMessage(header, self._read(header, body))
+            return self._read(header, body)
         except WireError as error:
             error.client = header.client
             error.number = header.number
@@ -256,7 +257,7 @@ class StepDecoder:
         if header.rows < (header.closed is None):
             raise WireError("rows", f"{header.rows} rows")
         segments = self._segments(header)
-        followed = int(np.count_nonzero(has_after(segments)))
+        followed = after_rows(segments)
         # Python's integers do not overflow, so a header cannot claim sizes that wrap around to the body's length.
         dense = header.rows * self._row_bytes + followed * self._after_bytes
         if len(body) != dense + self._sparse_bytes(header):

@@ -10,7 +10,7 @@ from dataclasses import replace
 import msgspec
 
 from soulsai_core import AccessError, ClientStatus, NodeStatus
-from soulsai_core.app import Rate, Transport, contributions_of, judge
+from soulsai_core.app import Contribution, Rate, Transport, contributions_of, judge
 from soulsai_telemetry.history.builder import ClientHistory
 from soulsai_telemetry.history.records import ClientSummary, ContributorSummary, TrainingStatus
 
@@ -30,6 +30,7 @@ class StatusReader:
         histories: client -> its history.
         wall: seconds since 1970.
         clock: monotonic seconds.
+        contributions: what each contributor gave to a transport's run, by name.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class StatusReader:
         histories: Mapping[str, ClientHistory],
         wall: Callable[[], float],
         clock: Callable[[], float],
+        contributions: Callable[[Transport], Mapping[str, Contribution]] = contributions_of,
     ) -> None:
         self._transport = transport
         self._histories = histories
         self._wall = wall
         self._clock = clock
+        self._contributions = contributions
         self._first_seen: dict[str, float] = {}
         self._last_seen: dict[str, float] = {}
         self._clients: dict[str, ClientSummary] = {}
@@ -74,7 +77,7 @@ class StatusReader:
     def _contributors(self, present: list[ClientStatus]) -> tuple[ContributorSummary, ...]:
         """The contributors, the one with the most samples first."""
         try:
-            contributions = contributions_of(self._transport)
+            contributions = self._contributions(self._transport)
         except (AccessError, msgspec.DecodeError) as error:
             # An older file of users, to which everything else on the page does not matter.
             if not self._contributors_are_hidden:

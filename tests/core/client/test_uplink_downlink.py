@@ -162,14 +162,17 @@ def test_reports_that_the_server_may_have_forgotten_are_sent_again_before_newer_
 
 
 def test_episodes_wait_for_the_server_too(uplink, node, flaky):
+    """More than are sent in one go."""
     flaky.away = True
     link = uplink()
     link.start()
     assert flaky.refused.acquire(timeout=PATIENCE)
-    for number in (1, 2):
-        link.report(Episode(f"pc-{number}", "pc", 1.0, 5, 0, 1.0))
+    expected = [f"pc-{number}" for number in range(1, 151)]
+    for identifier in expected:
+        link.report(Episode(identifier, "pc", 1.0, 5, 0, 1.0))
     flaky.away = False
-    assert [(e.id, e.run_id) for e in node.episodes(2)] == [("pc-1", "training"), ("pc-2", "training")]
+    came = node.episodes(len(expected))
+    assert [episode.id for episode in came] == expected and {episode.run_id for episode in came} == {"training"}
 
 
 def test_heartbeat_comes_at_once_and_then_at_its_interval(uplink, window, server, clock):
@@ -309,3 +312,33 @@ def test_lost_notification_delays_a_model_but_does_not_lose_it(downlink, node, s
     with server.changed:
         server.message_count -= 1
     assert downlink.wait_newer(1, PATIENCE)
+
+
+def test_contributor_who_leaves_after_an_outage_sends_what_waits_as_the_node_makes_room(server, clock, rng):
+    """All at once it would be a flood, for which the node suspends."""
+    window = Window(limited=True, capacity=100, clock=clock, direct=False)
+    window.acknowledged("node", 0, 10)
+    transport = Counting(server, window)
+    uplink = Uplink(
+        transport, "training", "pc", window, rng, clock, interval=2.0, info=lambda: ClientInfo("pc", "host")
+    )
+    window.connection_lost("uplink")
+    for number in range(6):
+        window.add(batch(*range(8 * number, 8 * number + 8)))
+    window.connection_back("uplink")
+    uplink.close(5.0, acknowledge=PATIENCE)
+    assert transport.largest <= 10 and window.rows == window.unsent_rows == 0
+
+
+class Counting(MemoryTransport):
+    """A server whose node takes in each message at once, and counts the rows that are under way."""
+
+    def __init__(self, server, window):
+        super().__init__(server)
+        self.window, self.largest, self.number = window, 0, 0
+
+    def push_samples(self, payloads):
+        super().push_samples(payloads)
+        self.largest = max(self.largest, 8 * len(payloads))
+        self.number += len(payloads)
+        threading.Timer(0.01, self.window.acknowledged, ("node", self.number, 10)).start()

@@ -309,6 +309,20 @@ def test_leaving_client_waits_until_its_last_rows_are_taken_in_unless_the_node_i
     assert not window.wait_until_acknowledged(30), "at once"
 
 
+@pytest.mark.parametrize(("direct", "sent"), [(True, [1, 2, 3]), (False, [1])])
+def test_leaving_client_sends_what_is_beyond_the_window_only_where_nobody_holds_it_to_that(clock, direct, sent):
+    window = make_window(clock, direct=direct)
+    window.connection_lost("uplink")
+    add(window, 10, 10, 10)
+    window.connection_back("uplink")
+    chunk = window.next_chunk(9, 2**20, last=True)
+    assert [message.number for message in chunk.messages] == sent
+    window.sent(chunk)
+    assert window.unsent_rows == 30 - 10 * len(sent) and not window.wait_for_room_to_send(0)
+    window.acknowledged("node", 1, window=10)
+    assert window.wait_for_room_to_send(0) != direct
+
+
 class Receiver:
     """A node that takes in messages in their order, each once, and may lose what it was sent."""
 

@@ -308,7 +308,7 @@ class Harness:
 
     def report(self, number, reward=1.0, client="pc", **options):
         episode = Episode(f"{client}-{number}", client, reward, 5, 0, 1.0, run_id=self.folder.name, **options)
-        self.outside.push_episode(msgspec.json.encode(episode))
+        self.outside.push_episodes([msgspec.json.encode(episode)])
         return episode
 
     def heartbeat(self, client="pc", **numbers):

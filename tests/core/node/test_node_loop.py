@@ -139,7 +139,8 @@ def test_window_of_many_clients_is_two_rows_while_rows_arrive_young_and_one_othe
     learner.ready = lambda: False  # the rows that follow stay two iterations old
     for _ in range(100):
         harness.take_in([0])
-    harness.wait_progress(lambda progress: progress.window == 1)
+    progress = harness.wait_progress(lambda progress: progress.window == 1)
+    assert {progress.window_of(client) for client in "abcdefgh"} == {1}
 
 
 def test_window_is_that_of_all_required_clients(make_harness):
@@ -357,8 +358,8 @@ def test_report_of_numpy_numbers_and_nan_reaches_status_and_metrics(make_harness
 
 def test_garbled_episodes_heartbeats_and_commands_are_left_out(harness, caplog):
     with caplog.at_level(logging.WARNING):
-        harness.outside.push_episode(b"{}")
-        harness.outside.push_episode(b'{"id": "x-1", "client": "x", "total_reward": null}')
+        harness.outside.push_episodes([b"{}"])
+        harness.outside.push_episodes([b'{"id": "x-1", "client": "x", "total_reward": null}'])
         harness.outside.heartbeat("odd", b"\xff")
         harness.outside.heartbeat("liar", b'{"id": "somebody else", "host": "h"}')
         assert harness.outside.command("c9", b"not json", timeout=0.3) is None
@@ -372,7 +373,7 @@ def test_garbled_episodes_heartbeats_and_commands_are_left_out(harness, caplog):
 
 def test_episodes_of_another_training_are_not_counted(harness):
     stranger = Episode("pc-1", "pc", 999.0, 5, 0, 1.0, run_id="yesterday")
-    harness.outside.push_episode(msgspec.json.encode(stranger))
+    harness.outside.push_episodes([msgspec.json.encode(stranger)])
     own = harness.report(1, 5.0, client="other")
     assert harness.recorder.wait("episode_finished")[0]["episode"] == own
     harness.stop()

@@ -105,6 +105,32 @@ def test_what_clients_kept_in_an_outage_is_taken_in_before_the_first_update(harn
     assert (harness.node.env_steps, harness.learner.updates) == (60, 15), "seven were owed, one with each new one"
 
 
+def test_clients_that_a_server_forgot_are_not_lost(harness):
+    harness.heartbeat("pc")
+    harness.recorder.wait("client_joined")
+    with harness.server.changed:
+        harness.server.clients.clear()
+        harness.outside.clear()
+    harness.wait_progress_after_loss()
+    harness.send([0])  # what the monitor saw meanwhile was handled before this
+    harness.recorder.wait("samples_received")
+    wait_for("the status", harness.outside.read_status)
+    assert (set(harness.node._roster.present), harness.recorder.all("client_lost")) == ({"pc"}, [])
+
+
+def test_clients_that_a_server_forgot_while_it_was_away_are_waited_for(harness):
+    harness.heartbeat("pc")
+    harness.recorder.wait("client_joined")
+    lose_connection(harness)
+    harness.server.clients.clear()
+    before = harness.node.latest
+    harness.transport.away = False
+    wait_for("the node to notice", lambda: harness.node._recovery.lasts and harness.node.latest is not before)
+    assert harness.recorder.all("client_lost") == []
+    harness.clock.now += 16
+    harness.recorder.wait("client_lost")
+
+
 def test_update_does_not_wait_for_a_server_that_is_away(harness):
     harness.outside.push_samples([harness.message([0] * 4)])
     harness.recorder.wait("samples_received")

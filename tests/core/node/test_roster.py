@@ -32,6 +32,15 @@ def test_client_that_left_is_lost_at_once(roster):
     assert roster.update({"b": (0.0, B)}).lost == (A,)
 
 
+def test_nobody_is_lost_while_heartbeats_are_missing_after_an_outage(roster):
+    roster.update({"a": (0.0, A), "b": (0.0, B)})
+    assert not roster.update({"b": (60.0, B)}, heartbeats_are_missing=True)
+    assert roster.present == {"a": A, "b": B}
+    leaving = ClientInfo("b", "host-b", leaving=True)
+    assert roster.update({"a": (0.0, A), "b": (0.0, leaving)}, heartbeats_are_missing=True).lost == (leaving,)
+    assert roster.update({"a": (10.1, A)}).lost == (A,)
+
+
 def test_lost_client_joins_again(roster):
     for age in (0.0, 11.0):
         roster.update({"a": (age, A)})

@@ -20,6 +20,7 @@ from soulsai_core.steps import (
     Source,
     Sparse,
     action_column,
+    after_rows,
     continued,
     has_after,
     segments_error,
@@ -92,7 +93,7 @@ def test_what_followed_is_sent_with_each_segment_whose_value_goes_on_beyond_the_
         )
         assert steps.continued[segment] == together
         assert steps.has_after[segment] == (row.end == TRUNCATED or (row.end == 0 and not together))
-    assert {len(kept) for kept in steps.after.values()} == {int(steps.has_after.sum())}
+    assert {len(kept) for kept in steps.after.values()} == {int(steps.has_after.sum())} == {after_rows(steps.segments)}
 
 
 def test_table_without_segments_has_no_rows():

@@ -1,9 +1,17 @@
 """The transport over a real server: the contract, keys, rights and error messages."""
 
+import socket
+import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+
 import pytest
 import redis
 
-from soulsai_core.errors import AccessError, TransportError
+from soulsai_core.assembly.connecting import open_transport
+from soulsai_core.config.models import RedisSettings
+from soulsai_core.errors import AccessError, ServerFullError, TransportError
 from soulsai_core.testing.transport import TransportContract
 from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.address import parse_address
@@ -42,7 +50,7 @@ def play(transport: RedisTransport) -> None:
     transport.publish(1, b"", b"")
     transport.push_samples([b"1", b"2"])
     transport.release_samples(transport.read_samples("", 1, 1.0)[0].id)
-    transport.push_episode(b"")
+    transport.push_episodes([b""])
     transport.read_episodes("", 1, 1.0)
     transport.heartbeat("one", b"")
     transport.write_status(b"")
@@ -84,6 +92,7 @@ def test_user_with_these_rights_can_call_every_method(server, run_names, admin):
     transport = connect(server.address, run, username="worker", password="secret")
     transport.check()
     play(transport)
+    assert (transport.read_model(0), transport.backlog()) == ((1, b""), 1)
     transport.close()
 
 
@@ -130,6 +139,23 @@ def test_no_server_is_a_transport_error_that_names_the_address(free_port):
         assert "secret" not in str(caught.value)
 
 
+def test_server_that_cuts_the_connection_may_be_full_or_take_only_tls():
+    """As one that takes only TLS does with what is none."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def cut():
+            connection, _ = listener.accept()
+            connection.recv(1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+        thread = threading.Thread(target=cut, daemon=True)
+        thread.start()
+        with pytest.raises(ServerFullError, match=r"too many: try again\. If it takes only TLS, .* rediss://"):
+            connect(f"redis://127.0.0.1:{listener.getsockname()[1]}", "run").check()
+        thread.join(10)
+
+
 def test_no_server_at_a_socket_is_a_transport_error_that_names_its_path(tmp_path):
     with pytest.raises(TransportError, match=f"No Redis server answers at {tmp_path}/nobody"):
         connect(f"unix://{tmp_path}/nobody", "run").check()
@@ -159,6 +185,8 @@ def test_password_with_any_characters_is_accepted(free_port):
         transport = connect(f"localhost:{free_port}", "run", password=password)
         transport.check()
         transport.close()
+        with pytest.raises(AccessError, match="refuses the user or password"):
+            connect(f"localhost:{free_port}", "run", password=password[:-1]).check()
 
 
 def test_calls_fail_while_the_server_is_away_and_succeed_again_afterwards(free_port):
@@ -231,6 +259,33 @@ def test_episode_reports_are_bounded_in_bytes_though_no_one_removes_them(connect
     monkeypatch.setattr("soulsai_core.transport.redis.EPISODE_LIMITS", StreamLimits(10_000, 500_000))
     transport = connected(next(run_names))
     for _ in range(1000):
-        transport.push_episode(b"x" * 4000)
+        transport.push_episodes([b"x" * 4000])
     size = transport.link.client.memory_usage(transport._key("episodes"), samples=0)
     assert size < 1_500_000 and len(transport.read_episodes("", 1000, 0)) >= 125
+
+
+def test_secret_of_another_server_keeps_nobody_from_the_server_of_this_machine(server, tmp_path):
+    secret = tmp_path / "redis.secret"
+    secret.write_text("requirepass of-another-server")
+    transport = open_transport(RedisSettings(address=server.address, secret_file=str(secret)), "run")
+    assert transport.read_status() is None
+    transport.close()
+
+
+def test_what_sends_before_it_is_asked_is_named_as_no_redis_server():
+    sentence = str(explain(redis.exceptions.ConnectionError("Connection not ready"), "pc:6379"))
+    assert sentence.startswith("What answers at pc:6379 is no Redis server, or takes no more connections")
+
+
+def test_what_is_no_redis_server_is_named_as_that(free_port):
+    class Page(BaseRequestHandler):
+        def handle(self):
+            self.request.sendall(b"<html></html>\r\n")
+
+    with ThreadingTCPServer(("127.0.0.1", free_port), Page) as web, ThreadPoolExecutor(1) as pool:
+        pool.submit(web.serve_forever, 0.01)
+        try:
+            with pytest.raises(TransportError, match=f"What answers at 127.0.0.1:{free_port} is no Redis server"):
+                connect(f"127.0.0.1:{free_port}", "run").check()
+        finally:
+            web.shutdown()

@@ -58,7 +58,7 @@ class Caller:
         return self.transport.backlog()
 
     def episode(self, payload):
-        self.transport.push_episode(payload)
+        self.transport.push_episodes([payload])
         return [entry.payload for entry in self.transport.read_episodes("", 100, 0.0)]
 
     def publish(self, iteration, payload, progress):

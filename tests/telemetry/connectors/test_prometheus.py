@@ -26,7 +26,7 @@ def served(make, update, status):
 
 
 def scrape(connector):
-    with urllib.request.urlopen(f"http://127.0.0.1:{connector.port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{connector.port}/metrics", timeout=60) as answer:
         return answer.read().decode()
 
 
@@ -82,7 +82,7 @@ def test_names_of_the_settings_may_be_asked_for(make):
     def status(name):
         request = urllib.request.Request(f"http://127.0.0.1:{connector.port}/metrics", headers={"Host": name})
         try:
-            return urllib.request.urlopen(request, timeout=5).status
+            return urllib.request.urlopen(request, timeout=60).status
         except urllib.error.HTTPError as error:
             return error.code
 

@@ -83,7 +83,7 @@ def page(training):
 
 
 def ask(page, path, **headers):
-    return urllib.request.urlopen(urllib.request.Request(page.url + path, headers=headers), timeout=5)
+    return urllib.request.urlopen(urllib.request.Request(page.url + path, headers=headers), timeout=60)
 
 
 def test_page_lists_and_serves_films_as_nothing_but_films(page):

@@ -1,12 +1,10 @@
 """The bounded history: exact while it is small; with means, bounds and averages kept when buckets merge."""
 
-import sys
-import threading
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from together import run_together
 
 from soulsai_telemetry.history.history import History
 from soulsai_telemetry.history.records import EpisodeRecord
@@ -94,27 +92,15 @@ def test_memory_does_not_grow_with_the_run():
 
 def test_history_can_be_read_while_it_grows():
     history = History(capacity=64)
-    ended = threading.Event()
     lengths = []
 
     def read():
-        while not ended.is_set():
+        for _ in range(300):
             curve = history.curve("return", points=16)
             columns = (curve.x, curve.mean, curve.low, curve.high, curve.average)
             lengths.append({len(column) for column in columns})
 
-    before = sys.getswitchinterval()
-    # The threads take turns two hundred times as often as usual, so that a missing lock shows.
-    sys.setswitchinterval(1e-5)
-    try:
-        thread = threading.Thread(target=read)
-        thread.start()
-        fill(history, range(1500))
-        ended.set()
-        thread.join()
-    finally:
-        sys.setswitchinterval(before)
-    assert lengths
+    run_together(read, lambda: fill(history, range(1500)))
     assert all(len(found) == 1 for found in lengths)
 
 

@@ -45,7 +45,7 @@ def post(page, path, body=None, *, token=TOKEN, method="POST", **headers):
     kept = {name: value for name, value in given.items() if value is not None}
     request = urllib.request.Request(page.url + path, content, kept, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read() or b"{}")
@@ -142,7 +142,7 @@ def test_other_methods_do_nothing(serve, training, method):
 def test_other_sites_get_no_leave_to_send_the_token(serve):
     request = urllib.request.Request(serve().url + "/api/settings", method="OPTIONS")
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=5)
+        urllib.request.urlopen(request, timeout=60)
     assert "Access-Control-Allow-Origin" not in refused.value.headers
 
 

@@ -41,7 +41,7 @@ def serve(training, start):
 def ask(page, path, *, method="GET", headers=None):
     request = urllib.request.Request(page.url + path, method=method, headers=headers or {})
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read(), answer.headers
     except urllib.error.HTTPError as error:
         return error.code, error.read(), error.headers

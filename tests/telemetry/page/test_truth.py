@@ -35,8 +35,13 @@ def facts(tab):
 def test_the_end_stays_the_end_and_says_why_and_what_next(served, tabs, training, two_clients):
     page = served()
     tab = tabs.open(page)
-    two_clients(training, state="ended", reason="the goal of 98,000 environment steps is reached", clients=[])
-    until_text(tab, "#state", "finished at")
+    reason = "the goal of 98,000 environment steps is reached"
+    two_clients(training, state="ended", reason=reason, clients=[], iteration=0)
+    until_text(tab, "#notice", "Nothing was learned")
+    assert "soulsai eval" not in tab.locator("#notice").inner_text()
+    two_clients(training, state="ended", reason=reason, clients=[], origin="the weights of run-0")
+    until_text(tab, "#run-id", "began with the weights of run-0")
+    until_text(tab, "#notice", "soulsai eval")
     notice = tab.locator("#notice").inner_text()
     for text in ("the goal of 98,000 environment steps is reached", "mean return of the last 10", "run-1/checkpoint"):
         assert text in notice

@@ -106,7 +106,7 @@ class OtherSteps:
         layout = (header.columns, header.sparse)
         if layout not in self._decoders:
             self._decoders[layout] = self._decoder(*layout)
-        steps = self._decoders[layout].read(header, body).steps
+        steps = self._decoders[layout].read(header, body)
         if record.kind == MESSAGE:
             sources = frozenset(source for source in range(64) if entry.limits.sources >> source & 1)
             steps, _ = admitted(steps, sources, Freshness(entry.limits.max_staleness), record.iteration)

@@ -35,6 +35,7 @@ from soulsai_core.node.saving.resuming import Resuming
 from soulsai_core.node.saving.saver import CheckpointOptions, Counters
 from soulsai_core.node.saving.storage import Storage
 from soulsai_core.node.state import RunState
+from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.node.status.report import Description, StatusReport
 from soulsai_core.run_folder import RunFolder, replace_bytes, write_config
 from soulsai_core.steps import POSITION, Closed, StepBatch
@@ -123,6 +124,11 @@ class SerialTraining:
     def beyond_goal(self) -> str:
         """The settings with which a run that has reached its goal goes on, "" while none is reached."""
         return self._status.beyond_goal()
+
+    @property
+    def latest(self) -> NodeStatus | None:
+        """The last status, None before the first."""
+        return self._status.latest
 
     def resume(self) -> None:
         """Go on from the newest checkpoint; without one, begin again. Raises CheckpointError if it is not one of a

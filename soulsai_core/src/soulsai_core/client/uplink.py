@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import random
 import threading
 from collections import deque
@@ -16,13 +18,16 @@ from soulsai_core.messages import ClientInfo, Episode
 from soulsai_core.threads import RetryingThread
 from soulsai_core.wire import encode_steps
 
+log = logging.getLogger(__name__)
+
 # Episode reports kept while the server is away; beyond them the oldest are dropped.
 _MOST_EPISODES = 10_000
 
 # Seconds for which reports are kept after they were sent: a server that is killed forgets its last second.
 _EPISODE_MEMORY_S = 60.0
 
-# Messages, and bytes of their arrays, that are sent in one go at most. Fewer over a connection that breaks meanwhile.
+# Messages or reports, and bytes of the arrays of messages, that are sent in one go at most. Fewer messages over a
+# connection that breaks meanwhile.
 _MOST_MESSAGES = 64
 _MOST_BYTES = 4 * 2**20
 
@@ -94,7 +99,7 @@ class Uplink:
 
     def close(self, timeout: float, acknowledge: float = 0.0) -> None:
         """Stop, send what waits, and leave with a last heartbeat. The thread gets `timeout` seconds to end, and the
-        node `acknowledge` seconds to take in what was sent.
+        node `acknowledge` seconds to take in what was sent, and to make room for what is beyond its window.
 
         Raises TransportError if the server is away.
         """
@@ -102,9 +107,14 @@ class Uplink:
         self._window.wake()
         if not self._thread.join(timeout):
             raise TransportError("The server does not answer.")
+        deadline = self._clock() + acknowledge
         self._send_messages(last=True)
         self._send_episodes()
-        self._window.wait_until_acknowledged(acknowledge)
+        while self._window.wait_for_room_to_send(deadline - self._clock()):
+            self._send_messages(last=True)
+        self._window.wait_until_acknowledged(deadline - self._clock())
+        if rows := self._window.unsent_rows:
+            log.warning("While leaving: %s steps were not sent, since the node had no room for them.", f"{rows:,}")
         # Last: once the node knows that the client leaves, it waits for nothing more of it.
         self._send_heartbeat(leaving=True)
 
@@ -155,15 +165,17 @@ class Uplink:
 
     def _send_episodes(self) -> None:
         while self._episodes:
-            episode = self._episodes[0]
-            # Removed only once it is sent: if the server is lost in between, it is sent again.
-            self._transport.push_episode(msgspec.json.encode(episode))
+            with self._lock:
+                episodes = list(itertools.islice(self._episodes, _MOST_MESSAGES))
+            # Removed only once they are sent: if the server is lost in between, they are sent again.
+            self._transport.push_episodes([msgspec.json.encode(episode) for episode in episodes])
             now = self._clock()
             with self._lock:
-                # In a full queue a new report may have taken its place.
-                if self._episodes and self._episodes[0] is episode:
-                    self._episodes.popleft()
-                    self._sent_episodes.append((now, episode))
+                for episode in episodes:
+                    # In a full queue new reports may have taken the places of the first ones.
+                    if self._episodes and self._episodes[0] is episode:
+                        self._episodes.popleft()
+                        self._sent_episodes.append((now, episode))
                 while self._sent_episodes and now - self._sent_episodes[0][0] > _EPISODE_MEMORY_S:
                     self._sent_episodes.popleft()
 

@@ -183,6 +183,12 @@ class Window:
         with self._changed:
             return self._changed.wait_for(lambda: self.has_room(rows), timeout)
 
+    @property
+    def unsent_rows(self) -> int:
+        """Rows of the messages that were not sent, or are to be sent again."""
+        with self._changed:  # a lock that the same thread may take again
+            return self.rows - self._under_way()
+
     def wait_until_acknowledged(self, timeout: float) -> bool:
         """Block until the node has taken in all messages; False after `timeout` seconds, or if the node is away."""
         with self._changed:
@@ -194,7 +200,8 @@ class Window:
         """The next messages to send: at most `count`, and one or about `max_bytes` of arrays. None if all were sent.
 
         Args:
-            last: the client leaves, so that nothing waits for room in the node's window.
+            last: the client leaves, so that nothing waits for room in the node's window, unless the node holds the
+                client to it: what is beyond would be rejected, and taken for a flood.
         """
         with self._changed:
             if self._clock() >= self._begin_again_at:
@@ -210,7 +217,9 @@ class Window:
             for message in itertools.islice(self._messages, self._sent_and_kept(), None):
                 rows = len(message.batch)
                 size += _bytes(message.batch)
-                if (chosen and (len(chosen) == count or size > max_bytes)) or not (last or self._fits(under_way, rows)):
+                if chosen and (len(chosen) == count or size > max_bytes):
+                    break
+                if not ((last and self._direct) or self._fits(under_way, rows)):
                     break
                 under_way += rows
                 waiting -= rows
@@ -237,6 +246,13 @@ class Window:
             until = min(timeout, max(self._begin_again_at - self._clock(), 0.0))
             self._changed.wait_for(lambda: self._may_send() or stopping(), until)
 
+    def wait_for_room_to_send(self, timeout: float) -> bool:
+        """Block until another message may be sent; False after `timeout` seconds, if none waits, or if the node is
+        away."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._may_send() or self.away or not self.unsent_rows, timeout)
+            return self._may_send()
+
     def wake(self) -> None:
         """End all waits, to let them look at what they wait for."""
         with self._changed:
@@ -256,7 +272,7 @@ class Window:
         with self._changed:
             self._lost.discard(link)
             if not self._lost:
-                log.info("%s steps that waited are sent.", f"{self.rows:,}")
+                log.info("%s steps that waited are being sent.", f"{self.rows:,}")
             self._heard = self._last_progress = self._clock()
             self._changed.notify_all()
         if not self._lost:

@@ -50,8 +50,8 @@ class ContributorTransport(RedisTransport):
     def push_samples(self, payloads: Sequence[bytes]) -> None:
         self._append([{SAMPLES: payload} for payload in payloads])
 
-    def push_episode(self, payload: bytes) -> None:
-        self._append([{EPISODE: payload}])
+    def push_episodes(self, payloads: Sequence[bytes]) -> None:
+        self._append([{EPISODE: payload} for payload in payloads])
 
     def _read_newer(self, name: str, newer_than: int) -> tuple[int, bytes] | None:
         # HMGET would read both at once, but one command of it may name the payload thousands of times: contributors

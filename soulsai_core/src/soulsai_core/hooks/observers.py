@@ -138,11 +138,11 @@ class _Receiver:
 
     def _call(self, event: str, arguments: dict[str, Any]) -> None:
         impl = self._methods[event]
-        self._guard(event, lambda: impl.function(*(arguments[name] for name in impl.argnames)))
+        self._guard(event, impl.function, *[arguments[name] for name in impl.argnames])
 
-    def _guard(self, what: str, call: Callable[[], object]) -> None:
+    def _guard(self, what: str, call: Callable[..., object], *arguments: Any) -> None:
         try:
-            call()
+            call(*arguments)
         except self._caught as error:
             self._log(what, error)
 

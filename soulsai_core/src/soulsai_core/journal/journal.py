@@ -124,7 +124,7 @@ class Journal(BackgroundWorker):
             # The newest record stays, even if it alone is larger than the memory for all.
             while self._waiting_bytes > self._memory_bytes and len(self._waiting) > 1:
                 self._give_up()
-            if self._waiting_bytes > _BATCH_BYTES:
+            if self._waiting_bytes > _BATCH_BYTES and not self._wanted:
                 self._want()
 
     def _want(self) -> None:

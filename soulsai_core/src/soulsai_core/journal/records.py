@@ -63,8 +63,7 @@ class Header:
         return body[:-4] + struct.pack("<I", zlib.crc32(body[:-4]))
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record.
 
     Attributes:

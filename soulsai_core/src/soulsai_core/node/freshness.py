@@ -68,10 +68,15 @@ class Staleness:
     def admitted(self, segments: np.ndarray, env_steps: int, now: float) -> None:
         """Take the rows of a table (segments, 7), admitted at `now`, into the means. Rows whose actions no model chose
         have no age."""
-        chosen = [(row[ITERATION], row[ROWS]) for row in segments.tolist() if row[SOURCE] in CHOSEN_BY_MODELS]
+        chosen = 0
+        total = 0
+        for segment in segments.tolist():
+            if segment[SOURCE] in CHOSEN_BY_MODELS:
+                chosen += segment[ROWS]
+                total += segment[ITERATION] * segment[ROWS]
         if not self._made or not chosen:
             return
-        mean = sum(iteration * rows for iteration, rows in chosen) / sum(rows for _, rows in chosen)
+        mean = total / chosen
         newest = self._made[-1][0]
         # One mean for the message, looked up once: its rows are of the same or of neighboring iterations.
         index = min(max(len(self._made) - 1 - round(newest - mean), 0), len(self._made) - 1)

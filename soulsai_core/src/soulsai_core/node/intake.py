@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from soulsai_core.config.models import ClientSettings
-from soulsai_core.contracts import Sync
+from soulsai_core.contracts import Entry, Sync
 from soulsai_core.errors import WireError
 from soulsai_core.hooks.observers import Observers
 from soulsai_core.journal.records import Limits
@@ -24,6 +24,13 @@ from soulsai_core.wire import Header, StepDecoder
 
 log = logging.getLogger(__name__)
 
+_AHEAD = 16
+"""Messages that are decoded one after the other, at most. To run the same code again, while it is in the processor's
+cache, saves a tenth of the time of a message."""
+
+_AHEAD_BYTES = 2**18
+"""Bytes of messages that are decoded ahead, about: large ones gain nothing, and would lie in memory twice."""
+
 
 def announced_decoder(announcement: Announcement, max_bytes: int) -> StepDecoder:
     """A decoder of messages with the announced columns, from clients with the announced settings."""
@@ -31,6 +38,20 @@ def announced_decoder(announcement: Announcement, max_bytes: int) -> StepDecoder
     return StepDecoder(
         announcement.columns, observed, max_bytes, ClientSettings(**announcement.client).max_environments
     )
+
+
+class Decoded(NamedTuple):
+    """What a message says.
+
+    Attributes:
+        header: None if it cannot be read.
+        steps: None if they cannot be read, or are of another run.
+        error: why they cannot be read.
+    """
+
+    header: Header | None
+    steps: StepBatch | None = None
+    error: WireError | None = None
 
 
 class Judged(NamedTuple):
@@ -109,21 +130,44 @@ class Intake:
         """By what messages are judged."""
         return Limits(self._max_staleness, sum(1 << source for source in self._sources))
 
-    def judge(self, payload: bytes, iteration: int, env_steps: int, now: float) -> Judged:
+    def decoded(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Decoded]]:
+        """Decode these messages in order, a few of them ahead."""
+        ahead = []
+        size = 0
+        for entry in entries:
+            ahead.append((entry, self.decode(entry.payload)))
+            size += len(entry.payload)
+            if len(ahead) == _AHEAD or size > _AHEAD_BYTES:
+                yield from ahead
+                ahead = []
+                size = 0
+        yield from ahead
+
+    def decode(self, payload: bytes) -> Decoded:
+        """Decode a message. What depends on the messages and models before it is left to `judge`."""
+        header = None
+        try:
+            header, body = self._decoder.open(payload)
+            if self._is_foreign(header):
+                return Decoded(header)
+            return Decoded(header, self._decoder.read(header, body))
+        except WireError as error:
+            return Decoded(header, error=error)
+
+    def judge(self, message: Decoded, iteration: int, env_steps: int, now: float) -> Judged:
         """Judge a message while `iteration` is the newest model.
 
         A message that closes a rollout is for the learner even without rows, unless all its rows were too old.
         """
-        try:
-            header, body = self._decoder.open(payload)
-            if self._is_out_of_turn(header):
-                return Judged(header.client, None)
-            steps = self._decoder.read(header, body).steps
-        except WireError as error:
+        header, steps, error = message
+        if header is not None and self._is_out_of_turn(header):
+            return Judged(header.client, None)
+        if error is not None:
             self._warn(error)
             # Acknowledged nevertheless: the client would wait for it, and must not send it again.
             self._count(error.client, error.number, 0, {error.reason: error.rows})
             return Judged(error.client, error.number)
+        assert header is not None and steps is not None, "only steps of another run are not read"
         rows = len(steps)
         self.unchanged.received(header.client, steps, now)
         steps, rejected = admitted(steps, self._sources, self._freshness, iteration)
@@ -160,10 +204,13 @@ class Intake:
         message = self._taken.decode(payload)
         return message.header.client, message.steps
 
+    def _is_foreign(self, header: Header) -> bool:
+        return header.run_id != self._run_id
+
     def _is_out_of_turn(self, header: Header) -> bool:
-        """Whether a message is not even read: of another run, repeated, or too early. The last two are no rejections,
+        """Whether a message is not looked at: of another run, repeated, or too early. The last two are no rejections,
         since their rows were taken in already or will come again."""
-        if header.run_id != self._run_id:
+        if self._is_foreign(header):
             self._count(header.client, None, 0, {"run": header.rows or 1})
             return True
         self._received(header.client, header.waiting, header.node)
@@ -187,7 +234,7 @@ class Intake:
         if dropped is not None:
             self._metrics.forget_client(dropped)
         if admitted:
-            self._metrics.admitted.labels(client).inc(admitted)
+            self._metrics.count_admitted(client, admitted)
         for reason, rows in rejected.items():
             self._metrics.count_rejected(client, reason, rows)
         self._observers.emit("samples_received", client=client, admitted=admitted, rejected=rejected)

@@ -27,6 +27,7 @@ class NodeMetrics:
         gauge = partial(Gauge, registry=self.registry, namespace="soulsai")
         histogram = partial(Histogram, registry=self.registry, namespace="soulsai", buckets=_SECONDS)
         self.admitted = counter("samples_admitted", "Environment steps admitted", ["client"])
+        self._admitted_of: dict[str, Counter] = {}
         self.rejected = counter("samples_rejected", "Environment steps rejected", ["client", "reason"])
         self.repeated = counter(
             "messages_repeated", "Messages sent twice, or refused to be sent again since one is missing", ["reason"]
@@ -65,12 +66,20 @@ class NodeMetrics:
         for condition in health.conditions:
             self.condition.labels(condition.name, condition.level).set(1)
 
+    def count_admitted(self, client: str, rows: int) -> None:
+        """Count admitted rows. To be called by one thread."""
+        of_client = self._admitted_of.get(client)
+        if of_client is None:
+            of_client = self._admitted_of[client] = self.admitted.labels(client)
+        of_client.inc(rows)
+
     def count_rejected(self, client: str, reason: str, rows: int) -> None:
         """Count rejected rows."""
         self.rejected.labels(client, reason).inc(rows)
 
     def forget_client(self, client: str) -> None:
         """Drop a client's series, so that the memory stays bounded while clients come and go for days."""
+        self._admitted_of.pop(client, None)
         for metric in (self.admitted, self.rejected):
             metric.remove_by_labels({"client": client})
 

@@ -147,9 +147,10 @@ class Monitor(BackgroundWorker):
         self._requests = RequestQueue(clock)
         self._disk_failed = False
         self._gone_at = clock() + roster.timeout
+        self._outage_until = -math.inf  # until then clients may not have sent a heartbeat since the outage
         self._leaving_out: frozenset[str] = frozenset()
         self._stopped = threading.Event()
-        self._thread = RetryingThread("monitor", self._step, rng)
+        self._thread = RetryingThread("monitor", self._step, rng, on_loss=self._await_heartbeats)
 
     def stop(self) -> None:
         super().stop()
@@ -199,6 +200,7 @@ class Monitor(BackgroundWorker):
         self._write_status()
 
     def _restore_server(self) -> None:
+        self._await_heartbeats()
         self._transport.announce(msgspec.json.encode(self._changes.announcement))
         # Not through the loop: an update may take long, and clients wait for a model meanwhile.
         self._publishing_thread.republish()
@@ -248,12 +250,15 @@ class Monitor(BackgroundWorker):
             self._transport.remove_client(client)
             del roster[client]
         seen = {client: (age, _info(client, info)) for client, (age, info) in roster.items()}
-        change = self._roster.update(seen)
+        now = self._clock()
+        if self._outage_until == math.inf:
+            self._outage_until = now + self._roster.timeout
+        change = self._roster.update(seen, heartbeats_are_missing=now < self._outage_until)
         self._warn_of_rows_left_out(change.lost)
         present = frozenset(self._roster.present)
         for client in seen.keys() - present:
             self._transport.remove_client(client)
-        if not change and self._clock() < self._gone_at:
+        if not change and now < self._gone_at:
             return
         # Once without a change: a learner that was resumed may still count on clients that are gone.
         self._gone_at = math.inf
@@ -265,6 +270,10 @@ class Monitor(BackgroundWorker):
             self._report.client_lost(info)
             self._observers.emit("client_lost", client=info)
         self._events.put(ClientsChanged(present))
+
+    def _await_heartbeats(self) -> None:
+        """The server is away or has lost its memory. Once it is back, clients have the usual time to be heard again."""
+        self._outage_until = math.inf
 
     def _warn_of_rows_left_out(self, lost: Sequence[ClientInfo]) -> None:
         """Warn once for each client, also of one that has just left: it sends nothing of these rows, so that only its

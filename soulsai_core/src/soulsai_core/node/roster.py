@@ -34,12 +34,20 @@ class Roster:
         self.present: dict[str, ClientInfo] = {}
         self.indices: dict[str, int] = {}
 
-    def update(self, seen: Mapping[str, tuple[float, ClientInfo]]) -> RosterChange:
+    def update(
+        self, seen: Mapping[str, tuple[float, ClientInfo]], *, heartbeats_are_missing: bool = False
+    ) -> RosterChange:
         """Take client -> (seconds since its last heartbeat, info) from the server. A lost client may join again.
 
         A client that leaves is lost at once, with its last info.
+
+        Args:
+            heartbeats_are_missing: the server was away or has lost its memory a moment ago. A client whose heartbeat
+                is old or missing is then not lost.
         """
         fresh = {name: info for name, (age, info) in seen.items() if age <= self.timeout}
+        if heartbeats_are_missing:
+            fresh = {**self.present, **fresh}
         now = {name: info for name, info in fresh.items() if not info.leaving}
         joined = [info for name, info in now.items() if name not in self.present]
         lost = [fresh.get(name, info) for name, info in self.present.items() if name not in now]

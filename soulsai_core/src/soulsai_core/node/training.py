@@ -24,7 +24,7 @@ from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.evaluations import Evaluations
 from soulsai_core.node.health.judging import Health
 from soulsai_core.node.health.problems import Problems
-from soulsai_core.node.intake import Intake, announced_decoder
+from soulsai_core.node.intake import Decoded, Intake, announced_decoder
 from soulsai_core.node.lease import Lease
 from soulsai_core.node.metrics import NodeMetrics, timed
 from soulsai_core.node.monitor import ClientsChanged, Event, Monitor, ServerBack, ServerReset
@@ -44,7 +44,7 @@ from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.node.status.report import Description, StatusReport
 from soulsai_core.node.updating import Updating
 from soulsai_core.run_folder import RunFolder
-from soulsai_core.threads import BackgroundWorker, close_all
+from soulsai_core.threads import BackgroundWorker, check_all, close_all
 
 log = logging.getLogger(__name__)
 
@@ -273,8 +273,9 @@ class TrainingNode:
         waiting = self._starting.backlog()
         while waiting > 0 and self._state.stop_reason is None and (entries := self._receiver.get(_FIRST_READ)):
             waiting -= len(entries)
-            for entry in entries:
-                self._process(entry)
+            check_all(self._threads)
+            for entry, message in self._intake.decoded(entries):
+                self._process(entry, message)
 
     def _finish(self) -> None:
         """Close everything, whatever raises. The callbacks are called in the reverse order."""
@@ -290,6 +291,7 @@ class TrainingNode:
 
     def _turn(self) -> None:
         """One turn of the loop: the messages that arrived, with an update wherever one is due."""
+        check_all(self._threads)
         self._handle_events()
         entries = self._receiver.get(0)
         if not entries:
@@ -302,19 +304,16 @@ class TrainingNode:
             if self._updating.use_spare_time():
                 return
             entries = self._receiver.get(_IDLE)
-        for entry in entries:
-            self._process(entry)
+        for entry, message in self._intake.decoded(entries):
+            self._process(entry, message)
             self._make_due_updates()
 
     def _handle_events(self) -> None:
-        """Between two messages or updates: the monitor's events, failed threads, and goals."""
+        """Between two messages or updates: the monitor's events, goals, and checkpoints."""
         while not self._events.empty():
             self._handle(self._events.get())
         self._publishing.publish_evaluation_if_due()
-        for thread in self._threads:
-            thread.check()
-        reason = self._report.goal_reached() or self._learner.finished()
-        if reason is not None:
+        if (reason := self._report.goal_reached() or self._learner.finished()) is not None:
             self.shutdown(reason)
         self._storage.save_if_due()
 
@@ -344,13 +343,13 @@ class TrainingNode:
             case ServerReset():
                 self._publishing.restart_acknowledgments()
 
-    def _process(self, entry: Entry) -> None:
+    def _process(self, entry: Entry, message: Decoded) -> None:
         # After a goal was reached the remaining messages stay in the server, for a node that resumes.
         if self._state.stop_reason is not None:
             return
         state = self._state
         after_outage = self._recovery.lasts  # before the message is looked at, which may be the last that was awaited
-        judged = self._intake.judge(entry.payload, state.iteration, state.env_steps, self._clock())
+        judged = self._intake.judge(message, state.iteration, state.env_steps, self._clock())
         self._storage.journaling.keep(entry.id, entry.payload, judged, state.iteration)
         self._publishing.message_received()
         if judged.steps is not None:
@@ -379,6 +378,7 @@ class TrainingNode:
             self._publishing.publish_before_update()
             self._updating.update()
             self._storage.schedule.updated(self._state.iteration, round_complete=ready is True)
+            check_all(self._threads)
             self._handle_events()
             if ready is not None:
                 break

@@ -67,20 +67,29 @@ def follows(segment: list[int], following: list[int]) -> bool:
 
 def continued(segments: np.ndarray) -> np.ndarray:
     """bool (segments,) for a table (segments, 7): whether the next segment follows this one."""
-    return np.array(_continued(segments.tolist()), np.bool_)
+    table = segments.tolist()
+    return np.array([*(follows(*pair) for pair in pairwise(table)), *([False] if table else [])], np.bool_)
 
 
 def has_after(segments: np.ndarray) -> np.ndarray:
     """bool (segments,) for a table (segments, 7): whether `StepBatch.after` has an entry with what followed the last
     row. A terminated row has no value after it, and what followed a discarded one may not be read."""
-    table = segments.tolist()
-    goes_on = zip(table, _continued(table), strict=True)
-    return np.array([segment[END] in _BOOTSTRAPPED and not joined for segment, joined in goes_on], np.bool_)
+    return np.array(_has_after(segments), np.bool_)
 
 
-def _continued(table: list[list[int]]) -> list[bool]:
+def after_rows(segments: np.ndarray) -> int:
+    """The number of entries that `StepBatch.after` has for a table (segments, 7)."""
+    return sum(_has_after(segments))
+
+
+def _has_after(segments: np.ndarray) -> list[bool]:
     # Plain lists: most messages have a handful of segments, where numpy's calls would take longer.
-    return [*(follows(*pair) for pair in pairwise(table)), *([False] if table else [])]
+    table = segments.tolist()
+    found = [segment[END] in _BOOTSTRAPPED for segment in table]
+    for number, (segment, following) in enumerate(pairwise(table)):
+        if follows(segment, following):
+            found[number] = False
+    return found
 
 
 def segments_error(segments: np.ndarray, rows: int, max_streams: int) -> str | None:

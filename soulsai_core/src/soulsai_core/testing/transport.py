@@ -147,8 +147,8 @@ class TransportContract:
 
     # -- episodes
     def test_episodes_are_read_in_order_and_stay(self, node: Transport, client: Transport) -> None:
-        for number in range(5):
-            client.push_episode(b"%d" % number)
+        for pushed in ([b"0"], [b"1", b"2", b"3"], [], [b"4"]):
+            client.push_episodes(pushed)
         first = node.read_episodes("", 3, LONG)
         assert payloads(first) == [b"0", b"1", b"2"]
         assert payloads(node.read_episodes(first[-1].id, 10, LONG)) == [b"3", b"4"]
@@ -159,7 +159,7 @@ class TransportContract:
     ) -> None:
         assert node.read_episodes("", 10, SHORT) == []
         waiting = background(node.read_episodes, "", 10, LONG)
-        client.push_episode(b"late")
+        client.push_episodes([b"late"])
         assert payloads(waiting.result(LONG)) == [b"late"]
 
     # -- model and progress
@@ -219,7 +219,7 @@ class TransportContract:
 
     def test_clearing_forgets_all_but_the_clients(self, node: Transport, client: Transport) -> None:
         client.push_samples([b"old"])
-        client.push_episode(b"old")
+        client.push_episodes([b"old"])
         client.heartbeat("one", b"")
         seen = node.read_samples("", 1, LONG)[0].id
         node.publish(3, b"old", b"old")
@@ -294,7 +294,7 @@ class TransportContract:
         self, node: Transport, client: Transport, payload: bytes, background: BACKGROUND
     ) -> None:
         client.push_samples([payload])
-        client.push_episode(payload)
+        client.push_episodes([payload])
         client.wait_progress(0.0)
         node.publish(1, payload, payload)
         node.announce(payload)

@@ -131,8 +131,8 @@ class Transport(ABC):
         """Append sample messages, in order. Beyond the stream's bound the oldest are dropped."""
 
     @abstractmethod
-    def push_episode(self, payload: bytes) -> None:
-        """Append an episode report."""
+    def push_episodes(self, payloads: Sequence[bytes]) -> None:
+        """Append episode reports, in order."""
 
     @abstractmethod
     def heartbeat(self, client: str, info: bytes) -> None:

@@ -209,9 +209,10 @@ class MemoryTransport(Transport):
             for payload in payloads:
                 server.samples.append(payload, self._limits.entries(len(payload)))
 
-    def push_episode(self, payload: bytes) -> None:
+    def push_episodes(self, payloads: Sequence[bytes]) -> None:
         with self._access() as server:
-            server.episodes.append(payload, EPISODE_LIMITS.entries(len(payload)))
+            for payload in payloads:
+                server.episodes.append(payload, EPISODE_LIMITS.entries(len(payload)))
 
     def heartbeat(self, client: str, info: bytes) -> None:
         with self._access() as server:

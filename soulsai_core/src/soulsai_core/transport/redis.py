@@ -246,23 +246,21 @@ class RedisTransport(Transport):
         return (int(iteration), payload) if payload is not None else None
 
     def push_samples(self, payloads: Sequence[bytes]) -> None:
+        self._push("samples", payloads, self.limits, approximate=False)
+
+    def push_episodes(self, payloads: Sequence[bytes]) -> None:
+        self._push("episodes", payloads, EPISODE_LIMITS, approximate=True)
+
+    def _push(self, name: str, payloads: Sequence[bytes], limits: StreamLimits, *, approximate: bool) -> None:
         with self.link.explaining_errors():
-            if len(payloads) == 1:  # the usual case, in which a pipeline would take twice as long
-                self._push_sample(self._client, payloads[0])
-                return
-            pipe = self._client.pipeline(transaction=False)
+            # One alone is the usual case, in which a pipeline would take twice as long.
+            single = len(payloads) == 1
+            client = self._client if single else self._client.pipeline(transaction=False)
             for payload in payloads:
-                self._push_sample(pipe, payload)
-            pipe.execute()
-
-    def _push_sample(self, client: Any, payload: bytes) -> None:
-        bound = self.limits.entries(len(payload))
-        client.xadd(self._key("samples"), {FIELD: payload}, maxlen=bound, approximate=False)
-
-    def push_episode(self, payload: bytes) -> None:
-        with self.link.explaining_errors():
-            bound = EPISODE_LIMITS.entries(len(payload))
-            self._client.xadd(self._key("episodes"), {FIELD: payload}, maxlen=bound, approximate=True)
+                bound = limits.entries(len(payload))
+                client.xadd(self._key(name), {FIELD: payload}, maxlen=bound, approximate=approximate)
+            if not single:
+                client.execute()
 
     def heartbeat(self, client: str, info: bytes) -> None:
         with self.link.explaining_errors():

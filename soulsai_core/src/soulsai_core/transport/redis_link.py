@@ -44,6 +44,9 @@ _UNNAMED: dict[str, Any] = (
 )
 """Keeps redis-py from naming itself to the server, for which it uses a command that a contributor has no right to."""
 
+_UNASKED = "Connection not ready"
+"""What redis-py says if there is something to read on a connection that is new."""
+
 _CLOSED = ("max number of clients", "closed by server", "reset by peer", "Broken pipe", "EOF occurred")
 """What errors of connections say that the server closed. Why it did is often lost together with the connection."""
 
@@ -129,17 +132,27 @@ def explain(error: Exception, where: str, password_advice: str = PASSWORD_ADVICE
         return TransportError(f"{server} did not answer in time ({detail}). Check the network and the server's load.")
     if "CERTIFICATE_VERIFY_FAILED" in detail:
         return TransportError(
-            f"{server} shows a certificate that is not trusted here ({detail}). Name its authority in redis.ca_file, "
-            "or ask for a new invitation."
+            f"{server} shows a certificate that is not trusted here ({detail}). Name its authority in redis.ca_file. "
+            "With an invitation, copy its line again to the end, `ca.…`, or ask for a new one."
         )
     if isinstance(error, exceptions.ConnectionError | OSError) and any(words in detail for words in _CLOSED):
-        return ServerFullError(f"{server} closed the connection ({detail}). It may have too many: try again.")
+        return ServerFullError(
+            f"{server} closed the connection ({detail}). It may have too many: try again. If it takes only TLS, its "
+            "address begins with rediss://."
+        )
+    if isinstance(error, exceptions.ConnectionError) and detail == _UNASKED:
+        return TransportError(
+            f"What answers at {where} is no Redis server, or takes no more connections: it sent something before it "
+            "was asked. Check host and port."
+        )
     if isinstance(error, exceptions.ConnectionError | OSError):
         return TransportError(
             f"No Redis server answers at {where} ({detail}). Start it, or check address and firewall."
         )
     if isinstance(error, exceptions.OutOfMemoryError):
         return TransportError(f"{server} has no memory left ({detail}). Raise its maxmemory, or bound streams lower.")
+    if isinstance(error, exceptions.InvalidResponse):
+        return TransportError(f"What answers at {where} is no Redis server ({detail}). Check host and port.")
     return TransportError(f"{server} answered with an error: {detail}.")
 
 

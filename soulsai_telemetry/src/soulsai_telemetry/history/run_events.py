@@ -3,6 +3,7 @@ disk."""
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class RunEvent(msgspec.Struct, frozen=True):
 
 
 class RunEvents:
-    """The events of one run, oldest first. May be read from any thread.
+    """The events of one run, oldest first. Its methods may be called from any thread.
 
     Args:
         path: the file that keeps them over restarts.
@@ -57,6 +58,7 @@ class RunEvents:
 
     def __init__(self, path: Path) -> None:
         self._file = BufferedJsonLines(path, RunEvent)
+        self._lock = threading.Lock()  # a status is noted in one thread, the save of a best model in another
         self._events: deque[RunEvent] = deque(maxlen=_MAX_EVENTS)
         self.changes: set[tuple[float, str]] = set()
         for event in self._file.read():
@@ -64,12 +66,14 @@ class RunEvents:
 
     def add(self, event: RunEvent) -> None:
         """Append an event."""
-        self._keep(event)
-        self._file.append([event])
+        with self._lock:
+            self._keep(event)
+            self._file.append([event])
 
     def all(self) -> list[RunEvent]:
         """All events in memory."""
-        return list(self._events)
+        with self._lock:
+            return list(self._events)
 
     def _keep(self, event: RunEvent) -> None:
         self._events.append(event)

@@ -57,7 +57,7 @@ class Run:
     def _serve(self):
         for entry in self.harness.server.samples.read(self._after, 1000):
             self._after = entry.id
-            self.node._process(entry)
+            self.node._process(entry, self.node._intake.decode(entry.payload))
             self.node._make_due_updates()
         if self.node._storage.journal is None:
             self.harness.server.samples.drop_before(self.harness.server.samples.end)  # as the receiver does

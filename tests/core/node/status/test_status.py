@@ -1,6 +1,9 @@
 """The node's status: rates, times, clients, and the goals that end a training."""
 
+from functools import partial
+
 import pytest
+from together import run_together
 
 from soulsai_core.config import StopSettings
 from soulsai_core.contracts import Sync
@@ -11,7 +14,7 @@ from soulsai_core.node.health.problems import Problems
 from soulsai_core.node.intake import Intake
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.roster import Roster
-from soulsai_core.node.state import RunState
+from soulsai_core.node.state import Origin, RunState
 from soulsai_core.node.status.report import Description, StatusReport
 from soulsai_core.run_folder import RunFolder
 from soulsai_core.wire import StepDecoder
@@ -30,8 +33,12 @@ def roster():
 
 
 @pytest.fixture
-def report(tmp_path, clock, events, state, roster):
-    intake = Intake("training", StepDecoder({}, set()), Sync(3, 4), NodeMetrics(), events)
+def intake(events):
+    return Intake("training", StepDecoder({}, set()), Sync(3, 4), NodeMetrics(), events)
+
+
+@pytest.fixture
+def report(tmp_path, clock, intake, state, roster):
     episodes = EpisodeLog(tmp_path / "episodes.jsonl", 3)
     return StatusReport(
         state, GOALS, RunFolder(tmp_path), episodes, intake, roster, clock, Problems(clock), Description(),
@@ -73,6 +80,20 @@ def test_rows_that_a_client_left_out_stay_counted_when_it_has_gone(report, roste
     roster.update({})
     status = report.update(0)
     assert (status.rejected, status.acceptance) == ({"unfit": 35}, 0.0)
+
+
+def test_status_is_made_while_the_loop_counts_rows_for_new_reasons(report, intake):
+    def count(first, last):
+        for number in range(first, last):
+            intake.ledger.add("pc", None, 0, {f"reason {number}": 1})
+
+    def look():
+        for _ in range(50):
+            report.update(0)
+
+    count(0, 2000)
+    run_together(partial(count, 2000, 10_000), look)
+    assert len(report.update(0).rejected) == 10_000
 
 
 @pytest.mark.parametrize(
@@ -119,3 +140,11 @@ def test_first_reason_to_stop_counts(state):
     state.stop("a shutdown was asked for")
     state.stop("another reason")
     assert state.stop_reason == "a shutdown was asked for"
+
+
+def test_status_says_what_the_run_began_with(report, state):
+    assert report.update(0).origin == ""
+    state.origin = Origin("the weights of other")
+    assert report.update(0).origin == "the weights of other"
+    state.origin = Origin("the steps of other", 1500)
+    assert report.update(0).origin == "the steps of other, 1,500 steps"

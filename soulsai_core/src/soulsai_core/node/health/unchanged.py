@@ -73,6 +73,7 @@ def _goes_on(steps: StepBatch) -> bool:
 
 
 def _is_constant(newest: list[bytes], columns: list[np.ndarray]) -> bool:
-    """Whether two other rows are like the newest one."""
-    rows = (0, len(columns[0]) // 2)
-    return all(column[row].tobytes() == last for last, column in zip(newest, columns, strict=True) for row in rows)
+    """Whether the first and the middle row are like the newest one, the last row."""
+    rows = len(columns[0])
+    others = {0, rows // 2} - {rows - 1}
+    return all(column[row].tobytes() == last for last, column in zip(newest, columns, strict=True) for row in others)

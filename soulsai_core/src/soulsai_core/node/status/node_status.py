@@ -133,6 +133,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
         best_return: highest mean return of a full window so far, and the environment steps at which it was reached.
         not_finite: names of the learner's numbers that were not finite in the last update.
         seed: of the run.
+        origin: what it began with that another run had, for people; "" if it began anew.
         changes: the newest settings that were changed while the run went on.
         live_settings: name -> value of those that can be changed.
         changes_from_page: whether those who have the page's token may change them there.
@@ -177,6 +178,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
     best_return: tuple[float, int] | None = None
     not_finite: tuple[str, ...] = ()
     seed: int | None = None
+    origin: str = ""
     changes: tuple[SettingChange, ...] = ()
     live_settings: dict[str, Any] = {}
     changes_from_page: bool = False

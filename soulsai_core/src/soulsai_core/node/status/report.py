@@ -15,6 +15,7 @@ from soulsai_core.config.models import ClientSettings
 from soulsai_core.contracts import Sync
 from soulsai_core.messages import Announcement, ClientInfo
 from soulsai_core.node.episode_log import EpisodeLog
+from soulsai_core.node.formatting import counted
 from soulsai_core.node.goals import Goals
 from soulsai_core.node.health.activity import ActivityLog, Counts
 from soulsai_core.node.health.judging import SILENT_AFTER, Health, judge
@@ -22,7 +23,7 @@ from soulsai_core.node.health.problems import Problems
 from soulsai_core.node.intake import Intake
 from soulsai_core.node.ledger import ClientCounts
 from soulsai_core.node.roster import Roster
-from soulsai_core.node.state import RunState
+from soulsai_core.node.state import Origin, RunState
 from soulsai_core.node.status.node_status import ClientStatus, NodeStatus
 from soulsai_core.rates import Rate
 from soulsai_core.run_folder import RunFolder
@@ -167,8 +168,10 @@ class StatusReport:
         ledger = self._intake.ledger
         staleness = self._intake.staleness
         present = tuple(self._roster.present.values())
+        # Copied first, and at once: the loop may count rows for another reason meanwhile.
+        rejected = Counter(dict(ledger.rejected))
         # Rows that clients left out were never sent, but count as rejected: else an endless run would look healthy.
-        rejected = ledger.rejected + Counter(unfit=self._rows_left_out(present))
+        rejected += Counter(unfit=self._rows_left_out(present))
         judged = ledger.admitted + rejected.total()
         share_done, seconds_left = self._goals.distance(self.elapsed, now)
         activity = self._activity.note(self._counts(rejected, present), now, state.updating_since)
@@ -209,6 +212,7 @@ class StatusReport:
             trend=self._episodes.trend,
             best_return=self._episodes.best_return,
             not_finite=self._not_finite,
+            origin=_began_with(state.origin),
             changes=state.changes,
             live_settings=state.live_settings,
             **self._description,
@@ -239,3 +243,7 @@ class StatusReport:
             return ClientStatus(info, idle=idle)
         unchanged = self._intake.unchanged.of(info.id, now)
         return ClientStatus(info, counts.admitted, dict(counts.rejected), idle, unchanged)
+
+
+def _began_with(origin: Origin) -> str:
+    return f"{origin.text}, {counted(origin.steps, 'step')}" if origin.steps else origin.text

@@ -59,7 +59,6 @@ async function load() {
   document.title = `${run.environment || run.run_id} · SoulsAI`;
   document.body.dataset.folder = run.folder;
   setText($("environment"), run.environment || run.run_id);
-  setText($("run-id"), [run.algorithm, run.run_id, run.seed == null ? "" : `seed ${run.seed}`].filter(Boolean).join(" · "));
   showConfig(run.config);
   offerSaving(run.writable);
   learning.show(run);

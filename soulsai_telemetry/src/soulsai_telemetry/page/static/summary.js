@@ -31,11 +31,18 @@ export function showPill(kind, text) {
 
 /** Everything that the state of the run says. */
 export function showSummary(run, state) {
+  showName(run, state.status);
   showHealth(run, state);
   showLead(run, state.lead);
   showFacts(state);
   showBest(run, state);
   showGoal(state);
+}
+
+function showName(run, status) {
+  const seed = run.seed == null ? "" : `seed ${run.seed}`;
+  const origin = status?.origin ? `began with ${status.origin}` : "";
+  setText($("run-id"), [run.algorithm, run.run_id, seed, origin].filter(Boolean).join(" · "));
 }
 
 function showHealth(run, state) {
@@ -56,14 +63,14 @@ function showHealth(run, state) {
 function ending(run, health, { lead, best, status }) {
   const result = lead ? ` The mean ${lead.metric} of the last ${counted(lead.values, "episode")} is ${number(lead.value)}.` : "";
   const model = `${run.folder}/${best ? "best_model" : "checkpoint"}`;
+  const learned = !status || status.iteration > 0 || status.origin;
   const next = [
-    ["Measure what it has learned", `soulsai eval ${model}`],
-    ["Watch it play", `soulsai play ${model}`],
+    ...(learned ? [["Measure what it has learned", `soulsai eval ${model}`], ["Watch it play", `soulsai play ${model}`]] : []),
     ["Resume", `soulsai train --resume ${run.folder}${further(status)}`],
     ["Open this page again", `soulsai telemetry --run-folder ${run.folder}`],
   ];
   return [
-    [element("strong", {}, health.sentence), result],
+    [element("strong", {}, health.sentence), result, learned ? "" : " Nothing was learned: no update was made."],
     ["Last model: ", element("code", {}, `${run.folder}/checkpoint`)],
     best ? ["Best model: ", element("code", {}, `${run.folder}/best_model`)] : [],
     ...next.map(([what, command]) => [`${what}: `, element("code", {}, command)]),
