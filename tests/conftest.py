@@ -1,6 +1,7 @@
 """What tests of all distributions share: programs that pip does not install, free ports, and real processes."""
 
 import gc
+import logging
 import os
 import shutil
 
@@ -31,6 +32,18 @@ def pytest_collection():
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol():
+    """Take away what a command that ran in the test added to the root logger: it would write for later tests, to an
+    output that was closed with this one."""
+    root = logging.getLogger()
+    before = root.handlers[:]
+    try:
+        return (yield)
+    finally:
+        root.handlers[:] = before
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from benchmarks.endurance.returns import SETTINGS, final_return, history
 from benchmarks.endurance.services import Service, Services, module
 from soulsai_core import checkpoint
 from soulsai_core.assembly.connecting import connect_to
+from soulsai_core.cli.runs import resumable_under
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.messages import episode_number
 from soulsai_core.node.status.node_status import NodeStatus
@@ -221,7 +222,7 @@ class Training:
         return [str(find_server()), *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
 
     def _node(self) -> list[str]:
-        resume = ["--resume"] if RunFolder.resumable_under(self.folder / "saves") else []
+        resume = ["--resume"] if resumable_under(self.folder / "saves") else []
         return module("soulsai_core", "training-node", *resume, *self._options)
 
     def _client(self, port: int) -> list[str]:

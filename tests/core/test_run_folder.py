@@ -1,31 +1,20 @@
 """The folder of one training."""
 
 import json
-import os
 import subprocess
 import sys
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
 from soulsai_core.errors import CheckpointError, ConfigError
-from soulsai_core.run_folder import RunFolder, read_config, run_path, running_address, write_config
+from soulsai_core.run_folder import RunFolder, read_config, write_config
 
 NOON = datetime(2026, 3, 1, 12, 0, 0)
 
 
 def create(saves, label="LunarLander-v3_dqn"):
     return RunFolder.create(saves, label, NOON)
-
-
-def checkpointed(saves, label, age, name="checkpoint"):
-    folder = create(saves, label)
-    manifest = folder.path / name / "manifest.json"
-    manifest.parent.mkdir()
-    manifest.write_text("{}")
-    os.utime(manifest, (1_000_000 - age, 1_000_000 - age))
-    return folder
 
 
 def test_name_says_when_and_what(tmp_path):
@@ -55,42 +44,6 @@ def test_missing_folder_and_missing_checkpoint_are_different_errors(tmp_path):
 def test_label_never_leaves_the_folder(tmp_path, label):
     assert create(tmp_path, label).path.parent == tmp_path
     assert [folder.parent for folder in tmp_path.iterdir()] == [tmp_path]
-
-
-def test_newest_is_the_folder_with_the_newest_checkpoint_not_the_newest_folder(tmp_path):
-    checkpointed(tmp_path, "a", age=60)
-    wanted = checkpointed(tmp_path, "b", age=5)
-    checkpointed(tmp_path, "c", age=30)
-    create(tmp_path, "z-without-a-checkpoint")
-    assert RunFolder.resumable_under(tmp_path)[0].path == wanted.path
-
-
-def test_checkpoint_that_was_being_replaced_counts_too(tmp_path):
-    wanted = checkpointed(tmp_path, "a", age=0, name="checkpoint.old")
-    assert RunFolder.resumable_under(tmp_path)[0].path == wanted.path
-
-
-def test_run_that_was_killed_before_its_first_checkpoint_has_a_journal(tmp_path):
-    folder = create(tmp_path)
-    assert RunFolder.resumable_under(tmp_path) == []
-    folder.journal.mkdir()
-    (folder.journal / "0000000000000000.steps").touch()
-    assert RunFolder.resumable_under(tmp_path) == [], "it has not begun: its configuration is written before"
-    with pytest.raises(CheckpointError, match="no checkpoint"):
-        RunFolder.resumable(folder.path)
-    folder.config.write_text("{}")
-    assert RunFolder.resumable_under(tmp_path)[0].path == RunFolder.resumable(folder.path).path == folder.path
-
-
-def test_run_is_found_by_its_path_or_by_its_name_below_saves(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    saves = Path("saves")
-    for run in ("a", "multirun_1/b", "sweep_x/trial-000/c", "[d]"):
-        (saves / run).mkdir(parents=True)
-    found = [run_path(name, saves) for name in ("saves/a", "a", "b", "c", "[d]", "nowhere", "a*")]
-    paths = ["saves/a", "saves/a", "saves/multirun_1/b", "saves/sweep_x/trial-000/c", "saves/[d]", "nowhere", "a*"]
-    assert found == list(map(Path, paths))
-    assert run_path(tmp_path / "nowhere", saves) == tmp_path / "nowhere"
 
 
 def test_manual_saves_of_one_iteration_do_not_overwrite_each_other(tmp_path):
@@ -134,28 +87,10 @@ def test_folder_of_a_training_that_never_began_is_removed_and_any_other_is_kept(
     assert list(tmp_path.iterdir()) == [used.path]
 
 
-def test_address_is_found_while_the_training_runs_and_not_afterwards(tmp_path):
-    first, second = create(tmp_path, "a"), create(tmp_path, "b")
-    assert running_address(tmp_path) is None
-    first.write_address("unix:///tmp/a.sock")
-    second.write_address("unix:///tmp/b.sock")
-    os.utime(first.path / "address", (1, 1))
-    assert running_address(tmp_path) is None, "both were killed: nothing holds their folders"
-    with first.held():
-        assert running_address(tmp_path) == "unix:///tmp/a.sock"
-        with second.held():
-            assert running_address(tmp_path) == "unix:///tmp/b.sock"
-            second.write_address(None)
-            assert running_address(tmp_path) == "unix:///tmp/a.sock"
-    first.write_address(None)
-    first.write_address(None)
-    assert running_address(tmp_path) is None
-
-
 HOLD = """
 import pathlib, sys
 from soulsai_core.run_folder import RunFolder
-with RunFolder(pathlib.Path(sys.argv[1])).held():
+with RunFolder(pathlib.Path(sys.argv[1])).held(1.8e9):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -181,13 +116,13 @@ def held_elsewhere():
 
 
 def test_folder_that_another_process_holds_is_refused_with_its_holder_until_that_ends(tmp_path, held_elsewhere):
-    folder = checkpointed(tmp_path, "a", age=0)
+    folder = create(tmp_path)
     process = held_elsewhere(folder)
     holder = rf"is running \(process {process.pid} on .+ since \d{{4}}-.+\); stop it first"
-    with pytest.raises(ConfigError, match=holder), folder.held():
+    with pytest.raises(ConfigError, match=holder), folder.held(1.8e9):
         pass
     process.kill()  # nothing is cleaned up
     process.wait()
-    with folder.held():
+    with folder.held(1.8e9):
         assert folder.is_held
     assert not folder.is_held and not (folder.path / "holder").exists()

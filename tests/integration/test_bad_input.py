@@ -117,13 +117,14 @@ def test_checkpoint_that_does_not_fit_is_refused_and_left_as_it_was(stack, refus
     kept = contents()
     said = resume("environment.config.id=Acrobot-v1")
     assert "its environment is" in said and "CartPole-v1" in said and "Acrobot-v1" in said
-    (folder / "config.json").unlink()
-    said = resume("environment.config.id=CartPole-v1")
+    said = resume("algorithm.config.hidden=[128]")
     assert "layers.0.bias has shape (32,) in it and (128,) here" in said
     assert contents() == kept
     network = folder / "checkpoint" / "network.safetensors"
     network.write_bytes(network.read_bytes()[:-1] + b"\0")
     assert "damaged: network.safetensors" in resume(*DQN)
+    (folder / "config.json").unlink()
+    assert "has no config.json: name a file with the settings of the run by --config" in resume(where=[str(folder)])
     shutil.rmtree(folder / "checkpoint")
     shutil.rmtree(folder / "journal")
     assert "checkpoint" in resume(where=[str(folder)])

@@ -3,6 +3,7 @@
 import re
 import sys
 
+import gymnasium
 import numpy as np
 import pytest
 from untrained import make_run
@@ -67,7 +68,8 @@ def test_without_a_display_there_is_one_line(run_here, saves, monkeypatch):
     [line] = run_here("play", "cart", "--saves", str(saves), code=2).splitlines()
     assert "(there is no screen: neither DISPLAY nor WAYLAND_DISPLAY is set): film the agent with" in line
     filmed = run_here("play", "cart", "--saves", str(saves), "--video", "cart.gif")
-    assert len(filmed.splitlines()) == 2, "neither do they add any to a video"
+    assert filmed.splitlines()[0] == "checkpoint of cart, iteration 0"
+    assert len(filmed.splitlines()) == 3, "neither do they add any to a video"
 
 
 def test_window_of_another_size_shows_the_whole_picture_in_its_proportions(monkeypatch):
@@ -114,3 +116,27 @@ def test_picture_of_another_size_is_refused(tmp_path):
 def test_file_of_another_kind_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="must end in"):
         VideoWriter(tmp_path / "a.png", 30)
+
+
+class Blind(gymnasium.Env):
+    """Takes no render_mode and cannot draw itself, as many people's first environment."""
+
+    observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(2, np.float32), 1.0, True, False, {}
+
+
+def test_environment_that_cannot_draw_itself_is_played_without_a_window(run_here, tmp_path, monkeypatch):
+    pytest.importorskip("pygame")
+    monkeypatch.setitem(gymnasium.registry, "Blind-v0", gymnasium.envs.registration.EnvSpec("Blind-v0", Blind))
+    make_run(tmp_path / "blind", "environment.config.id=Blind-v0")
+    output = run_here("play", str(tmp_path / "blind"))
+    assert "Blind-v0 gives no pictures, so no window opens." in output and "Episode 1 returned 1.00" in output
+    output = run_here("play", str(tmp_path / "blind"), "--video", str(tmp_path / "x.gif"), code=2)
+    assert "Blind-v0 gives no pictures, so it cannot be filmed." in output and "WARN" not in output

@@ -38,9 +38,10 @@ def test_training_that_is_running_is_not_resumed_by_another_process(run_here, tm
     folder = RunFolder(tmp_path / "saves" / "a")
     (folder.path / "checkpoint").mkdir(parents=True)
     (folder.path / "checkpoint" / "manifest.json").write_text("{}")
+    folder.config.write_text("{}")
     named = ("train", "--resume", str(folder.path))
     newest = ("train", "--resume", "--set", f"run.saves={tmp_path / 'saves'}")
-    with folder.held():
+    with folder.held(1.8e9):
         for arguments in (named, newest):
             output = run_here(*arguments, settings=["environment.config.id=CartPole-v1"], code=2)
             assert "is running (process" in output and "stop it first" in output

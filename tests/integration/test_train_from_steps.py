@@ -5,7 +5,6 @@ import logging
 import shutil
 import struct
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -201,7 +200,7 @@ def test_messages_with_impossible_columns_are_left_out(begin, source, tmp_path, 
     for number, entry in enumerate(entries):
         record = entry.record
         if number == 3:
-            record = replace(record, payload=with_column(record.payload, column))
+            record = record._replace(payload=with_column(record.payload, column))
         forged += b"".join(record.encoded())
     segment.write_bytes(forged)
     lost = entries[3].record.rows

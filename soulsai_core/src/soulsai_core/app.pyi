@@ -13,6 +13,10 @@ from .cli.options import config_from as config_from
 from .cli.program import program as program
 from .cli.program import shown_path as shown_path
 from .cli.program import shown_run as shown_run
+from .cli.runs import began as began
+from .cli.runs import newest_first as newest_first
+from .cli.runs import run_path as run_path
+from .cli.runs import running_address as running_address
 from .cli.tables import Column as Column
 from .cli.tables import Row as Row
 from .cli.tables import print_table as print_table
@@ -41,7 +45,5 @@ from .node.health.judging import judge as judge
 from .node.status.last_status import last_status as last_status
 from .rates import Rate as Rate
 from .run_folder import RunFolder as RunFolder
-from .run_folder import run_path as run_path
-from .run_folder import running_address as running_address
 from .threads import RetryingThread as RetryingThread
 from .transport.embedded import EmbeddedServer as EmbeddedServer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import platform
@@ -20,9 +19,11 @@ from soulsai_core.errors import CheckpointError, ConfigError
 
 CHECKPOINT = "checkpoint"
 CONFIG = "config.json"
+STATUS = "status.json"
 ADDRESS = "address"
 LOCK = "lock"
 HOLDER = "holder"
+_SINCE = " since "
 PAGE = "page"
 
 
@@ -53,19 +54,6 @@ class RunFolder:
             ) from error
 
     @classmethod
-    def resumable_under(cls, saves: Path) -> list[RunFolder]:
-        """The runs under `saves` that have a checkpoint or a journal, the one with the newest of them first."""
-        # A training killed while it replaced its checkpoint has the old one alone; one killed earlier, its journal.
-        patterns = (f"{CHECKPOINT}/{MANIFEST}", f"{CHECKPOINT}.old/{MANIFEST}", f"{JOURNAL}/*")
-        newest: dict[Path, int] = {}
-        for pattern in patterns:
-            for file in saves.glob(f"*/{pattern}"):
-                folder = file.parents[1]
-                if cls(folder)._has_begun:
-                    newest[folder] = max(newest.get(folder, 0), file.stat().st_mtime_ns)
-        return [cls(folder) for folder in sorted(newest, key=lambda folder: newest[folder], reverse=True)]
-
-    @classmethod
     def resumable(cls, path: Path) -> RunFolder:
         """The run whose folder, or newest checkpoint, is at `path`. Raises CheckpointError without a checkpoint and a
         journal."""
@@ -73,7 +61,9 @@ class RunFolder:
         if not path.is_dir():
             raise CheckpointError(f"There is no folder {path}; name the folder of a run, such as one under saves.")
         folder = cls(path)
-        if not folder._has_begun or not (folder.has_checkpoint or any(folder.journal.glob("*"))):
+        if folder.never_began:
+            raise CheckpointError(folder.killed_start)
+        if not folder.is_resumable:
             raise CheckpointError(f"There is no checkpoint in {path}; name the folder of a run that has saved one.")
         return folder
 
@@ -119,10 +109,21 @@ class RunFolder:
         return any((self.path / name).is_dir() for name in (CHECKPOINT, f"{CHECKPOINT}.old"))
 
     @property
-    def _has_begun(self) -> bool:
-        """Whether it was trained. A journal alone may be what is left of a process killed while it took the steps of
-        another run: the configuration is written after that."""
-        return self.has_checkpoint or self.config.is_file()
+    def is_resumable(self) -> bool:
+        """Whether there is a checkpoint, or the journal of a run that was killed before its first one."""
+        return self.has_checkpoint or (self.config.is_file() and any(self.journal.glob("*")))
+
+    @property
+    def never_began(self) -> bool:
+        """Whether this is what a process left that was killed before its training began, maybe while it took the steps
+        of another run. The configuration is written after that."""
+        has_run = self.config.is_file() or self.has_checkpoint or self.status.is_file()
+        return (self.path / LOCK).exists() and not has_run and not self.is_held
+
+    @property
+    def killed_start(self) -> str:
+        """A sentence about a folder that `never_began`."""
+        return f"{self.path} is of a start that was killed before its training began: delete it, and start again."
 
     @property
     def best_model(self) -> Path:
@@ -137,7 +138,7 @@ class RunFolder:
     @property
     def status(self) -> Path:
         """The node's last status as JSON, written every few seconds and at the end."""
-        return self.path / "status.json"
+        return self.path / STATUS
 
     @property
     def journal(self) -> Path:
@@ -175,8 +176,11 @@ class RunFolder:
         return self.path / PAGE
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, now: float) -> Iterator[None]:
         """Hold the folder while the block runs, so that no other process writes into it.
+
+        Args:
+            now: seconds since 1970.
 
         The lock is the kernel's, which releases it however this process ends. Raises ConfigError if another process
         holds it.
@@ -190,8 +194,9 @@ class RunFolder:
             raise ConfigError(f"{self.path} cannot be locked ({error.strerror or error}).") from error
         # In a file of its own: on Windows other processes cannot read a locked one.
         note = self.path / HOLDER
+        since = datetime.fromtimestamp(now).astimezone().isoformat(" ")
         try:
-            replace_text(note, f"process {os.getpid()} on {platform.node() or 'this machine'}\n")
+            replace_text(note, f"process {os.getpid()} on {platform.node() or 'this machine'}{_SINCE}{since}\n")
             yield
         finally:
             note.unlink(missing_ok=True)
@@ -213,12 +218,23 @@ class RunFolder:
     @property
     def holder(self) -> str:
         """Who holds the folder, for people."""
-        note = self.path / HOLDER
+        who, since = self._held_by()
+        return "its process is starting" if since is None else f"{who}{_SINCE}{since:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def held_since(self) -> float:
+        """When the process that holds the folder took it, or the last one if that was killed, in seconds since 1970; 0
+        after an end that was no kill."""
+        _, since = self._held_by()
+        return 0.0 if since is None else since.timestamp()
+
+    def _held_by(self) -> tuple[str, datetime | None]:
+        """Who holds the folder or held it when it was killed, and since when; None if it does not say."""
         try:
-            since = datetime.fromtimestamp(note.stat().st_mtime).astimezone()
-            return f"{note.read_text(encoding='utf-8').strip()} since {since:%Y-%m-%d %H:%M:%S}"
-        except OSError:
-            return "its process is starting"
+            who, _, since = (self.path / HOLDER).read_text(encoding="utf-8").strip().rpartition(_SINCE)
+            return who, datetime.fromisoformat(since).astimezone()
+        except (OSError, ValueError):
+            return "", None
 
     def manual_save(self, iteration: int) -> Path:
         """A folder for a save on command that does not exist yet."""
@@ -285,26 +301,3 @@ def read_config(path: Path) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"The configuration at {path} cannot be read: {error}") from error
-
-
-def run_path(name: str | Path, saves: Path) -> Path:
-    """The path `name` if it exists, otherwise the run of this name under `saves`, where it may lie in the folder of a
-    multirun or of a sweep's trial. Without either, `name` as it is."""
-    path = Path(name)
-    if path.exists():
-        return path
-    depths = ("", "*/", "*/*/")
-    # A name from a person may hold characters that have a meaning in a pattern.
-    found = (run for depth in depths for run in saves.glob(f"{depth}{glob.escape(str(name))}") if run.is_dir())
-    return path if path.is_absolute() else next(found, path)
-
-
-def running_address(saves: Path) -> str | None:
-    """The server's address of the newest run under `saves` that is running; None if there is none.
-
-    A run that was killed leaves its address behind, but no longer holds its folder.
-    """
-    notes = sorted(saves.glob(f"*/{ADDRESS}"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
-    held = (note for note in notes if RunFolder(note.parent).is_held)
-    found = next(held, None)
-    return None if found is None else found.read_text(encoding="utf-8").strip()

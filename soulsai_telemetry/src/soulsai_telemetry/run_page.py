@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from soulsai_core import Catalog, ConfigError, load_config, replace_text
-from soulsai_core.app import RunFolder, on_interrupt, resolve_telemetry, run_path, start_logging
+from soulsai_core.app import RunFolder, newest_first, on_interrupt, resolve_telemetry, run_path, start_logging
 from soulsai_telemetry.comparing.runs import find_runs
 from soulsai_telemetry.config import PageSettings, TelemetryConfig
 from soulsai_telemetry.ended_run import EndedRun
@@ -94,7 +94,7 @@ def _written(folder: RunFolder) -> int:
 
 def newest_run(path: Path, saves: Path) -> RunFolder:
     """The run at this path or of this name under `saves`, or the newest one in it. Raises ConfigError without one."""
-    return max(find_runs([run_path(path, saves)]), key=lambda run: run.name).folder
+    return newest_first(run.folder for run in find_runs([run_path(path, saves)]))[0]
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def test_a_running_training_is_searched_in_the_configured_folder(options, tmp_pa
     (tmp_path / "kept" / "t").mkdir(parents=True)
     (tmp_path / "kept" / "t" / "address").write_text("unix:///run/socket\n")
     (tmp_path / "config.yaml").write_text("run: {saves: kept}")
-    with RunFolder(tmp_path / "kept" / "t").held():
+    with RunFolder(tmp_path / "kept" / "t").held(1.8e9):
         assert connection_of(options(reads_config=True))[0].address == "unix:///run/socket"
     with pytest.raises(ConfigError, match="under elsewhere"):
         connection_of(options("--saves", "elsewhere", reads_config=True))
@@ -86,7 +86,7 @@ def test_commands_for_hosts_read_the_configuration_of_the_working_directory(comm
 def test_without_an_address_the_training_on_this_machine_is_used(options, tmp_path):
     (tmp_path / "saves" / "t").mkdir(parents=True)
     (tmp_path / "saves" / "t" / "address").write_text("unix:///run/socket\n")
-    with RunFolder(tmp_path / "saves" / "t").held():
+    with RunFolder(tmp_path / "saves" / "t").held(1.8e9):
         settings, _, given = connection_of(options())
     assert (settings.address, given) == ("unix:///run/socket", False)
     with pytest.raises(ConfigError, match="No training runs on this machine"):
@@ -98,6 +98,10 @@ def test_without_an_address_the_training_on_this_machine_is_used(options, tmp_pa
     [
         (["play"], "takes options alone, or `join` and an invitation"),
         (["join"], "takes options alone, or `join` and an invitation"),
+        (["join", "rediss://h"], "An invitation has two or three words, but this one has 1"),
+        (["join", "rediss://h main:bob:hush ca.x.y"], "The invitation is damaged"),
+        (["soulsai-client join rediss://h main:bob:hush ca.x.y"], "The invitation is damaged"),
+        (["rediss://h", "main:bob:hush", "ca.x.y"], "The invitation is damaged"),
         (["join", "nowhere"], "The invitation in nowhere cannot be read"),
         (["join", "rediss://h", "main:bob:hush", "ca.x.y"], "The invitation is damaged"),
         (["join", "redis://8.8.8.8", "main:bob:hush"], "8.8.8.8:6379 is a public address, and TLS is missing"),
@@ -108,6 +112,13 @@ def test_a_wrong_invitation_is_an_error_without_its_password(words, said, tmp_pa
     with pytest.raises(ConfigError, match=said) as caught:
         join_from(argparse.Namespace(invitation=words))
     assert "hush" not in str(caught.value)
+
+
+def test_client_alone_is_told_how_to_join(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for command, told in (("client", True), ("status", False)):
+        assert main([command]) == 2
+        assert ("With an invitation, enter the whole line" in capsys.readouterr().err) == told
 
 
 def test_init_never_replaces_what_it_has_written(tmp_path, monkeypatch, capsys):

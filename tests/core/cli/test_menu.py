@@ -47,7 +47,22 @@ def test_an_unknown_option_is_an_error_with_the_usage_of_its_command(words, prog
         main(words)
     said = capsys.readouterr().err
     assert said.startswith(f"usage: {program} [-h]")
-    assert f"{program}: error: unrecognized arguments: --nonsense; --help says what it takes" in said
+    assert f"{program}: error: unrecognized arguments: --nonsense. --help says what it takes." in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("trian", "soulsai: error: there is no command 'trian'. Did you mean train? --help lists all."),
+        ("dance", "soulsai: error: there is no command 'dance'. --help lists all."),
+        ("train --prest lunar-lander", "unrecognized arguments: --prest lunar-lander. Did you mean --preset? "),
+        ("multrun", "Did you mean multirun?"),
+    ],
+)
+def test_what_was_probably_meant_is_said(words, said, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(words.split())
+    assert said in capsys.readouterr().err
 
 
 def test_help_lists_the_commands_of_other_distributions(commands, capsys):

@@ -96,3 +96,23 @@ def test_seed_that_fails_is_reported_and_left_out(train, run, here):
 def test_bad_input_is_explained(train, run, arguments, sentence):
     code, _, err = run("multirun", "--", *arguments)
     assert (code, sentence in err) == (2, True)
+
+
+def test_preset_or_another_run_may_say_when_to_end(train, run, here, save):
+    pytest.importorskip("soulsai_dqn")
+    source = save("source", [1.0])
+    (source / "checkpoint").mkdir()
+    settings = json.loads((source / "config.json").read_text())
+    goal = {"training": {"stop": {"env_steps": 100}}}
+    settings["environment"]["config"]["id"] = "CartPole-v1"
+    (source / "config.json").write_text(json.dumps({**settings, **goal}))
+    for number, words in enumerate((["--preset", "cartpole"], ["--from", str(source)], ["--from", "source"])):
+        code, _, err = run("multirun", "--seeds", 1, "--output", f"many-{number}", "--", *words)
+        assert (code, err) == (0, "")
+
+
+def test_trainings_without_an_episode_have_no_summary(train, run, here):
+    script = here / "train.py"
+    script.write_text(script.read_text().replace("range(1, 30)", "range(0)"))
+    code, _, err = run("multirun", "--seeds", 2, "--output", "many", "--", *STOP)
+    assert code == 2 and "No run in many has an episode that has ended, so there is nothing to summarize." in err

@@ -46,3 +46,11 @@ def test_bad_input_is_explained(save, run, arguments, sentence):
     save("one", [1, 2])
     code, _, err = run("plot", *arguments)
     assert (code, sentence in err) == (2, True)
+
+
+def test_runs_without_the_metric_are_named(save, run):
+    save("a", range(9))
+    save("b", [])
+    code, out, err = run("plot", "saves")
+    assert (code, out.splitlines()[-1]) == (0, "plot.png")
+    assert err == "Left out, without an episode that has the metric 'return': b\n"

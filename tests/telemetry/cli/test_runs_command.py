@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import datetime
 
 import msgspec
 import pytest
@@ -33,7 +34,7 @@ def test_run_that_goes_on_is_told_from_one_that_was_killed(save, run, status):
     (folder / "status.json").write_bytes(msgspec.json.encode(written_now))
     (folder / "lock").touch()
     assert run("runs")[1].splitlines()[1].split()[:5] == ["one", "killed", "Lander", "dqn", "60"]
-    with RunFolder(folder).held():
+    with RunFolder(folder).held(1.8e9):
         assert run("runs")[1].splitlines()[1].split()[1] == "collecting"
     ended = msgspec.structs.replace(status.node, state="ended", reason="the goal is reached")
     (folder / "status.json").write_bytes(msgspec.json.encode(ended))
@@ -69,3 +70,16 @@ def test_nothing_is_cut_off_in_a_terminal_of_any_width(save, run, monkeypatch, w
     for text in ("2026-01-01_12-00-00_LunarLander-v3-dqn", "LunarLander-v3", "dqn", "600", "Best", "34.5", "Last"):
         assert text in shown
     assert "…" not in shown
+
+
+def test_start_that_was_killed_before_its_training_began_is_named_and_no_run(save, run):
+    folder = save("one", [1]).with_name("two")
+    with RunFolder.create(folder.parent, "x", datetime(2026, 1, 1)).held(1.8e9):
+        assert run("runs")[2] == "", "it is about to begin"
+    [killed] = folder.parent.glob("2026*")
+    code, out, err = run("runs")
+    assert code == 0 and killed.name not in out
+    assert f"{killed.name} is of a start that was killed before its training began" in err
+    for command in ("plot", "telemetry --run-folder"):
+        code, _, err = run(*command.split(), killed)
+        assert code == 2 and "is of a start that was killed before its training began" in err

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soulsai_core.config import read_secret
 from soulsai_core.config.models import RedisSettings
 from soulsai_core.contracts import Transport
-from soulsai_core.errors import ConfigError, ServerFullError
+from soulsai_core.errors import AccessError, ConfigError, ServerFullError
 from soulsai_core.transport import StreamLimits
 from soulsai_core.transport.address import parse_address
 from soulsai_core.transport.exposure import refuse_exposed
@@ -25,11 +26,16 @@ _PAUSE = 0.02
 
 
 def open_transport(settings: RedisSettings, run: str) -> RedisTransport:
-    """A transport to the configured server, with the password from the environment or the secret file."""
+    """A transport to the configured server, with the password from the environment or the secret file. A server at a
+    unix socket is asked first whether it needs one."""
     if settings.address is None:
         raise ConfigError("redis.address is null, and only `soulsai train` starts a server of its own: set it.")
     limits = StreamLimits(settings.max_backlog_entries, int(settings.max_backlog_mb * 2**20))
     password = read_secret(settings.secret_file)
+    if password is not None and parse_address(settings.address).path:
+        # The server of `soulsai train` has none: its socket lies in a folder of this user. The secret is another one's.
+        with suppress(AccessError):
+            return connect_to(settings.address, run, None, limits)
     return connect_to(settings.address, run, password, limits, settings.ca_file, settings.private_networks)
 
 

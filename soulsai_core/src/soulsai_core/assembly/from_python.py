@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 from soulsai_core.assembly.client import make_client, wait_for_announcement
@@ -39,7 +40,7 @@ class AlgorithmTrainingNode(TrainingNode):
 
     def run(self) -> str:
         try:
-            with self.folder.held():
+            with self.folder.held(time.time()):
                 return super().run()
         finally:
             self._connection.close()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from soulsai_core.cli.menu import Command, menu
 from soulsai_core.errors import SoulsAIError
@@ -35,10 +36,13 @@ def _run(argv: Sequence[str] | None) -> int:
     commands = menu(chosen)
     try:
         parser = _parser(commands, chosen)
+        names = [command.name for command in commands]
+        if chosen is not None and chosen == arguments[0] and chosen not in names:
+            parser.error(f"there is no command {chosen!r}.{_nearest(chosen, names)} --help lists all.")
         # Not `parse_args`, whose error for an unknown option shows the usage of `soulsai` and not of the command.
         args, unknown = parser.parse_known_args(arguments)
         if unknown:
-            args.refuse(f"unrecognized arguments: {' '.join(unknown)}; --help says what it takes")
+            _refuse_unknown(args.parser, unknown)
         if args.command is None:
             parser.print_help(sys.stderr)
             return 2
@@ -76,16 +80,30 @@ def _parser(commands: Sequence[Command], chosen: str | None) -> argparse.Argumen
         "soulsai", description="Distributed reinforcement learning on slow, real environments."
     )
     parser.add_argument("--version", action=_Version, help="print the version of soulsai-core")
-    parser.set_defaults(refuse=parser.error)
+    parser.set_defaults(parser=parser)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for command in commands:
         subparser = subparsers.add_parser(
             command.name, help=command.help.replace("%", "%%"), description=_sentence(command.help)
         )
-        subparser.set_defaults(refuse=subparser.error)
+        subparser.set_defaults(parser=subparser)
         if command.name == chosen:
             command.module().add_arguments(subparser)
     return parser
+
+
+def _refuse_unknown(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
+    options = re.findall(r"--[\w-]+", parser.format_help())
+    near = next((near for word in unknown if word.startswith("-") and (near := _nearest(word, options))), "")
+    parser.error(f"unrecognized arguments: {' '.join(unknown)}.{near} --help says what it takes.")
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    """A question, after a space, for what was probably meant; "" if nothing known is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known, n=1, cutoff=0.7)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _find(commands: Sequence[Command], name: str) -> Command:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from soulsai_core.transport.redis import RedisTransport
 
 
+_HOW_TO_JOIN = " With an invitation, enter the whole line that the host has sent: soulsai-client join …"
+
+
 def add_connection_arguments(parser: argparse.ArgumentParser, *, reads_config: bool = False) -> None:
     """--redis-address, --run, --secret-file, --ca-file and --saves.
 
@@ -68,13 +71,16 @@ def join_from(args: argparse.Namespace) -> Transport:
     words = args.invitation
     if not words:
         return connect_from(args)
-    if words[0] != "join" or len(words) == 1:
+    line = " ".join(words)
+    # A line that was cut, or is in quotes, is one too: as the name of a file it would show its password in the error.
+    is_line = len(words) > 2 or "://" in line
+    if not is_line and (words[0] != "join" or len(words) == 1):
         raise ConfigError("A client takes options alone, or `join` and an invitation, or `join` and a file with one.")
     from soulsai_core.assembly.connecting import accept
     from soulsai_core.config import load_environment
     from soulsai_core.contributors.invitation import read_invitation
 
-    invitation = read_invitation(" ".join(words) if len(words) > 2 else _text_of(Path(words[1])))
+    invitation = read_invitation(line if is_line else _text_of(Path(words[1])))
     return accept(invitation, load_environment(os.environ).redis.private_networks)
 
 
@@ -89,7 +95,7 @@ def connection_of(args: argparse.Namespace) -> tuple[RedisSettings, str, bool]:
     changes = {
         "secret_file": args.secret_file,
         "ca_file": args.ca_file,
-        "address": given or _address_of_running(saves),
+        "address": given or _address_of_running(saves, _HOW_TO_JOIN if hasattr(args, "invitation") else ""),
     }
     settings = config.redis.model_copy(update={name: value for name, value in changes.items() if value is not None})
     return settings, args.run or config.run.name, given is not None
@@ -97,18 +103,18 @@ def connection_of(args: argparse.Namespace) -> tuple[RedisSettings, str, bool]:
 
 def saves_without_server(args: argparse.Namespace) -> Path | None:
     """The folder of runs of this machine, if the options name no server and no training runs there; else None."""
+    from soulsai_core.cli.runs import running_address
     from soulsai_core.config import load_config
-    from soulsai_core.run_folder import running_address
 
     config = load_config(args.config, args.set)
     saves = args.saves or Path(config.run.saves)
     return None if args.redis_address or config.redis.address or running_address(saves) else saves
 
 
-def _address_of_running(saves: Path) -> str:
-    """The server's address of the training that runs on this machine."""
-    from soulsai_core.node.status.last_status import last_status, newest_folder
-    from soulsai_core.run_folder import running_address
+def _address_of_running(saves: Path, advice: str) -> str:
+    """The server's address of the training that runs on this machine. `advice` is added to the error without one."""
+    from soulsai_core.cli.runs import killed_start, newest_folder, running_address
+    from soulsai_core.node.status.last_status import last_status
 
     address = running_address(saves)
     if address is not None:
@@ -116,9 +122,10 @@ def _address_of_running(saves: Path) -> str:
     folder = newest_folder(saves)
     found = None if folder is None else last_status(folder, time.time())
     last = "" if folder is None or found is None else f" The last one was {folder.path}. {found[1].sentence}"
+    start = killed_start(saves, folder)
     raise ConfigError(
-        f"No training runs on this machine under {saves}.{last} "
-        "Give --redis-address, or --saves if the training has another folder."
+        f"No training runs on this machine under {saves}.{last}{start and f' {start}'} "
+        f"Give --redis-address, or --saves if the training has another folder.{advice}"
     )
 
 

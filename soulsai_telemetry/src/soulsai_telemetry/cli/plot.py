@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from soulsai_core import ConfigError
@@ -69,5 +70,8 @@ def run(args: argparse.Namespace) -> int:
     draw(drawn, args.output, title, args.metric, args.axis, window)
     for label, band in drawn.items():
         print(f"{label}: {args.metric} {formatting.number(band.middle[-1])} at the end ({band.meaning})")
+    empty = [run.name for run in runs if not len(run.values(args.metric, args.axis)[0])]
+    if empty:
+        print(f"Left out, without an episode that has the metric {args.metric!r}: {', '.join(empty)}", file=sys.stderr)
     print(args.output)
     return 0

@@ -14,8 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from soulsai_core import Config, ConfigError, bootstrap_interval, interquartile_mean, load_config
-from soulsai_core.app import formatting, on_interrupt, program, shown_path, shown_run
+from soulsai_core import Config, ConfigError, bootstrap_interval, interquartile_mean
+from soulsai_core.app import (
+    RunFolder,
+    add_config_arguments,
+    config_from,
+    formatting,
+    on_interrupt,
+    program,
+    run_path,
+    shown_path,
+    shown_run,
+)
 from soulsai_telemetry.comparing.curves import Band
 from soulsai_telemetry.comparing.plotting import bands, draw, title_of
 from soulsai_telemetry.comparing.runs import Run, find_runs
@@ -87,6 +97,8 @@ class Multirun:
     def _summarize(self, folder: Path) -> None:
         args = self._args
         runs = [run for run in find_runs([folder]) if run.points]
+        if not runs:
+            raise ConfigError(f"No run in {folder} has an episode that has ended, so there is nothing to summarize.")
         window = args.window or runs[0].window
         drawn = bands(runs, args.metric, args.axis, window)
         title = title_of(runs) if args.title is None else args.title
@@ -103,13 +115,14 @@ class Multirun:
 
 
 def config_of(arguments: Sequence[str]) -> Config:
-    """The configuration that a training with these arguments will have. Options other than --config and --set do not
-    change it."""
+    """The configuration that a training with these arguments will have."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--set", action="append", default=[])
+    add_config_arguments(parser)
+    parser.add_argument("--from", dest="source")
     known, _ = parser.parse_known_args(arguments)
-    return load_config(known.config, known.set)
+    if known.source is not None and known.config is None:
+        known.config = RunFolder.holding(run_path(known.source, Path("saves")))[0].config
+    return config_from(known)
 
 
 def _spread(table: list[dict[str, Any]], name: str) -> dict[str, float | None]:

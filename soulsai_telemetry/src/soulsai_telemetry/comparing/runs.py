@@ -140,9 +140,20 @@ def find_runs(paths: Sequence[Path]) -> list[Run]:
     for path in paths:
         folders = runs_in(path, depth=3)
         if not folders:
-            raise ConfigError(f"There is no run at {path}: neither it nor a folder in it holds episodes.")
+            folder = RunFolder(path)
+            raise ConfigError(
+                folder.killed_start
+                if folder.never_began
+                else f"There is no run at {path}: neither it nor a folder in it holds episodes."
+            )
         found |= {folder.resolve(): Run(folder) for folder in folders}
     return list(found.values())
+
+
+def killed_starts(saves: Path) -> list[str]:
+    """A sentence about each start under `saves` that was killed before its training began: it is no run."""
+    folders = map(RunFolder, sorted(saves.glob("*")))
+    return [folder.killed_start for folder in folders if folder.never_began]
 
 
 def runs_in(folder: Path, depth: int) -> list[Path]:

@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console
 
 from soulsai_core import NodeStatus
-from soulsai_core.app import Column, Row, formatting, last_status, print_table
+from soulsai_core.app import Column, Row, began, formatting, last_status, print_table
 from soulsai_telemetry.comparing.runs import Run
 
 _COLUMNS = (
@@ -65,13 +65,13 @@ def _row(run: Run, window: int) -> dict[str, Any]:
 
 
 def _started(run: Run, last: NodeStatus | None) -> float:
-    """When the run began, in seconds since 1970, as far as that is known: by its first episode, else by its status.
+    """When the run began, in seconds since 1970: by the date in its name, else by its first episode, else by its
+    status. 0 if none of them says.
 
     Serial runs, and those of a server other than Redis, do not say when an episode was reported.
     """
-    if run.points and run.points[0].time:
-        return run.points[0].time
-    return run.folder.path.stat().st_mtime if last is None else last.time - last.elapsed
+    first = began(run.folder) or (run.points[0].time if run.points else 0.0)
+    return first or (0.0 if last is None else last.time - last.elapsed)
 
 
 def show(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
@@ -97,5 +97,5 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         formatting.count(row["episodes"]),
         formatting.number(row["best"]),
         formatting.number(row["last"]),
-        f"{datetime.fromtimestamp(row['started']):%Y-%m-%d %H:%M}",
+        f"{datetime.fromtimestamp(row['started']):%Y-%m-%d %H:%M}" if row["started"] else "",
     )

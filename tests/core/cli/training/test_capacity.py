@@ -36,6 +36,14 @@ def test_journal_that_does_not_fit_on_the_disk_is_refused_unless_it_is_off(resol
     check_capacity(resolved("algorithm.config.buffer_size=1000000", "training.journal=false"), tmp_path)
 
 
+@pytest.mark.parametrize(("free_mb", "helps"), [(140, True), (50, False)])
+def test_smaller_buffer_is_suggested_only_where_it_helps(resolved, tmp_path, monkeypatch, free_mb, helps):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(10**9, 0, free_mb * 2**20))
+    with pytest.raises(ConfigError, match=r"make room, .*or set training\.journal to false") as error:
+        check_capacity(resolved("algorithm.config.buffer_size=1000000"), tmp_path)
+    assert ("buffer_size (1000000) lower" in str(error.value)) == helps
+
+
 def test_steps_that_are_all_kept_are_estimated_and_refused_if_the_goal_does_not_fit(
     resolved, tmp_path, monkeypatch, caplog
 ):

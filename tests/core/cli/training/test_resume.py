@@ -68,15 +68,17 @@ def test_of_ended_runs_the_newest_goes_on(make_run, saves, caplog):
 def test_running_ones_are_left_out_or_refused(make_run, saves):
     older = make_run("a", 500)
     newer = make_run("b", 100)
-    with newer.held():
+    with newer.held(1.8e9):
         assert chosen_folder("", saves, NOW).path == older.path
-        with older.held(), pytest.raises(CheckpointError, match=r"b is running \(process .*stop it first"):
+        with older.held(1.8e9), pytest.raises(CheckpointError, match=r"b is running \(process .*stop it first"):
             chosen_folder("", saves, NOW)
 
 
 def test_no_run_is_an_error_that_says_what_to_do(saves):
     with pytest.raises(CheckpointError, match=r"no run under .*saves to resume; start without --resume"):
         chosen_folder("", saves, NOW)
+    with pytest.raises(CheckpointError, match=r"no folder gone, and no run gone under .*saves"):
+        chosen_folder("gone", saves, NOW)
 
 
 def arguments(*settings):

@@ -8,6 +8,7 @@ import pytest
 from disks import DyingDisk, Killed
 
 from soulsai_core import checkpoint
+from soulsai_core.cli.runs import resumable_under
 from soulsai_core.errors import CheckpointError
 from soulsai_core.journal import segments
 from soulsai_core.journal.disk import OpenFile
@@ -158,7 +159,8 @@ def test_process_killed_at_any_moment_of_the_beginning_leaves_all_or_nothing(
             node = make_harness(learner, folder=folder).node
             node.beginning.take(others)
             node.beginning.save(ORIGIN)
-        resumable.append(folder.path in [run.path for run in RunFolder.resumable_under(saves)])
+            node.save_config(folder.config)
+        resumable.append(folder.path in [run.path for run in resumable_under(saves)])
         if resumable[-1]:
             again = make_harness(roomy(), folder=folder)
             again.node.resume()

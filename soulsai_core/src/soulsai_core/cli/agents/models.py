@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from soulsai_core.errors import CheckpointError, ConfigError
 if TYPE_CHECKING:
     from soulsai_core.assembly.starting_point import StartingPoint
     from soulsai_core.run_folder import RunFolder
+
+
+log = logging.getLogger(__name__)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,15 +59,18 @@ def chosen_model(args: argparse.Namespace) -> tuple[RunFolder, Path]:
 
 def find_model(name: str | None, saves: Path) -> tuple[RunFolder, Path]:
     """The run and the checkpoint of a folder, of a run's name below `saves`, or of the newest run there."""
-    from soulsai_core.run_folder import RunFolder, run_path
+    from soulsai_core.cli.runs import killed_start, newest_first, run_path, runs_with
+    from soulsai_core.run_folder import CONFIG, RunFolder
 
     if name is None:
-        runs = [RunFolder(folder) for folder in saves.glob("*") if (folder / "config.json").is_file()]
-        models = [run for run in runs if run.checkpoint.is_dir()]
+        models = newest_first(run for run in runs_with(CONFIG, saves) if run.has_checkpoint)
+        start = killed_start(saves, models[0] if models else None)
         if not models:
-            raise ConfigError(f"There is no trained model under {saves}: name the folder of a run, or give --saves.")
-        run = max(models, key=lambda run: run.checkpoint.stat().st_mtime_ns)
-        return run, run.checkpoint
+            advice = start or "Name the folder of a run, or give --saves."
+            raise ConfigError(f"There is no trained model under {saves}. {advice}")
+        if start:
+            log.warning("%s The newest run is %s.", start, models[0].name)
+        return models[0], models[0].checkpoint
     path = run_path(name, saves)
     if not path.is_dir():
         raise CheckpointError(f"There is no folder {name}, and no run {name} under {saves}.")

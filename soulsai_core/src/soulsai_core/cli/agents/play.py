@@ -52,18 +52,22 @@ def run(args: argparse.Namespace) -> int:
     with pictures_without_display() as no_display:
         environment = agent.environment.make(config, args.seed)
         try:
-            _play(args, agent, environment, no_display=no_display)
+            played = f"{model.name} of {run.name}, iteration {agent.iteration:,}"
+            _play(args, agent, environment, played, no_display=no_display)
         finally:
             environment.close()
     return 0
 
 
-def _play(args: argparse.Namespace, agent: Agent, environment: Environment, *, no_display: bool) -> None:
+def _play(args: argparse.Namespace, agent: Agent, environment: Environment, played: str, *, no_display: bool) -> None:
+    """Play the episodes. The model that is `played` is named before the first result: none may have been asked for."""
     screen = _Screen(args, agent, environment, no_display=no_display)
     try:
         for number, episode in enumerate(
             agent.play(args.episodes, environment=environment, watch=screen.show), start=1
         ):
+            if number == 1:
+                print(played)
             print(_result(number, episode, agent.actor.metrics().keys()))
     except _Closed:
         print("The window was closed.")

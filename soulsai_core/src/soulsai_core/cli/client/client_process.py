@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 from soulsai_core.assembly.client import make_client, wait_for_announcement
 from soulsai_core.cli.client.game_starter import GameStarter
@@ -28,6 +29,12 @@ from soulsai_core.plugins.catalog import Catalog
 log = logging.getLogger("soulsai_core.client.client")
 
 
+def _say_that_it_ends_at_once() -> None:
+    """At the second interrupt. Written past all buffers: the process ends now."""
+    with suppress(OSError, ValueError, AttributeError):  # there may be no terminal any more
+        os.write(sys.stderr.fileno(), b"\nEnded at once; steps that were not sent yet are lost.\n")
+
+
 class ClientProcess:
     """Runs `soulsai client` with its arguments."""
 
@@ -41,7 +48,7 @@ class ClientProcess:
     def run(self) -> int:
         """Play until the training ends or someone asks the client to leave. Returns the exit code."""
         start_logging(self._console)
-        with on_interrupt(self.leave):
+        with on_interrupt(self.leave, _say_that_it_ends_at_once):
             if self._args.with_parent:
                 when_parent_ends(self.leave)
             elif sys.stdin is not None and sys.stdin.isatty():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import sys
+
+from soulsai_core.cli.garbage import leave_out_what_exists
 
 # Python's default of 5 ms is longer than the pause between two steps of a game, about 1 ms.
 _SWITCH_SECONDS = 0.0005
@@ -16,5 +17,4 @@ def prepare_for_realtime() -> None:
     collection that visits all objects of the imported modules.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.collect()
-    gc.freeze()  # later collections leave out what exists now
+    leave_out_what_exists()

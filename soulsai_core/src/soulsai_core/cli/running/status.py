@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from soulsai_core.contracts import Transport
     from soulsai_core.node.health.judging import Health
     from soulsai_core.node.status.node_status import NodeStatus
+
+log = logging.getLogger(__name__)
 
 UNHEALTHY = 1
 """The exit code for a training that does not go on as it should."""
@@ -102,11 +105,16 @@ def _show_until_end(transport: Transport, console: Console, show: Callable[[Rend
 def _of_ended_run(args: argparse.Namespace) -> tuple[NodeStatus, Health] | None:
     """Where no server is named and no training runs here: the last status of the newest run of this machine."""
     from soulsai_core.cli.connection import saves_without_server
-    from soulsai_core.node.status.last_status import last_status, newest_folder
+    from soulsai_core.cli.runs import killed_start, newest_folder
+    from soulsai_core.node.status.last_status import last_status
 
     saves = saves_without_server(args)
     folder = None if saves is None else newest_folder(saves)
-    return None if folder is None else last_status(folder, time.time())
+    if saves is None or folder is None:
+        return None
+    if start := killed_start(saves, folder):
+        log.warning("%s The newest run is:", start)
+    return last_status(folder, time.time())
 
 
 def read_status(transport: Transport, now: float, silent_after: float | None = None) -> tuple[NodeStatus, Health]:

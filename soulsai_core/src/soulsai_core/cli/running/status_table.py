@@ -51,6 +51,7 @@ def _facts(status: NodeStatus, health: Health) -> list[tuple[str, str]]:
     facts = [
         ("run", f"{status.run_id}, trained for {duration(status.elapsed)}"),
         ("seed", "" if status.seed is None else str(status.seed)),
+        ("began with", status.origin),
         ("folder", status.folder),
         ("steps", _steps(status, live=health.live)),
         ("goal", _goal(status, live=health.live)),

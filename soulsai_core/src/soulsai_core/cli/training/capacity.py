@@ -47,10 +47,12 @@ def check_capacity(resolved: Resolved, folder: Path) -> None:
         counted(rows, "step"), size(bytes_needed), size(disk),
     )  # fmt: skip
     advice = f"set algorithm.config.buffer_size ({rows}) lower"
-    if disk > free + _used(folder):
+    room = free + _used(folder)
+    if disk > room:
+        lower = f"{advice}, " if room > 2 * SEGMENT_BYTES else ""  # no journal needs less
         raise ConfigError(
             f"The journal of {rows:,} steps will need {size(disk)}, and {folder} has {size(free)} left: make room, "
-            f"{advice}, or set training.journal to false."
+            f"{lower}or set training.journal to false."
         )
     on_device = getattr(resolved.algorithm_config, "replay_device", None)
     if on_device is None and memory is not None and bytes_needed > memory:

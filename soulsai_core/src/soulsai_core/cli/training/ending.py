@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from rich.console import Console
 
@@ -50,41 +50,52 @@ def _since_checkpoint(status: NodeStatus | None) -> str:
     return "since the start" if ago is None else f"in the {duration(ago)} since the last checkpoint"
 
 
-def print_end(
-    folder: RunFolder, reason: str, result: Sequence[tuple[str, str]], further: str, console: Console
-) -> None:
-    """The result, where the models are, and the commands that go on from there.
+def print_end(folder: RunFolder, status: NodeStatus | None, reason: str, options: str, console: Console) -> None:
+    """The result, where the models are, and the commands that go on from there. Without a model that has learned, or
+    without an episode, there is nothing to measure, to watch or to draw.
 
     Args:
-        result: names and values of what was reached.
-        further: options of a resume, "" without any.
+        status: the last one; None if the training ended before the first.
+        options: of a resume, each with a space before it.
     """
     has_best = folder.best_model.is_dir()
     soulsai = program()
     run = shown_run(folder.path)
     best = " --best" if has_best else ""
-    lines = [f"Training ended: {reason}.", *(_line(*part) for part in result)]
+    learned = status is not None and (status.iteration > 0 or bool(status.origin))
+    lines = [f"Training ended: {reason}."]
+    if status is not None:
+        lines += [_line(*part) for part in _result_of(status)]
+    if status is None or not status.iteration:
+        lines.append(_line("Learned", _why_nothing(status)))
     lines.append(_line("Model", shown_path(folder.checkpoint)))
     if has_best:
         lines.append(_line("Best", shown_path(folder.best_model)))
-    lines += [
-        "Next:",
-        _line("Measure", f"{soulsai} eval {run}{best}"),
-        _line("Watch", f"{soulsai} play {run}{best}"),
-        _line("Draw", f"{soulsai} plot {run}"),
-        _line("Resume", f"{soulsai} train --resume {run}{further}"),
-    ]
+    lines.append("Next:")
+    if learned:
+        lines.append(_line("Measure", f"{soulsai} eval {run}{best}"))
+        lines.append(_line("Watch", f"{soulsai} play {run}{best}"))
+    if status is not None and status.mean_return is not None:
+        lines.append(_line("Draw", f"{soulsai} plot {run}"))
+    lines.append(_line("Resume", f"{soulsai} train --resume {run}{options}"))
     if (folder.path / "telemetry").is_dir():
         lines.append(_line("Page", f"{soulsai} telemetry --run-folder {run}"))
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
-def result_of(status: NodeStatus | None) -> list[tuple[str, str]]:
-    """What a training node has reached, for `print_end`."""
-    if status is None:
-        return []
+def _result_of(status: NodeStatus) -> list[tuple[str, str]]:
     steps = f"{duration(status.elapsed)}: {counted(status.env_steps, 'step')}, {counted(status.iteration, 'iteration')}"
     return [("Result", _returns(status)), ("Time", steps)]
+
+
+def _why_nothing(status: NodeStatus | None) -> str:
+    """Why a training without an iteration has learned nothing."""
+    if status is None:
+        return "nothing: it ended at once"
+    if status.env_steps:
+        return "nothing: it ended before the first update"
+    rejected = ", ".join(f"{count(rows)} {reason}" for reason, rows in status.rejected.items())
+    return f"nothing: all steps were rejected, {rejected}" if rejected else "nothing: no step came"
 
 
 def _returns(status: NodeStatus) -> str:

@@ -17,6 +17,7 @@ from soulsai_core.assembly.connecting import open_transport
 from soulsai_core.assembly.node import create_folder, make_node
 from soulsai_core.cli.agents.models import starting_point
 from soulsai_core.cli.display import QuietConsole, log_file, progress_line, start_logging
+from soulsai_core.cli.garbage import leave_out_what_exists
 from soulsai_core.cli.interrupts import on_interrupt
 from soulsai_core.cli.options import config_from
 from soulsai_core.cli.training.capacity import check_capacity
@@ -29,7 +30,7 @@ from soulsai_core.cli.training.child_commands import (
     telemetry_command,
 )
 from soulsai_core.cli.training.child_processes import ChildProcesses
-from soulsai_core.cli.training.ending import ended_at_once, print_end, result_of, stopping
+from soulsai_core.cli.training.ending import ended_at_once, print_end, stopping
 from soulsai_core.cli.training.progress import progress
 from soulsai_core.cli.training.resume import (
     announced,
@@ -82,7 +83,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
         if not alone:
             _warn_of_missing_clients(resolved, clients)
         if resumed is not None:
-            stack.enter_context(resumed.held())
+            stack.enter_context(resumed.held(time.time()))
         settings = config.redis
         # The embedded server ends last: everything that is entered after it talks to it while it closes.
         if not alone and settings.address is None:
@@ -96,7 +97,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
             folder = resumed or create_folder(resolved)
             if resumed is None:
                 stack.callback(folder.discard_unused)
-                stack.enter_context(folder.held())
+                stack.enter_context(folder.held(time.time()))
             stack.enter_context(_address_noted(folder, settings.address))
             stack.enter_context(log_file(folder.logs / "training-node.log"))
             check_capacity(resolved, folder.path)
@@ -123,7 +124,7 @@ def host(args: argparse.Namespace, *, clients: int, alone: bool) -> int:
 def _conclude(node: TrainingNode, reason: str, children: ChildProcesses, console: Console, part_of: str | None) -> int:
     if part_of is None:
         status = node.latest
-        print_end(node.folder, reason, result_of(status), further(status.beyond_goal if status else ""), console)
+        print_end(node.folder, status, reason, further(status.beyond_goal if status else ""), console)
     if reason == NO_CLIENT_LEFT:
         raise SoulsAIError(f"No client is left; the error of the last one: {children.client_error}")
     return 0
@@ -202,16 +203,19 @@ class BeforeStart:
 
 
 def _run(node: TrainingNode, children: ChildProcesses, console: Console, part_of: str | None) -> str:
-    if part_of is None:
-        _say(console, f"Training {node.folder.name}; Ctrl-C saves and stops.")
     line = progress_line(console, lambda: _latest(node, part_of))
 
     def end_at_once() -> None:
         ended_at_once(node)
         children.kill()
 
-    with on_interrupt(stopping(node, console), end_at_once), line, stopped_without_clients(node, children):
-        return node.run()
+    with on_interrupt(stopping(node, console), end_at_once):
+        # Only now: from then on, Ctrl-C does what is said.
+        if part_of is None:
+            _say(console, f"Training {node.folder.name}; Ctrl-C saves and stops.")
+        leave_out_what_exists()
+        with line, stopped_without_clients(node, children):
+            return node.run()
 
 
 def _latest(node: TrainingNode, part_of: str | None) -> str | None:

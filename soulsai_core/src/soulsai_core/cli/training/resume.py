@@ -11,12 +11,13 @@ from typing import Any
 
 from soulsai_core.cli.options import config_from
 from soulsai_core.cli.program import program, shown_run
+from soulsai_core.cli.runs import killed_start, resumable_under, run_path
 from soulsai_core.config import Config
 from soulsai_core.config.differences import described, differences
 from soulsai_core.config.layers import CONFIG_FILE, read_file
 from soulsai_core.errors import CheckpointError
 from soulsai_core.node.status.last_status import last_status
-from soulsai_core.run_folder import CONFIG, RunFolder, read_config, replace_bytes, run_path
+from soulsai_core.run_folder import CONFIG, RunFolder, read_config, replace_bytes
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +39,17 @@ def chosen_folder(path: str, saves: Path, now: float) -> RunFolder:
     Raises CheckpointError with a sentence if there is none.
     """
     if path:
-        return RunFolder.resumable(run_path(path, saves))
-    folders = RunFolder.resumable_under(saves)
+        named = run_path(path, saves)
+        if not named.is_dir():
+            raise CheckpointError(f"There is no folder {path}, and no run {path} under {saves}.")
+        return RunFolder.resumable(named)
+    folders = resumable_under(saves)
     free = [folder for folder in folders if not folder.is_held]
+    start = killed_start(saves, folders[0] if folders else None)
     if not folders:
-        raise CheckpointError(f"There is no run under {saves} to resume; start without --resume.")
+        raise CheckpointError(f"There is no run under {saves} to resume; {start or 'start without --resume.'}")
+    if start:
+        log.warning("%s", start)
     if not free:
         raise CheckpointError(f"{folders[0].path} is running ({folders[0].holder}); stop it first.")
     killed = [folder for folder in free if not _has_ended(folder, now)]
@@ -63,8 +70,10 @@ def _has_ended(folder: RunFolder, now: float) -> bool:
 def resumed_config(args: argparse.Namespace, folder: RunFolder) -> Config:
     """The settings of a resumed run: those saved in its folder, what was edited in config.yaml since the run began, and
     above them SOULSAI_… and --set. With --config, that file in the place of the first two."""
-    if args.config is not None or not folder.config.is_file():
+    if args.config is not None:
         return config_from(args)
+    if not folder.config.is_file():
+        raise CheckpointError(f"{folder.path} has no {CONFIG}: name a file with the settings of the run by --config.")
     edits = _edits(folder)
     # Below --set, which comes later in the list.
     overrides = [f"{path}={json.dumps(value)}" for path, value in edits.items()]

@@ -27,7 +27,6 @@ from soulsai_core.cli.training.resume import (
 )
 from soulsai_core.config import resolve
 from soulsai_core.config.seeding import seeded
-from soulsai_core.node.formatting import counted, number
 from soulsai_core.plugins.catalog import Catalog
 
 
@@ -49,7 +48,7 @@ def train_serially(args: argparse.Namespace) -> int:
         folder = resumed or create_folder(resolved)
         if resumed is None:
             stack.callback(folder.discard_unused)
-        stack.enter_context(folder.held())
+        stack.enter_context(folder.held(time.time()))
         stack.enter_context(log_file(folder.logs / "training-node.log"))
         check_capacity(resolved, folder.path)
         training = SerialTraining(resolved, folder)
@@ -72,9 +71,5 @@ def train_serially(args: argparse.Namespace) -> int:
         )
         with on_interrupt(training.stop, lambda: None):
             reason = training.run()
-    state = training.state
-    returns = f"return {number(training.episodes.mean_return)}, mean of the last {training.episodes.averaged} episodes"
-    done = f"{counted(state.env_steps, 'step')}, {counted(state.iteration, 'iteration')}"
-    options = f" --serial{further(training.beyond_goal())}"
-    print_end(folder, reason, [("Result", returns), ("Done", done)], options, console)
+    print_end(folder, training.latest, reason, f" --serial{further(training.beyond_goal())}", console)
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import msgspec
 
@@ -33,9 +32,3 @@ def last_status(folder: RunFolder, now: float) -> tuple[NodeStatus, Health] | No
     # It is written every few seconds only: as old as that, it is that of a node that is well.
     age = max(now - status.time, 0.0)
     return status, judge(status, age=0.0 if held and age < _KEPT_EVERY else age, now=now, killed=not held)
-
-
-def newest_folder(saves: Path) -> RunFolder | None:
-    """The folder under `saves` whose node reported last; None if none has."""
-    files = sorted(saves.glob("*/status.json"), key=lambda file: file.stat().st_mtime_ns)
-    return RunFolder(files[-1].parent) if files else None
