@@ -102,6 +102,7 @@ def test_an_object_of_another_kind_is_refused(site):
         ("name='dnq', config=BaseModel", "calls itself 'dnq'"),
         ("name='dqn', config=BaseModel, columns=3", "its columns is 3, and must be a function (config, spec) ->"),
         ("name='dqn', config=Size", "its config has no default for size, and every setting must have one"),
+        ("name='dqn', config=Wrong", "the defaults of its config do not fit it: size: Input should be a valid integer"),
         ("name='dqn', config=Odd", "its config has the setting what, which is no JSON"),
         ("name='dqn', config={}", "its config is an object of type dict, which is no pydantic model class"),
     ],
@@ -109,9 +110,12 @@ def test_an_object_of_another_kind_is_refused(site):
 def test_a_plugin_that_does_not_fit_the_contract_is_refused(site, arguments, flaw):
     code = f"""
     from pydantic import BaseModel
+    from soulsai_core import Settings
     from soulsai_core.contracts import AlgorithmPlugin
     class Size(BaseModel):
         size: int
+    class Wrong(Settings):
+        size: int = "ten"
     class Odd(BaseModel):
         what: object = object()
     plugin = AlgorithmPlugin({arguments}, sync=print, learner=print, actor=print)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mistakes_of_algorithms as algorithms
 import mistakes_of_others as others
+import numpy as np
 import pytest
 from right_plugins import RIGHT, Corridor, build, changed, environment, learner, network
 
@@ -54,7 +55,7 @@ MISTAKES = {
     "network": [
         (others.NETWORKS, name) for name in others.NETWORKS if "hangs" not in name and name != "images is text"
     ],
-    "wrapper": [(others.WRAPPERS, name) for name in others.WRAPPERS if name != "wrap hangs"],
+    "wrapper": [(others.WRAPPERS, name) for name in others.WRAPPERS if "hangs" not in name],
 }
 CASES = [pytest.param(kind, *table[name], id=f"{kind}: {name}") for kind in MISTAKES for table, name in MISTAKES[kind]]
 
@@ -137,6 +138,7 @@ def test_error_that_is_no_sentence_has_its_type_and_line():
 
 
 KIT = """
+import numpy as np
 import pytest
 from dataclasses import replace
 from right_plugins import LinearConfig, learner
@@ -171,3 +173,15 @@ def test_kit_of_a_learner_that_is_never_ready_ends_by_itself_with_the_telling_fa
     assert "1 failed" in done.stdout and "passed" not in done.stdout.splitlines()[-1], done.stdout
     assert "Learner.ready gave False after" in done.stdout
     assert done.stdout.splitlines()[-1].count("skipped") == 1
+
+
+def test_values_that_are_not_learned_from_are_one_finding_for_each_column():
+    drifting = replace(
+        environment, make=changed(Corridor, seen=lambda self: np.full((2, 3), 2.0 + self._age, np.float32))
+    )
+    found = [finding for finding in tried("environment", drifting) if finding.level == WARNING]
+    assert len(found) == 1
+    assert found[0].sentence == (
+        "Environment.step gave 3.0 in observation instead of numbers from 0.0 to 1.0, and such values in 100 of 100 "
+        "steps. Rows with them are not learned from."
+    )

@@ -10,4 +10,7 @@ class Settings(BaseModel):
 
     # Numbers become text where text is wanted, as those of a JSON file or a preset. What was written as YAML, such as
     # `run.name=007` on the command line, stays as it was written (`config.numeric_text`).
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
+    # Defaults are checked, too: those of a plugin may be of another type than they say.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True, validate_default=True
+    )

@@ -190,8 +190,9 @@ def test_first_reset_may_take_as_long_as_a_start_and_a_step_that_resets_as_any_o
 
 
 def test_step_runs_there_while_the_client_does_other_work(isolate):
-    environment = isolate("hang", at=3, step_timeout=0.3)
+    environment = isolate("hang", at=3)
     play(environment, 2)
+    environment._step_timeout = 0.3
     environment.step_async(ACTION)
     assert environment._process.is_alive(), "the step hangs, and the client does not"
     with pytest.raises(EnvironmentFailure, match="hangs"):
@@ -236,4 +237,4 @@ def test_hung_environment_does_not_outlive_a_killed_client(tmp_path):
     child = psutil.Process(int(client.stdout.readline()))
     client.kill()
     client.communicate()
-    wait_for("the child's end", lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    assert wait_for("the child's end", lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)

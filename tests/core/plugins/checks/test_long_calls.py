@@ -127,3 +127,31 @@ def test_a_thread_names_what_hangs_before_anything_else_looks(said):
         wait_for("the sentence", lambda: any("make has been running" in sentence for sentence in said()))
         gate.set()
     thread.join()
+
+
+class Inner:
+    def reset(self): ...
+
+    def step(self, look):
+        return look()
+
+
+class Outer(Inner):
+    soulsai_owner = "The wrapper 'theirs' of theirs 1.0"
+
+    def step(self, look):
+        return super().step(look)
+
+
+class Around(Outer):
+    def step(self, look):
+        return Inner().step(look)
+
+
+@pytest.mark.parametrize(("env", "named"), [(Outer(), True), (Around(), False), (Inner(), False)])
+def test_wrapper_is_named_in_whose_code_the_thread_is_and_not_the_one_around_it(calls, clock, env, named):
+    running = calls.running(OWNER)
+    with running.calling("Environment.step"):
+        clock.now += 6
+        sentence = env.step(calls.look)
+    assert ("py line" in sentence and "in the wrapper 'theirs' of theirs 1.0. Waiting" in sentence) == named, sentence

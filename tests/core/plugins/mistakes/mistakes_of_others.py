@@ -43,6 +43,21 @@ def spec_of(**changes):
     return game(msgspec.structs.replace(SPEC, **changes))
 
 
+class ChangesActions(Corridor):
+    """Takes the array of the actions for its own."""
+
+    def step(self, actions):
+        actions += 1
+        return super().step(actions)
+
+
+class Unmade(gymnasium.Wrapper):
+    """Does not call the constructor of its class."""
+
+    def __init__(self, env):
+        self.env = env
+
+
 class Reusing(Corridor):
     """Gives the same buffer at each step."""
 
@@ -155,6 +170,7 @@ ENVIRONMENTS = {
     "observation as a list": (moves(observations={"observation": [[0.0] * 3] * 2}), STEP, "list", "float32 (2, 3)"),
     "observation that is not finite": (moves(observations={"observation": SEEN * np.nan}), STEP, "nan", "numbers from"),
     "observation beyond its bounds": (moves(observations={"observation": SEEN + 7}), STEP, "7", "1"),
+    "changed actions": (replace(environment, make=ChangesActions), "Environment.step gave changed actions back"),
     "a reused buffer": (replace(environment, make=Reusing), STEP, "observation", "new arrays"),
     "a reused buffer in new views": (replace(environment, make=ReusingViews), STEP, "observation", "new arrays"),
     "reward of float64": (moves(rewards=np.zeros(2)), STEP, "float64 (2,) for rewards", "float32 (2,)"),
@@ -294,6 +310,10 @@ WRAPPERS = {
     "wrap gives nothing": (replace(right_wrapper, wrap=lambda *_: None), "wrap gave None", "gymnasium.Env"),
     "wrap gives the class": (replace(right_wrapper, wrap=lambda *_: Observing), "wrap gave the class Observing"),
     "wrap raises": (replace(right_wrapper, wrap=raises), "wrap raised KeyError: 'missing'"),
+    "wrap calls no constructor": (
+        replace(right_wrapper, wrap=lambda env, config: Unmade(env)),
+        "an environment whose observation_space cannot be read", "AttributeError", "gymnasium.Wrapper.__init__",
+    ),
     "wrap hangs": (replace(right_wrapper, wrap=hang), "wrap has been running for"),
     "wrap takes no settings": (replace(right_wrapper, wrap=lambda env: env), "wrap raised TypeError"),
     "observation of another shape": (observes(lambda seen: seen[:2]), "wrap gave", "(2,)", "(4,)"),
@@ -302,6 +322,7 @@ WRAPPERS = {
     "reset raises": (wraps(reset=raises), "failed in reset: KeyError: 'missing'", "raised it"),
     "reset gives nothing": (wraps(reset=lambda self, **_: None), "whose reset gives None", "tuple"),
     "step raises": (wraps(step=raises), "failed in step: KeyError: 'missing'", "raised it"),
+    "step hangs": (wraps(step=hang), "Environment.step has been running for", "in the wrapper 'mine' of acme 1.2"),
     "step gives nothing": (wraps(step=lambda self, action: None), "whose step gives None", "tuple"),
     "reward is not given": (wraps(step=stepped(lambda o, r, *rest: (o, None, *rest))), "None as reward", "a number"),
     "reward of two": (wraps(step=stepped(lambda o, r, *rest: (o, OLD, *rest))), "(2,) as reward", "a number"),

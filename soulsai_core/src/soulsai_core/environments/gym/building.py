@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import gymnasium
+from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AutoresetMode, VectorEnv
 from pydantic import ValidationError
 
@@ -77,6 +78,15 @@ def build(config: Config, seed: int | None) -> Environment:
             )
         vector = _vector(config)
         return VectorEnvironment(vector, config.id, seed, _mode(vector, config))
+
+
+def can_draw(config: Config) -> bool:
+    """Whether the environment's class says that it can draw itself. A function that makes one does not say, and may."""
+    with construction(config.id):
+        entry_point = gymnasium.spec(config.id).entry_point
+        made_by = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+        metadata = getattr(made_by, "metadata", None)
+        return metadata is None or "rgb_array" in metadata.get("render_modes", ())
 
 
 def _spec_of(config: Config, env: Any, observation_space: Any, action_space: Any) -> EnvSpec:

@@ -22,8 +22,11 @@ def make(config: Config, seed: int | None) -> Environment:
 
 
 def shown(config: Config) -> Config:
-    """The same environment, alone and with pictures."""
-    return config.model_copy(update={"num_envs": 1, "kwargs": {**config.kwargs, "render_mode": "rgb_array"}})
+    """The same environment, alone, and with pictures if it can draw them."""
+    from soulsai_core.environments.gym import building
+
+    drawing = {"render_mode": "rgb_array"} if building.can_draw(config) else {}
+    return config.model_copy(update={"num_envs": 1, "kwargs": {**config.kwargs, **drawing}})
 
 
 plugin = EnvironmentPlugin(name="gymnasium", config=Config, spec=spec, make=make, shown=shown)

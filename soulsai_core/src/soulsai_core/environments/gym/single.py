@@ -83,6 +83,8 @@ class SingleEnvironment(Environment):
         return self._reseeds
 
     def picture(self) -> np.ndarray | None:
+        if self._draw is None and self._env.render_mode is None:
+            return None
         try:
             picture = self._env.render() if self._draw is None else self._draw(self._env)
         except Exception as error:

@@ -59,6 +59,7 @@ class CheckedEnvironment(Environment):
         return bool(self._checker.call("Environment.reseed", self._environment.reseed, seed))
 
     def step(self, actions: np.ndarray) -> Step:
+        given = actions.copy() if self._close_looks else actions
         running = self._running
         running.now = ("Environment.step", running.clock())
         try:
@@ -70,6 +71,8 @@ class CheckedEnvironment(Environment):
             raise problem from error
         finally:
             running.now = None
+        if given is not actions:
+            self._expect_unchanged("Environment.step", actions, given)
         if self._close_looks or not self._is_usual(step):
             self._check(step, "Environment.step")
         elif step.metrics:
@@ -77,7 +80,10 @@ class CheckedEnvironment(Environment):
         return step
 
     def step_async(self, actions: np.ndarray) -> None:
+        given = actions.copy() if self._close_looks else actions
         self._checker.call("Environment.step_async", self._environment.step_async, actions)
+        if given is not actions:
+            self._expect_unchanged("Environment.step_async", actions, given)
 
     def step_wait(self) -> Step:
         step = self._checker.call("Environment.step_wait", self._step_wait)
@@ -86,6 +92,11 @@ class CheckedEnvironment(Environment):
         elif step.metrics:
             self._check_metrics(step, "Environment.step_wait")
         return step
+
+    def _expect_unchanged(self, method: str, actions: np.ndarray, given: np.ndarray) -> None:
+        """The actions are recorded after the step."""
+        if actions.tobytes() != given.tobytes():
+            raise self._checker.broken(method, "changed actions back", "leaving them unchanged")
 
     def picture(self) -> np.ndarray | None:
         return self._checker.call("Environment.picture", self._environment.picture)

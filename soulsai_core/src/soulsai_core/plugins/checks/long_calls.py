@@ -23,6 +23,10 @@ FIRST = 5.0
 LONG = 30.0
 """Seconds after which later calls of the same method are named: that it takes seconds is known by then."""
 
+OWNER = "soulsai_owner"
+"""Attribute of an environment's class with the name of the plugin that it is of, such as a wrapper. Its calls are too
+many to be noted one by one: the stack of the thread tells whether it is one of them that takes long."""
+
 _INNERMOST: ContextVar[RunningCall | None] = ContextVar("innermost call of a plugin", default=None)
 _LIBRARY = Path(sysconfig.get_path("stdlib"))
 
@@ -197,10 +201,24 @@ class LongCalls:
 
 def _place(thread: int) -> str:
     """Where a thread is, as part of a sentence: the innermost line that is not of Python's own library."""
-    frame: FrameType | None = sys._current_frames().get(thread)
+    innermost: FrameType | None = sys._current_frames().get(thread)
+    frame = innermost
     while frame is not None and _is_library(frame.f_code.co_filename):
         frame = frame.f_back
-    return "" if frame is None else f", now in {Path(frame.f_code.co_filename).name} line {frame.f_lineno}"
+    if frame is None:
+        return ""
+    return f", now in {Path(frame.f_code.co_filename).name} line {frame.f_lineno}{_wrapper(innermost)}"
+
+
+def _wrapper(frame: FrameType | None) -> str:
+    """The wrapper in which a thread is, as part of a sentence; "" if it is in what the wrapper is around."""
+    while frame is not None:
+        kind = type(frame.f_locals.get("self"))
+        if hasattr(kind, "reset") and hasattr(kind, "step"):  # the innermost environment
+            owner = getattr(kind, OWNER, "")
+            return f" in {owner[:1].lower()}{owner[1:]}" if owner else ""
+        frame = frame.f_back
+    return ""
 
 
 def _is_library(file: str) -> bool:

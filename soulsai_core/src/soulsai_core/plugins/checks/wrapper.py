@@ -12,6 +12,7 @@ import numpy as np
 from soulsai_core.contracts import WrapperPlugin
 from soulsai_core.errors import PluginError
 from soulsai_core.plugins.checks.checker import Checker, Flaw, as_number, described
+from soulsai_core.plugins.checks.long_calls import OWNER
 
 if TYPE_CHECKING:
     import gymnasium
@@ -27,6 +28,8 @@ def checked_wrapper(plugin: WrapperPlugin, checker: Checker) -> WrapperPlugin:
 
         made = _wrapped(plugin, env, config, checker)
         checker.expect("wrap", made, isinstance(made, gymnasium.Env), "a gymnasium.Env")
+        for part in ("observation_space", "action_space"):
+            _read_part(made, part, checker)
         if made is not env:
             made.__class__ = _naming_class(type(made), env, checker)
             for method in _METHODS:
@@ -49,15 +52,25 @@ def _wrapped(plugin: WrapperPlugin, env: gymnasium.Env, config: Any, checker: Ch
         ) from cause
 
 
+def _read_part(made: gymnasium.Env, part: str, checker: Checker) -> None:
+    """Raise PluginError if the wrapped environment does not have this part."""
+    try:
+        getattr(made, part)
+    except Exception as error:
+        came = f"an environment whose {part} cannot be read ({type(error).__name__}: {error})"
+        raise checker.broken("wrap", came, "one that has it, as gymnasium.Wrapper.__init__ sees to") from error
+
+
 def _naming_class(kind: Any, env: gymnasium.Env, checker: Checker) -> Any:
-    """A subclass that names the wrapper in the errors that it raises, but not in those of the environment within."""
+    """A subclass that names the wrapper in the errors that it raises, but not in those of the environment within, and
+    in what is said of a call that takes long."""
 
     def naming(method: str) -> Callable[..., Any]:
         original = getattr(kind, method)
 
-        def call(*args: Any, **options: Any) -> Any:
+        def call(self: Any, *args: Any, **options: Any) -> Any:
             try:
-                return original(*args, **options)
+                return original(self, *args, **options)
             except Exception as error:
                 if not _is_raised_in(env, error):
                     error.add_note(f"{checker.owner} raised it.")
@@ -65,7 +78,7 @@ def _naming_class(kind: Any, env: gymnasium.Env, checker: Checker) -> Any:
 
         return call
 
-    return type(kind.__name__, (kind,), {method: naming(method) for method in _METHODS})
+    return type(kind.__name__, (kind,), {OWNER: checker.owner, **{method: naming(method) for method in _METHODS}})
 
 
 def _check_first(made: gymnasium.Env, env: gymnasium.Env, method: str, checker: Checker) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -49,19 +50,23 @@ def _play(environment: Environment, spec: EnvSpec, patience: float) -> Iterator[
     times = [time.perf_counter() - began]
     returns = np.zeros(environment.num_envs)
     ended: list[float] = []
-    unfit: set[str] = set()
+    unfit: dict[str, str] = {}  # what has values that are not learned from -> a sentence on the first of them
+    times_unfit: Counter[str] = Counter()
     while len(times) <= STEPS or (not ended and len(times) <= MOST_STEPS and time.perf_counter() - began < patience):
         asked = time.perf_counter()
         step = environment.step(draw_actions(spec.action, step.masks, environment.num_envs, rng))
         times.append(time.perf_counter() - asked)
-        unfit |= set(_unfit(step, spec))
+        for what, sentence in _unfit(step, spec):
+            unfit.setdefault(what, sentence)
+            times_unfit[what] += 1
         returns += step.rewards
         ends = step.terminated | step.truncated
         ended += returns[ends].tolist()
         returns[ends] = 0.0
     yield _speed(environment, times)
-    for sentence in sorted(unfit):
-        yield Finding("values", WARNING, f"{sentence} Rows with such values are not learned from.")
+    for what, sentence in unfit.items():
+        often = f"{sentence}, and such values in {times_unfit[what]:,} of {len(times) - 1:,} steps"
+        yield Finding("values", WARNING, f"{often}. Rows with them are not learned from.")
     yield _episodes(ended, len(times) - 1)
 
 
@@ -87,14 +92,14 @@ def _episodes(returns: list[float], steps: int) -> Finding:
     )
 
 
-def _unfit(step: Step, spec: EnvSpec) -> Iterator[str]:
-    """Sentences about values that are not learned from."""
+def _unfit(step: Step, spec: EnvSpec) -> Iterator[tuple[str, str]]:
+    """What has values that are not learned from, and the beginning of a sentence on them."""
     if not np.isfinite(step.rewards).all():
-        yield "Environment.step gave rewards that are not finite."
+        yield "reward", f"Environment.step gave the rewards {step.rewards.tolist()}"
     for name, part in spec.observations.items():
         flaw = values_flaw({name: step.observations[name]}, {name: part})
         if flaw is not None:
-            yield f"Environment.step gave {flaw[0]} instead of {flaw[1]}."
+            yield name, f"Environment.step gave {flaw[0]} instead of {flaw[1]}"
 
 
 def _seeds(plugin: EnvironmentPlugin, config: Any, spec: EnvSpec) -> Finding:
