@@ -24,6 +24,8 @@ from benchmarks.learning.table import draw_curves, print_table
 from soulsai_core import Catalog
 
 HERE = Path(__file__).parent
+# What a file of settings may say of each of its trainings.
+LIMITS = ("max_steps", "goal", "greedy", "greedy_every")
 
 
 def main() -> None:
@@ -57,7 +59,7 @@ def _run(name: str, plan: dict[str, Any], file: Path, keep: Path | None, save_ev
                 continue
             folder = None if keep is None else keep / f"{label.replace(' ', '-')}-{seed}"
             loop = Loop(plan["algorithm"], settings, plan["environment"], seed=seed, keep=folder, **options)
-            limits = {"max_steps": plan["max_steps"], "goal": plan["goal"], "greedy": plan["greedy"]}
+            limits: dict[str, Any] = {name: plan[name] for name in LIMITS if name in plan}
             run = train(label, loop, seed, stop=plan.get("stop_at_goal", False), save_every=save_every, **limits)
             with file.open("a") as lines:
                 lines.write(json.dumps(run.line()) + "\n")

@@ -22,25 +22,33 @@ from soulsai_core.run_folder import CHECKPOINT
 LAGS = (1, 2)
 """Ages of the actors' weights, in iterations; one is drawn for each turn."""
 
+_SHORT = 20
+_LONG = 100
+"""Episodes whose mean is compared with the goal."""
+
 
 @dataclass
 class Run:
     """The result of one seed.
 
     Attributes:
-        solved: environment steps until the mean of the last `window` episodes reached `goal`, None if it did not.
+        solved: environment steps until the mean of the last 20 episodes reached the goal, None if it did not.
+        solved_100: the same for the last 100 episodes, which is Gym's own measure.
         cpu_s: CPU seconds of the learner until then (of the whole run if it did not).
-        curve: (environment steps, mean of the last `window` episodes).
+        curve: (environment steps, mean of the last 20 episodes).
+        greedy: (environment steps, mean return of greedy episodes), at certain steps on the way.
         final: mean return of greedy episodes at the end, None without them.
     """
 
     name: str
     seed: int
     solved: int | None = None
+    solved_100: int | None = None
     cpu_s: float = 0.0
     wall_s: float = 0.0
     steps: int = 0
     curve: list[tuple[int, float]] = field(default_factory=list)
+    greedy: list[tuple[int, float]] = field(default_factory=list)
     final: float | None = None
 
     def line(self) -> dict[str, Any]:
@@ -88,6 +96,8 @@ class Loop:
         self._pace = UpdatePace(self._sync.rows_per_iteration)
         self.kept = None if keep is None else KeptRun(keep, algorithm, settings, environment, self._sync)
         self._players = [self._player(one, int(one.generate_state(1)[0]) % 2**31) for one in seeds[:clients]]
+        for index, player in enumerate(self._players):
+            player.actor.index_assigned(index)  # as a node numbers its clients: a ladder of epsilons is built on it
         self.steps = 0
         self.iteration = 0
         self.learner_s = 0.0
@@ -164,7 +174,7 @@ class _Player:
     def __init__(self, actor: Actor, environment: Environment, spec: EnvSpec, own: Mapping[str, ArraySpec]) -> None:
         self.environment = environment
         self.recorder = Recorder(step_columns(spec, own, np.inf), spec.observations)
-        self._actor = actor
+        self.actor = actor
         self._step = environment.reset()
         self.recorder.begin(self._step)
         self._tally = EpisodeTally("player", time.monotonic)
@@ -173,17 +183,17 @@ class _Player:
     def play(self, steps: int, weights: Weights) -> list[float]:
         """Make `steps` steps of all environments together, but no more than the quota allows. Returns the returns of
         the episodes that ended."""
-        self._actor.load(weights)
+        self.actor.load(weights)
         self.recorder.load(weights.iteration, weights.quota)
         returns = []
         for _ in range(max(steps // self.environment.num_envs, 1)):
             if self.recorder.quota_reached:
                 break
-            actions, own = self._actor.act(self._step.observations, self._step.masks, self.recorder.starts)
+            actions, own = self.actor.act(self._step.observations, self._step.masks, self.recorder.starts)
             self._step = self.environment.step(actions)
             self.recorder.record(actions, own, self._step)
             self._tally.add(self._step)
-            episodes = self._tally.ends(self._step, weights.iteration, self._actor.metrics)
+            episodes = self._tally.ends(self._step, weights.iteration, self.actor.metrics)
             returns += [episode.total_reward for episode in episodes]
         return returns
 
@@ -194,38 +204,41 @@ def train(
     seed: int,
     *,
     max_steps: int,
-    goal: float | None,
-    stop: bool,
-    window: int = 20,
+    goal: float | None = None,
+    stop: bool = False,
     greedy: int = 0,
+    greedy_every: int | None = None,
     save_every: int | None = None,
 ) -> Run:
     """Train until the goal is reached (if `stop`) or `max_steps` are made.
 
     Args:
+        greedy: episodes without exploration at the end.
+        greedy_every: environment steps after which these are played on the way, too; None: never.
         save_every: environment steps between two checkpoints, where the training is kept; None: only the last one.
     """
     run = Run(name, seed)
-    recent = deque[float](maxlen=window)
+    returns = deque[float](maxlen=_LONG)
     started = time.perf_counter()
-    next_mark = 0
-    next_save = save_every or max_steps + 1
-    while loop.steps < max_steps:
-        recent.extend(loop.turn())
-        if loop.steps >= next_save:
-            loop.save(f"step-{next_save:07d}")
-            next_save += save_every or 0
-        if len(recent) < window:
+    points = _Marks(max(max_steps // 100, 1))
+    saves = _Marks(save_every)
+    evaluations = _Marks(greedy_every)
+    while loop.steps < max_steps and not (stop and run.solved):
+        returns.extend(loop.turn())
+        if (mark := saves.passed(loop.steps)) is not None:
+            loop.save(f"step-{mark:07d}")
+        if (mark := evaluations.passed(loop.steps)) is not None:
+            run.greedy.append((mark, loop.greedy(greedy, seed + 10_000)))
+        if len(returns) < _SHORT:
             continue
-        mean = float(np.mean(recent))
-        if loop.steps >= next_mark:
+        mean = float(np.mean(list(returns)[-_SHORT:]))
+        if points.passed(loop.steps) is not None:
             run.curve.append((loop.steps, round(mean, 2)))
-            next_mark = loop.steps + max(max_steps // 100, 1)
         if goal is not None and run.solved is None and mean >= goal:
             run.solved = loop.steps
             run.cpu_s = loop.learner_s
-            if stop:
-                break
+        if goal is not None and run.solved_100 is None and len(returns) == _LONG and np.mean(returns) >= goal:
+            run.solved_100 = loop.steps
     run.steps = loop.steps
     run.wall_s = time.perf_counter() - started
     run.cpu_s = run.cpu_s or loop.learner_s
@@ -234,3 +247,19 @@ def train(
     loop.save(CHECKPOINT)
     loop.close()
     return run
+
+
+class _Marks:
+    """Multiples of `every` steps, each reported once; with None there are none."""
+
+    def __init__(self, every: int | None) -> None:
+        self._every = every
+        self._next = every
+
+    def passed(self, steps: int) -> int | None:
+        """The mark that was passed since the last one, None if there was none."""
+        if self._every is None or self._next is None or steps < self._next:
+            return None
+        mark = steps // self._every * self._every
+        self._next = mark + self._every
+        return mark

@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from soulsai_core import interquartile_mean
+from soulsai_core import bootstrap_interval, interquartile_mean
 
 Runs = list[dict[str, Any]]
-COLUMNS = (
-    "seeds", "greedy at the end: mean", "median", "IQM", "least", "target",
-    "steps to the goal: median", "worst", "reached by", "CPU s",
-)  # fmt: skip
+COLUMNS = ("", "what", "seeds", "target", "mean", "median", "IQM", "its 95 % interval", "worst", "never")
 
 
 def print_table(runs: Runs, target: float | None) -> None:
-    print(f"| {' | '.join(('', *COLUMNS))} |")
-    print("|---" * (1 + len(COLUMNS)) + "|")
+    """A line for each figure of each name. Seeds that never reached a goal count in the median and as the worst."""
+    print(f"| {' | '.join(COLUMNS)} |")
+    print("|---" * len(COLUMNS) + "|")
     for name, group in _by_name(runs).items():
-        finals = [run["final"] for run in group if run["final"] is not None]
-        solved = [run["solved"] or np.inf for run in group]
-        cells = [name, len(group)]
-        statistics = (np.mean, np.median, interquartile_mean, min)
-        cells += [f"{statistic(finals):.0f}" if finals else "" for statistic in statistics]
-        cells += [target if target is not None else "", _steps(np.median(solved)), _steps(max(solved))]
-        cells.append(int(np.isfinite(solved).sum()))
-        cells.append(f"{np.median([run['cpu_s'] for run in group]):.0f}")
-        print("| " + " | ".join(map(str, cells)) + " |")
+        for what, values, worst in _figures(group):
+            aim = target if what == "greedy at the end" and target is not None else ""
+            print("| " + " | ".join([name, what, str(len(values)), str(aim), *_statistics(values, worst)]) + " |")
+
+
+def _figures(group: Runs) -> Iterator[tuple[str, list[float], float]]:
+    """(what, its value for each seed, the worst of them)."""
+    for steps in sorted({steps for run in group for steps, _ in run.get("greedy", ())}):
+        values = [mean for run in group for at, mean in run.get("greedy", ()) if at == steps]
+        yield f"greedy after {steps:,} steps", values, min(values)
+    finals = [run["final"] for run in group if run["final"] is not None]
+    if finals:
+        yield "greedy at the end", finals, min(finals)
+    for what, key in (("steps until 20 episodes reach the goal", "solved"), ("until 100 do", "solved_100")):
+        if key in group[0]:
+            steps = [run.get(key) or np.inf for run in group]
+            yield what, steps, max(steps)
+    seconds = [run["cpu_s"] for run in group]
+    yield "CPU seconds until then", seconds, max(seconds)
+
+
+def _statistics(values: Sequence[float], worst: float) -> list[str]:
+    never = int(np.isinf(values).sum())
+    whole = [_number(float(np.mean(values))), _number(float(np.median(values)))]
+    if never:
+        return ["", whole[1], "", "", _number(worst), str(never)]
+    low, high = bootstrap_interval(values, np.random.default_rng(0))
+    return [*whole, _number(interquartile_mean(values)), f"{_number(low)} to {_number(high)}", _number(worst), ""]
 
 
 def draw_curves(runs: Runs, file: Path) -> None:
@@ -57,5 +75,5 @@ def _by_name(runs: Runs) -> dict[str, Runs]:
     return groups
 
 
-def _steps(steps: float) -> str:
-    return f"{steps:,.0f}" if np.isfinite(steps) else "never"
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if np.isfinite(value) else "never"
