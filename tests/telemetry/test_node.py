@@ -429,7 +429,7 @@ def test_better_model_is_saved_after_the_training_was_resumed(training, start):
     running.until(lambda: running.node.status.health.state != "stopping")
     training.report_returns(9, 9, 9)
     running.until(lambda: running.node.update().saved.score == 9.0)
-    assert training.commands == ["save_best", "best_is_saved", "save_best"]
+    assert training.commands[:3] == ["save_best", "best_is_saved", "save_best"]
 
 
 # -- connectors that fail

@@ -219,6 +219,21 @@ class EmittedEvents:
         self.emitted.append((event, arguments))
 
 
+class ObservedNode(TrainingNode):
+    """A training node that keeps the messages that it has done with: it says what it makes of one a moment earlier."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.done = []
+        self.changed = threading.Condition()
+
+    def _process(self, entry, message):
+        super()._process(entry, message)
+        with self.changed:
+            self.done.append(entry.payload)
+            self.changed.notify_all()
+
+
 class Harness:
     """A node with its folder and server, and methods for what clients and commands do."""
 
@@ -232,7 +247,7 @@ class Harness:
         self.metrics = NodeMetrics()
         parts = ({"name": "toy", "config": {}}, {"name": "counting", "config": {}}, {})
         self.announcement = Announcement(1, "0.1.0", folder.name, *parts, SPEC, COLUMNS)
-        self.node = TrainingNode(
+        self.node = ObservedNode(
             learner=learner,
             sync=sync,
             transport=self.transport,
@@ -293,11 +308,19 @@ class Harness:
         return data
 
     def take_in(self, iterations, client="pc", **options):
-        """`send`, and wait until the node has judged it; returns (admitted, rejected)."""
+        """`send`, and wait until the node has done with it; returns (admitted, rejected)."""
         before = len(self.recorder.all("samples_received"))
-        self.send(iterations, client, **options)
+        self.wait_done(self.send(iterations, client, **options))
         received = self.recorder.wait("samples_received", before + 1)[-1]
         return received["admitted"], received["rejected"]
+
+    def wait_done(self, message):
+        """Wait until the node has done with a message."""
+        with self.node.changed:
+            came = self.node.changed.wait_for(lambda: message in self.node.done or self.error is not None, PATIENCE)
+        if self.error is not None:
+            raise self.error
+        assert came, f"{len(self.node.done)} other messages came"
 
     def make_iterations(self, count):
         """Send what the learner needs for `count` updates, one after another."""

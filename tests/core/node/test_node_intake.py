@@ -89,7 +89,7 @@ def test_text_from_outside_is_printable_in_the_log(harness, caplog):
 def test_message_that_arrives_twice_is_learned_from_once(harness):
     data = harness.send([0, 0], number=1)
     harness.outside.push_samples([data, data])
-    harness.send([0], number=2)
+    harness.wait_done(harness.send([0], number=2))
     assert [a["admitted"] for a in harness.recorder.wait("samples_received", 2)] == [2, 1]
     assert len(harness.learner.rows) == 3 and harness.node.env_steps == 3
     assert wait_for("the status", harness.outside.read_status) and harness.status().acceptance == 1.0, (

@@ -37,10 +37,10 @@ def test_model_that_clients_act_with_is_made_again_and_their_rows_are_admitted(m
     shutil.rmtree(earlier.folder.checkpoint)  # as if it had been killed before
     if forgets:
         earlier.outside.clear()
-    earlier.send([1] * 2)
+    message = earlier.send([1] * 2)
     again = make_harness(rounds(), sync=SYNC, folder=RunFolder(earlier.folder.path))
     again.node.resume()
     again.start()
-    again.recorder.wait("samples_received")
+    again.wait_done(message)
     assert (again.learner.updates, again.node.iteration) == (1, 1)
-    assert again.recorder.all("samples_received") == [{"client": "pc", "admitted": 2, "rejected": {}}]
+    assert again.recorder.wait("samples_received") == [{"client": "pc", "admitted": 2, "rejected": {}}]
