@@ -146,7 +146,11 @@ class Node:
         """The first `count` episode reports."""
         with self.server.changed:
             assert self.server.changed.wait_for(lambda: len(self.server.episodes) >= count, PATIENCE)
-        return [msgspec.json.decode(e.payload, type=Episode) for e in self.transport.read_episodes("", count, 0)]
+        return self.all_episodes()[:count]
+
+    def all_episodes(self):
+        """The episode reports so far."""
+        return [msgspec.json.decode(e.payload, type=Episode) for e in self.transport.read_episodes("", 10_000, 0)]
 
     @staticmethod
     def steps(messages):

@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from waiting import wait_for
 
 from soulsai_core.client.evaluation import EvaluatingActor, EvaluationTurns
 from soulsai_core.contracts import Actor
@@ -111,8 +112,7 @@ def test_episode_of_an_evaluation_names_the_model_that_was_evaluated(client_thre
     node.evaluation_turns = {"pc": 1, "other": 9}
     node.publish(8)
     thread.start()
-    while not (found := [episode for episode in node.episodes(5) if episode.evaluation]):
-        pass
+    found = wait_for("an evaluation", lambda: [one for one in node.all_episodes() if one.evaluation], pause=0.01)
     thread.stop()
     assert [(episode.iteration, episode.evaluation, episode.complete) for episode in found] == [(3, 5, True)]
 
