@@ -183,6 +183,7 @@ def learned(tmp_path_factory):
     """A training and its telemetry node that other tests only look at: 400 episodes that learned, two clients, a run
     next to it, and an outage of two hours. Made once: it takes seconds."""
     made = Training(tmp_path_factory.mktemp("learned"))
+    write_two_clients(made, iteration=7, env_steps=1000)  # the client of other tests was never there
     report_learning(made, range(200))
     other = made.folder.with_name("run-0")
     other.mkdir()

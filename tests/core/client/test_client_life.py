@@ -262,7 +262,7 @@ def test_client_leaves_no_thread_behind_though_the_server_is_away(client_thread,
     flaky.away = True
     assert flaky.refused.acquire(timeout=PATIENCE)
     thread.stop()
-    assert f"While leaving: The server is away. {thread.client._window.rows} steps were not sent." in caplog.text
+    assert f"While leaving: The server is away. {thread.client._window.rows:,} steps were not sent." in caplog.text
     assert {thread.name for thread in set(threading.enumerate()) - before} == set()
 
 

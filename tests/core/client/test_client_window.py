@@ -81,10 +81,10 @@ def test_client_that_drops_goes_on_beyond_the_window(client_thread, node):
 def test_pending_rows_are_sent_before_newer_weights_are_used(client_thread, node, actor):
     node.window = 4000
     publish_during_step(client_thread, node, actor, steps=7)
-    first = node.receive(8)
-    assert node.steps(first) == list(range(1, 9)), "all rows of the old model, at once"
-    assert set(node.iterations(first)) == {0}
-    assert set(node.iterations(node.receive(1))) == {1}
+    first, *others = node.receive(9)
+    assert node.steps([first]) == list(range(1, 9)), "all rows of the old model, at once"
+    assert set(node.iterations([first])) == {0}
+    assert set(node.iterations(others)) == {1}
     assert actor.loaded == [0, 1]
 
 

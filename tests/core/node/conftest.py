@@ -349,6 +349,7 @@ class Harness:
     def wait_progress(self, wanted):
         """The first progress for which `wanted(progress)` is true."""
         listener = MemoryTransport(self.server)
+        listener.wait_progress(0.0)  # from now on none is missed
         while not wanted(self.progress()):
             assert listener.wait_progress(PATIENCE) is not None, f"last was {self.progress()}"
         return self.progress()
