@@ -16,7 +16,7 @@ def test_preset_has_a_purpose_and_valid_settings(preset):
 
 def test_presets_are_listed_with_what_they_are_for(run_here):
     output = run_here("presets")
-    assert {"cartpole", "lunar-lander", "pendulum", "lunar-lander-continuous", "pong", "iudex-simulated"} <= {
-        line.split()[0] for line in output.splitlines() if line
-    }
+    listed = {line.split()[0] for line in output.splitlines() if line}
+    assert {"lunar-lander", "cartpole", "acrobot", "pong", "pendulum", "lunar-lander-continuous"} <= listed
+    assert {"iudex-simulated", "vordt-simulated"} <= listed
     assert all(preset.description in output for preset in PRESETS)

@@ -122,10 +122,23 @@ cartpole = PresetPlugin(
     "cartpole",
     {
         "environment": {"name": "gymnasium", "config": {"id": "CartPole-v1"}},
-        "algorithm": {"name": "dqn", "config": {"reward_scale": 0.1, "act_with": "target"}},
+        # Late networks differ much: clients act with a steadier one, and evaluations with the mean of more of them.
+        "algorithm": {"name": "dqn", "config": {"reward_scale": 0.1, "act_with": "target", "average": 0.2}},
         "training": {"stop": {"env_steps": 50_000}},
     },
-    "CartPole-v1 with DQN; return 497 of 500 without exploration after 50,000 steps, mean of 10 seeds",
+    "CartPole-v1 with DQN; return 499.8 of 500 without exploration after 50,000 steps, mean of 10 seeds",
+)
+acrobot = PresetPlugin(
+    "acrobot",
+    {
+        "environment": {"name": "gymnasium", "config": {"id": "Acrobot-v1"}},
+        "algorithm": {
+            "name": "dqn",
+            "config": {"learning_rate": {"start": 1e-3, "end": 1e-4, "steps": 100_000}},
+        },
+        "training": {"stop": {"env_steps": 100_000}},
+    },
+    "Acrobot-v1 with DQN; return -71 without exploration after 100,000 steps, mean of 10 seeds",
 )
 pong = PresetPlugin(
     "pong",

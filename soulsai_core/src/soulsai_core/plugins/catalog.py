@@ -53,6 +53,7 @@ _HOMES = {
         "high_replay",
         "lunar-lander",
         "cartpole",
+        "acrobot",
         "pong",
         "mlp",
         "nature_cnn",
