@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -232,12 +233,17 @@ def keeps_secrets(stack: Stack) -> str:
     secrets.append((config / "client.join").read_text(encoding="utf-8").split()[3].rpartition(":")[2])
     names = [row["Name"] for row in stack.containers()]
     told = stack("logs", "--no-color") + run(["docker", "inspect", *names], folder=stack.folder, environ=stack.environ)
-    saved = [path for path in (stack.folder / "saves").rglob("*") if path.is_file() and _holds(path, secrets)]
+    # Not by `rglob`, which raises where a folder is replaced meanwhile: the training goes on, and saves checkpoints.
+    files = (Path(folder) / name for folder, _, names in os.walk(stack.folder / "saves") for name in names)
+    saved = [path for path in files if _holds(path, secrets)]
     if any(secret in told for secret in secrets) or saved:
         raise Failure(f"A password was found in a log, a container's description or {saved}.")
     return f"{len(secrets)} secrets looked for"
 
 
 def _holds(path: Path, secrets: list[str]) -> bool:
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:  # replaced meanwhile
+        return False
     return any(secret.encode() in content for secret in secrets)

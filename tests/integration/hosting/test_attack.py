@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import pytest
 from waiting import DEADLINE_S, wait_for
+from written_meanwhile import of_each_path
 
 from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, SAMPLES
 from soulsai_core.contributors.redis_inbox import contributions_of, own_contribution
@@ -135,11 +136,11 @@ def test_no_password_or_key_is_in_logs_redis_checkpoints_or_command_lines(hosted
     stored = b"".join(all_values(host.transport._client))
     processes = [*module_stack.processes(), psutil.Process(host.server.pid)]
     printed = node.output + " ".join(" ".join(process.cmdline()) for process in processes)
-    files = [path for path in module_stack.folder.rglob("*") if path.is_file()]
-    assert {"manifest.json", "config.json", "training-node.log"} <= {path.name for path in files}
+    contents = of_each_path(module_stack.folder, lambda path: path.read_bytes() if path.is_file() else b"")
+    assert {"manifest.json", "config.json", "training-node.log"} <= {path.name for path in contents}
     for secret in secrets:
         assert secret not in printed and secret.encode() not in stored
-        assert [path for path in files if secret.encode() in path.read_bytes()] == []
+        assert [path for path, content in contents.items() if secret.encode() in content] == []
 
 
 def all_values(client):

@@ -15,6 +15,7 @@ import pytest
 import redis
 from benchmarks.attacks import send
 from waiting import DEADLINE_S, wait_for
+from written_meanwhile import of_each_path
 
 from soulsai_core.contributors.inbox import EPISODE
 from soulsai_core.errors import SoulsAIError
@@ -193,9 +194,9 @@ def test_host_gets_through_while_strangers_take_all_places_again_and_again(hoste
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
 def test_what_a_run_writes_is_for_its_owner_alone(hosted, module_stack):
     module_stack.run("quicksave")
-    written = [*module_stack.folder.glob("saves"), *module_stack.folder.glob("saves/**/*")]
-    assert len(written) > 10
-    assert [path for path in written if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+    modes = of_each_path(module_stack.folder / "saves", lambda path: stat.S_IMODE(path.stat().st_mode))
+    assert len(modes) > 10
+    assert [path for path, mode in modes.items() if mode & 0o077] == []
 
 
 def test_reports_beyond_their_rate_are_rejected_and_fill_neither_server_nor_disk(hosted, module_stack):
