@@ -74,8 +74,9 @@ def test_acknowledged_part_of_the_window_may_be_used_again(client_thread, node):
 def test_client_that_drops_goes_on_beyond_the_window(client_thread, node):
     node.window = 4
     node.publish(0)
-    client_thread(backpressure="drop").start()
+    thread = client_thread(backpressure="drop").start()
     node.receive(100)
+    assert thread.client.env_steps >= 100
 
 
 def test_pending_rows_are_sent_before_newer_weights_are_used(client_thread, node, actor):

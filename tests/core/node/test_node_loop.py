@@ -215,7 +215,7 @@ def test_updates_wait_until_the_required_clients_are_present(make_harness):
 def test_learner_gets_the_clients_that_are_present(harness):
     harness.heartbeat("a")
     harness.recorder.wait("client_joined")
-    wait_for("the clients", lambda: ("clients", frozenset({"a"})) in harness.learner.calls)
+    assert wait_for("the clients", lambda: ("clients", frozenset({"a"})) in harness.learner.calls)
 
 
 def test_training_ends_with_a_checkpoint_for_the_reason_that_the_learner_gives(harness):

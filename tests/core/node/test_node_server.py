@@ -136,6 +136,7 @@ def test_update_does_not_wait_for_a_server_that_is_away(harness):
     harness.recorder.wait("samples_received")
     harness.transport.away = True
     harness.recorder.wait("model_updated")
+    assert harness.learner.updates == 1
 
 
 def test_node_can_be_stopped_while_the_server_is_away_and_leaves_a_checkpoint(harness, caplog):
@@ -165,14 +166,18 @@ def test_acknowledgments_start_afresh_after_a_loss_of_memory_so_that_no_client_w
     before = harness.wait_progress(lambda progress: progress.acked)
     harness.outside.clear()
     harness.wait_progress_after_loss()
-    harness.wait_progress(lambda progress: progress.node != before.node)
+    after = harness.wait_progress(lambda progress: progress.node != before.node)
+    assert (after.run_id, after.env_steps) == (before.run_id, before.env_steps), "it is the same training"
 
 
 def test_idle_node_repeats_its_progress_now_and_then(harness):
     harness.take_in([0])
+    before = harness.wait_progress(lambda progress: progress.acked)
     count = harness.server.message_count
     harness.clock.now += 2.5
     harness.wait_message(count)
+    after = harness.progress()
+    assert (after.node, after.acked, after.iteration) == (before.node, before.acked, before.iteration)
 
 
 def test_monitor_looks_at_once_who_has_left_when_the_training_ends(harness, monkeypatch):

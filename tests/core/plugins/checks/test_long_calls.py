@@ -126,7 +126,8 @@ def test_a_thread_names_what_hangs_before_anything_else_looks(said):
         thread.start()
         wait_for("the sentence", lambda: any("make has been running" in sentence for sentence in said()))
         gate.set()
-    thread.join()
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 class Inner:
