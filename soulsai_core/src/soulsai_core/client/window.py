@@ -8,9 +8,8 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
 
+from soulsai_core.client.chunks import Chunk, Message
 from soulsai_core.steps import StepBatch
 
 log = logging.getLogger(__name__)
@@ -26,31 +25,6 @@ _FIRST_PAUSE_S = 0.5
 
 # How often messages are sent again before the oldest of them is given up: something keeps it from ever being taken in.
 _MOST_ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A batch of rows and its number, counted from 1."""
-
-    number: int
-    batch: StepBatch
-
-
-class Chunk(NamedTuple):
-    """Messages to send now.
-
-    Attributes:
-        first: number of the oldest message that may still come.
-        attempt: how often the client has begun again with its oldest message.
-        waiting: rows of the messages that follow.
-        node: id of the node that was heard last.
-    """
-
-    messages: tuple[Message, ...]
-    first: int
-    attempt: int
-    waiting: int
-    node: str
 
 
 class Window:
@@ -216,7 +190,7 @@ class Window:
             waiting = self.rows - under_way + self._kept()
             for message in itertools.islice(self._messages, self._sent_and_kept(), None):
                 rows = len(message.batch)
-                size += _bytes(message.batch)
+                size += message.nbytes
                 if chosen and (len(chosen) == count or size > max_bytes):
                     break
                 if not ((last and self._direct) or self._fits(under_way, rows)):
@@ -393,7 +367,3 @@ class Window:
         message = self._messages.popleft()
         self.rows -= len(message.batch)
         self._next = max(self._next, message.number + 1)
-
-
-def _bytes(batch: StepBatch) -> int:
-    return sum(column.nbytes for column in (*batch.columns.values(), *batch.after.values()))
