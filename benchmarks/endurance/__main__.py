@@ -58,7 +58,7 @@ def _measure(args: argparse.Namespace, algorithm: str, environment: str) -> list
 
 def _rows(result: Result, what: str, kills: int, ended: int, args: argparse.Namespace) -> list[Row]:
     command = f"{COMMAND} --minutes {args.minutes:g} --seed {args.seed}"
-    exact = result.repeated + result.missing + abs(result.reported - result.kept)
+    exact = result.repeated + result.missing + max(result.reported - result.kept, 0)
     note = f"{kills} kills, {result.learned:,} steps"
     wrong = len(result.orphans) + len(result.tracebacks) + ended
     return [

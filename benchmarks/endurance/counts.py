@@ -12,7 +12,7 @@ from pathlib import Path
 FOLDER = "ENDURANCE_COUNTS"
 """The environment variable that names the folder of these files. Without it nothing is counted."""
 
-_NUMBERS = struct.Struct("<QQQQ")
+_NUMBERS = struct.Struct("<QQQQQ")
 
 
 @dataclass(slots=True)
@@ -21,12 +21,14 @@ class Counts:
 
     Attributes:
         played: steps of the environment.
-        reached: rows of messages that the server has taken, each message once.
+        sent: rows of messages that were sent, each message once, whether or not the server answered.
+        reached: rows of those that the server has taken.
         ended: episodes that ended.
         reported: episode reports that the server has taken, each once.
     """
 
     played: int = 0
+    sent: int = 0
     reached: int = 0
     ended: int = 0
     reported: int = 0
@@ -45,7 +47,7 @@ class KeptCounts:
     def keep(self) -> None:
         """Write the counts. What was written stays if this process is killed."""
         counts = self.counts
-        _NUMBERS.pack_into(self._memory, 0, counts.played, counts.reached, counts.ended, counts.reported)
+        _NUMBERS.pack_into(self._memory, 0, counts.played, counts.sent, counts.reached, counts.ended, counts.reported)
 
 
 _of_this_process: list[KeptCounts] = []
@@ -61,7 +63,7 @@ def kept_counts() -> KeptCounts | None:
 
 def total(folder: Path) -> Counts:
     """The counts of all processes together."""
-    sums = [0, 0, 0, 0]
+    sums = [0, 0, 0, 0, 0]
     for path in folder.iterdir():
         numbers = _NUMBERS.unpack(path.read_bytes())
         sums = [total + number for total, number in zip(sums, numbers, strict=True)]

@@ -33,9 +33,10 @@ class Result:
     """What is left of a training at its end.
 
     Attributes:
-        played, reached: steps of all clients, and rows that reached the server.
+        played, sent, reached: steps of all clients, rows that were sent, and rows that surely reached the server: it
+            may take some that it is killed before it confirms.
         learned: environment steps in the last checkpoint.
-        ended, reported: episodes that ended, and those whose reports reached the server.
+        ended, reported: episodes that ended, and those whose reports surely reached the server.
         kept: episodes in the history.
         repeated, missing: episodes that are in the history twice, or of which a later one of the client is there.
         stale: rows that were rejected since the node's last start, by reason.
@@ -46,6 +47,7 @@ class Result:
     """
 
     played: int
+    sent: int
     reached: int
     learned: int
     ended: int
@@ -60,8 +62,18 @@ class Result:
     starts: dict[str, int] = field(default_factory=dict)
 
     @property
+    def no_step_twice(self) -> bool:
+        """Whether no more was learned than sent, and no more sent than played."""
+        return self.learned <= self.sent <= self.played
+
+    @property
+    def each_episode_once(self) -> bool:
+        """Whether the history has each episode whose report reached the server, and each once."""
+        return (self.repeated, self.missing) == (0, 0) and self.reported <= self.kept <= self.ended
+
+    @property
     def learned_of_reached(self) -> float:
-        """Percent of the rows that reached the server."""
+        """Percent of the rows that surely reached the server."""
         return 100 * self.learned / max(self.reached, 1)
 
     @property
@@ -199,7 +211,7 @@ class Training:
         kept = sum(map(len, numbers.values()))
         once = sum(len(set(found)) for found in numbers.values())
         return Result(
-            sums.played, sums.reached, learned, sums.ended, sums.reported, kept, kept - once,
+            sums.played, sums.sent, sums.reached, learned, sums.ended, sums.reported, kept, kept - once,
             sum(max(found) - len(set(found)) for found in numbers.values()), dict(rejected),
             [*self._services.orphans(), *stuck],
             [name for name, service in self.services.items() if "Traceback" in service.log()],

@@ -21,8 +21,7 @@ def killed(names, seconds, seed, pauses, **options):
         result = run.finish()
     assert ended == [] and {name for name, starts in result.starts.items() if starts > 1} == {k.service for k in kills}
     assert (result.orphans, result.tracebacks) == ([], [])
-    assert (result.repeated, result.missing, result.reported - result.kept) == (0, 0, 0), "each episode exactly once"
-    assert result.learned <= result.reached <= result.played, "no step twice"
+    assert result.each_episode_once and result.no_step_twice
     return result
 
 

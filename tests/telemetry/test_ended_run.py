@@ -15,6 +15,7 @@ def watched(training, start):
     def watched(*returns, **settings):
         training.answer_commands()
         running = start(training.node(**settings))
+        running.until(lambda: running.node.status is not None)  # as it began
         training.report_returns(*returns)
         running.until_recorded(len(returns))
         training.write_status(state="ended", reason="the goal is reached")

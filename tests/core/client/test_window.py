@@ -13,8 +13,8 @@ from soulsai_core.steps import End, StepBatch
 CAPACITY = 100
 
 
-def batch(rows):
-    columns = {"reward": np.zeros(rows, np.float32)}
+def batch(rows, first=0):
+    columns = {"reward": np.arange(first, first + rows, dtype=np.float32)}
     return StepBatch(np.array([[0, 0, rows, 0, 0, 0, End.TERMINATED]]), columns, {})
 
 
@@ -133,6 +133,18 @@ def test_message_made_while_the_server_was_away_is_sent_in_pieces_that_fit_the_w
             sent += [(message.number, len(message.batch)) for message in chunk.messages]
             window.sent(chunk)
     assert sent == [(2, 10), (3, 10), (4, 3), (5, 3)] and window.rows == 0
+
+
+def test_message_that_may_have_arrived_is_sent_again_as_it_was_though_the_window_is_smaller_now(clock):
+    """With other rows under its number, some would be learned from twice, and others never."""
+    window = make_window(clock, step_rows=4)
+    add(window, 10)
+    window.next_chunk(1, 2**20)
+    window.connection_lost("uplink")  # before the server's answer
+    window.connection_back("uplink")
+    window.acknowledged("another node", 0, window=5)
+    again = window.next_chunk(1, 2**20)
+    assert [(message.number, len(message.batch)) for message in again.messages] == [(1, 10)]
 
 
 def test_time_step_of_many_environments_is_not_split(clock):
@@ -327,55 +339,62 @@ class Receiver:
     """A node that takes in messages in their order, each once, and may lose what it was sent."""
 
     def __init__(self):
-        self.taken = []
+        self.number = 0
+        self.rows = []
+        self.refused = None
 
     def receive(self, chunk):
-        refused = None
         for message in chunk.messages:
-            last = self.taken[-1] if self.taken else 0
-            if message.number <= last:
+            if message.number <= self.number:
                 continue
-            if max(last + 1, chunk.first) < message.number:
-                refused = chunk.attempt
+            if max(self.number + 1, chunk.first) < message.number:
+                self.refused = chunk.attempt
             else:
-                self.taken.append(message.number)
-                refused = None
-        return refused
+                self.number = message.number
+                self.rows += message.batch.columns["reward"].tolist()
+                self.refused = None
+
+    def answer(self, window, size):
+        window.heard()
+        window.acknowledged("node", self.number, window=size, refused=self.refused)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_whatever_is_lost_on_its_way_each_message_is_taken_in_once_and_in_order(data):
+def test_whatever_is_lost_on_its_way_each_row_is_taken_in_once_and_in_order(data):
     now = [0.0]
-    window = Window(limited=True, capacity=CAPACITY, clock=lambda: now[0])
+    window = Window(limited=True, capacity=CAPACITY, clock=lambda: now[0], step_rows=3)
     receiver = Receiver()
     made = 0
-    refused = None
-    for event in data.draw(
-        st.lists(st.sampled_from(["make", "send", "lose", "break", "progress", "wait"]), max_size=40)
-    ):
+    events = ["make", "send", "lose", "fail", "arrive and fail", "break", "progress", "wait"]
+    for event in data.draw(st.lists(st.sampled_from(events), min_size=10, max_size=60)):
         now[0] += 0.1
-        if event == "make" and window.has_room(1):
-            window.add(batch(data.draw(st.integers(1, 3))))
-            made += 1
-        elif event in ("send", "lose") and (chunk := window.next_chunk(2, 2**20)):
-            window.sent(chunk)
-            if event == "send":
-                answer = receiver.receive(chunk)
-                refused = answer if answer is not None else refused
+        if event == "make":
+            # Longer messages are made while the node is away.
+            rows = data.draw(st.sampled_from([1, 3, 12] if window.away else [1, 3]))
+            if window.has_room(rows):
+                window.add(batch(rows, made))
+                made += rows
+        elif event in ("send", "lose", "fail", "arrive and fail") and (chunk := window.next_chunk(2, 2**20)):
+            if event in ("send", "arrive and fail"):
+                receiver.receive(chunk)
+            if event in ("send", "lose"):
+                window.sent(chunk)
+            else:
+                window.connection_lost("uplink")
         elif event == "break":
             window.connection_lost("uplink")
             window.connection_back("uplink")
         elif event == "progress":
-            window.heard()
-            window.acknowledged("node", len(receiver.taken), window=5, refused=refused)
+            window.connection_back("uplink")
+            receiver.answer(window, data.draw(st.sampled_from([4, 8])))
         elif event == "wait":
             now[0] += 11
+    window.connection_back("uplink")
     for _ in range(100):
         now[0] += 11
         while chunk := window.next_chunk(2, 2**20):
             window.sent(chunk)
             receiver.receive(chunk)
-        window.heard()
-        window.acknowledged("node", len(receiver.taken), window=5)
-    assert receiver.taken == list(range(1, made + 1)) and window.rows == 0 and window.dropped == 0
+        receiver.answer(window, 5)
+    assert receiver.rows == list(range(made)) and window.rows == 0 and window.dropped == 0

@@ -80,6 +80,7 @@ class Window:
         self._number = 0
         self._next = 1  # number of the message to send next
         self._sent = 0  # largest number that was ever sent
+        self._given = 0  # largest number that was ever given to the server, also if it did not answer
         self._sending = 0  # largest number that is being sent
         self._dropped_while_sending = 0  # rows, which are dropped only if they do not arrive
         self._attempt = 0
@@ -199,6 +200,7 @@ class Window:
                 waiting -= rows
                 chosen.append(message)
             self._sending = chosen[-1].number if chosen else 0
+            self._given = max(self._given, self._sending)
             return (
                 Chunk(tuple(chosen), self._messages[0].number, self._attempt, waiting, self._node) if chosen else None
             )
@@ -305,7 +307,8 @@ class Window:
             return
         message = self._messages[index]
         most = max(self.size, self._step_rows)
-        if message.number <= self._sent or len(message.batch) <= most:
+        # One that may have arrived keeps its number and its rows: the node knows by the number what it has.
+        if message.number <= self._given or len(message.batch) <= most:
             return
         behind = [self._messages.pop().batch for _ in range(len(self._messages) - index)][::-1]
         self._number = message.number - 1
