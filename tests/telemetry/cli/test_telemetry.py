@@ -20,6 +20,6 @@ def test_bad_settings_are_explained_with_exit_code_2(run, settings, sentence):
     assert (code, sentence in err) == (2, True)
 
 
-def test_missing_training_is_explained(run):
+def test_missing_training_is_explained_with_what_opens_a_run_that_has_ended(run):
     code, _, err = run("telemetry")
-    assert (code, "No training runs on this machine" in err) == (2, True)
+    assert (code, "No training runs on this machine" in err, "`--run-folder RUN`" in err) == (2, True, True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 _HOW_TO_JOIN = " With an invitation, enter the whole line that the host has sent: soulsai-client join …"
+_HOW_TO_OPEN = " `--run-folder RUN` opens the page of a run that has ended."
 
 
 def add_connection_arguments(parser: argparse.ArgumentParser, *, reads_config: bool = False) -> None:
@@ -95,7 +96,7 @@ def connection_of(args: argparse.Namespace) -> tuple[RedisSettings, str, bool]:
     changes = {
         "secret_file": args.secret_file,
         "ca_file": args.ca_file,
-        "address": given or _address_of_running(saves, _HOW_TO_JOIN if hasattr(args, "invitation") else ""),
+        "address": given or _address_of_running(saves, _advice(args)),
     }
     settings = config.redis.model_copy(update={name: value for name, value in changes.items() if value is not None})
     return settings, args.run or config.run.name, given is not None
@@ -109,6 +110,13 @@ def saves_without_server(args: argparse.Namespace) -> Path | None:
     config = load_config(args.config, args.set)
     saves = args.saves or Path(config.run.saves)
     return None if args.redis_address or config.redis.address or running_address(saves) else saves
+
+
+def _advice(args: argparse.Namespace) -> str:
+    """What else a command can do that finds no training here."""
+    if hasattr(args, "invitation"):
+        return _HOW_TO_JOIN
+    return _HOW_TO_OPEN if hasattr(args, "run_folder") else ""
 
 
 def _address_of_running(saves: Path, advice: str) -> str:
