@@ -405,7 +405,7 @@ def test_training_node_that_does_not_answer_delays_nothing(training, start, conn
     training.report_returns(1, 2, 3)
     running.until(lambda: connector.best == [2.0])
     training.report_returns(4, 5, 6)
-    running.until_recorded(6)
+    running.until(lambda: len(connector.returns) == 6)
     assert connector.returns == [1, 2, 3, 4, 5, 6] and not connector.saved
 
 
