@@ -240,10 +240,11 @@ class Progress(msgspec.Struct, frozen=True):
         windows: client -> its own window, for the clients of contributors with several, who share one.
         acked: client -> number of its last message that was taken in.
         refused: client -> the attempt of its last message that was refused, since one before it is missing.
-        busy: the loop has looked at no message since the last progress, since an update takes long.
+        busy: the loop has looked at no message since the last progress, since an update takes or took long.
         number: counts what this node has published, so that a repetition is not taken for what was read before.
         client_indices: client -> the lowest index, from 0, that was free when it joined.
-        settings: number of changes of the announced settings; with another number clients read them again.
+        settings: number of changes of the announced settings; with another number, or from another node, clients read
+            them again.
         places: client -> its place among those that are connected, by admitted rows; from 1.
         evaluation_turns: client -> number of episodes that this node has asked it to play as evaluations.
         evaluation_episodes: number of episodes that evaluate one model.

@@ -12,7 +12,7 @@ from soulsai_core.client.client import Client
 from soulsai_core.config import ClientSettings
 from soulsai_core.contracts import Actor
 from soulsai_core.errors import EnvironmentFailure
-from soulsai_core.messages import ArraySpec, Discrete, EnvSpec, Episode, Progress, Weights
+from soulsai_core.messages import Announcement, ArraySpec, Discrete, EnvSpec, Episode, Progress, Weights
 from soulsai_core.steps import ITERATION, step_columns
 from soulsai_core.testing.scripted import ScriptedEnvironment
 from soulsai_core.transport.memory import MemoryServer, MemoryTransport
@@ -115,6 +115,12 @@ class Node:
                 evaluation_episodes=5,
             )
         )
+
+    def announce(self, **config):
+        """Announce a training with these settings of its algorithm."""
+        algorithm = {"name": "toy", "config": config}
+        announced = Announcement(1, "0.1.0", "training", {}, algorithm, {}, SPEC, {})
+        self.transport.announce(msgspec.json.encode(announced))
 
     def publish(self, iteration=None, value=0.0, **options):
         self.iteration = self.iteration if iteration is None else iteration

@@ -7,7 +7,7 @@ import pytest
 
 from soulsai_core.client.downlink import NEW_TRAINING
 from soulsai_core.errors import EnvironmentFailure, EnvironmentNotReady
-from soulsai_core.messages import Announcement, ClientInfo, Discrete, EnvSpec
+from soulsai_core.messages import ClientInfo
 from soulsai_core.steps import END, POSITION, ROWS, START, End
 
 COLUMNS = (POSITION, ROWS, START, END)
@@ -281,19 +281,13 @@ def test_heartbeats_have_the_client_and_its_progress(client_thread, node, server
 
 
 def test_changed_settings_reach_the_actor_before_the_next_weights(client_thread, node):
-    spec = EnvSpec("Toy-v0", {}, Discrete(2))
-
-    def announce(rate):
-        algorithm = {"name": "toy", "config": {"rate": rate}}
-        node.transport.announce(msgspec.json.encode(Announcement(1, "0.1.0", "training", {}, algorithm, {}, spec, {})))
-
-    announce(1)
+    node.announce(rate=1)
     node.publish(0)
     thread = client_thread()
     thread.start()
     node.receive(5)
     assert thread.actor.configs == []
-    announce(2)
+    node.announce(rate=2)
     node.settings = 1
     node.publish(1)
     node.acknowledge()

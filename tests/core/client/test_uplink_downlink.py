@@ -9,12 +9,14 @@ import pytest
 from waiting import wait_for
 
 from soulsai_core.client.downlink import Downlink
+from soulsai_core.client.evaluation import EvaluationTurns
 from soulsai_core.client.uplink import Uplink
 from soulsai_core.client.window import Window
 from soulsai_core.errors import TransportError
-from soulsai_core.messages import ClientInfo, Episode
+from soulsai_core.messages import ClientInfo, Episode, Weights
 from soulsai_core.steps import End, StepBatch
 from soulsai_core.transport.memory import MemoryTransport
+from soulsai_core.wire import encode_weights
 
 PATIENCE = 60  # seconds
 
@@ -162,6 +164,17 @@ def test_reports_that_the_server_may_have_forgotten_are_sent_again_before_newer_
     assert [episode.id for episode in node.episodes(3)] == ["pc-1", "pc-1", "pc-2"]
 
 
+def test_reports_are_sent_again_although_only_the_downlink_noticed_that_the_server_was_lost(
+    uplink, node, flaky, window, rng
+):
+    link = uplink()
+    link.start()
+    link.report(Episode("pc-1", "pc", 1.0, 5, 0, 1.0))
+    node.episodes(1)
+    Downlink(flaky, "training", "pc", window, rng, on_loss=link.report_again)._lose()
+    assert [episode.id for episode in node.episodes(2)] == ["pc-1", "pc-1"]
+
+
 def test_episodes_wait_for_the_server_too(uplink, node, flaky):
     """More than are sent in one go."""
     flaky.away = True
@@ -272,6 +285,79 @@ def test_model_of_a_node_that_was_started_again_counts_as_newer_only_if_it_is_an
     window.add(batch(1))
     assert window.wait_for_room(50, PATIENCE), "this progress was read"
     assert (downlink.newest is held) == same
+
+
+def receive(downlink, node, number):
+    """The downlink reads what the node publishes."""
+    node.publish(number=number)
+    downlink._step()
+
+
+def test_settings_with_which_a_training_is_resumed_are_read_and_those_it_was_joined_with_are_not(downlink, node):
+    node.announce(rate=1)
+    receive(downlink, node, 1)
+    assert downlink.settings is None
+    node.name = "node-2"
+    node.announce(rate=2)
+    receive(downlink, node, 2)
+    found = downlink.settings
+    assert found == {"rate": 2}
+    node.name = "node-2 after an outage"
+    receive(downlink, node, 3)
+    assert downlink.settings is found, "the actor must not be changed for nothing"
+
+
+def test_node_with_another_id_after_an_outage_does_not_ask_again_for_an_evaluation(server, node, window, rng):
+    turns = EvaluationTurns()
+    downlink = Downlink(MemoryTransport(server), "training", "pc", window, rng, turns)
+    node.transport.publish_evaluation(0, encode_weights(Weights(0, {"w": np.zeros(1)})))
+    node.evaluation_turns = {"pc": 1}
+    receive(downlink, node, 1)
+    assert turns.take() is not None
+    node.name = "after an outage"
+    receive(downlink, node, 2)
+    assert turns.take() is None
+    node.name, node.evaluation_turns = "after a new start", {}
+    receive(downlink, node, 3)
+    node.evaluation_turns = {"pc": 1}
+    receive(downlink, node, 4)
+    assert turns.take() is not None
+
+
+class SlowModels(MemoryTransport):
+    """Models take `seconds` to come, and `meanwhile` is called."""
+
+    def __init__(self, server, clock):
+        super().__init__(server)
+        self.clock = clock
+        self.seconds = 0.0
+        self.meanwhile = list
+
+    def read_model(self, newer_than):
+        self.clock.now += self.seconds
+        self.meanwhile()
+        return super().read_model(newer_than)
+
+
+def test_model_that_comes_slowly_makes_no_client_play_beyond_its_window_or_send_again(server, node, window, clock, rng):
+    transport = SlowModels(server, clock)
+    downlink = Downlink(transport, "training", "pc", window, rng)
+    node.window = 1
+    receive(downlink, node, 1)
+    window.add(batch(1))
+    window.sent(window.next_chunk(10, 2**20))
+    transport.seconds = 12.0
+
+    def acknowledge():
+        assert not window.away and not window.has_room(1)
+        node.send_progress(acked=1, number=3)
+
+    transport.meanwhile = acknowledge
+    node.iteration = 1
+    receive(downlink, node, 2)
+    assert window.next_chunk(10, 2**20) is None
+    downlink._step()
+    assert window.rows == 0
 
 
 def test_waiting_for_newer_weights_ends_after_the_time_out(downlink, node):

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soulsai_core.client.window import Window
+from soulsai_core.errors import TransportError
 from soulsai_core.steps import End, StepBatch
 
 CAPACITY = 100
@@ -290,6 +291,34 @@ def test_messages_are_sent_again_if_the_node_sends_progress_and_never_acknowledg
     assert send(window) == [], "an update takes long"
     window.acknowledged("node", 0, window=10)
     assert send(window) == [1]
+
+
+def test_node_whose_model_is_on_its_way_is_not_silent(window, clock):
+    add(window, 10)
+    with window.fetching():
+        clock.now += 8
+        assert not window.away and not window.has_room(1)
+    assert not window.away
+    clock.now += 8
+    assert window.away
+
+
+def test_node_is_silent_again_after_its_model_could_not_be_fetched(window, clock):
+    with pytest.raises(TransportError), window.fetching():
+        clock.now += 8
+        raise TransportError("The server is gone.")
+    assert window.away
+
+
+def test_refusal_ends_the_wait_for_something_to_send(window):
+    add(window, 6, 4)
+    send(window)
+    ended = threading.Event()
+    waiter = threading.Thread(target=lambda: (window.wait_for_messages(lambda: False, timeout=60), ended.set()))
+    waiter.start()
+    window.acknowledged("node", 0, window=10, refused=0)
+    assert ended.wait(30) and send(window) == [1, 2]
+    waiter.join()
 
 
 def test_patience_is_counted_from_the_last_acknowledgment(window, clock):

@@ -134,10 +134,10 @@ class Client:
         self._unfit = ""
         self._said_full = False
         self._watchdog = Watchdog(late_after=settings.late_step_s, min_per_minute=settings.min_steps_per_minute)
-        turns = actor.turns if isinstance(actor, EvaluatingActor) else None
-        self._downlink = Downlink(transport, run_id, client, self._window, rng, turns)
         beat = settings.heartbeat_interval_s
         self._uplink = Uplink(transport, run_id, client, self._window, rng, clock, interval=beat, info=self._info)
+        turns = actor.turns if isinstance(actor, EvaluatingActor) else None
+        self._downlink = Downlink(transport, run_id, client, self._window, rng, turns, self._uplink.report_again)
         self._recorder = Recorder(columns, spec.observations, owners=owners, on_unfit=self._note_unfit)
         self._batcher = Batcher(self._recorder, self._window, settings, columns)
         self._window.connect(kept=self._batcher.kept, on_return=self._batcher.send_soon)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -36,6 +37,8 @@ class Downlink(BackgroundWorker):
         run_id: the run that this client joined; `ended` is set when there is another one.
         client: this client's id, under which its messages are acknowledged.
         turns: takes the models that this client is asked to evaluate; None: it cannot.
+        on_loss: called when this thread has lost the server. The uplink's may not notice: it connects anew by itself
+            where the server is back at once.
 
     Attributes:
         newest: the newest weights, None before the first. Replaced as a whole, never changed, so the client's thread
@@ -54,6 +57,7 @@ class Downlink(BackgroundWorker):
         window: Window,
         rng: random.Random,
         turns: EvaluationTurns | None = None,
+        on_loss: Callable[[], object] = lambda: None,
     ) -> None:
         self.newest: Weights | None = None
         self.client_index: int | None = None
@@ -65,15 +69,15 @@ class Downlink(BackgroundWorker):
         self._client = client
         self._window = window
         self._turns = turns
-        self._settings_version = 0
+        self._on_loss = on_loss
+        self._settings_of: tuple[str, int] | None = None  # node and version
         self._asked = 0
-        self._asked_by = ""
         self._arrived = threading.Condition()
         self._thread = RetryingThread(
             "downlink",
             self._step,
             rng,
-            on_loss=lambda: window.connection_lost("downlink"),
+            on_loss=self._lose,
             on_reconnect=lambda: window.connection_back("downlink"),
         )
         self._read_once = False
@@ -91,6 +95,10 @@ class Downlink(BackgroundWorker):
         """Stop receiving."""
         self.stop()
         self._thread.join(_WAIT_S + 1.0)
+
+    def _lose(self) -> None:
+        self._window.connection_lost("downlink")
+        self._on_loss()
 
     def _step(self) -> None:
         # A notification only shortens the wait. Progress is read after the time-out, too, and before the first wait:
@@ -116,36 +124,51 @@ class Downlink(BackgroundWorker):
             self.client_index = progress.client_indices.get(self._client, self.client_index)
             if self._client in progress.places:
                 self.place = progress.places[self._client], len(progress.places)
-            held = -1 if self.newest is None or progress.node != self._node else self.newest.iteration
-            # The node is remembered only once its model is here: until then its model is still to be fetched.
-            if progress.iteration > held and self._fetch(held, progress.iteration):
-                self._node = progress.node
-            if progress.settings != self._settings_version:
-                self._read_settings(progress.settings)
-            if self._turns is not None:
-                self._take_turn(progress, self._turns)
+            with self._window.fetching():
+                fetched = self._fetch_newer(progress)
+                self._read_changed_settings(progress)
+                if self._turns is not None:
+                    self._take_turn(progress, self._turns)
             # Last: when the client sees the new room, it also sees the weights that came with it.
             self._window.acknowledged(
                 progress.node,
                 progress.acked.get(self._client, 0),
                 progress.window_of(self._client),
                 refused=progress.refused.get(self._client),
-                busy=progress.busy,
+                # While a model was on its way the node may have acknowledged more.
+                busy=progress.busy or fetched,
             )
 
-    def _read_settings(self, version: int) -> None:
+    def _fetch_newer(self, progress: Progress) -> bool:
+        """Fetch the model if it is another one than the one held. Returns whether it was fetched."""
+        held = -1 if self.newest is None or progress.node != self._node else self.newest.iteration
+        if progress.iteration <= held or not self._fetch(held, progress.iteration):
+            return False
+        # Remembered only once the node's model is here: until then it is still to be fetched.
+        self._node = progress.node
+        return True
+
+    def _read_changed_settings(self, progress: Progress) -> None:
+        """Read the settings if they were changed, or may have been: a node that resumed has others, and counts anew."""
+        now = progress.node, progress.settings
+        # At first they are those with which this client was made, unless they were changed before.
+        if now == (self._settings_of or (progress.node, 0)):
+            self._settings_of = now
+            return
         payload = self._transport.read_config()
-        if payload is not None:
-            self.settings = msgspec.json.decode(payload, type=Announcement).algorithm["config"]
-            self._settings_version = version
+        if payload is None:
+            return
+        settings = msgspec.json.decode(payload, type=Announcement).algorithm["config"]
+        if settings != self.settings:
+            self.settings = settings
+        self._settings_of = now
 
     def _take_turn(self, progress: Progress, turns: EvaluationTurns) -> None:
         """Fetch the model to evaluate if this client was asked once more."""
-        if progress.node != self._asked_by:
-            self._asked_by = progress.node
-            self._asked = 0  # a new node counts anew
         asked = progress.evaluation_turns.get(self._client, 0)
-        if asked <= self._asked:
+        # A node that was started again counts anew. One that was away counts on, although it has another id.
+        self._asked = min(self._asked, asked)
+        if asked == self._asked:
             return
         model = self._transport.read_evaluation(-1)
         self._asked = asked

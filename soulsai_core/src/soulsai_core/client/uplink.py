@@ -71,6 +71,7 @@ class Uplink:
         self._episodes: deque[Episode] = deque(maxlen=_MOST_EPISODES)
         # (time, report) of those that were sent a short time ago.
         self._sent_episodes: deque[tuple[float, Episode]] = deque(maxlen=_MOST_EPISODES)
+        self._losses = 0  # of the server, as far as reports are concerned
         self._count = _MOST_MESSAGES
         self._next_heartbeat = 0.0
         self._hurried = threading.Event()
@@ -90,6 +91,16 @@ class Uplink:
         """Send the result of an episode."""
         with self._lock:
             self._episodes.append(msgspec.structs.replace(episode, run_id=self._run_id))
+        self._window.wake()
+
+    def report_again(self) -> None:
+        """Send the newest reports once more: a server that was lost may have forgotten them. The node recognizes what
+        it knows."""
+        with self._lock:
+            self._losses += 1
+            sent = [episode for _, episode in self._sent_episodes]
+            self._sent_episodes.clear()
+            self._episodes = deque([*sent, *self._episodes], maxlen=_MOST_EPISODES)
         self._window.wake()
 
     def hurry(self) -> None:
@@ -167,10 +178,13 @@ class Uplink:
         while self._episodes:
             with self._lock:
                 episodes = list(itertools.islice(self._episodes, _MOST_MESSAGES))
+                losses = self._losses
             # Removed only once they are sent: if the server is lost in between, they are sent again.
             self._transport.push_episodes([msgspec.json.encode(episode) for episode in episodes])
             now = self._clock()
             with self._lock:
+                if losses != self._losses:
+                    continue  # meanwhile the server was lost, perhaps with these
                 for episode in episodes:
                     # In a full queue new reports may have taken the places of the first ones.
                     if self._episodes and self._episodes[0] is episode:
@@ -183,7 +197,4 @@ class Uplink:
         """The server was lost, and may have forgotten what it got last. All of that is sent again: the node recognizes
         what it knows."""
         self._window.connection_lost("uplink")
-        with self._lock:
-            sent = [episode for _, episode in self._sent_episodes]
-            self._sent_episodes.clear()
-            self._episodes = deque([*sent, *self._episodes], maxlen=_MOST_EPISODES)
+        self.report_again()

@@ -7,7 +7,8 @@ import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from soulsai_core.client.chunks import Chunk, Message
 from soulsai_core.steps import StepBatch
@@ -88,6 +89,7 @@ class Window:
         self._node = ""
         self._lost: set[str] = set()  # the threads that have lost the server
         self._heard = clock()
+        self._fetching = False
         self._last_progress = clock()
         self._begin_again_at = math.inf
 
@@ -142,7 +144,7 @@ class Window:
 
     @property
     def _silent(self) -> bool:
-        return self.silence > _SILENCE_S
+        return self.silence > _SILENCE_S and not self._fetching
 
     @property
     def full(self) -> bool:
@@ -219,8 +221,9 @@ class Window:
     def wait_for_messages(self, stopping: Callable[[], bool], timeout: float) -> None:
         """Block until there is something to send, or `wake` is called; `timeout` seconds at most."""
         with self._changed:
-            until = min(timeout, max(self._begin_again_at - self._clock(), 0.0))
-            self._changed.wait_for(lambda: self._may_send() or stopping(), until)
+            at = self._begin_again_at
+            until = min(timeout, max(at - self._clock(), 0.0))
+            self._changed.wait_for(lambda: self._may_send() or stopping() or self._begin_again_at < at, until)
 
     def wait_for_room_to_send(self, timeout: float) -> bool:
         """Block until another message may be sent; False after `timeout` seconds, if none waits, or if the node is
@@ -263,6 +266,16 @@ class Window:
         self._heard = self._clock()
         if was_away and not self.away:
             self._on_return()
+
+    @contextmanager
+    def fetching(self) -> Iterator[None]:
+        """While the block runs the node is not silent: what it published is on its way, which may take long."""
+        self._fetching = True
+        try:
+            yield
+            self._heard = self._clock()
+        finally:
+            self._fetching = False
 
     def acknowledged(
         self, node: str, number: int, window: int, *, refused: int | None = None, busy: bool = False

@@ -47,7 +47,7 @@ class SettingChanges:
     Attributes:
         config: with all changes.
         training: likewise.
-        announcement: with all changes; clients read it again when `version` has changed.
+        announcement: with all changes; clients read it again when `version` or the node has changed.
         version: number of changes that concern clients.
     """
 

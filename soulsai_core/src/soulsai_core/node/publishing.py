@@ -199,9 +199,9 @@ class Publishing:
         self._places: dict[str, int] = {}
 
     def publish_model(self, weights: Weights) -> None:
-        """Publish a model."""
-        self._thread.send_model(weights, self._progress("running"))
-        self._published()
+        """Publish a model. The update that made it may have taken long, and no message was looked at meanwhile."""
+        self._thread.send_model(weights, msgspec.structs.replace(self._progress("running"), busy=True))
+        self._changed = False
 
     def publish_evaluation_if_due(self) -> None:
         """Ask a client for an evaluation if it is time, and publish the model that is evaluated."""
