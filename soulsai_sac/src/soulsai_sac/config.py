@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from soulsai_core import LIVE, Settings
 
@@ -55,8 +57,18 @@ class SACConfig(Settings):
     replay_ratio: float = Field(
         default=1.0,
         gt=0,
+        le=1000,
         description="Gradient steps for each environment step; at least one an iteration.",
         json_schema_extra=LIVE,
     )
     max_staleness: int = Field(default=100, ge=1, description="Steps of this many newest iterations are admitted.")
     threads: int = Field(default=1, ge=1, description="Threads of torch; more do not help networks of this size.")
+
+    @model_validator(mode="after")
+    def _learns(self) -> Self:
+        if self.learning_starts > self.buffer_size:
+            raise ValueError(
+                f"learning_starts ({self.learning_starts}) must not be more than buffer_size ({self.buffer_size}): "
+                "learning would never start"
+            )
+        return self

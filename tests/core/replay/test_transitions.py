@@ -113,6 +113,14 @@ def test_row_is_learned_from_before_the_steps_that_follow_are_there():
     assert later["next_observation"][0, 0, 0] == 4 and later["discount"][0, 0] == 0.125
 
 
+def test_return_of_more_steps_than_there_are_ends_where_they_do():
+    both = Both(PLAIN, 8)
+    both.hear(message([Made(0, i, i + 1, i + 2, start=i == 0) for i in range(3)]))
+    few, many = (both.replay.read(np.array([[0, 1, 2]]), n_step=n, gamma=0.5) for n in (3, 10**12))
+    for name, column in few.items():
+        np.testing.assert_array_equal(column, many[name])
+
+
 def test_message_longer_than_the_ring_leaves_its_newest_rows():
     both = Both(PLAIN, 4)
     both.hear(message([Made(0, i, i + 1, i + 2, start=i == 0) for i in range(11)]))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from dqn_settings import plain
 
-from soulsai_core import End, RunningMoments, StepBatch, mask_invalid, normalized
+from soulsai_core import ArraySpec, Discrete, End, EnvSpec, RunningMoments, StepBatch, mask_invalid, normalized
 from soulsai_dqn.acting.numpy_policy import NumpyQ
 from soulsai_dqn.acting.recurrent_policy import RecurrentQ
 from soulsai_dqn.learning.learner import DQNLearner
@@ -230,6 +230,21 @@ def test_message_without_rows_changes_nothing(spec, rng, stream):
     learner = DQNLearner(settings(normalize=True), spec, rng)
     learner.add(stream()(0), "client")
     assert learner.ready() is False and learner.save().values["rows"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("observation", ArraySpec((36, 36), "uint8", 0, 255)), ("observation.x", ArraySpec((3,), "float32"))],
+)
+def test_message_whose_episodes_all_end_may_lie_over_the_end_of_the_buffer(name, part, rng):
+    spec = EnvSpec("images or parts", {name: part}, Discrete(2))
+    learner = DQNLearner(settings(buffer_size=10, learning_starts=1, hidden=(4,)), spec, rng)
+    for position, rows in ((0, 8), (8, 4)):
+        observations = np.ones((rows, *part.shape), part.dtype)
+        columns = {name: observations, "action": np.zeros(rows, np.uint8), "reward": np.ones(rows, np.float32)}
+        segments = np.array([[0, position, rows, 0, 0, 1, End.TERMINATED]])
+        learner.add(StepBatch(segments, columns, {name: observations[:0]}), "client")
+    assert learner.save().values["rows"] == 12
 
 
 def test_sync_follows_the_settings():

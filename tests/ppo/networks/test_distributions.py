@@ -137,6 +137,14 @@ def test_squashed_likelihood_is_finite_for_large_raw_actions():
     assert np.isfinite(found.log_prob).all() and np.isfinite(found.entropy).all()
 
 
+def test_action_with_equal_bounds_leaves_the_likelihood_of_the_others_finite():
+    distribution = SquashedGaussian(Continuous((2,), (-1.0, 0.5), (1.0, 0.5)))
+    raw = np.zeros((3, 2), np.float32)
+    found = distribution.evaluate(raw, np.zeros(2, np.float32), raw, None)
+    assert np.isfinite(found.log_prob).all() and np.isfinite(found.entropy).all()
+    assert (distribution.executed(raw + 1)[:, 1] == 0.5).all()
+
+
 def test_samples_have_the_probabilities_of_the_softmax(rng):
     head = np.tile(np.log([0.1, 0.2, 0.7]), (50_000, 1))
     drawn = Categorical(3).sample(head, EMPTY, None, rng)

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from soulsai_core import ArraySpec, Continuous, Environment, EnvSpec, Step
+from soulsai_core import ArraySpec, Continuous, End, Environment, EnvSpec, Step, StepBatch
 from soulsai_core.testing.rollout import Subject, Training
+from soulsai_sac.config import SACConfig
+from soulsai_sac.learning.learner import SACLearner
 from soulsai_sac.plugin import plugin
 
 SPEC = EnvSpec("target", {"observation": ArraySpec((1,), "float32")}, Continuous((1,), (0.0,), (5.0,)))
@@ -67,6 +70,32 @@ def test_temperature_moves_towards_the_target_entropy(trained):
     fixed = trained(1, temperature=0.3, temperature_learning_rate=0.0)[2]["temperature"]
     assert low < 1 < high
     assert fixed == pytest.approx(0.3)
+
+
+def test_learning_that_could_never_start_is_refused():
+    with pytest.raises(ValidationError, match=r"learning_starts \(1000\) must not be more than buffer_size \(500\)"):
+        SACConfig(buffer_size=500)
+
+
+def test_discarded_steps_in_a_full_buffer_do_not_keep_learning_from_starting(small):
+    learner = SACLearner(small(buffer_size=20, learning_starts=20), SPEC, np.random.default_rng(0))
+    for message in range(10):
+        segments = [[0, 10 * message, 8, 0, 0, 1, End.GOES_ON], [0, 10 * message + 8, 2, 0, 0, 0, End.DISCARDED]]
+        columns = {"observation": np.ones((10, 1), np.float32), "action": np.ones((10, 1), np.float32)}
+        columns["reward"] = np.ones(10, np.float32)
+        learner.add(StepBatch(np.array(segments), columns, {"observation": np.ones((1, 1), np.float32)}), "client")
+    assert learner.ready() is None
+
+
+def test_gradient_steps_beyond_a_small_ratio_are_not_owed_after_it_is_raised(trained):
+    subject, training, _ = trained(20, replay_ratio=0.01)
+    learner = training.learner
+    made = []
+    step = learner._trainer.step
+    learner._trainer.step = lambda batch: (made.append(1), step(batch))[1]
+    learner.change(subject.config.model_copy(update={"replay_ratio": 1.0}))
+    training.run(1)
+    assert len(made) == 16
 
 
 @pytest.mark.parametrize(("ratio", "steps"), [(1.0, [16, 16, 16]), (0.1, [2, 1, 2])])

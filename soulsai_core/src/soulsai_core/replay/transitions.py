@@ -43,6 +43,8 @@ def returns(store: StepStore, slots: np.ndarray, n: int, gamma: float) -> Return
         if store.has_discarded:
             following = np.where(store.discarded(following), last, following)
         goes_on = following != last  # a return that has ended ends there again in the next round
+        if not goes_on.any():
+            break
         total += discount * (store.reward.take(following) * goes_on)
         factor = np.float32(gamma) if store.duration is None else step_discounts(store, following, gamma)
         discount = np.where(goes_on, discount * factor, discount)

@@ -49,7 +49,8 @@ def prepared(steps: StepBatch, features: Features, config: DQNConfig) -> StepBat
     if config.reward_clip is not None:
         rewards = rewards.clip(-config.reward_clip, config.reward_clip)
     columns = {**steps.columns, **features.of(steps.columns), "reward": rewards}
-    after = {**steps.after, **features.of(steps.after)} if steps.after_rows else steps.after
+    # Without rows, too: a part of these steps has rows where the whole has none.
+    after = {**steps.after, **features.of(steps.after)}
     return steps.with_columns(columns, after)
 
 

@@ -232,7 +232,8 @@ class SquashedGaussian(Gaussian):
         super().__init__(action)
         self._middle = (self._high + self._low) / 2
         self._half = (self._high - self._low) / 2
-        self._log_half = np.log(self._half.astype(np.float64))
+        # An action with equal bounds has no density and is always the same: it counts as if it were not stretched.
+        self._log_half = np.log(np.where(self._half > 0, self._half, 1.0).astype(np.float64))
 
     def executed(self, raw: np.ndarray) -> np.ndarray:
         stretched = self._middle + self._half * np.tanh(raw)

@@ -51,14 +51,17 @@ class SACLearner(Learner):
         self._replay.append(steps.with_columns(kept, after), client)
 
     def ready(self) -> bool | None:
-        return None if len(self._replay) >= self._config.learning_starts else False
+        # Of the rows that were kept, those can be drawn that were not discarded.
+        enough = self._replay.rows >= self._config.learning_starts and len(self._replay) > 0
+        return None if enough else False
 
     def update(self) -> dict[str, float]:
         config = self._config
         self._steps_due += config.update_every * config.replay_ratio
-        # At least one, so that each iteration has another model; what is due may become negative and is made up for.
+        # At least one, so that each iteration has another model. What is more than due is not made up for: after a
+        # change of the ratio, that could take for ever.
         steps = max(int(self._steps_due), 1)
-        self._steps_due -= steps
+        self._steps_due = max(self._steps_due - steps, 0.0)
         draw = self._replay.draw(self._rng, steps, config.batch_size, n_step=config.n_step, gamma=config.gamma)
         columns = {name: torch.from_numpy(column) for name, column in draw.columns.items()}
         reports = [self._trainer.step({name: column[i] for name, column in columns.items()}) for i in range(steps)]
