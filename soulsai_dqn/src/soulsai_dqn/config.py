@@ -21,8 +21,8 @@ N = TypeVar("N", int, float)
 Discount = Annotated[float, Field(gt=0, le=1)]
 Steps = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
-MOST_GRADIENT_STEPS = 1000.0
-"""For each environment step: a mistyped number must not keep the learner in one update for hours."""
+# Gradient steps for each environment step: a mistyped number must not keep the learner in one update for hours.
+Ratio = Annotated[float, Field(gt=0, le=1000)]
 
 
 class Schedule(Settings, Generic[N]):
@@ -52,9 +52,7 @@ class AutomaticRatio(Settings):
         description="Gradient steps for each environment step, at least. Clients wait for these if their steps "
         "come faster than they are made.",
     )
-    most: float = Field(
-        default=16.0, gt=0, le=MOST_GRADIENT_STEPS, description="Gradient steps for each environment step, at most."
-    )
+    most: Ratio = Field(default=16.0, description="Gradient steps for each environment step, at most.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -230,8 +228,7 @@ class DQNConfig(Settings):
     learning_starts: int = Field(default=1_000, ge=1, description="Steps in the buffer before learning starts.")
     update_every: int = Field(default=64, ge=1, description="Environment steps between two model iterations.")
     replay_ratio: Annotated[
-        Annotated[float, Field(gt=0, le=MOST_GRADIENT_STEPS), Tag("number")]
-        | Annotated[AutomaticRatio, Tag("automatic")],
+        Annotated[Ratio, Tag("number")] | Annotated[AutomaticRatio, Tag("automatic")],
         Discriminator(_ratio_form),
         BeforeValidator(_automatic),
     ] = Field(

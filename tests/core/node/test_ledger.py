@@ -26,13 +26,22 @@ def test_message_with_a_number_that_was_received_is_a_repeat():
 
 def test_message_is_early_while_one_before_it_may_still_come():
     ledger = Ledger()
-    assert not ledger.is_early("a", 7, first=3, attempt=0), "of an unknown client the first that comes is the first"
+    assert not ledger.is_early("a", 7, first=7, attempt=0)
     ledger.add("a", 7, 1, {})
     assert ledger.is_early("a", 9, first=6, attempt=2) and ledger.refused() == {"a": 2}
     assert not ledger.is_early("a", 9, first=9, attempt=2), "8 was given up"
     assert not ledger.is_early("a", 9, first=0, attempt=2), "the sender keeps nothing"
     ledger.add("a", 8, 1, {})
     assert ledger.refused() == {} and not ledger.is_early("a", 9, first=6, attempt=2)
+
+
+def test_first_message_of_a_client_is_early_while_older_ones_may_still_come():
+    """A server that was killed may have forgotten those."""
+    ledger = Ledger(max_clients=1)
+    assert ledger.is_early("a", 7, first=3, attempt=2) and ledger.refused() == {"a": 2}
+    assert not ledger.is_early("a", 3, first=3, attempt=3)
+    assert not ledger.is_early("b", 7, first=3, attempt=1), "there is no room to remember that it was refused"
+    assert list(ledger.counts) == ["a"]
 
 
 def test_unreadable_messages_without_a_sender_are_counted_as_unknown():

@@ -11,8 +11,9 @@ from waiting import wait_for
 
 from soulsai_core.contracts import Sync
 from soulsai_core.errors import AccessError, SoulsAIError
-from soulsai_core.messages import Episode
+from soulsai_core.messages import Episode, Progress
 from soulsai_core.threads import BackgroundWorker
+from soulsai_core.transport.memory import MemoryTransport
 from soulsai_core.wire import decode_weights
 
 
@@ -99,6 +100,23 @@ def test_model_in_the_server_is_the_newest_and_its_progress_belongs_to_it(harnes
     assert harness.outside.read_model(-1)[0] == 2
     progress = harness.wait_progress(lambda progress: progress.iteration == 2)
     assert (progress.run_id, progress.state, progress.env_steps) == (harness.folder.name, "running", 8)
+
+
+def test_progress_says_whether_messages_were_looked_at_since_the_last_one(make_harness, learner, monkeypatch):
+    """A client must not take a message for lost that waits since an update takes long."""
+    with_models = []
+    publish = MemoryTransport.publish
+
+    def noted(transport, iteration, payload, progress):
+        with_models.append(msgspec.msgpack.decode(progress, type=Progress).busy)
+        publish(transport, iteration, payload, progress)
+
+    monkeypatch.setattr(MemoryTransport, "publish", noted)
+    harness = make_harness(learner).start()
+    harness.make_iterations(2)
+    harness.clock.now += 3
+    harness.wait_progress(lambda progress: progress.iteration == 2 and not progress.busy)
+    assert with_models and all(with_models)
 
 
 def test_progress_acknowledges_what_was_taken_in_even_without_an_update(harness):

@@ -53,16 +53,18 @@ class Ledger:
 
     def is_early(self, client: str, number: int, first: int, attempt: int) -> bool:
         """Whether a message must be refused, since one before it is missing and may still come. The client is then
-        asked to send again. Of a client that is not known, the first message that comes is the first.
+        asked to send again.
 
         Args:
             first: number of the oldest message that may still come, 0 for this one.
             attempt: of the client.
         """
-        counts = self.counts.get(client)
-        if counts is None or max(counts.last_number + 1, first or number) >= number:
+        counts = self.counts.get(client) or ClientCounts()
+        if max(counts.last_number + 1, first or number) >= number:
             return False
-        counts.refused = attempt
+        if client not in self.counts and len(self.counts) >= self._max_clients:
+            return False  # the refusal could not be remembered: this message is taken for the first
+        self.counts.setdefault(client, counts).refused = attempt
         return True
 
     def add(self, client: str, number: int | None, admitted: int, rejected: dict[str, int]) -> str | None:

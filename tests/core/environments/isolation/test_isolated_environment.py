@@ -53,6 +53,8 @@ class Misbehaving(ScriptedEnvironment):
             os._exit(3)
         elif self.what == "raise":
             raise RuntimeError("out of memory")
+        elif self.what == "raise with a name that UTF-8 has not":
+            raise RuntimeError("no file m\\udcfcll")
         elif self.what == "fail":
             raise EnvironmentFailure("The game is gone.")
         elif self.what == "wait":
@@ -64,6 +66,8 @@ class Misbehaving(ScriptedEnvironment):
     def close(self):
         if self.what.endswith(".closed"):
             pathlib.Path(self.what).touch()
+        if self.what == "fails to close":
+            raise OSError("the window is gone")
         if self.what == "never closes":
             time.sleep(1000)
 
@@ -161,6 +165,7 @@ def test_hanging_start_is_ended_at_its_deadline(make):
         ("exit", 2, EnvironmentFailure, "ended with code 3"),
         ("raise", 0, EnvironmentRaised, "RuntimeError: out of memory"),
         ("raise", 2, EnvironmentRaised, "RuntimeError: out of memory"),
+        ("raise with a name that UTF-8 has not", 2, EnvironmentRaised, r"no file m\\udcfcll"),
         ("fail", 2, EnvironmentFailure, "^The game is gone.$"),
         ("wait", 0, EnvironmentNotReady, "^The game is not running.$"),
         ("mistake", 2, PluginError, "^It gave no Step.$"),
@@ -208,6 +213,22 @@ def test_environment_is_closed_there_even_while_a_step_is_running(isolate, tmp_p
         environment.step_async(ACTION)
     environment.close()
     assert (tmp_path / "large.closed").exists() and environment._process.exitcode == 0
+
+
+def test_environment_that_fails_to_close_ends_without_a_traceback(isolate, capfd):
+    environment = isolate("fails to close")
+    environment.close()
+    assert environment._process.exitcode == 0
+    assert capfd.readouterr().err.strip() == "The environment could not be closed: OSError: the window is gone"
+
+
+def test_environment_for_which_no_process_can_be_started_has_failed_and_is_tried_again(isolate, monkeypatch):
+    def start(process):
+        raise OSError("Cannot allocate memory")
+
+    monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", start)
+    with pytest.raises(EnvironmentFailure, match="No process can be started for the environment: Cannot allocate"):
+        isolate("nothing")
 
 
 def test_environment_that_does_not_close_is_killed(isolate, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -22,6 +23,8 @@ from soulsai_core.environments.isolation.codec import (
 )
 from soulsai_core.errors import EnvironmentNotReady, EnvironmentRaised, PluginError, SoulsAIError
 from soulsai_core.lifetime import follow_parent
+
+log = logging.getLogger(__name__)
 
 
 def serve(connection: Connection, make: Callable[[], Environment], *, of_main_thread: bool) -> None:
@@ -48,7 +51,14 @@ def serve(connection: Connection, make: Callable[[], Environment], *, of_main_th
     except (EOFError, OSError):
         pass  # the client has ended
     finally:
+        _close(environment)
+
+
+def _close(environment: Environment) -> None:
+    try:
         environment.close()
+    except Exception as error:  # this process ends in any case, and with it what the environment holds
+        log.warning("The environment could not be closed: %s: %s", type(error).__name__, error)
 
 
 def _answer(environment: Environment, request: bytes) -> bytes:
@@ -72,4 +82,5 @@ def _failure(error: Exception) -> bytes:
     elif isinstance(error, EnvironmentRaised) or not isinstance(error, SoulsAIError):
         kind = RAISED
     sentence = str(error) if isinstance(error, SoulsAIError) else f"{type(error).__name__}: {error}"
-    return kind + sentence.encode()
+    # Names of files may have characters that UTF-8 has not.
+    return kind + sentence.encode(errors="backslashreplace")

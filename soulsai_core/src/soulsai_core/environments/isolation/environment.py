@@ -73,7 +73,10 @@ class IsolatedEnvironment(Environment):
         self._process = context.Process(
             target=serve, args=(theirs, make), kwargs={"of_main_thread": of_main_thread}, name="environment"
         )
-        self._process.start()
+        try:
+            self._process.start()
+        except OSError as error:  # for want of memory, for example: it may be there later
+            raise EnvironmentFailure(f"No process can be started for the environment: {error}.") from error
         assert self._process.pid is not None
         self._end_for_good = tie_to_this_process(self._process.pid)
         theirs.close()
