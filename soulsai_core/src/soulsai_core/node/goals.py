@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from soulsai_core.config import StopSettings
 from soulsai_core.node.episode_log import EpisodeLog
 from soulsai_core.node.formatting import counted, duration, number
@@ -39,13 +41,14 @@ class Goals:
         return self._return_reached()
 
     def beyond(self, elapsed: float) -> str:
-        """The settings without which the run, resumed, would end at once: a goal twice as far for each that is reached,
-        and none in return, since it may be the highest that there is. "" if no goal is reached."""
+        """The settings without which the run, resumed, would end at once: for each goal that is reached one twice as
+        far as it and as what is done, and none in return, since it may be the highest that there is. "" if no goal is
+        reached."""
         goals = self.settings
         done = {"env_steps": self._state.env_steps, "iterations": self._state.iteration, "seconds": elapsed}
         wanted = {name: getattr(goals, name) for name in done}
         further = [
-            f"training.stop.{name}={2 * goal}"
+            f"training.stop.{name}={_doubled(max(goal, done[name]))}"
             for name, goal in wanted.items()
             if goal is not None and done[name] >= goal
         ]
@@ -82,3 +85,9 @@ class Goals:
         # The first to be reached; where no rate is known yet, the one of which most is done.
         _, share, left = min(found, key=lambda goal: (goal[0], -goal[1]))
         return share, left
+
+
+def _doubled(value: float) -> float:
+    """Twice a positive number, rounded to two digits: a run ends a little after its goal, by a number nobody would
+    choose."""
+    return round(2 * value, 1 - math.floor(math.log10(2 * value)))

@@ -121,6 +121,25 @@ def test_settings_that_go_beyond_the_goals_that_are_reached(report, state, clock
     assert report.beyond_goal() == "training.stop.env_steps=100 training.stop.seconds=200.0"
 
 
+@pytest.mark.parametrize(
+    ("env_steps", "seconds", "further"),
+    [
+        (53, 100.4, "training.stop.env_steps=110 training.stop.seconds=200.0"),
+        (15_008, 1234.5, "training.stop.env_steps=30000 training.stop.seconds=2500.0"),
+    ],
+)
+def test_goals_to_go_on_with_are_beyond_what_is_done_in_two_digits(report, state, clock, env_steps, seconds, further):
+    report.start()
+    state.env_steps = env_steps
+    clock.now += seconds
+    assert report.beyond_goal() == further
+
+
+def test_goal_of_a_fraction_of_a_second_is_doubled_as_others_are(tmp_path):
+    goals = Goals(StopSettings(seconds=0.01), RunState(), EpisodeLog(tmp_path / "episodes.jsonl", 1))
+    assert goals.beyond(0.312) == "training.stop.seconds=0.62"
+
+
 def test_goal_in_return_is_named_by_its_value(tmp_path):
     episodes = EpisodeLog(tmp_path / "episodes.jsonl", 1)
     episodes.append([("1", Episode("pc-1", "pc", 207.5, 10, 1, 1.0))], 10, read_to="1")
