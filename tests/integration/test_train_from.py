@@ -1,5 +1,6 @@
 """`soulsai train --from`: a run that begins with the weights of another one."""
 
+import argparse
 import logging
 
 import numpy as np
@@ -8,6 +9,9 @@ from untrained import CARTPOLE, make_run
 
 from soulsai_core import Catalog, checkpoint, load_config
 from soulsai_core.assembly.starting_point import take_weights
+from soulsai_core.cli.agents.models import starting_point
+from soulsai_core.cli.options import config_from
+from soulsai_core.cli.training.train import add_arguments
 from soulsai_core.config import resolve
 from soulsai_core.errors import CheckpointError
 
@@ -65,6 +69,30 @@ def test_replay_buffer_begins_anew_without_a_word(run, caplog, monkeypatch):
 def test_another_algorithm_gets_a_sentence(run):
     with pytest.raises(CheckpointError, match="was trained with dqn, and its weights are of no use to ppo"):
         take_weights(new_learner("algorithm.name=ppo"), "ppo", run.path)
+
+
+def begun_with(run, *options):
+    """The settings of `soulsai train --from RUN` with these options."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return config_from(starting_point(parser.parse_args(["--from", str(run.path), *options]))[0])
+
+
+def test_preset_overrides_the_settings_of_the_other_run_and_set_overrides_both(run):
+    theirs = begun_with(run)
+    assert theirs.algorithm.config["replay_ratio"] != 4.0
+    config = begun_with(run, "--preset", "high_replay")
+    assert (config.algorithm.config["replay_ratio"], config.preset) == (4.0, ("high_replay",))
+    assert config.environment == theirs.environment
+    assert config.algorithm.config["hidden"] == theirs.algorithm.config["hidden"]
+    config = begun_with(run, "--set", "algorithm.config.replay_ratio=2", "--preset", "high_replay")
+    assert config.algorithm.config["replay_ratio"] == 2
+
+
+def test_preset_is_overridden_by_a_file_that_is_named(run, tmp_path):
+    (tmp_path / "mine.yaml").write_text("algorithm: {config: {replay_ratio: 3}}")
+    config = begun_with(run, "--preset", "high_replay", "--config", str(tmp_path / "mine.yaml"))
+    assert (config.algorithm.config["replay_ratio"], config.algorithm.config["gamma"]) == (3, 0.995)
 
 
 def test_from_and_resume_exclude_each_other(run_here, run):

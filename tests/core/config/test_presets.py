@@ -6,6 +6,7 @@ import pytest
 
 from soulsai_core.cli.options import add_config_arguments
 from soulsai_core.config import load_config, resolve
+from soulsai_core.config.layers import presets_as_overrides
 from soulsai_core.errors import ConfigError, PluginError
 
 PRESET = """
@@ -132,3 +133,11 @@ def test_resolved_settings_show_the_preset(add, load, catalog):
     add("game", {"run": {"name": "of-the-game"}})
     public = resolve(load("preset=game"), catalog).public()
     assert public["preset"] == "game" and public["run"]["name"] == "of-the-game"
+
+
+def test_presets_as_overrides_are_those_named_last_laid_over_each_other(add, catalog):
+    add("one", {"algorithm": {"name": "dqn", "config": {"gamma": 0.5}}, "run": {"name": "one", "seed": 1}})
+    add("two", {"algorithm": {"name": "ppo"}, "run": {"name": "two"}})
+    overrides = presets_as_overrides(["preset=two", "run.seed=3", "preset=[one, two]"], catalog)
+    assert sorted(overrides) == ['algorithm={"name": "ppo"}', 'run={"name": "two", "seed": 1}']
+    assert presets_as_overrides(["run.seed=3"], catalog) == []

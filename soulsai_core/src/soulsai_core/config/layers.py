@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
@@ -48,7 +49,7 @@ def load_config(
     """
     defaults, chosen = read_files(config_file)
     own = [chosen, read_environment(environ), read_overrides(overrides)]
-    presets = _preset_names([layer for tier in (defaults, *own) for layer in tier])
+    presets = preset_names([layer for tier in (defaults, *own) for layer in tier])
     return check([defaults, *_read_presets(presets, catalog), *own])
 
 
@@ -57,12 +58,19 @@ def load_environment(environ: Mapping[str, str]) -> Config:
     return check([read_environment(environ)])
 
 
-def _preset_names(layers: Sequence[Layer]) -> Sequence[str]:
+def preset_names(layers: Sequence[Layer]) -> Sequence[str]:
     """The presets that the highest layer with a `preset` names. A value that is no name is left to `check`."""
     given = [layer.values["preset"] for layer in layers if "preset" in layer.values]
     newest: Any = given[-1] if given else []
     names: list[Any] = newest if isinstance(newest, list) else [newest]
     return names if all(isinstance(name, str) for name in names) else []
+
+
+def presets_as_overrides(overrides: Sequence[str], catalog: Catalog | None = None) -> list[str]:
+    """The settings of the presets that these overrides name, as overrides: for a file that presets are to override."""
+    tiers = _read_presets(preset_names(read_overrides(overrides)), catalog)
+    values: dict[str, Any] = reduce(overlay, (layer.values for tier in tiers for layer in tier), {})
+    return [f"{key}={json.dumps(value)}" for key, value in values.items()]
 
 
 def _read_presets(names: Sequence[str], catalog: Catalog | None = None) -> list[list[Layer]]:

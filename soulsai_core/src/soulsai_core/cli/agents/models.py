@@ -85,7 +85,8 @@ def one_environment(resolved_config: object, overrides: list[str]) -> tuple[str,
 
 def starting_point(args: argparse.Namespace) -> tuple[argparse.Namespace, StartingPoint | None]:
     """The arguments of a training and what it begins with, None without --from. The settings of that run count where no
-    --config names others."""
+    --config names others, and those of a --preset above them: below, as they lie for a config.yaml, all of them would
+    be overridden, since a run saves every setting that there is."""
     if args.source is None:
         if args.take is not None:
             raise ConfigError("--take says what to take of another run: name the run with --from.")
@@ -93,7 +94,11 @@ def starting_point(args: argparse.Namespace) -> tuple[argparse.Namespace, Starti
     if args.resume is not None:
         raise ConfigError("--from begins a new run and --resume continues one: give one of them.")
     from soulsai_core.assembly.starting_point import StartingPoint
+    from soulsai_core.config.layers import presets_as_overrides
 
     run, model = find_model(args.source, Path("saves"))
     start = StartingPoint(model, weights=args.take != "steps", steps=args.take in ("steps", "both"))
-    return argparse.Namespace(**{**vars(args), "config": args.config or run.config}), start
+    if args.config is not None:
+        return args, start
+    overrides = [*presets_as_overrides(args.set), *args.set]
+    return argparse.Namespace(**{**vars(args), "config": run.config, "set": overrides}), start
