@@ -16,7 +16,7 @@ from soulsai_core.cli.training.resume import (
     keep_config_file,
     resumed_config,
 )
-from soulsai_core.errors import CheckpointError
+from soulsai_core.errors import CheckpointError, ConfigError
 from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.run_folder import RunFolder
 
@@ -131,6 +131,22 @@ def test_file_that_is_named_takes_the_place_of_the_saved_settings(make_run, tmp_
     args = arguments()
     args.config = tmp_path / "mine.yaml"
     assert resumed_config(args, folder).training.checkpoint_every == 9
+
+
+def test_preset_of_another_run_is_refused_and_it_is_said_what_to_do_instead(make_run):
+    folder = make_run("a", 5, **SAVED, preset=["cartpole"])
+    with pytest.raises(ConfigError) as refused:
+        resumed_config(arguments('preset=["cartpole", "high_replay"]'), folder)
+    sentence = str(refused.value)
+    assert "--preset high_replay is for new runs: a keeps its own settings when it is resumed" in sentence
+    assert "Change single ones with --set" in sentence
+    assert sentence.endswith("train --from a --preset cartpole --preset high_replay")
+
+
+@pytest.mark.parametrize("saved", ["cartpole", ["cartpole"]])
+def test_preset_that_a_run_began_with_may_be_named_again(make_run, saved):
+    folder = make_run("a", 5, **SAVED, preset=saved)
+    assert resumed_config(arguments('preset=["cartpole"]'), folder).training.checkpoint_every == 50
 
 
 def test_it_is_said_from_where_a_run_goes_on_and_how_it_had_ended(make_run):

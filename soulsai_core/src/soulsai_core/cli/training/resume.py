@@ -14,8 +14,9 @@ from soulsai_core.cli.program import program, shown_run
 from soulsai_core.cli.runs import killed_start, resumable_under, run_path
 from soulsai_core.config import Config
 from soulsai_core.config.differences import described, differences
-from soulsai_core.config.layers import CONFIG_FILE, read_file
-from soulsai_core.errors import CheckpointError
+from soulsai_core.config.layers import CONFIG_FILE, preset_names, read_file, read_overrides
+from soulsai_core.config.sources import Layer
+from soulsai_core.errors import CheckpointError, ConfigError
 from soulsai_core.node.status.last_status import last_status
 from soulsai_core.run_folder import CONFIG, RunFolder, read_config, replace_bytes
 
@@ -74,12 +75,30 @@ def resumed_config(args: argparse.Namespace, folder: RunFolder) -> Config:
         return config_from(args)
     if not folder.config.is_file():
         raise CheckpointError(f"{folder.path} has no {CONFIG}: name a file with the settings of the run by --config.")
+    _check_presets(args, folder)
     edits = _edits(folder)
     # Below --set, which comes later in the list.
     overrides = [f"{path}={json.dumps(value)}" for path, value in edits.items()]
     return config_from(
         argparse.Namespace(**{**vars(args), "config": folder.path / CONFIG, "set": overrides + args.set})
     )
+
+
+def _check_presets(args: argparse.Namespace, folder: RunFolder) -> None:
+    """Raise ConfigError if --preset names others than the run began with. Those it began with may be named again: they
+    ask for what the run has anyway, and a script may have one command for the start and the resume."""
+    named = preset_names(read_overrides(args.set))
+    if named and list(named) != _presets(read_config(folder.config)):
+        raise ConfigError(
+            f"--preset {named[-1]} is for new runs: {folder.name} keeps its own settings when it is resumed. Change "
+            f"single ones with --set, or begin a new run from it: "
+            f"{program()} train --from {shown_run(folder.path)}{''.join(f' --preset {name}' for name in named)}"
+        )
+
+
+def _presets(values: dict[str, Any]) -> list[str]:
+    """The presets that the settings `values` name."""
+    return list(preset_names([Layer("", values)]))
 
 
 def _edits(folder: RunFolder) -> dict[str, object]:
