@@ -95,7 +95,8 @@ class RunFolder:
 
     @property
     def config_file(self) -> Path:
-        """config.yaml as it was when the training was last started in the folder where that lies."""
+        """config.yaml as it was when the training was last started in the folder where that lies; empty if there was
+        none when the run began, and missing if other settings were named then."""
         return self.path / "config.yaml"
 
     @property

@@ -81,8 +81,8 @@ def test_no_run_is_an_error_that_says_what_to_do(saves):
         chosen_folder("gone", saves, NOW)
 
 
-def arguments(*settings):
-    return argparse.Namespace(config=None, set=list(settings), seed=None)
+def arguments(*settings, config=None, resume=""):
+    return argparse.Namespace(config=config, set=list(settings), seed=None, resume=resume)
 
 
 SAVED = {
@@ -94,8 +94,10 @@ OTHER = "environment: {config: {id: LunarLander-v3}}\ntraining: {checkpoint_ever
 
 
 def began_with(folder, text):
-    folder.path.parent.parent.joinpath("config.yaml").write_text(text)
-    keep_config_file(arguments(), folder)
+    """The run was begun where config.yaml has this text; None: where there is none."""
+    if text is not None:
+        folder.path.parent.parent.joinpath("config.yaml").write_text(text)
+    keep_config_file(arguments(resume=None), folder)
 
 
 def test_what_was_edited_in_the_file_applies_and_is_said_and_the_rest_stays(make_run, tmp_path, caplog):
@@ -112,17 +114,51 @@ def test_what_was_edited_in_the_file_applies_and_is_said_and_the_rest_stays(make
     assert config.training.stop.env_steps == 1400
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_file_for_another_run_is_not_read_and_named(make_run, tmp_path, caplog, kept):
+@pytest.mark.parametrize("text", [None, "# nothing yet", "training: {stop: {env_steps: 600}}"])
+def test_file_written_after_the_start_applies_if_it_names_no_other_run(make_run, tmp_path, caplog, text):
     folder = make_run("a", 5, **SAVED)
-    if kept:
-        began_with(folder, "training: {stop: {env_steps: 500}}")
-    (tmp_path / "config.yaml").write_text(
-        "environment: {config: {id: LunarLander-v3}}\ntraining: {checkpoint_every: 9}"
-    )
+    began_with(folder, text)
+    (tmp_path / "config.yaml").write_text("algorithm: {name: dqn}\ntraining: {stop: {env_steps: 1500}}")
+    config = resumed_config(arguments(), folder)
+    assert (config.training.stop.env_steps, config.training.checkpoint_every) == (1500, 50)
+    assert config.environment.config == {"id": "CartPole-v1"}
+    assert "edited in config.yaml applies: " in caplog.text
+    assert "training.stop.env_steps (1500 now, 600 then)" in caplog.text
+
+
+@pytest.mark.parametrize("began", [None, "training: {stop: {env_steps: 500}}"])
+@pytest.mark.parametrize("other", [OTHER, "preset: high_replay", "algorithm: {name: ppo}"])
+def test_file_for_another_run_is_not_read_and_named(make_run, tmp_path, caplog, began, other):
+    folder = make_run("a", 5, **SAVED, preset=["cartpole"])
+    began_with(folder, began)
+    (tmp_path / "config.yaml").write_text(other)
+    assert resumed_config(arguments(), folder) == resumed_config(arguments(config=folder.config), folder)
+    assert "config.yaml is not read, since it is meant for another run than a: it differs in" in caplog.text
+    assert "Change settings of this run with --set; --config config.yaml reads the file in the place" in caplog.text
+
+
+def test_file_of_a_run_that_was_begun_with_another_one_is_not_read(make_run, tmp_path, caplog):
+    folder = make_run("a", 5, **SAVED)
+    (tmp_path / "config.yaml").write_text("training: {checkpoint_every: 9}")
+    keep_config_file(arguments(config=tmp_path / "mine.yaml", resume=None), folder)
     assert resumed_config(arguments(), folder).training.checkpoint_every == 50
-    assert "config.yaml is not read, since it is meant for another run than a" in caplog.text
-    assert "Give --config config.yaml to use it" in caplog.text
+    assert "config.yaml is not read, since a did not begin with it" in caplog.text
+
+
+def test_preset_in_the_file_is_no_other_run_if_the_run_began_with_it(make_run, tmp_path):
+    folder = make_run("a", 5, **SAVED, preset=["cartpole"])
+    began_with(folder, None)
+    (tmp_path / "config.yaml").write_text("preset: cartpole\ntraining: {checkpoint_every: 9}")
+    assert resumed_config(arguments(), folder).training.checkpoint_every == 9
+
+
+def test_resume_where_there_is_no_file_keeps_what_the_run_began_with(make_run, tmp_path, caplog):
+    folder = make_run("a", 5, **SAVED)
+    began_with(folder, "training: {checkpoint_every: 9}")
+    (tmp_path / "config.yaml").rename(tmp_path / "elsewhere.yaml")
+    keep_config_file(arguments(), folder)
+    (tmp_path / "elsewhere.yaml").rename(tmp_path / "config.yaml")
+    assert resumed_config(arguments(), folder).training.checkpoint_every == 50 and not caplog.text
 
 
 def test_file_that_is_named_takes_the_place_of_the_saved_settings(make_run, tmp_path):
@@ -161,6 +197,15 @@ def test_it_is_said_from_where_a_run_goes_on_and_how_it_had_ended(make_run):
 
 def test_run_that_has_reached_its_goal_says_how_to_go_on(make_run):
     folder = make_run("a", 5, "ended")
+    began_with(folder, "training: {stop: {env_steps: 600}}")
     sentence = how_to_go_on(folder, "600 environment steps were trained", " --set training.stop.env_steps=1200")
-    assert "a has ended: 600 environment steps were trained. To go on, change the goal" in sentence
+    assert "a has ended: 600 environment steps were trained. To go on, change the goal in config.yaml, or: " in sentence
     assert "soulsai train --resume a --set training.stop.env_steps=1200" in sentence
+
+
+@pytest.mark.parametrize("config", [None, "mine.yaml"])
+def test_run_without_a_config_file_is_not_told_to_change_one(make_run, config):
+    folder = make_run("a", 5, "ended")
+    keep_config_file(arguments(config=config, resume=None), folder)
+    sentence = how_to_go_on(folder, "600 environment steps were trained", " --set training.stop.env_steps=1200")
+    assert "trained. To go on: " in sentence and "config.yaml" not in sentence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,18 +109,30 @@ def _edits(folder: RunFolder) -> dict[str, object]:
     values = read_file(file).values
     saved = read_config(folder.config)
     kept = folder.config_file.is_file()
-    began_with = read_file(folder.config_file).values if kept else saved
+    # Of a run that began with an empty file, or with none, all settings are those that are saved.
+    began_with = (read_file(folder.config_file).values if kept else {}) or saved
     found = [one for one in differences(values, began_with) if one[0] not in _HERE]
     if not found:
         return {}
-    if not kept or any(_at(values, path) not in (None, _at(saved, path)) for path in _OTHER_RUN):
+    if not kept or _is_for_another_run(values, saved, [path for path, _, _ in found]):
+        why = f"it is meant for another run than {folder.name}" if kept else f"{folder.name} did not begin with it"
         log.warning(
-            "%s is not read, since it is meant for another run than %s: it differs in %s. Give --config %s to use it.",
-            file, folder.name, described(found), file,
+            "%s is not read, since %s: it differs in %s. Change settings of this run with --set; --config %s reads the "
+            "file in the place of all of them.",
+            file, why, described(found), file,
         )  # fmt: skip
         return {}
     log.warning("What was edited in %s applies: %s.", file, described(found))
     return {path: value for path, value, _ in found}
+
+
+def _is_for_another_run(values: dict[str, Any], saved: dict[str, Any], edited: Sequence[str]) -> bool:
+    """Whether settings of config.yaml are those of another run than the one with the settings `saved`."""
+    if any(_at(values, path) not in (None, _at(saved, path)) for path in _OTHER_RUN):
+        return True
+    # --preset may have been given above one of the file: only one that was edited says what the file is meant for.
+    presets = _presets(values)
+    return "preset" in edited and bool(presets) and presets != _presets(saved)
 
 
 def _at(values: Mapping[str, Any], path: str) -> Any:
@@ -132,10 +144,17 @@ def _at(values: Mapping[str, Any], path: str) -> Any:
 
 
 def keep_config_file(args: argparse.Namespace, folder: RunFolder) -> None:
-    """Keep config.yaml as it is now in the run's folder, so that a later resume knows what was edited since."""
+    """Keep config.yaml as it is now in the run's folder, so that a later resume knows what was edited since. A new run
+    without one keeps an empty one: a config.yaml that is written later is then known to be new. Nothing is kept of a
+    run with other settings, by --config or --from: the config.yaml that lies there was not meant for it."""
+    if args.config not in (None, Path(CONFIG_FILE)):
+        return
     file = Path(CONFIG_FILE)
-    if args.config is None and file.is_file():
+    if file.is_file():
         replace_bytes(folder.config_file, file.read_bytes())
+    elif args.resume is None:
+        # Not at a resume, which may be in another folder than the one where the run's config.yaml lies.
+        replace_bytes(folder.config_file, b"")
 
 
 def how_it_ended(folder: RunFolder, now: float) -> str:
@@ -158,7 +177,10 @@ def how_to_go_on(folder: RunFolder, reason: str, options: str) -> str:
         options: with which it goes on, each with a space before it.
     """
     command = f"{program()} train --resume {shown_run(folder.path)}{options}"
-    return f"{folder.name} has ended: {reason}. To go on, change the goal in {CONFIG_FILE}, or: {command}"
+    # Who began without a config.yaml looks for one in vain.
+    has_file = folder.config_file.is_file() and folder.config_file.stat().st_size > 0
+    edit = f"change the goal in {CONFIG_FILE}, or: " if has_file else ""
+    return f"{folder.name} has ended: {reason}. To go on{', ' if edit else ': '}{edit}{command}"
 
 
 def further(beyond: str) -> str:
