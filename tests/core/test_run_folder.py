@@ -70,12 +70,23 @@ def test_configuration_that_cannot_be_written_leaves_the_old_one(tmp_path):
     assert json.loads(path.read_text()) == {"a": 1}
 
 
-@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [None, b"{", b"\xff\xfe"])
 def test_configuration_that_cannot_be_read_is_named(tmp_path, content):
     path = tmp_path / "config.json"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"configuration at .*config\.json cannot be read"):
+        read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("", "is empty"), (" \n", "is empty"), ("null", "is empty"), ("[1]", "is a list instead of settings by name")],
+)
+def test_configuration_without_settings_is_no_configuration(tmp_path, content, reason):
+    path = tmp_path / "config.json"
+    path.write_text(content)
+    with pytest.raises(CheckpointError, match=rf"at .*config\.json {reason}.*: copy the file from a backup"):
         read_config(path)
 
 

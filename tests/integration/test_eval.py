@@ -122,6 +122,35 @@ def test_wrong_options_get_a_sentence(run_here, saves, arguments, sentence):
     assert sentence in run_here("eval", *options, code=2)
 
 
+UNFIT = [
+    ("environment.config.id=Acrobot-v1", 'environment.config.id ("Acrobot-v1" now, "CartPole-v1" then)'),
+    ("algorithm.config.hidden=[8, 8]", "algorithm.config.hidden ([8, 8] now, [8] then)"),
+    ("algorithm.name=ppo", 'algorithm.name ("ppo" now, "dqn" then). Leave out'),
+]
+"""A setting that does not fit the agents here, and how it is named."""
+
+
+@pytest.mark.parametrize("command", ["eval", "play"])
+@pytest.mark.parametrize(("setting", "named"), UNFIT)
+def test_settings_that_do_not_fit_the_agent_are_named(run_here, saves, command, setting, named):
+    said = run_here(command, "first", "--saves", str(saves), "--episodes", "1", settings=[setting], code=2)
+    assert f"The agent of {saves / 'first'} does not fit these settings" in said and named in said
+    assert "Traceback" not in said and "mistake" not in said
+
+
+@pytest.mark.parametrize("setting", ["environment.config.max_episode_steps=3", "algorithm.config.learning_starts=9"])
+def test_changed_settings_that_fit_the_agent_are_taken(run_here, saves, setting):
+    assert "mean" in run_here("eval", "first", "--saves", str(saves), "--episodes", "1", settings=[setting])
+
+
+@pytest.mark.parametrize("content", ["", "{}"])
+@pytest.mark.parametrize("command", ["eval", "play"])
+def test_run_whose_settings_are_gone_is_not_played_with_the_defaults(run_here, tmp_path, command, content):
+    folder = make_run(tmp_path / "saves" / "emptied")
+    folder.config.write_text(content)
+    assert f"{folder.config} is empty" in run_here(command, str(folder.path), code=2)
+
+
 def test_run_without_a_best_model(run_here, saves, tmp_path):
     folder = make_run(tmp_path / "saves" / "third")
     folder.best_model.rename(tmp_path / "gone")

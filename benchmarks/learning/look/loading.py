@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from soulsai_core import Agent, Arrays, Features, SoulsAIError, State, checkpoint, normalized
-from soulsai_core.assembly.agents import make_agent, saved_settings
+from soulsai_core.assembly.agents import make_agent
+from soulsai_core.assembly.saved_settings import saved_settings
 from soulsai_core.config import Resolved
 from soulsai_core.messages import Weights
 from soulsai_core.node.saving.saver import EVALUATION, Counters

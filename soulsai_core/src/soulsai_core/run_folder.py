@@ -25,6 +25,7 @@ LOCK = "lock"
 HOLDER = "holder"
 _SINCE = " since "
 PAGE = "page"
+_COPY = "copy the file from a backup, or from a run with the same settings"
 
 
 class RunFolder:
@@ -297,8 +298,21 @@ def replace_bytes(path: Path, content: bytes) -> None:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The configuration saved at `path`. Raises CheckpointError if it cannot be read."""
+    """The configuration saved at `path`. Raises CheckpointError if it cannot be read, or if nothing is in it."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        config = json.loads(text) if text.strip() else None
     except (OSError, ValueError) as error:
         raise CheckpointError(f"The configuration at {path} cannot be read: {error}") from error
+    if config is None:
+        raise empty_config(path)
+    if not isinstance(config, dict):
+        raise CheckpointError(
+            f"The configuration at {path} is a {type(config).__name__} instead of settings by name: {_COPY}."
+        )
+    return config
+
+
+def empty_config(path: Path) -> CheckpointError:
+    """The error for a saved configuration without any setting, where the run's settings are needed."""
+    return CheckpointError(f"The configuration at {path} is empty, so the run's settings are not known: {_COPY}.")

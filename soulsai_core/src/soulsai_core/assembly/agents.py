@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from soulsai_core.agents.agent import Agent
-from soulsai_core.config import Resolved, load_config, resolve
+from soulsai_core.assembly.saved_settings import refuse_unfit, saved_settings
+from soulsai_core.config import Resolved
 from soulsai_core.messages import Weights
 from soulsai_core.node.saving.saver import evaluation_weights
 from soulsai_core.plugins.catalog import Catalog
-from soulsai_core.run_folder import CONFIG, RunFolder
+from soulsai_core.run_folder import RunFolder
 
 
 def load_agent(
@@ -31,17 +32,15 @@ def load_agent(
         explore: act as in training, at this point of its schedules. By default it does not explore.
         seed: seed of the actor's random choices.
         catalog: finds the plugins; None looks among the installed ones.
+
+    Raises CheckpointError with the settings that the changes make unfit for it.
     """
     run, model = RunFolder.holding(Path(folder))
-    resolved = saved_settings(run, overrides, catalog)
-    return make_agent(resolved, evaluation_weights(model), explore=explore, seed=seed)
-
-
-def saved_settings(run: RunFolder, overrides: Sequence[str] = (), catalog: Catalog | None = None) -> Resolved:
-    """The settings with which a run was trained, and these changes."""
     catalog = catalog or Catalog()
-    # The saved settings alone: SOULSAI_… variables are meant for another run.
-    return resolve(load_config(run.path / CONFIG, ["telemetry.enabled=false", *overrides], {}, catalog), catalog)
+    weights = evaluation_weights(model)
+    resolved = saved_settings(run, overrides, catalog)
+    refuse_unfit(run, resolved, weights, catalog)
+    return make_agent(resolved, weights, explore=explore, seed=seed)
 
 
 def make_agent(resolved: Resolved, weights: Weights, *, explore: bool = False, seed: int | None = None) -> Agent:

@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from soulsai_core.assembly.agents import make_agent, saved_settings
+from soulsai_core.assembly.agents import make_agent
+from soulsai_core.assembly.saved_settings import refuse_unfit, saved_settings
 from soulsai_core.config import Resolved
 from soulsai_core.errors import SoulsAIError
 from soulsai_core.lifetime import follow_parent, tie_to_this_process
@@ -150,6 +151,7 @@ def _settings(evaluation: Evaluation) -> Resolved:
 
 
 def _played(evaluation: Evaluation, resolved: Resolved, numbers: Iterator[int]) -> Iterator[Played]:
+    refuse_unfit(RunFolder(evaluation.run), resolved, evaluation.weights)
     agent = make_agent(resolved, evaluation.weights)
     taken: list[int] = []
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import msgspec
 
 from soulsai_core import checkpoint
-from soulsai_core.assembly.agents import saved_settings
 from soulsai_core.assembly.node import node_parts
+from soulsai_core.assembly.saved_settings import saved_settings
 from soulsai_core.contracts import Learner
 from soulsai_core.errors import CheckpointError
 from soulsai_core.journal import segments

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from soulsai_core.assembly.run_log import RunLog
+from soulsai_core.assembly.saved_settings import changed_settings
 from soulsai_core.assembly.starting_point import StartingPoint, begin
 from soulsai_core.config import Config, Resolved
-from soulsai_core.config.differences import described, differences
+from soulsai_core.config.differences import described
 from soulsai_core.config.models import RunSettings
 from soulsai_core.contracts import API_VERSION, ConnectorContext, Transport
 from soulsai_core.errors import CheckpointError
@@ -23,7 +24,7 @@ from soulsai_core.messages import Announcement, ArraySpec, EnvSpec
 from soulsai_core.node.metrics import NodeMetrics
 from soulsai_core.node.training import TrainingNode
 from soulsai_core.plugins.checks import LongCalls
-from soulsai_core.run_folder import RunFolder, read_config
+from soulsai_core.run_folder import RunFolder
 from soulsai_core.steps import step_columns
 from soulsai_core.threads import BackgroundWorker
 
@@ -139,10 +140,7 @@ def _changed_settings(resolved: Resolved, folder: RunFolder) -> str:
     """A sentence with the settings that the checkpoint was not made with, since one of them is why it does not fit."""
     if not folder.config.is_file():
         return ""
-    saved = read_config(folder.config)
-    public = resolved.public()
-    parts = ("algorithm", "environment")
-    found = differences({part: public[part] for part in parts}, {part: saved.get(part, {}) for part in parts})
+    found = changed_settings(resolved, folder)
     return f" These settings are not those it was made with: {described(found)}." if found else ""
 
 

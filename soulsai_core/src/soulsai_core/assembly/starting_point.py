@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from soulsai_core import checkpoint
 from soulsai_core.assembly.other_steps import OtherSteps
+from soulsai_core.assembly.saved_settings import NO_MATTER, changed_settings
 from soulsai_core.config import Resolved
-from soulsai_core.config.differences import described, differences
+from soulsai_core.config.differences import described
 from soulsai_core.contracts import Learner
 from soulsai_core.errors import CheckpointError
 from soulsai_core.messages import Arrays, State
@@ -22,9 +23,6 @@ log = logging.getLogger(__name__)
 
 _OWN = ("optimizer", "generator", "replay")
 """Parts that belong to the training that made them. Steps come from the journal, without the old priorities."""
-
-_NO_MATTER = ("environment.config.num_envs",)
-"""Settings of the environment that change nothing in a step."""
 
 
 class StartingPoint(NamedTuple):
@@ -131,8 +129,7 @@ def _why_none(run: RunFolder) -> str:
 
 def _compare_environments(resolved: Resolved, run: RunFolder) -> None:
     """Log in which settings the environments differ: their steps may still have the same form."""
-    ours = {"environment": resolved.public()["environment"]}
-    found = [one for one in differences(ours, read_config(run.config)) if one[0] not in _NO_MATTER]
+    found = [one for one in changed_settings(resolved, run, ["environment"]) if one[0] not in NO_MATTER]
     if found:
         log.warning("The steps of %s were made in another environment: %s.", run.name, described(found))
 

@@ -63,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _play(args: argparse.Namespace, run: RunFolder, model: Path) -> list[Played]:
     """The results in the order of the seeds."""
-    from soulsai_core.assembly.agents import saved_settings
     from soulsai_core.assembly.evaluating import Evaluation, evaluate, usable_cores
+    from soulsai_core.assembly.saved_settings import saved_settings
     from soulsai_core.node.saving.saver import evaluation_weights
 
     resolved = saved_settings(run, args.set)

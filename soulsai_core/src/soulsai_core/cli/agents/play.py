@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
     """Play the episodes, and print what each returned."""
     use_one_thread()
     from soulsai_core.agents.window import pictures_without_display
-    from soulsai_core.assembly.agents import load_agent, saved_settings
+    from soulsai_core.assembly.agents import load_agent
+    from soulsai_core.assembly.saved_settings import saved_settings
 
     if args.episodes < 1:
         raise ConfigError(f"--episodes is {args.episodes}; it takes 1 or more.")

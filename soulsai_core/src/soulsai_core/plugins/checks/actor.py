@@ -44,6 +44,15 @@ class CheckedActor(Actor):
         self._rows = -1
         self._checker.call("Actor.load", self._actor.load, weights)
 
+    def fits(self, weights: Weights, observations: Arrays, masks: np.ndarray | None) -> bool:
+        """Whether it takes these weights and acts with them, where it is no mistake of the plugin if it does not."""
+        try:
+            self._actor.load(weights)
+            result = self._act(observations, masks, np.ones(1, np.bool_))
+        except Exception:
+            return False
+        return self._flaw(result, 1, masks) is None
+
     def prepare(self, weights: Weights) -> None:
         self._checker.call("Actor.prepare", self._actor.prepare, weights)
 
