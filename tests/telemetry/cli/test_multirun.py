@@ -3,10 +3,11 @@
 import json
 import os
 import sys
+from datetime import datetime
 
 import pytest
 
-from soulsai_telemetry.comparing import training_process
+from soulsai_telemetry.comparing import multirun, training_process
 
 TRAIN = """
 import json, os, pathlib, sys
@@ -78,6 +79,24 @@ def test_default_output_is_a_folder_in_saves(train, run, here):
     run("multirun", "--seeds", 1, "--", *STOP)
     [folder] = (here / "saves").glob("multirun_*")
     assert (folder / "averages.json").exists()
+
+
+def test_output_that_exists_is_refused(train, run, here):
+    (here / "many").mkdir()
+    code, _, err = run("multirun", "--seeds", 1, "--output", "many", "--", *STOP)
+    assert (code, "--output many exists already: name a new folder." in err) == (2, True)
+
+
+def test_two_multiruns_of_one_second_get_different_folders(train, run, here, monkeypatch):
+    class Now:
+        @staticmethod
+        def now():
+            return datetime(2026, 12, 1, 10, 0, 0)
+
+    monkeypatch.setattr(multirun, "datetime", Now)
+    assert [run("multirun", "--seeds", 1, "--", *STOP)[0] for _ in range(2)] == [0, 0]
+    names = sorted(folder.name for folder in (here / "saves").iterdir())
+    assert names == ["multirun_2026-12-01_10-00-00", "multirun_2026-12-01_10-00-00_2"]
 
 
 def test_seed_that_fails_is_reported_and_left_out(train, run, here):

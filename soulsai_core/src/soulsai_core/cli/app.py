@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from soulsai_core.cli import streams
 from soulsai_core.cli.menu import Command, menu
 from soulsai_core.errors import SoulsAIError
 
@@ -18,10 +19,12 @@ _OWNER_ALONE = 0o077
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code, which is 2 for a SoulsAIError: its sentence is printed to stderr.
+    """Run one command and return its exit code, which is 2 for a SoulsAIError: its sentence is printed to stderr. It is
+    1 for an error of the system, such as a full disk, that the command does not explain.
 
     What it writes, such as runs with their models and logs, is for its owner alone, whatever the umask of the system.
     """
+    streams.make_usable()
     before = os.umask(_OWNER_ALONE)
     os.umask(before | _OWNER_ALONE)
     try:
@@ -66,8 +69,15 @@ def _run(argv: Sequence[str] | None) -> int:
         raise
     except BrokenPipeError:
         # The reader, such as `head`, has closed the pipe. Python flushes stdout once more at exit, and would fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.give_up_output()
         return 0
+    except OSError as error:
+        print(f"soulsai: {streams.file_problem(error)}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            streams.give_up_output()
+        return 1
 
 
 def client_main() -> int:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,7 @@ class Multirun:
     def run(self) -> int:
         """Train each seed; those that fail are reported and left out. Returns 1 if any failed, 130 if interrupted."""
         self._check()
-        folder = self._args.output or self._saves() / f"multirun_{datetime.now():%Y-%m-%d_%H-%M-%S}"
-        folder.mkdir(parents=True)
+        folder = self._make_folder()
         seeds = range(self._args.first_seed, self._args.first_seed + self._args.seeds)
         print(f"{formatting.counted(len(seeds), 'run')}, one after the other, in {folder}", flush=True)
         with on_interrupt(self._leave):
@@ -81,6 +81,21 @@ class Multirun:
 
     def _saves(self) -> Path:
         return Path(self._config().run.saves)
+
+    def _make_folder(self) -> Path:
+        """The new folder of the runs. Without --output another one is found if two commands start in one second."""
+        chosen = self._args.output
+        folder = chosen or self._saves() / f"multirun_{datetime.now():%Y-%m-%d_%H-%M-%S}"
+        tries = (folder.with_name(f"{folder.name}_{number}") for number in count(2))
+        path = folder
+        while True:
+            try:
+                path.mkdir(parents=True)
+                return path
+            except FileExistsError as error:
+                if chosen is not None:
+                    raise ConfigError(f"--output {chosen} exists already: name a new folder.") from error
+                path = next(tries)
 
     def _leave(self, reason: str) -> None:
         """Let the current training save and stop, and start no other."""
