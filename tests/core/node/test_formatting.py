@@ -1,5 +1,8 @@
 """Numbers as people read them."""
 
+import os
+import shlex
+
 import pytest
 
 from soulsai_core.node import formatting
@@ -25,6 +28,21 @@ def test_numbers_have_about_three_digits(value, text):
 @pytest.mark.parametrize(("value", "text"), [(1.0, "100%"), (0.99999, "99.9%"), (0.0, "0.0%"), (0.5, "50.0%")])
 def test_shares_say_all_only_of_all(value, text):
     assert formatting.share(value) == text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other shells have other quotes")
+@pytest.mark.parametrize("text", ["saves/a-1_b.c", "meine läufe/a", "it's", "$HOME", "a&b", "[8, 8]", ""])
+def test_word_of_a_command_is_read_as_it_was(text):
+    assert shlex.split(f"soulsai plot {formatting.word(text)}") == ["soulsai", "plot", text]
+
+
+def test_word_without_blanks_has_no_quotes():
+    assert formatting.word("a.b=1e-4") == "a.b=1e-4"
+
+
+def test_words_with_blanks_have_double_quotes_on_windows(monkeypatch):
+    monkeypatch.setattr(formatting.os, "name", "nt")
+    assert [formatting.word(text) for text in (r"C:\my runs\a", r"saves\a")] == [r'"C:\my runs\a"', r"saves\a"]
 
 
 def test_sizes_count_in_the_units_of_settings():

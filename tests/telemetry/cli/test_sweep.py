@@ -78,8 +78,8 @@ def test_trials_are_trained_and_the_best_settings_are_named(train, write, run, h
         result["score"] == pytest.approx(-result["values"]["algorithm.config.learning_rate"]) for result in found
     )
     best = max(found, key=lambda result: result["score"])["values"]["algorithm.config.learning_rate"]
-    rate = f"--set 'algorithm.config.learning_rate={best}'"
-    assert f"soulsai train --set 'training.stop.env_steps=1000' {rate}\n" in out
+    rate = f"--set algorithm.config.learning_rate={best}"
+    assert f"soulsai train --set training.stop.env_steps=1000 {rate}\n" in out
     assert (here / "saves/sweep_rates/figure.png").read_bytes().startswith(b"\x89PNG")
     args = json.loads((here / "saves/sweep_rates/trial-002/run/args.json").read_text())
     assert args[args.index("--seed") + 1] == "2" and "--no-telemetry" in args

@@ -7,6 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from soulsai_core.node.formatting import word
+
 
 def program() -> str:
     """`soulsai` where the terminal finds this program by that name; otherwise its path, since the virtual environment
@@ -15,7 +17,7 @@ def program() -> str:
     found = shutil.which("soulsai")
     if not ours.is_file() or (found is not None and Path(found).samefile(ours)):
         return "soulsai"
-    return shown_path(ours)
+    return word(shown_path(ours))
 
 
 def shown_path(path: Path) -> str:
@@ -27,6 +29,6 @@ def shown_path(path: Path) -> str:
 
 
 def shown_run(folder: Path) -> str:
-    """The run as commands take it: its name if it lies below `saves` here, otherwise its path."""
+    """The run as a word of a command: its name if it lies below `saves` here, otherwise its path."""
     path = shown_path(folder)
-    return folder.name if path.startswith(f"saves{os.sep}") else path
+    return word(folder.name if path.startswith(f"saves{os.sep}") else path)

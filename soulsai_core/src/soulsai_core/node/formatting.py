@@ -1,7 +1,10 @@
-"""Numbers as people read them, the same in terminal, status, figures and sentences."""
+"""Numbers as people read them, and commands as they copy them, the same in terminal, status, figures and sentences."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,6 +14,11 @@ GAP = 2
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
+
+
+def word(text: object) -> str:
+    """Text as one word of a command to copy: with quotes if it has blanks, or what has a meaning for the shell."""
+    return subprocess.list2cmdline([str(text)]) if os.name == "nt" else shlex.quote(str(text))
 
 
 def count(number: float) -> str:

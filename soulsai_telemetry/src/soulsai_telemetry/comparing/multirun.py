@@ -189,7 +189,7 @@ def _print(runs: list[Run], report: dict[str, Any], folder: Path) -> None:
         f"  Figure  {where / 'figure.png'}\n"
         f"  Numbers {where / 'averages.json'}\n"
         f"Next:\n"
-        f"  List    {soulsai} runs --saves {where}\n"
+        f"  List    {soulsai} runs --saves {formatting.word(where)}\n"
         f"  Measure {soulsai} eval {run}{model}\n"
         f"  Watch   {soulsai} play {run}{model}"
     )

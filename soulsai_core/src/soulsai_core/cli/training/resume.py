@@ -17,6 +17,7 @@ from soulsai_core.config.differences import described, differences
 from soulsai_core.config.layers import CONFIG_FILE, preset_names, read_file, read_overrides
 from soulsai_core.config.sources import Layer
 from soulsai_core.errors import CheckpointError, ConfigError
+from soulsai_core.node.formatting import word
 from soulsai_core.node.status.last_status import last_status
 from soulsai_core.run_folder import CONFIG, RunFolder, read_config, replace_bytes
 
@@ -58,7 +59,7 @@ def chosen_folder(path: str, saves: Path, now: float) -> RunFolder:
     if chosen is not free[0]:
         log.warning(
             "%s was killed and goes on; the newer run %s has ended. To go on with that one: --resume %s",
-            chosen.name, free[0].name, free[0].path,
+            chosen.name, free[0].name, word(free[0].path),
         )  # fmt: skip
     return chosen
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from soulsai_core.node.formatting import clock_time, counted, duration
+from soulsai_core.node.formatting import clock_time, counted, duration, word
 from soulsai_core.node.health.conditions import Condition, Finding, findings
 from soulsai_core.node.status.node_status import NodeStatus
 
@@ -107,7 +107,7 @@ def _ended(status: NodeStatus, written: float, now: float) -> Health:
         "error",
         0.0,
         f"The training failed at {when}: {reason.rstrip('.')}.",
-        f"Correct the cause, then resume from the last checkpoint: soulsai train --resume {status.folder}",
+        f"Correct the cause, then resume from the last checkpoint: soulsai train --resume {word(status.folder)}",
     )
     return Health("failed", written, finding.sentence, (finding.at(written),))
 
@@ -123,7 +123,7 @@ def _killed(status: NodeStatus, age: float, written: float, now: float) -> Findi
         "error",
         age,
         f"The training was killed: its node was last heard of at {clock_time(written, now)}.",
-        f"Resume from the last checkpoint: soulsai train --resume {status.folder}",
+        f"Resume from the last checkpoint: soulsai train --resume {word(status.folder)}",
     )
 
 

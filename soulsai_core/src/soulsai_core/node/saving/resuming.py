@@ -18,7 +18,7 @@ from soulsai_core.journal.disk import Disk
 from soulsai_core.journal.records import CLIENTS, MESSAGE, RESUMED, TAKEN, UPDATE, Record
 from soulsai_core.journal.segments import End, Entry, Segment
 from soulsai_core.messages import Progress, Weights
-from soulsai_core.node.formatting import count, counted
+from soulsai_core.node.formatting import count, counted, word
 from soulsai_core.node.intake import Intake
 from soulsai_core.node.pacing import UpdatePace
 from soulsai_core.node.saving.saver import Counters
@@ -84,7 +84,7 @@ class Resuming:
         if counters.serial is not None and not self._exact:
             raise CheckpointError(
                 f"{path} is of a serial training: resume it with --serial, or begin a new run with its weights: "
-                f"soulsai train --from {path}"
+                f"soulsai train --from {word(path)}"
             )
         self.resumed = True
         self._path = path

@@ -70,7 +70,7 @@ def show(results: Sequence[Result], settings: SweepSettings, folder: Path) -> No
 def _command(settings: SweepSettings, result: Result) -> str:
     """The command that trains as this trial did, with a seed of its own."""
     words = [*settings.train, *overrides(result.values)]
-    return " ".join(["soulsai train", *(word if word.startswith("--") else f"'{word}'" for word in words)])
+    return " ".join(["soulsai train", *map(formatting.word, words)])
 
 
 def _draw(results: Sequence[Result], settings: SweepSettings, path: Path) -> None:

@@ -91,7 +91,7 @@ class Reporter:
         text = (
             "The process of the training is gone and did not say why: it was killed, or its machine is going down. "
             f"{result(status, self._best)}\n"
-            f"Resume from the last checkpoint: soulsai train --resume {status.node.folder}"
+            f"Resume from the last checkpoint: soulsai train --resume {formatting.word(status.node.folder)}"
         )
         message = Message("failed", self._title("killed"), text, urgent=True, picture=True)
         return [message] if message.event in self._config.events else []
