@@ -100,6 +100,28 @@ def test_two_agents_play_the_same_seeds_side_by_side(run_here, saves):
     assert re.search(r"return +A +B +A - B\n", table) and "A returned more on" in table
 
 
+def test_agents_of_different_environments_are_not_compared(run_here, saves, tmp_path):
+    other = make_run(tmp_path / "saves" / "acrobot", "environment.config.id=Acrobot-v1")
+    command = ("eval", str(saves / "first"), "--against", str(other.path), "--episodes", "2")
+    said = run_here(*command, code=2)
+    assert "--against names an agent of another environment, gymnasium Acrobot-v1 instead of gymnasium CartPole" in said
+
+
+def test_other_settings_of_the_environment_are_named_and_agents_compared(run_here, saves, tmp_path):
+    other = make_run(tmp_path / "saves" / "short", "environment.config.max_episode_steps=5")
+    command = ("eval", str(saves / "first"), "--against", str(other.path), "--episodes", "2")
+    said = run_here(*command)
+    assert "A and B play with different settings: environment.config.max_episode_steps (null for A, 5 for B)." in said
+    assert "A returned more on 2 seeds" in said
+    assert "different settings" not in run_here(*command, "--set", "environment.config.max_episode_steps=5")
+
+
+def test_number_of_environments_and_the_module_of_an_id_make_no_other_environment(run_here, saves, tmp_path):
+    other = make_run(tmp_path / "saves" / "module", "environment.config.id=gymnasium:CartPole-v1")
+    said = run_here("eval", str(other.path), "--against", str(saves / "second"), "--episodes", "2")
+    assert "num_envs" not in said and "A - B" in said
+
+
 @pytest.mark.parametrize("options", [("--best",), ("--checkpoint", "best_model")])
 def test_checkpoint_is_chosen(run_here, saves, options):
     output = run_here("eval", "first", "--saves", str(saves), "--episodes", "1", *options)

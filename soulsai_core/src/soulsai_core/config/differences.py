@@ -32,9 +32,10 @@ def _differences(given: Any, saved: Any, path: tuple[str, ...]) -> Iterator[tupl
     yield dotted(path), given, None if saved is _MISSING else saved
 
 
-def described(found: list[tuple[str, Any, Any]]) -> str:
+def described(found: list[tuple[str, Any, Any]], whose: tuple[str, str] = ("now", "then")) -> str:
     """`a.b (1 now, 2 then), c (…)` for these differences, the first few of them."""
-    shown = [f"{path} ({_short(now)} now, {_short(then)} then)" for path, now, then in found[:_MOST]]
+    ours, theirs = whose
+    shown = [f"{path} ({_short(now)} {ours}, {_short(then)} {theirs})" for path, now, then in found[:_MOST]]
     more = len(found) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 

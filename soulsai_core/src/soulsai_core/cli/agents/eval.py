@@ -15,6 +15,7 @@ from soulsai_core.errors import ConfigError
 if TYPE_CHECKING:
     from soulsai_core.agents.summary import Comparison, Summary
     from soulsai_core.assembly.evaluating import Played
+    from soulsai_core.config import Resolved
     from soulsai_core.run_folder import RunFolder
 
 
@@ -39,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from soulsai_core.agents.summary import compare, summarize
+    from soulsai_core.assembly.saved_settings import saved_settings
+    from soulsai_core.cli.agents.comparable import other_settings, refuse_other_environment
 
     for name, least in (("episodes", 1), ("processes", 1), ("seed", 0)):
         value = getattr(args, name)
@@ -47,7 +50,12 @@ def run(args: argparse.Namespace) -> int:
     models = [chosen_model(args)]
     if args.against is not None:
         models.append(find_model(args.against, args.saves))
-    played = [_play(args, *model) for model in models]
+    settings = [saved_settings(run, args.set) for run, _ in models]
+    if args.against is not None:
+        refuse_other_environment(*settings)
+        if sentence := other_settings(*settings):
+            print(sentence, file=sys.stderr)
+    played = [_play(args, *model, resolved) for model, resolved in zip(models, settings, strict=True)]
     returns = [[episode.total_reward for episode in episodes] for episodes in played]
     # The same returns give the same interval, so each has a generator of the same seed.
     summaries = [summarize(part, np.random.default_rng(0)) for part in returns]
@@ -61,13 +69,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _play(args: argparse.Namespace, run: RunFolder, model: Path) -> list[Played]:
+def _play(args: argparse.Namespace, run: RunFolder, model: Path, resolved: Resolved) -> list[Played]:
     """The results in the order of the seeds."""
     from soulsai_core.assembly.evaluating import Evaluation, evaluate, usable_cores
-    from soulsai_core.assembly.saved_settings import saved_settings
     from soulsai_core.node.saving.saver import evaluation_weights
 
-    resolved = saved_settings(run, args.set)
     overrides = one_environment(resolved.environment_config, args.set)
     # A game that needs a process of its own is there once.
     processes = args.processes or (1 if resolved.config.client.isolate else usable_cores())
