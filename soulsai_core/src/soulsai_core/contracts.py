@@ -332,11 +332,18 @@ class ConnectorPlugin:
 @dataclass(frozen=True, slots=True)
 class TelemetryPlugin:
     """Entry point group `soulsai.telemetry`: the settings of the telemetry node. Its distribution also adds the command
-    `soulsai telemetry`, which runs the node."""
+    `soulsai telemetry`, which runs the node.
+
+    Attributes:
+        check: takes the settings; raises a SoulsAIError if what they name outside of the configuration, such as a file,
+            cannot be used. None: they name nothing. `soulsai doctor` asks, and a training does not: its telemetry node
+            may run on another machine.
+    """
 
     config: type[BaseModel]
     name: str = "telemetry"
     api_version: int = API_VERSION
+    check: Callable[[Any], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

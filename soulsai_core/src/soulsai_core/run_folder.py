@@ -26,6 +26,7 @@ HOLDER = "holder"
 _SINCE = " since "
 PAGE = "page"
 _COPY = "copy the file from a backup, or from a run with the same settings"
+NO_PAGE = "no_page"
 
 
 class RunFolder:
@@ -176,6 +177,11 @@ class RunFolder:
     def page(self) -> Path:
         """The file with the URL of the telemetry node's page while it runs, and a sentence if it is an unusual one."""
         return self.path / PAGE
+
+    @property
+    def no_page(self) -> Path:
+        """The file with the sentence why the telemetry node, while it runs, serves no page although it should."""
+        return self.path / NO_PAGE
 
     @contextmanager
     def held(self, now: float) -> Iterator[None]:

@@ -119,6 +119,17 @@ def served(page: Page, view: RunView) -> Iterator[None]:
                 view.folder.page.unlink()
 
 
+@contextmanager
+def left_out(reason: str, view: RunView) -> Iterator[None]:
+    """While the block runs, say in the run's folder why there is no page: the training's terminal shows it."""
+    _note(view.folder.no_page, f"{reason}\n")
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            view.folder.no_page.unlink()
+
+
 def serve_later(folder: Path, settings: PageSettings) -> None:
     """Start a process that serves the page of the ended run for a while, and outlives this one."""
     command = [sys.executable, "-m", "soulsai_core", "telemetry", "--run-folder", str(folder)]

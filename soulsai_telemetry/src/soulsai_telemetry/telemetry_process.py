@@ -40,7 +40,7 @@ from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.hookspecs import TelemetrySpecs
 from soulsai_telemetry.node import NEW_TRAINING, TelemetryNode
 from soulsai_telemetry.page import Page
-from soulsai_telemetry.run_page import serve_later, served
+from soulsai_telemetry.run_page import left_out, serve_later, served
 from soulsai_telemetry.run_view import RunView
 
 log = logging.getLogger("soulsai_telemetry")
@@ -130,16 +130,22 @@ class TelemetryProcess:
             yield None
             return
         with ExitStack() as stack:
-            try:
-                page = Page(node, self._settings.page)
-                stack.enter_context(served(page, node.view))
-            except ConfigError as error:
-                log.error("The page is left out: %s", error)
-                yield None
-                return
-            observers.register("page", page)
-            log.info("The page is at %s %s", page.url, page.note)
+            page = self._opened(node, stack)
+            if page is not None:
+                observers.register("page", page)
+                log.info("The page is at %s %s", page.url, page.note)
             yield page
+
+    def _opened(self, node: TelemetryNode, stack: ExitStack) -> Page | None:
+        """The page, open until the stack closes. None if it cannot be opened; the run's folder then says why."""
+        try:
+            page = Page(node, self._settings.page)
+            stack.enter_context(served(page, node.view))
+            return page
+        except ConfigError as error:
+            log.error("The page is left out: %s", error)
+            stack.enter_context(left_out(str(error), node.view))
+            return None
 
     def _leave_page(self, node: TelemetryNode) -> None:
         """Somebody looks at the page of a training that has ended: leave a process that goes on serving it."""

@@ -38,6 +38,9 @@ def check_settings(chosen: Chosen) -> Iterator[Finding]:
         yield Finding(
             "settings", WARNING, f"Without the telemetry node these connectors receive nothing: {', '.join(unserved)}."
         )
+    telemetry = chosen.resolved.telemetry_config
+    if telemetry is not None and (check := chosen.catalog.telemetry().check) is not None:
+        check(telemetry)
 
 
 def check_plugins(chosen: Chosen) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 
@@ -69,20 +70,36 @@ def child_environment(config: Config) -> dict[str, str]:
 @contextmanager
 def page_announced(folder: RunFolder, console: Console) -> Iterator[None]:
     """While the block runs, print the URL of the telemetry's page, and a sentence about it if there is one, as soon as
-    the telemetry node has written them."""
-    folder.page.unlink(missing_ok=True)
+    the telemetry node has written them; or log why it serves no page."""
+    _forget_page(folder)
 
     def wait_for_page(ended: threading.Event) -> None:
         while not ended.wait(_POLL_INTERVAL):
-            if folder.page.exists() and (text := folder.page.read_text(encoding="utf-8").strip()):
+            if text := _read_note(folder.page):
                 console.print(f"Watch it at {text}", highlight=False, soft_wrap=True)
+                return
+            if reason := _read_note(folder.no_page):
+                log.warning("The page is left out: %s", reason)
                 return
 
     try:
         with in_background("page-announced", wait_for_page):
             yield
     finally:
-        folder.page.unlink(missing_ok=True)
+        _forget_page(folder)
+
+
+def _read_note(file: Path) -> str:
+    """What is in the file; "" as long as there is none."""
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _forget_page(folder: RunFolder) -> None:
+    for file in (folder.page, folder.no_page):
+        file.unlink(missing_ok=True)
 
 
 @contextmanager
