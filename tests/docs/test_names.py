@@ -140,6 +140,15 @@ def test_requests_that_the_page_of_a_run_answers_are_described():
     assert {path.replace("{name}", "NAME") for path in answered} == described
 
 
+def test_command_that_sends_the_pages_token_has_the_header_that_is_read():
+    from soulsai_telemetry.page.token import HEADER
+
+    [command] = [
+        line for line in pages.text(pages.ROOT / "soulsai_telemetry" / "README.md").splitlines() if "curl" in line
+    ]
+    assert f'-H "{HEADER}: ' in command and '-H "Sec-Fetch-Site: same-origin"' in command
+
+
 def test_reasons_to_reject_are_described():
     from soulsai_core.wire import REASONS
 
