@@ -15,8 +15,8 @@ from soulsai_core.messages import contributor_of
 
 log = logging.getLogger(__name__)
 
-_WINDOW = 20
-"""Number of last returns that are kept."""
+WINDOW = 20
+"""Number of last returns that are kept, of which the mean return is."""
 
 _MAX_REASONS = 32
 """Number of different reasons that are counted, so that the file stays small."""
@@ -47,7 +47,7 @@ class Contribution(msgspec.Struct):
 
     @property
     def mean_return(self) -> float | None:
-        """Of the last episodes, None before the first."""
+        """Of the last `WINDOW` episodes, None before the first."""
         return sum(self.returns) / len(self.returns) if self.returns else None
 
 
@@ -94,7 +94,7 @@ class ContributorStatistics:
         with self._lock:
             contribution = self._of(name)
             contribution.episodes += len(returns)
-            contribution.returns = [*contribution.returns, *returns][-_WINDOW:]
+            contribution.returns = [*contribution.returns, *returns][-WINDOW:]
             contribution.best = max([*returns, *([] if contribution.best is None else [contribution.best])])
 
     def add_client_seconds(self, name: str, seconds: float) -> None:

@@ -41,8 +41,10 @@ def sentence(name: str, contribution: Contribution, now: float) -> str:
     assert contribution.since is not None
     parts = [f"{count(contribution.samples)} steps in {duration(contribution.client_seconds)} of play"]
     if contribution.mean_return is not None:
+        kept = len(contribution.returns)
+        of_last = f" of the last {kept}" if contribution.episodes > kept else ""
         parts.append(
-            f"{counted(contribution.episodes, 'episode')}, mean return {number(contribution.mean_return)}, "
+            f"{counted(contribution.episodes, 'episode')}, mean return {number(contribution.mean_return)}{of_last}, "
             f"best {number(contribution.best)}"
         )
     return f"{name} has contributed {', '.join(parts)}, since {clock_time(contribution.since, now)}."

@@ -12,8 +12,6 @@ from soulsai_core.node.formatting import number, plain_lines
 if TYPE_CHECKING:
     from soulsai_core.contributors.statistics import Contribution
 
-_HEAD = ("name", "invited", "samples", "hours", "episodes", "mean return", "best", "rejected", "suspended")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Connection options, and how to show the table."""
@@ -38,10 +36,18 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(_json(contributions, invited))
     elif contributions:
-        print("\n".join(plain_lines([_HEAD, *(_row(n, a, n in invited) for n, a in sorted(contributions.items()))])))
+        rows = [_row(name, of_one, name in invited) for name, of_one in sorted(contributions.items())]
+        print("\n".join(plain_lines([_head(), *rows])))
     else:
         print("No contributor is invited. Try: soulsai invite NAME")
     return 0
+
+
+def _head() -> tuple[str, ...]:
+    from soulsai_core.contributors.statistics import WINDOW
+
+    mean = f"mean return of last {WINDOW}"
+    return ("name", "invited", "samples", "hours", "episodes", mean, "best", "rejected", "suspended")
 
 
 def _row(name: str, contribution: Contribution, invited: bool) -> tuple[str, ...]:
