@@ -1,5 +1,6 @@
 """The folder of one training."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -137,3 +138,16 @@ def test_folder_that_another_process_holds_is_refused_with_its_holder_until_that
     with folder.held(1.8e9):
         assert folder.is_held
     assert not folder.is_held and not (folder.path / "holder").exists()
+
+
+@pytest.mark.parametrize("reason", [errno.EROFS, errno.EACCES])
+def test_folder_that_may_only_be_read_is_held_until_its_holder_takes_its_note_back(tmp_path, monkeypatch, reason):
+    def refuse(self, *_, **__):
+        raise OSError(reason, "It may only be read", self.lock_file)
+
+    folder = create(tmp_path)
+    with folder.held(1.8e9), monkeypatch.context() as only_to_read:
+        only_to_read.setattr("filelock.FileLock.acquire", refuse)
+        assert folder.is_held
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    assert (folder.path / "lock").exists() and not folder.is_held

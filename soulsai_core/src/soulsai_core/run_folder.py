@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -27,6 +28,9 @@ _SINCE = " since "
 PAGE = "page"
 _COPY = "copy the file from a backup, or from a run with the same settings"
 NO_PAGE = "no_page"
+
+# Errors of a file that may not be written.
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class RunFolder:
@@ -220,8 +224,9 @@ class RunFolder:
         try:
             with lock:
                 return False
-        except (Timeout, OSError):
-            return True
+        except OSError as error:  # Timeout is one
+            # Where we may only read, the lock cannot be asked. Whoever holds it, maybe another user, has left a note.
+            return error.errno not in _READ_ONLY or (self.path / HOLDER).exists()
 
     @property
     def holder(self) -> str:
