@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -116,6 +117,44 @@ def test_picture_of_another_size_is_refused(tmp_path):
 def test_file_of_another_kind_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="must end in"):
         VideoWriter(tmp_path / "a.png", 30)
+
+
+@pytest.mark.parametrize("file", ["file/cart.mp4", "folder.mp4"])
+def test_video_that_cannot_be_written_is_named_before_the_environment_is_made(run_here, saves, monkeypatch, file):
+    def made(*_, **__):
+        raise AssertionError("The environment was made.")
+
+    monkeypatch.setattr(gymnasium, "make", made)
+    Path("file").write_text("")
+    Path("folder.mp4").mkdir()
+    [line] = run_here("play", "cart", "--saves", str(saves), "--video", file, code=2).splitlines()
+    assert f"{file} cannot be written (" in line and "name a file in a folder that you may write to" in line
+
+
+def test_ffmpeg_that_ends_in_the_middle_gives_a_sentence_without_its_command(tmp_path):
+    class Ended:
+        def send(self, picture):
+            raise OSError("[Errno 32] Broken pipe\n\nFFMPEG COMMAND:\nffmpeg -y")
+
+        def close(self):
+            pass
+
+    writer = VideoWriter(tmp_path / "a.mp4", 30)
+    picture = np.zeros((16, 32, 3), np.uint8)
+    writer.write(picture)
+    writer.close()
+    writer._frames = Ended()
+    with pytest.raises(SoulsAIError, match=r"a\.mp4 cannot be written: ffmpeg has ended") as error:
+        writer.write(picture)
+    assert "COMMAND" not in str(error.value)
+
+
+def test_file_that_is_there_stays_until_the_first_picture_and_none_is_left_without_one(tmp_path):
+    old = tmp_path / "old.gif"
+    old.write_bytes(b"old")
+    for file in (old, tmp_path / "new.gif"):
+        VideoWriter(file, 30).close()
+    assert [file.name for file in tmp_path.iterdir()] == ["old.gif"] and old.read_bytes() == b"old"
 
 
 class Blind(gymnasium.Env):

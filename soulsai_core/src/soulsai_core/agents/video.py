@@ -17,6 +17,29 @@ ENDINGS = (".mp4", ".gif")
 _PALETTE = ["-filter_complex", "[0:v]split[a][b];[a]palettegen[p];[b][p]paletteuse"]
 
 
+def check_video(path: Path) -> None:
+    """Raise ConfigError if the ending of this file is none of `ENDINGS` or it cannot be written, SoulsAIError if
+    imageio-ffmpeg is not installed. Makes the folder of the file."""
+    if path.suffix.lower() not in ENDINGS:
+        raise ConfigError(f"{path} must end in {' or '.join(ENDINGS)}.")
+    try:
+        import imageio_ffmpeg  # noqa: F401 - whether it is there
+    except ImportError as error:
+        raise SoulsAIError('Videos need imageio-ffmpeg: pip install "soulsai-core[video]"') from error
+    existed = path.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # ffmpeg says so only after the first picture, when a game has been started.
+        with path.open("ab"):
+            pass
+        if not existed:
+            path.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written ({error.strerror}): name a file in a folder that you may write to."
+        ) from error
+
+
 class VideoWriter:
     """A video that grows with each picture. `close` completes it.
 
@@ -27,16 +50,13 @@ class VideoWriter:
     Attributes:
         pictures: written so far.
 
-    Raises ConfigError for an ending that is none of `ENDINGS`, SoulsAIError if imageio-ffmpeg is not installed.
+    Raises as `check_video` does.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
-        if path.suffix.lower() not in ENDINGS:
-            raise ConfigError(f"{path} must end in {' or '.join(ENDINGS)}.")
-        try:
-            import imageio_ffmpeg
-        except ImportError as error:
-            raise SoulsAIError('Videos need imageio-ffmpeg: pip install "soulsai-core[video]"') from error
+        check_video(path)
+        import imageio_ffmpeg
+
         self.pictures = 0
         self._path = path
         self._fps = fps
@@ -53,11 +73,14 @@ class VideoWriter:
         try:
             self._frames.send(np.ascontiguousarray(picture))
         except OSError as error:
-            raise SoulsAIError(f"{self._path} cannot be written: {error}.") from error
+            # The error itself is a broken pipe; ffmpeg has printed why it ended.
+            raise SoulsAIError(
+                f"{self._path} cannot be written: ffmpeg has ended, and its reason stands above. Look whether the disk "
+                "is full, or name another file."
+            ) from error
         self.pictures += 1
 
     def _open(self, picture: np.ndarray) -> Generator[None, np.ndarray | None, None]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         self._shape = picture.shape
         height, width = picture.shape[:2]
         options: dict[str, Any] = {"fps": self._fps, "macro_block_size": 2}  # players want even sizes

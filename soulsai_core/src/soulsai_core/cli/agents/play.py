@@ -45,6 +45,10 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"--episodes is {args.episodes}; it takes 1 or more.")
     if args.seed < 0:
         raise ConfigError(f"--seed is {args.seed}; it takes 0 or more.")
+    if args.video is not None:
+        from soulsai_core.agents.video import check_video
+
+        check_video(args.video)
     run, model = chosen_model(args)
     overrides = one_environment(saved_settings(run, args.set).environment_config, args.set)
     agent = load_agent(model, overrides, explore=args.explore, seed=args.seed)
