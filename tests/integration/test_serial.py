@@ -149,6 +149,19 @@ def test_error_that_ends_it_is_in_its_status(train, tmp_path):
     assert health.state == "failed" and "Killed" in health.sentence
 
 
+def test_number_of_clients_other_than_one_is_refused(run_here):
+    settings = [*DQN, "environment.config.id=CartPole-v1", "training.stop.env_steps=100"]
+    for number in ("0", "3"):
+        output = run_here("train", "--serial", "--clients", number, settings=settings, code=2)
+        assert f"--clients is {number}, and a serial training has one client" in output
+        assert "or leave --serial out" in output
+
+
+def test_one_client_may_be_asked_for(run_here):
+    settings = [*DQN, "environment.config.id=CartPole-v1", "training.stop.env_steps=100"]
+    assert "Training ended" in run_here("train", "--serial", "--clients", "1", settings=settings)
+
+
 def test_several_clients_are_refused_with_what_to_set(run_here):
     output = run_here("train", "--serial", settings=["algorithm.name=ppo"], code=2)
     assert "ppo needs 2 clients by its settings, and a serial training has one" in output

@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 
 from soulsai_core.cli.options import add_config_arguments
+from soulsai_core.errors import ConfigError
+
+_CLIENTS = 2
+"""Clients that are started if no number is given."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the configuration, the number of clients, and the training to resume."""
     add_config_arguments(parser)
-    parser.add_argument("--clients", type=int, default=2, metavar="N", help="clients to start here (default: 2)")
+    parser.add_argument(
+        "--clients", type=int, metavar="N", help=f"clients to start here (default: {_CLIENTS}; with --serial 1)"
+    )
     parser.add_argument(
         "--no-telemetry",
         action="append_const",
@@ -69,9 +75,14 @@ def run(args: argparse.Namespace) -> int:
 
         interrupt_when_parent_ends()
     if args.serial:
+        if args.clients not in (None, 1):
+            raise ConfigError(
+                f"--clients is {args.clients}, and a serial training has one client: leave --clients out, or leave "
+                "--serial out."
+            )
         from soulsai_core.cli.training.serial import train_serially
 
         return train_serially(args)
     from soulsai_core.cli.training.hosting import host
 
-    return host(args, clients=args.clients, alone=False)
+    return host(args, clients=_CLIENTS if args.clients is None else args.clients, alone=False)
