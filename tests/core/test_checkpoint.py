@@ -155,10 +155,22 @@ def test_file_that_is_missing_or_cut_off_is_named(path, name):
         checkpoint.read(path)
 
 
-@pytest.mark.parametrize("manifest", ["[]", "{}", "null", '{"format": 2, "identity": {}, "files": []}', "{", "\xff"])
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "[]",
+        "{}",
+        "null",
+        '{"format": 2, "identity": {}, "files": []}',
+        "{",
+        "\xff",
+        '{"format": 3, "identity": {"a": "\xff"}}',
+        '{"format": 3, "identity": {"a": ' + "[" * 9000,
+    ],
+)
 def test_manifest_that_is_something_else_is_not_a_complete_checkpoint(path, manifest):
     checkpoint.write(path, state(), NODE, IDENTITY)
-    (path / "manifest.json").write_text(manifest)
+    (path / "manifest.json").write_text(manifest, encoding="latin-1")
     with pytest.raises(CheckpointError, match=r"not a complete checkpoint.*manifest\.json"):
         checkpoint.read(path)
 

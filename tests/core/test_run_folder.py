@@ -71,7 +71,7 @@ def test_configuration_that_cannot_be_written_leaves_the_old_one(tmp_path):
     assert json.loads(path.read_text()) == {"a": 1}
 
 
-@pytest.mark.parametrize("content", [None, b"{", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [None, b"{", b"\xff\xfe", b"[" * 90_000])
 def test_configuration_that_cannot_be_read_is_named(tmp_path, content):
     path = tmp_path / "config.json"
     if content is not None:

@@ -1,6 +1,7 @@
 """Commands to the training node."""
 
 import msgspec
+import pytest
 
 from soulsai_core import TransportError
 from soulsai_telemetry.commands import command_sender
@@ -36,5 +37,6 @@ def test_server_that_is_away_is_a_failure():
     assert (reply.ok, reply.detail) == (False, "No Redis server answers.")
 
 
-def test_unreadable_answer_is_a_failure():
-    assert not command_sender(AnsweringTransport(b"nonsense"))("quicksave").ok
+@pytest.mark.parametrize("answer", [b"nonsense", b'{"id": "\xff"}', b'{"newer": ' + b"[" * 9000])
+def test_unreadable_answer_is_a_failure(answer):
+    assert not command_sender(AnsweringTransport(answer))("quicksave").ok

@@ -278,8 +278,9 @@ def test_another_training_ends_the_run(training, start):
     assert running.reason == NEW_TRAINING
 
 
-def test_unreadable_status_is_logged_and_the_next_one_is_taken(training, start, caplog):
-    training.transport.write_status(b"nonsense")
+@pytest.mark.parametrize("status", [b"nonsense", b'{"run_id": "\xff"}'])
+def test_unreadable_status_is_logged_and_the_next_one_is_taken(training, start, caplog, status):
+    training.transport.write_status(status)
     running = start(training.node())
     training.report_returns(1)
     running.until(lambda: running.node.history.episodes == 1 and "status cannot be read" in caplog.text)
@@ -326,12 +327,12 @@ def test_after_a_restart_the_best_is_known_and_no_worse_model_replaces_it(traini
     assert connector.best == []
 
 
-@pytest.mark.parametrize("content", [None, "not JSON"])
+@pytest.mark.parametrize("content", [None, b"not JSON", b'{"metric": "\xff"}'])
 def test_without_the_file_of_the_saved_model_the_history_says_what_was_best(training, start, stopped, content):
     training.answer_commands()
     stopped(9, 9, 9, best={"interval_s": 0})
     file = training.folder / "telemetry" / "best.json"
-    file.unlink() if content is None else file.write_text(content)
+    file.unlink() if content is None else file.write_bytes(content)
     running = start(training.node(best={"interval_s": 0}))
     training.report_returns(5, 5, 5)
     running.until_recorded(6)

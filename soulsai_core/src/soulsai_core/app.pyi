@@ -34,6 +34,7 @@ from .contracts import Transport as Transport
 from .contributors.redis_inbox import contributions_of as contributions_of
 from .contributors.statistics import Contribution as Contribution
 from .hooks.observers import Observers as Observers
+from .messages import UNREADABLE as UNREADABLE
 from .messages import Command as Command
 from .messages import Reply as Reply
 from .node import formatting as formatting

@@ -23,7 +23,7 @@ import safetensors.numpy
 
 from soulsai_core.errors import CheckpointError
 from soulsai_core.journal.disk import Disk
-from soulsai_core.messages import Arrays, State
+from soulsai_core.messages import UNREADABLE, Arrays, State
 
 FORMAT = 3
 MANIFEST = "manifest.json"
@@ -262,7 +262,7 @@ def _verify(folder: Path, names: tuple[str, ...]) -> Manifest:
     """The manifest. Raises CheckpointError unless the files have the sizes and hashes in it."""
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise CheckpointError(f"{folder} is not a complete checkpoint: its {MANIFEST} cannot be read.") from error
     if manifest.format != FORMAT:
         raise CheckpointError(
@@ -299,7 +299,7 @@ def _read_arrays(folder: Path, part: str) -> Arrays:
 def _read_json(folder: Path, name: str) -> dict[str, Any]:
     try:
         return json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{folder} cannot be read: {error}") from error
 
 

@@ -15,6 +15,10 @@ Arrays = dict[str, np.ndarray]
 MAX_NUMBER = 1e15
 """Largest magnitude of a number in a report. Numbers of reports are summed: with 1e308 a sum would be infinite."""
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding may raise if the bytes are a stranger's or of a damaged file. The last two are for text that is not
+UTF-8 and for very deep nesting, which msgspec does not report as errors of its own."""
+
 
 class ArraySpec(msgspec.Struct, frozen=True):
     """The form of one row of a column.

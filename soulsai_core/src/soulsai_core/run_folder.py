@@ -313,7 +313,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         config = json.loads(text) if text.strip() else None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"The configuration at {path} cannot be read: {error}") from error
     if config is None:
         raise empty_config(path)

@@ -28,7 +28,7 @@ import safetensors
 import safetensors.numpy
 
 from soulsai_core.errors import WireError
-from soulsai_core.messages import Arrays, ArraySpec, Weights, is_plain, plain
+from soulsai_core.messages import UNREADABLE, Arrays, ArraySpec, Weights, is_plain, plain
 from soulsai_core.steps import (
     SEGMENT_COLUMNS,
     Closed,
@@ -186,7 +186,7 @@ def open_message(data: bytes, max_bytes: int) -> tuple[Header, memoryview | byte
         raise WireError("checksum", "header and body do not match their CRC-32")
     try:
         header = _decoder.decode(view[_PREFIX.size : _PREFIX.size + header_length])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise WireError("header", str(error)) from error
     if not header.client or not is_plain(header.client, _NAME_LIMIT) or header.number < 1:
         raise WireError("header", "no usable client name or message number", plain(header.client, _NAME_LIMIT))
@@ -355,7 +355,7 @@ def decode_weights(iteration: int, payload: bytes) -> Weights:
         weights = Weights(int(metadata["iteration"]), arrays, int(metadata["env_steps"]))
         if "quota" in metadata:
             weights = replace(weights, quota=int(metadata["quota"]))
-    except (safetensors.SafetensorError, msgspec.DecodeError, struct.error, KeyError, ValueError, TypeError) as error:
+    except (safetensors.SafetensorError, *UNREADABLE, struct.error, KeyError, ValueError, TypeError) as error:
         raise WireError("weights", str(error)) from error
     if weights.iteration != iteration:
         raise WireError("weights", f"iteration {weights.iteration} where {iteration} was announced")

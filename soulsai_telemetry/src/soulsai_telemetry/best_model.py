@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from soulsai_core import replace_bytes
+from soulsai_core.app import UNREADABLE
 from soulsai_telemetry.commands import SendCommand
 from soulsai_telemetry.config import BestSettings
 from soulsai_telemetry.history.averages import BestTracker
@@ -152,7 +153,7 @@ def read_saved(file: Path, settings: BestSettings) -> SavedModel | None:
         saved = msgspec.json.decode(file.read_bytes(), type=SavedModel)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *UNREADABLE) as error:
         log.warning("%s cannot be read, so the best model is judged by the history: %s", file, error)
         return None
     # The score of another metric, or of the opposite direction, cannot be compared with ours.

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from soulsai_core import SoulsAIError
-from soulsai_core.app import Command, Reply, Transport
+from soulsai_core.app import UNREADABLE, Command, Reply, Transport
 
 # Seconds to wait for the answer. The node takes commands between two updates, which may be long.
 _TIMEOUT = 60.0
@@ -31,7 +31,7 @@ def command_sender(transport: Transport) -> SendCommand:
             if answer is None:
                 return Reply(command.id, False, f"No training node answered within {_TIMEOUT:g} s.")
             return msgspec.json.decode(answer, type=Reply)
-        except (SoulsAIError, msgspec.DecodeError) as error:
+        except (SoulsAIError, *UNREADABLE) as error:
             return Reply(command.id, False, str(error))
 
     return send

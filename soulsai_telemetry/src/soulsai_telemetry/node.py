@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from soulsai_core import Announcement, ClientInfo, TransportError, replace_bytes
-from soulsai_core.app import Observers, RetryingThread, Transport
+from soulsai_core.app import UNREADABLE, Observers, RetryingThread, Transport
 from soulsai_telemetry.commands import SendCommand, command_sender
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.episode_reader import EpisodeReader
@@ -198,7 +198,7 @@ class TelemetryNode:
     def _take_status(self) -> None:
         try:
             status = self._status_reader.read()
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             log.warning("The training node's status cannot be read: %s", error)
             status = None
         except TransportError:

@@ -80,7 +80,7 @@ def is_trained_again(folder: RunFolder, written: int) -> bool:
         return False
     try:
         return json.loads(folder.status.read_text(encoding="utf-8")).get("state") != "ended"
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, RecursionError, AttributeError):
         return False
 
 

@@ -96,7 +96,7 @@ class RunView:
         """The run's resolved configuration, None if it cannot be seen from here."""
         try:
             return json.loads(self.folder.config.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
 
     def logs(self) -> list[str]:
@@ -129,5 +129,5 @@ class RunView:
                 node = json.loads((folder / "node.json").read_text(encoding="utf-8"))
                 kind = "periodic" if folder == periodic else "quicksave"
                 yield Checkpoint(folder, int(node["iteration"]), kind, written)
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError, RecursionError, KeyError, TypeError):
                 continue

@@ -10,7 +10,7 @@ from dataclasses import replace
 import msgspec
 
 from soulsai_core import AccessError, ClientStatus, NodeStatus
-from soulsai_core.app import Contribution, Rate, Transport, contributions_of, judge
+from soulsai_core.app import UNREADABLE, Contribution, Rate, Transport, contributions_of, judge
 from soulsai_telemetry.history.builder import ClientHistory
 from soulsai_telemetry.history.records import ClientSummary, ContributorSummary, TrainingStatus
 
@@ -54,7 +54,7 @@ class StatusReader:
         self._contributors_are_hidden = False
 
     def read(self) -> TrainingStatus | None:
-        """The status now, None if no training node ever reported. Raises msgspec.DecodeError if it is unreadable."""
+        """The status now, None if no training node ever reported. Raises one of UNREADABLE if it cannot be read."""
         found = self._transport.read_status()
         if found is None:
             return None
@@ -78,7 +78,7 @@ class StatusReader:
         """The contributors, the one with the most samples first."""
         try:
             contributions = self._contributions(self._transport)
-        except (AccessError, msgspec.DecodeError) as error:
+        except (AccessError, *UNREADABLE) as error:
             # An older file of users, to which everything else on the page does not matter.
             if not self._contributors_are_hidden:
                 log.warning("What contributors have contributed cannot be shown: %s", error)

@@ -25,6 +25,7 @@ from soulsai_core import (
     load_config,
 )
 from soulsai_core.app import (
+    UNREADABLE,
     Observers,
     QuietConsole,
     Transport,
@@ -182,7 +183,7 @@ def _read_status(transport: Transport) -> NodeStatus | None:
     try:
         found = transport.read_status()
         return None if found is None else msgspec.json.decode(found[1], type=NodeStatus)
-    except (TransportError, msgspec.DecodeError):
+    except (TransportError, *UNREADABLE):
         return None
 
 

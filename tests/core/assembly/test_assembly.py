@@ -260,7 +260,10 @@ def test_versions_that_differ_in_the_last_number_meet(announced, caplog):
     assert ".77, and here is" in caplog.text and "work together" in caplog.text
 
 
-@pytest.mark.parametrize("payload", [b"", b"\xff", b"[]", b'{"api": 1}', b'{"api": 1, "run_id": 3}'])
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"\xff", b"[]", b'{"api": 1}', b'{"api": 1, "run_id": 3}', b'{"a": "\xff"}', b'{"a": ' + b"[" * 9000],
+)
 def test_announcement_that_cannot_be_read_is_an_error_that_says_so(payload):
     transport = MemoryTransport()
     transport.announce(payload)

@@ -85,7 +85,9 @@ def test_resumed_run_that_was_killed_before_its_first_report_is_as_new_as_its_re
     assert names(resumable_under(tmp_path)) == ["ended", "later"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"time": "x"}', '{"time": null, "run_id": 1}', '{"time": 5}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"time": "x"}', '{"time": null, "run_id": 1}', '{"time": 5}', "[" * 90_000]
+)
 def test_run_with_a_status_that_cannot_be_read_is_found_after_the_others(tmp_path, text):
     reported(tmp_path, "a", 900)
     reported(tmp_path, "b", 5).status.write_text(text)

@@ -380,10 +380,12 @@ def test_older_model_of_a_server_that_was_killed_is_not_used(downlink, node):
     assert downlink.wait_newer(7, PATIENCE)
 
 
-@pytest.mark.parametrize("spoil", ["progress", "model"])
-def test_garbage_is_logged_and_the_next_valid_model_is_used(downlink, node, logged, spoil):
-    if spoil == "progress":
-        node.transport.publish(1, b"", b"\xff")
+@pytest.mark.parametrize(
+    "progress", [b"\xff", b"\x81\xa6run_id\xa1\xff", b"\x81\xa1a" + b"\x91" * 9000 + b"\xc0", None]
+)
+def test_garbage_is_logged_and_the_next_valid_model_is_used(downlink, node, logged, progress):
+    if progress is not None:
+        node.transport.publish(1, b"", progress)
     else:
         node.iteration = 1
         node.transport.publish(1, b"garbage", node.progress())

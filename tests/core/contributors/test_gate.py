@@ -228,8 +228,9 @@ def test_statistics_outlive_the_process(inboxes, gate, statistics, clock, tmp_pa
     assert (bob.client_seconds, bob.rejected) == (2.0, {"stale": 3})
 
 
-def test_statistics_that_cannot_be_read_begin_anew(tmp_path, caplog):
-    (tmp_path / "contributors.json").write_text("{")
+@pytest.mark.parametrize("content", [b"{", b'{"\xff": {}}', b'{"bob": {"newer": ' + b"[" * 9000])
+def test_statistics_that_cannot_be_read_begin_anew(tmp_path, caplog, content):
+    (tmp_path / "contributors.json").write_bytes(content)
     assert ContributorStatistics(tmp_path / "contributors.json", lambda: 1.7e9).encode() == b"{}"
     assert "the contributors' numbers begin anew" in caplog.text
 

@@ -93,7 +93,9 @@ def test_implausible_heartbeats_are_rejected(inspected, heartbeat, numbers):
     assert inspected(*heartbeat(**numbers))[0] == "heartbeat"
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", json.dumps({"id": "bob@x", "host": 3}).encode()])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"\xff\xfe", b'{"id": "\xff"}', json.dumps({"id": "bob@x", "host": 3}).encode()]
+)
 def test_heartbeats_that_cannot_be_read_are_rejected(inspected, text):
     assert inspected(HEARTBEAT, text)[0] == "heartbeat"
 

@@ -46,7 +46,9 @@ def test_kill_at_any_byte_costs_only_the_torn_row(path):
         assert read(path) == [*[1, 2, 3][:kept], 9]
 
 
-@pytest.mark.parametrize("line", [b"nonsense\n", b"\xff\xfe\n", b"null\n", b'{"number": "one"}\n', b"\n"])
+@pytest.mark.parametrize(
+    "line", [b"nonsense\n", b"\xff\xfe\n", b"null\n", b'{"number": "one"}\n', b"\n", b'{"a":' + b"[" * 9000 + b"\n"]
+)
 def test_unreadable_line_is_skipped_and_logged(path, caplog, line):
     append(path, 1)
     good = path.read_bytes()

@@ -238,9 +238,10 @@ def test_resuming_with_an_empty_server_begins_at_the_checkpoint(make_harness):
     assert resume_on_server(outside, "a training") is None
 
 
-def test_resuming_clears_a_server_whose_progress_cannot_be_read(make_harness):
+@pytest.mark.parametrize("progress", [b"\xff progress", b"\x81\xa6run_id\xa1\xff"])
+def test_resuming_clears_a_server_whose_progress_cannot_be_read(make_harness, progress):
     outside = make_harness().outside
-    outside.publish(9, b"model", b"\xff progress")
+    outside.publish(9, b"model", progress)
     assert resume_on_server(outside, "a training") is None
     assert outside.read_model(-1) is None
 

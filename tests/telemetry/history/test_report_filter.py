@@ -38,7 +38,7 @@ def test_two_clients_may_have_the_same_numbers(episode):
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"{}", b"\xff\xfe", b"[1]", b'{"id": "a-1"}',
+    [b"", b"{}", b"\xff\xfe", b"[1]", b'{"id": "a-1"}', b'{"newer": ' + b"[" * 9000,
      b'{"id": "a-1", "client": "a", "total_reward": null, "length": 1, "iteration": 0, "seconds": 1}'],
 )  # fmt: skip
 def test_unreadable_report_is_garbled(payload):

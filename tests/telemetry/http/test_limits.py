@@ -105,7 +105,7 @@ def test_two_requests_in_one_packet_are_both_answered(connect):
 # -- bodies
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff", b"nope", b'"\\ud800"', b"1e999", b"NaN"])
+@pytest.mark.parametrize("body", [b"{", b"\xff", b'"\xff"', b"nope", b'"\\ud800"', b"1e999", b"NaN"])
 def test_body_that_is_no_json_is_a_bad_request(ask, body):
     status, answer, _ = ask("POST", "/echo", body)
     assert (status, "no JSON" in json.loads(answer)["error"]) == (400, True)

@@ -23,7 +23,7 @@ from soulsai_core.config import check_part
 from soulsai_core.config.models import ClientSettings
 from soulsai_core.contracts import API_VERSION, Actor, Environment, EnvironmentPlugin, Transport
 from soulsai_core.errors import ConfigError, PluginError, TransportError
-from soulsai_core.messages import Announcement, EnvSpec
+from soulsai_core.messages import UNREADABLE, Announcement, EnvSpec
 from soulsai_core.plugins.catalog import Catalog
 from soulsai_core.plugins.checks import RunningCall
 
@@ -73,7 +73,7 @@ def _read_announcement(payload: bytes) -> Announcement:
         if isinstance(there := given.get("version"), str):
             _refuse_other_minor_version(there)
         return msgspec.json.decode(payload, type=Announcement)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise PluginError(f"The announcement of the training node cannot be read: {error}.") from error
 
 

@@ -40,7 +40,7 @@ def _last_status(folder: RunFolder) -> tuple[float, str]:
     try:
         status = json.loads(folder.status.read_text(encoding="utf-8"))
         return float(status["time"]), str(status["run_id"])
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):
         return 0.0, ""
 
 

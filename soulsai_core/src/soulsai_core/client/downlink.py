@@ -15,7 +15,7 @@ from soulsai_core.client.evaluation import EvaluationTurns
 from soulsai_core.client.window import Window
 from soulsai_core.contracts import Transport
 from soulsai_core.errors import WireError
-from soulsai_core.messages import Announcement, Progress, Weights
+from soulsai_core.messages import UNREADABLE, Announcement, Progress, Weights
 from soulsai_core.threads import BackgroundWorker, RetryingThread
 from soulsai_core.wire import decode_weights
 
@@ -111,7 +111,7 @@ class Downlink(BackgroundWorker):
         self._window.heard()
         try:
             self._handle(msgspec.msgpack.decode(payload, type=Progress))
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             log.warning("The node's progress could not be read: %s", error)
         self._last = payload  # only now: what failed on its way is tried again
 

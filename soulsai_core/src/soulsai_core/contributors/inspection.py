@@ -17,7 +17,7 @@ from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, SAMPLES, Deliver
 from soulsai_core.contributors.rules import client_prefix
 from soulsai_core.contributors.window import WindowLimit
 from soulsai_core.errors import WireError
-from soulsai_core.messages import MAX_NUMBER, ClientInfo, Episode, is_plain, plain
+from soulsai_core.messages import MAX_NUMBER, UNREADABLE, ClientInfo, Episode, is_plain, plain
 from soulsai_core.wire import open_message
 
 REASONS = frozenset(
@@ -113,7 +113,7 @@ class Inspector:
     def _episode(self, payload: bytes, now: float, delivery: Delivery) -> str | None:
         try:
             episode = msgspec.json.decode(payload, type=Episode)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             return "episode"
         if not self._is_plausible(episode):
             return "episode"
@@ -152,7 +152,7 @@ class Inspector:
                 unfit=plain(info.unfit, _MAX_SENTENCE),
             )
             encoded = msgspec.json.encode(clean)
-        except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
+        except (*UNREADABLE, UnicodeEncodeError, OverflowError):
             return "heartbeat"
         counts = (info.env_steps, info.episodes, info.restarts, info.dropped, info.late_steps, info.left_out)
         times = (info.steps_per_second, info.step_seconds, info.slowest_step_seconds)

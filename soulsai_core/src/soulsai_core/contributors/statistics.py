@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from soulsai_core.hooks.hookspecs import hookimpl
-from soulsai_core.messages import contributor_of
+from soulsai_core.messages import UNREADABLE, contributor_of
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class ContributorStatistics:
 
 
 def decode_statistics(payload: bytes) -> dict[str, Contribution]:
-    """The contributions that `encode` wrote. Raises msgspec.DecodeError."""
+    """The contributions that `encode` wrote. Raises one of UNREADABLE if it cannot be read."""
     return msgspec.json.decode(payload, type=dict[str, Contribution])
 
 
@@ -153,6 +153,6 @@ def _read(path: Path) -> dict[str, Contribution]:
         return decode_statistics(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *UNREADABLE) as error:
         log.warning("%s cannot be read, so the contributors' numbers begin anew: %s", path, error)
         return {}

@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from soulsai_core.messages import UNREADABLE
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -58,7 +60,7 @@ class JsonLines(Generic[T]):
                     break
                 try:
                     row = decoder.decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError):
+                except UNREADABLE:
                     skipped += 1
                     continue
                 size = position

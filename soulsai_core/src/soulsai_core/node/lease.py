@@ -12,6 +12,7 @@ import msgspec
 
 from soulsai_core.contracts import Transport
 from soulsai_core.errors import SoulsAIError
+from soulsai_core.messages import UNREADABLE
 from soulsai_core.node.state import RunState
 
 log = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ class Lease:
 def _read(payload: bytes) -> Holder | None:
     try:
         return msgspec.json.decode(payload, type=Holder)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
 
 

@@ -16,6 +16,7 @@ from soulsai_core.contracts import Transport
 from soulsai_core.hooks.observers import Observers
 from soulsai_core.messages import (
     MAX_NUMBER,
+    UNREADABLE,
     ClientInfo,
     Command,
     Episode,
@@ -307,7 +308,7 @@ class Monitor(BackgroundWorker):
         """The episode, None if it cannot be read or belongs to another training."""
         try:
             episode = msgspec.json.decode(payload, type=Episode)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             log.warning("An episode could not be read and was left out: %s", error)
             return None
         # The mean return is shown, published and a goal: no report may make it infinite.
@@ -337,7 +338,7 @@ class Monitor(BackgroundWorker):
 def _command(payload: bytes) -> Command | None:
     try:
         return msgspec.json.decode(payload, type=Command)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         log.warning("A command could not be read and was left out: %s", error)
         return None
 
@@ -347,7 +348,7 @@ def _info(client: str, payload: bytes) -> ClientInfo:
     shown to people, in terminals too."""
     try:
         info = msgspec.json.decode(payload, type=ClientInfo)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return ClientInfo(client, "?")
     if info.id != client:
         return ClientInfo(client, "?")

@@ -7,6 +7,7 @@ from collections import OrderedDict
 import msgspec
 
 from soulsai_core import MAX_NUMBER, Episode, episode_number
+from soulsai_core.app import UNREADABLE
 
 # Bounds of the memory: clients that are remembered, missing numbers of each, metrics of one report.
 _MAX_CLIENTS = 1000
@@ -40,7 +41,7 @@ class ReportFilter:
         """The reported episode, None if it does not count."""
         try:
             episode = self._decoder.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             episode = None
         if episode is None or not _is_plausible(episode):
             self.counts["garbled"] += 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from soulsai_core.app import judge, last_status
+from soulsai_core.app import UNREADABLE, judge, last_status
 from soulsai_telemetry.config import TelemetryConfig
 from soulsai_telemetry.history.records import BestScore, SavedModel, TrainingStatus
 from soulsai_telemetry.history.update import HistoryUpdate
@@ -58,7 +58,7 @@ def read_summary(file: Path) -> RunSummary | None:
         return msgspec.json.decode(file.read_bytes(), type=RunSummary)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *UNREADABLE) as error:
         log.warning("%s cannot be read and is left out: %s", file, error)
         return None
 

@@ -15,6 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from soulsai_core.app import UNREADABLE
+
 # Bytes of a request's body. Grafana's queries have a few thousand.
 _MAX_BODY = 2**18
 # Lists and objects within each other. Grafana's queries have 5.
@@ -126,10 +128,10 @@ async def _read(request: Request) -> bytes:
 def _decode(body: bytes) -> Any:
     try:
         value = msgspec.json.decode(body) if body.strip() else {}
-    except msgspec.DecodeError as error:
-        raise BadRequest(f"The body is no JSON: {error}") from error
     except RecursionError as error:
         raise BadRequest(_TOO_DEEP) from error
+    except UNREADABLE as error:
+        raise BadRequest(f"The body is no JSON: {error}") from error
     if _is_deep(value):
         raise BadRequest(_TOO_DEEP)
     return value

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from soulsai_core.app import Reply
+from soulsai_core.app import UNREADABLE, Reply
 from soulsai_telemetry.http import json_response
 from soulsai_telemetry.page.source import RunSource
 from soulsai_telemetry.page.token import TokenCheck
@@ -50,7 +50,7 @@ class PageActions:
             return refused
         try:
             settings = msgspec.json.decode(await request.body(), type=_Change).settings
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             return _unfit('The body must be {"settings": ["name=value"]}.')
         if not 0 < len(settings) <= _MAX_SETTINGS or any(len(setting) > _MAX_LENGTH for setting in settings):
             return _unfit(f"Change 1 to {_MAX_SETTINGS} settings at a time, of {_MAX_LENGTH} characters at most each.")

@@ -24,3 +24,11 @@ def test_folder_that_was_copied_still_says_when_its_run_ended(tmp_path, state, h
     _, found = last_status(folder, ENDED_AT + 100_000)
     assert (found.state, found.since) == (health, ENDED_AT)
     assert f"{said} 2023-11-" in found.sentence
+
+
+@pytest.mark.parametrize("content", [b"", b'{"run_id": "\xff"}', b'{"newer": ' + b"[" * 9000])
+def test_status_that_cannot_be_read_is_left_out_with_its_file_named(tmp_path, caplog, content):
+    folder = RunFolder(tmp_path)
+    folder.status.write_bytes(content)
+    assert last_status(folder, ENDED_AT) is None
+    assert f"{folder.status} cannot be read and is left out" in caplog.text

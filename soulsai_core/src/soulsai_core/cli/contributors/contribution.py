@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 
-import msgspec
-
 from soulsai_core.contracts import Transport
 from soulsai_core.contributors.statistics import Contribution
 from soulsai_core.errors import SoulsAIError
-from soulsai_core.messages import contributor_of
+from soulsai_core.messages import UNREADABLE, contributor_of
 from soulsai_core.node.formatting import clock_time, count, counted, duration, number
 
 log = logging.getLogger("soulsai_core.client.client")
@@ -29,7 +27,7 @@ def log_contribution(transport: Transport, client: str, now: float) -> None:
         return
     try:
         contribution = own_contribution(transport, name)
-    except (SoulsAIError, msgspec.DecodeError) as error:
+    except (SoulsAIError, *UNREADABLE) as error:
         log.debug("What %s has contributed is not known: %s", name, error)
         return
     if contribution is not None and contribution.since is not None:

@@ -17,7 +17,7 @@ from soulsai_core.journal import segments
 from soulsai_core.journal.disk import Disk
 from soulsai_core.journal.records import CLIENTS, MESSAGE, RESUMED, TAKEN, UPDATE, Record
 from soulsai_core.journal.segments import End, Entry, Segment
-from soulsai_core.messages import Progress, Weights
+from soulsai_core.messages import UNREADABLE, Progress, Weights
 from soulsai_core.node.formatting import count, counted, word
 from soulsai_core.node.intake import Intake
 from soulsai_core.node.pacing import UpdatePace
@@ -259,7 +259,7 @@ def _run_id_in(transport: Transport) -> str | None:
         return None
     try:
         return msgspec.msgpack.decode(payload, type=Progress).run_id
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return "unreadable"
 
 

@@ -6,6 +6,7 @@ import logging
 
 import msgspec
 
+from soulsai_core.messages import UNREADABLE
 from soulsai_core.node.health.judging import Health, judge
 from soulsai_core.node.status.node_status import NodeStatus
 from soulsai_core.run_folder import RunFolder
@@ -23,7 +24,7 @@ def last_status(folder: RunFolder, now: float) -> tuple[NodeStatus, Health] | No
         status = msgspec.json.decode(folder.status.read_bytes(), type=NodeStatus)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *UNREADABLE) as error:
         log.warning("%s cannot be read and is left out: %s", folder.status, error)
         return None
     # The folder may have been moved, also to another machine.

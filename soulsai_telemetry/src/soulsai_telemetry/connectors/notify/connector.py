@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from soulsai_core import ConnectorContext, ConnectorPlugin, hookimpl, replace_bytes
-from soulsai_core.app import PARENT_GONE
+from soulsai_core.app import PARENT_GONE, UNREADABLE
 from soulsai_telemetry.connectors.notify.config import NotifyConfig, destination
 from soulsai_telemetry.connectors.notify.delivery import Delivery
 from soulsai_telemetry.connectors.notify.messages import Message
@@ -111,7 +111,7 @@ def _read(file: Path) -> Reported:
     """What messages of an earlier process have reported of this run."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=Reported)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *UNREADABLE):
         return Reported()
 
 
