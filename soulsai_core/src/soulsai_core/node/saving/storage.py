@@ -63,6 +63,7 @@ class Storage:
         self._metrics = metrics
         self._problems = problems
         self._clock = clock
+        self._end = End()
         self.journal = Journal(folder.journal, End(), intake.limits, clock, rng) if settings.journal else None
         self.journaling = Journaling(self.journal, intake.ledger, release)
         self.saver = Saver(
@@ -91,11 +92,13 @@ class Storage:
 
     @property
     def next_record(self) -> int:
-        """Number of the journal's next record."""
-        return 0 if self.journal is None else self.journal.end.record
+        """Number of the journal's next record. Without a journal that of the one which an earlier process kept in the
+        folder: what is before it has been learned from, and must not be taken in again."""
+        return self._end.record if self.journal is None else self.journal.end.record
 
     def continue_at(self, end: End) -> None:
         """The journal goes on here."""
+        self._end = end
         if self.journal is not None:
             self.journal.continue_at(end)
 
