@@ -133,6 +133,18 @@ def test_bad_yaml_on_the_command_line_is_refused_naming_the_setting():
     assert error(["run.name=[1"]).startswith("--set (run.name), line 1")
 
 
+@pytest.mark.parametrize("value", ["[" * 5000, "{a: " * 5000, "- " * 5000 + "a"])
+def test_a_value_of_very_deep_nesting_is_refused_naming_the_setting(here, value):
+    sentence = "lists and groups lie too deep within each other."
+    assert error([f"client={value}"]) == f"--set (client): {sentence}"
+    (here / "config.yaml").write_text(f"{value}")
+    assert error() == f"config.yaml: {sentence}"
+
+
+def test_a_name_of_very_many_words_is_refused():
+    assert error(["a." * 5000 + "b=1"]).endswith("...: a name has at most 100 words with dots between them.")
+
+
 def test_a_variable_with_one_underscore_too_few_is_refused():
     message = error(environ={"SOULSAI_TRAINING_CHECKPOINT_EVERY": "5"})
     assert message.endswith("Did you mean SOULSAI_TRAINING__CHECKPOINT_EVERY?")

@@ -94,6 +94,8 @@ def test_changes_are_undone_one_after_the_other(running):
         ("algorithm.config.rate=0.1", "Nothing changes"),
         ("training.evaluation.every_s=5", "was null when the run began"),
         ("rate", "write it as name.of.setting=value"),
+        ("training.checkpoint_every=" + "[" * 5000, "lie too deep within each other"),
+        ("algorithm.config." + "a." * 5000 + "b=1", "a name has at most 100 words"),
     ],
 )
 def test_what_cannot_be_changed_gets_a_sentence_and_changes_nothing(running, setting, sentence):

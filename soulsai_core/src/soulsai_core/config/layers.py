@@ -28,6 +28,9 @@ DEFAULTS_FILE = "config_d.yaml"
 PREFIX = "SOULSAI_"
 _PARTS = ("algorithm", "environment")
 
+_DEEPEST = 100
+"""Most words of a setting's name: each is a group within the one before, and groups are looked through recursively."""
+
 
 def load_config(
     config_file: Path | None = None,
@@ -192,6 +195,8 @@ def read_overrides(overrides: Sequence[str]) -> list[Layer]:
         path = tuple(key.strip().split("."))
         if not equals or not all(path):
             raise ConfigError(f"--set {override}: write it as name.of.setting=value.")
+        if len(path) > _DEEPEST:
+            raise ConfigError(f"--set {key:.60}...: a name has at most {_DEEPEST} words with dots between them.")
         layers.append(_setting(path, value, "--set"))
     return layers
 

@@ -65,6 +65,8 @@ def load(text: str, origin: str) -> Any:
         raise ConfigError(f"{origin}{position}: this is not valid YAML: {error.problem or error.context}.") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{origin}: this is not valid YAML: {str(error).splitlines()[0]}.") from None
+    except RecursionError:
+        raise ConfigError(f"{origin}: lists and groups lie too deep within each other.") from None
 
 
 def read_yaml(file: Path) -> Any:
