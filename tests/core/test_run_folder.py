@@ -4,9 +4,12 @@ import errno
 import json
 import subprocess
 import sys
+import threading
 from datetime import datetime
 
 import pytest
+from filelock import FileLock
+from waiting import DEADLINE_S
 
 from soulsai_core.errors import CheckpointError, ConfigError
 from soulsai_core.run_folder import RunFolder, read_config, write_config
@@ -138,6 +141,28 @@ def test_folder_that_another_process_holds_is_refused_with_its_holder_until_that
     with folder.held(1.8e9):
         assert folder.is_held
     assert not folder.is_held and not (folder.path / "holder").exists()
+
+
+def test_folder_can_be_taken_although_somebody_asks_at_that_moment_whether_it_is_held(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path)
+    monkeypatch.setattr("soulsai_core.run_folder._LOCK_PATIENCE_S", DEADLINE_S)
+    attempted, held = threading.Event(), threading.Event()
+    acquire = FileLock._acquire
+
+    def noted(lock):
+        acquire(lock)
+        attempted.set()
+
+    def take():
+        with folder.held(0.0):
+            held.set()
+
+    asking = FileLock(folder.path / "lock", thread_local=False)
+    with asking:
+        monkeypatch.setattr(FileLock, "_acquire", noted)
+        threading.Thread(target=take, daemon=True).start()
+        assert attempted.wait(DEADLINE_S) and not held.is_set()
+    assert held.wait(DEADLINE_S)
 
 
 @pytest.mark.parametrize("reason", [errno.EROFS, errno.EACCES])

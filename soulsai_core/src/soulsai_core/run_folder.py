@@ -29,6 +29,10 @@ PAGE = "page"
 _COPY = "copy the file from a backup, or from a run with the same settings"
 NO_PAGE = "no_page"
 
+# Seconds in which the lock of a folder must become free, and between two attempts.
+_LOCK_PATIENCE_S = 1.0
+_LOCK_PAUSE_S = 0.02
+
 # Errors of a file that may not be written.
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -197,9 +201,10 @@ class RunFolder:
         The lock is the kernel's, which releases it however this process ends. Raises ConfigError if another process
         holds it.
         """
-        lock = FileLock(self.path / LOCK, timeout=0, thread_local=False)
+        # Whoever asks `is_held` has the lock for a moment.
+        lock = FileLock(self.path / LOCK, timeout=_LOCK_PATIENCE_S, thread_local=False)
         try:
-            lock.acquire()
+            lock.acquire(poll_interval=_LOCK_PAUSE_S)
         except Timeout:
             raise ConfigError(f"{self.path} is running ({self.holder}); stop it first.") from None
         except OSError as error:
@@ -220,9 +225,9 @@ class RunFolder:
         if not (self.path / LOCK).exists():
             return False
         # The only way to ask whether a lock is held is to take it for a moment.
-        lock = FileLock(self.path / LOCK, timeout=0, thread_local=False)
+        lock = FileLock(self.path / LOCK, timeout=2 * _LOCK_PAUSE_S, thread_local=False)
         try:
-            with lock:
+            with lock.acquire(poll_interval=_LOCK_PAUSE_S):  # another one may be asking, too
                 return False
         except OSError as error:  # Timeout is one
             # Where we may only read, the lock cannot be asked. Whoever holds it, maybe another user, has left a note.

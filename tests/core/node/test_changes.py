@@ -6,10 +6,11 @@ import msgspec
 import pytest
 from pydantic import Field
 
+from soulsai_core import run_folder
 from soulsai_core.config import Settings
 from soulsai_core.config.live import LIVE
 from soulsai_core.contracts import AlgorithmPlugin
-from soulsai_core.errors import PluginError
+from soulsai_core.errors import CheckpointError, PluginError
 from soulsai_core.messages import Announcement, SettingChange
 
 
@@ -145,3 +146,42 @@ def test_a_resumed_run_can_undo_what_was_changed_before(running, make_harness, n
     again.node.load_checkpoint(running.folder.checkpoint)
     again.start()
     assert "rate: 0.5 -> 0.1" in change(again, back=True).detail
+
+
+def test_change_counts_while_the_server_is_away_and_is_announced_once_it_is_back(make_harness, learner):
+    learner.change = lambda config: None
+    harness = make_harness(learner, plugin=PLUGIN, config=CONFIG)
+    changes = harness.node._changes
+    changes.announce()
+    followed = []
+    changes.follow(followed.append)
+    harness.transport.away = True
+    made = changes.change(["algorithm.config.rate=0.5", "training.checkpoint_every=7"], "ann on pc")
+    assert [change.after for change in made] == [0.5, 7] and followed[-1].checkpoint_every == 7
+    assert changes.version == 0, "clients would read the old announcement"
+    harness.transport.away = False
+    for _ in range(2):
+        changes.announce_changes()
+    announced = msgspec.json.decode(harness.outside.read_config(), type=Announcement)
+    assert announced.algorithm["config"]["rate"] == 0.5 and changes.version == 1
+
+
+@pytest.mark.parametrize(
+    "failing", ["soulsai_core.run_folder.write_config", "soulsai_core.node.json_lines.JsonLines.append"]
+)
+def test_change_that_cannot_be_written_is_neither_in_the_settings_nor_in_the_history(
+    make_harness, learner, monkeypatch, failing
+):
+    learner.change = lambda config: None
+    harness = make_harness(learner, plugin=PLUGIN, config=CONFIG)
+    run_folder.write_config(harness.folder.config, CONFIG)
+
+    def fail(*arguments):
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(failing, fail)
+        with pytest.raises(CheckpointError, match="No space left"):
+            harness.node._changes.change(["algorithm.config.rate=0.5"], "ann on pc")
+    assert json.loads(harness.folder.config.read_text()) == CONFIG
+    assert not harness.folder.changes.exists() or harness.folder.changes.read_bytes() == b""

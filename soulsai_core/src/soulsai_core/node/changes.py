@@ -19,7 +19,7 @@ from soulsai_core.config.layers import read_overrides
 from soulsai_core.config.live import is_live, live_names
 from soulsai_core.config.sources import Layer, Sources, dotted
 from soulsai_core.contracts import AlgorithmPlugin, Learner, Transport
-from soulsai_core.errors import CheckpointError, ConfigError
+from soulsai_core.errors import CheckpointError, ConfigError, TransportError
 from soulsai_core.hooks.observers import Observers
 from soulsai_core.messages import Announcement, SettingChange
 from soulsai_core.node.json_lines import JsonLines
@@ -48,7 +48,7 @@ class SettingChanges:
         config: with all changes.
         training: likewise.
         announcement: with all changes; clients read it again when `version` or the node has changed.
-        version: number of changes that concern clients.
+        version: number of changes that concern clients and were announced.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class SettingChanges:
         self.training = training
         self.announcement = announcement
         self.version = 0
+        self._wanted_version = 0
         self._plugin = plugin
         self._learner = learner
         self._folder = folder
@@ -88,6 +89,13 @@ class SettingChanges:
     def announce(self) -> None:
         """Write the announcement to the server."""
         self._transport.announce(msgspec.json.encode(self.announcement))
+
+    def announce_changes(self) -> None:
+        """Announce the newest settings, if clients cannot know of them yet. May be called from any thread."""
+        wanted = self._wanted_version
+        if self.version != wanted:
+            self.announce()
+            self.version = wanted  # only now: clients read the announcement when they see another version
 
     def change(self, overrides: Sequence[str], origin: str) -> list[SettingChange]:
         """Apply `name=value` settings, all or none of them.
@@ -153,13 +161,16 @@ class SettingChanges:
         self._state.live_settings = self._live_settings()
         if algorithm is not None:
             self.announcement = msgspec.structs.replace(self.announcement, algorithm=values["algorithm"])
-            self.version += 1
-            self.announce()
+            self._wanted_version += 1
         for follower in self._followers:
             follower(training)
         for change in changes:
             self._observers.emit("setting_changed", change=change)
             log.info("%s is %s from now on, changed by %s.", change.name, json.dumps(change.after), change.origin)
+        try:
+            self.announce_changes()
+        except TransportError:
+            log.warning("Clients hear of this change once the server is back.")
         return changes
 
     def _refuse_fixed(self, path: tuple[str, ...]) -> None:
@@ -198,8 +209,12 @@ class SettingChanges:
     def _keep(self, values: Mapping[str, Any], changes: Sequence[SettingChange]) -> None:
         """Write the changes to the folder before they count, so that a resume knows all that counted."""
         try:
-            self._file.append(changes)
             run_folder.write_config(self._folder.config, dict(values))
+            try:
+                self._file.append(changes)
+            except OSError:
+                run_folder.write_config(self._folder.config, self.config)
+                raise
         except OSError as error:
             raise CheckpointError(f"The change cannot be written to {self._folder.path}: {error}.") from error
         self._made += changes

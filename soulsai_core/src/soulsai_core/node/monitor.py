@@ -188,6 +188,7 @@ class Monitor(BackgroundWorker):
             self._publishing_thread.abandon()
             self._stopped.wait(_INTERVAL)
             return
+        self._changes.announce_changes()  # those that could not be announced while the server was away
         for payload in self._transport.read_commands(_INTERVAL if self._state.stop_reason is None else _LAST_INTERVAL):
             self._take_command(payload)
         for payload in self._transport.read_requests():
