@@ -72,6 +72,14 @@ def test_repeated_report_is_left_out_whether_it_comes_at_once_or_later(path):
     assert [row["id"] for row in rows(path)] == ["pc-1", "pc-2", "other-1"]
 
 
+def test_entries_that_are_read_again_from_the_first_give_no_episode_twice(path):
+    log = EpisodeLog(path, 20)
+    entries = [(str(place), episode(number)) for place, number in enumerate((1, 5, 3))]
+    assert len(log.append(entries, 0, "3")) == 3
+    log.read_from_the_first()
+    assert log.cursor == "" and log.append(entries, 0, "3") == [] and log.count == 3
+
+
 def test_log_that_is_opened_again_goes_on_where_it_was(path):
     log = EpisodeLog(path, 20)
     log.append([(str(n), episode(n, float(n))) for n in (1, 2, 3)], 0, "3")

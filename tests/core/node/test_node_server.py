@@ -161,6 +161,47 @@ def test_server_that_lost_its_memory_gets_config_and_model_again(harness):
     assert harness.take_in([2]) == (1, {})
 
 
+def forget_everything(server, clock):
+    """The server is started again without its memory, with a clock that is behind: ids are lower than before."""
+    with server.changed:
+        server.__init__(clock)
+        server.episodes.first = server.episodes.end = 500
+
+
+@pytest.fixture
+def reported(harness):
+    """A harness whose node has counted an episode with a high id in the server."""
+    with harness.server.changed:
+        harness.server.episodes.first = harness.server.episodes.end = 1000
+    harness.report(1)
+    harness.recorder.wait("episode_finished")
+    return harness
+
+
+def test_episodes_in_a_server_that_lost_its_memory_are_read_although_their_ids_are_lower(reported):
+    lose_connection(reported)
+    forget_everything(reported.server, reported.clock)
+    for number in (1, 2):
+        reported.report(number)
+    reported.transport.away = False
+    reported.report(3)
+    found = reported.recorder.wait("episode_finished", 3)
+    assert [event["episode"].id for event in found] == ["pc-1", "pc-2", "pc-3"]
+
+
+def test_run_that_is_resumed_with_an_empty_server_reads_episodes_although_their_ids_are_lower(
+    reported, make_harness, new_learner
+):
+    reported.stop()
+    forget_everything(reported.server, reported.clock)
+    again = make_harness(new_learner(), folder=reported.folder)
+    again.node.resume()
+    again.start()
+    for number in (1, 2):
+        again.report(number)
+    assert again.recorder.wait("episode_finished")[0]["episode"].id == "pc-2"
+
+
 def test_acknowledgments_start_afresh_after_a_loss_of_memory_so_that_no_client_waits_for_lost_samples(harness):
     harness.take_in([0])
     before = harness.wait_progress(lambda progress: progress.acked)

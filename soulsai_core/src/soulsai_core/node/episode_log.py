@@ -125,6 +125,11 @@ class EpisodeLog:
         """Whether returns rise, None until there are enough."""
         return self._trend.trend()
 
+    def read_from_the_first(self) -> None:
+        """The server is an empty one: if its clock is behind, ids there are lower than those from before. Episodes that
+        are sent again are known by their numbers."""
+        self.cursor = ""
+
     def append(self, entries: list[tuple[str, Episode]], env_steps: int, read_to: str) -> list[Episode]:
         """Write (stream id, episode) pairs, with the environment steps admitted so far; the stream was read up to
         `read_to`. Returns the episodes that were not repeated reports.
@@ -154,7 +159,7 @@ class EpisodeLog:
                 self.best_return = (mean, row.env_steps)
         self.count = row.number or self.count + 1
         self.cursor = row.entry
-        self._last_numbers.pop(row.client, None)  # to the end: the first is then the one silent for longest
-        self._last_numbers[row.client] = episode_number(row.id)
+        last = self._last_numbers.pop(row.client, 0)  # to the end: the first is then the one silent for longest
+        self._last_numbers[row.client] = max(last, episode_number(row.id))
         if len(self._last_numbers) > _MAX_CLIENTS:
             del self._last_numbers[next(iter(self._last_numbers))]

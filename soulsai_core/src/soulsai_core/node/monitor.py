@@ -153,6 +153,10 @@ class Monitor(BackgroundWorker):
         self._stopped = threading.Event()
         self._thread = RetryingThread("monitor", self._step, rng, on_loss=self._await_heartbeats)
 
+    def prepare(self) -> None:
+        if self._transport.read_config() is None:
+            self._episodes.read_from_the_first()
+
     def stop(self) -> None:
         super().stop()
         self._stopped.set()
@@ -203,6 +207,7 @@ class Monitor(BackgroundWorker):
 
     def _restore_server(self) -> None:
         self._await_heartbeats()
+        self._episodes.read_from_the_first()
         self._transport.announce(msgspec.json.encode(self._changes.announcement))
         # Not through the loop: an update may take long, and clients wait for a model meanwhile.
         self._publishing_thread.republish()
