@@ -77,12 +77,18 @@ def test_episodes_of_another_training_or_another_sender_are_rejected(inspected, 
     assert inspected(*episode(client="alice@pc-1", id="alice@pc-1-1"))[0] == "sender"
 
 
+def test_return_of_an_episode_that_is_reported_again_is_new_once(inspector, inspected, episode):
+    reported = [inspected(*episode(id=f"bob@pc-1-{number}"))[1] for number in (1, 2, 1, 2, 3)]
+    new = [inspector.new_returns(delivery.completed["bob"]) for delivery in reported]
+    assert new == [[1.5], [1.5], [], [], [1.5]] and all(delivery.episodes for delivery in reported)
+
+
 def test_good_episodes_are_delivered_unchanged_and_returns_of_complete_ones_counted(inspected, episode):
     reason, delivery = inspected(*episode())
     assert (reason, delivery.episodes) == (None, [episode()[1]])
-    assert delivery.returns == {"bob": [1.5]}
+    assert [one.total_reward for one in delivery.completed["bob"]] == [1.5]
     reason, delivery = inspected(*episode(complete=False))
-    assert (reason, delivery.returns) == (None, {})
+    assert (reason, delivery.completed) == (None, {})
 
 
 @pytest.mark.parametrize(

@@ -295,8 +295,9 @@ class Gate(BackgroundWorker):
         for name in malicious:
             self._stop_flood(name, "fields")
         # Counted after the delivery: if it fails, the same messages are read and inspected again.
-        for name, returns in delivery.returns.items():
-            self._statistics.add_episodes(name, returns)
+        for name, episodes in delivery.completed.items():
+            if returns := self._contributors[name].inspector.new_returns(episodes):
+                self._statistics.add_episodes(name, returns)
 
     def _reject(self, name: str, reason: str, count: int = 1) -> None:
         self._statistics.add_rejected(name, reason, count)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from soulsai_core.contributors.connections import OpenConnections
+from soulsai_core.messages import Episode
 from soulsai_core.transport.limits import StreamLimits
 
 SAMPLES = b"s"
@@ -47,14 +48,14 @@ class Delivery:
         samples: to be moved into the run's own stream, in order.
         episodes: likewise.
         heartbeats: client -> its info.
-        returns: contributor -> returns of its complete episodes.
+        completed: contributor -> its complete episodes.
         done: contributor -> ids of its messages that were accepted or rejected; they leave its inbox.
     """
 
     samples: list[bytes] = field(default_factory=list)
     episodes: list[bytes] = field(default_factory=list)
     heartbeats: dict[str, bytes] = field(default_factory=dict)
-    returns: dict[str, list[float]] = field(default_factory=dict)
+    completed: dict[str, list[Episode]] = field(default_factory=dict)
     done: dict[str, list[str]] = field(default_factory=dict)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -17,7 +17,7 @@ from soulsai_core.contributors.inbox import EPISODE, HEARTBEAT, SAMPLES, Deliver
 from soulsai_core.contributors.rules import client_prefix
 from soulsai_core.contributors.window import WindowLimit
 from soulsai_core.errors import WireError
-from soulsai_core.messages import MAX_NUMBER, UNREADABLE, ClientInfo, Episode, is_plain, plain
+from soulsai_core.messages import MAX_NUMBER, UNREADABLE, ClientInfo, Episode, episode_number, is_plain, plain
 from soulsai_core.wire import open_message
 
 REASONS = frozenset(
@@ -67,6 +67,7 @@ class Inspector:
         window: WindowLimit | None = None,
     ) -> None:
         self.clients: dict[str, float] = {}
+        self._last_episodes: dict[str, int] = {}  # client -> number
         self.rows = 1
         self._window = window
         self._name = name
@@ -91,6 +92,16 @@ class Inspector:
         if len(message.payload) > (self._max_sample_bytes if message.kind == SAMPLES else _MAX_TEXT_BYTES):
             return "oversized"
         return check(message.payload, now, delivery)
+
+    def new_returns(self, episodes: Iterable[Episode]) -> list[float]:
+        """The returns of those that were not given before: a client reports its newest ones again after an outage."""
+        returns = []
+        for episode in episodes:
+            number = episode_number(episode.id)
+            if number > self._last_episodes.get(episode.client, 0):
+                self._last_episodes[episode.client] = number
+                returns.append(episode.total_reward)
+        return returns
 
     def _samples(self, payload: bytes, now: float, delivery: Delivery) -> str | None:
         try:
@@ -125,7 +136,7 @@ class Inspector:
         if reason is None:
             delivery.episodes.append(payload)
             if episode.complete:
-                delivery.returns.setdefault(self._name, []).append(episode.total_reward)
+                delivery.completed.setdefault(self._name, []).append(episode)
         return reason
 
     def _is_plausible(self, episode: Episode) -> bool:
@@ -176,6 +187,7 @@ class Inspector:
         if client not in self.clients:
             for absent in [c for c, last in self.clients.items() if now - last > self._client_timeout]:
                 del self.clients[absent]
+                self._last_episodes.pop(absent, None)
             if len(self.clients) >= self._limits.max_clients:
                 return "clients"
         self.clients[client] = now
