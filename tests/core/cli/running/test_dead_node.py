@@ -128,3 +128,11 @@ def test_without_a_server_the_folder_of_the_newest_run_tells(changes, code, word
     assert all(word in shown for word in words), "no line is broken in what is no terminal"
     assert main(["quicksave"]) == 2
     assert "No training runs on this machine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [("status",), ("quicksave",)])
+@pytest.mark.parametrize("written", [b"{}", b"\xff", b"[" * 90_000])
+def test_status_that_this_version_cannot_read_gives_a_sentence(server, capsys, command, written):
+    MemoryTransport(server).write_status(written)
+    code, shown = run(capsys, *command)
+    assert code == 2 and "it may run another version of soulsai-core than this" in shown

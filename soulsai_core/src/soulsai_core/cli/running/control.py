@@ -42,7 +42,8 @@ def send(args: argparse.Namespace, name: str, options: dict[str, Any]) -> int:
 
     import msgspec
 
-    from soulsai_core.messages import Command, Reply
+    from soulsai_core.cli.running.status import other_version
+    from soulsai_core.messages import UNREADABLE, Command, Reply
 
     command = Command(uuid.uuid4().hex, name, options)
     transport = connect_from(args)
@@ -58,7 +59,10 @@ def send(args: argparse.Namespace, name: str, options: dict[str, Any]) -> int:
             )
     finally:
         transport.close()
-    reply = msgspec.json.decode(answer, type=Reply)
+    try:
+        reply = msgspec.json.decode(answer, type=Reply)
+    except UNREADABLE as error:
+        raise TransportError(other_version("reply", error)) from error
     print(reply.detail if reply.ok else f"soulsai: {reply.detail}", file=sys.stdout if reply.ok else sys.stderr)
     return 0 if reply.ok else 2
 

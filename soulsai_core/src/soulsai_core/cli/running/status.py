@@ -122,6 +122,7 @@ def read_status(transport: Transport, now: float, silent_after: float | None = N
     for `silent_after` seconds counts as silent; None: for as long as everywhere."""
     import msgspec
 
+    from soulsai_core.messages import UNREADABLE
     from soulsai_core.node.health.judging import SILENT_AFTER, judge
     from soulsai_core.node.status.node_status import NodeStatus
 
@@ -129,8 +130,16 @@ def read_status(transport: Transport, now: float, silent_after: float | None = N
     if found is None:
         raise TransportError("The server answers, but no training node has reported to it yet.")
     age, payload = found
-    status = msgspec.json.decode(payload, type=NodeStatus)
+    try:
+        status = msgspec.json.decode(payload, type=NodeStatus)
+    except UNREADABLE as error:
+        raise TransportError(other_version("status", error)) from error
     return status, judge(status, age=age, now=now, silent_after=silent_after or SILENT_AFTER)
+
+
+def other_version(what: str, error: Exception) -> str:
+    """A sentence on what the training node wrote and this program cannot read."""
+    return f"The training node's {what} cannot be read ({error}): it may run another version of soulsai-core than this."
 
 
 def _as_json(status: NodeStatus, health: Health) -> str:
